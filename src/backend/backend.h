@@ -1,0 +1,157 @@
+// The contract between the engine and an operating system's audio. One folder a backend; none
+// includes another. Threads: "control thread" is the environment's one control thread; "audio thread"
+// is the backend's thread that serves a stream (several streams may share it).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "../core/clock.h"
+#include "../core/error.h"
+#include "../core/format.h"
+
+namespace patchcord {
+
+enum class Flow : uint8_t { kInput, kOutput };
+enum class DeviceState : uint8_t { kActive, kDisabled, kNotPresent, kUnplugged };
+
+struct DeviceInfo {
+  std::string id;    // stable while the device exists and, where the system can, across runs
+  std::string name;  // as the system shows it to people
+  Flow flow = Flow::kInput;
+  DeviceState state = DeviceState::kActive;
+  bool default_console = false;
+  bool default_communications = false;
+  Format format;            // the device's own: what its mixer runs at
+  bool is_virtual = false;  // a cable, a null sink, a remapped source: no hardware behind it
+  std::string driver;       // how the system names the maker: "module-null-sink.c", a hardware id
+  // Where what this device plays can be heard: for an output the id of the input device that carries
+  // it (a cable's microphone, PulseAudio's remap of a monitor), for an input the output device that
+  // it carries. Empty: none known. Feedback is found with it.
+  std::string peer_id;
+};
+
+constexpr int64_t kNoTime = INT64_MIN;
+constexpr int64_t kNoPosition = -1;
+
+// One delivery of a capture stream, in the stream's format. Valid during the call only.
+struct Packet {
+  const void* data = nullptr;  // nullptr: the system says it is silence (its memory is undefined)
+  uint32_t frames = 0;
+  // Index of the first frame on the device's own counter, kNoPosition where there is none. A jump
+  // forward means that as many frames were lost before us.
+  int64_t position = kNoPosition;
+  // When the first frame was heard (at the microphone, or at the loudspeaker for loopback), on the
+  // Clock of the host. kNoTime where the system has no stamp or flags it as wrong.
+  int64_t time = kNoTime;
+  bool discontinuity = false;  // the system's own hint; counted, not trusted
+};
+
+// Implemented by the engine, called on the audio thread; must not block, allocate or throw.
+class CaptureListener {
+ public:
+  virtual void on_packet(const Packet& packet) noexcept = 0;
+  // After a wake-up whose drain found nothing, at least every 20 ms while the stream runs: that is
+  // how idle loopback becomes silence by the clock.
+  virtual void on_idle() noexcept = 0;
+  // The stream is over (device removed, server gone, service stopped). At most once, from any thread
+  // of the backend, never after the stream's stop() has returned. Nothing else is called after it.
+  virtual void on_lost(const Error& error) noexcept = 0;
+
+ protected:
+  ~CaptureListener() = default;
+};
+
+// Implemented by the engine, called on the audio thread; must not block, allocate or throw.
+class RenderListener {
+ public:
+  // Fill `frames` frames of the stream's format. `play_time`: when the first of them will be heard,
+  // on the host's Clock, by the device's own position (kNoTime where it cannot be told).
+  virtual void on_render(void* data, uint32_t frames, int64_t play_time) noexcept = 0;
+  // The device ran dry, seen by the system (a callback) or from positions; `frames` that it played
+  // of nothing, 0 if it cannot be told.
+  virtual void on_underrun(uint32_t frames) noexcept = 0;
+  virtual void on_lost(const Error& error) noexcept = 0;  // as CaptureListener's
+
+ protected:
+  ~RenderListener() = default;
+};
+
+struct CaptureRequest {
+  enum class Kind : uint8_t { kMicrophone, kLoopback };
+  Kind kind = Kind::kMicrophone;
+  std::string device_id;  // kMicrophone: an input's id. kLoopback: an output's. Never empty.
+  // Wishes, for systems that convert or take any format without a cost (PulseAudio); others open at
+  // the device's mix format and say so in StreamInfo.
+  Format preferred;
+  uint32_t period_frames = 480;  // of preferred.sample_rate: how often packets are wanted
+};
+
+struct RenderRequest {
+  std::string device_id;  // an output's id; for a cable, Cable::render_id
+  Format preferred;
+  uint32_t period_frames = 480;
+  uint32_t latency_ms = 15;  // fill to hold between the engine and the device
+};
+
+// What was opened.
+struct StreamInfo {
+  Format format;                // of Packet::data and on_render's data; any SampleFormat
+  uint32_t period_frames = 0;   // how often the audio thread wakes, in frames of `format`
+  uint32_t buffer_frames = 0;   // the system's buffer, 0 if unknown
+  std::string device_id;
+  bool realtime = false;        // whether the audio thread got real-time priority
+};
+
+// An open stream of the system. Created stopped. Control thread; the destructor stops it.
+class Stream {
+ public:
+  virtual ~Stream() = default;
+  virtual const StreamInfo& info() const = 0;
+  virtual Error start() = 0;
+  // When it returns, no callback runs and none will come. Callable at any time, also after on_lost.
+  virtual void stop() = 0;
+};
+
+// A virtual microphone made without a driver.
+struct Cable {
+  std::string render_id;  // what to render to
+  DeviceInfo microphone;  // what other programs select
+};
+
+enum class DeviceEvent : uint8_t { kAdded, kRemoved, kChanged, kDefaultChanged };
+
+// Called on a thread of the backend. Says only that something changed: the receiver lists again.
+class DeviceListener {
+ public:
+  virtual void on_devices_changed() noexcept = 0;
+  // The whole backend is gone (server died, service stopped). Streams have their own on_lost.
+  virtual void on_backend_lost(const Error& error) noexcept = 0;
+
+ protected:
+  ~DeviceListener() = default;
+};
+
+// A connection to an audio system, one for each environment that uses it. All methods on the control
+// thread, all may block for a bounded time (10 s at most). Streams must be destroyed before it.
+class Host {
+ public:
+  virtual ~Host() = default;
+  virtual Clock& clock() = 0;
+  virtual Error list_devices(std::vector<DeviceInfo>* devices) = 0;  // every state, both flows
+  virtual Error open_capture(const CaptureRequest& request, CaptureListener* listener,
+                             std::unique_ptr<Stream>* stream) = 0;
+  virtual Error open_render(const RenderRequest& request, RenderListener* listener,
+                            std::unique_ptr<Stream>* stream) = 0;
+  // One listener; nullptr ends it, and when that returns no call runs.
+  virtual void watch(DeviceListener* listener) = 0;
+
+  // Makes a microphone called `name` and leaves the system's defaults as they were. Removed by
+  // remove_cable, by the destructor, and, when the process died, by the next Host on that system.
+  virtual Error make_cable(const std::string& name, const Format& format, Cable* cable) = 0;
+  virtual void remove_cable(const Cable& cable) = 0;
+};
+
+}  // namespace patchcord

@@ -1,0 +1,74 @@
+// The only source of time and the only way to wait for it. Everything in core and the backends that
+// depends on time takes a Clock, so that a simulated hour runs in seconds and twice the same.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+namespace patchcord {
+
+constexpr int64_t kNever = INT64_MAX;
+constexpr int64_t kNsPerMs = 1000000;
+constexpr int64_t kNsPerSecond = 1000000000;
+
+// A wake-up that is remembered: signal() before wait() makes wait() return at once; several signals
+// count as one. signal() neither locks nor allocates and may be called by an audio thread.
+class Event {
+ public:
+  virtual ~Event() = default;
+  virtual void signal() noexcept = 0;
+  // Returns when signalled, or after `timeout_ns` (negative: without limit).
+  virtual void wait(int64_t timeout_ns) noexcept = 0;
+
+  static std::unique_ptr<Event> create();  // defined by the platform (src/backend/platform_*.cc)
+};
+
+enum class Priority { kNormal, kAudio };
+
+class Clock {
+ public:
+  virtual ~Clock() = default;
+
+  // Nanoseconds. The real clock is the one of process.hrtime(). Any thread.
+  virtual int64_t now() const noexcept = 0;
+
+  // One activity in time. `step(now)` does what is due and returns the instant of its next turn
+  // (kNever: only when woken). Under the real clock each task has a thread of its own; under the
+  // manual clock all steps run on one thread in the order of (instant, age of the task).
+  class Task {
+   public:
+    virtual ~Task() = default;             // waits until a running step has returned; never call from a step
+    virtual void wake() noexcept = 0;      // runs step as soon as possible; any thread, lock-free when real
+  };
+  using Step = std::function<int64_t(int64_t now)>;
+  virtual std::unique_ptr<Task> start(const char* name, Priority priority, Step step) = 0;
+};
+
+// Shared by everything in the process; defined by the platform.
+Clock& real_clock();
+
+// Gives the calling thread the highest scheduling class it is allowed, until the object goes. Refusal
+// is not an error. Defined by the platform (MMCSS "Pro Audio", SCHED_FIFO or a raised nice value).
+class ThreadPriority {
+ public:
+  explicit ThreadPriority(Priority priority);
+  ~ThreadPriority();
+  ThreadPriority(const ThreadPriority&) = delete;
+  ThreadPriority& operator=(const ThreadPriority&) = delete;
+  bool raised() const { return raised_; }
+
+ private:
+  bool raised_ = false;
+  void* handle_ = nullptr;
+};
+
+// Time that moves only when told to. `advance` may be called from any thread and returns at once;
+// `done` is called on the clock's thread when every step due up to the new instant has run.
+class ManualClock : public Clock {
+ public:
+  virtual void advance(int64_t by_ns, std::function<void()> done) = 0;
+  static std::unique_ptr<ManualClock> create(int64_t start_ns = kNsPerSecond);
+};
+
+}  // namespace patchcord
