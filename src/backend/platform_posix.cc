@@ -52,7 +52,9 @@ class PosixEvent final : public Event {
       } while (result != 0 && errno == EINTR);
       if (result != 0) return;
     }
-    signalled_.store(false, std::memory_order_release);
+    // Read-modify-write, so that what a signaller wrote before a signal() that found the flag already
+    // set is visible here.
+    signalled_.exchange(false, std::memory_order_acq_rel);
   }
 
  private:
