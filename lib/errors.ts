@@ -1,0 +1,114 @@
+/** Every code that an {@link AudioError} can carry. */
+export type AudioErrorCode = `ERR_AUDIO_${(typeof codeNames)[number]}`;
+
+const codeNames = [
+  'DEVICE_NOT_FOUND',
+  'DEVICE_LOST',
+  'DEVICE_BUSY',
+  'PERMISSION_DENIED',
+  'FORMAT_UNSUPPORTED',
+  'FORMAT_UNKNOWN',
+  'PARTIAL_FRAME',
+  'PROCESS_NOT_FOUND',
+  'BACKEND_UNAVAILABLE',
+  'UNSUPPORTED',
+  'FEEDBACK',
+  'GRAPH_CYCLE',
+  'TIMEOUT',
+  'NATIVE_LOAD_FAILED',
+  'BACKEND',
+] as const;
+
+// The ESM and the CommonJS build each have a class of their own; the brand is common to both.
+const brand = Symbol.for('patchcord.AudioError');
+
+/** What is known about a failure beside its message. */
+export interface AudioErrorDetails {
+  /** The function of the operating system that failed, `IAudioClient::Initialize`. */
+  syscall?: string | undefined;
+  /** Its answer, `0x88890004 AUDCLNT_E_DEVICE_INVALIDATED`. */
+  osCode?: string | undefined;
+  /** The id of the device concerned. */
+  deviceId?: string | undefined;
+  /** What the reader can do about it; also the end of the message. */
+  remedy?: string | undefined;
+  /** The error that led to this one. */
+  cause?: unknown;
+}
+
+/**
+ * Whatever goes wrong with audio. The message says what was asked, what happened and what to do;
+ * programs look at `code`. Wrong arguments are Node's own `TypeError` and `RangeError` instead.
+ * `instanceof` holds between the ESM and the CommonJS build of this package.
+ *
+ * @example
+ * source.on('error', (error) => {
+ *   if (error instanceof AudioError && error.code === 'ERR_AUDIO_PERMISSION_DENIED') {
+ *     showSettings(error.remedy);
+ *   }
+ * });
+ */
+export class AudioError extends Error {
+  readonly code: AudioErrorCode;
+  // Declared, not defined: what is not known is not a property, and is not printed.
+  declare readonly syscall?: string;
+  declare readonly osCode?: string;
+  declare readonly deviceId?: string;
+  declare readonly remedy?: string;
+
+  /**
+   * @param message what was asked and what happened, without a final stop; the system call and the
+   *   remedy are added to it.
+   */
+  constructor(code: AudioErrorCode, message: string, details: AudioErrorDetails = {}) {
+    const { syscall, osCode, deviceId, remedy, cause } = details;
+    super(sentence(message, details), cause === undefined ? undefined : { cause });
+    this.code = code;
+    for (const [key, value] of Object.entries({ syscall, osCode, deviceId, remedy })) {
+      if (value) Object.defineProperty(this, key, { value, enumerable: true, configurable: true });
+    }
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (this !== AudioError) return Function.prototype[Symbol.hasInstance].call(this, value);
+    return typeof value === 'object' && value !== null && brand in value;
+  }
+}
+
+Object.defineProperty(AudioError.prototype, 'name', {
+  value: 'AudioError',
+  writable: true,
+  configurable: true,
+});
+Object.defineProperty(AudioError.prototype, brand, { value: true });
+
+function sentence(message: string, { syscall, osCode, remedy }: AudioErrorDetails): string {
+  const system = [syscall, osCode].filter(Boolean).join(': ');
+  return `${message}${system && ` (${system})`}${remedy ? `. ${remedy}` : ''}`;
+}
+
+/** A failure as the native layer reports it; what it does not know is empty or absent. */
+export interface NativeError {
+  /** As in C++, without the prefix: `DEVICE_LOST`. */
+  code: string;
+  message: string;
+  syscall?: string;
+  osCode?: string;
+  deviceId?: string;
+  remedy?: string;
+}
+
+/**
+ * Turns the native layer's record into an error.
+ *
+ * @param caller the public function in whose call it happened: the stack starts at the user's line.
+ */
+export function fromNative(
+  record: NativeError,
+  caller?: (...args: never[]) => unknown,
+): AudioError {
+  const name = codeNames.find((known) => known === record.code) ?? 'BACKEND';
+  const error = new AudioError(`ERR_AUDIO_${name}`, record.message, record);
+  Error.captureStackTrace(error, caller ?? fromNative);
+  return error;
+}

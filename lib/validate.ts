@@ -1,0 +1,211 @@
+import { inspect } from 'node:util';
+
+import { AudioError } from './errors.js';
+
+// Checks of public arguments. All raise Node's own errors with Node's wording, so that a caller meets
+// one style whether `fs` or this package refuses an argument. `name` is the path that the caller
+// wrote: 'options.gain' is a property, 'gain' an argument.
+
+type ArgumentErrorCode = 'ERR_INVALID_ARG_TYPE' | 'ERR_INVALID_ARG_VALUE' | 'ERR_OUT_OF_RANGE';
+
+function argumentError<T extends TypeError | RangeError>(
+  Class: new (message: string) => T,
+  code: ArgumentErrorCode,
+  message: string,
+): T & { code: ArgumentErrorCode } {
+  const error = new Class(message);
+  // As Node does: the code is in the first line of the stack, yet `name` stays that of the class.
+  Object.defineProperty(error, 'name', { value: `${error.name} [${code}]`, configurable: true });
+  Error.captureStackTrace(error, argumentError);
+  Reflect.deleteProperty(error, 'name');
+  return Object.assign(error, { code });
+}
+
+function kind(name: string): 'property' | 'argument' {
+  return name.includes('.') ? 'property' : 'argument';
+}
+
+function received(value: unknown): string {
+  if (value === null || value === undefined) return `Received ${value}`;
+  if (typeof value === 'function') return `Received function ${value.name}`;
+  if (typeof value === 'object') {
+    const maker: unknown = value.constructor?.name;
+    return `Received ${maker ? `an instance of ${String(maker)}` : inspect(value, { depth: -1 })}`;
+  }
+  const text = inspect(value);
+  const shown = text.length > 28 ? `${text.slice(0, 25)}...` : text;
+  return `Received type ${typeof value} (${shown})`;
+}
+
+/** @returns the `TypeError` for an argument of a wrong type; `expected`: "of type number". */
+export function invalidType(name: string, expected: string, value: unknown): TypeError {
+  return argumentError(
+    TypeError,
+    'ERR_INVALID_ARG_TYPE',
+    `The "${name}" ${kind(name)} must be ${expected}. ${received(value)}`,
+  );
+}
+
+/** @returns the `TypeError` for a value of the right type that makes no sense. */
+export function invalidValue(name: string, value: unknown, reason: string): TypeError {
+  const shown = inspect(value);
+  return argumentError(
+    TypeError,
+    'ERR_INVALID_ARG_VALUE',
+    `The ${kind(name)} '${name}' ${reason}. ` +
+      `Received ${shown.length > 128 ? `${shown.slice(0, 125)}...` : shown}`,
+  );
+}
+
+/** @returns the `RangeError` for a number out of range; `range`: ">= 0 && <= 1". */
+export function outOfRange(name: string, range: string, value: unknown): RangeError {
+  return argumentError(
+    RangeError,
+    'ERR_OUT_OF_RANGE',
+    `The value of "${name}" is out of range. It must be ${range}. Received ${inspect(value)}`,
+  );
+}
+
+/** A finite number between `min` and `max`, both allowed. */
+export function checkNumber(
+  value: unknown,
+  name: string,
+  min = -Infinity,
+  max = Infinity,
+): number {
+  if (typeof value !== 'number') throw invalidType(name, 'of type number', value);
+  if (!Number.isFinite(value)) throw outOfRange(name, 'a finite number', value);
+  if (value < min || value > max) throw outOfRange(name, rangeText(min, max), value);
+  return value;
+}
+
+/** A whole number between `min` and `max`, both allowed. */
+export function checkInteger(
+  value: unknown,
+  name: string,
+  min: number = Number.MIN_SAFE_INTEGER,
+  max: number = Number.MAX_SAFE_INTEGER,
+): number {
+  if (typeof value !== 'number') throw invalidType(name, 'of type number', value);
+  if (!Number.isInteger(value)) throw outOfRange(name, 'an integer', value);
+  if (value < min || value > max) throw outOfRange(name, rangeText(min, max), value);
+  return value;
+}
+
+function rangeText(min: number, max: number): string {
+  const bounds = [];
+  if (min > Number.MIN_SAFE_INTEGER) bounds.push(`>= ${min}`);
+  if (max < Number.MAX_SAFE_INTEGER) bounds.push(`<= ${max}`);
+  return bounds.join(' && ');
+}
+
+export function checkBigInt(value: unknown, name: string): bigint {
+  if (typeof value !== 'bigint') throw invalidType(name, 'of type bigint', value);
+  return value;
+}
+
+export function checkBoolean(value: unknown, name: string): boolean {
+  if (typeof value !== 'boolean') throw invalidType(name, 'of type boolean', value);
+  return value;
+}
+
+/** A string that is not empty. */
+export function checkString(value: unknown, name: string): string {
+  if (typeof value !== 'string') throw invalidType(name, 'of type string', value);
+  if (value === '') throw invalidValue(name, value, 'must not be empty');
+  return value;
+}
+
+export function checkOneOf<T extends string>(
+  value: unknown,
+  name: string,
+  allowed: readonly T[],
+): T {
+  const found = allowed.find((one) => one === value);
+  if (found === undefined) {
+    const list = allowed.map((one) => inspect(one)).join(', ');
+    throw invalidValue(name, value, `must be one of: ${list}`);
+  }
+  return found;
+}
+
+/** A plain object, so neither null nor an array. */
+export function checkObject(value: unknown, name: string): object {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalidType(name, 'of type object', value);
+  }
+  return value;
+}
+
+export function checkFunction<T extends (...args: never[]) => unknown>(
+  value: unknown,
+  name: string,
+): T {
+  if (typeof value !== 'function') throw invalidType(name, 'of type function', value);
+  return value as T;
+}
+
+/** By shape, as Node itself does: signals of other realms and polyfills are welcome. */
+export function checkAbortSignal(value: unknown, name: string): AbortSignal {
+  if (typeof value !== 'object' || value === null || !('aborted' in value)) {
+    throw invalidType(name, 'an instance of AbortSignal', value);
+  }
+  return value as AbortSignal;
+}
+
+/**
+ * The options of `owner`, an object or nothing, none of them unknown: a misspelt option that is
+ * silently ignored costs its author an afternoon.
+ */
+export function checkOptions<T extends object>(
+  value: T | undefined,
+  owner: string,
+  known: readonly (keyof T & string)[],
+  name = 'options',
+): T {
+  if (value === undefined) return {} as T;
+  checkObject(value, name);
+  for (const [key, given] of Object.entries(value)) {
+    if (given === undefined || (known as readonly string[]).includes(key)) continue;
+    const near = nearest(key, known);
+    const hint = near ? `did you mean '${near}'?` : `it has: ${[...known].sort().join(', ')}`;
+    throw invalidValue(`${name}.${key}`, given, `is not an option of ${owner}; ${hint}`);
+  }
+  return value;
+}
+
+function nearest(word: string, candidates: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let least = Math.max(2, Math.floor(word.length / 3)) + 1;
+  for (const candidate of candidates) {
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
+    if (distance < least) [best, least] = [candidate, distance];
+  }
+  return best;
+}
+
+/** Levenshtein's, one row at a time. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(substitution, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}
+
+/**
+ * @returns the error for what the interface names and this version does not do. Nothing that was
+ *   asked for is silently ignored.
+ */
+export function unsupported(what: string, reason: string, remedy?: string): AudioError {
+  const error = new AudioError('ERR_AUDIO_UNSUPPORTED', `${what} is not supported: ${reason}`, {
+    remedy,
+  });
+  Error.captureStackTrace(error, unsupported);
+  return error;
+}
