@@ -1,0 +1,50 @@
+// Which input channel is heard on which output channel, and how loud.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace patchcord {
+
+// Any thread, one at a time; nothing but the constructors allocates.
+class ChannelMap {
+ public:
+  // Speakers in WAVE order, where both counts have a usual layout (1 to 8 channels): a speaker that
+  // exists on both sides keeps its sound; others fold as in ITU-R BS.775 (centre and surrounds
+  // 0.7071 to left and right, LFE dropped). Mono to stereo is unity on both, stereo to mono (L + R)
+  // / 2. Beyond 8 channels, channel n is channel n.
+  ChannelMap(uint32_t in_channels, uint32_t out_channels);
+
+  // Output channel n carries input channel sources[n]; -1 (or one that does not exist): silence.
+  ChannelMap(uint32_t in_channels, const std::vector<int32_t>& sources);
+
+  // Output channel n is the sum of inputs times gains[n][input]; absent gains are 0.
+  ChannelMap(uint32_t in_channels, const std::vector<std::vector<float>>& gains);
+
+  uint32_t in_channels() const noexcept { return in_channels_; }
+  uint32_t out_channels() const noexcept { return out_channels_; }
+  bool identity() const noexcept { return identity_; }  // out is in, bit for bit
+  float gain(uint32_t out_channel, uint32_t in_channel) const noexcept;
+
+  // Interleaved; `in` and `out` do not overlap. A channel that is not routed is not read: its NaN
+  // stays its own.
+  void process(const float* in, float* out, size_t frames) const noexcept;
+
+ private:
+  struct Route {
+    uint32_t out;
+    uint32_t in;
+    float gain;
+  };
+
+  void add(uint32_t out, uint32_t in, float gain);
+  void settle();
+
+  uint32_t in_channels_;
+  uint32_t out_channels_;
+  std::vector<Route> routes_;  // ordered by output, then input
+  bool identity_ = false;
+};
+
+}  // namespace patchcord

@@ -1,0 +1,53 @@
+// Peak and RMS of what just passed, readable while it passes.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "format.h"
+
+namespace patchcord {
+
+struct Level {
+  float peak = 0;  // linear, absolute
+  float rms = 0;   // linear, relative to 1.0
+};
+
+// Over the last 100 ms, renewed every 25 ms. Non-finite samples count as 0.
+class LevelMeter {
+ public:
+  LevelMeter(uint32_t channels, uint32_t sample_rate);
+
+  void process(const float* frames, size_t count) noexcept;  // audio thread; interleaved
+  void silence(size_t count) noexcept;                       // audio thread; as `count` zero frames
+
+  struct Snapshot {
+    Level overall;  // the highest peak; RMS over all channels
+    uint32_t channels = 0;
+    std::array<Level, kMaxChannels> channel;
+  };
+  Snapshot snapshot() const noexcept;  // any thread; neither locks nor waits
+  void reset() noexcept;               // audio thread
+
+ private:
+  static constexpr size_t kParts = 4;
+
+  struct Part {
+    std::array<float, kMaxChannels> peak{};
+    std::array<double, kMaxChannels> energy{};
+    size_t frames = 0;
+  };
+
+  void close_part() noexcept;
+
+  uint32_t channels_;
+  size_t part_frames_;
+  std::array<Part, kParts> parts_;
+  size_t at_ = 0;
+  // A channel's peak and RMS in one word, so that a reader never sees halves of two windows.
+  std::array<std::atomic<uint64_t>, kMaxChannels> published_;
+};
+
+}  // namespace patchcord

@@ -1,0 +1,52 @@
+// A look-ahead brickwall limiter: the gain is already down when the peak arrives.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+namespace patchcord {
+
+constexpr float kLimiterCeiling = 0.98855309f;  // -0.1 dBFS
+
+// Channels are linked: one gain for all, so that the image stays where it is. What never exceeds
+// the ceiling comes out bit for bit, latency_frames() later. Non-finite samples become 0. Audio
+// thread; nothing but the constructor allocates.
+class Limiter {
+ public:
+  Limiter(uint32_t sample_rate, uint32_t channels, float ceiling = kLimiterCeiling);
+
+  void process(float* frames, size_t count) noexcept;             // in place, interleaved
+  size_t latency_frames() const noexcept { return look_ahead_; }  // 1.5 ms, rounded down
+  // The lowest gain since the last call, 1 if it never had to act; for statistics.
+  float take_lowest_gain() noexcept;
+  void reset() noexcept;
+
+ private:
+  // Gains are whole numbers out of kUnity: sums of them are exact, so unity returns exactly.
+  uint32_t required_gain(const float* frame) const noexcept;
+  uint32_t held_gain(uint32_t required) noexcept;
+
+  struct Dip {
+    uint64_t frame;
+    uint32_t gain;
+  };
+
+  uint32_t channels_;
+  float ceiling_;
+  size_t look_ahead_;
+  double release_;                      // share of the way back to unity, per frame
+  std::unique_ptr<float[]> delay_;      // look_ahead_ frames
+  std::unique_ptr<uint32_t[]> recent_;  // the last look_ahead_ + 1 gains, to be averaged
+  std::unique_ptr<Dip[]> dips_;         // a queue, gains rising: the sliding minimum
+  uint64_t sum_ = 0;                    // of recent_
+  uint64_t frame_ = 0;
+  size_t delay_at_ = 0;
+  size_t recent_at_ = 0;
+  size_t dips_at_ = 0;
+  size_t dips_count_ = 0;
+  uint32_t gain_ = 0;  // after hold and release, before averaging
+  uint32_t lowest_ = 0;
+};
+
+}  // namespace patchcord

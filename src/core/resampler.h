@@ -1,0 +1,98 @@
+// Sample-rate conversion: a polyphase windowed sinc of our own. One class, two drivers: the graph
+// on an audio thread, JavaScript's Transform on the JS thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "resampler_kernel.h"
+
+namespace patchcord {
+
+struct ResamplerDesign;
+
+// Flat up to `pass` of the lower rate's half, nothing above all of it. What is in the way is
+// latency.
+//             fixed: pass, stopband        variable: pass, stopband
+//   kLow      .800     100 dB              .750          100 dB
+//   kMedium   .875     125 dB              .833 (20 kHz at 48 kHz)  122 dB
+//   kHigh     .913     140 dB              .833          140 dB
+//   kBest     .950     150 dB              .907 (20 kHz at 44.1 kHz) 140 dB
+enum class ResamplerQuality { kLow, kMedium, kHigh, kBest };
+
+// Interleaved f32. Any thread, one at a time; nothing but the constructor allocates. Samples that
+// are not finite (or beyond 1e18, which no sum of them would be) count as 0, so that nothing
+// poisons the filter. The same input gives the same bytes however it is cut into calls.
+class Resampler {
+ public:
+  // Rates within kMinSampleRate..kMaxSampleRate, channels within 1..kMaxChannels.
+  // A fixed ratio is exact for ever: output frame k is the signal at k * in / out. `variable` lets
+  // set_ratio move it within 1 % of nominal. Equal rates, fixed: bit for bit, without latency.
+  Resampler(uint32_t in_rate, uint32_t out_rate, uint32_t channels, ResamplerQuality quality,
+            bool variable);
+  ~Resampler();
+  Resampler(const Resampler&) = delete;
+  Resampler& operator=(const Resampler&) = delete;
+
+  struct Progress {
+    size_t consumed;  // frames
+    size_t produced;
+  };
+  // Consumes up to in_frames and produces up to out_frames, stopping when either is exhausted;
+  // never consumes more than the frames it produced required. in == nullptr: zeros. There is no
+  // head delay (the filter starts with zeros before frame 0), and the tail comes out by following
+  // with zeros.
+  Progress process(const float* in, size_t in_frames, float* out, size_t out_frames) noexcept;
+
+  // 1 is nominal; above it input is consumed faster. Holds from the next output frame, without a
+  // click. Clamped to 1 +- 0.01; ignored when fixed.
+  void set_ratio(double in_per_out_relative_to_nominal) noexcept;
+
+  // Input frames that must follow a position before its output can be made: half the filter.
+  size_t latency_in() const noexcept { return taps_ - 1 - lead_; }
+
+  // What process() will consume to make out_frames from here, if the ratio stays.
+  size_t needed_for(size_t out_frames) const noexcept;
+
+  struct Skip {
+    uint64_t in_frames;
+    uint64_t out_frames;
+  };
+  // For holes in the timeline, in constant time: skips the largest whole number of periods of the
+  // ratio that is at most in_frames of zeros; the output frames it returns are silence, the input
+  // frames left over are the caller's to process. Skips nothing while the filter still remembers
+  // sound (2 * latency_in() zeros make it forget), nor when variable.
+  Skip skip_silence(uint64_t in_frames) noexcept;
+
+  // Where the next output frame lies, in input frames (with a fraction) after the last consumed
+  // one's end; negative: behind it.
+  double position() const noexcept;
+
+  void reset() noexcept;  // as new; the ratio back to nominal
+
+ private:
+  void take(const float* in, size_t frames) noexcept;
+  void advance() noexcept;
+
+  std::unique_ptr<const ResamplerDesign> design_;
+  const ResamplerKernel& kernel_;
+  uint32_t channels_;
+  bool variable_;
+  size_t taps_;  // frames under the filter
+  size_t lead_;  // of them before the position
+  // The position is read_ + lead_ + phase_ / phases_ in history frames; step is what one output
+  // frame adds. Whole numbers, so that nothing ever rounds.
+  uint64_t phases_;
+  uint64_t nominal_step_;  // in 1 / phases_
+  uint64_t step_frames_;
+  uint64_t step_phase_;
+  uint64_t phase_ = 0;
+  size_t read_ = 0;
+  size_t fill_ = 0;
+  size_t capacity_;
+  std::unique_ptr<float[]> history_;       // a plane of capacity_ frames for each channel
+  std::unique_ptr<float[]> coefficients_;  // of the frame in hand, where phases are interpolated
+};
+
+}  // namespace patchcord
