@@ -16,10 +16,11 @@
         "NAPI_VERSION=8",
         "NAPI_DISABLE_CPP_EXCEPTIONS"
       ],
+      # Node's own default; it only adds size here.
+      "cflags!": ["-O3"],
       "cflags": [
         "-Wall",
         "-Wextra",
-        # Node's own default is -O3; on this code it only adds size.
         "-O2",
         # Several addons live in one process: nothing of ours may answer for a symbol of theirs.
         "-fvisibility=hidden"

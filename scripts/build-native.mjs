@@ -11,7 +11,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const nodeGyp = createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js');
 
 // `configure` each time: it lists the source folders anew. make then compares dates.
-const args = [nodeGyp, 'configure', 'build', '--release', '--loglevel=warn', '--jobs=2'];
+const args = [nodeGyp, 'configure', 'build', '--release', '--loglevel=warn', '--jobs=max'];
 const headers = nodeHeaders();
 if (headers) args.push(`--nodedir=${headers}`);
 
