@@ -1,0 +1,37 @@
+// `fork('guard.mjs', [FOLDER, COMMAND, ...ARGUMENTS])`: runs the command in a process group of its own and
+// sends its pid. When the parent disconnects, by choice or by dying in any way, the whole group ends
+// and the folder is removed. Exits with the command.
+import { spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import process from 'node:process';
+
+const [folder, command, ...args] = process.argv.slice(2);
+const child = spawn(command, args, { detached: true, stdio: ['ignore', 'inherit', 'inherit'] });
+
+function signalGroup(signal) {
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    // Nobody is left in it.
+  }
+}
+
+function stop() {
+  signalGroup('SIGTERM');
+  setTimeout(() => signalGroup('SIGKILL'), 3000).unref();
+}
+
+child.on('error', (error) => {
+  console.error(`${command}: ${error.message}`);
+  rmSync(folder, { recursive: true, force: true });
+  process.exit(127);
+});
+child.on('exit', (code) => {
+  signalGroup('SIGKILL');
+  rmSync(folder, { recursive: true, force: true });
+  process.exit(code ?? 1);
+});
+process.on('disconnect', stop);
+process.on('SIGTERM', stop);
+process.on('SIGINT', stop);
+if (child.pid) process.send({ pid: child.pid });

@@ -1,0 +1,221 @@
+// Private audio servers for tests: each in a runtime folder of its own, with the devices that the
+// tests know, gone when stopped or when the process that started it dies. The user's own server is
+// never asked nor touched. Also a command: `node test/servers.mjs pulse|pipewire COMMAND...` runs
+// the command with such a server.
+import { execFile, fork, spawn } from 'node:child_process';
+import { accessSync, closeSync, constants, mkdtempSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import process from 'node:process';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+// Without format, rate and channels a null sink is 16 bit at 44.1 kHz.
+const format = 'format=float32le rate=48000 channels=2';
+const nullSink = (name, description) =>
+  `module-null-sink sink_name=${name} ${format} sink_properties=device.description="${description}"`;
+
+// A microphone is what is played into `micfeed`. Browsers list remapped sources, no plain monitors.
+const devices = [
+  nullSink('speakers', 'Speakers'),
+  nullSink('headset', 'Headset'),
+  nullSink('micfeed', 'Microphone_Feed'),
+  'module-remap-source source_name=mic master=micfeed.monitor source_properties=device.description="Microphone"',
+];
+
+// What desktops load as well: they move streams about and make a sink when there is none. (Before
+// PulseAudio 16 module-rescue-streams was one of them; now the server does that by itself.)
+const desktopModules = ['module-stream-restore', 'module-always-sink'];
+
+/**
+ * @typedef {object} AudioServer
+ * @property {Record<string, string>} env Variables by which a program finds this server.
+ * @property {number} pid Process group of the server.
+ * @property {() => string} log What the server has printed.
+ * @property {() => Promise<void>} kill Kills it at once, as a crash would.
+ * @property {() => Promise<void>} stop Ends it and removes its folder.
+ */
+
+const needed = {
+  pulse: ['pulseaudio', 'pactl'],
+  pipewire: ['pipewire', 'wireplumber', 'pipewire-pulse', 'dbus-run-session', 'pactl'],
+};
+
+/**
+ * Why a server cannot be started on this machine, undefined if it can.
+ * @param {'pulse' | 'pipewire'} name
+ * @returns {string | undefined}
+ */
+export function whyAbsent(name) {
+  const missing = needed[name].filter((command) => !isInPath(command));
+  if (missing.length === 0) return undefined;
+  return `no ${missing.map((command) => `\`${command}\``).join(', ')} in PATH`;
+}
+
+/**
+ * PulseAudio with the sinks `speakers` (default), `headset` and `micfeed`, and the source `mic`
+ * (default) that hears `micfeed`.
+ * @param {{ modules?: string[] }} [options] More modules to load, with their arguments.
+ * @returns {Promise<AudioServer>}
+ */
+export async function startPulseAudio({ modules = [] } = {}) {
+  const folder = makeFolder('pulse');
+  const script = [
+    'module-native-protocol-unix auth-anonymous=1',
+    ...devices,
+    ...modules,
+    ...desktopModules,
+  ].map((module) => `load-module ${module}\n`);
+  const conf = join(folder, 'server.pa');
+  writeFileSync(conf, `${script.join('')}set-default-sink speakers\nset-default-source mic\n`);
+  const command = ['pulseaudio', '-n', '-F', conf, '--exit-idle-time=-1', '--daemonize=no'];
+  return start('PulseAudio', folder, [...command, '--use-pid-file=no', '--log-target=stderr']);
+}
+
+/**
+ * PipeWire with WirePlumber and pipewire-pulse on a D-Bus session of their own, and the devices of
+ * `startPulseAudio`.
+ * @param {{ modules?: string[] }} [options] More modules of pipewire-pulse to load.
+ * @returns {Promise<AudioServer>}
+ */
+export async function startPipeWire({ modules = [] } = {}) {
+  const folder = makeFolder('pipewire');
+  // WirePlumber gives up without PipeWire's socket; the deadline of start() bounds the loop.
+  const script =
+    'pipewire & until [ -S "$XDG_RUNTIME_DIR/pipewire-0" ]; do sleep 0.05; done; ' +
+    'wireplumber & pipewire-pulse & wait';
+  const server = await start('PipeWire', folder, ['dbus-run-session', '--', 'sh', '-c', script]);
+  try {
+    for (const module of [...devices, ...modules]) {
+      await pactl(server, 'load-module', ...module.split(/ (?=\w+=)/));
+    }
+    await until('its devices', server, async () => {
+      const sinks = await pactl(server, 'list', 'short', 'sinks');
+      const sources = await pactl(server, 'list', 'short', 'sources');
+      return /\tspeakers\t/.test(sinks) && /\tmic\t/.test(sources);
+    });
+    await pactl(server, 'set-default-sink', 'speakers');
+    await pactl(server, 'set-default-source', 'mic');
+    // WirePlumber carries the wish out on its own time.
+    await until('its default devices', server, async () => {
+      const info = await pactl(server, 'info');
+      return /^Default Sink: speakers$/m.test(info) && /^Default Source: mic$/m.test(info);
+    });
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+  return server;
+}
+
+function isInPath(command) {
+  return (process.env.PATH ?? '').split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, command), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function makeFolder(name) {
+  return mkdtempSync(join(tmpdir(), `patchcord-${name}-`));
+}
+
+// Starts the command under guard.mjs and waits until pactl gets an answer.
+async function start(name, folder, command) {
+  const env = {
+    XDG_RUNTIME_DIR: folder,
+    PULSE_SERVER: `unix:${folder}/pulse/native`,
+    PULSE_COOKIE: join(folder, 'cookie'),
+  };
+  const logFile = join(folder, 'log');
+  const output = openSync(logFile, 'w');
+  // A home of its own: the servers keep their state there, and the user's default devices are theirs.
+  const serverEnv = { ...process.env, ...env, HOME: folder, LC_ALL: 'C' };
+  for (const variable of ['PULSE_SERVER', 'DBUS_SESSION_BUS_ADDRESS', 'DISPLAY']) {
+    delete serverEnv[variable];
+  }
+  for (const kind of ['CONFIG', 'STATE', 'CACHE', 'DATA']) delete serverEnv[`XDG_${kind}_HOME`];
+
+  const guard = fork(fileURLToPath(new URL('guard.mjs', import.meta.url)), [folder, ...command], {
+    env: serverEnv,
+    execArgv: [],
+    stdio: ['ignore', output, output, 'ipc'],
+  });
+  closeSync(output);
+  const exited = new Promise((resolve) => guard.once('exit', resolve));
+  const pid = await new Promise((resolve, reject) => {
+    guard.once('message', (message) => resolve(message.pid));
+    guard.once('exit', (code) => reject(new Error(`${name} did not start (${command[0]}: ${code})`)));
+  });
+  // A test that forgets to stop its server can still end; the guard notices.
+  guard.unref();
+  guard.channel?.unref();
+
+  const server = {
+    name,
+    env,
+    pid,
+    log: () => readFileSync(logFile, 'utf8'),
+    running: () => guard.exitCode === null && guard.signalCode === null,
+    kill: async () => {
+      guard.ref();
+      process.kill(-pid, 'SIGKILL');
+      await exited;
+    },
+    stop: async () => {
+      guard.ref();
+      if (guard.connected) guard.disconnect();
+      await exited;
+    },
+  };
+  try {
+    await until('an answer', server, async () => (await pactl(server, 'info')) !== '');
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+  return server;
+}
+
+async function pactl(server, ...args) {
+  const env = { ...process.env, ...server.env, LC_ALL: 'C' };
+  return (await run('pactl', args, { env, timeout: 5000 })).stdout;
+}
+
+// Asks again until the server says so, for 20 s at most.
+async function until(what, server, condition) {
+  const deadline = process.hrtime.bigint() + 20_000_000_000n;
+  let failure;
+  while (process.hrtime.bigint() < deadline && server.running()) {
+    try {
+      if (await condition()) return;
+    } catch (error) {
+      failure = error;
+    }
+    await delay(50);
+  }
+  const log = server.running() ? `\n${server.log()}` : ' (it exited)';
+  throw new Error(`${server.name}: waited in vain for ${what}${log}`, { cause: failure });
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [name, command, ...args] = process.argv.slice(2);
+  const starters = { pulse: startPulseAudio, pipewire: startPipeWire };
+  if (!(name in starters) || command === undefined) {
+    console.error('usage: node test/servers.mjs pulse|pipewire COMMAND...');
+    process.exit(2);
+  }
+  const server = await starters[name]();
+  const child = spawn(command, args, { env: { ...process.env, ...server.env }, stdio: 'inherit' });
+  child.on('error', (error) => console.error(`${command}: ${error.message}`));
+  child.on('close', async (code) => {
+    await server.stop();
+    process.exitCode = code ?? 1;
+  });
+}
