@@ -1,0 +1,100 @@
+// COM as this backend uses it: apartments, references, and the one place that knows what each
+// HRESULT means to a caller.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "../../core/error.h"
+#include "windows_sdk.h"
+
+namespace patchcord {
+
+#ifndef NDEBUG
+// References held by every ComPtr of the process; 0 once all hosts and streams are gone.
+inline std::atomic<int> live_com_references{0};
+#endif
+
+// Joins the calling thread to the multithreaded apartment. Only for threads of our own: the
+// apartment of a JavaScript or libuv thread belongs to the application.
+class Apartment {
+ public:
+  Apartment() : result_(CoInitializeEx(nullptr, COINIT_MULTITHREADED)) {}
+  ~Apartment() {
+    if (SUCCEEDED(result_)) CoUninitialize();
+  }
+  Apartment(const Apartment&) = delete;
+  Apartment& operator=(const Apartment&) = delete;
+
+ private:
+  HRESULT result_;
+};
+
+// One counted reference, released by the thread that destroys it.
+template <class T>
+class ComPtr {
+ public:
+  ComPtr() = default;
+  ~ComPtr() { adopt(nullptr); }
+  ComPtr(const ComPtr&) = delete;
+  ComPtr& operator=(const ComPtr&) = delete;
+
+  // Takes the reference that `raw` already has.
+  void adopt(T* raw) {
+#ifndef NDEBUG
+    live_com_references += (raw != nullptr) - (pointer_ != nullptr);
+#endif
+    if (pointer_ != nullptr) pointer_->Release();
+    pointer_ = raw;
+  }
+
+  T* get() const { return pointer_; }
+  T* operator->() const { return pointer_; }
+  explicit operator bool() const { return pointer_ != nullptr; }
+
+  // An out parameter: what the call stored is adopted at the end of the full expression.
+  class Receiver {
+   public:
+    explicit Receiver(ComPtr* owner) : owner_(owner) {}
+    ~Receiver() { owner_->adopt(raw_); }
+    Receiver(const Receiver&) = delete;
+    Receiver& operator=(const Receiver&) = delete;
+    operator T**() { return &raw_; }
+    operator void**() { return reinterpret_cast<void**>(&raw_); }
+
+   private:
+    ComPtr* owner_;
+    T* raw_ = nullptr;
+  };
+  Receiver receive() { return Receiver(this); }
+
+ private:
+  T* pointer_ = nullptr;
+};
+
+struct CoTaskMemDeleter {
+  void operator()(void* memory) const { CoTaskMemFree(memory); }
+};
+// Memory that a COM call allocated for its caller.
+template <class T>
+using CoMem = std::unique_ptr<T, CoTaskMemDeleter>;
+
+// A finished call and its answer: what an audio thread can return without allocating.
+struct CallResult {
+  HRESULT result = S_OK;
+  const char* call = "";
+
+  bool failed() const { return FAILED(result); }
+};
+
+// `attempt` is what was asked ("opening the microphone"); the reason and the remedy come from the
+// HRESULT. Allocates: not while a stream runs.
+Error to_error(const CallResult& failure, const std::string& attempt,
+               const std::string& device_id = {});
+
+// Ids and names are UTF-16 in Windows and UTF-8 in the contract.
+std::string to_utf8(const wchar_t* text);
+std::wstring to_wide(const std::string& text);
+
+}  // namespace patchcord

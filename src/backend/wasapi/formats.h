@@ -1,0 +1,23 @@
+// Windows' descriptions of a format and ours.
+#pragma once
+
+#include "../../core/format.h"
+#include "windows_sdk.h"
+
+namespace patchcord {
+
+// False where the engine has no such format: compressed, over 32 channels, outside 8 to 384 kHz.
+// `bytes` is how much memory `wave` really has, as a property of the registry may be cut short.
+bool from_wave_format(const WAVEFORMATEX* wave, size_t bytes, Format* format);
+
+// REFERENCE_TIME counts 100 ns.
+constexpr REFERENCE_TIME kReferencePerSecond = 10000000;
+constexpr REFERENCE_TIME kReferencePerMs = 10000;
+constexpr int64_t kNsPerReference = 100;
+
+constexpr uint32_t to_frames(REFERENCE_TIME duration, uint32_t sample_rate) {
+  return static_cast<uint32_t>((duration * sample_rate + kReferencePerSecond / 2) /
+                               kReferencePerSecond);
+}
+
+}  // namespace patchcord

@@ -1,0 +1,62 @@
+#include "notification_client.h"
+
+#include <cstring>
+
+namespace patchcord {
+namespace {
+
+bool is_same(const PROPERTYKEY& a, const PROPERTYKEY& b) {
+  return a.pid == b.pid && std::memcmp(&a.fmtid, &b.fmtid, sizeof(a.fmtid)) == 0;
+}
+
+}  // namespace
+
+HRESULT NotificationClient::QueryInterface(REFIID iid, void** object) {
+  if (object == nullptr) return E_POINTER;
+  if (iid == __uuidof(IUnknown) || iid == __uuidof(IMMNotificationClient) ||
+      iid == __uuidof(IAgileObject)) {
+    AddRef();
+    *object = static_cast<IMMNotificationClient*>(this);
+    return S_OK;
+  }
+  *object = nullptr;
+  return E_NOINTERFACE;
+}
+
+ULONG NotificationClient::AddRef() { return references_.fetch_add(1) + 1; }
+
+ULONG NotificationClient::Release() {
+  const ULONG left = references_.fetch_sub(1) - 1;
+  if (left == 0) delete this;
+  return left;
+}
+
+HRESULT NotificationClient::OnDeviceStateChanged(LPCWSTR, DWORD) {
+  SetEvent(changed());
+  return S_OK;
+}
+
+HRESULT NotificationClient::OnDeviceAdded(LPCWSTR) {
+  SetEvent(changed());
+  return S_OK;
+}
+
+HRESULT NotificationClient::OnDeviceRemoved(LPCWSTR) {
+  SetEvent(changed());
+  return S_OK;
+}
+
+HRESULT NotificationClient::OnDefaultDeviceChanged(EDataFlow, ERole, LPCWSTR) {
+  SetEvent(changed());
+  return S_OK;
+}
+
+HRESULT NotificationClient::OnPropertyValueChanged(LPCWSTR, const PROPERTYKEY key) {
+  // Drivers change many properties all the time; the list shows these.
+  if (is_same(key, PKEY_Device_FriendlyName) || is_same(key, PKEY_AudioEngine_DeviceFormat)) {
+    SetEvent(changed());
+  }
+  return S_OK;
+}
+
+}  // namespace patchcord

@@ -1,0 +1,193 @@
+// The property keys of the headers are defined in this file, declared everywhere else.
+#define INITGUID
+
+#include "wasapi_devices.h"
+
+#include "cable_names.h"
+#include "formats.h"
+
+namespace patchcord {
+namespace {
+
+class Property {
+ public:
+  Property(IPropertyStore* store, const PROPERTYKEY& key) {
+    PropVariantInit(&value_);
+    if (store != nullptr) store->GetValue(key, &value_);
+  }
+  ~Property() { PropVariantClear(&value_); }
+  Property(const Property&) = delete;
+  Property& operator=(const Property&) = delete;
+
+  std::string text() const {
+    return value_.vt == VT_LPWSTR && value_.pwszVal != nullptr ? to_utf8(value_.pwszVal) : "";
+  }
+  bool wave_format(Format* format) const {
+    return value_.vt == VT_BLOB && value_.blob.pBlobData != nullptr &&
+           from_wave_format(reinterpret_cast<const WAVEFORMATEX*>(value_.blob.pBlobData),
+                            value_.blob.cbSize, format);
+  }
+
+ private:
+  PROPVARIANT value_;
+};
+
+std::string id_of(IMMDevice* device) {
+  LPWSTR raw = nullptr;
+  if (device == nullptr || FAILED(device->GetId(&raw))) return {};
+  const CoMem<wchar_t> id(raw);
+  return to_utf8(id.get());
+}
+
+bool flow_of(IMMDevice* device, Flow* flow) {
+  ComPtr<IMMEndpoint> endpoint;
+  EDataFlow data_flow = eRender;
+  if (FAILED(device->QueryInterface(__uuidof(IMMEndpoint), endpoint.receive()))) return false;
+  if (FAILED(endpoint->GetDataFlow(&data_flow))) return false;
+  *flow = data_flow == eCapture ? Flow::kInput : Flow::kOutput;
+  return true;
+}
+
+DeviceState state_of(DWORD state) {
+  switch (state) {
+    case DEVICE_STATE_ACTIVE:
+      return DeviceState::kActive;
+    case DEVICE_STATE_DISABLED:
+      return DeviceState::kDisabled;
+    case DEVICE_STATE_UNPLUGGED:
+      return DeviceState::kUnplugged;
+    default:
+      return DeviceState::kNotPresent;
+  }
+}
+
+const char* describe(DWORD state) {
+  switch (state_of(state)) {
+    case DeviceState::kActive:
+      return "active";
+    case DeviceState::kDisabled:
+      return "disabled";
+    case DeviceState::kUnplugged:
+      return "unplugged";
+    case DeviceState::kNotPresent:
+      return "not present";
+  }
+  return "not present";
+}
+
+// The property is free; asking the audio client makes the system open the device.
+void read_format(IMMDevice* device, IPropertyStore* store, Format* format) {
+  if (Property(store, PKEY_AudioEngine_DeviceFormat).wave_format(format)) return;
+  ComPtr<IAudioClient> client;
+  if (FAILED(device->Activate(__uuidof(IAudioClient), CLSCTX_ALL, nullptr, client.receive()))) {
+    return;
+  }
+  WAVEFORMATEX* raw = nullptr;
+  if (FAILED(client->GetMixFormat(&raw))) return;
+  const CoMem<WAVEFORMATEX> wave(raw);
+  from_wave_format(wave.get(), sizeof(*raw) + raw->cbSize, format);
+}
+
+// False for an endpoint that vanished while it was being read.
+bool read_device(IMMDevice* device, DeviceInfo* info) {
+  info->id = id_of(device);
+  DWORD state = DEVICE_STATE_NOTPRESENT;
+  if (info->id.empty() || !flow_of(device, &info->flow) || FAILED(device->GetState(&state))) {
+    return false;
+  }
+  info->state = state_of(state);
+  ComPtr<IPropertyStore> store;
+  device->OpenPropertyStore(STGM_READ, store.receive());  // absent for some that are not present
+  info->name = Property(store.get(), PKEY_Device_FriendlyName).text();
+  if (info->name.empty()) info->name = info->id;
+  info->driver = Property(store.get(), PKEY_DeviceInterface_FriendlyName).text();
+  if (info->state == DeviceState::kActive) read_format(device, store.get(), &info->format);
+  info->is_virtual = is_cable_name(info->name, info->flow);
+  return true;
+}
+
+void mark_default(IMMDeviceEnumerator* enumerator, Flow flow, ERole role,
+                  bool DeviceInfo::*is_default, std::vector<DeviceInfo>* devices) {
+  ComPtr<IMMDevice> device;
+  const EDataFlow data_flow = flow == Flow::kInput ? eCapture : eRender;
+  if (FAILED(enumerator->GetDefaultAudioEndpoint(data_flow, role, device.receive()))) return;
+  const std::string id = id_of(device.get());
+  for (DeviceInfo& info : *devices) {
+    if (info.id == id) info.*is_default = true;
+  }
+}
+
+// Absent endpoints are left out: a driver that was reinstalled leaves its old ones behind.
+void pair_cables(std::vector<DeviceInfo>* devices) {
+  for (DeviceInfo& output : *devices) {
+    if (output.flow != Flow::kOutput || output.state != DeviceState::kActive) continue;
+    for (DeviceInfo& input : *devices) {
+      if (input.flow != Flow::kInput || input.state != DeviceState::kActive) continue;
+      if (!are_cable_ends(output.name, input.name)) continue;
+      output.peer_id = input.id;
+      if (input.peer_id.empty()) input.peer_id = output.id;
+      break;
+    }
+  }
+}
+
+}  // namespace
+
+CallResult create_enumerator(ComPtr<IMMDeviceEnumerator>* enumerator) {
+  return {CoCreateInstance(__uuidof(MMDeviceEnumerator), nullptr, CLSCTX_ALL,
+                           __uuidof(IMMDeviceEnumerator), enumerator->receive()),
+          "CoCreateInstance(MMDeviceEnumerator)"};
+}
+
+Error read_devices(IMMDeviceEnumerator* enumerator, std::vector<DeviceInfo>* devices) {
+  devices->clear();
+  ComPtr<IMMDeviceCollection> collection;
+  HRESULT result = enumerator->EnumAudioEndpoints(eAll, DEVICE_STATEMASK_ALL, collection.receive());
+  UINT count = 0;
+  if (SUCCEEDED(result)) result = collection->GetCount(&count);
+  if (FAILED(result)) {
+    return to_error({result, "IMMDeviceEnumerator::EnumAudioEndpoints"}, "listing the devices");
+  }
+  for (UINT i = 0; i < count; ++i) {
+    ComPtr<IMMDevice> device;
+    DeviceInfo info;
+    if (SUCCEEDED(collection->Item(i, device.receive())) && read_device(device.get(), &info)) {
+      devices->push_back(info);
+    }
+  }
+  for (const Flow flow : {Flow::kInput, Flow::kOutput}) {
+    mark_default(enumerator, flow, eConsole, &DeviceInfo::default_console, devices);
+    mark_default(enumerator, flow, eCommunications, &DeviceInfo::default_communications, devices);
+  }
+  pair_cables(devices);
+  return Error::none();
+}
+
+Error find_device(IMMDeviceEnumerator* enumerator, const std::string& id, Flow flow,
+                  ComPtr<IMMDevice>* device) {
+  const std::string attempt =
+      std::string("opening the ") + (flow == Flow::kInput ? "input" : "output") + " device";
+  HRESULT result = enumerator->GetDevice(to_wide(id).c_str(), device->receive());
+  // An id that is not even of the right shape.
+  if (result == E_INVALIDARG) result = HRESULT_FROM_WIN32(ERROR_NOT_FOUND);
+  if (FAILED(result)) return to_error({result, "IMMDeviceEnumerator::GetDevice"}, attempt, id);
+
+  Flow actual = flow;
+  if (!flow_of(device->get(), &actual) || actual != flow) {
+    return to_error({AUDCLNT_E_WRONG_ENDPOINT_TYPE, "IMMEndpoint::GetDataFlow"}, attempt, id);
+  }
+  DWORD state = DEVICE_STATE_NOTPRESENT;
+  result = (*device)->GetState(&state);
+  if (FAILED(result)) return to_error({result, "IMMDevice::GetState"}, attempt, id);
+  if (state != DEVICE_STATE_ACTIVE) {
+    Error error =
+        Error::make(ErrorCode::kDeviceNotFound, attempt + " failed: it is " + describe(state),
+                    "plug it in or enable it in the sound settings");
+    error.syscall = "IMMDevice::GetState";
+    error.device_id = id;
+    return error;
+  }
+  return Error::none();
+}
+
+}  // namespace patchcord

@@ -1,0 +1,22 @@
+// Endpoints: listing them and finding one by its id. Any thread in the multithreaded apartment.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "../backend.h"
+#include "com_support.h"
+
+namespace patchcord {
+
+// An enumerator belongs to the thread that made it.
+CallResult create_enumerator(ComPtr<IMMDeviceEnumerator>* enumerator);
+
+// Endpoints of both flows in every state.
+Error read_devices(IMMDeviceEnumerator* enumerator, std::vector<DeviceInfo>* devices);
+
+// The active endpoint with this id, or why there is none.
+Error find_device(IMMDeviceEnumerator* enumerator, const std::string& id, Flow flow,
+                  ComPtr<IMMDevice>* device);
+
+}  // namespace patchcord

@@ -1,0 +1,140 @@
+#include "wasapi_render.h"
+
+#include <algorithm>
+
+#include "formats.h"
+#include "shared_client.h"
+
+namespace patchcord {
+namespace {
+
+// More than this is never asked of the system.
+constexpr uint32_t kMaxLatencyMs = 1000;
+
+// Wakes without an event, to notice that the device is gone and to outlive a lost event.
+constexpr int64_t kLongestWait = 20 * kNsPerMs;
+
+// Windows lowers other programs while a call is on; audio that goes into that call is not to be.
+void refuse_ducking(IAudioClient* client) {
+  ComPtr<IAudioSessionControl> session;
+  if (FAILED(client->GetService(__uuidof(IAudioSessionControl), session.receive()))) return;
+  ComPtr<IAudioSessionControl2> session2;
+  if (FAILED(session->QueryInterface(__uuidof(IAudioSessionControl2), session2.receive()))) return;
+  session2->SetDuckingPreference(TRUE);
+}
+
+class RenderWork final : public StreamWork {
+ public:
+  RenderWork(uint32_t latency_ms, RenderListener* listener)
+      : latency_ms_(std::min(latency_ms, kMaxLatencyMs)), listener_(listener) {}
+
+  Flow flow() const override { return Flow::kOutput; }
+  int64_t longest_wait_ns() const override { return kLongestWait; }
+  void lost(const Error& error) noexcept override { listener_->on_lost(error); }
+
+  CallResult open(IMMDevice* device, HANDLE wake, StreamInfo* info) override {
+    const CallResult opened = client_.open(device, 0, latency_ms_ * kReferencePerMs, wake, info);
+    if (opened.failed()) return opened;
+    refuse_ducking(client_.operator->());
+    sample_rate_ = info->format.sample_rate;
+    period_frames_ = info->period_frames;
+    // The engine takes a whole period at a time: with less than one and a quarter in hand, each
+    // late wake would be a hole.
+    const uint32_t wanted = to_frames(latency_ms_ * kReferencePerMs, sample_rate_);
+    target_ = std::min(std::max(wanted, period_frames_ + period_frames_ / 4), info->buffer_frames);
+
+    HRESULT result = client_->GetService(__uuidof(IAudioRenderClient), render_.receive());
+    if (FAILED(result)) return {result, "IAudioClient::GetService(IAudioRenderClient)"};
+    result = client_->GetService(__uuidof(IAudioClock), device_clock_.receive());
+    if (FAILED(result)) return {result, "IAudioClient::GetService(IAudioClock)"};
+    return {device_clock_->GetFrequency(&units_per_second_), "IAudioClock::GetFrequency"};
+  }
+
+  // With nothing in the buffer the first period would be a hole. Silence, as the listener can only
+  // be asked for frames once it can be told when they are heard.
+  CallResult start() override {
+    BYTE* data = nullptr;
+    HRESULT result = render_->GetBuffer(target_, &data);
+    if (FAILED(result)) return {result, "IAudioRenderClient::GetBuffer"};
+    result = render_->ReleaseBuffer(target_, AUDCLNT_BUFFERFLAGS_SILENT);
+    if (FAILED(result)) return {result, "IAudioRenderClient::ReleaseBuffer"};
+    written_ = target_;
+    return client_.start();
+  }
+
+  CallResult turn() noexcept override {
+    // Before the padding: what the device takes in between then makes the fill look too small,
+    // never the position too far.
+    const int64_t lead_end = time_of_next_frame();
+    UINT32 padding = 0;
+    const CallResult asked = client_.padding(&padding);
+    if (asked.failed()) return asked;
+    const int64_t play_time = check_underrun(lead_end, padding);
+    if (padding >= target_) {
+      expected_ = play_time;
+      return {};
+    }
+    const uint32_t frames = target_ - padding;
+    BYTE* data = nullptr;
+    HRESULT result = render_->GetBuffer(frames, &data);
+    if (result == AUDCLNT_E_BUFFER_OPERATION_PENDING) return {};  // the next turn writes it
+    if (FAILED(result)) return {result, "IAudioRenderClient::GetBuffer"};
+    listener_->on_render(data, frames, play_time);
+    result = render_->ReleaseBuffer(frames, 0);
+    if (FAILED(result)) return {result, "IAudioRenderClient::ReleaseBuffer"};
+    written_ += frames;
+    expected_ = play_time == kNoTime ? kNoTime : play_time + to_ns(frames);
+    return {};
+  }
+
+ private:
+  int64_t to_ns(int64_t frames) const { return frames * kNsPerSecond / sample_rate_; }
+
+  // When a frame written now would be heard, by the device's position.
+  int64_t time_of_next_frame() noexcept {
+    UINT64 position = 0;
+    UINT64 stamp = 0;
+    // S_FALSE: the driver was busy and the figures are old. Position 0: not moving yet, so the
+    // delay of the device is still unknown.
+    if (device_clock_->GetPosition(&position, &stamp) != S_OK || position == 0) return kNoTime;
+    const uint64_t played = position / units_per_second_ * sample_rate_ +
+                            position % units_per_second_ * sample_rate_ / units_per_second_;
+    return static_cast<int64_t>(stamp) * kNsPerReference +
+           to_ns(written_ - static_cast<int64_t>(played));
+  }
+
+  // An empty buffer alone may just have been taken; the device ran dry if what comes next is also
+  // heard later than was foreseen when the last frames were written.
+  int64_t check_underrun(int64_t play_time, uint32_t padding) noexcept {
+    if (padding > 0) return play_time;
+    if (play_time == kNoTime || expected_ == kNoTime) {
+      listener_->on_underrun(0);
+      return play_time;
+    }
+    const int64_t late = play_time - expected_;
+    if (late <= to_ns(period_frames_) / 2) return play_time;
+    listener_->on_underrun(static_cast<uint32_t>(late * sample_rate_ / kNsPerSecond));
+    return play_time;
+  }
+
+  const uint32_t latency_ms_;
+  RenderListener* const listener_;
+
+  SharedClient client_;
+  ComPtr<IAudioRenderClient> render_;
+  ComPtr<IAudioClock> device_clock_;
+  UINT64 units_per_second_ = 0;
+  uint32_t sample_rate_ = 0;
+  uint32_t period_frames_ = 0;
+  uint32_t target_ = 0;         // frames that the device has in hand after each turn
+  int64_t written_ = 0;         // frames, from the start
+  int64_t expected_ = kNoTime;  // when the next frame should be heard
+};
+
+}  // namespace
+
+std::unique_ptr<StreamWork> make_render_work(uint32_t latency_ms, RenderListener* listener) {
+  return std::make_unique<RenderWork>(latency_ms, listener);
+}
+
+}  // namespace patchcord
