@@ -1,0 +1,134 @@
+// `npm run check:layers`: core <- backend <- addon <- lib, as docs/architecture.md draws them. Prints one
+// `not ok` line for each place that breaks a rule, and exits 1.
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, posix } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+
+// Compilers' headers for vector instructions; they belong to no operating system.
+const intrinsics = /^((x|e|p|t|s|n|w|i)mmintrin|arm_neon|intrin)\.h$/;
+
+// The C++ standard library's headers have no extension (<vector>, <cmath>), all others have one.
+const isPortable = (header) => !header.includes('.') || intrinsics.test(header);
+
+const timeSources = [
+  [/\b(system|steady|high_resolution|utc|file)_clock\b/, 'reads a std::chrono clock'],
+  [/\b(clock_gettime|gettimeofday|timespec_get|clock_nanosleep|timerfd_create)\b/, 'reads the time'],
+  [/\b(std::|::)(time|clock)\s*\(/, 'reads the time'],
+  [/(?<![\w.>:])time\s*\(\s*(NULL|nullptr|0|&)/, 'reads the time'],
+  [/\b(QueryPerformance(Counter|Frequency)|GetTickCount(64)?|timeGetTime)\b/, 'reads the time'],
+  [/\b(GetSystemTime\w*|QueryUnbiasedInterruptTime\w*|pa_rtclock_now|pa_gettimeofday)\b/, 'reads the time'],
+  [/\bsleep_(for|until)\b/, 'sleeps'],
+  [/\b(usleep|nanosleep|pa_msleep|SwitchToThread|SleepEx|SleepConditionVariable\w*)\b/, 'sleeps'],
+  [/(?<![\w.>])(sleep|Sleep)\s*\(/, 'sleeps'],
+  [/(\.|->)wait_(for|until)\s*\(/, 'waits by a clock of its own'],
+];
+
+// What each layer may include of ours, by folder. A backend may include its own folder, found below.
+const mayInclude = {
+  core: [/^src\/core\//],
+  backend: [/^src\/core\//, /^src\/backend\/[^/]+$/],
+  addon: [/^src\/core\//, /^src\/backend\//, /^src\/addon\//],
+};
+
+/**
+ * Every place in `files` (path from the repository's root -> text) that breaks a rule, as
+ * `path:line: what`.
+ * @param {Record<string, string>} files
+ * @returns {string[]}
+ */
+export function findViolations(files) {
+  return Object.entries(files).flatMap(([path, text]) => {
+    const check = path.startsWith('lib/') ? checkTypeScript : checkNative;
+    return [...check(path, withoutComments(text))].map(([line, what]) => `${path}:${line}: ${what}`);
+  });
+}
+
+function* checkNative(path, text) {
+  const [, layer, rest] = path.split('/', 3);
+  const isRoot = path.split('/').length === 3;
+  const allowed = [...(mayInclude[layer] ?? [])];
+  if (layer === 'backend') {
+    if (!isRoot) allowed.push(new RegExp(`^src/backend/${rest}/`));
+    // The registry is where all backends are known.
+    if (rest.startsWith('registry.')) allowed.push(/^src\/backend\//);
+  }
+  const isPlatform = /^src\/backend\/platform_\w+\.cc$/.test(path);
+  // The registry and the files for one platform choose between systems; nobody else does.
+  const choosesPlatform = layer === 'backend' && isRoot;
+
+  for (const [line, code] of lines(text)) {
+    const [, bracket, name] = /^\s*#\s*include\s*([<"])([^>"]+)/.exec(code) ?? [];
+    if (bracket === '"') {
+      const target = posix.normalize(posix.join(posix.dirname(path), name));
+      if (/^(node_api|napi)(-inl)?\.h$/.test(name)) {
+        if (layer !== 'addon') yield [line, `${name} belongs to src/addon alone`];
+      } else if (!allowed.some((pattern) => pattern.test(target))) {
+        yield [line, `src/${layer} must not include ${target}`];
+      }
+    } else if (bracket === '<') {
+      if (/^(js_native_api|node_api|napi|uv|v8|node)(-inl)?\.h$/.test(name)) {
+        if (layer !== 'addon') yield [line, `<${name}> belongs to src/addon alone`];
+      } else if (layer !== 'backend' && !isPortable(name)) {
+        yield [line, `the system header <${name}> belongs to src/backend alone`];
+      }
+    }
+    if (!choosesPlatform && layer !== 'addon') {
+      if (/^\s*#\s*(el)?if.*\b(_WIN32|_WIN64|__linux__|__unix__|__APPLE__)\b/.test(code)) {
+        yield [line, 'only src/backend/registry.* and platform_* choose between platforms'];
+      }
+    }
+    if (!isPlatform && (layer === 'core' || layer === 'backend')) {
+      const bare = code.replace(/"(\\.|[^"\\])*"/g, '""');
+      for (const [pattern, what] of timeSources) {
+        if (pattern.test(bare)) yield [line, `${what}; time comes from Clock`];
+      }
+    }
+  }
+}
+
+function* checkTypeScript(path, text) {
+  for (const [line, code] of lines(text)) {
+    const [, from] = /(?:\bfrom|\bimport|\brequire\()\s*\(?\s*['"]([^'"]+)['"]/.exec(code) ?? [];
+    if (from?.startsWith('.')) {
+      const target = posix.normalize(posix.join(posix.dirname(path), from));
+      if (!target.startsWith('lib/')) yield [line, `lib must not import ${target}`];
+    }
+    if (path === 'lib/native.ts') continue;
+    const loads = from === 'node-gyp-build' || from?.endsWith('.node') || /\bdlopen\s*\(/.test(code);
+    if (loads) yield [line, 'only lib/native.ts loads the addon'];
+  }
+}
+
+function* lines(text) {
+  let number = 0;
+  for (const line of text.split('\n')) yield [++number, line];
+}
+
+// Comments become spaces; strings that look like comments ("http://...") and lines stay.
+function withoutComments(text) {
+  const token = /"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|\/\/[^\n]*|\/\*[\s\S]*?\*\//g;
+  return text.replace(token, (match) => (match.startsWith('/') ? match.replace(/[^\n]/g, ' ') : match));
+}
+
+function readTree(root) {
+  const files = {};
+  for (const folder of ['src', 'lib']) {
+    for (const entry of readdirSync(join(root, folder), { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile() || !/\.(cc|h|ts)$/.test(entry.name)) continue;
+      const file = join(entry.parentPath ?? entry.path, entry.name);
+      files[file.slice(root.length + 1).replaceAll('\\', '/')] = readFileSync(file, 'utf8');
+    }
+  }
+  return files;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const files = readTree(join(dirname(fileURLToPath(import.meta.url)), '..'));
+  const violations = findViolations(files);
+  for (const violation of violations) console.log(`not ok - ${violation}`);
+  if (violations.length === 0) {
+    console.log(`ok - ${Object.keys(files).length} files keep to the layers`);
+  }
+  process.exitCode = violations.length === 0 ? 0 : 1;
+}

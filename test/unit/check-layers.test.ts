@@ -1,0 +1,77 @@
+import { describe, expect, test } from 'vitest';
+
+import { findViolations } from '../../scripts/check-layers.mjs';
+
+const check = (path: string, text: string) => findViolations({ [path]: text });
+
+describe('what breaks a layer rule', () => {
+  test.each([
+    ['core includes a backend', 'src/core/a.cc', '#include "../backend/backend.h"'],
+    ['core includes the addon', 'src/core/a.h', '#include "../addon/addon.h"'],
+    ['core includes a POSIX header', 'src/core/a.cc', '#include <unistd.h>'],
+    ['core includes a Windows header', 'src/core/a.cc', '#  include <windows.h>'],
+    ['core includes an OS folder', 'src/core/a.cc', '#include <sys/time.h>'],
+    ['core sees N-API', 'src/core/a.cc', '#include <napi.h>'],
+    ['core chooses a platform', 'src/core/a.cc', '#ifdef X\n#if defined(_WIN32)'],
+    ['core climbs out and back', 'src/core/a.cc', '#include "../core/../addon/x.h"'],
+    ['a backend includes another', 'src/backend/pulse/a.cc', '#include "../simulated/world.h"'],
+    ['the contract includes a backend', 'src/backend/backend.h', '#include "pulse/pulse_host.h"'],
+    ['a backend includes the addon', 'src/backend/pulse/a.cc', '#include "../../addon/addon.h"'],
+    ['a backend sees N-API', 'src/backend/wasapi/a.cc', '#include <node_api.h>'],
+    ['the addon includes an OS header', 'src/addon/a.cc', '#include <pthread.h>'],
+    ['lib leaves its folder', 'lib/index.ts', "import { x } from '../scripts/x.mjs';"],
+    ['lib loads the addon elsewhere', 'lib/index.ts', "import load from 'node-gyp-build';"],
+    ['lib requires a .node file', 'lib/a.ts', "const a = require('./build/Release/patchcord.node');"],
+    ['lib calls dlopen', 'lib/sources/a.ts', 'process.dlopen(module, file);'],
+  ])('%s', (_, path, text) => {
+    expect(check(path, text)).toHaveLength(1);
+  });
+
+  test.each([
+    'auto t = std::chrono::steady_clock::now();',
+    'using clock = std::chrono::high_resolution_clock;',
+    'clock_gettime(CLOCK_MONOTONIC, &t);',
+    'srand(time(nullptr));',
+    'int64_t t = std::time(&x);',
+    'QueryPerformanceCounter(&counter);',
+    'auto ms = GetTickCount64();',
+    'pa_usec_t t = pa_rtclock_now();',
+    'Sleep(10);',
+    '::sleep(1);',
+    'usleep(1000);',
+    'nanosleep(&t, nullptr);',
+    'std::this_thread::sleep_for(ms);',
+    'condition.wait_for(lock, ms);',
+    'condition->wait_until(lock, then);',
+  ])('time outside of Clock: %s', (code) => {
+    expect(check('src/core/a.cc', code)).toHaveLength(1);
+    expect(check('src/backend/pulse/a.cc', code)).toHaveLength(1);
+    expect(check('src/backend/registry.cc', code)).toHaveLength(1);
+    expect(check('src/backend/platform_posix.cc', code)).toEqual([]);
+  });
+
+  test('each place is named with its line', () => {
+    expect(check('src/core/a.cc', '// one\n#include <vector>\n#include <windows.h>\nSleep(1);')).toEqual([
+      'src/core/a.cc:3: the system header <windows.h> belongs to src/backend alone',
+      'src/core/a.cc:4: sleeps; time comes from Clock',
+    ]);
+  });
+});
+
+describe('what keeps to the rules', () => {
+  test.each([
+    ['src/core/a.cc', '#include "b.h"\n#include <vector>\n#include <cmath>\n#include <immintrin.h>'],
+    ['src/core/a.cc', 'int64_t t = clock.now(); // not time(nullptr), nor Sleep(1)'],
+    ['src/core/a.cc', '/* #include <windows.h>\n   Sleep(1) */ event_->wait(timeout);'],
+    ['src/core/a.cc', 'int64_t when = timeline.time(frame); bool b = stream->time(0) > x.sleep(1);'],
+    ['src/backend/pulse/a.cc', '#include "b.h"\n#include "../backend.h"\n#include <dlfcn.h>'],
+    ['src/backend/pulse/a.cc', '#include "../../core/clock.h"\nlog("Sleep(1) and clock_gettime");'],
+    ['src/backend/registry.cc', '#ifdef _WIN32\n#if defined(_WIN32)\n#include "wasapi/host.h"\n#endif'],
+    ['src/addon/a.cc', '#include <napi.h>\n#include "../backend/registry.h"\n#include <string>'],
+    ['lib/native.ts', "import load from 'node-gyp-build';"],
+    ['lib/sources/mic.ts', "import { native } from '../native';\nimport { join } from 'node:path';"],
+    ['lib/index.ts', "// import load from 'node-gyp-build'\nexport { a } from './a';"],
+  ])('%s: %s', (path, text) => {
+    expect(check(path, text)).toEqual([]);
+  });
+});
