@@ -131,6 +131,34 @@ function ownFormat(stream: object): Readonly<AudioFormat> | undefined {
   }
 }
 
+/**
+ * Samples with full scale at -1 and 1 as bytes of a format: rounded to nearest even, clipped, NaN is 0,
+ * as in the engine.
+ */
+export function encodeSamples(samples: ArrayLike<number>, sampleFormat: SampleFormat): Buffer {
+  const size = sampleBytes[sampleFormat];
+  const bytes = Buffer.allocUnsafeSlow(samples.length * size);
+  const view = new DataView(bytes.buffer);
+  const scale = 2 ** (8 * size - 1);
+  for (let i = 0, offset = 0; i < samples.length; i++, offset += size) {
+    if (sampleFormat === 'f32') {
+      view.setFloat32(offset, samples[i], true);
+      continue;
+    }
+    const value = roundToEven(Math.min(Math.max(samples[i] * scale, -scale), scale - 1)) || 0;
+    if (size === 2) view.setInt16(offset, value, true);
+    else if (size === 3) bytes.writeIntLE(value, offset, 3);
+    else view.setInt32(offset, value, true);
+  }
+  return bytes;
+}
+
+function roundToEven(value: number): number {
+  const floor = Math.floor(value);
+  const rest = value - floor;
+  return rest > 0.5 || (rest === 0.5 && floor % 2 !== 0) ? floor + 1 : floor;
+}
+
 /** The error of bytes whose format nobody knows; `reader` is who would have to understand them. */
 export function formatUnknown(reader: string): AudioError {
   return new AudioError('ERR_AUDIO_FORMAT_UNKNOWN', `${reader} was given bytes of unknown format`, {

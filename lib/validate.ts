@@ -17,6 +17,7 @@ function argumentError<T extends TypeError | RangeError>(
   // As Node does: the code is in the first line of the stack, yet `name` stays that of the class.
   Object.defineProperty(error, 'name', { value: `${error.name} [${code}]`, configurable: true });
   Error.captureStackTrace(error, argumentError);
+  void error.stack; // V8 makes the text at the first look
   Reflect.deleteProperty(error, 'name');
   return Object.assign(error, { code });
 }
@@ -67,12 +68,7 @@ export function outOfRange(name: string, range: string, value: unknown): RangeEr
 }
 
 /** A finite number between `min` and `max`, both allowed. */
-export function checkNumber(
-  value: unknown,
-  name: string,
-  min = -Infinity,
-  max = Infinity,
-): number {
+export function checkNumber(value: unknown, name: string, min = -Infinity, max = Infinity): number {
   if (typeof value !== 'number') throw invalidType(name, 'of type number', value);
   if (!Number.isFinite(value)) throw outOfRange(name, 'a finite number', value);
   if (value < min || value > max) throw outOfRange(name, rangeText(min, max), value);
@@ -168,8 +164,8 @@ export function checkOptions<T extends object>(
   for (const [key, given] of Object.entries(value)) {
     if (given === undefined || (known as readonly string[]).includes(key)) continue;
     const near = nearest(key, known);
-    const hint = near ? `did you mean '${near}'?` : `it has: ${[...known].sort().join(', ')}`;
-    throw invalidValue(`${name}.${key}`, given, `is not an option of ${owner}; ${hint}`);
+    const hint = near ? `did you mean '${near}'?` : `there are: ${[...known].sort().join(', ')}`;
+    throw invalidValue(`${name}.${key}`, given, `is not an option of ${owner} (${hint})`);
   }
   return value;
 }
@@ -190,12 +186,12 @@ function editDistance(a: string, b: string): number {
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
-      const substitution = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(substitution, row[j]! + 1, next[j - 1]! + 1));
+      const substitution = row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(substitution, row[j] + 1, next[j - 1] + 1));
     }
     row = next;
   }
-  return row[b.length]!;
+  return row[b.length];
 }
 
 /**

@@ -1,0 +1,22 @@
+import type { Readable, Writable } from 'node:stream';
+
+/**
+ * Resolves when the stream has closed, also if it has already; rejects if it fails on the way. A
+ * stream that failed earlier has said so with its `error` event and merely has to close.
+ */
+export function whenClosed(stream: Readable | Writable): Promise<void> {
+  const failedBefore = stream.errored !== null;
+  return new Promise((resolve, reject) => {
+    const settle = (): void => {
+      if (stream.errored && !failedBefore) reject(stream.errored);
+      else resolve();
+    };
+    if (stream.closed) settle();
+    else stream.once('close', settle);
+  });
+}
+
+/** Lets a readable that nobody reads come to its end, which Node emits only when all was read. */
+export function discardUnread(stream: Readable): void {
+  if (stream.readableFlowing === null && stream.listenerCount('readable') === 0) stream.resume();
+}

@@ -1,0 +1,69 @@
+import { bytesPerFrame, bytesPerSample, type AudioFormat } from '../format.js';
+import { subFormatTail, tagExtensible, tagFloat, tagPcm } from '../wave-tags.js';
+
+// Where channels have agreed places; others are left unassigned, in the order of the file.
+const speakers: Readonly<Record<number, number>> = { 1: 0x4, 2: 0x3, 4: 0x33, 6: 0x3f, 8: 0x63f };
+
+/**
+ * The header of a WAV file that holds `dataBytes` of audio. Its length depends on the format alone,
+ * so that it can be rewritten in place as the file grows: what is a JUNK chunk while sizes fit into
+ * 32 bits becomes the ds64 chunk of RF64 (EBU Tech 3306).
+ */
+export function wavHeader(format: AudioFormat, dataBytes: number): Buffer {
+  const float = format.sampleFormat === 'f32';
+  const fmt = fmtChunk(format);
+  // A count of frames, which the standard demands of all but plain PCM.
+  const factBytes = float ? 12 : 0;
+  const header = Buffer.alloc(12 + 36 + fmt.length + factBytes + 8);
+  const riffBytes = header.length - 8 + dataBytes + (dataBytes % 2);
+  const frames = dataBytes / bytesPerFrame(format);
+  const large = riffBytes > 0xffffffff;
+  const size32 = (size: number): number => (large ? 0xffffffff : size);
+
+  header.write(large ? 'RF64' : 'RIFF', 0, 'latin1');
+  header.writeUInt32LE(size32(riffBytes), 4);
+  header.write('WAVE', 8, 'latin1');
+  header.write(large ? 'ds64' : 'JUNK', 12, 'latin1');
+  header.writeUInt32LE(28, 16);
+  if (large) {
+    header.writeBigUInt64LE(BigInt(riffBytes), 20);
+    header.writeBigUInt64LE(BigInt(dataBytes), 28);
+    header.writeBigUInt64LE(BigInt(frames), 36);
+  }
+  let offset = 48 + fmt.copy(header, 48);
+  if (float) {
+    header.write('fact', offset, 'latin1');
+    header.writeUInt32LE(4, offset + 4);
+    header.writeUInt32LE(size32(frames), offset + 8);
+    offset += factBytes;
+  }
+  header.write('data', offset, 'latin1');
+  header.writeUInt32LE(size32(dataBytes), offset + 4);
+  return header;
+}
+
+function fmtChunk(format: AudioFormat): Buffer {
+  const { sampleRate, channels, sampleFormat } = format;
+  const tag = sampleFormat === 'f32' ? tagFloat : tagPcm;
+  const bits = 8 * bytesPerSample(format);
+  // Old programs know only the short form; more channels or bits are defined in the long one.
+  const extensible = channels > 2 || sampleFormat === 's24' || sampleFormat === 's32';
+  const bodyBytes = extensible ? 40 : tag === tagFloat ? 18 : 16;
+  const chunk = Buffer.alloc(8 + bodyBytes);
+  chunk.write('fmt ', 0, 'latin1');
+  chunk.writeUInt32LE(bodyBytes, 4);
+  chunk.writeUInt16LE(extensible ? tagExtensible : tag, 8);
+  chunk.writeUInt16LE(channels, 10);
+  chunk.writeUInt32LE(sampleRate, 12);
+  chunk.writeUInt32LE(sampleRate * bytesPerFrame(format), 16);
+  chunk.writeUInt16LE(bytesPerFrame(format), 20);
+  chunk.writeUInt16LE(bits, 22);
+  if (extensible) {
+    chunk.writeUInt16LE(22, 24);
+    chunk.writeUInt16LE(bits, 26);
+    chunk.writeUInt32LE(speakers[channels] ?? 0, 28);
+    chunk.writeUInt16LE(tag, 32);
+    subFormatTail.copy(chunk, 34);
+  }
+  return chunk;
+}

@@ -1,0 +1,158 @@
+import { addAbortSignal, Readable } from 'node:stream';
+
+import type { AudioStream } from '../audio-stream.js';
+import { checkChunkOptions, ChunkPlan, chunkOptionNames, type ChunkOptions } from '../chunker.js';
+import { discardUnread, whenClosed } from '../closing.js';
+import { encodeSamples, resolveFormat, type AudioFormat } from '../format.js';
+import {
+  checkAbortSignal,
+  checkBoolean,
+  checkNumber,
+  checkOptions,
+  outOfRange,
+  unsupported,
+} from '../validate.js';
+
+/** Options of a {@link ToneSource}; those of the format default to 48000 Hz, 2 channels, `f32`. */
+export interface ToneSourceOptions extends Partial<AudioFormat>, ChunkOptions {
+  /** In Hz, above 0 and below half the sample rate; 1000. */
+  frequency?: number | undefined;
+  /** The sine's peak, 0 to 1, linear; 0.25, which is -12 dBFS. */
+  gain?: number | undefined;
+  /** The length, rounded to frames; without it the tone does not end by itself. */
+  durationMs?: number | undefined;
+  /** Whether the tone comes at the pace of the host's clock; only false so far. */
+  live?: boolean | undefined;
+  /** Destroys the stream with an `AbortError`. */
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * A sine, the same in all channels, as fast as it is read. Its phase is 0 at frame 0 and is computed
+ * from the frame's number: it is as exact after a day as in the first second.
+ *
+ * @example
+ * new ToneSource({ frequency: 440, durationMs: 2000 }).pipe(WavWriter.toFile('a.wav'));
+ */
+export class ToneSource extends Readable implements AudioStream {
+  readonly format: Readonly<AudioFormat>;
+  readonly live = false;
+  readonly ready: Promise<this> = Promise.resolve(this);
+  readonly #frequency: number;
+  readonly #gain: number;
+  readonly #plan: ChunkPlan;
+  readonly #length: number;
+  #chunks = 0;
+  #frames = 0;
+  #closing = false;
+
+  /** @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_UNSUPPORTED`. */
+  constructor(options?: ToneSourceOptions) {
+    const given = checkOptions(options, 'ToneSource', [
+      ...chunkOptionNames,
+      'sampleRate',
+      'channels',
+      'sampleFormat',
+      'frequency',
+      'gain',
+      'durationMs',
+      'live',
+      'signal',
+    ]);
+    const { frequency = 1000, gain = 0.25, durationMs, live = false, signal } = given;
+    const format = resolveFormat(given);
+    const half = format.sampleRate / 2;
+    if (checkNumber(frequency, 'options.frequency') <= 0 || frequency >= half) {
+      throw outOfRange('options.frequency', `> 0 && < ${half}, half the sample rate`, frequency);
+    }
+    checkNumber(gain, 'options.gain', 0, 1);
+    if (durationMs !== undefined) checkNumber(durationMs, 'options.durationMs', 0);
+    if (signal !== undefined) checkAbortSignal(signal, 'options.signal');
+    const plan = new ChunkPlan(format.sampleRate, checkChunkOptions(given));
+    if (checkBoolean(live, 'options.live')) {
+      throw unsupported(
+        'ToneSource with live: true',
+        'this version makes tones as fast as they are read',
+        'Leave it out: a sink that plays the tone sets the pace',
+      );
+    }
+    // Object mode keeps Node from merging chunks that wait; the mark then counts chunks.
+    super({ objectMode: true, highWaterMark: 4 });
+    this.format = format;
+    this.#frequency = frequency;
+    this.#gain = gain;
+    this.#plan = plan;
+    this.#length =
+      durationMs === undefined ? Infinity : Math.round((durationMs * format.sampleRate) / 1000);
+    if (signal) addAbortSignal(signal, this);
+  }
+
+  get position(): number {
+    return Math.min(this.#plan.end(this.#chunks - this.readableLength), this.#frames);
+  }
+
+  /** @throws `ERR_AUDIO_UNSUPPORTED`: the frames of a tone that is not live have no time. */
+  timeAt(_frame: number): bigint {
+    throw unsupported(
+      'timeAt of a ToneSource',
+      'the frames of a tone that is not live have no time',
+    );
+  }
+
+  /** @throws `ERR_AUDIO_UNSUPPORTED`: the frames of a tone that is not live have no time. */
+  frameAt(_time: bigint): number {
+    throw unsupported(
+      'frameAt of a ToneSource',
+      'the frames of a tone that is not live have no time',
+    );
+  }
+
+  stats(): Readonly<{ framesRead: number }> {
+    return { framesRead: this.position };
+  }
+
+  /** Ends the tone. What was made stays readable up to `end`; resolves when the stream has closed. */
+  close(): Promise<void> {
+    if (!this.#closing) {
+      this.#closing = true;
+      if (this.#frames < this.#length) this.push(null);
+      discardUnread(this);
+    }
+    return whenClosed(this);
+  }
+
+  override [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Does nothing: a tone that nobody reads keeps no process alive. */
+  ref(): this {
+    return this;
+  }
+
+  /** Does nothing: a tone that nobody reads keeps no process alive. */
+  unref(): this {
+    return this;
+  }
+
+  override _read(): void {
+    if (this.#closing) return;
+    const end = Math.min(this.#plan.end(this.#chunks + 1), this.#length);
+    if (end > this.#frames) this.push(this.#make(this.#frames, end));
+    if (end === this.#length) this.push(null);
+  }
+
+  #make(from: number, to: number): Buffer {
+    const { sampleRate, channels, sampleFormat } = this.format;
+    this.#chunks++;
+    this.#frames = to;
+    const samples = new Float64Array((to - from) * channels);
+    // The whole turns are taken off before the sine, exactly: a large angle would lose its fraction.
+    const start = (this.#frequency * from) % sampleRate;
+    for (let i = 0; i < to - from; i++) {
+      const turns = (start + this.#frequency * i) / sampleRate;
+      samples.fill(this.#gain * Math.sin(2 * Math.PI * turns), i * channels, (i + 1) * channels);
+    }
+    return encodeSamples(samples, sampleFormat);
+  }
+}

@@ -1,0 +1,175 @@
+import { createReadStream } from 'node:fs';
+import { addAbortSignal, Transform, type TransformCallback } from 'node:stream';
+
+import type { AudioStream } from '../audio-stream.js';
+import { checkChunkOptions, Chunker, chunkOptionNames, type ChunkOptions } from '../chunker.js';
+import { discardUnread, whenClosed } from '../closing.js';
+import { Deferred } from '../deferred.js';
+import { formatUnknown, type AudioFormat } from '../format.js';
+import { Upstream } from '../upstream.js';
+import { checkAbortSignal, checkOptions, unsupported } from '../validate.js';
+import { WavParser } from './wav-parser.js';
+
+/** Options of a {@link WavReader}. */
+export interface WavReaderOptions extends ChunkOptions {
+  /** Destroys the stream with an `AbortError`. */
+  signal?: AbortSignal | undefined;
+}
+
+/** What a {@link WavReader} has seen so far. */
+export interface WavReaderStats {
+  /** Frames that were read from it; the same as `position`. */
+  framesRead: number;
+  /** Frames that the header promises; undefined when it was written before the length was known. */
+  declaredFrames: number | undefined;
+  /** Bytes of an incomplete last frame, which a cut-off file may have; they are left out. */
+  partialFrameBytes: number;
+}
+
+/**
+ * Takes the bytes of a WAV file and gives its audio. Reads RIFF and RF64, PCM of 8 bits (delivered as
+ * `s16`), 16, 24 and 32, floats of 32 and 64 bits (delivered as `f32`), recordings that were cut off
+ * and headers that were never completed. Emits `format` when the header has been read.
+ *
+ * Anything else is an error `ERR_AUDIO_FORMAT_UNSUPPORTED` that says what was found.
+ *
+ * @example
+ * const music = WavReader.fromFile('hold-music.wav');
+ * music.pipe(mixer.createInput({ gain: 0.3 }));
+ */
+export class WavReader extends Transform implements AudioStream {
+  readonly live = false;
+  readonly #ready = new Deferred<this>();
+  readonly ready: Promise<this> = this.#ready.promise;
+  readonly #options: ChunkOptions;
+  readonly #upstream = new Upstream(this);
+  #parser = new WavParser('the stream');
+  #chunker: Chunker | undefined;
+  #partialFrameBytes = 0;
+  #closing = false;
+
+  /**
+   * @param options `chunkMs` (10) or `chunkFrames`.
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`.
+   */
+  constructor(options?: WavReaderOptions) {
+    const given = checkOptions(options, 'WavReader', [...chunkOptionNames, 'signal']);
+    const chunkOptions = checkChunkOptions(given);
+    if (given.signal !== undefined) checkAbortSignal(given.signal, 'options.signal');
+    // Object mode on the readable side keeps Node from merging chunks that wait.
+    super({ readableObjectMode: true });
+    this.#options = chunkOptions;
+    if (given.signal) addAbortSignal(given.signal, this);
+  }
+
+  /**
+   * Opens a file. A file that cannot be read fails with Node's own error, `ENOENT` for example.
+   *
+   * @throws as the constructor.
+   */
+  static fromFile(path: string | URL, options?: WavReaderOptions): WavReader {
+    const reader = new WavReader(options);
+    reader.#parser = new WavParser(String(path));
+    const file = createReadStream(path);
+    file.on('error', (error) => reader.destroy(error));
+    reader.once('close', () => file.destroy());
+    file.pipe(reader);
+    return reader;
+  }
+
+  /** The header's format. @throws `ERR_AUDIO_FORMAT_UNKNOWN` before it has arrived: await `ready`. */
+  get format(): Readonly<AudioFormat> {
+    if (!this.#parser.format) throw formatUnknown('WavReader, which has seen no header yet,');
+    return this.#parser.format;
+  }
+
+  get position(): number {
+    return this.#chunker?.framesBefore(this.readableLength) ?? 0;
+  }
+
+  /** @throws `ERR_AUDIO_UNSUPPORTED`: the frames of a file have no time. */
+  timeAt(_frame: number): bigint {
+    throw unsupported('timeAt of a WavReader', 'the frames of a file have no time');
+  }
+
+  /** @throws `ERR_AUDIO_UNSUPPORTED`: the frames of a file have no time. */
+  frameAt(_time: bigint): number {
+    throw unsupported('frameAt of a WavReader', 'the frames of a file have no time');
+  }
+
+  stats(): Readonly<WavReaderStats> {
+    return {
+      framesRead: this.position,
+      declaredFrames: this.#parser.declaredFrames,
+      partialFrameBytes: this.#partialFrameBytes,
+    };
+  }
+
+  /**
+   * Takes no more bytes. What was read stays readable up to `end`; with no consumer it is discarded.
+   * Resolves when the stream has closed.
+   */
+  close(): Promise<void> {
+    if (!this.#closing) {
+      this.#closing = true;
+      this.#upstream.detach();
+      if (!this.writableEnded) this.end();
+      discardUnread(this);
+    }
+    return whenClosed(this);
+  }
+
+  override [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Does nothing: what keeps the process alive is the stream that it reads from. */
+  ref(): this {
+    return this;
+  }
+
+  /** Does nothing: what keeps the process alive is the stream that it reads from. */
+  unref(): this {
+    return this;
+  }
+
+  override _transform(bytes: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    try {
+      for (const audio of this.#parser.push(bytes)) {
+        for (const chunk of this.#begin().push(audio)) this.push(chunk);
+      }
+      // The header may be complete before the first frame is.
+      if (this.#parser.format) this.#begin();
+    } catch (error) {
+      done(error as Error);
+      return;
+    }
+    done();
+  }
+
+  override _flush(done: TransformCallback): void {
+    try {
+      if (!this.#closing || this.#parser.format) this.#partialFrameBytes = this.#parser.end();
+    } catch (error) {
+      done(error as Error);
+      return;
+    }
+    const rest = this.#chunker?.rest();
+    if (rest) this.push(rest);
+    done();
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#ready.reject(error ?? formatUnknown('WavReader, closed before a header arrived,'));
+    done(error);
+  }
+
+  #begin(): Chunker {
+    if (!this.#chunker) {
+      this.#chunker = new Chunker(this.format, this.#options);
+      this.emit('format', this.format);
+      this.#ready.resolve(this);
+    }
+    return this.#chunker;
+  }
+}

@@ -1,0 +1,45 @@
+import type { Readable, Writable } from 'node:stream';
+
+import { AudioError } from './errors.js';
+import { formatOf, type AudioFormat } from './format.js';
+
+/** The one stream that is piped into a destination; Node itself keeps no record of it there. */
+export class Upstream {
+  readonly #destination: Writable;
+  #source: Readable | undefined;
+
+  constructor(destination: Writable) {
+    this.#destination = destination;
+    destination.on('pipe', (source: Readable) => this.#attach(source));
+    destination.on('unpipe', (source: Readable) => {
+      if (source === this.#source) this.#source = undefined;
+    });
+  }
+
+  /** What is piped in now. */
+  get source(): Readable | undefined {
+    return this.#source;
+  }
+
+  /** The format of what is piped in, as far as it is known. */
+  get format(): Readonly<AudioFormat> | undefined {
+    return this.#source && formatOf(this.#source);
+  }
+
+  /** Stops the flow, so that the destination can end without a write after its end. */
+  detach(): void {
+    this.#source?.unpipe(this.#destination);
+  }
+
+  #attach(source: Readable): void {
+    if (this.#source && this.#source !== source) {
+      const name = this.#destination.constructor.name;
+      this.#destination.destroy(
+        new AudioError('ERR_AUDIO_UNSUPPORTED', `two streams were piped into one ${name}`, {
+          remedy: 'Mix them: pipe each into an input of a Mixer, and the Mixer into this',
+        }),
+      );
+    }
+    this.#source = source;
+  }
+}
