@@ -1,0 +1,151 @@
+#include "pulse_capture.h"
+
+#include <optional>
+
+namespace patchcord {
+namespace pulse {
+namespace {
+
+// The contract allows 20 ms without a word; packets come every 10 or so.
+constexpr int64_t kIdleAfter = 15 * kNsPerMs;
+
+class PulseCapture final : public PulseStream {
+ public:
+  PulseCapture(Connection* connection, CaptureListener* listener)
+      : PulseStream(connection), listener_(*listener) {}
+  ~PulseCapture() override { stop(); }
+
+  Error open(const CaptureRequest& request);
+  Error start() override;
+  void stop() override;
+
+ private:
+  void lost(const Error& error) noexcept override;
+  void timing(int64_t time, double queued, double device) noexcept override;
+  void deliver() noexcept;
+  void stop_timer() noexcept;
+  static void on_readable(pa_stream*, size_t, void* self);
+  static void on_timer(pa_mainloop_api*, pa_time_event*, const timeval*, void* self);
+  pa_usec_t idle_time() const {
+    return static_cast<pa_usec_t>((connection_.clock().now() + kIdleAfter) / 1000);
+  }
+
+  CaptureListener& listener_;
+  std::optional<StreamTiming> timing_;
+  pa_time_event* timer_ = nullptr;
+  int64_t position_ = 0;  // frames read, or known to be lost
+};
+
+Error PulseCapture::open(const CaptureRequest& request) {
+  Connection::Lock lock(connection_);
+  Connection::Deadline deadline(&connection_, kCallLimit);
+  const bool loopback = request.kind == CaptureRequest::Kind::kLoopback;
+  info_.device_id = request.device_id;
+  PulseDevice device;
+  Error error = query_device(&connection_, loopback ? Flow::kOutput : Flow::kInput,
+                             request.device_id, deadline, &device);
+  if (error) return error;
+  source_or_sink_ = loopback ? device.monitor : device.name;
+  if ((error = create(loopback ? "Loopback" : "Microphone", device))) return error;
+  library().pa_stream_set_read_callback(stream_, on_readable, this);
+
+  info_.period_frames = static_cast<uint32_t>(
+      uint64_t{request.period_frames} * info_.format.sample_rate / request.preferred.sample_rate);
+  pa_buffer_attr buffer{kServerChooses, kServerChooses, kServerChooses, kServerChooses,
+                        info_.period_frames * frame_bytes_};
+  const int connected = library().pa_stream_connect_record(
+      stream_, source_or_sink_.c_str(), &buffer,
+      static_cast<pa_stream_flags_t>(PA_STREAM_START_CORKED | PA_STREAM_ADJUST_LATENCY |
+                                     PA_STREAM_DONT_MOVE));
+  if ((error = await_ready(connected, "pa_stream_connect_record", deadline))) return error;
+
+  const pa_buffer_attr* granted = library().pa_stream_get_buffer_attr(stream_);
+  info_.period_frames = granted->fragsize / frame_bytes_;
+  info_.buffer_frames = granted->maxlength / frame_bytes_;
+  return Error::none();
+}
+
+Error PulseCapture::start() {
+  Connection::Lock lock(connection_);
+  if (running_) return Error::none();
+  // What arrived before the last stop is older than this start.
+  if (!lost_) connection_.forget(library().pa_stream_flush(stream_, nullptr, nullptr));
+  if (Error error = set_corked(false)) return error;
+  timing_.emplace(info_.format.sample_rate);
+  restart_timing();
+  running_ = true;
+  timer_ = library().pa_context_rttime_new(connection_.context(), idle_time(), on_timer, this);
+  return Error::none();
+}
+
+void PulseCapture::stop() {
+  Connection::Lock lock(connection_);
+  if (!running_) return;
+  running_ = false;
+  stop_timer();
+  set_corked(true);
+}
+
+void PulseCapture::lost(const Error& error) noexcept {
+  stop_timer();
+  listener_.on_lost(error);
+}
+
+void PulseCapture::timing(int64_t time, double queued, double device) noexcept {
+  position_ += timing_->observe(time, static_cast<double>(position_) + queued + device);
+}
+
+void PulseCapture::on_readable(pa_stream*, size_t, void* self) {
+  static_cast<PulseCapture*>(self)->deliver();
+}
+
+void PulseCapture::deliver() noexcept {
+  const LibPulse& pulse = library();
+  bool delivered = false;
+  while (pulse.pa_stream_readable_size(stream_) > 0) {
+    const void* data = nullptr;
+    size_t bytes = 0;
+    if (pulse.pa_stream_peek(stream_, &data, &bytes) != 0 || bytes == 0) break;
+    const uint32_t frames = static_cast<uint32_t>(bytes / frame_bytes_);
+    // Without data it is a hole in the server's queue: the next packet's position shows it.
+    if (data && running_) {
+      Packet packet;
+      packet.data = data;
+      packet.frames = frames;
+      packet.position = position_;
+      packet.time = timing_->time_of(position_);
+      listener_.on_packet(packet);
+      delivered = true;
+    }
+    position_ += frames;
+    pulse.pa_stream_drop(stream_);
+  }
+  if (!delivered || !running_) return;
+  pulse.pa_context_rttime_restart(connection_.context(), timer_, idle_time());
+  ask_timing();
+}
+
+void PulseCapture::on_timer(pa_mainloop_api*, pa_time_event*, const timeval*, void* self) {
+  auto* capture = static_cast<PulseCapture*>(self);
+  capture->listener_.on_idle();
+  capture->library().pa_context_rttime_restart(capture->connection_.context(), capture->timer_,
+                                               capture->idle_time());
+}
+
+void PulseCapture::stop_timer() noexcept {
+  if (timer_) connection_.api()->time_free(timer_);
+  timer_ = nullptr;
+}
+
+}  // namespace
+
+Error open_pulse_capture(Connection* connection, const CaptureRequest& request,
+                         CaptureListener* listener, std::unique_ptr<Stream>* stream) {
+  auto capture = std::make_unique<PulseCapture>(connection, listener);
+  if (Error error = capture->open(request)) return error;
+  *stream = std::move(capture);
+  return Error::none();
+}
+
+}  // namespace pulse
+}  // namespace patchcord

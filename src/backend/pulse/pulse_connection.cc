@@ -1,0 +1,205 @@
+#include "pulse_connection.h"
+
+#include <cstdio>
+#include <random>
+
+namespace patchcord {
+namespace pulse {
+namespace {
+
+constexpr char kStartServer[] =
+    "Start the sound server of this user (systemctl --user start pipewire-pulse, or pulseaudio "
+    "--start), or point PULSE_SERVER at one";
+
+std::string random_uuid() {
+  std::random_device random;
+  uint32_t words[4];
+  for (uint32_t& word : words) word = random();
+  char text[37];
+  snprintf(text, sizeof text, "%08x-%04x-4%03x-%04x-%04x%08x", words[0], words[1] >> 16,
+           words[1] & 0xfff, (words[2] >> 16 & 0x3fff) | 0x8000, words[2] & 0xffff, words[3]);
+  return text;
+}
+
+ErrorCode code_of(int pulse_error) {
+  switch (pulse_error) {
+    case PA_ERR_NOENTITY:
+      return ErrorCode::kDeviceNotFound;
+    case PA_ERR_ACCESS:
+    case PA_ERR_AUTHKEY:
+      return ErrorCode::kPermissionDenied;
+    case PA_ERR_CONNECTIONREFUSED:
+    case PA_ERR_CONNECTIONTERMINATED:
+    case PA_ERR_INVALIDSERVER:
+    case PA_ERR_PROTOCOL:
+    case PA_ERR_VERSION:
+      return ErrorCode::kBackendUnavailable;
+    case PA_ERR_KILLED:
+      return ErrorCode::kDeviceLost;
+    case PA_ERR_TIMEOUT:
+      return ErrorCode::kTimeout;
+    case PA_ERR_NOTSUPPORTED:
+      return ErrorCode::kUnsupported;
+    case PA_ERR_BUSY:
+      return ErrorCode::kDeviceBusy;
+    default:
+      return ErrorCode::kBackend;
+  }
+}
+
+}  // namespace
+
+Connection::Deadline::Deadline(Connection* connection, int64_t after_ns)
+    : connection_(*connection),
+      timer_(connection->library().pa_context_rttime_new(
+          connection->context(),
+          static_cast<pa_usec_t>((connection->clock().now() + after_ns) / 1000), on_time, this)) {}
+
+Connection::Deadline::~Deadline() { connection_.api()->time_free(timer_); }
+
+void Connection::Deadline::on_time(pa_mainloop_api*, pa_time_event*, const timeval*, void* self) {
+  auto* deadline = static_cast<Deadline*>(self);
+  deadline->passed_ = true;
+  deadline->connection_.wake();
+}
+
+Error Connection::open(std::unique_ptr<Connection>* connection) {
+  const LibPulse* library = nullptr;
+  if (Error error = load_libpulse(&library)) return error;
+  std::unique_ptr<Connection> opened(new Connection(library));
+  if (Error error = opened->connect()) return error;
+  *connection = std::move(opened);
+  return Error::none();
+}
+
+Connection::Connection(const LibPulse* library)
+    : library_(library), loop_(library->pa_threaded_mainloop_new()), instance_(random_uuid()) {}
+
+Connection::~Connection() {
+  if (!loop_) return;
+  if (context_) {
+    Lock lock(*this);
+    library_->pa_context_set_state_callback(context_, nullptr, nullptr);
+    library_->pa_context_disconnect(context_);
+    library_->pa_context_unref(context_);
+  }
+  if (running_) library_->pa_threaded_mainloop_stop(loop_);
+  library_->pa_threaded_mainloop_free(loop_);
+}
+
+Error Connection::connect() {
+  api_ = loop_ ? library_->pa_threaded_mainloop_get_api(loop_) : nullptr;
+  pa_proplist* properties = library_->pa_proplist_new();
+  library_->pa_proplist_sets(properties, kInstanceProperty, instance_.c_str());
+  // Without a name libpulse takes the program's: mixers then show "node" or the app's own name.
+  if (api_) context_ = library_->pa_context_new_with_proplist(api_, nullptr, properties);
+  library_->pa_proplist_free(properties);
+  if (!context_ || library_->pa_threaded_mainloop_start(loop_) != 0) {
+    return Error::make(ErrorCode::kBackend, "The PulseAudio client library could not start");
+  }
+  running_ = true;
+
+  Lock lock(*this);
+  api_->defer_new(api_, on_first_turn, this);
+  library_->pa_context_set_state_callback(context_, on_state, this);
+  Deadline deadline(this, kCallLimit);
+  int failed = library_->pa_context_connect(context_, nullptr, PA_CONTEXT_NOAUTOSPAWN, nullptr);
+  while (failed == 0 && !deadline.passed()) {
+    const pa_context_state_t state = library_->pa_context_get_state(context_);
+    if (state == PA_CONTEXT_FAILED || state == PA_CONTEXT_TERMINATED) failed = -1;
+    if (state == PA_CONTEXT_READY && first_turn_done_) break;
+    if (failed == 0) wait();
+  }
+  if (failed != 0 || deadline.passed()) {
+    Error error =
+        deadline.passed()
+            ? Error::make(ErrorCode::kBackendUnavailable, "The audio server did not answer in 5 s")
+            : last_error("pa_context_connect", "No audio server could be reached");
+    // Being refused a connection is the server's absence as far as an app can tell.
+    error.code = ErrorCode::kBackendUnavailable;
+    error.remedy = kStartServer;
+    return error;
+  }
+  connected_ = true;
+
+  struct Reply {
+    Connection* connection;
+    bool on_pipewire = false;
+  } reply{this};
+  auto on_server = [](pa_context*, const pa_server_info* info, void* userdata) {
+    auto* reply = static_cast<Reply*>(userdata);
+    if (info && info->server_name) {
+      // "PulseAudio (on PipeWire 0.3.65)"
+      reply->on_pipewire = std::string(info->server_name).find("PipeWire") != std::string::npos;
+    }
+    reply->connection->wake();
+  };
+  Error error = await(library_->pa_context_get_server_info(context_, on_server, &reply),
+                      "pa_context_get_server_info", deadline);
+  on_pipewire_ = reply.on_pipewire;
+  return error;
+}
+
+// Audio thread, before anything else on it.
+void Connection::on_first_turn(pa_mainloop_api* api, pa_defer_event* event, void* self) {
+  // Thread-local: the object must go on the thread it raised, whose end is libpulse's affair.
+  thread_local ThreadPriority priority(Priority::kAudio);
+  auto* connection = static_cast<Connection*>(self);
+  connection->realtime_ = priority.raised();
+  connection->first_turn_done_ = true;
+  api->defer_free(event);
+  connection->wake();
+}
+
+void Connection::on_state(pa_context*, void* self) {
+  auto* connection = static_cast<Connection*>(self);
+  connection->wake();
+  const pa_context_state_t state = connection->library_->pa_context_get_state(connection->context_);
+  if (connection->connected_ && state == PA_CONTEXT_FAILED && connection->loss_listener_) {
+    connection->loss_listener_->on_connection_lost(connection->lost_error());
+  }
+}
+
+Error Connection::await(pa_operation* operation, const char* function, const Deadline& deadline) {
+  if (!operation) return alive() ? last_error(function, "The audio server refused") : lost_error();
+  while (library_->pa_operation_get_state(operation) == PA_OPERATION_RUNNING &&
+         !deadline.passed()) {
+    wait();
+  }
+  const pa_operation_state_t state = library_->pa_operation_get_state(operation);
+  if (state == PA_OPERATION_RUNNING) library_->pa_operation_cancel(operation);
+  library_->pa_operation_unref(operation);
+  if (state == PA_OPERATION_DONE) return Error::none();
+  if (state == PA_OPERATION_CANCELLED) return lost_error();
+  Error error = Error::make(ErrorCode::kTimeout, "The audio server did not answer in time");
+  error.syscall = function;
+  return error;
+}
+
+void Connection::forget(pa_operation* operation) {
+  if (operation) library_->pa_operation_unref(operation);
+}
+
+Error Connection::last_error(const char* function, const std::string& message) const {
+  const int number = library_->pa_context_errno(context_);
+  Error error = Error::make(code_of(number), message);
+  error.syscall = function;
+  error.os_code = std::to_string(number) + " " + library_->pa_strerror(number);
+  return error;
+}
+
+Error Connection::lost_error() const {
+  Error error = last_error("pa_context_get_state", "The connection to the audio server was lost");
+  error.code = ErrorCode::kBackendUnavailable;
+  error.remedy = kStartServer;
+  return error;
+}
+
+void Connection::on_success(pa_context*, int success, void* userdata) {
+  auto* reply = static_cast<Success*>(userdata);
+  reply->ok = success != 0;
+  reply->connection->wake();
+}
+
+}  // namespace pulse
+}  // namespace patchcord

@@ -1,0 +1,118 @@
+// One connection to the audio server, with the one thread that serves all its streams. The server
+// counts connections (64 is PulseAudio's limit for everybody), so streams share this one.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "../../core/clock.h"
+#include "../../core/error.h"
+#include "libpulse_api.h"
+
+namespace patchcord {
+namespace pulse {
+
+class Connection {
+ public:
+  // Control thread. Never starts a server: what the user did not start is not wanted.
+  static Error open(std::unique_ptr<Connection>* connection);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Callbacks of libpulse run on the loop's thread ("audio thread") with this lock held; every call
+  // into the library from the control thread needs it.
+  class Lock {
+   public:
+    explicit Lock(const Connection& connection) : connection_(connection) {
+      connection_.library_->pa_threaded_mainloop_lock(connection_.loop_);
+    }
+    ~Lock() { connection_.library_->pa_threaded_mainloop_unlock(connection_.loop_); }
+    Lock(const Lock&) = delete;
+    Lock& operator=(const Lock&) = delete;
+
+   private:
+    const Connection& connection_;
+  };
+
+  // Bounds one call of the contract: the instant after which nothing is waited for any more.
+  // Control thread, under the lock.
+  class Deadline {
+   public:
+    Deadline(Connection* connection, int64_t after_ns);
+    ~Deadline();
+    Deadline(const Deadline&) = delete;
+    Deadline& operator=(const Deadline&) = delete;
+    bool passed() const { return passed_; }
+
+   private:
+    static void on_time(pa_mainloop_api*, pa_time_event*, const timeval*, void* self);
+    Connection& connection_;
+    pa_time_event* timer_;
+    bool passed_ = false;
+  };
+
+  const LibPulse& library() const { return *library_; }
+  pa_context* context() const { return context_; }
+  pa_mainloop_api* api() const { return api_; }
+  Clock& clock() const { return real_clock(); }
+  const std::string& instance() const { return instance_; }  // what our modules and we carry
+  bool on_pipewire() const { return on_pipewire_; }
+  bool realtime() const { return realtime_; }
+
+  // Under the lock, all of them.
+  bool alive() const { return library_->pa_context_get_state(context_) == PA_CONTEXT_READY; }
+  void wait() { library_->pa_threaded_mainloop_wait(loop_); }
+  void wake() { library_->pa_threaded_mainloop_signal(loop_, 0); }
+  // Waits for `operation` (whose callback must call wake()) and releases it; past the deadline it
+  // is cancelled, so that its callback cannot run when the caller has gone.
+  Error await(pa_operation* operation, const char* function, const Deadline& deadline);
+  void forget(pa_operation* operation);  // not waited for
+  // The library's last error, as one of ours. `message`: what was asked, without a final stop.
+  Error last_error(const char* function, const std::string& message) const;
+
+  // At most one; called on the audio thread when the server has gone.
+  struct LossListener {
+    virtual void on_connection_lost(const Error& error) noexcept = 0;
+
+   protected:
+    ~LossListener() = default;
+  };
+  void set_loss_listener(LossListener* listener) { loss_listener_ = listener; }
+  Error lost_error() const;
+
+  static void on_success(pa_context*, int success, void* flag_and_connection);
+  struct Success {
+    Connection* connection;
+    bool ok = false;
+  };
+
+ private:
+  explicit Connection(const LibPulse* library);
+  Error connect();
+  static void on_state(pa_context*, void* self);
+  static void on_first_turn(pa_mainloop_api*, pa_defer_event*, void* self);
+
+  const LibPulse* library_;
+  pa_threaded_mainloop* loop_ = nullptr;
+  pa_mainloop_api* api_ = nullptr;
+  pa_context* context_ = nullptr;
+  LossListener* loss_listener_ = nullptr;
+  std::string instance_;
+  bool running_ = false;
+  bool connected_ = false;
+  bool on_pipewire_ = false;
+  bool realtime_ = false;
+  bool first_turn_done_ = false;
+};
+
+// The property that marks what belongs to one connection of ours.
+constexpr char kInstanceProperty[] = "patchcord.instance";
+
+// How long one method of Host may take; with the odd second step it stays under the contract's 10
+// s.
+constexpr int64_t kCallLimit = 5 * kNsPerSecond;
+
+}  // namespace pulse
+}  // namespace patchcord

@@ -1,0 +1,61 @@
+// Sinks and sources of the server, as devices.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "../backend.h"
+#include "pulse_connection.h"
+
+namespace patchcord {
+namespace pulse {
+
+// What the server says of one sink or source, kept beyond the callback that told it.
+struct PulseDevice {
+  PulseDevice(const LibPulse& library, const pa_device_info& info);
+  PulseDevice() = default;
+
+  std::string name;
+  std::string description;
+  pa_sample_spec sample_spec{};
+  pa_channel_map channel_map{};
+  uint32_t owner_module = kInvalidIndex;
+  std::string monitor;  // a sink's monitor source; of a monitor source, its sink; else empty
+  std::string master;   // of a remapped source, what it takes its sound from
+  std::string driver;
+  bool hardware = false;  // here or at the other end of a network
+  bool unplugged = false;
+};
+
+struct PulseModule {
+  uint32_t index;
+  std::string name;
+  std::string argument;
+};
+
+struct ServerDefaults {
+  std::string sink;
+  std::string source;
+};
+
+// All: control thread, under the lock.
+Error query_devices(Connection* connection, Flow flow, const Connection::Deadline& deadline,
+                    std::vector<PulseDevice>* devices);
+Error query_device(Connection* connection, Flow flow, const std::string& name,
+                   const Connection::Deadline& deadline, PulseDevice* device);
+Error query_modules(Connection* connection, const Connection::Deadline& deadline,
+                    std::vector<PulseModule>* modules);
+Error query_defaults(Connection* connection, const Connection::Deadline& deadline,
+                     ServerDefaults* defaults);
+
+DeviceInfo to_device_info(const PulseDevice& device, Flow flow, const ServerDefaults& defaults);
+
+// The contract's list: without monitors, with peers.
+Error list_pulse_devices(Connection* connection, std::vector<DeviceInfo>* devices);
+
+// The value of `key` in a module's argument ("a=b c='d e'"), empty if it has none.
+std::string module_argument(const std::string& argument, const std::string& key);
+
+}  // namespace pulse
+}  // namespace patchcord

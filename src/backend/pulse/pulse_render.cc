@@ -1,0 +1,185 @@
+#include "pulse_render.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+namespace patchcord {
+namespace pulse {
+namespace {
+
+// PipeWire asked for 15 to 20 ms stalled for 250 to 600 ms at a time.
+constexpr uint32_t kPipewireLatencyMs = 30;
+
+class PulseRender final : public PulseStream {
+ public:
+  PulseRender(Connection* connection, RenderListener* listener)
+      : PulseStream(connection), listener_(*listener) {}
+  ~PulseRender() override { stop(); }
+
+  Error open(const RenderRequest& request, bool full_volume);
+  Error start() override;
+  void stop() override;
+
+ private:
+  void lost(const Error& error) noexcept override { listener_.on_lost(error); }
+  void timing(int64_t time, double queued, double device) noexcept override;
+  void fill() noexcept;
+  void write(size_t bytes, int64_t skip_frames) noexcept;
+  static void on_writable(pa_stream*, size_t, void* self);
+  static void on_underflow(pa_stream*, void* self);
+  static void on_begin(pa_mainloop_api*, pa_defer_event*, void* self);
+  void cancel_begin() noexcept;
+
+  RenderListener& listener_;
+  std::optional<StreamTiming> timing_;
+  pa_defer_event* begin_ = nullptr;
+  int64_t position_ = 0;  // frames given to the server, or known to have passed without us
+  bool dry_ = false;      // the server said so, and nothing has been written since
+};
+
+Error PulseRender::open(const RenderRequest& request, bool full_volume) {
+  Connection::Lock lock(connection_);
+  Connection::Deadline deadline(&connection_, kCallLimit);
+  info_.device_id = request.device_id;
+  PulseDevice device;
+  Error error = query_device(&connection_, Flow::kOutput, request.device_id, deadline, &device);
+  if (error) return error;
+  source_or_sink_ = device.name;
+  if ((error = create("Playback", device))) return error;
+  library().pa_stream_set_write_callback(stream_, on_writable, this);
+  library().pa_stream_set_underflow_callback(stream_, on_underflow, this);
+
+  const uint32_t rate = info_.format.sample_rate;
+  const uint32_t latency_ms = connection_.on_pipewire()
+                                  ? std::max(request.latency_ms, kPipewireLatencyMs)
+                                  : request.latency_ms;
+  const uint32_t fill = std::max<uint32_t>(1, latency_ms * rate / 1000);
+  const uint32_t period =
+      static_cast<uint32_t>(uint64_t{request.period_frames} * rate / request.preferred.sample_rate);
+  // The server keeps two requests in the queue, so a third of the fill is the largest that fits.
+  const uint32_t step = std::max<uint32_t>(1, std::min(period, fill / 3));
+  // No pre-buffering: the stream follows the device's clock from the start, also through an
+  // underrun, and what is to be heard first is the listener's business.
+  pa_buffer_attr buffer{kServerChooses, fill * frame_bytes_, 0, step * frame_bytes_,
+                        kServerChooses};
+  pa_cvolume volume{static_cast<uint8_t>(info_.format.channels), {}};
+  std::fill(std::begin(volume.values), std::end(volume.values), kNormalVolume);
+  const int flags = PA_STREAM_START_CORKED | PA_STREAM_ADJUST_LATENCY | PA_STREAM_DONT_MOVE |
+                    (full_volume ? PA_STREAM_START_UNMUTED : 0);
+  const int connected = library().pa_stream_connect_playback(
+      stream_, source_or_sink_.c_str(), &buffer, static_cast<pa_stream_flags_t>(flags),
+      full_volume ? &volume : nullptr, nullptr);
+  if ((error = await_ready(connected, "pa_stream_connect_playback", deadline))) return error;
+
+  const pa_buffer_attr* granted = library().pa_stream_get_buffer_attr(stream_);
+  info_.period_frames = granted->minreq / frame_bytes_;
+  info_.buffer_frames = granted->tlength / frame_bytes_;
+  return Error::none();
+}
+
+Error PulseRender::start() {
+  Connection::Lock lock(connection_);
+  if (running_) return Error::none();
+  if (lost_) return loss_;
+  timing_.emplace(info_.format.sample_rate);
+  restart_timing();
+  dry_ = false;
+  running_ = true;
+  // The listener is called on the audio thread only: that thread fills the buffer and starts.
+  begin_ = connection_.api()->defer_new(connection_.api(), on_begin, this);
+  return Error::none();
+}
+
+void PulseRender::stop() {
+  Connection::Lock lock(connection_);
+  if (!running_) return;
+  running_ = false;
+  cancel_begin();
+  set_corked(true);
+  connection_.forget(library().pa_stream_flush(stream_, nullptr, nullptr));
+}
+
+void PulseRender::on_begin(pa_mainloop_api*, pa_defer_event*, void* self) {
+  auto* render = static_cast<PulseRender*>(self);
+  render->cancel_begin();
+  if (!render->running_) return;
+  render->fill();
+  if (Error error = render->set_corked(false)) {
+    render->lose(error);
+    return;
+  }
+  render->ask_timing();
+}
+
+void PulseRender::cancel_begin() noexcept {
+  if (begin_) connection_.api()->defer_free(begin_);
+  begin_ = nullptr;
+}
+
+void PulseRender::on_writable(pa_stream*, size_t, void* self) {
+  auto* render = static_cast<PulseRender*>(self);
+  if (!render->running_ || render->begin_) return;
+  render->fill();
+  render->ask_timing();
+}
+
+void PulseRender::on_underflow(pa_stream*, void* self) {
+  static_cast<PulseRender*>(self)->dry_ = true;
+}
+
+// Fills the queue up to its target. What is missing beyond a whole queue has passed unplayed: the
+// device has gone on without us.
+void PulseRender::fill() noexcept {
+  const int64_t writable = static_cast<int64_t>(library().pa_stream_writable_size(stream_));
+  if (library().pa_stream_writable_size(stream_) == static_cast<size_t>(-1)) return;
+  const int64_t missing = writable / frame_bytes_;
+  const int64_t passed = std::max<int64_t>(0, missing - info_.buffer_frames);
+  if (passed > 0 || (dry_ && missing > 0)) {
+    dry_ = false;
+    listener_.on_underrun(static_cast<uint32_t>(passed));
+    position_ += passed;
+  }
+  write(static_cast<size_t>(missing - passed) * frame_bytes_, passed);
+}
+
+void PulseRender::write(size_t bytes, int64_t skip_frames) noexcept {
+  const LibPulse& pulse = library();
+  while (bytes >= frame_bytes_) {
+    void* data = nullptr;
+    size_t room = std::min<size_t>(bytes, size_t{info_.period_frames} * frame_bytes_);
+    if (pulse.pa_stream_begin_write(stream_, &data, &room) != 0 || !data) return;
+    const uint32_t frames = static_cast<uint32_t>(std::min<size_t>(room, bytes) / frame_bytes_);
+    if (frames == 0) return;
+    listener_.on_render(data, frames, timing_->time_of(position_));
+    const size_t length = size_t{frames} * frame_bytes_;
+    if (pulse.pa_stream_write(stream_, data, length, nullptr, skip_frames * frame_bytes_,
+                              PA_SEEK_RELATIVE) != 0) {
+      return;
+    }
+    skip_frames = 0;
+    position_ += frames;
+    bytes -= length;
+  }
+}
+
+void PulseRender::timing(int64_t time, double queued, double device) noexcept {
+  const int64_t stalled = timing_->observe(time, static_cast<double>(position_) - queued + device);
+  if (stalled == 0) return;
+  // The server stopped taking frames and did not say so (PipeWire).
+  position_ += stalled;
+  listener_.on_underrun(static_cast<uint32_t>(stalled));
+}
+
+}  // namespace
+
+Error open_pulse_render(Connection* connection, const RenderRequest& request, bool full_volume,
+                        RenderListener* listener, std::unique_ptr<Stream>* stream) {
+  auto render = std::make_unique<PulseRender>(connection, listener);
+  if (Error error = render->open(request, full_volume)) return error;
+  *stream = std::move(render);
+  return Error::none();
+}
+
+}  // namespace pulse
+}  // namespace patchcord

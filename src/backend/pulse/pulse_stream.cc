@@ -1,0 +1,204 @@
+#include "pulse_stream.h"
+
+#include <time.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace patchcord {
+namespace pulse {
+namespace {
+
+constexpr int kQuickReports = 32;
+constexpr int64_t kReportInterval = 100 * kNsPerMs;
+
+// libpulse stamps its reports with the wall clock; microseconds pass between the two readings here,
+// so a step of the wall clock spoils one report at most.
+int64_t to_host_time(const timeval& wall, int64_t now) noexcept {
+  timespec wall_now;
+  clock_gettime(CLOCK_REALTIME, &wall_now);
+  const int64_t age =
+      (wall_now.tv_sec - wall.tv_sec) * kNsPerSecond + wall_now.tv_nsec - wall.tv_usec * 1000;
+  return now - age;
+}
+
+// Where WAVE's channel mask puts a position; unknown ones keep the server's order behind.
+int wave_rank(int position) {
+  static constexpr int kOrder[] = {PA_CHANNEL_POSITION_FRONT_LEFT,
+                                   PA_CHANNEL_POSITION_FRONT_RIGHT,
+                                   PA_CHANNEL_POSITION_FRONT_CENTER,
+                                   PA_CHANNEL_POSITION_LFE,
+                                   PA_CHANNEL_POSITION_REAR_LEFT,
+                                   PA_CHANNEL_POSITION_REAR_RIGHT,
+                                   PA_CHANNEL_POSITION_FRONT_LEFT_OF_CENTER,
+                                   PA_CHANNEL_POSITION_FRONT_RIGHT_OF_CENTER,
+                                   PA_CHANNEL_POSITION_REAR_CENTER,
+                                   PA_CHANNEL_POSITION_SIDE_LEFT,
+                                   PA_CHANNEL_POSITION_SIDE_RIGHT,
+                                   PA_CHANNEL_POSITION_TOP_CENTER,
+                                   PA_CHANNEL_POSITION_TOP_FRONT_LEFT,
+                                   PA_CHANNEL_POSITION_TOP_FRONT_CENTER,
+                                   PA_CHANNEL_POSITION_TOP_FRONT_RIGHT,
+                                   PA_CHANNEL_POSITION_TOP_REAR_LEFT,
+                                   PA_CHANNEL_POSITION_TOP_REAR_CENTER,
+                                   PA_CHANNEL_POSITION_TOP_REAR_RIGHT};
+  return static_cast<int>(std::find(std::begin(kOrder), std::end(kOrder), position) -
+                          std::begin(kOrder));
+}
+
+}  // namespace
+
+PulseStream::~PulseStream() {
+  Connection::Lock lock(connection_);
+  release();
+}
+
+Error PulseStream::create(const char* name, const PulseDevice& device) {
+  // The device's own rate and channels, in f32 and WAVE's channel order: rates are the engine's to
+  // convert, sample formats the server converts exactly.
+  info_.format = {device.sample_spec.rate, device.sample_spec.channels, SampleFormat::kF32};
+  info_.realtime = connection_.realtime();
+  frame_bytes_ = static_cast<uint32_t>(bytes_per_frame(info_.format));
+  const pa_sample_spec spec{PA_SAMPLE_FLOAT32LE, info_.format.sample_rate,
+                            device.sample_spec.channels};
+  pa_channel_map map = device.channel_map;
+  std::stable_sort(map.map, map.map + map.channels,
+                   [](int a, int b) { return wave_rank(a) < wave_rank(b); });
+  stream_ = library().pa_stream_new(connection_.context(), name, &spec, &map);
+  if (!stream_) return connection_.last_error("pa_stream_new", "The stream could not be made");
+  library().pa_stream_set_state_callback(stream_, on_state, this);
+  library().pa_stream_set_moved_callback(stream_, on_moved, this);
+  return Error::none();
+}
+
+Error PulseStream::await_ready(int connected, const char* function,
+                               const Connection::Deadline& deadline) {
+  pa_stream_state_t state = PA_STREAM_CREATING;
+  while (connected == 0 && !deadline.passed()) {
+    state = library().pa_stream_get_state(stream_);
+    if (state != PA_STREAM_CREATING) break;
+    connection_.wait();
+  }
+  if (connected == 0 && state == PA_STREAM_CREATING) {
+    Error error =
+        Error::make(ErrorCode::kTimeout, "The audio server did not open the device in time");
+    error.syscall = function;
+    error.device_id = info_.device_id;
+    return error;
+  }
+  if (connected != 0 || state != PA_STREAM_READY) {
+    Error error = connection_.alive()
+                      ? connection_.last_error(function, "The audio server did not open the device")
+                      : connection_.lost_error();
+    error.device_id = info_.device_id;
+    return error;
+  }
+  // A server may put the stream elsewhere when the device goes at this moment.
+  const char* given = library().pa_stream_get_device_name(stream_);
+  if (!given || source_or_sink_ != given) {
+    Error error = Error::make(
+        ErrorCode::kDeviceNotFound,
+        std::string("The audio server opened another device: ") + (given ? given : "none"));
+    error.device_id = info_.device_id;
+    return error;
+  }
+  ready_ = true;
+  return Error::none();
+}
+
+void PulseStream::release() {
+  running_ = false;
+  if (!stream_) return;
+  library().pa_stream_set_state_callback(stream_, nullptr, nullptr);
+  library().pa_stream_set_moved_callback(stream_, nullptr, nullptr);
+  library().pa_stream_set_read_callback(stream_, nullptr, nullptr);
+  library().pa_stream_set_write_callback(stream_, nullptr, nullptr);
+  library().pa_stream_set_underflow_callback(stream_, nullptr, nullptr);
+  // Pending operations of the stream are cancelled with it; refused when the server has gone.
+  library().pa_stream_disconnect(stream_);
+  library().pa_stream_unref(stream_);
+  stream_ = nullptr;
+}
+
+Error PulseStream::set_corked(bool corked) {
+  if (lost_) return loss_;
+  pa_operation* operation = library().pa_stream_cork(stream_, corked ? 1 : 0, nullptr, nullptr);
+  if (!operation) {
+    return connection_.alive()
+               ? connection_.last_error("pa_stream_cork", "The stream did not start")
+               : connection_.lost_error();
+  }
+  connection_.forget(operation);
+  return Error::none();
+}
+
+void PulseStream::ask_timing() noexcept {
+  const int64_t now = connection_.clock().now();
+  if (timing_pending_ || (reports_asked_ >= kQuickReports && now < next_report_)) return;
+  pa_operation* operation = library().pa_stream_update_timing_info(stream_, on_timing, this);
+  if (!operation) return;
+  connection_.forget(operation);
+  timing_pending_ = true;
+  ++reports_asked_;
+  next_report_ = now + kReportInterval;
+}
+
+void PulseStream::on_timing(pa_stream*, int success, void* self) {
+  auto* stream = static_cast<PulseStream*>(self);
+  stream->timing_pending_ = false;
+  const pa_timing_info* report =
+      success ? stream->library().pa_stream_get_timing_info(stream->stream_) : nullptr;
+  if (!report || report->read_index_corrupt || report->write_index_corrupt || !stream->running_) {
+    return;
+  }
+  // A source has heard source_usec more than it queued; what a sink took from the queue, or what
+  // its monitor put there, is heard sink_usec later.
+  const double device =
+      (static_cast<double>(report->source_usec) - static_cast<double>(report->sink_usec)) * 1e-6 *
+      stream->info_.format.sample_rate;
+  const double queued =
+      static_cast<double>(report->write_index - report->read_index) / stream->frame_bytes_;
+  const int64_t now = stream->connection_.clock().now();
+  const int64_t time = to_host_time(report->timestamp, now);
+  stream->timing(time, queued, device);
+}
+
+void PulseStream::on_state(pa_stream* raw, void* self) {
+  auto* stream = static_cast<PulseStream*>(self);
+  Connection& connection = stream->connection_;
+  connection.wake();
+  const pa_stream_state_t state = connection.library().pa_stream_get_state(raw);
+  if (!stream->ready_ || (state != PA_STREAM_FAILED && state != PA_STREAM_TERMINATED)) return;
+  Error error;
+  if (connection.alive()) {
+    error =
+        connection.last_error("pa_stream_get_state", "The device was removed while it was open");
+    error.code = ErrorCode::kDeviceLost;
+  } else {
+    error = connection.lost_error();
+  }
+  stream->lose(error);
+}
+
+void PulseStream::on_moved(pa_stream* raw, void* self) {
+  auto* stream = static_cast<PulseStream*>(self);
+  const char* given = stream->library().pa_stream_get_device_name(raw);
+  if (!stream->ready_ || (given && stream->source_or_sink_ == given)) return;
+  // PA_STREAM_DONT_MOVE is a wish: PipeWire's session manager may move the stream all the same.
+  stream->lose(Error::make(ErrorCode::kDeviceLost,
+                           std::string("The audio server moved the stream to another device: ") +
+                               (given ? given : "none")));
+}
+
+void PulseStream::lose(const Error& error) noexcept {
+  if (lost_) return;
+  lost_ = true;
+  loss_ = error;
+  loss_.device_id = info_.device_id;
+  if (!running_) return;
+  running_ = false;
+  lost(loss_);
+}
+
+}  // namespace pulse
+}  // namespace patchcord

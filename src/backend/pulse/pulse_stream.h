@@ -1,0 +1,65 @@
+// What capture and playback streams have in common: opening within bounds, loss, latency reports.
+#pragma once
+
+#include <string>
+
+#include "../backend.h"
+#include "pulse_connection.h"
+#include "pulse_devices.h"
+#include "pulse_timing.h"
+
+namespace patchcord {
+namespace pulse {
+
+class PulseStream : public Stream {
+ public:
+  const StreamInfo& info() const override { return info_; }
+
+ protected:
+  explicit PulseStream(Connection* connection) : connection_(*connection) {}
+  ~PulseStream() override;
+
+  // Control thread, under the lock. `name` is what the user sees in a volume control.
+  Error create(const char* name, const PulseDevice& device);
+  // After pa_stream_connect_*: waits for the server and checks that it gave the device that was
+  // asked for.
+  Error await_ready(int connected, const char* function, const Connection::Deadline& deadline);
+  // Under the lock. No callback of libpulse reaches this object afterwards.
+  void release();
+  Error set_corked(bool corked);
+
+  // Audio thread, under the lock.
+  virtual void lost(const Error& error) noexcept = 0;
+  // At `time`, in frames: `queued` are in the server's queue between the client and the device,
+  // `device` of those beyond it have been heard already (negative: are still to be heard).
+  virtual void timing(int64_t time, double queued, double device) noexcept = 0;
+  // Called once per packet or request, right behind the server's own step: reports are then equally
+  // stale, which matters more than being fresh.
+  void ask_timing() noexcept;
+  void restart_timing() noexcept { reports_asked_ = 0; }
+  void lose(const Error& error) noexcept;
+
+  const LibPulse& library() const { return connection_.library(); }
+
+  Connection& connection_;
+  pa_stream* stream_ = nullptr;
+  StreamInfo info_;
+  std::string source_or_sink_;  // the server's name of what the stream is connected to
+  uint32_t frame_bytes_ = 0;
+  bool running_ = false;
+  bool lost_ = false;
+  Error loss_;
+
+ private:
+  static void on_state(pa_stream*, void* self);
+  static void on_moved(pa_stream*, void* self);
+  static void on_timing(pa_stream*, int success, void* self);
+
+  bool ready_ = false;
+  bool timing_pending_ = false;
+  int64_t next_report_ = 0;
+  int reports_asked_ = 0;
+};
+
+}  // namespace pulse
+}  // namespace patchcord
