@@ -11,8 +11,8 @@
 namespace patchcord {
 
 struct Level {
-  float peak = 0;  // linear, absolute
-  float rms = 0;   // linear, relative to 1.0
+  float peak;  // linear, absolute
+  float rms;   // linear, relative to 1.0
 };
 
 // Over the last 100 ms, renewed every 25 ms. Non-finite samples count as 0.
@@ -24,9 +24,9 @@ class LevelMeter {
   void silence(size_t count) noexcept;                       // audio thread; as `count` zero frames
 
   struct Snapshot {
-    Level overall;  // the highest peak; RMS over all channels
+    Level overall{};  // the highest peak; RMS over all channels
     uint32_t channels = 0;
-    std::array<Level, kMaxChannels> channel;
+    std::array<Level, kMaxChannels> channel{};
   };
   Snapshot snapshot() const noexcept;  // any thread; neither locks nor waits
   void reset() noexcept;               // audio thread

@@ -12,13 +12,13 @@ namespace patchcord {
 
 struct ResamplerDesign;
 
-// Flat up to `pass` of the lower rate's half, nothing above all of it. What is in the way is
-// latency.
-//             fixed: pass, stopband        variable: pass, stopband
-//   kLow      .800     100 dB              .750          100 dB
-//   kMedium   .875     125 dB              .833 (20 kHz at 48 kHz)  122 dB
-//   kHigh     .913     140 dB              .833          140 dB
-//   kBest     .950     150 dB              .907 (20 kHz at 44.1 kHz) 140 dB
+// Flat up to `pass` of half the lower rate, nothing above all of it: `stop`, as measured, is how
+// far down what would fold is. Latency is the price.
+//             fixed: pass, stop        variable: pass, stop
+//   kLow      .800   -100 dB           .750                     -100 dB
+//   kMedium   .875   -124 dB           .833 (20 kHz at 48 kHz)  -122 dB
+//   kHigh     .913   -138 dB           .833                     -138 dB
+//   kBest     .950   -138 dB           .907 (20 kHz at 44.1)    -138 dB
 enum class ResamplerQuality { kLow, kMedium, kHigh, kBest };
 
 // Interleaved f32. Any thread, one at a time; nothing but the constructor allocates. Samples that
@@ -73,7 +73,10 @@ class Resampler {
 
  private:
   void take(const float* in, size_t frames) noexcept;
+  void make_frame(float* out) noexcept;
   void advance() noexcept;
+  void forget() noexcept;
+  bool silent() const noexcept;
 
   std::unique_ptr<const ResamplerDesign> design_;
   const ResamplerKernel& kernel_;
@@ -87,6 +90,7 @@ class Resampler {
   uint64_t nominal_step_;  // in 1 / phases_
   uint64_t step_frames_;
   uint64_t step_phase_;
+  double rows_per_phase_;  // of the interpolated table
   uint64_t phase_ = 0;
   size_t read_ = 0;
   size_t fill_ = 0;

@@ -1,0 +1,181 @@
+#include "channel_map.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace patchcord {
+namespace {
+
+enum Speaker : uint8_t {
+  kFrontLeft,
+  kFrontRight,
+  kFrontCenter,
+  kLowFrequency,
+  kBackLeft,
+  kBackRight,
+  kBackCenter,
+  kSideLeft,
+  kSideRight,
+};
+
+constexpr uint32_t kMaxLayout = 8;
+constexpr float kMinus3Db = 0.70710678f;
+
+// What the channels of a layout of `count` are, in WAVE order.
+constexpr std::array<std::array<Speaker, kMaxLayout>, kMaxLayout + 1> kLayouts = {{
+    {},
+    {kFrontCenter},
+    {kFrontLeft, kFrontRight},
+    {kFrontLeft, kFrontRight, kFrontCenter},
+    {kFrontLeft, kFrontRight, kBackLeft, kBackRight},
+    {kFrontLeft, kFrontRight, kFrontCenter, kBackLeft, kBackRight},
+    {kFrontLeft, kFrontRight, kFrontCenter, kLowFrequency, kBackLeft, kBackRight},
+    {kFrontLeft, kFrontRight, kFrontCenter, kLowFrequency, kBackCenter, kSideLeft, kSideRight},
+    {kFrontLeft, kFrontRight, kFrontCenter, kLowFrequency, kBackLeft, kBackRight, kSideLeft,
+     kSideRight},
+}};
+
+constexpr int kNone = -1;
+
+int find(uint32_t count, Speaker speaker) {
+  for (uint32_t i = 0; i < count; ++i) {
+    if (kLayouts[count][i] == speaker) return static_cast<int>(i);
+  }
+  return kNone;
+}
+
+struct Pair {
+  int left;
+  int right;
+  bool found() const { return left != kNone; }
+};
+
+Pair find(uint32_t count, Speaker left, Speaker right) {
+  return {find(count, left), find(count, right)};
+}
+
+// The gains of one speaker's sound on the outputs, for at least two outputs.
+std::array<float, kMaxLayout> fold(Speaker speaker, uint32_t outputs) {
+  std::array<float, kMaxLayout> gains{};
+  const auto put = [&gains](int output, float gain) { gains[static_cast<size_t>(output)] += gain; };
+
+  if (const int same = find(outputs, speaker); same != kNone) {
+    put(same, 1);
+    return gains;
+  }
+  const Pair front = find(outputs, kFrontLeft, kFrontRight);
+  const Pair back = find(outputs, kBackLeft, kBackRight);
+  const Pair side = find(outputs, kSideLeft, kSideRight);
+  const Pair surround = back.found() ? back : side;
+  switch (speaker) {
+    case kFrontCenter:
+      put(front.left, kMinus3Db);
+      put(front.right, kMinus3Db);
+      break;
+    case kBackCenter: {
+      const Pair& pair = surround.found() ? surround : front;
+      const float gain = surround.found() ? kMinus3Db : 0.5f;
+      put(pair.left, gain);
+      put(pair.right, gain);
+      break;
+    }
+    case kBackLeft:
+    case kSideLeft:
+      put(surround.found() ? surround.left : front.left, surround.found() ? 1 : kMinus3Db);
+      break;
+    case kBackRight:
+    case kSideRight:
+      put(surround.found() ? surround.right : front.right, surround.found() ? 1 : kMinus3Db);
+      break;
+    case kLowFrequency:  // ITU-R BS.775 drops it: what is there is also, less deep, elsewhere
+    case kFrontLeft:     // in every layout of two or more
+    case kFrontRight:
+      break;
+  }
+  return gains;
+}
+
+}  // namespace
+
+ChannelMap::ChannelMap(uint32_t in_channels, uint32_t out_channels)
+    : in_channels_(in_channels), out_channels_(out_channels) {
+  const bool layouts = in_channels <= kMaxLayout && out_channels <= kMaxLayout;
+  if (in_channels == out_channels || !layouts) {
+    for (uint32_t n = 0; n < std::min(in_channels, out_channels); ++n) add(n, n, 1);
+  } else if (in_channels == 1 && find(out_channels, kFrontCenter) == kNone) {
+    // A voice alone is not a centre to be folded: unity on both.
+    add(0, 0, 1);
+    add(1, 0, 1);
+  } else if (out_channels == 1) {
+    // Stereo first, then (L + R) / 2.
+    for (uint32_t in = 0; in < in_channels; ++in) {
+      const auto gains = fold(kLayouts[in_channels][in], 2);
+      add(0, in, (gains[0] + gains[1]) / 2);
+    }
+  } else {
+    for (uint32_t in = 0; in < in_channels; ++in) {
+      const auto gains = fold(kLayouts[in_channels][in], out_channels);
+      for (uint32_t out = 0; out < out_channels; ++out) add(out, in, gains[out]);
+    }
+  }
+  settle();
+}
+
+ChannelMap::ChannelMap(uint32_t in_channels, const std::vector<int32_t>& sources)
+    : in_channels_(in_channels), out_channels_(static_cast<uint32_t>(sources.size())) {
+  for (uint32_t out = 0; out < out_channels_; ++out) {
+    const int32_t source = sources[out];
+    if (source >= 0 && static_cast<uint32_t>(source) < in_channels) {
+      add(out, static_cast<uint32_t>(source), 1);
+    }
+  }
+  settle();
+}
+
+ChannelMap::ChannelMap(uint32_t in_channels, const std::vector<std::vector<float>>& gains)
+    : in_channels_(in_channels), out_channels_(static_cast<uint32_t>(gains.size())) {
+  for (uint32_t out = 0; out < out_channels_; ++out) {
+    const size_t given = std::min<size_t>(gains[out].size(), in_channels);
+    for (uint32_t in = 0; in < given; ++in) add(out, in, gains[out][in]);
+  }
+  settle();
+}
+
+void ChannelMap::add(uint32_t out, uint32_t in, float gain) {
+  if (gain != 0) routes_.push_back({out, in, gain});
+}
+
+void ChannelMap::settle() {
+  std::sort(routes_.begin(), routes_.end(), [](const Route& a, const Route& b) {
+    return a.out != b.out ? a.out < b.out : a.in < b.in;
+  });
+  identity_ = in_channels_ == out_channels_ && routes_.size() == out_channels_ &&
+              std::all_of(routes_.begin(), routes_.end(),
+                          [](const Route& r) { return r.out == r.in && r.gain == 1; });
+}
+
+float ChannelMap::gain(uint32_t out_channel, uint32_t in_channel) const noexcept {
+  for (const Route& route : routes_) {
+    if (route.out == out_channel && route.in == in_channel) return route.gain;
+  }
+  return 0;
+}
+
+void ChannelMap::process(const float* in, float* out, size_t frames) const noexcept {
+  const size_t samples = frames * out_channels_;
+  if (identity_) {
+    std::memcpy(out, in, samples * sizeof(float));
+    return;
+  }
+  std::memset(out, 0, samples * sizeof(float));
+  for (const Route& route : routes_) {
+    const float* from = in + route.in;
+    float* to = out + route.out;
+    for (size_t i = 0; i < frames; ++i) {
+      to[i * out_channels_] += route.gain * from[i * in_channels_];
+    }
+  }
+}
+
+}  // namespace patchcord
