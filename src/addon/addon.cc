@@ -1,0 +1,54 @@
+// The addon's entry: what native.ts sees.
+#include <napi.h>
+
+#include "../backend/registry.h"
+#include "environment.h"
+#include "host_object.h"
+#include "mixer_object.h"
+#include "resampler_object.h"
+#include "sink_object.h"
+#include "source_object.h"
+#include "tap_object.h"
+#include "world_object.h"
+
+namespace patchcord {
+namespace {
+
+Napi::Value backends(const Napi::CallbackInfo& info) {
+  Napi::Array list = Napi::Array::New(info.Env());
+  uint32_t count = 0;
+  for (const std::string& name : backend_names()) list.Set(count++, name);
+  return list;
+}
+
+// ref(): the process stays alive until the matching unref()
+Napi::Value ref(const Napi::CallbackInfo& info) {
+  Environment::of(info.Env())->ref();
+  return info.Env().Undefined();
+}
+
+Napi::Value unref(const Napi::CallbackInfo& info) {
+  Environment::of(info.Env())->unref();
+  return info.Env().Undefined();
+}
+
+Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  exports.Set("backends", Napi::Function::New(env, backends));
+  exports.Set("ref", Napi::Function::New(env, ref));
+  exports.Set("unref", Napi::Function::New(env, unref));
+  exports.Set("World", WorldObject::define(env));
+  exports.Set("Host", HostObject::define(env));
+  exports.Set("Source", SourceObject::define(env));
+  exports.Set("Tap", TapObject::define(env));
+  exports.Set("Mixer", MixerObject::define(env));
+  exports.Set("MixerInput", MixerInputObject::define(env));
+  exports.Set("Sink", SinkObject::define(env));
+  exports.Set("Resampler", ResamplerObject::define(env));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(patchcord, initialize)
+
+}  // namespace patchcord

@@ -1,0 +1,221 @@
+#include "environment.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "values.h"
+
+namespace patchcord {
+namespace {
+
+struct InstanceData {
+  std::shared_ptr<Environment> environment;
+};
+
+}  // namespace
+
+Waker::Waker(std::shared_ptr<Environment> environment, const Napi::Function& callback)
+    : environment_(std::move(environment)), callback_(Napi::Persistent(callback)) {
+  environment_->wakers_.push_back(this);
+}
+
+Waker::~Waker() { silence(); }
+
+void Waker::wake() noexcept {
+  if (!dirty_.exchange(true, std::memory_order_acq_rel)) environment_->notify();
+}
+
+void Waker::silence() {
+  auto& all = environment_->wakers_;
+  all.erase(std::remove(all.begin(), all.end(), this), all.end());
+  callback_.Reset();
+}
+
+Error HostEntry::use(std::shared_ptr<Host>* host) {
+  if (lost_.exchange(false, std::memory_order_acq_rel)) {
+    if (host_) host_->watch(nullptr);
+    host_.reset();
+  }
+  if (!host_) {
+    std::unique_ptr<Host> connected;
+    if (Error error = connect_(&connected)) return error;
+    host_ = std::move(connected);
+    host_->watch(this);
+  }
+  *host = host_;
+  return Error::none();
+}
+
+void HostEntry::close() {
+  if (host_) host_->watch(nullptr);
+  host_.reset();
+}
+
+void HostEntry::set_watcher(Waker* watcher) {
+  std::lock_guard<std::mutex> lock(watcher_mutex_);
+  watcher_ = watcher;
+}
+
+void HostEntry::on_devices_changed() noexcept {
+  std::lock_guard<std::mutex> lock(watcher_mutex_);
+  if (watcher_ != nullptr) watcher_->wake();
+}
+
+void HostEntry::on_backend_lost(const Error&) noexcept {
+  lost_.store(true, std::memory_order_release);
+  on_devices_changed();
+}
+
+std::shared_ptr<Environment> Environment::of(Napi::Env env) {
+  InstanceData* data = env.GetInstanceData<InstanceData>();
+  if (data == nullptr) {
+    data = new InstanceData{std::make_shared<Environment>(env)};
+    env.SetInstanceData(data);
+    napi_add_env_cleanup_hook(env, on_cleanup, data->environment.get());
+  }
+  return data->environment;
+}
+
+Environment::Environment(Napi::Env env) : env_(env), event_(Event::create()) {
+  function_ = Napi::ThreadSafeFunction::New(
+      env, Napi::Function::New(env, [this](const Napi::CallbackInfo& info) { dispatch(info.Env()); }),
+      "patchcord", 0, 1);
+  function_.Unref(env);
+  control_ = std::thread([this] { control_loop(); });
+  notifier_ = std::thread([this] {
+    while (!closing_.load(std::memory_order_acquire)) {
+      event_->wait(-1);
+      // At most one call is queued: its dispatch serves every wake up to then.
+      if (!closing_.load(std::memory_order_acquire) &&
+          !pending_.exchange(true, std::memory_order_acq_rel)) {
+        function_.NonBlockingCall();
+      }
+    }
+  });
+}
+
+Environment::~Environment() { shut_down(); }
+
+void Environment::on_cleanup(void* self) { static_cast<Environment*>(self)->shut_down(); }
+
+void Environment::shut_down() {
+  if (std::exchange(shut_down_, true)) return;
+  // Devices first: when the control thread has ended no audio thread of ours runs any more.
+  {
+    std::lock_guard<std::mutex> lock(control_mutex_);
+    commands_.push_back([this] {
+      for (Session* session : std::set<Session*>(sessions_)) session->release();
+      for (auto& entry : hosts_) entry.second->close();
+      for (auto& entry : anonymous_hosts_) entry->close();
+    });
+    control_stopping_ = true;
+  }
+  control_wakeup_.notify_one();
+  control_.join();
+  closing_.store(true, std::memory_order_release);
+  event_->signal();
+  notifier_.join();
+  function_.Abort();
+  for (Waker* waker : std::vector<Waker*>(wakers_)) waker->silence();
+  completions_.clear();
+}
+
+void Environment::control_loop() {
+  for (;;) {
+    std::function<void()> command;
+    {
+      std::unique_lock<std::mutex> lock(control_mutex_);
+      control_wakeup_.wait(lock, [this] { return !commands_.empty() || control_stopping_; });
+      if (commands_.empty()) return;
+      command = std::move(commands_.front());
+      commands_.pop_front();
+    }
+    command();
+  }
+}
+
+void Environment::run(std::function<void()> work, Done done) {
+  ref();
+  {
+    std::lock_guard<std::mutex> lock(control_mutex_);
+    commands_.push_back([this, work = std::move(work), done = std::move(done)]() mutable {
+      work();
+      // `work` goes with the completion: what it holds may only be destroyed on the JS thread.
+      complete([this, work = std::move(work), done = std::move(done)](Napi::Env env) {
+        unref();
+        if (done) done(env);
+      });
+    });
+  }
+  control_wakeup_.notify_one();
+}
+
+Napi::Promise Environment::promise(Napi::Env env, std::function<Error()> work,
+                                   std::function<Napi::Value(Napi::Env)> result) {
+  auto deferred = std::make_shared<Napi::Promise::Deferred>(env);
+  auto error = std::make_shared<Error>();
+  run([work = std::move(work), error] { *error = work(); },
+      [deferred, error, result = std::move(result)](Napi::Env env) {
+        if (*error) {
+          deferred->Reject(error_to_value(env, *error));
+        } else {
+          deferred->Resolve(result ? result(env) : env.Undefined());
+        }
+      });
+  return deferred->Promise();
+}
+
+void Environment::complete(Done done) {
+  {
+    std::lock_guard<std::mutex> lock(completions_mutex_);
+    completions_.push_back(std::move(done));
+  }
+  notify();
+}
+
+void Environment::dispatch(Napi::Env env) {
+  pending_.store(false, std::memory_order_release);
+  // Completions are taken before the wakes are served and run after them: whoever waits for one has
+  // by then received everything that came before it.
+  std::vector<Done> completions;
+  {
+    std::lock_guard<std::mutex> lock(completions_mutex_);
+    completions.swap(completions_);
+  }
+  const auto settle = [env] {
+    if (env.IsExceptionPending()) {
+      Napi::Error error = env.GetAndClearPendingException();
+      napi_fatal_exception(env, error.Value());
+    }
+  };
+  for (Waker* waker : std::vector<Waker*>(wakers_)) {
+    Napi::HandleScope scope(env);
+    // A callback may have removed this one.
+    if (std::find(wakers_.begin(), wakers_.end(), waker) == wakers_.end()) continue;
+    if (!waker->dirty_.exchange(false, std::memory_order_acq_rel)) continue;
+    waker->callback_.Call({});
+    settle();
+  }
+  for (Done& done : completions) {
+    Napi::HandleScope scope(env);
+    done(env);
+    settle();
+  }
+}
+
+void Environment::ref() {
+  if (references_++ == 0) function_.Ref(env_);
+}
+
+void Environment::unref() {
+  if (--references_ == 0) function_.Unref(env_);
+}
+
+std::shared_ptr<HostEntry> Environment::host(const std::string& name, Clock& clock,
+                                             HostEntry::Connect connect) {
+  auto found = hosts_.find(name);
+  if (found != hosts_.end()) return found->second;
+  return hosts_[name] = std::make_shared<HostEntry>(name, clock, std::move(connect));
+}
+
+}  // namespace patchcord

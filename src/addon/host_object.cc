@@ -1,0 +1,111 @@
+#include "host_object.h"
+
+#include "../backend/registry.h"
+#include "values.h"
+#include "world_object.h"
+
+namespace patchcord {
+
+Napi::Function HostObject::define(Napi::Env env) {
+  return DefineClass(env, "Host",
+                     {
+                         InstanceMethod<&HostObject::list_devices>("listDevices"),
+                         InstanceMethod<&HostObject::watch>("watch"),
+                         InstanceMethod<&HostObject::make_cable>("makeCable"),
+                         InstanceMethod<&HostObject::remove_cable>("removeCable"),
+                         InstanceMethod<&HostObject::now>("now"),
+                     });
+}
+
+HostObject::HostObject(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<HostObject>(info), environment_(Environment::of(info.Env())) {
+  if (info[0].IsString()) {
+    const std::string name = info[0].As<Napi::String>();
+    entry_ = environment_->host(name, real_clock(), [name](std::unique_ptr<Host>* host) {
+      return open_host(name, host);
+    });
+  } else {
+    entry_ = WorldObject::Unwrap(info[0].As<Napi::Object>())->host_entry();
+  }
+}
+
+HostObject::~HostObject() {
+  if (watcher_) entry_->set_watcher(nullptr);
+}
+
+Napi::Value HostObject::list_devices(const Napi::CallbackInfo& info) {
+  struct Answer {
+    std::vector<DeviceInfo> devices;
+    std::multiset<std::string> fed;
+  };
+  auto answer = std::make_shared<Answer>();
+  return environment_->promise(
+      info.Env(),
+      [entry = entry_, answer] {
+        std::shared_ptr<Host> host;
+        if (Error error = entry->use(&host)) return error;
+        answer->fed = entry->fed;
+        return host->list_devices(&answer->devices);
+      },
+      [answer](Napi::Env env) -> Napi::Value {
+        Napi::Array list = Napi::Array::New(env);
+        for (uint32_t i = 0; i < answer->devices.size(); ++i) {
+          const DeviceInfo& device = answer->devices[i];
+          const bool fed = answer->fed.count(device.id) != 0 ||
+                           (!device.peer_id.empty() && answer->fed.count(device.peer_id) != 0);
+          list.Set(i, device_to_value(env, device, fed));
+        }
+        return list;
+      });
+}
+
+// watch(callback | null)
+Napi::Value HostObject::watch(const Napi::CallbackInfo& info) {
+  if (watcher_) entry_->set_watcher(nullptr);
+  watcher_.reset();
+  if (info[0].IsFunction()) {
+    watcher_ = std::make_unique<Waker>(environment_, info[0].As<Napi::Function>());
+    entry_->set_watcher(watcher_.get());
+  }
+  return info.Env().Undefined();
+}
+
+Napi::Value HostObject::make_cable(const Napi::CallbackInfo& info) {
+  const std::string name = info[0].As<Napi::String>();
+  const Format format = format_from_value(info[1]);
+  auto cable = std::make_shared<Cable>();
+  return environment_->promise(
+      info.Env(),
+      [entry = entry_, name, format, cable] {
+        std::shared_ptr<Host> host;
+        if (Error error = entry->use(&host)) return error;
+        return host->make_cable(name, format, cable.get());
+      },
+      [cable](Napi::Env env) -> Napi::Value {
+        Napi::Object value = Napi::Object::New(env);
+        value.Set("renderId", cable->render_id);
+        value.Set("microphone", device_to_value(env, cable->microphone, true));
+        return value;
+      });
+}
+
+Napi::Value HostObject::remove_cable(const Napi::CallbackInfo& info) {
+  Cable cable;
+  cable.render_id = info[0].As<Napi::String>();
+  cable.microphone.id = info[1].As<Napi::String>();
+  return environment_->promise(
+      info.Env(),
+      [entry = entry_, cable] {
+        std::shared_ptr<Host> host;
+        if (Error error = entry->use(&host)) return error;
+        host->remove_cable(cable);
+        return Error::none();
+      },
+      nullptr);
+}
+
+Napi::Value HostObject::now(const Napi::CallbackInfo& info) {
+  return Napi::BigInt::New(info.Env(), entry_->clock().now());
+}
+
+}  // namespace patchcord

@@ -1,0 +1,32 @@
+// class Host: one audio system, as JavaScript sees it.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "environment.h"
+
+namespace patchcord {
+
+class HostObject final : public Napi::ObjectWrap<HostObject> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  explicit HostObject(const Napi::CallbackInfo& info);  // (name: string | World)
+  ~HostObject() override;
+
+  const std::shared_ptr<HostEntry>& entry() const { return entry_; }
+
+ private:
+  Napi::Value list_devices(const Napi::CallbackInfo& info);
+  Napi::Value watch(const Napi::CallbackInfo& info);
+  Napi::Value make_cable(const Napi::CallbackInfo& info);
+  Napi::Value remove_cable(const Napi::CallbackInfo& info);
+  Napi::Value now(const Napi::CallbackInfo& info);
+
+  std::shared_ptr<Environment> environment_;
+  std::shared_ptr<HostEntry> entry_;
+  std::unique_ptr<Waker> watcher_;
+};
+
+}  // namespace patchcord

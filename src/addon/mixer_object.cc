@@ -1,0 +1,280 @@
+#include "mixer_object.h"
+
+#include <algorithm>
+
+#include "host_object.h"
+#include "tap_object.h"
+#include "values.h"
+
+namespace patchcord {
+
+Napi::Function MixerObject::define(Napi::Env env) {
+  return DefineClass(env, "Mixer",
+                     {
+                         InstanceMethod<&MixerObject::start_pump>("startPump"),
+                         InstanceMethod<&MixerObject::stop_pump_now>("stopPump"),
+                         InstanceMethod<&MixerObject::ready_frames>("readyFrames"),
+                         InstanceMethod<&MixerObject::mix_written>("mixWritten"),
+                         InstanceMethod<&MixerObject::finish>("finish"),
+                         InstanceMethod<&MixerObject::stats>("stats"),
+                         InstanceMethod<&MixerObject::level>("level"),
+                         InstanceMethod<&MixerObject::time_at_frame>("timeAt"),
+                         InstanceMethod<&MixerObject::frame_at_time>("frameAt"),
+                         InstanceMethod<&MixerObject::position>("position"),
+                     });
+}
+
+MixerObject::MixerObject(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<MixerObject>(info), environment_(Environment::of(info.Env())) {
+  const Napi::Object options = info[0].As<Napi::Object>();
+  MixerNode::Config config;
+  config.sample_rate = options.Get("sampleRate").As<Napi::Number>().Uint32Value();
+  config.channels = options.Get("channels").As<Napi::Number>().Uint32Value();
+  config.latency_ns = options.Get("latencyMs").As<Napi::Number>().DoubleValue() * 1e6;
+  config.limiter = options.Get("limiter").As<Napi::Boolean>();
+  node_ = std::make_shared<MixerNode>(config);
+  info.This().As<Napi::Object>().Set("kind", "mixer");
+}
+
+MixerObject::~MixerObject() { pump_.reset(); }
+
+// startPump(host): mixes by the host's clock until stopPump() or until a sink drives.
+Napi::Value MixerObject::start_pump(const Napi::CallbackInfo& info) {
+  if (!pump_) {
+    pump_host_ = HostObject::Unwrap(info[0].As<Napi::Object>())->entry();
+    node_->change_driver();
+    pump_ = pump_host_->clock().start("mixer", Priority::kAudio,
+                                      [node = node_](int64_t now) { return node->pump(now); });
+  }
+  return info.Env().Undefined();
+}
+
+Napi::Value MixerObject::stop_pump_now(const Napi::CallbackInfo& info) {
+  stop_pump();
+  return info.Env().Undefined();
+}
+
+Napi::Value MixerObject::ready_frames(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(node_->ready_frames()));
+}
+
+// mixWritten(frames, sampleFormat): Buffer of at most so many frames
+Napi::Value MixerObject::mix_written(const Napi::CallbackInfo& info) {
+  const SampleFormat format = sample_format_from(info[1]);
+  const uint32_t channels = node_->config().channels;
+  const size_t wanted = info[0].As<Napi::Number>().Uint32Value();
+  block_.resize(std::max(block_.size(), wanted * channels));
+  const size_t frames = node_->mix_written(block_.data(), wanted);
+  auto data = Napi::Buffer<uint8_t>::New(info.Env(), frames * channels * bytes_per_sample(format));
+  from_float(block_.data(), format, data.Data(), frames * channels);
+  return data;
+}
+
+Napi::Value MixerObject::finish(const Napi::CallbackInfo& info) {
+  stop_pump();
+  if (!finished_) {
+    finished_ = true;
+    node_->finish();
+  }
+  return info.Env().Undefined();
+}
+
+Napi::Value MixerObject::stats(const Napi::CallbackInfo& info) {
+  Napi::Object value = Napi::Object::New(info.Env());
+  value.Set("frames", static_cast<double>(node_->position()));
+  value.Set("lagMs", node_->lag_ns() * 1e-6);
+  value.Set("limiterGain", node_->lowest_limiter_gain());
+  value.Set("skippedFrames", static_cast<double>(node_->skipped_frames()));
+  return value;
+}
+
+Napi::Value MixerObject::level(const Napi::CallbackInfo& info) {
+  return level_to_value(info.Env(), node_->meter().snapshot().overall);
+}
+
+Napi::Value MixerObject::time_at_frame(const Napi::CallbackInfo& info) {
+  return time_at(info.Env(), node_->anchor(), info[0]);
+}
+
+Napi::Value MixerObject::frame_at_time(const Napi::CallbackInfo& info) {
+  return frame_at(info.Env(), node_->anchor(), info[0]);
+}
+
+Napi::Value MixerObject::position(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(node_->position()));
+}
+
+Napi::Function MixerInputObject::define(Napi::Env env) {
+  return DefineClass(env, "MixerInput",
+                     {
+                         InstanceMethod<&MixerInputObject::link>("link"),
+                         InstanceMethod<&MixerInputObject::open_written>("openWritten"),
+                         InstanceMethod<&MixerInputObject::write>("write"),
+                         InstanceMethod<&MixerInputObject::set_pending>("setPending"),
+                         InstanceMethod<&MixerInputObject::end>("end"),
+                         InstanceMethod<&MixerInputObject::unlink>("unlink"),
+                         InstanceMethod<&MixerInputObject::remove>("remove"),
+                         InstanceMethod<&MixerInputObject::set_gain>("setGain"),
+                         InstanceMethod<&MixerInputObject::set_pan>("setPan"),
+                         InstanceMethod<&MixerInputObject::set_muted>("setMuted"),
+                         InstanceMethod<&MixerInputObject::take_events>("takeEvents"),
+                         InstanceMethod<&MixerInputObject::stats>("stats"),
+                     });
+}
+
+MixerInputObject::MixerInputObject(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<MixerInputObject>(info), environment_(Environment::of(info.Env())) {
+  mixer_ = MixerObject::Unwrap(info[0].As<Napi::Object>());
+  mixer_reference_ = Napi::Persistent(info[0].As<Napi::Object>());
+  waker_ = std::make_unique<Waker>(environment_, info[1].As<Napi::Function>());
+  MixerNode::Input input;
+  input.controls = controls_;
+  input.wakeup = waker_.get();
+  input.events = &events_;
+  mixer_->inputs().push_back(input);
+  mixer_->publish();
+  Ref();  // the mixer calls back into it until remove()
+}
+
+MixerInputObject::~MixerInputObject() = default;
+
+MixerNode::Input* MixerInputObject::entry() {
+  for (MixerNode::Input& input : mixer_->inputs()) {
+    if (input.controls == controls_) return &input;
+  }
+  return nullptr;
+}
+
+void MixerInputObject::disconnect() {
+  if (MixerNode::Input* input = entry()) {
+    input->live.reset();
+    input->written.reset();
+    mixer_->publish();
+  }
+  if (producer_) producer_->detach(live_->queue().get());
+  producer_.reset();
+  live_.reset();
+  written_.reset();
+}
+
+// link(source | mixer, bufferFrames, channelMap?)
+Napi::Value MixerInputObject::link(const Napi::CallbackInfo& info) {
+  disconnect();
+  MixerNode::Input* input = entry();
+  if (input == nullptr) return info.Env().Undefined();
+  ProducerHandle* producer = producer_handle(info[0]);
+  const MixerNode::Config& config = mixer_->node()->config();
+  auto queue = std::make_shared<FrameQueue>(producer->channels(), producer->sample_rate(),
+                                            info[1].As<Napi::Number>().Uint32Value());
+  live_ = std::make_shared<LiveInput>(
+      queue, config.sample_rate, config.channels,
+      channel_map_from(info[2], producer->channels(), config.channels));
+  producer_ = producer->producer();
+  producer_->attach(queue, nullptr);
+  if (producer->finished()) queue->end();
+  input->live = live_;
+  mixer_->publish();
+  return info.Env().Undefined();
+}
+
+// openWritten(format, bufferFrames, channelMap?)
+Napi::Value MixerInputObject::open_written(const Napi::CallbackInfo& info) {
+  disconnect();
+  MixerNode::Input* input = entry();
+  if (input == nullptr) return info.Env().Undefined();
+  const MixerNode::Config& mixer = mixer_->node()->config();
+  WrittenInput::Config config;
+  config.format = format_from_value(info[0]);
+  config.rate = mixer.sample_rate;
+  config.channels = mixer.channels;
+  config.buffer_frames = info[1].As<Napi::Number>().Uint32Value();
+  written_ = std::make_shared<WrittenInput>(
+      config, channel_map_from(info[2], config.format.channels, mixer.channels), &events_,
+      waker_.get());
+  input->written = written_;
+  mixer_->publish();
+  return info.Env().Undefined();
+}
+
+// write(bytes): frames taken
+Napi::Value MixerInputObject::write(const Napi::CallbackInfo& info) {
+  if (!written_) return Napi::Number::New(info.Env(), 0);
+  const auto bytes = info[0].As<Napi::Uint8Array>();
+  const size_t frames = bytes.ByteLength() / bytes_per_frame(written_->config().format);
+  return Napi::Number::New(info.Env(), static_cast<double>(written_->write(bytes.Data(), frames)));
+}
+
+Napi::Value MixerInputObject::set_pending(const Napi::CallbackInfo& info) {
+  if (written_) written_->set_pending(info[0].As<Napi::Boolean>());
+  return info.Env().Undefined();
+}
+
+Napi::Value MixerInputObject::end(const Napi::CallbackInfo& info) {
+  if (written_) written_->end();
+  return info.Env().Undefined();
+}
+
+Napi::Value MixerInputObject::unlink(const Napi::CallbackInfo& info) {
+  disconnect();
+  return info.Env().Undefined();
+}
+
+Napi::Value MixerInputObject::remove(const Napi::CallbackInfo& info) {
+  if (mixer_ != nullptr) {
+    disconnect();
+    auto& all = mixer_->inputs();
+    all.erase(std::remove_if(all.begin(), all.end(),
+                             [this](const MixerNode::Input& one) { return one.controls == controls_; }),
+              all.end());
+    mixer_->publish();
+    waker_->silence();
+    mixer_ = nullptr;
+    mixer_reference_.Reset();
+    Unref();
+  }
+  return info.Env().Undefined();
+}
+
+// setGain(gain, rampFrames)
+Napi::Value MixerInputObject::set_gain(const Napi::CallbackInfo& info) {
+  controls_->set_gain(info[0].As<Napi::Number>().FloatValue(),
+                      info[1].As<Napi::Number>().Uint32Value());
+  return info.Env().Undefined();
+}
+
+Napi::Value MixerInputObject::set_pan(const Napi::CallbackInfo& info) {
+  controls_->set_pan(info[0].As<Napi::Number>().FloatValue());
+  return info.Env().Undefined();
+}
+
+Napi::Value MixerInputObject::set_muted(const Napi::CallbackInfo& info) {
+  controls_->set_muted(info[0].As<Napi::Boolean>());
+  return info.Env().Undefined();
+}
+
+Napi::Value MixerInputObject::take_events(const Napi::CallbackInfo& info) {
+  return events_to_value(info.Env(), events_);
+}
+
+Napi::Value MixerInputObject::stats(const Napi::CallbackInfo& info) {
+  Napi::Object value = Napi::Object::New(info.Env());
+  const auto set = [&value](const char* key, double number) { value.Set(key, number); };
+  if (live_) {
+    set("driftPpm", live_->ppm());
+    set("offsetUs", live_->offset_us());
+    set("starvations", static_cast<double>(live_->stats().starvations));
+    set("starvedFrames", static_cast<double>(live_->stats().starved_frames));
+    set("resyncs", static_cast<double>(live_->stats().resyncs));
+    set("lostFrames", static_cast<double>(live_->queue()->lost_frames()));
+  }
+  if (written_) {
+    set("writtenFrames", static_cast<double>(written_->stats().written_frames));
+    set("playedFrames", static_cast<double>(written_->stats().played_frames));
+    set("queuedFrames", static_cast<double>(written_->queued()));
+    set("underruns", static_cast<double>(written_->stats().underruns));
+    set("underrunFrames", static_cast<double>(written_->stats().underrun_frames));
+  }
+  return value;
+}
+
+}  // namespace patchcord

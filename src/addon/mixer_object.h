@@ -1,0 +1,85 @@
+// class Mixer and class MixerInput, as JavaScript sees them.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+#include <vector>
+
+#include "../core/mixer_node.h"
+#include "environment.h"
+#include "producer_handle.h"
+
+namespace patchcord {
+
+class MixerObject final : public Napi::ObjectWrap<MixerObject>, public ProducerHandle {
+ public:
+  static Napi::Function define(Napi::Env env);
+  explicit MixerObject(const Napi::CallbackInfo& info);  // ({ sampleRate, channels, latencyMs, limiter })
+  ~MixerObject() override;
+
+  std::shared_ptr<Producer> producer() const override { return node_; }
+  uint32_t sample_rate() const override { return node_->config().sample_rate; }
+  uint32_t channels() const override { return node_->config().channels; }
+  bool finished() const override { return finished_; }
+
+  const std::shared_ptr<MixerNode>& node() const { return node_; }
+  std::vector<MixerNode::Input>& inputs() { return inputs_; }
+  void publish() { node_->publish(inputs_); }
+  void stop_pump() { pump_.reset(); }
+
+ private:
+  Napi::Value start_pump(const Napi::CallbackInfo& info);
+  Napi::Value stop_pump_now(const Napi::CallbackInfo& info);
+  Napi::Value ready_frames(const Napi::CallbackInfo& info);
+  Napi::Value mix_written(const Napi::CallbackInfo& info);
+  Napi::Value finish(const Napi::CallbackInfo& info);
+  Napi::Value stats(const Napi::CallbackInfo& info);
+  Napi::Value level(const Napi::CallbackInfo& info);
+  Napi::Value time_at_frame(const Napi::CallbackInfo& info);
+  Napi::Value frame_at_time(const Napi::CallbackInfo& info);
+  Napi::Value position(const Napi::CallbackInfo& info);
+
+  std::shared_ptr<Environment> environment_;
+  std::shared_ptr<MixerNode> node_;
+  std::vector<MixerNode::Input> inputs_;
+  std::unique_ptr<Clock::Task> pump_;
+  std::shared_ptr<HostEntry> pump_host_;  // whose clock the pump runs on
+  std::vector<float> block_;
+  bool finished_ = false;
+};
+
+class MixerInputObject final : public Napi::ObjectWrap<MixerInputObject> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  explicit MixerInputObject(const Napi::CallbackInfo& info);  // (mixer, onWake)
+  ~MixerInputObject() override;
+
+ private:
+  MixerNode::Input* entry();
+  void disconnect();
+  Napi::Value link(const Napi::CallbackInfo& info);
+  Napi::Value open_written(const Napi::CallbackInfo& info);
+  Napi::Value write(const Napi::CallbackInfo& info);
+  Napi::Value set_pending(const Napi::CallbackInfo& info);
+  Napi::Value end(const Napi::CallbackInfo& info);
+  Napi::Value unlink(const Napi::CallbackInfo& info);
+  Napi::Value remove(const Napi::CallbackInfo& info);
+  Napi::Value set_gain(const Napi::CallbackInfo& info);
+  Napi::Value set_pan(const Napi::CallbackInfo& info);
+  Napi::Value set_muted(const Napi::CallbackInfo& info);
+  Napi::Value take_events(const Napi::CallbackInfo& info);
+  Napi::Value stats(const Napi::CallbackInfo& info);
+
+  std::shared_ptr<Environment> environment_;
+  MixerObject* mixer_ = nullptr;
+  Napi::ObjectReference mixer_reference_;
+  std::unique_ptr<Waker> waker_;
+  NodeEvents events_;
+  std::shared_ptr<InputControls> controls_ = std::make_shared<InputControls>();
+  std::shared_ptr<LiveInput> live_;
+  std::shared_ptr<WrittenInput> written_;
+  std::shared_ptr<Producer> producer_;  // of the linked stream
+};
+
+}  // namespace patchcord

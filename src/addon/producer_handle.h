@@ -1,0 +1,25 @@
+// What sources and mixers have in common for JavaScript: taps and links start at their producer.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "../core/anchor.h"
+#include "../core/clock.h"
+#include "../core/producer.h"
+
+namespace patchcord {
+
+class ProducerHandle {
+ public:
+  virtual std::shared_ptr<Producer> producer() const = 0;
+  virtual uint32_t sample_rate() const = 0;
+  virtual uint32_t channels() const = 0;
+  virtual bool finished() const = 0;  // nothing more will be produced
+
+ protected:
+  ~ProducerHandle() = default;
+};
+
+}  // namespace patchcord

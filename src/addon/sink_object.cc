@@ -1,0 +1,257 @@
+#include "sink_object.h"
+
+#include "host_object.h"
+#include "mixer_object.h"
+#include "tap_object.h"
+#include "values.h"
+
+namespace patchcord {
+
+Error RenderSession::open(std::shared_ptr<HostEntry> entry, const RenderRequest& request,
+                          StreamInfo* info) {
+  entry_ = std::move(entry);
+  if (Error error = entry_->use(&host_)) return error;
+  if (Error error = host_->open_render(request, this, &stream_)) return error;
+  *info = stream_->info();
+  node_->open(info->format);
+  fed_ = info->device_id;
+  entry_->fed.insert(fed_);
+  return stream_->start();
+}
+
+void RenderSession::release() noexcept {
+  if (stream_) stream_->stop();
+  stream_.reset();
+  host_.reset();
+  if (!fed_.empty()) entry_->fed.erase(entry_->fed.find(fed_));
+  fed_.clear();
+}
+
+void RenderSession::on_render(void* data, uint32_t frames, int64_t play_time) noexcept {
+  node_->render(data, frames, play_time);
+}
+
+void RenderSession::on_underrun(uint32_t frames) noexcept { node_->underrun(frames); }
+
+void RenderSession::on_lost(const Error& error) noexcept {
+  {
+    std::lock_guard<std::mutex> lock(error_mutex_);
+    error_ = error;
+  }
+  waker_->wake();
+}
+
+Error RenderSession::take_error() {
+  std::lock_guard<std::mutex> lock(error_mutex_);
+  return std::exchange(error_, Error::none());
+}
+
+Napi::Function SinkObject::define(Napi::Env env) {
+  return DefineClass(env, "Sink",
+                     {
+                         InstanceMethod<&SinkObject::open>("open"),
+                         InstanceMethod<&SinkObject::close>("close"),
+                         InstanceMethod<&SinkObject::open_written>("openWritten"),
+                         InstanceMethod<&SinkObject::write>("write"),
+                         InstanceMethod<&SinkObject::set_pending>("setPending"),
+                         InstanceMethod<&SinkObject::end>("end"),
+                         InstanceMethod<&SinkObject::link>("link"),
+                         InstanceMethod<&SinkObject::drive>("drive"),
+                         InstanceMethod<&SinkObject::unlink>("unlink"),
+                         InstanceMethod<&SinkObject::take_events>("takeEvents"),
+                         InstanceMethod<&SinkObject::take_error>("takeError"),
+                         InstanceMethod<&SinkObject::stats>("stats"),
+                         InstanceMethod<&SinkObject::level>("level"),
+                         InstanceMethod<&SinkObject::time_at_frame>("timeAt"),
+                         InstanceMethod<&SinkObject::frame_at_time>("frameAt"),
+                     });
+}
+
+SinkObject::SinkObject(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<SinkObject>(info), environment_(Environment::of(info.Env())) {
+  entry_ = HostObject::Unwrap(info[0].As<Napi::Object>())->entry();
+  waker_ = std::make_shared<Waker>(environment_, info[1].As<Napi::Function>());
+  node_ = std::make_shared<SinkNode>(entry_->clock(), waker_.get());
+}
+
+// open(deviceId, format, periodMs, latencyMs): Promise<StreamInfo>
+Napi::Value SinkObject::open(const Napi::CallbackInfo& info) {
+  RenderRequest request;
+  request.device_id = info[0].As<Napi::String>();
+  request.preferred = format_from_value(info[1]);
+  request.period_frames = static_cast<uint32_t>(request.preferred.sample_rate *
+                                                info[2].As<Napi::Number>().DoubleValue() / 1000);
+  request.latency_ms = info[3].As<Napi::Number>().Uint32Value();
+  auto session = std::make_shared<RenderSession>(node_, waker_.get());
+  auto opened = std::make_shared<StreamInfo>();
+  session_ = session;
+  Ref();  // an open device keeps its object
+  return environment_->promise(
+      info.Env(),
+      [environment = environment_, entry = entry_, session, request, opened, waker = waker_] {
+        environment->add(session.get());
+        Error error = session->open(entry, request, opened.get());
+        if (error) {
+          session->release();
+          environment->remove(session.get());
+        }
+        return error;
+      },
+      [opened](Napi::Env env) -> Napi::Value { return stream_info_to_value(env, *opened); });
+}
+
+// close(): Promise<void>. Stops at once.
+Napi::Value SinkObject::close(const Napi::CallbackInfo& info) {
+  const bool opened = session_ != nullptr;
+  return environment_->promise(
+      info.Env(),
+      [environment = environment_, session = session_, waker = waker_] {
+        if (session) {
+          session->release();
+          environment->remove(session.get());
+        }
+        return Error::none();
+      },
+      [this, opened](Napi::Env env) -> Napi::Value {
+        disconnect();
+        written_.reset();
+        publish();
+        session_.reset();
+        waker_->silence();
+        if (opened) Unref();
+        return env.Undefined();
+      });
+}
+
+void SinkObject::publish() { node_->publish(written_, linked_); }
+
+void SinkObject::disconnect() {
+  linked_.reset();
+  publish();
+  if (driven_) driven_->change_driver();
+  driven_.reset();
+  if (producer_) producer_->detach(live_->queue().get());
+  producer_.reset();
+  live_.reset();
+}
+
+// openWritten(format, bufferFrames, startFrames)
+Napi::Value SinkObject::open_written(const Napi::CallbackInfo& info) {
+  WrittenInput::Config config;
+  config.format = format_from_value(info[0]);
+  config.rate = node_->device().sample_rate;
+  config.channels = node_->device().channels;
+  config.buffer_frames = info[1].As<Napi::Number>().Uint32Value();
+  config.start_frames = info[2].As<Napi::Number>().Uint32Value();
+  written_ = std::make_shared<WrittenInput>(config, nullptr, &node_->events(), waker_.get());
+  publish();
+  return info.Env().Undefined();
+}
+
+Napi::Value SinkObject::write(const Napi::CallbackInfo& info) {
+  if (!written_) return Napi::Number::New(info.Env(), 0);
+  const auto bytes = info[0].As<Napi::Uint8Array>();
+  const size_t frames = bytes.ByteLength() / bytes_per_frame(written_->config().format);
+  return Napi::Number::New(info.Env(), static_cast<double>(written_->write(bytes.Data(), frames)));
+}
+
+Napi::Value SinkObject::set_pending(const Napi::CallbackInfo& info) {
+  if (written_) written_->set_pending(info[0].As<Napi::Boolean>());
+  return info.Env().Undefined();
+}
+
+Napi::Value SinkObject::end(const Napi::CallbackInfo& info) {
+  if (written_) written_->end();
+  return info.Env().Undefined();
+}
+
+// link(source | mixer, bufferFrames): the stream keeps its own clock and is resampled to the device's.
+Napi::Value SinkObject::link(const Napi::CallbackInfo& info) {
+  disconnect();
+  ProducerHandle* producer = producer_handle(info[0]);
+  auto queue = std::make_shared<FrameQueue>(producer->channels(), producer->sample_rate(),
+                                            info[1].As<Napi::Number>().Uint32Value());
+  live_ = std::make_shared<LiveInput>(queue, node_->device().sample_rate, node_->device().channels);
+  producer_ = producer->producer();
+  producer_->attach(queue, nullptr);
+  if (producer->finished()) queue->end();
+  linked_ = std::make_shared<LaggedInput>(live_, &node_->events(), waker_.get());
+  publish();
+  return info.Env().Undefined();
+}
+
+// drive(mixer): this device's clock becomes the mixer's, which is mixed as the device asks.
+Napi::Value SinkObject::drive(const Napi::CallbackInfo& info) {
+  disconnect();
+  MixerObject* mixer = MixerObject::Unwrap(info[0].As<Napi::Object>());
+  mixer->stop_pump();
+  driven_ = mixer->node();
+  driven_->change_driver();
+  const MixerNode::Config& config = driven_->config();
+  const Format& device = node_->device();
+  if (config.sample_rate == device.sample_rate && config.channels == device.channels) {
+    linked_ = driven_;
+  } else {
+    linked_ = std::make_shared<RateAdapter>(driven_, config.sample_rate, config.channels,
+                                            device.sample_rate, device.channels);
+  }
+  publish();
+  return info.Env().Undefined();
+}
+
+Napi::Value SinkObject::unlink(const Napi::CallbackInfo& info) {
+  disconnect();
+  return info.Env().Undefined();
+}
+
+Napi::Value SinkObject::take_events(const Napi::CallbackInfo& info) {
+  return events_to_value(info.Env(), node_->events());
+}
+
+Napi::Value SinkObject::take_error(const Napi::CallbackInfo& info) {
+  const Error error = session_ ? session_->take_error() : Error::none();
+  return error ? error_to_value(info.Env(), error) : info.Env().Null();
+}
+
+Napi::Value SinkObject::stats(const Napi::CallbackInfo& info) {
+  const SinkNode::Stats& stats = node_->stats();
+  Napi::Object value = Napi::Object::New(info.Env());
+  const auto set = [&value](const char* key, double number) { value.Set(key, number); };
+  set("frames", static_cast<double>(stats.rendered_frames));
+  set("silentFrames", static_cast<double>(stats.silent_frames));
+  double underruns = static_cast<double>(stats.underruns);
+  double underrun_frames = static_cast<double>(stats.underrun_frames);
+  if (written_) {
+    set("writtenFrames", static_cast<double>(written_->stats().written_frames));
+    set("playedFrames", static_cast<double>(written_->stats().played_frames));
+    set("queuedFrames", static_cast<double>(written_->queued()));
+    underruns += static_cast<double>(written_->stats().underruns);
+    underrun_frames += static_cast<double>(written_->stats().underrun_frames);
+  }
+  if (live_) {
+    set("starvations", static_cast<double>(live_->stats().starvations));
+    set("starvedFrames", static_cast<double>(live_->stats().starved_frames));
+    set("resyncs", static_cast<double>(live_->stats().resyncs));
+    set("lostFrames", static_cast<double>(live_->queue()->lost_frames()));
+    set("linkDriftPpm", live_->ppm());
+  }
+  set("underruns", underruns);
+  set("underrunFrames", underrun_frames);
+  set("deviceLatencyMs", node_->lead_ns() * 1e-6);
+  set("driftPpm", node_->drift_ppm());
+  return value;
+}
+
+Napi::Value SinkObject::level(const Napi::CallbackInfo& info) {
+  return level_to_value(info.Env(), node_->meter().snapshot().overall);
+}
+
+Napi::Value SinkObject::time_at_frame(const Napi::CallbackInfo& info) {
+  return time_at(info.Env(), node_->anchor(), info[0]);
+}
+
+Napi::Value SinkObject::frame_at_time(const Napi::CallbackInfo& info) {
+  return frame_at(info.Env(), node_->anchor(), info[0]);
+}
+
+}  // namespace patchcord

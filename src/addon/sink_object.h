@@ -1,0 +1,79 @@
+// class Sink: a render stream, as JavaScript sees it.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+#include <mutex>
+
+#include "../core/lagged_input.h"
+#include "../core/live_input.h"
+#include "../core/mixer_node.h"
+#include "../core/sink_node.h"
+#include "environment.h"
+
+namespace patchcord {
+
+class RenderSession final : public RenderListener, public Session {
+ public:
+  RenderSession(std::shared_ptr<SinkNode> node, Waker* waker)
+      : node_(std::move(node)), waker_(waker) {}
+
+  // Control thread.
+  Error open(std::shared_ptr<HostEntry> entry, const RenderRequest& request, StreamInfo* info);
+  void release() noexcept override;
+
+  void on_render(void* data, uint32_t frames, int64_t play_time) noexcept override;
+  void on_underrun(uint32_t frames) noexcept override;
+  void on_lost(const Error& error) noexcept override;
+
+  Error take_error();  // any thread
+
+ private:
+  const std::shared_ptr<SinkNode> node_;
+  Waker* const waker_;
+  std::shared_ptr<HostEntry> entry_;
+  std::shared_ptr<Host> host_;
+  std::unique_ptr<Stream> stream_;
+  std::string fed_;
+  std::mutex error_mutex_;
+  Error error_;
+};
+
+class SinkObject final : public Napi::ObjectWrap<SinkObject> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  explicit SinkObject(const Napi::CallbackInfo& info);  // (host, onWake)
+
+ private:
+  void publish();
+  Napi::Value open(const Napi::CallbackInfo& info);
+  Napi::Value close(const Napi::CallbackInfo& info);
+  Napi::Value open_written(const Napi::CallbackInfo& info);
+  Napi::Value write(const Napi::CallbackInfo& info);
+  Napi::Value set_pending(const Napi::CallbackInfo& info);
+  Napi::Value end(const Napi::CallbackInfo& info);
+  Napi::Value link(const Napi::CallbackInfo& info);
+  Napi::Value drive(const Napi::CallbackInfo& info);
+  Napi::Value unlink(const Napi::CallbackInfo& info);
+  Napi::Value take_events(const Napi::CallbackInfo& info);
+  Napi::Value take_error(const Napi::CallbackInfo& info);
+  Napi::Value stats(const Napi::CallbackInfo& info);
+  Napi::Value level(const Napi::CallbackInfo& info);
+  Napi::Value time_at_frame(const Napi::CallbackInfo& info);
+  Napi::Value frame_at_time(const Napi::CallbackInfo& info);
+  void disconnect();
+
+  std::shared_ptr<Environment> environment_;
+  std::shared_ptr<HostEntry> entry_;
+  std::shared_ptr<Waker> waker_;
+  std::shared_ptr<SinkNode> node_;
+  std::shared_ptr<RenderSession> session_;
+  std::shared_ptr<WrittenInput> written_;
+  std::shared_ptr<Pullable> linked_;
+  std::shared_ptr<LiveInput> live_;      // the link, when it is to a stream with a clock of its own
+  std::shared_ptr<Producer> producer_;   // of live_
+  std::shared_ptr<MixerNode> driven_;    // the mixer pulled from here
+};
+
+}  // namespace patchcord

@@ -1,0 +1,175 @@
+#include "source_object.h"
+
+#include "host_object.h"
+#include "values.h"
+
+namespace patchcord {
+
+Error CaptureSession::open(HostEntry& entry, const CaptureRequest& request, StreamInfo* info) {
+  if (Error error = entry.use(&host_)) return error;
+  if (Error error = host_->open_capture(request, this, &stream_)) return error;
+  *info = stream_->info();
+  node_->open(info->format);
+  return stream_->start();
+}
+
+void CaptureSession::release() noexcept {
+  if (stream_) stream_->stop();
+  stream_.reset();
+  host_.reset();
+  node_->finish();
+}
+
+void CaptureSession::on_packet(const Packet& packet) noexcept {
+  node_->packet(packet.data, packet.frames, packet.position, packet.time, packet.discontinuity);
+}
+
+void CaptureSession::on_idle() noexcept { node_->idle(); }
+
+void CaptureSession::on_lost(const Error& error) noexcept {
+  {
+    std::lock_guard<std::mutex> lock(error_mutex_);
+    error_ = error;
+  }
+  waker_->wake();
+}
+
+Error CaptureSession::take_error() {
+  std::lock_guard<std::mutex> lock(error_mutex_);
+  return std::exchange(error_, Error::none());
+}
+
+Napi::Function SourceObject::define(Napi::Env env) {
+  return DefineClass(env, "Source",
+                     {
+                         InstanceMethod<&SourceObject::open>("open"),
+                         InstanceMethod<&SourceObject::close>("close"),
+                         InstanceMethod<&SourceObject::take_events>("takeEvents"),
+                         InstanceMethod<&SourceObject::take_error>("takeError"),
+                         InstanceMethod<&SourceObject::stats>("stats"),
+                         InstanceMethod<&SourceObject::level>("level"),
+                         InstanceMethod<&SourceObject::time_at_frame>("timeAt"),
+                         InstanceMethod<&SourceObject::frame_at_time>("frameAt"),
+                         InstanceMethod<&SourceObject::position>("position"),
+                         InstanceMethod<&SourceObject::set_enabled>("setEnabled"),
+                     });
+}
+
+SourceObject::SourceObject(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<SourceObject>(info), environment_(Environment::of(info.Env())) {
+  entry_ = HostObject::Unwrap(info[0].As<Napi::Object>())->entry();
+  const Napi::Object options = info[1].As<Napi::Object>();
+  SourceNode::Config config;
+  config.sample_rate = options.Get("sampleRate").As<Napi::Number>().Uint32Value();
+  config.channels = options.Get("channels").As<Napi::Number>().Uint32Value();
+  config.duration_frames =
+      static_cast<uint64_t>(options.Get("durationFrames").As<Napi::Number>().Int64Value());
+  loopback_ = options.Get("loopback").As<Napi::Boolean>();
+  config.fills_idle = loopback_;
+  config.start = entry_->clock().now();
+  if (options.Get("startTime").IsBigInt()) {
+    bool lossless;
+    config.start = options.Get("startTime").As<Napi::BigInt>().Int64Value(&lossless);
+  }
+  waker_ = std::make_shared<Waker>(environment_, info[2].As<Napi::Function>());
+  node_ = std::make_shared<SourceNode>(entry_->clock(), config, waker_.get());
+}
+
+// open(deviceId, periodMs): Promise<StreamInfo>
+Napi::Value SourceObject::open(const Napi::CallbackInfo& info) {
+  CaptureRequest request;
+  request.kind = loopback_ ? CaptureRequest::Kind::kLoopback : CaptureRequest::Kind::kMicrophone;
+  request.device_id = info[0].As<Napi::String>();
+  request.preferred = {node_->config().sample_rate, node_->config().channels, SampleFormat::kF32};
+  request.period_frames = static_cast<uint32_t>(request.preferred.sample_rate *
+                                                info[1].As<Napi::Number>().DoubleValue() / 1000);
+  auto session = std::make_shared<CaptureSession>(node_, waker_.get());
+  auto opened = std::make_shared<StreamInfo>();
+  session_ = session;
+  Ref();  // an open device keeps its object
+  return environment_->promise(
+      info.Env(),
+      [environment = environment_, entry = entry_, session, request, opened, waker = waker_] {
+        environment->add(session.get());
+        Error error = session->open(*entry, request, opened.get());
+        if (error) {
+          session->release();
+          environment->remove(session.get());
+        }
+        return error;
+      },
+      [opened](Napi::Env env) -> Napi::Value { return stream_info_to_value(env, *opened); });
+}
+
+// close(): Promise<void>. The device is released; what was captured can still be read.
+Napi::Value SourceObject::close(const Napi::CallbackInfo& info) {
+  finished_ = true;
+  const bool opened = session_ != nullptr;
+  return environment_->promise(
+      info.Env(),
+      [environment = environment_, session = session_, node = node_, waker = waker_] {
+        if (session) {
+          session->release();
+          environment->remove(session.get());
+        } else {
+          node->finish();
+        }
+        return Error::none();
+      },
+      [this, opened](Napi::Env env) -> Napi::Value {
+        session_.reset();
+        waker_->silence();
+        if (opened) Unref();
+        return env.Undefined();
+      });
+}
+
+Napi::Value SourceObject::take_events(const Napi::CallbackInfo& info) {
+  return events_to_value(info.Env(), node_->events());
+}
+
+Napi::Value SourceObject::take_error(const Napi::CallbackInfo& info) {
+  const Error error = session_ ? session_->take_error() : Error::none();
+  return error ? error_to_value(info.Env(), error) : info.Env().Null();
+}
+
+Napi::Value SourceObject::stats(const Napi::CallbackInfo& info) {
+  const SourceNode::Stats& stats = node_->stats();
+  Napi::Object value = Napi::Object::New(info.Env());
+  const auto set = [&value](const char* key, uint64_t count) {
+    value.Set(key, static_cast<double>(count));
+  };
+  set("frames", node_->position());
+  set("packets", stats.packets);
+  set("discontinuities", stats.holes);
+  set("lostFrames", stats.hole_frames);
+  set("silentFrames", stats.silence_frames);
+  set("trimmedFrames", stats.trimmed_frames);
+  set("systemHints", stats.hints);
+  value.Set("driftPpm", node_->drift_ppm());
+  value.Set("deviceStamps", node_->stamped());
+  return value;
+}
+
+Napi::Value SourceObject::level(const Napi::CallbackInfo& info) {
+  return level_to_value(info.Env(), node_->meter().snapshot().overall);
+}
+
+Napi::Value SourceObject::time_at_frame(const Napi::CallbackInfo& info) {
+  return time_at(info.Env(), node_->anchor(), info[0]);
+}
+
+Napi::Value SourceObject::frame_at_time(const Napi::CallbackInfo& info) {
+  return frame_at(info.Env(), node_->anchor(), info[0]);
+}
+
+Napi::Value SourceObject::position(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(node_->position()));
+}
+
+Napi::Value SourceObject::set_enabled(const Napi::CallbackInfo& info) {
+  node_->set_enabled(info[0].As<Napi::Boolean>());
+  return info.Env().Undefined();
+}
+
+}  // namespace patchcord

@@ -1,0 +1,72 @@
+// class Source: a capture stream, as JavaScript sees it.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+#include <mutex>
+
+#include "../core/source_node.h"
+#include "environment.h"
+#include "producer_handle.h"
+
+namespace patchcord {
+
+// What runs while the device is open: the system's stream and the node that it feeds.
+class CaptureSession final : public CaptureListener, public Session {
+ public:
+  CaptureSession(std::shared_ptr<SourceNode> node, Waker* waker)
+      : node_(std::move(node)), waker_(waker) {}
+
+  // Control thread.
+  Error open(HostEntry& entry, const CaptureRequest& request, StreamInfo* info);
+  void release() noexcept override;
+
+  void on_packet(const Packet& packet) noexcept override;
+  void on_idle() noexcept override;
+  void on_lost(const Error& error) noexcept override;
+
+  Error take_error();  // any thread
+
+ private:
+  const std::shared_ptr<SourceNode> node_;
+  Waker* const waker_;
+  std::shared_ptr<Host> host_;
+  std::unique_ptr<Stream> stream_;
+  std::mutex error_mutex_;
+  Error error_;
+};
+
+class SourceObject final : public Napi::ObjectWrap<SourceObject>, public ProducerHandle {
+ public:
+  static Napi::Function define(Napi::Env env);
+  // (host, { sampleRate, channels, loopback, startTime?, durationFrames }, onWake)
+  explicit SourceObject(const Napi::CallbackInfo& info);
+
+  std::shared_ptr<Producer> producer() const override { return node_; }
+  uint32_t sample_rate() const override { return node_->config().sample_rate; }
+  uint32_t channels() const override { return node_->config().channels; }
+  bool finished() const override { return finished_; }
+
+ private:
+  Napi::Value open(const Napi::CallbackInfo& info);
+  Napi::Value close(const Napi::CallbackInfo& info);
+  Napi::Value take_events(const Napi::CallbackInfo& info);
+  Napi::Value take_error(const Napi::CallbackInfo& info);
+  Napi::Value stats(const Napi::CallbackInfo& info);
+  Napi::Value level(const Napi::CallbackInfo& info);
+  Napi::Value time_at_frame(const Napi::CallbackInfo& info);
+  Napi::Value frame_at_time(const Napi::CallbackInfo& info);
+  Napi::Value position(const Napi::CallbackInfo& info);
+  Napi::Value set_enabled(const Napi::CallbackInfo& info);
+
+  std::shared_ptr<Environment> environment_;
+  std::shared_ptr<HostEntry> entry_;
+  std::shared_ptr<Waker> waker_;
+  std::shared_ptr<SourceNode> node_;
+  std::shared_ptr<CaptureSession> session_;
+  bool loopback_ = false;
+  bool finished_ = false;
+};
+
+}  // namespace patchcord

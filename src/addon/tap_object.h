@@ -1,0 +1,38 @@
+// class Tap: one JavaScript consumer's place in a producer's stream.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+#include <vector>
+
+#include "../core/frame_queue.h"
+#include "environment.h"
+#include "producer_handle.h"
+
+namespace patchcord {
+
+// A Source or Mixer object's producer side.
+ProducerHandle* producer_handle(const Napi::Value& object);
+
+class TapObject final : public Napi::ObjectWrap<TapObject> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  // (source | mixer, bufferFrames, onData). The producer's object must outlive it: TypeScript holds it.
+  explicit TapObject(const Napi::CallbackInfo& info);
+  ~TapObject() override;
+
+ private:
+  Napi::Value read(const Napi::CallbackInfo& info);
+  Napi::Value close(const Napi::CallbackInfo& info);
+  Napi::Value stats(const Napi::CallbackInfo& info);
+  void detach();
+
+  std::shared_ptr<Environment> environment_;
+  std::shared_ptr<Producer> producer_;
+  std::shared_ptr<FrameQueue> queue_;
+  std::unique_ptr<Waker> waker_;
+  std::vector<float> block_;
+};
+
+}  // namespace patchcord

@@ -1,0 +1,225 @@
+#include "values.h"
+
+#include <cmath>
+#include <string>
+
+namespace patchcord {
+namespace {
+
+const char* code_name(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kDeviceNotFound:
+      return "DEVICE_NOT_FOUND";
+    case ErrorCode::kDeviceLost:
+      return "DEVICE_LOST";
+    case ErrorCode::kDeviceBusy:
+      return "DEVICE_BUSY";
+    case ErrorCode::kPermissionDenied:
+      return "PERMISSION_DENIED";
+    case ErrorCode::kFormatUnsupported:
+      return "FORMAT_UNSUPPORTED";
+    case ErrorCode::kProcessNotFound:
+      return "PROCESS_NOT_FOUND";
+    case ErrorCode::kBackendUnavailable:
+      return "BACKEND_UNAVAILABLE";
+    case ErrorCode::kUnsupported:
+      return "UNSUPPORTED";
+    case ErrorCode::kFeedback:
+      return "FEEDBACK";
+    case ErrorCode::kTimeout:
+      return "TIMEOUT";
+    case ErrorCode::kNone:
+    case ErrorCode::kBackend:
+      break;
+  }
+  return "BACKEND";
+}
+
+// What a device runs at may be a layout that is not offered to apps: shown as the nearest that is.
+const char* format_name(SampleFormat format) {
+  switch (format) {
+    case SampleFormat::kU8:
+    case SampleFormat::kS16:
+      return "s16";
+    case SampleFormat::kS24:
+    case SampleFormat::kS24In32:
+      return "s24";
+    case SampleFormat::kS32:
+      return "s32";
+    case SampleFormat::kF32:
+    case SampleFormat::kF64:
+      break;
+  }
+  return "f32";
+}
+
+const char* state_name(DeviceState state) {
+  switch (state) {
+    case DeviceState::kActive:
+      return "active";
+    case DeviceState::kDisabled:
+      return "disabled";
+    case DeviceState::kNotPresent:
+      return "notPresent";
+    case DeviceState::kUnplugged:
+      break;
+  }
+  return "unplugged";
+}
+
+const char* event_name(NodeEventType type) {
+  switch (type) {
+    case NodeEventType::kHole:
+      return "hole";
+    case NodeEventType::kIdle:
+      return "idle";
+    case NodeEventType::kResumed:
+      return "resumed";
+    case NodeEventType::kEnded:
+      return "ended";
+    case NodeEventType::kUnderrun:
+      return "underrun";
+    case NodeEventType::kDrained:
+      return "drained";
+    case NodeEventType::kLowWater:
+      return "lowWater";
+    case NodeEventType::kInputEnded:
+      break;
+  }
+  return "inputEnded";
+}
+
+void set_text(Napi::Object object, const char* key, const std::string& text) {
+  if (!text.empty()) object.Set(key, text);
+}
+
+double decibels(float linear) { return 20 * std::log10(static_cast<double>(linear)); }
+
+}  // namespace
+
+Napi::Value error_to_value(Napi::Env env, const Error& error) {
+  Napi::Object value = Napi::Object::New(env);
+  value.Set("code", code_name(error.code));
+  value.Set("message", error.message);
+  set_text(value, "syscall", error.syscall);
+  set_text(value, "osCode", error.os_code);
+  set_text(value, "deviceId", error.device_id);
+  set_text(value, "remedy", error.remedy);
+  return value;
+}
+
+SampleFormat sample_format_from(const Napi::Value& name) {
+  const std::string text = name.As<Napi::String>();
+  if (text == "s16") return SampleFormat::kS16;
+  if (text == "s24") return SampleFormat::kS24;
+  if (text == "s32") return SampleFormat::kS32;
+  return SampleFormat::kF32;
+}
+
+Format format_from_value(const Napi::Value& value) {
+  const Napi::Object object = value.As<Napi::Object>();
+  Format format;
+  format.sample_rate = object.Get("sampleRate").As<Napi::Number>().Uint32Value();
+  format.channels = object.Get("channels").As<Napi::Number>().Uint32Value();
+  format.sample_format = sample_format_from(object.Get("sampleFormat"));
+  return format;
+}
+
+Napi::Object format_to_value(Napi::Env env, const Format& format) {
+  Napi::Object value = Napi::Object::New(env);
+  value.Set("sampleRate", format.sample_rate);
+  value.Set("channels", format.channels);
+  value.Set("sampleFormat", format_name(format.sample_format));
+  return value;
+}
+
+Napi::Object device_to_value(Napi::Env env, const DeviceInfo& device, bool fed) {
+  Napi::Object value = Napi::Object::New(env);
+  value.Set("id", device.id);
+  value.Set("name", device.name);
+  value.Set("flow", device.flow == Flow::kInput ? "input" : "output");
+  value.Set("state", state_name(device.state));
+  Napi::Array roles = Napi::Array::New(env);
+  uint32_t count = 0;
+  if (device.default_console) roles.Set(count++, "console");
+  if (device.default_communications) roles.Set(count++, "communications");
+  value.Set("defaultRoles", roles);
+  value.Set("format", format_to_value(env, device.format));
+  value.Set("virtual", device.is_virtual);
+  set_text(value, "driver", device.driver);
+  set_text(value, "peerId", device.peer_id);
+  value.Set("fed", fed);
+  return value;
+}
+
+Napi::Object stream_info_to_value(Napi::Env env, const StreamInfo& info) {
+  Napi::Object value = Napi::Object::New(env);
+  value.Set("format", format_to_value(env, info.format));
+  value.Set("periodFrames", info.period_frames);
+  value.Set("bufferFrames", info.buffer_frames);
+  value.Set("deviceId", info.device_id);
+  value.Set("realtime", info.realtime);
+  return value;
+}
+
+Napi::Object level_to_value(Napi::Env env, const Level& level) {
+  Napi::Object value = Napi::Object::New(env);
+  value.Set("peakDb", decibels(level.peak));
+  value.Set("rmsDb", decibels(level.rms));
+  return value;
+}
+
+Napi::Array events_to_value(Napi::Env env, NodeEvents& events) {
+  Napi::Array list = Napi::Array::New(env);
+  NodeEvent event;
+  for (uint32_t count = 0; events.pop(&event); ++count) {
+    Napi::Object value = Napi::Object::New(env);
+    value.Set("type", event_name(event.type));
+    value.Set("frame", static_cast<double>(event.frame));
+    value.Set("frames", static_cast<double>(event.frames));
+    list.Set(count, value);
+  }
+  return list;
+}
+
+Napi::BigInt time_to_value(Napi::Env env, double ns) {
+  return Napi::BigInt::New(env, static_cast<int64_t>(std::llround(ns)));
+}
+
+Napi::Value time_at(Napi::Env env, const Anchor& anchor, const Napi::Value& frame) {
+  const Anchor::Value value = anchor.get();
+  if (value.rate == 0) return env.Undefined();
+  return time_to_value(env, value.time_at(frame.As<Napi::Number>().DoubleValue()));
+}
+
+Napi::Value frame_at(Napi::Env env, const Anchor& anchor, const Napi::Value& time) {
+  const Anchor::Value value = anchor.get();
+  if (value.rate == 0) return env.Undefined();
+  bool lossless;
+  const int64_t at = time.As<Napi::BigInt>().Int64Value(&lossless);
+  return Napi::Number::New(env, value.frame_at(static_cast<double>(at)));
+}
+
+std::unique_ptr<ChannelMap> channel_map_from(const Napi::Value& value, uint32_t in, uint32_t out) {
+  if (!value.IsArray()) return in == out ? nullptr : std::make_unique<ChannelMap>(in, out);
+  const Napi::Array rows = value.As<Napi::Array>();
+  std::vector<int32_t> sources;
+  std::vector<std::vector<float>> gains;
+  for (uint32_t i = 0; i < rows.Length(); ++i) {
+    const Napi::Value row = rows.Get(i);
+    if (row.IsArray()) {
+      const Napi::Array cells = row.As<Napi::Array>();
+      std::vector<float> values;
+      for (uint32_t k = 0; k < cells.Length(); ++k) {
+        values.push_back(cells.Get(k).As<Napi::Number>().FloatValue());
+      }
+      gains.push_back(std::move(values));
+    } else {
+      sources.push_back(row.As<Napi::Number>().Int32Value());
+    }
+  }
+  return gains.empty() ? std::make_unique<ChannelMap>(in, sources)
+                       : std::make_unique<ChannelMap>(in, gains);
+}
+
+}  // namespace patchcord

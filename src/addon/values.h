@@ -1,0 +1,38 @@
+// Between JavaScript values and the engine's. Arguments were checked in TypeScript.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+#include <vector>
+
+#include "../backend/backend.h"
+#include "../core/anchor.h"
+#include "../core/channel_map.h"
+#include "../core/level_meter.h"
+#include "../core/node_events.h"
+
+namespace patchcord {
+
+// { code: 'DEVICE_LOST', message, syscall, osCode, deviceId, remedy }; lib/errors.ts makes an
+// AudioError of it.
+Napi::Value error_to_value(Napi::Env env, const Error& error);
+
+Format format_from_value(const Napi::Value& value);  // { sampleRate, channels, sampleFormat }
+Napi::Object format_to_value(Napi::Env env, const Format& format);
+SampleFormat sample_format_from(const Napi::Value& name);
+
+Napi::Object device_to_value(Napi::Env env, const DeviceInfo& device, bool fed);
+Napi::Object stream_info_to_value(Napi::Env env, const StreamInfo& info);
+Napi::Object level_to_value(Napi::Env env, const Level& level);
+Napi::Array events_to_value(Napi::Env env, NodeEvents& events);
+
+Napi::BigInt time_to_value(Napi::Env env, double ns);
+Napi::Value time_at(Napi::Env env, const Anchor& anchor, const Napi::Value& frame);
+Napi::Value frame_at(Napi::Env env, const Anchor& anchor, const Napi::Value& time);
+
+// undefined: none. number[]: for each output the input it takes, -1 for silence. number[][]: gains,
+// a row for each output.
+std::unique_ptr<ChannelMap> channel_map_from(const Napi::Value& value, uint32_t in, uint32_t out);
+
+}  // namespace patchcord

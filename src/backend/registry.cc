@@ -1,0 +1,35 @@
+#include "registry.h"
+
+#if defined(_WIN32)
+#include "wasapi/wasapi_host.h"
+#elif defined(__linux__)
+#include "pulse/pulse_host.h"
+#endif
+
+namespace patchcord {
+
+std::vector<std::string> backend_names() {
+#if defined(_WIN32)
+  return {"wasapi"};
+#elif defined(__linux__)
+  return {"pulse"};
+#else
+  return {};
+#endif
+}
+
+Error open_host(const std::string& name, std::unique_ptr<Host>* host) {
+#if defined(_WIN32)
+  if (name == "wasapi") return open_wasapi_host(host);
+#elif defined(__linux__)
+  if (name == "pulse") return open_pulse_host(host);
+#endif
+  std::string known;
+  for (const std::string& one : backend_names()) known += (known.empty() ? "" : ", ") + one;
+  return Error::make(ErrorCode::kBackendUnavailable,
+                     "this build has no audio backend called '" + name + "'",
+                     known.empty() ? "use SimulatedAudio of patchcord/testing on this platform"
+                                   : "backends of this build: " + known + ", simulated");
+}
+
+}  // namespace patchcord

@@ -1,0 +1,93 @@
+// One consumer's place in a stream: a lock-free ring of frames from one producer thread to one
+// consumer thread, and beside it a ring of records that say which frames these are and when they
+// were heard. Silence and losses are records without frames: an hour of it costs nothing.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace patchcord {
+
+enum RecordFlag : uint32_t {
+  kRecordSilence = 1,  // the timeline's own: nothing was playing, the device was not open yet
+  kRecordHole = 2,     // the device or the system lost these frames
+  kRecordLost = 4,     // this consumer was too slow and lost them
+};
+
+struct Record {
+  uint64_t frame = 0;   // index of its first frame in the stream
+  uint64_t frames = 0;
+  double time = 0;      // ns, when the first frame was heard
+  double rate = 0;      // the stream's true frames per second of the host's clock
+  uint32_t flags = 0;   // 0: samples follow; otherwise zeros
+};
+
+class FrameQueue {
+ public:
+  FrameQueue(uint32_t channels, uint32_t sample_rate, size_t capacity_frames);
+
+  uint32_t channels() const { return channels_; }
+  uint32_t sample_rate() const { return sample_rate_; }
+
+  // Producer thread. `samples` null: silence, with flags saying why. Consecutive records must be
+  // contiguous. Full: the newest audio is dropped, counted, and becomes a record of lost frames.
+  void push(const float* samples, const Record& record) noexcept;
+  void end() noexcept;  // nothing follows
+
+  // Consumer thread.
+  struct Span {
+    const float* samples = nullptr;  // null: zeros
+    size_t frames = 0;
+    uint64_t frame = 0;
+    double time = 0;
+    uint32_t flags = 0;
+  };
+  Span front(size_t max_frames) noexcept;  // contiguous; 0 frames: empty
+  void advance(size_t frames) noexcept;    // at most what front() returned
+  void skip_to(uint64_t frame) noexcept;   // as far as there are frames
+  // Copies up to `frames` frames, zeros for silence; returns how many.
+  size_t read(float* destination, size_t frames) noexcept;
+  const Record* latest() noexcept;         // newest record published, null before the first
+
+  // Consumer thread; values of the moment.
+  bool started() const noexcept { return head_.load(std::memory_order_acquire) != 0 || ended(); }
+  uint64_t next_frame() noexcept;          // of the next frame to read; 0 before the first record
+  uint64_t available() noexcept;           // frames that can be read
+  bool ended() const noexcept { return ended_.load(std::memory_order_acquire); }
+  bool drained() noexcept { return ended() && available() == 0; }
+
+  // Any thread.
+  uint64_t lost_frames() const noexcept { return lost_.load(std::memory_order_relaxed); }
+
+ private:
+  bool room_for(uint64_t stored_frames, size_t records) const noexcept;
+  void publish(const float* samples, const Record& record) noexcept;
+  const Record* current() noexcept;
+
+  const uint32_t channels_;
+  const uint32_t sample_rate_;
+  std::vector<float> frames_;
+  const size_t frame_mask_;
+  std::vector<Record> records_;
+  const size_t record_mask_;
+
+  // Producer's side.
+  alignas(64) std::atomic<uint64_t> head_{0};  // records published
+  std::atomic<uint64_t> end_frame_{0};         // stream index behind the last published record
+  std::atomic<uint64_t> lost_{0};
+  std::atomic<bool> ended_{false};
+  uint64_t frame_head_ = 0;  // frames stored
+  Record pending_;           // lost frames not yet told, frames == 0: none
+
+  // Consumer's side.
+  alignas(64) std::atomic<uint64_t> tail_{0};  // records consumed
+  std::atomic<uint64_t> frame_tail_{0};        // frames consumed
+  uint64_t offset_ = 0;                        // frames consumed of the current record
+  uint64_t next_ = 0;
+  Record latest_;
+  Record trailing_;  // what was lost before the end, told when the rings are empty
+};
+
+}  // namespace patchcord

@@ -1,0 +1,171 @@
+#include "live_input.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace patchcord {
+namespace {
+
+constexpr double kServoSeconds = 10;      // a position error is worked off in this time
+constexpr double kMaxServo = 500e-6;      // by at most this much of the rate
+constexpr double kMaxDrift = 5e-3;        // clocks further apart than 0.5 % are not clocks
+constexpr double kResyncSeconds = 0.2;
+constexpr double kFadeSeconds = 0.003;
+constexpr double kStarvationMemory = 10e9;  // ns: three starvations in this time ask for more lag
+
+}  // namespace
+
+LiveInput::LiveInput(std::shared_ptr<FrameQueue> queue, uint32_t rate, uint32_t channels,
+                     std::unique_ptr<ChannelMap> map)
+    : queue_(std::move(queue)),
+      in_rate_(queue_->sample_rate()),
+      out_rate_(rate),
+      in_channels_(queue_->channels()),
+      out_channels_(channels),
+      map_(std::move(map)),
+      resampler_(queue_->sample_rate(), rate, queue_->channels(), ResamplerQuality::kMedium, true),
+      mapped_(kMaxPull * queue_->channels()),
+      last_(channels) {
+  if (!map_ && in_channels_ != out_channels_) {
+    map_ = std::make_unique<ChannelMap>(in_channels_, out_channels_);
+  }
+  fade_length_ = static_cast<size_t>(kFadeSeconds * rate);
+}
+
+void LiveInput::pull(float* out, size_t frames, const PullTime& when) noexcept {
+  const Record* newest = queue_->latest();
+  size_t made = 0;
+  if (newest != nullptr && !ended_) {
+    rate_.store(newest->rate, std::memory_order_relaxed);
+    const bool fresh = newest->frame != seen_;
+    seen_ = newest->frame;
+    // What was heard at the asked time, as a place in the stream.
+    const double want = static_cast<double>(newest->frame) +
+                        (when.time - newest->time) * newest->rate * 1e-9;
+    // Input frames per output frame, by the two true rates, relative to the nominal ratio.
+    const double drift = std::clamp((newest->rate / when.rate) / (in_rate_ / out_rate_),
+                                    1 - kMaxDrift, 1 + kMaxDrift);
+    ppm_.store((drift - 1) * 1e6, std::memory_order_relaxed);
+    if (running_) {
+      const double at = static_cast<double>(fed_) + resampler_.position();
+      const double error = want - at;
+      offset_us_.store(error / in_rate_ * 1e6, std::memory_order_relaxed);
+      if (std::abs(error) > kResyncSeconds * in_rate_) {
+        stats_.resyncs.add(1);
+        running_ = false;
+      } else {
+        const double servo = std::clamp(error / (in_rate_ * kServoSeconds), -kMaxServo, kMaxServo);
+        resampler_.set_ratio(drift + servo);
+      }
+    }
+    if (!running_) made = start(frames, want, fresh) ? silent_tail_ : 0;
+    if (running_) {
+      std::fill_n(out, made * out_channels_, 0.0f);
+      made += produce(out + made * out_channels_, frames - made);
+    }
+  }
+  if (made == frames) return;
+  float* rest = out + made * out_channels_;
+  fade_out(rest, frames - made);
+  if (!running_) return;
+  running_ = false;
+  if (queue_->ended()) {
+    ended_ = true;
+    return;
+  }
+  stats_.starvations.add(1);
+  stats_.starved_frames.add(frames - made);
+  if (when.time - last_starvation_ > kStarvationMemory) recent_starvations_ = 0;
+  last_starvation_ = when.time;
+  if (++recent_starvations_ >= 3) {
+    shortfall_ = std::max(shortfall_, static_cast<double>(frames - made) * 1e9 / out_rate_);
+  }
+}
+
+// Begins to read so that the first frame produced is the one wanted. `silent_tail_` becomes the output
+// frames that come before the stream's first one.
+bool LiveInput::start(size_t frames, double want, bool fresh) noexcept {
+  silent_tail_ = 0;
+  const double ratio = in_rate_ / out_rate_;
+  const double first = static_cast<double>(queue_->next_frame());
+  const double end = first + static_cast<double>(queue_->available());
+  const double need = want + static_cast<double>(frames) * ratio +
+                      static_cast<double>(resampler_.latency_in());
+  if (queue_->ended() && end <= want) {
+    ended_ = true;
+    return false;
+  }
+  if (end < need && !queue_->ended()) {
+    // Not enough yet. While packets come, say by how much they come too late; a source that stalls is
+    // not late.
+    if (fresh) shortfall_ = std::max(shortfall_, (need - end) * 1e9 / in_rate_);
+    queue_->skip_to(static_cast<uint64_t>(std::max(0.0, want)));
+    return false;
+  }
+  if (first > want) {
+    const double lead = (first - want) / ratio;
+    if (lead >= static_cast<double>(frames)) return false;
+    silent_tail_ = static_cast<size_t>(lead);
+  } else {
+    queue_->skip_to(static_cast<uint64_t>(std::llround(want)));
+  }
+  resampler_.reset();
+  fed_ = queue_->next_frame();
+  fade_position_ = 0;
+  running_ = true;
+  return true;
+}
+
+size_t LiveInput::produce(float* out, size_t frames) noexcept {
+  size_t made = 0;
+  while (made < frames) {
+    size_t room = std::min(frames - made, kMaxPull);
+    float* to = map_ ? mapped_.data() : out + made * out_channels_;
+    FrameQueue::Span span = queue_->front(resampler_.needed_for(room));
+    Resampler::Progress step;
+    if (span.frames == 0 && queue_->ended()) {
+      // The filter still holds the end of the stream: zeros push it out, up to the last frame.
+      const double left = static_cast<double>(queue_->next_frame()) -
+                          (static_cast<double>(fed_) + resampler_.position());
+      room = std::min(room, static_cast<size_t>(std::max(0.0, std::ceil(left * out_rate_ / in_rate_))));
+      step = resampler_.process(nullptr, resampler_.needed_for(room), to, room);
+    } else {
+      step = resampler_.process(span.samples, span.frames, to, room);
+      queue_->advance(step.consumed);
+    }
+    fed_ += step.consumed;
+    if (map_) map_->process(to, out + made * out_channels_, step.produced);
+    made += step.produced;
+    if (step.produced == 0 && step.consumed == 0) break;
+  }
+  if (made > 0) {
+    fade_in(out, made);
+    std::copy_n(out + (made - 1) * out_channels_, out_channels_, last_.begin());
+  }
+  return made;
+}
+
+void LiveInput::fade_in(float* out, size_t frames) noexcept {
+  for (size_t i = 0; i < frames && fade_position_ < fade_length_; ++i, ++fade_position_) {
+    const float gain = static_cast<float>(fade_position_) / static_cast<float>(fade_length_);
+    for (uint32_t c = 0; c < out_channels_; ++c) out[i * out_channels_ + c] *= gain;
+  }
+}
+
+// From the last frame given to zero, so that a break is not a click.
+void LiveInput::fade_out(float* out, size_t frames) noexcept {
+  for (size_t i = 0; i < frames; ++i) {
+    const float gain =
+        i < fade_length_ ? 1 - static_cast<float>(i + 1) / static_cast<float>(fade_length_) : 0;
+    for (uint32_t c = 0; c < out_channels_; ++c) out[i * out_channels_ + c] = last_[c] * gain;
+  }
+  std::fill(last_.begin(), last_.end(), 0.0f);
+}
+
+double LiveInput::take_shortfall() noexcept {
+  const double value = shortfall_;
+  shortfall_ = 0;
+  return value;
+}
+
+}  // namespace patchcord

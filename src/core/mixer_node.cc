@@ -1,0 +1,193 @@
+#include "mixer_node.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "clock.h"
+#include "format.h"
+
+namespace patchcord {
+namespace {
+
+constexpr double kMaxLag = 500e6;       // no input may hold the mix back further
+constexpr double kLagMargin = 5e6;      // beyond the shortfall seen
+constexpr double kPumpSeconds = 0.01;
+constexpr double kPumpPatience = 1e9;   // a pump later than this skips what it missed
+
+}  // namespace
+
+void InputControls::add(const float* in, float* mix, size_t frames, uint32_t channels) noexcept {
+  const float gain = muted_.load(std::memory_order_relaxed) ? 0 : gain_.load(std::memory_order_acquire);
+  const float pan = pan_.load(std::memory_order_relaxed);
+  // Balance: the side turned to keeps its level, the other falls to nothing.
+  const float left = gain * std::min(1.0f, 1 - pan);
+  const float right = gain * std::min(1.0f, 1 + pan);
+  if (left_ < 0) {
+    left_ = left;
+    right_ = right;
+  }
+  const uint32_t ramp = std::max<uint32_t>(1, ramp_frames_.load(std::memory_order_relaxed));
+  const float step = std::max({1.0f, gain, left_, right_}) / static_cast<float>(ramp);
+  for (size_t i = 0; i < frames; ++i) {
+    if (left_ != left) left_ += std::clamp(left - left_, -step, step);
+    if (right_ != right) right_ += std::clamp(right - right_, -step, step);
+    for (uint32_t c = 0; c < channels; ++c) {
+      const float g = channels == 1 ? std::max(left_, right_) : (c % 2 == 0 ? left_ : right_);
+      mix[i * channels + c] += in[i * channels + c] * g;
+    }
+  }
+}
+
+MixerNode::MixerNode(const Config& config)
+    : config_(config),
+      meter_(config.channels, config.sample_rate),
+      scratch_(kMaxPull * config.channels),
+      pumped_(kMaxPull * config.channels),
+      lag_(config.latency_ns) {
+  if (config.limiter) {
+    limiter_ = std::make_unique<Limiter>(config.sample_rate, config.channels);
+    head_ = limiter_->latency_frames();
+  }
+}
+
+void MixerNode::publish(std::vector<Input> inputs) {
+  inputs_.exchange(std::make_unique<std::vector<Input>>(std::move(inputs)));
+}
+
+void MixerNode::mix(std::vector<Input>& inputs, float* out, size_t frames,
+                    const PullTime& when) noexcept {
+  std::fill_n(out, frames * config_.channels, 0.0f);
+  for (Input& input : inputs) {
+    Pullable* source = input.live ? static_cast<Pullable*>(input.live.get()) : input.written.get();
+    if (source == nullptr) continue;
+    source->pull(scratch_.data(), frames, when);
+    input.controls->add(scratch_.data(), out, frames, config_.channels);
+  }
+  if (limiter_) {
+    limiter_->process(out, frames);
+    lowest_gain_.store(std::min<double>(lowest_gain_.load(std::memory_order_relaxed),
+                                        limiter_->take_lowest_gain()),
+                       std::memory_order_relaxed);
+  }
+  meter_.process(out, frames);
+}
+
+void MixerNode::pull(float* out, size_t frames, const PullTime& when) noexcept {
+  if (driver_changed_.exchange(false, std::memory_order_acq_rel)) {
+    // A change of master moves no time, unless the new one could not be served that early or late.
+    const double continued = when.time - content_next_;
+    lag_ = continued >= config_.latency_ns && continued <= kMaxLag ? continued : config_.latency_ns;
+  }
+  const double content = when.time - lag_;
+  double shortfall = 0;
+  {
+    Published<std::vector<Input>>::Reading inputs(inputs_);
+    if (inputs) {
+      mix(*inputs, out, frames, {content, when.rate});
+      for (const Input& input : *inputs) {
+        if (input.live) shortfall = std::max(shortfall, input.live->take_shortfall());
+        follow_ends(input);
+      }
+    } else {
+      std::fill_n(out, frames * config_.channels, 0.0f);
+    }
+  }
+  // Inputs that run follow the new place slowly, without a jump; the late one begins there.
+  if (shortfall > 0) lag_ = std::min(kMaxLag, lag_ + shortfall + kLagMargin);
+  lag_shown_.store(lag_, std::memory_order_relaxed);
+  content_next_ = content + static_cast<double>(frames) * 1e9 / when.rate;
+
+  const double delay =
+      limiter_ ? static_cast<double>(limiter_->latency_frames()) * 1e9 / config_.sample_rate : 0;
+  Record record;
+  record.frame = position_;
+  record.frames = frames;
+  record.time = content - delay;
+  record.rate = when.rate;
+  anchor_.set({static_cast<double>(record.frame), record.time, record.rate});
+  position_.add(frames);
+  deliver(out, record);
+}
+
+// An input whose stream is over is told so once; JavaScript takes it out.
+void MixerNode::follow_ends(const Input& input) noexcept {
+  const bool over = input.live ? input.live->take_end() : input.written && input.written->take_end();
+  if (!over || input.events == nullptr) return;
+  input.events->push({NodeEventType::kInputEnded, position_, 0});
+  input.wakeup->wake();
+}
+
+int64_t MixerNode::pump(int64_t now) noexcept {
+  const double rate = config_.sample_rate;
+  const double start = static_cast<double>(now);
+  if (pump_next_ == 0 || driver_changed_.load(std::memory_order_acquire)) pump_next_ = start;
+  if (start - pump_next_ > kPumpPatience) {
+    const uint64_t missed = static_cast<uint64_t>((start - pump_next_) * rate * 1e-9);
+    Record record{position_, missed, pump_next_ - lag_, rate, kRecordHole};
+    position_.add(missed);
+    skipped_.add(missed);
+    deliver(nullptr, record);
+    pump_next_ += static_cast<double>(missed) * 1e9 / rate;
+  }
+  const size_t block = std::min(kMaxPull, static_cast<size_t>(rate * kPumpSeconds));
+  while (pump_next_ <= start) {
+    double true_rate = rate;
+    {
+      Published<std::vector<Input>>::Reading inputs(inputs_);
+      if (inputs) {
+        for (const Input& input : *inputs) {
+          if (!input.live || input.live->rate() == 0) continue;
+          true_rate = input.live->rate() * rate / input.live->queue()->sample_rate();
+          break;
+        }
+      }
+    }
+    pull(pumped_.data(), block, {pump_next_, true_rate});
+    pump_next_ += static_cast<double>(block) * 1e9 / true_rate;
+  }
+  return static_cast<int64_t>(pump_next_) + 1;
+}
+
+size_t MixerNode::ready_frames() noexcept {
+  Published<std::vector<Input>>::Reading inputs(inputs_);
+  if (!inputs || inputs->empty()) return 0;
+  size_t running = SIZE_MAX, ending = 0;
+  for (const Input& input : *inputs) {
+    if (!input.written) return 0;
+    const size_t ready = input.written->ready_frames();
+    if (input.written->closing()) {
+      ending = std::max(ending, ready);
+    } else {
+      running = std::min(running, ready);
+    }
+  }
+  if (running == SIZE_MAX) {
+    end_ = std::max(end_, fed_ + ending);
+    return static_cast<size_t>(end_ - std::min(end_, given_));
+  }
+  const uint64_t delay = limiter_ ? limiter_->latency_frames() : 0;
+  const uint64_t reachable = fed_ + running;
+  return static_cast<size_t>(reachable - std::min(reachable, given_ + delay));
+}
+
+size_t MixerNode::mix_written(float* out, size_t frames) noexcept {
+  const size_t count = std::min(frames, ready_frames());
+  Published<std::vector<Input>>::Reading inputs(inputs_);
+  for (size_t done = 0; done < count;) {
+    // The limiter's delay is dropped at the start and pushed out by the inputs' silence at the end.
+    const size_t block = std::min(kMaxPull, count - done + head_);
+    mix(*inputs, pumped_.data(), block, {0, static_cast<double>(config_.sample_rate)});
+    for (const Input& input : *inputs) follow_ends(input);
+    const size_t dropped = std::min(head_, block);
+    head_ -= dropped;
+    std::copy_n(&pumped_[dropped * config_.channels], (block - dropped) * config_.channels,
+                out + done * config_.channels);
+    done += block - dropped;
+    fed_ += block;
+  }
+  given_ += count;
+  position_.add(count);
+  return count;
+}
+
+}  // namespace patchcord

@@ -1,0 +1,111 @@
+// The mixer: inputs come and go, aligned by the time at which they were heard, summed, limited.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "anchor.h"
+#include "limiter.h"
+#include "level_meter.h"
+#include "live_input.h"
+#include "node_events.h"
+#include "producer.h"
+#include "pullable.h"
+#include "written_input.h"
+
+namespace patchcord {
+
+// An input's controls. Set on the JS thread, followed by the audio thread with a ramp.
+class InputControls {
+ public:
+  void set_gain(float gain, uint32_t ramp_frames) {
+    ramp_frames_.store(ramp_frames, std::memory_order_relaxed);
+    gain_.store(gain, std::memory_order_release);
+  }
+  void set_pan(float pan) { pan_.store(pan, std::memory_order_relaxed); }
+  void set_muted(bool muted) { muted_.store(muted, std::memory_order_relaxed); }
+
+  // Mixer's thread: adds `frames` of `in` to `mix`.
+  void add(const float* in, float* mix, size_t frames, uint32_t channels) noexcept;
+
+ private:
+  std::atomic<float> gain_{1};
+  std::atomic<float> pan_{0};
+  std::atomic<bool> muted_{false};
+  std::atomic<uint32_t> ramp_frames_{480};
+  float left_ = -1, right_ = -1;  // gains in force; below 0: nothing mixed yet
+};
+
+class MixerNode final : public Pullable, public Producer {
+ public:
+  struct Config {
+    uint32_t sample_rate = 48000;
+    uint32_t channels = 2;
+    double latency_ns = 30e6;  // least age of what is mixed: packet + pull + scheduling
+    bool limiter = true;
+  };
+
+  // What an input plays: nothing yet, a live stream, or written frames.
+  struct Input {
+    std::shared_ptr<InputControls> controls;
+    std::shared_ptr<LiveInput> live;
+    std::shared_ptr<WrittenInput> written;
+    Wakeup* wakeup = nullptr;
+    NodeEvents* events = nullptr;
+  };
+
+  explicit MixerNode(const Config& config);
+
+  // JS thread.
+  void publish(std::vector<Input> inputs);
+
+  // Audio thread of the one driver: the sink that pulls, or pump(). After a change of driver the
+  // first pull continues where the last one ended.
+  void pull(float* out, size_t frames, const PullTime& when) noexcept override;
+  void change_driver() noexcept { driver_changed_.store(true, std::memory_order_release); }
+
+  // The driver when no sink pulls: mixes what is due by the first live input's clock, else the
+  // host's. Returns the next turn.
+  int64_t pump(int64_t now) noexcept;
+
+  // JS thread, no driver: written inputs only, as fast as they are read. Frames that can be mixed
+  // without waiting for a writer; the mix has exactly the length of its longest input.
+  size_t ready_frames() noexcept;
+  size_t mix_written(float* out, size_t frames) noexcept;
+
+  // JS thread, when no driver runs: the mix ends here.
+  void finish() noexcept { deliver_end(); }
+
+  const Config& config() const { return config_; }
+  const Anchor& anchor() const { return anchor_; }
+  const LevelMeter& meter() const { return meter_; }
+  uint64_t position() const { return position_; }
+  double lag_ns() const { return lag_shown_.load(std::memory_order_relaxed); }
+  double lowest_limiter_gain() const { return lowest_gain_.load(std::memory_order_relaxed); }
+  uint64_t skipped_frames() const { return skipped_; }
+
+ private:
+  void mix(std::vector<Input>& inputs, float* out, size_t frames, const PullTime& when) noexcept;
+  void follow_ends(const Input& input) noexcept;
+
+  const Config config_;
+  Published<std::vector<Input>> inputs_;
+  std::unique_ptr<Limiter> limiter_;
+  LevelMeter meter_;
+  std::vector<float> scratch_, pumped_;
+  double lag_;           // pull time less the time of what is mixed
+  double content_next_ = 0;
+  std::atomic<bool> driver_changed_{true};
+  double pump_next_ = 0;
+  // mix_written's state, in frames.
+  size_t head_ = 0;      // of the limiter's delay still to be dropped
+  uint64_t fed_ = 0;     // mixed, into the limiter
+  uint64_t given_ = 0;   // out of it
+  uint64_t end_ = 0;     // where the longest input ends, once all are ending
+  Counter position_, skipped_;
+  Anchor anchor_;
+  std::atomic<double> lag_shown_{0}, lowest_gain_{1};
+};
+
+}  // namespace patchcord

@@ -1,0 +1,76 @@
+// A stream's fan-out: every consumer has a queue of its own, so that a slow one loses only its own.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "frame_queue.h"
+#include "published.h"
+
+namespace patchcord {
+
+// Told on the audio thread that there is something to fetch: must only set a flag and signal.
+class Wakeup {
+ public:
+  virtual void wake() noexcept = 0;
+
+ protected:
+  ~Wakeup() = default;
+};
+
+class Producer {
+ public:
+  struct Consumer {
+    std::shared_ptr<FrameQueue> queue;
+    Wakeup* wakeup;  // null: a link inside the engine, which fetches by its own clock
+  };
+
+  // Writer thread (the environment's own). The consumer's first frame is the next one produced.
+  void attach(std::shared_ptr<FrameQueue> queue, Wakeup* wakeup) {
+    auto next = std::make_unique<std::vector<Consumer>>();
+    if (consumers_.get() != nullptr) *next = *consumers_.get();
+    next->push_back({std::move(queue), wakeup});
+    consumers_.exchange(std::move(next));
+  }
+
+  // Writer thread. When it returns the queue is no longer touched from here.
+  void detach(const FrameQueue* queue) {
+    if (consumers_.get() == nullptr) return;
+    auto next = std::make_unique<std::vector<Consumer>>(*consumers_.get());
+    next->erase(std::remove_if(next->begin(), next->end(),
+                               [queue](const Consumer& one) { return one.queue.get() == queue; }),
+                next->end());
+    consumers_.exchange(std::move(next));
+  }
+
+  bool has_consumers() const { return consumers_.get() != nullptr && !consumers_.get()->empty(); }
+
+ protected:
+  ~Producer() = default;
+
+  // Producer thread.
+  void deliver(const float* samples, const Record& record) noexcept {
+    typename Published<std::vector<Consumer>>::Reading all(consumers_);
+    if (!all) return;
+    for (const Consumer& one : *all) {
+      one.queue->push(samples, record);
+      if (one.wakeup != nullptr) one.wakeup->wake();
+    }
+  }
+
+  // Producer thread, or any thread once it has stopped.
+  void deliver_end() noexcept {
+    typename Published<std::vector<Consumer>>::Reading all(consumers_);
+    if (!all) return;
+    for (const Consumer& one : *all) {
+      one.queue->end();
+      if (one.wakeup != nullptr) one.wakeup->wake();
+    }
+  }
+
+ private:
+  Published<std::vector<Consumer>> consumers_;
+};
+
+}  // namespace patchcord

@@ -1,0 +1,136 @@
+#include "sink_node.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace patchcord {
+namespace {
+
+constexpr int64_t kUnknownTime = INT64_MIN;
+constexpr double kFadeSeconds = 0.003;
+// Wakes after the start whose lead is only learnt from: nothing is pulled before the device's pace is
+// known, or the first pulls would ask for what was not heard yet.
+constexpr int kSettlingWakes = 4;
+constexpr double kLeadJump = 100e6;  // ns: the device is elsewhere now; learn again
+
+}  // namespace
+
+RateAdapter::RateAdapter(std::shared_ptr<Pullable> upstream, uint32_t in_rate, uint32_t in_channels,
+                         uint32_t out_rate, uint32_t out_channels)
+    : upstream_(std::move(upstream)),
+      ratio_(static_cast<double>(in_rate) / out_rate),
+      in_rate_(in_rate),
+      in_channels_(in_channels),
+      out_channels_(out_channels),
+      resampler_(in_rate, out_rate, in_channels, ResamplerQuality::kMedium, false),
+      in_(kMaxPull * in_channels),
+      resampled_(kMaxPull * in_channels) {
+  if (in_channels != out_channels) map_ = std::make_unique<ChannelMap>(in_channels, out_channels);
+}
+
+void RateAdapter::pull(float* out, size_t frames, const PullTime& when) noexcept {
+  PullTime at{when.time, when.rate * ratio_};
+  for (size_t made = 0; made < frames;) {
+    const size_t room = std::min(frames - made, kMaxPull);
+    if (in_filled_ == in_at_) {
+      in_at_ = 0;
+      in_filled_ = std::min(kMaxPull, std::max<size_t>(1, resampler_.needed_for(room)));
+      upstream_->pull(in_.data(), in_filled_, at);
+      at.time += static_cast<double>(in_filled_) * 1e9 / at.rate;
+    }
+    float* to = map_ ? resampled_.data() : out + made * out_channels_;
+    const Resampler::Progress step = resampler_.process(
+        &in_[in_at_ * in_channels_], in_filled_ - in_at_, to, room);
+    in_at_ += step.consumed;
+    if (map_) map_->process(to, out + made * out_channels_, step.produced);
+    made += step.produced;
+  }
+}
+
+void SinkNode::open(const Format& device) {
+  device_ = device;
+  tracker_ = std::make_unique<RateTracker>(device.sample_rate, true);
+  meter_ = std::make_unique<LevelMeter>(device.channels, device.sample_rate);
+  block_.resize(kMaxPull * device.channels);
+  last_.resize(device.channels);
+  tail_.resize(device.channels);
+  fade_frames_ = static_cast<size_t>(kFadeSeconds * device.sample_rate);
+}
+
+void SinkNode::publish(std::shared_ptr<WrittenInput> written, std::shared_ptr<Pullable> linked) {
+  auto next = std::make_unique<Upstream>();
+  next->written = std::move(written);
+  next->linked = std::move(linked);
+  upstream_.exchange(std::move(next));
+}
+
+void SinkNode::fill(float* out, size_t frames, const PullTime& when) noexcept {
+  Published<Upstream>::Reading upstream(upstream_);
+  Pullable* source = nullptr;
+  if (upstream) {
+    const bool queued = upstream->written && (upstream->written->queued() > 0 || !upstream->written->idle());
+    source = queued || !upstream->linked ? static_cast<Pullable*>(upstream->written.get())
+                                         : upstream->linked.get();
+  }
+  if (upstream.get() != playing_) {
+    playing_ = upstream.get();
+    tail_ = last_;  // same size: no allocation
+    tail_left_ = fade_frames_;
+  }
+  if (source != nullptr) {
+    source->pull(out, frames, when);
+  } else {
+    std::fill_n(out, frames * device_.channels, 0.0f);
+    stats_.silent_frames.add(frames);
+  }
+  // The end of what played before is faded under the new sound, so that a change is not a click.
+  for (size_t i = 0; i < frames && tail_left_ > 0; ++i, --tail_left_) {
+    const float gain = static_cast<float>(tail_left_) / static_cast<float>(fade_frames_);
+    for (uint32_t c = 0; c < device_.channels; ++c) out[i * device_.channels + c] += tail_[c] * gain;
+  }
+  std::copy_n(out + (frames - 1) * device_.channels, device_.channels, last_.begin());
+}
+
+void SinkNode::render(void* data, uint32_t frames, int64_t play_time) noexcept {
+  if (frames == 0) return;
+  const double now = static_cast<double>(clock_.now());
+  tracker_->update(static_cast<int64_t>(frame_),
+                   play_time != kUnknownTime ? play_time : static_cast<int64_t>(now));
+  const double played = static_cast<double>(tracker_->time_at(static_cast<double>(frame_)));
+  if (settling_ == 0) lead_ = played - now;
+  if (std::abs(played - now - lead_) > kLeadJump) settling_ = 0;
+  const bool settled = settling_ >= kSettlingWakes;
+  if (!settled) {
+    lead_ = settling_ == 0 ? played - now : std::max(lead_, played - now);
+    ++settling_;
+  }
+  const double rate = tracker_->rate();
+  uint8_t* to = static_cast<uint8_t*>(data);
+  for (size_t done = 0; done < frames;) {
+    const size_t block = std::min<size_t>(kMaxPull, frames - done);
+    if (settled) {
+      fill(block_.data(), block, {played - lead_ + static_cast<double>(done) * 1e9 / rate, rate});
+    } else {
+      std::fill_n(block_.data(), block * device_.channels, 0.0f);
+      stats_.silent_frames.add(block);
+    }
+    meter_->process(block_.data(), block);
+    from_float(block_.data(), device_.sample_format, to, block * device_.channels);
+    to += block * bytes_per_frame(device_);
+    done += block;
+  }
+  anchor_.set({static_cast<double>(frame_), played, rate});
+  frame_ += frames;
+  stats_.rendered_frames.add(frames);
+  lead_shown_.store(lead_, std::memory_order_relaxed);
+  drift_ppm_.store(tracker_->ppm(), std::memory_order_relaxed);
+}
+
+void SinkNode::underrun(uint32_t frames) noexcept {
+  stats_.underruns.add(1);
+  stats_.underrun_frames.add(frames);
+  events_.push({NodeEventType::kUnderrun, frame_, frames});
+  wakeup_->wake();
+}
+
+}  // namespace patchcord

@@ -1,0 +1,100 @@
+// A render stream in the engine: it asks upstream for what the device wants, when it wants it.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "anchor.h"
+#include "channel_map.h"
+#include "clock.h"
+#include "format.h"
+#include "level_meter.h"
+#include "node_events.h"
+#include "producer.h"
+#include "published.h"
+#include "pullable.h"
+#include "rate_tracker.h"
+#include "resampler.h"
+#include "written_input.h"
+
+namespace patchcord {
+
+// Brings what it pulls to another rate and channel count, by a fixed ratio: the mixer runs on the
+// sink's clock, so there is no drift between them.
+class RateAdapter final : public Pullable {
+ public:
+  RateAdapter(std::shared_ptr<Pullable> upstream, uint32_t in_rate, uint32_t in_channels,
+              uint32_t out_rate, uint32_t out_channels);
+  void pull(float* out, size_t frames, const PullTime& when) noexcept override;
+
+ private:
+  const std::shared_ptr<Pullable> upstream_;
+  const double ratio_;  // in per out
+  const double in_rate_;
+  const uint32_t in_channels_, out_channels_;
+  Resampler resampler_;
+  std::unique_ptr<ChannelMap> map_;
+  std::vector<float> in_, resampled_;
+  size_t in_at_ = 0, in_filled_ = 0;  // frames of in_ pulled and not yet consumed
+};
+
+class SinkNode {
+ public:
+  struct Stats {
+    Counter rendered_frames;
+    Counter silent_frames;      // nothing was linked or written
+    Counter underruns;          // the device ran dry
+    Counter underrun_frames;
+  };
+
+  SinkNode(Clock& clock, Wakeup* events) : clock_(clock), wakeup_(events) {}
+
+  // Environment's thread, before the device runs.
+  void open(const Format& device);
+
+  // JS thread. What was written is played before what is linked; null: nothing.
+  void publish(std::shared_ptr<WrittenInput> written, std::shared_ptr<Pullable> linked);
+
+  // Audio thread.
+  void render(void* data, uint32_t frames, int64_t play_time) noexcept;
+  void underrun(uint32_t frames) noexcept;
+
+  // Any thread.
+  const Format& device() const { return device_; }
+  Clock& clock() { return clock_; }
+  const Stats& stats() const { return stats_; }
+  const Anchor& anchor() const { return anchor_; }
+  const LevelMeter& meter() const { return *meter_; }
+  double lead_ns() const { return lead_shown_.load(std::memory_order_relaxed); }  // pull to heard
+  double drift_ppm() const { return drift_ppm_.load(std::memory_order_relaxed); }
+  NodeEvents& events() { return events_; }
+
+ private:
+  struct Upstream {
+    std::shared_ptr<WrittenInput> written;
+    std::shared_ptr<Pullable> linked;
+  };
+
+  void fill(float* out, size_t frames, const PullTime& when) noexcept;
+
+  Clock& clock_;
+  Wakeup* const wakeup_;
+  Format device_;
+  std::unique_ptr<RateTracker> tracker_;
+  std::unique_ptr<LevelMeter> meter_;
+  Published<Upstream> upstream_;
+  const Upstream* playing_ = nullptr;  // only compared: tells that what is upstream changed
+  std::vector<float> block_, last_, tail_;
+  size_t tail_left_ = 0;               // frames of the old sound's fade still to come
+  size_t fade_frames_ = 0;
+  uint64_t frame_ = 0;
+  int settling_ = 0;
+  double lead_ = 0;
+  Stats stats_;
+  Anchor anchor_;
+  NodeEvents events_;
+  std::atomic<double> lead_shown_{0}, drift_ppm_{0};
+};
+
+}  // namespace patchcord

@@ -1,0 +1,97 @@
+// A capture stream in the engine: packets of a device in, a contiguous timeline of f32 frames in the
+// asked rate and channels out, to every consumer.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "anchor.h"
+#include "channel_map.h"
+#include "clock.h"
+#include "format.h"
+#include "level_meter.h"
+#include "node_events.h"
+#include "producer.h"
+#include "resampler.h"
+#include "timeline.h"
+
+namespace patchcord {
+
+class SourceNode final : public Producer {
+ public:
+  struct Config {
+    uint32_t sample_rate = 48000;
+    uint32_t channels = 2;
+    int64_t start = 0;             // instant of frame 0
+    uint64_t duration_frames = 0;  // end after exactly so many; 0: when stopped
+    bool fills_idle = false;       // loopback: silence by the clock while nothing plays
+  };
+
+  struct Stats {
+    Counter packets;
+    Counter holes;
+    Counter hole_frames;      // lost by the device or the system
+    Counter silence_frames;   // before the device was open, and of an idle endpoint
+    Counter trimmed_frames;   // arrived after their place had been filled
+    Counter hints;            // discontinuities that the system announced
+  };
+
+  // `events` is told when there is something in events().
+  SourceNode(Clock& clock, const Config& config, Wakeup* events);
+
+  // Environment's thread, before the device runs.
+  void open(const Format& device);
+
+  // Audio thread.
+  void packet(const void* data, uint32_t frames, int64_t position, int64_t time,
+              bool discontinuity) noexcept;
+  void idle() noexcept;
+
+  // Environment's thread, when the device no longer runs: the stream ends here.
+  void finish() noexcept;
+
+  // Any thread.
+  const Config& config() const { return config_; }
+  Clock& clock() { return clock_; }
+  const Stats& stats() const { return stats_; }
+  const Anchor& anchor() const { return anchor_; }
+  const LevelMeter& meter() const { return meter_; }
+  uint64_t position() const { return position_; }  // frames delivered
+  double drift_ppm() const { return drift_ppm_.load(std::memory_order_relaxed); }
+  bool stamped() const { return stamped_.load(std::memory_order_relaxed); }
+  void set_enabled(bool enabled) { enabled_.store(enabled, std::memory_order_relaxed); }
+  bool enabled() const { return enabled_.load(std::memory_order_relaxed); }
+  NodeEvents& events() { return events_; }
+
+ private:
+  void silence(uint64_t device_frames, uint32_t flags) noexcept;
+  void convert(const uint8_t* data, size_t frames, uint32_t flags) noexcept;
+  void emit(const float* samples, uint64_t frames, uint32_t flags) noexcept;
+  void tell(NodeEventType type, uint64_t frame, uint64_t frames) noexcept;
+  void set_anchor() noexcept;
+  double to_output(double device_frame) const { return device_frame * ratio_; }
+
+  Clock& clock_;
+  const Config config_;
+  Wakeup* const wakeup_;
+  Format device_;
+  double ratio_ = 1;  // output frames per device frame
+  std::unique_ptr<Timeline> timeline_;
+  std::unique_ptr<Resampler> resampler_;  // null: the rates are the same
+  std::unique_ptr<ChannelMap> map_;
+  bool map_first_ = false;  // fewer channels to resample
+  std::vector<float> raw_, mapped_, resampled_, out_;
+  LevelMeter meter_;
+  Stats stats_;
+  Anchor anchor_;
+  NodeEvents events_;
+  Counter position_;
+  std::atomic<double> drift_ppm_{0};
+  std::atomic<bool> stamped_{true};
+  std::atomic<bool> enabled_{true};
+  bool idle_ = false;
+  bool ended_ = false;
+};
+
+}  // namespace patchcord

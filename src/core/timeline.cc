@@ -1,0 +1,83 @@
+#include "timeline.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace patchcord {
+namespace {
+
+constexpr int64_t kUnknownTime = INT64_MIN;
+// A stamp further from the local clock than this is wrong, whatever it says (Chromium's bound).
+constexpr int64_t kImplausible = 500 * kNsPerMs;
+// How far the filled silence of an idle device stays behind the clock: a packet that comes now is at
+// most that old, so that little of it has to be trimmed.
+constexpr int64_t kIdleLag = 30 * kNsPerMs;
+
+}  // namespace
+
+Timeline::Timeline(uint32_t sample_rate, int64_t start, bool fills_idle)
+    : rate_(sample_rate),
+      start_(start),
+      fills_idle_(fills_idle),
+      tracker_(sample_rate, true),
+      last_packet_(start) {
+  tracker_.update(0, start);
+}
+
+void Timeline::begin_epoch(uint32_t frames, int64_t time, int64_t now) noexcept {
+  const int64_t arrival = now - static_cast<int64_t>(frames * 1e9 / rate_);
+  stamped_ = time != kUnknownTime && std::llabs(time - arrival) <= kImplausible;
+  in_epoch_ = true;
+}
+
+Timeline::Placement Timeline::place(uint32_t frames, int64_t position, int64_t time,
+                                    int64_t now) noexcept {
+  Placement placement;
+  // A counter that leaps by more than a minute is broken, not a hole: go by the time instead.
+  if (position_ >= 0 && position - position_ > 60 * rate_) in_epoch_ = false;
+  const bool first = !in_epoch_;
+  if (first) begin_epoch(frames, time, now);
+  if (!stamped_ || (time != kUnknownTime && std::llabs(time - now) > kImplausible)) {
+    time = kUnknownTime;
+  }
+  const bool has_time = time != kUnknownTime;
+  if (!has_time) time = now - static_cast<int64_t>(frames * 1e9 / rate_);
+
+  double at = static_cast<double>(next_);  // where the packet's first sample stands
+  if (first) {
+    at = std::round(tracker_.frame_at(static_cast<double>(time)));
+  } else if (position >= 0 && position_ >= 0) {
+    at += std::max<double>(0, static_cast<double>(position - position_));
+  } else if (has_time) {
+    // No counter: a hole shows as time that passed without frames. Stamps jitter, so only a hole of
+    // more than one and a half packets is believed.
+    const double late = tracker_.frame_at(static_cast<double>(time)) - at;
+    if (late > 1.5 * std::max<double>(frames, rate_ * 0.01)) at += std::floor(late);
+  }
+  const double gap = at - static_cast<double>(next_);
+  if (gap > 0) placement.silence = static_cast<uint64_t>(gap);
+  if (gap < 0) placement.skip = static_cast<uint32_t>(std::min<double>(-gap, frames));
+  placement.lost = !first && gap > 0;
+
+  if (has_time || !stamped_) tracker_.update(static_cast<int64_t>(at), time);
+  if (position >= 0) position_ = position + frames;
+  last_packet_ = now;
+  period_ns_ = static_cast<int64_t>(frames * 1e9 / rate_);
+  // A packet from before the start leaves the question open for the next one.
+  if (placement.skip == frames) in_epoch_ = false;
+  return placement;
+}
+
+uint64_t Timeline::idle(int64_t now) noexcept {
+  if (!fills_idle_) return 0;
+  if (now - last_packet_ <= std::max(3 * period_ns_, kIdleLag)) return 0;
+  // From here on the next packet is placed by its time: what the device counted while it was idle
+  // says nothing.
+  in_epoch_ = false;
+  position_ = -1;
+  const double due = tracker_.frame_at(static_cast<double>(now - kIdleLag));
+  return due > static_cast<double>(next_) ? static_cast<uint64_t>(due - static_cast<double>(next_))
+                                          : 0;
+}
+
+}  // namespace patchcord

@@ -1,0 +1,171 @@
+#include "written_input.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace patchcord {
+namespace {
+
+constexpr double kFadeSeconds = 0.003;
+// A writer that gives less than the start fill and then nothing is played all the same, after this.
+constexpr double kPatienceSeconds = 0.02;
+
+size_t ring_frames(uint32_t at_least) {
+  size_t size = 256;
+  while (size < at_least) size *= 2;
+  return size;
+}
+
+}  // namespace
+
+WrittenInput::WrittenInput(const Config& config, std::unique_ptr<ChannelMap> map,
+                           NodeEvents* events, Wakeup* wakeup)
+    : config_(config),
+      in_channels_(config.format.channels),
+      map_(std::move(map)),
+      events_(events),
+      wakeup_(wakeup),
+      ring_(ring_frames(config.buffer_frames) * config.format.channels),
+      mapped_(kMaxPull * config.format.channels),
+      mask_(ring_.size() / config.format.channels - 1),
+      fade_length_(static_cast<size_t>(kFadeSeconds * config.rate)),
+      last_(config.channels) {
+  if (!map_ && in_channels_ != config.channels) {
+    map_ = std::make_unique<ChannelMap>(in_channels_, config.channels);
+  }
+  if (config.format.sample_rate != config.rate) {
+    resampler_ = std::make_unique<Resampler>(config.format.sample_rate, config.rate, in_channels_,
+                                             ResamplerQuality::kHigh, false);
+  }
+  fade_position_ = fade_length_;
+}
+
+size_t WrittenInput::write(const void* data, size_t frames) noexcept {
+  const uint64_t head = head_.load(std::memory_order_relaxed);
+  const uint64_t used = head - tail_.load(std::memory_order_acquire);
+  const size_t room = used >= config_.buffer_frames ? 0 : config_.buffer_frames - used;
+  const size_t count = std::min(frames, room);
+  const size_t at = head & mask_;
+  const size_t first = std::min(count, mask_ + 1 - at);
+  const size_t samples = first * in_channels_;
+  to_float(data, config_.format.sample_format, &ring_[at * in_channels_], samples);
+  to_float(static_cast<const uint8_t*>(data) +
+               samples * bytes_per_sample(config_.format.sample_format),
+           config_.format.sample_format, ring_.data(), (count - first) * in_channels_);
+  head_.store(head + count, std::memory_order_release);
+  stats_.written_frames.add(count);
+  return count;
+}
+
+size_t WrittenInput::ready_frames() const noexcept {
+  const size_t frames = queued();
+  if (!resampler_) return frames;
+  const double ratio = static_cast<double>(config_.rate) / config_.format.sample_rate;
+  if (ended_.load(std::memory_order_acquire)) return left_inside(frames);
+  const double usable = static_cast<double>(frames) - resampler_->position() -
+                        static_cast<double>(resampler_->latency_in());
+  size_t count = usable <= 0 ? 0 : static_cast<size_t>(usable * ratio) + 1;
+  while (count > 0 && resampler_->needed_for(count) > frames) --count;
+  return count;
+}
+
+// Output frames still to come when `queued` more are all that follows: a finished stream has exactly
+// round(in x ratio) of them.
+size_t WrittenInput::left_inside(uint64_t queued) const noexcept {
+  const double length = std::round(static_cast<double>(taken_ + queued) * config_.rate /
+                                   config_.format.sample_rate);
+  return static_cast<size_t>(std::max(0.0, length - static_cast<double>(made_)));
+}
+
+size_t WrittenInput::produce(float* out, size_t frames) noexcept {
+  size_t made = 0;
+  while (made < frames) {
+    const bool ended = ended_.load(std::memory_order_acquire);
+    const uint64_t tail = tail_.load(std::memory_order_relaxed);
+    const uint64_t stored = head_.load(std::memory_order_acquire) - tail;
+    const size_t at = tail & mask_;
+    const size_t span = static_cast<size_t>(std::min<uint64_t>(stored, mask_ + 1 - at));
+    const float* in = &ring_[at * in_channels_];
+    size_t room = std::min(frames - made, kMaxPull);
+    float* to = map_ ? mapped_.data() : out + made * config_.channels;
+    Resampler::Progress step{0, 0};
+    if (!resampler_) {
+      step.consumed = step.produced = std::min(span, room);
+      std::copy_n(in, step.consumed * in_channels_, to);
+    } else if (span > 0) {
+      step = resampler_->process(in, span, to, room);
+      taken_ += step.consumed;
+    } else if (ended) {
+      // The end is inside the filter: zeros push it out, to the exact length.
+      room = std::min(room, left_inside(0));
+      step.produced =
+          resampler_->process(nullptr, resampler_->needed_for(room), to, room).produced;
+    }
+    if (map_) map_->process(to, out + made * config_.channels, step.produced);
+    if (span > 0) {
+      tail_.store(tail + step.consumed, std::memory_order_release);
+      stats_.played_frames.add(step.consumed);
+    }
+    made_ += step.produced;
+    made += step.produced;
+    if (step.produced == 0 && step.consumed == 0) {
+      if (ended && stored == 0) finished_ = true;
+      break;
+    }
+  }
+  return made;
+}
+
+void WrittenInput::pull(float* out, size_t frames, const PullTime&) noexcept {
+  const uint32_t channels = config_.channels;
+  size_t made = 0;
+  if (idle_ && !finished_) {
+    const size_t fill = queued();
+    if (fill > 0) waited_ += frames;
+    if (ended_.load(std::memory_order_acquire) ||
+        (fill > 0 && (fill >= config_.start_frames ||
+                      static_cast<double>(waited_) >= kPatienceSeconds * config_.rate))) {
+      idle_ = false;
+    }
+  }
+  if (!idle_) {
+    made = produce(out, frames);
+    for (size_t i = 0; i < made && fade_position_ < fade_length_; ++i, ++fade_position_) {
+      const float gain = static_cast<float>(fade_position_) / static_cast<float>(fade_length_);
+      for (uint32_t c = 0; c < channels; ++c) out[i * channels + c] *= gain;
+    }
+    if (made > 0) std::copy_n(out + (made - 1) * channels, channels, last_.begin());
+  }
+  if (made < frames) {
+    const bool underrun = !idle_ && pending_.load(std::memory_order_acquire);
+    for (size_t i = made; i < frames; ++i) {
+      const size_t since = i - made;
+      const float gain = underrun && since < fade_length_
+                             ? 1 - static_cast<float>(since + 1) / static_cast<float>(fade_length_)
+                             : 0;
+      for (uint32_t c = 0; c < channels; ++c) out[i * channels + c] = last_[c] * gain;
+    }
+    std::fill(last_.begin(), last_.end(), 0.0f);
+    if (!idle_) {
+      idle_ = true;
+      waited_ = 0;
+      if (underrun) {
+        fade_position_ = 0;
+        stats_.underruns.add(1);
+        stats_.underrun_frames.add(frames - made);
+        events_->push({NodeEventType::kUnderrun, stats_.played_frames, frames - made});
+      } else {
+        events_->push({NodeEventType::kDrained, stats_.played_frames, 0});
+      }
+      wakeup_->wake();
+    }
+  }
+  const bool low = queued() <= config_.buffer_frames / 2;
+  if (low && !low_told_) {
+    events_->push({NodeEventType::kLowWater, stats_.played_frames, 0});
+    wakeup_->wake();
+  }
+  low_told_ = low;
+}
+
+}  // namespace patchcord

@@ -1,0 +1,89 @@
+// Frames that JavaScript writes: queued, and played at the pace of whoever pulls.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "channel_map.h"
+#include "format.h"
+#include "node_events.h"
+#include "producer.h"
+#include "pullable.h"
+#include "resampler.h"
+
+namespace patchcord {
+
+class WrittenInput final : public Pullable {
+ public:
+  struct Stats {
+    Counter written_frames;  // in the written format
+    Counter played_frames;   // in the written format
+    Counter underruns;       // the queue ran dry although the writer had more to give
+    Counter underrun_frames; // silence played for it, at the destination's rate
+  };
+
+  // Frames of `format` in, `rate` and `channels` (or the map's) out. `events` gets kUnderrun,
+  // kLowWater, kDrained, each followed by `wake`.
+  struct Config {
+    Format format;
+    uint32_t rate = 48000;
+    uint32_t channels = 2;
+    uint32_t buffer_frames = 24000;  // of the written format: what write() takes ahead
+    uint32_t start_frames = 0;       // fill to reach before playing begins
+  };
+  WrittenInput(const Config& config, std::unique_ptr<ChannelMap> map, NodeEvents* events,
+               Wakeup* wakeup);
+
+  // JS thread.
+  size_t write(const void* data, size_t frames) noexcept;  // frames taken; fewer: wait for kLowWater
+  void set_pending(bool more) noexcept { pending_.store(more, std::memory_order_release); }
+  void end() noexcept { ended_.store(true, std::memory_order_release); }
+  size_t queued() const noexcept {
+    return static_cast<size_t>(head_.load(std::memory_order_acquire) - tail_.load(std::memory_order_acquire));
+  }
+
+  // Puller's thread (an audio thread, or the JS thread when nothing is live).
+  void pull(float* out, size_t frames, const PullTime& when) noexcept override;
+  bool idle() const noexcept { return idle_; }        // nothing to play; what was written is out
+  bool closing() const noexcept { return ended_.load(std::memory_order_acquire); }
+  bool take_end() noexcept {  // true once: end() was called and everything is out
+    return finished_ && !std::exchange(end_told_, true);
+  }
+  // Output frames that pull() can make without silence; once end() was called, all that are left.
+  size_t ready_frames() const noexcept;
+
+  const Config& config() const { return config_; }
+  const Stats& stats() const { return stats_; }
+
+ private:
+  size_t produce(float* out, size_t frames) noexcept;
+  size_t left_inside(uint64_t queued) const noexcept;
+
+  const Config config_;
+  const uint32_t in_channels_;
+  std::unique_ptr<ChannelMap> map_;
+  std::unique_ptr<Resampler> resampler_;
+  NodeEvents* const events_;
+  Wakeup* const wakeup_;
+  std::vector<float> ring_, mapped_;
+  const size_t mask_;
+  alignas(64) std::atomic<uint64_t> head_{0};
+  alignas(64) std::atomic<uint64_t> tail_{0};
+  std::atomic<bool> pending_{false};
+  std::atomic<bool> ended_{false};
+  bool idle_ = true;
+  bool low_told_ = true;
+  bool finished_ = false;
+  bool end_told_ = false;
+  uint64_t taken_ = 0;   // input frames given to the resampler
+  uint64_t made_ = 0;    // output frames made of them
+  uint64_t waited_ = 0;  // output frames spent waiting for start_frames
+  size_t fade_position_ = 0;
+  const size_t fade_length_;
+  std::vector<float> last_;
+  Stats stats_;
+};
+
+}  // namespace patchcord
