@@ -12,7 +12,7 @@ export function seededRandom(seed: number): () => number {
 /** `bytes` in random portions, among them empty ones and single bytes. */
 export function randomPortions(bytes: Buffer, random: () => number): Buffer[] {
   const portions = [];
-  for (let offset = 0; offset < bytes.length; ) {
+  for (let offset = 0; offset < bytes.length;) {
     const size = Math.floor(random() < 0.5 ? random() * 12 : random() * 4000);
     portions.push(bytes.subarray(offset, (offset += size)));
   }

@@ -1,0 +1,7 @@
+// The measuring tools of all tests: sound is judged by what is in it.
+export { findDelay, type Delay } from './find-delay.js';
+export { findGaps, type FindGapsOptions, type Gap } from './find-gaps.js';
+export { measureTone, type Tone } from './measure-tone.js';
+export { randomPortions, seededRandom } from './random.js';
+export { spectrum, type Spectrum } from './spectrum.js';
+export { toFloat } from './to-float.js';
