@@ -12,7 +12,7 @@ constexpr int64_t kIdleAfter = 15 * kNsPerMs;
 class PulseCapture final : public PulseStream {
  public:
   PulseCapture(Connection* connection, CaptureListener* listener)
-      : PulseStream(connection), listener_(*listener) {}
+      : PulseStream(connection, Flow::kInput), listener_(*listener) {}
   ~PulseCapture() override { stop(); }
 
   Error open(const CaptureRequest& request);
@@ -22,6 +22,7 @@ class PulseCapture final : public PulseStream {
  private:
   void lost(const Error& error) noexcept override;
   void timing(int64_t time, double queued, double device) noexcept override;
+  void no_timing() noexcept override;
   void deliver() noexcept;
   void stop_timer() noexcept;
   static void on_readable(pa_stream*, size_t, void* self);
@@ -33,7 +34,8 @@ class PulseCapture final : public PulseStream {
   CaptureListener& listener_;
   std::optional<StreamTiming> timing_;
   pa_time_event* timer_ = nullptr;
-  int64_t position_ = 0;  // frames read, or known to be lost
+  int64_t position_ = 0;    // frames read, or known to be lost
+  bool unstamped_ = false;  // reports do not work here: packets go without a time
 };
 
 Error PulseCapture::open(const CaptureRequest& request) {
@@ -74,6 +76,7 @@ Error PulseCapture::start() {
   timing_.emplace(info_.format.sample_rate);
   restart_timing();
   running_ = true;
+  ask_timing();
   timer_ = library().pa_context_rttime_new(connection_.context(), idle_time(), on_timer, this);
   return Error::none();
 }
@@ -93,6 +96,12 @@ void PulseCapture::lost(const Error& error) noexcept {
 
 void PulseCapture::timing(int64_t time, double queued, double device) noexcept {
   position_ += timing_->observe(time, static_cast<double>(position_) + queued + device);
+  deliver();
+}
+
+void PulseCapture::no_timing() noexcept {
+  unstamped_ = true;
+  deliver();
 }
 
 void PulseCapture::on_readable(pa_stream*, size_t, void* self) {
@@ -101,6 +110,12 @@ void PulseCapture::on_readable(pa_stream*, size_t, void* self) {
 
 void PulseCapture::deliver() noexcept {
   const LibPulse& pulse = library();
+  // The first packet places the stream in time: it waits in libpulse for the first report, which
+  // was asked for at the start.
+  if (running_ && !timing_->known() && !unstamped_) {
+    ask_timing();
+    return;
+  }
   bool delivered = false;
   while (pulse.pa_stream_readable_size(stream_) > 0) {
     const void* data = nullptr;

@@ -14,7 +14,7 @@ constexpr uint32_t kPipewireLatencyMs = 30;
 class PulseRender final : public PulseStream {
  public:
   PulseRender(Connection* connection, RenderListener* listener)
-      : PulseStream(connection), listener_(*listener) {}
+      : PulseStream(connection, Flow::kOutput), listener_(*listener) {}
   ~PulseRender() override { stop(); }
 
   Error open(const RenderRequest& request, bool full_volume);

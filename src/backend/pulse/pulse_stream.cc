@@ -1,7 +1,5 @@
 #include "pulse_stream.h"
 
-#include <time.h>
-
 #include <algorithm>
 #include <cmath>
 
@@ -11,16 +9,6 @@ namespace {
 
 constexpr int kQuickReports = 32;
 constexpr int64_t kReportInterval = 100 * kNsPerMs;
-
-// libpulse stamps its reports with the wall clock; microseconds pass between the two readings here,
-// so a step of the wall clock spoils one report at most.
-int64_t to_host_time(const timeval& wall, int64_t now) noexcept {
-  timespec wall_now;
-  clock_gettime(CLOCK_REALTIME, &wall_now);
-  const int64_t age =
-      (wall_now.tv_sec - wall.tv_sec) * kNsPerSecond + wall_now.tv_nsec - wall.tv_usec * 1000;
-  return now - age;
-}
 
 // Where WAVE's channel mask puts a position; unknown ones keep the server's order behind.
 int wave_rank(int position) {
@@ -134,21 +122,24 @@ Error PulseStream::set_corked(bool corked) {
 
 void PulseStream::ask_timing() noexcept {
   const int64_t now = connection_.clock().now();
-  if (timing_pending_ || (reports_asked_ >= kQuickReports && now < next_report_)) return;
+  if (timing_pending_) return;
+  if (reports_asked_ >= kQuickReports && now - asked_at_ < kReportInterval) return;
   pa_operation* operation = library().pa_stream_update_timing_info(stream_, on_timing, this);
   if (!operation) return;
   connection_.forget(operation);
   timing_pending_ = true;
   ++reports_asked_;
-  next_report_ = now + kReportInterval;
+  asked_at_ = now;
 }
 
 void PulseStream::on_timing(pa_stream*, int success, void* self) {
   auto* stream = static_cast<PulseStream*>(self);
   stream->timing_pending_ = false;
+  if (!stream->running_) return;
   const pa_timing_info* report =
       success ? stream->library().pa_stream_get_timing_info(stream->stream_) : nullptr;
-  if (!report || report->read_index_corrupt || report->write_index_corrupt || !stream->running_) {
+  if (!report || report->read_index_corrupt || report->write_index_corrupt) {
+    stream->no_timing();
     return;
   }
   // A source has heard source_usec more than it queued; what a sink took from the queue, or what
@@ -158,8 +149,12 @@ void PulseStream::on_timing(pa_stream*, int success, void* self) {
       stream->info_.format.sample_rate;
   const double queued =
       static_cast<double>(report->write_index - report->read_index) / stream->frame_bytes_;
-  const int64_t now = stream->connection_.clock().now();
-  const int64_t time = to_host_time(report->timestamp, now);
+  // transport_usec leads from the request to the server's look for playback, and from there to here
+  // for recording; the report's own stamp would be the wall clock's.
+  const int64_t transport = static_cast<int64_t>(report->transport_usec) * 1000;
+  const int64_t time = stream->flow_ == Flow::kOutput
+                           ? stream->asked_at_ + transport
+                           : stream->connection_.clock().now() - transport;
   stream->timing(time, queued, device);
 }
 

@@ -16,7 +16,7 @@ class PulseStream : public Stream {
   const StreamInfo& info() const override { return info_; }
 
  protected:
-  explicit PulseStream(Connection* connection) : connection_(*connection) {}
+  PulseStream(Connection* connection, Flow flow) : connection_(*connection), flow_(flow) {}
   ~PulseStream() override;
 
   // Control thread, under the lock. `name` is what the user sees in a volume control.
@@ -33,6 +33,7 @@ class PulseStream : public Stream {
   // At `time`, in frames: `queued` are in the server's queue between the client and the device,
   // `device` of those beyond it have been heard already (negative: are still to be heard).
   virtual void timing(int64_t time, double queued, double device) noexcept = 0;
+  virtual void no_timing() noexcept {}  // a report failed
   // Called once per packet or request, right behind the server's own step: reports are then equally
   // stale, which matters more than being fresh.
   void ask_timing() noexcept;
@@ -42,6 +43,7 @@ class PulseStream : public Stream {
   const LibPulse& library() const { return connection_.library(); }
 
   Connection& connection_;
+  const Flow flow_;
   pa_stream* stream_ = nullptr;
   StreamInfo info_;
   std::string source_or_sink_;  // the server's name of what the stream is connected to
@@ -57,7 +59,7 @@ class PulseStream : public Stream {
 
   bool ready_ = false;
   bool timing_pending_ = false;
-  int64_t next_report_ = 0;
+  int64_t asked_at_ = 0;
   int reports_asked_ = 0;
 };
 

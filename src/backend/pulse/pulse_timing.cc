@@ -16,7 +16,7 @@ constexpr double kMaxSlope = 500e-6;
 }  // namespace
 
 int64_t StreamTiming::observe(int64_t time, double position) noexcept {
-  if (origin_ == kNoTime) origin_ = time;
+  if (!known()) origin_ = time;
   const double at = static_cast<double>(time - origin_);
   const double offset = at - position * frame_ns_;
   if (reports_++ == 0 || offset < window_.offset) window_ = {at, offset};
@@ -27,7 +27,7 @@ int64_t StreamTiming::observe(int64_t time, double position) noexcept {
 }
 
 int64_t StreamTiming::time_of(int64_t position) const noexcept {
-  if (origin_ == kNoTime) return kNoTime;
+  if (!known()) return kNoTime;
   // The line is over time; that position and time differ by the offset moves it by parts of a ns.
   const double at = static_cast<double>(position) * frame_ns_ + level_;
   return origin_ + std::llround(static_cast<double>(position) * frame_ns_ + offset_at(at));

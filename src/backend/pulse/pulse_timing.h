@@ -20,6 +20,7 @@ class StreamTiming {
   // that stay later than any period explains. The caller adds them to its positions, later ones
   // given here included.
   int64_t observe(int64_t time, double position) noexcept;
+  bool known() const noexcept { return origin_ != kNoTime; }
   // kNoTime before the first report.
   int64_t time_of(int64_t position) const noexcept;
 
