@@ -38,8 +38,13 @@
             "src/backend/platform_posix.cc"
           ],
           "libraries": ["-ldl", "-lpthread"],
-          # A newer libstdc++ than the user's is what keeps prebuilds from loading.
-          "ldflags": ["-static-libstdc++", "-static-libgcc", "-Wl,--exclude-libs,ALL"]
+          # A libstdc++ or glibc newer than the user's is what keeps prebuilds from loading.
+          "ldflags": [
+            "-static-libstdc++",
+            "-static-libgcc",
+            "-Wl,--exclude-libs,ALL",
+            "<!@(node scripts/glibc-floor.mjs)"
+          ]
         }],
         ["OS=='win'", {
           "sources": [

@@ -17,6 +17,8 @@ if (headers) args.push(`--nodedir=${headers}`);
 
 const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
 if (status !== 0) {
-  console.error('\nThe native build failed. It needs python3, make and g++ (Debian: apt-get install python3 make g++).');
+  console.error(
+    '\nThe native build failed. It needs python3, make and g++ (Debian: apt-get install python3 make g++).',
+  );
   process.exit(1);
 }

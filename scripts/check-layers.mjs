@@ -13,11 +13,17 @@ const isPortable = (header) => !header.includes('.') || intrinsics.test(header);
 
 const timeSources = [
   [/\b(system|steady|high_resolution|utc|file)_clock\b/, 'reads a std::chrono clock'],
-  [/\b(clock_gettime|gettimeofday|timespec_get|clock_nanosleep|timerfd_create)\b/, 'reads the time'],
+  [
+    /\b(clock_gettime|gettimeofday|timespec_get|clock_nanosleep|timerfd_create)\b/,
+    'reads the time',
+  ],
   [/\b(std::|::)(time|clock)\s*\(/, 'reads the time'],
   [/(?<![\w.>:])time\s*\(\s*(NULL|nullptr|0|&)/, 'reads the time'],
   [/\b(QueryPerformance(Counter|Frequency)|GetTickCount(64)?|timeGetTime)\b/, 'reads the time'],
-  [/\b(GetSystemTime\w*|QueryUnbiasedInterruptTime\w*|pa_rtclock_now|pa_gettimeofday)\b/, 'reads the time'],
+  [
+    /\b(GetSystemTime\w*|QueryUnbiasedInterruptTime\w*|pa_rtclock_now|pa_gettimeofday)\b/,
+    'reads the time',
+  ],
   [/\bsleep_(for|until)\b/, 'sleeps'],
   [/\b(usleep|nanosleep|pa_msleep|SwitchToThread|SleepEx|SleepConditionVariable\w*)\b/, 'sleeps'],
   [/(?<![\w.>])(sleep|Sleep)\s*\(/, 'sleeps'],
@@ -43,7 +49,9 @@ const mayInclude = {
 export function findViolations(files) {
   return Object.entries(files).flatMap(([path, text]) => {
     const check = path.startsWith('lib/') ? checkTypeScript : checkNative;
-    return [...check(path, withoutComments(text))].map(([line, what]) => `${path}:${line}: ${what}`);
+    return [...check(path, withoutComments(text))].map(
+      ([line, what]) => `${path}:${line}: ${what}`,
+    );
   });
 }
 
@@ -98,7 +106,8 @@ function* checkTypeScript(path, text) {
       if (!target.startsWith('lib/')) yield [line, `lib must not import ${target}`];
     }
     if (path === 'lib/native.ts') continue;
-    const loads = from === 'node-gyp-build' || from?.endsWith('.node') || /\bdlopen\s*\(/.test(code);
+    const loads =
+      from === 'node-gyp-build' || from?.endsWith('.node') || /\bdlopen\s*\(/.test(code);
     if (loads) yield [line, 'only lib/native.ts loads the addon'];
   }
 }
@@ -111,7 +120,9 @@ function* lines(text) {
 // Comments become spaces; strings that look like comments ("http://...") and lines stay.
 function withoutComments(text) {
   const token = /"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|\/\/[^\n]*|\/\*[\s\S]*?\*\//g;
-  return text.replace(token, (match) => (match.startsWith('/') ? match.replace(/[^\n]/g, ' ') : match));
+  return text.replace(token, (match) =>
+    match.startsWith('/') ? match.replace(/[^\n]/g, ' ') : match,
+  );
 }
 
 function readTree(root) {

@@ -16,7 +16,9 @@ export function readGyp(os) {
   const text = readFileSync(join(root, 'binding.gyp'), 'utf8').replace(/^\s*#.*$/gm, '');
   const [target] = JSON.parse(text).targets;
   const list = (key) =>
-    [target, ...conditionals(target, os)].flatMap((settings) => settings[key] ?? []).flatMap(expand);
+    [target, ...conditionals(target, os)]
+      .flatMap((settings) => settings[key] ?? [])
+      .flatMap(expand);
   return {
     name: target.target_name,
     sources: list('sources'),
@@ -32,7 +34,8 @@ export function readGyp(os) {
 function conditionals(target, os) {
   return (target.conditions ?? []).flatMap(([condition, settings]) => {
     const [, wanted] = /^OS=='(\w+)'$/.exec(condition) ?? [];
-    if (wanted === undefined) throw new Error(`binding.gyp: cannot read the condition ${condition}`);
+    if (wanted === undefined)
+      throw new Error(`binding.gyp: cannot read the condition ${condition}`);
     return wanted === os ? [settings] : [];
   });
 }

@@ -30,7 +30,13 @@ const resolve = createRequire(import.meta.url).resolve;
 const suiteLimitMs = 15 * 60_000;
 
 const script = (path, ...args) => [process.execPath, join(root, path), ...args];
-const typescript = (project) => [process.execPath, resolve('typescript/bin/tsc'), '--noEmit', '-p', project];
+const typescript = (project) => [
+  process.execPath,
+  resolve('typescript/bin/tsc'),
+  '--noEmit',
+  '-p',
+  project,
+];
 const isLinux = process.platform === 'linux';
 const isWindows = process.platform === 'win32';
 const pulse = isLinux ? { server: 'pulse' } : {};
@@ -42,7 +48,12 @@ const suites = [
   { name: 'native', command: script('test/native/run.mjs') },
   { name: 'unit', vitest: 'unit' },
   { name: 'conformance:simulated', vitest: 'conformance', backend: 'simulated' },
-  isLinux && { name: 'conformance:pulse', vitest: 'conformance', backend: 'pulse', server: 'pulse' },
+  isLinux && {
+    name: 'conformance:pulse',
+    vitest: 'conformance',
+    backend: 'pulse',
+    server: 'pulse',
+  },
   isLinux && {
     name: 'conformance:pipewire',
     vitest: 'conformance',
@@ -64,7 +75,9 @@ const requireAll = process.argv.includes('--require-all');
 const wanted = process.argv.slice(2).filter((argument) => argument !== '--require-all');
 const unknown = wanted.filter((name) => !suites.some((suite) => suite.name === name));
 if (unknown.length > 0) {
-  console.error(`unknown suite: ${unknown.join(', ')}; there are ${suites.map(({ name }) => name).join(', ')}`);
+  console.error(
+    `unknown suite: ${unknown.join(', ')}; there are ${suites.map(({ name }) => name).join(', ')}`,
+  );
   process.exit(2);
 }
 
@@ -74,7 +87,11 @@ process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
 const results = [];
 const absent = [];
 
-const tsup = [process.execPath, join(dirname(resolve('tsup/package.json')), 'dist/cli-default.js'), '--silent'];
+const tsup = [
+  process.execPath,
+  join(dirname(resolve('tsup/package.json')), 'dist/cli-default.js'),
+  '--silent',
+];
 for (const command of [script('scripts/build-native.mjs'), tsup]) {
   if ((await stream('build', command, process.env)).code !== 0) {
     console.log('\nThe build failed; no suite ran.\n0 passed, 1 failed');
@@ -111,7 +128,9 @@ async function runSuite(suite) {
     const reason = whyAbsent(suite.server);
     if (reason) {
       // Only a conformance suite is about its server.
-      absent.push(`absent: ${title} (${reason}): ${suite.name} did not run${suite.backend ? '' : ' with it'}`);
+      absent.push(
+        `absent: ${title} (${reason}): ${suite.name} did not run${suite.backend ? '' : ' with it'}`,
+      );
       if (suite.backend) return;
     } else {
       try {
@@ -153,7 +172,8 @@ async function runVitest(suite, env) {
 
 async function runScript(suite, env) {
   const { code, note, lines } = await stream(suite.name, suite.command, env);
-  if (suite.single) return settle({ passed: code === 0 ? 1 : 0, failed: 0, skipped: 0 }, code, note);
+  if (suite.single)
+    return settle({ passed: code === 0 ? 1 : 0, failed: 0, skipped: 0 }, code, note);
   const closing = lines.map((line) => /^(\d+) passed, (\d+) failed\b/.exec(line)).findLast(Boolean);
   const count = (pattern) => lines.filter((line) => pattern.test(line)).length;
   const passed = closing ? Number(closing[1]) : count(/^ok\b/);

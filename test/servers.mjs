@@ -3,7 +3,15 @@
 // never asked nor touched. Also a command: `node test/servers.mjs pulse|pipewire COMMAND...` runs
 // the command with such a server.
 import { execFile, fork, spawn } from 'node:child_process';
-import { accessSync, closeSync, constants, mkdtempSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import process from 'node:process';
@@ -151,7 +159,9 @@ async function start(name, folder, command) {
   const exited = new Promise((resolve) => guard.once('exit', resolve));
   const pid = await new Promise((resolve, reject) => {
     guard.once('message', (message) => resolve(message.pid));
-    guard.once('exit', (code) => reject(new Error(`${name} did not start (${command[0]}: ${code})`)));
+    guard.once('exit', (code) =>
+      reject(new Error(`${name} did not start (${command[0]}: ${code})`)),
+    );
   });
   // A test that forgets to stop its server can still end; the guard notices.
   guard.unref();

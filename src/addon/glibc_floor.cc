@@ -1,9 +1,9 @@
-// Lets the Linux addon load with the oldest glibc that runs Node 20 (2.28), whatever it is compiled on:
-// a linker binds every function to its newest version, and glibc 2.34 gave new versions to all of the
-// thread functions. Here each is bound to the version it was born with; newer libraries still have
-// those, and they are the same code. Calls from everywhere, libstdc++.a included, arrive here by the
-// linker's --wrap: scripts/glibc-floor.mjs makes its flags from the WRAP lines of this file. The
-// package's test names any function that must be added. Any thread.
+// Lets the Linux addon load with the oldest glibc that runs Node 20 (2.28), whatever it is compiled
+// on: a linker binds every function to its newest version, and glibc 2.34 gave new versions to all
+// of the thread functions. Here each is bound to the version it was born with; newer libraries
+// still have those, and they are the same code. Calls from everywhere, libstdc++.a included, arrive
+// here by the linker's --wrap: scripts/glibc-floor.mjs makes its flags from the WRAP lines of this
+// file. The package's test names any function that must be added. Any thread.
 #if __has_include(<gnu/libc-version.h>)
 
 #include <cstddef>
@@ -25,16 +25,14 @@
 using Handle = unsigned long;
 using Key = unsigned int;
 
-#define WRAP(name, version, result, parameters, ...)        \
-  __asm__(".symver old_" #name ", " #name "@" version);     \
-  extern "C" result old_##name parameters;                  \
-  extern "C" result __wrap_##name parameters;               \
-  extern "C" result __wrap_##name parameters {              \
-    return old_##name(__VA_ARGS__);                         \
-  }
+#define WRAP(name, version, result, parameters, ...)    \
+  __asm__(".symver old_" #name ", " #name "@" version); \
+  extern "C" result old_##name parameters;              \
+  extern "C" result __wrap_##name parameters { return old_##name(__VA_ARGS__); }
 
-WRAP(pthread_create, BORN, int, (Handle * thread, const void* a, void* (*run)(void*), void* argument),
-     thread, a, run, argument)
+WRAP(pthread_create, BORN, int,
+     (Handle * thread, const void* a, void* (*run)(void*), void* argument), thread, a, run,
+     argument)
 WRAP(pthread_join, BORN, int, (Handle thread, void** result), thread, result)
 WRAP(pthread_detach, BORN, int, (Handle thread), thread)
 WRAP(pthread_once, BORN, int, (int* control, void (*run)()), control, run)
@@ -64,7 +62,6 @@ WRAP(pow, BORN, double, (double x, double y), x, y)
 extern "C" int getentropy(void* buffer, size_t length);
 
 // 2.36; std::random_device's source. getentropy is as old as 2.25.
-extern "C" uint32_t __wrap_arc4random();
 extern "C" uint32_t __wrap_arc4random() {
   uint32_t value;
   if (getentropy(&value, sizeof value) != 0) __builtin_trap();
@@ -73,7 +70,6 @@ extern "C" uint32_t __wrap_arc4random() {
 
 // 2.35; finds an exception's handler. We compile without exceptions: one that libstdc++ throws ends
 // the process, found or not.
-extern "C" int __wrap__dl_find_object(void*, void*);
 extern "C" int __wrap__dl_find_object(void*, void*) { return -1; }
 
 // 2.32; whether atomic operations may be left out. Never, in a process that has audio threads.

@@ -1,5 +1,5 @@
 // Compiled against the installed package's declarations, as CommonJS and as ESM.
-import { AudioError, listDevices, type AudioDevice } from 'patchcord';
+import { type AudioDevice, type AudioError, listDevices } from 'patchcord';
 import { SimulatedAudio } from 'patchcord/testing';
 
 export async function names(): Promise<string[]> {

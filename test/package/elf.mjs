@@ -28,29 +28,41 @@ export function checkElf(file) {
       () => {
         const needed = [...readelf('-d').matchAll(/\(NEEDED\).*\[(.*)\]/g)].map(([, name]) => name);
         assert.ok(needed.includes('libc.so.6'));
-        assert.deepEqual(needed.filter((name) => !allowedLibraries.test(name)), []);
+        assert.deepEqual(
+          needed.filter((name) => !allowedLibraries.test(name)),
+          [],
+        );
       },
     ],
     [
       `the addon loads with glibc ${oldestGlibc.join('.')}`,
       () => {
-        const versioned = symbols().filter(({ section, name }) => section === 'UND' && name.includes('@'));
+        const versioned = symbols().filter(
+          ({ section, name }) => section === 'UND' && name.includes('@'),
+        );
         assert.ok(versioned.length > 0);
         const newer = versioned.filter(({ name }) => {
           const [, major, minor] = /@+GLIBC_(\d+)\.(\d+)/.exec(name) ?? [];
-          return major === undefined || Number(major) > oldestGlibc[0] || Number(minor) > oldestGlibc[1];
+          return (
+            major === undefined || Number(major) > oldestGlibc[0] || Number(minor) > oldestGlibc[1]
+          );
         });
-        assert.deepEqual(newer.map(({ name }) => name), []);
+        assert.deepEqual(
+          newer.map(({ name }) => name),
+          [],
+        );
       },
     ],
     [
       'the addon exports Node-API entry points only',
       () => {
-        const exported = symbols().filter(({ section, binding }) => section !== 'UND' && binding !== 'LOCAL');
-        assert.deepEqual(
-          exported.map(({ name }) => name).sort(),
-          ['napi_register_module_v1', 'node_api_module_get_api_version_v1'],
+        const exported = symbols().filter(
+          ({ section, binding }) => section !== 'UND' && binding !== 'LOCAL',
         );
+        assert.deepEqual(exported.map(({ name }) => name).sort(), [
+          'napi_register_module_v1',
+          'node_api_module_get_api_version_v1',
+        ]);
       },
     ],
   ];

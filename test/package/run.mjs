@@ -61,7 +61,9 @@ function newest(path) {
 
 function prebuildIsCurrent() {
   try {
-    const sources = ['src', 'binding.gyp', 'scripts/prebuilds.mjs'].map((path) => newest(join(root, path)));
+    const sources = ['src', 'binding.gyp', 'scripts/prebuilds.mjs'].map((path) =>
+      newest(join(root, path)),
+    );
     return newest(prebuilds) > Math.max(...sources);
   } catch {
     return false;
@@ -74,7 +76,10 @@ const addonFiles = readdirSync(prebuilds);
 let tarball;
 test('npm pack builds and packs', () => {
   node([npmFile(), 'pack', '--pack-destination', scratch], { cwd: root });
-  tarball = join(scratch, readdirSync(scratch).find((name) => name.endsWith('.tgz')));
+  tarball = join(
+    scratch,
+    readdirSync(scratch).find((name) => name.endsWith('.tgz')),
+  );
 });
 if (!tarball) process.exit(1);
 
@@ -119,10 +124,21 @@ for (const scripts of ['', '--ignore-scripts']) {
       const report = JSON.parse(node([file], { cwd: folder }));
       assert.equal(report.error, undefined);
       assert.deepEqual(report.afterImport, []);
-      const addon = join(installed, 'prebuilds', `${process.platform}-${process.arch}`, addonFiles[0]);
+      const addon = join(
+        installed,
+        'prebuilds',
+        `${process.platform}-${process.arch}`,
+        addonFiles[0],
+      );
       assert.deepEqual(report.afterUse, [addon]);
-      assert.ok(report.devices.some(({ flow }) => flow === 'input'), 'no input device');
-      assert.ok(report.devices.some(({ flow }) => flow === 'output'), 'no output device');
+      assert.ok(
+        report.devices.some(({ flow }) => flow === 'input'),
+        'no input device',
+      );
+      assert.ok(
+        report.devices.some(({ flow }) => flow === 'output'),
+        'no output device',
+      );
     });
   }
 }
@@ -149,7 +165,16 @@ for (const type of ['commonjs', 'module']) {
       symlinkSync(dirname(resolve(`${name}/package.json`)), link, 'junction');
     }
     writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type }));
-    const args = ['--noEmit', '--strict', '--target', 'es2022', '--module', 'node16', '--types', 'node'];
+    const args = [
+      '--noEmit',
+      '--strict',
+      '--target',
+      'es2022',
+      '--module',
+      'node16',
+      '--types',
+      'node',
+    ];
     args.push('--lib', 'es2022,esnext.disposable', '--preserveSymlinks');
     node([resolve('typescript/bin/tsc'), ...args, 'consumer.ts'], { cwd: folder });
   });

@@ -21,7 +21,11 @@ describe('what breaks a layer rule', () => {
     ['the addon includes an OS header', 'src/addon/a.cc', '#include <pthread.h>'],
     ['lib leaves its folder', 'lib/index.ts', "import { x } from '../scripts/x.mjs';"],
     ['lib loads the addon elsewhere', 'lib/index.ts', "import load from 'node-gyp-build';"],
-    ['lib requires a .node file', 'lib/a.ts', "const a = require('./build/Release/patchcord.node');"],
+    [
+      'lib requires a .node file',
+      'lib/a.ts',
+      "const a = require('./build/Release/patchcord.node');",
+    ],
     ['lib calls dlopen', 'lib/sources/a.ts', 'process.dlopen(module, file);'],
   ])('%s', (_, path, text) => {
     expect(check(path, text)).toHaveLength(1);
@@ -51,7 +55,9 @@ describe('what breaks a layer rule', () => {
   });
 
   test('each place is named with its line', () => {
-    expect(check('src/core/a.cc', '// one\n#include <vector>\n#include <windows.h>\nSleep(1);')).toEqual([
+    expect(
+      check('src/core/a.cc', '// one\n#include <vector>\n#include <windows.h>\nSleep(1);'),
+    ).toEqual([
       'src/core/a.cc:3: the system header <windows.h> belongs to src/backend alone',
       'src/core/a.cc:4: sleeps; time comes from Clock',
     ]);
@@ -60,16 +66,28 @@ describe('what breaks a layer rule', () => {
 
 describe('what keeps to the rules', () => {
   test.each([
-    ['src/core/a.cc', '#include "b.h"\n#include <vector>\n#include <cmath>\n#include <immintrin.h>'],
+    [
+      'src/core/a.cc',
+      '#include "b.h"\n#include <vector>\n#include <cmath>\n#include <immintrin.h>',
+    ],
     ['src/core/a.cc', 'int64_t t = clock.now(); // not time(nullptr), nor Sleep(1)'],
     ['src/core/a.cc', '/* #include <windows.h>\n   Sleep(1) */ event_->wait(timeout);'],
-    ['src/core/a.cc', 'int64_t when = timeline.time(frame); bool b = stream->time(0) > x.sleep(1);'],
+    [
+      'src/core/a.cc',
+      'int64_t when = timeline.time(frame); bool b = stream->time(0) > x.sleep(1);',
+    ],
     ['src/backend/pulse/a.cc', '#include "b.h"\n#include "../backend.h"\n#include <dlfcn.h>'],
     ['src/backend/pulse/a.cc', '#include "../../core/clock.h"\nlog("Sleep(1) and clock_gettime");'],
-    ['src/backend/registry.cc', '#ifdef _WIN32\n#if defined(_WIN32)\n#include "wasapi/host.h"\n#endif'],
+    [
+      'src/backend/registry.cc',
+      '#ifdef _WIN32\n#if defined(_WIN32)\n#include "wasapi/host.h"\n#endif',
+    ],
     ['src/addon/a.cc', '#include <napi.h>\n#include "../backend/registry.h"\n#include <string>'],
     ['lib/native.ts', "import load from 'node-gyp-build';"],
-    ['lib/sources/mic.ts', "import { native } from '../native';\nimport { join } from 'node:path';"],
+    [
+      'lib/sources/mic.ts',
+      "import { native } from '../native';\nimport { join } from 'node:path';",
+    ],
     ['lib/index.ts', "// import load from 'node-gyp-build'\nexport { a } from './a';"],
   ])('%s: %s', (path, text) => {
     expect(check(path, text)).toEqual([]);

@@ -1,0 +1,86 @@
+// `node scripts/cross-windows.mjs`: cross-compiles prebuilds/win32-x64/patchcord.node with mingw-w64, from
+// binding.gyp's lists, named as prebuildify names it on Windows. make compiles only what changed.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+
+import { readGyp } from './read-gyp.mjs';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const folder = 'build/cross-win32-x64';
+const prefix = 'x86_64-w64-mingw32-';
+// The variant with threads of its own (winpthreads, linked in): the other has no std::thread.
+const compiler = `${prefix}g++-posix`;
+
+/** Why the cross-compiler cannot run on this machine, undefined if it can. */
+export function whyNoCrossCompiler() {
+  if (spawnSync('make', ['--version']).error) return 'no `make` in PATH';
+  if (spawnSync(compiler, ['--version']).error) {
+    return `no \`${compiler}\` in PATH (Debian: g++-mingw-w64-x86-64-posix)`;
+  }
+  return undefined;
+}
+
+/** Brings the prebuilt addon up to date and returns its path. Throws when compiling fails. */
+export function crossBuildWindows() {
+  const gyp = readGyp('win');
+  const target = `prebuilds/win32-x64/${gyp.name}.node`;
+  mkdirSync(join(root, folder), { recursive: true });
+  mkdirSync(join(root, dirname(target)), { recursive: true });
+  writeChanged(join(root, folder, 'Makefile'), makefile(gyp, target));
+  execFileSync('make', ['-f', `${folder}/Makefile`, '-j2', '--no-print-directory', target], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  return join(root, target);
+}
+
+function makefile(gyp, target) {
+  const headers = createRequire(import.meta.url)('node-api-headers');
+  const includes = [
+    headers.include_dir,
+    ...gyp.includeDirs.map((path) => path.replace(/^"|"$/g, '')),
+  ];
+  const flags = [
+    ...gyp.cflags,
+    ...gyp.cflagsCc,
+    ...gyp.defines.map((define) => `-D${define}`),
+    // Not ours to warn about.
+    ...includes.map((path) => `-isystem ${path}`),
+  ];
+  const objects = gyp.sources.map((source) => `${folder}/${source.replace(/\.cc$/, '.o')}`);
+  const libraries = gyp.libraries.map((name) => `-l${name.replace(/\.lib$/, '')}`);
+  const host = `${folder}/libnode.a`;
+  // Static: a library of mingw-w64's that users do not have would keep the addon from loading. The
+  // objects depend on this file too, so that changed flags compile everything anew.
+  return `${target}: ${objects.join(' ')} ${host}
+\t${compiler} -shared -static -s -Wl,--no-insert-timestamp -o $@.part $^ ${libraries.join(' ')}
+\tmv $@.part $@
+
+# Delay-loaded (-y), so that src/addon/delay_load_hook.cc decides what "node.exe" is.
+${host}: ${headers.def_paths.node_api_def} ${folder}/Makefile
+\t${prefix}dlltool -d $< -D node.exe -y $@
+
+${folder}/%.o: %.cc ${folder}/Makefile
+\t@mkdir -p $(@D)
+\t${compiler} ${flags.join(' ')} -MMD -MP -c $< -o $@
+
+-include ${objects.map((object) => object.replace(/\.o$/, '.d')).join(' ')}
+`;
+}
+
+function writeChanged(path, text) {
+  if (!existsSync(path) || readFileSync(path, 'utf8') !== text) writeFileSync(path, text);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const reason = whyNoCrossCompiler();
+  if (reason) {
+    console.error(`cannot cross-compile: ${reason}`);
+    process.exit(1);
+  }
+  crossBuildWindows();
+}
