@@ -42,7 +42,7 @@
           "ldflags": [
             "-static-libstdc++",
             "-static-libgcc",
-            "-Wl,--exclude-libs,ALL",
+            "-Wl,--version-script=<(module_root_dir)/src/addon/exports.map",
             "<!@(node scripts/glibc-floor.mjs)"
           ]
         }],

@@ -40,7 +40,8 @@ function conditionals(target, os) {
   });
 }
 
-function expand(value) {
+function expand(text) {
+  const value = text.replaceAll('<(module_root_dir)', root);
   const [, splice, command] = /^<!(@?)\((.*)\)$/.exec(value) ?? [];
   if (command === undefined) {
     if (value.includes('<(') || value.includes('<!')) {
