@@ -36,40 +36,45 @@ template <class T>
 class ComPtr {
  public:
   ComPtr() = default;
-  ~ComPtr() { adopt(nullptr); }
+  explicit ComPtr(T* owned) : pointer_(owned) { count(); }
+  ~ComPtr() { release(); }
   ComPtr(const ComPtr&) = delete;
   ComPtr& operator=(const ComPtr&) = delete;
-
-  // Takes the reference that `raw` already has.
-  void adopt(T* raw) {
-#ifndef NDEBUG
-    live_com_references += (raw != nullptr) - (pointer_ != nullptr);
-#endif
-    if (pointer_ != nullptr) pointer_->Release();
-    pointer_ = raw;
-  }
 
   T* get() const { return pointer_; }
   T* operator->() const { return pointer_; }
   explicit operator bool() const { return pointer_ != nullptr; }
 
-  // An out parameter: what the call stored is adopted at the end of the full expression.
+  // An out parameter of a call.
   class Receiver {
    public:
-    explicit Receiver(ComPtr* owner) : owner_(owner) {}
-    ~Receiver() { owner_->adopt(raw_); }
+    explicit Receiver(ComPtr* owner) : owner_(owner) { owner->release(); }
+    ~Receiver() { owner_->count(); }
     Receiver(const Receiver&) = delete;
     Receiver& operator=(const Receiver&) = delete;
-    operator T**() { return &raw_; }
-    operator void**() { return reinterpret_cast<void**>(&raw_); }
+    operator T**() { return &owner_->pointer_; }
+    operator void**() { return reinterpret_cast<void**>(&owner_->pointer_); }
 
    private:
     ComPtr* owner_;
-    T* raw_ = nullptr;
   };
   Receiver receive() { return Receiver(this); }
 
  private:
+  void count() {
+#ifndef NDEBUG
+    if (pointer_ != nullptr) ++live_com_references;
+#endif
+  }
+  void release() {
+    if (pointer_ == nullptr) return;
+#ifndef NDEBUG
+    --live_com_references;
+#endif
+    pointer_->Release();
+    pointer_ = nullptr;
+  }
+
   T* pointer_ = nullptr;
 };
 

@@ -83,8 +83,7 @@ class WasapiHost final : public Host {
   void live() {
     const Apartment apartment;
     ComPtr<IMMDeviceEnumerator> enumerator;
-    ComPtr<NotificationClient> client;
-    client.adopt(new NotificationClient);
+    const ComPtr<NotificationClient> client(new NotificationClient);
     const CallResult reached = reach(&enumerator, client.get());
     answer(reached.failed() ? to_error(reached, "reaching the audio system") : Error::none());
     if (reached.failed()) return;

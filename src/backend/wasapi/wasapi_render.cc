@@ -14,6 +14,12 @@ constexpr uint32_t kMaxLatencyMs = 1000;
 // Wakes without an event, to notice that the device is gone and to outlive a lost event.
 constexpr int64_t kLongestWait = 20 * kNsPerMs;
 
+// Turns for which the device must be late to count as having run dry.
+constexpr int kLateTurns = 3;
+
+// Turns in which a device that is late by a clock of its own stops to count as late.
+constexpr int64_t kDriftTurns = 128;
+
 // Windows lowers other programs while a call is on; audio that goes into that call is not to be.
 void refuse_ducking(IAudioClient* client) {
   ComPtr<IAudioSessionControl> session;
@@ -63,17 +69,12 @@ class RenderWork final : public StreamWork {
   }
 
   CallResult turn() noexcept override {
-    // Before the padding: what the device takes in between then makes the fill look too small,
-    // never the position too far.
-    const int64_t lead_end = time_of_next_frame();
+    const int64_t play_time = time_of_next_frame();
+    check_underrun(play_time);
     UINT32 padding = 0;
     const CallResult asked = client_.padding(&padding);
     if (asked.failed()) return asked;
-    const int64_t play_time = check_underrun(lead_end, padding);
-    if (padding >= target_) {
-      expected_ = play_time;
-      return {};
-    }
+    if (padding >= target_) return {};
     const uint32_t frames = target_ - padding;
     BYTE* data = nullptr;
     HRESULT result = render_->GetBuffer(frames, &data);
@@ -83,7 +84,7 @@ class RenderWork final : public StreamWork {
     result = render_->ReleaseBuffer(frames, 0);
     if (FAILED(result)) return {result, "IAudioRenderClient::ReleaseBuffer"};
     written_ += frames;
-    expected_ = play_time == kNoTime ? kNoTime : play_time + to_ns(frames);
+    if (expected_ != kNoTime) expected_ += to_ns(frames);
     return {};
   }
 
@@ -103,18 +104,21 @@ class RenderWork final : public StreamWork {
            to_ns(written_ - static_cast<int64_t>(played));
   }
 
-  // An empty buffer alone may just have been taken; the device ran dry if what comes next is also
-  // heard later than was foreseen when the last frames were written.
-  int64_t check_underrun(int64_t play_time, uint32_t padding) noexcept {
-    if (padding > 0) return play_time;
-    if (play_time == kNoTime || expected_ == kNoTime) {
-      listener_->on_underrun(0);
-      return play_time;
+  // Starved, the position stands while time goes on, so that what comes next is heard later than
+  // what was written before it promised. Padding does not show it: it is back before this thread
+  // wakes. One late turn is only a driver that moved its position late.
+  void check_underrun(int64_t play_time) noexcept {
+    if (play_time == kNoTime) return;
+    const int64_t late = expected_ == kNoTime ? 0 : play_time - expected_;
+    late_turns_ = late > to_ns(period_frames_) / 2 ? late_turns_ + 1 : 0;
+    if (late_turns_ == 0) {
+      // Follows drift slowly, so that small holes add up instead of passing for drift.
+      expected_ = late > 0 ? expected_ + late / kDriftTurns : play_time;
+    } else if (late_turns_ == kLateTurns) {
+      late_turns_ = 0;
+      expected_ = play_time;
+      listener_->on_underrun(static_cast<uint32_t>(late * sample_rate_ / kNsPerSecond));
     }
-    const int64_t late = play_time - expected_;
-    if (late <= to_ns(period_frames_) / 2) return play_time;
-    listener_->on_underrun(static_cast<uint32_t>(late * sample_rate_ / kNsPerSecond));
-    return play_time;
   }
 
   const uint32_t latency_ms_;
@@ -128,7 +132,8 @@ class RenderWork final : public StreamWork {
   uint32_t period_frames_ = 0;
   uint32_t target_ = 0;         // frames that the device has in hand after each turn
   int64_t written_ = 0;         // frames, from the start
-  int64_t expected_ = kNoTime;  // when the next frame should be heard
+  int64_t expected_ = kNoTime;  // when the next frame is heard if the device does not starve
+  int late_turns_ = 0;
 };
 
 }  // namespace
