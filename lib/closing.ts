@@ -8,7 +8,8 @@ export function whenClosed(stream: Readable | Writable): Promise<void> {
   const failedBefore = stream.errored !== null;
   return new Promise((resolve, reject) => {
     const settle = (): void => {
-      if (stream.errored && !failedBefore) reject(stream.errored);
+      const failure: Error | null = stream.errored;
+      if (failure && !failedBefore) reject(failure);
       else resolve();
     };
     if (stream.closed) settle();

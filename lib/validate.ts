@@ -30,8 +30,8 @@ function received(value: unknown): string {
   if (value === null || value === undefined) return `Received ${value}`;
   if (typeof value === 'function') return `Received function ${value.name}`;
   if (typeof value === 'object') {
-    const maker: unknown = value.constructor?.name;
-    return `Received ${maker ? `an instance of ${String(maker)}` : inspect(value, { depth: -1 })}`;
+    const maker = (value.constructor as { name?: string } | undefined)?.name;
+    return `Received ${maker ? `an instance of ${maker}` : inspect(value, { depth: -1 })}`;
   }
   const text = inspect(value);
   const shown = text.length > 28 ? `${text.slice(0, 25)}...` : text;

@@ -3,7 +3,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
@@ -61,7 +61,7 @@ function makefile(gyp, target) {
 \tmv $@.part $@
 
 # Delay-loaded (-y), so that src/addon/delay_load_hook.cc decides what "node.exe" is.
-${host}: ${headers.def_paths.node_api_def} ${folder}/Makefile
+${host}: ${relative(root, headers.def_paths.node_api_def)} ${folder}/Makefile
 \t${prefix}dlltool -d $< -D node.exe -y $@
 
 ${folder}/%.o: %.cc ${folder}/Makefile

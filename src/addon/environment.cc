@@ -51,14 +51,19 @@ void HostEntry::close() {
   host_.reset();
 }
 
-void HostEntry::set_watcher(Waker* watcher) {
-  std::lock_guard<std::mutex> lock(watcher_mutex_);
-  watcher_ = watcher;
+void HostEntry::add_watcher(Waker* watcher) {
+  std::lock_guard<std::mutex> lock(watchers_mutex_);
+  watchers_.insert(watcher);
+}
+
+void HostEntry::remove_watcher(Waker* watcher) {
+  std::lock_guard<std::mutex> lock(watchers_mutex_);
+  watchers_.erase(watcher);
 }
 
 void HostEntry::on_devices_changed() noexcept {
-  std::lock_guard<std::mutex> lock(watcher_mutex_);
-  if (watcher_ != nullptr) watcher_->wake();
+  std::lock_guard<std::mutex> lock(watchers_mutex_);
+  for (Waker* watcher : watchers_) watcher->wake();
 }
 
 void HostEntry::on_backend_lost(const Error&) noexcept {

@@ -54,7 +54,9 @@ class HostEntry final : public DeviceListener, public std::enable_shared_from_th
   Error use(std::shared_ptr<Host>* host);
   void close();
 
-  void set_watcher(Waker* watcher);  // JS thread; null: none
+  // JS thread.
+  void add_watcher(Waker* watcher);
+  void remove_watcher(Waker* watcher);
   void on_devices_changed() noexcept override;
   void on_backend_lost(const Error& error) noexcept override;
 
@@ -67,8 +69,8 @@ class HostEntry final : public DeviceListener, public std::enable_shared_from_th
   const Connect connect_;
   std::shared_ptr<Host> host_;
   std::atomic<bool> lost_{false};
-  std::mutex watcher_mutex_;
-  Waker* watcher_ = nullptr;
+  std::mutex watchers_mutex_;
+  std::set<Waker*> watchers_;
 };
 
 // Something that holds a device and must let go of it before its host does.

@@ -1,6 +1,7 @@
 #include "host_object.h"
 
 #include "../backend/registry.h"
+#include "../backend/simulated/simulated_host.h"
 #include "values.h"
 #include "world_object.h"
 
@@ -22,7 +23,11 @@ HostObject::HostObject(const Napi::CallbackInfo& info)
   if (info[0].IsString()) {
     const std::string name = info[0].As<Napi::String>();
     entry_ = environment_->host(name, real_clock(), [name](std::unique_ptr<Host>* host) {
-      return open_host(name, host);
+      if (name != "simulated") return open_host(name, host);
+      std::shared_ptr<World> world;
+      if (Error error = World::create(WorldDescription::standard(), &world)) return error;
+      *host = open_simulated_host(world);
+      return Error::none();
     });
   } else {
     entry_ = WorldObject::Unwrap(info[0].As<Napi::Object>())->host_entry();
@@ -30,7 +35,7 @@ HostObject::HostObject(const Napi::CallbackInfo& info)
 }
 
 HostObject::~HostObject() {
-  if (watcher_) entry_->set_watcher(nullptr);
+  if (watcher_) entry_->remove_watcher(watcher_.get());
 }
 
 Napi::Value HostObject::list_devices(const Napi::CallbackInfo& info) {
@@ -61,11 +66,11 @@ Napi::Value HostObject::list_devices(const Napi::CallbackInfo& info) {
 
 // watch(callback | null)
 Napi::Value HostObject::watch(const Napi::CallbackInfo& info) {
-  if (watcher_) entry_->set_watcher(nullptr);
+  if (watcher_) entry_->remove_watcher(watcher_.get());
   watcher_.reset();
   if (info[0].IsFunction()) {
     watcher_ = std::make_unique<Waker>(environment_, info[0].As<Napi::Function>());
-    entry_->set_watcher(watcher_.get());
+    entry_->add_watcher(watcher_.get());
   }
   return info.Env().Undefined();
 }

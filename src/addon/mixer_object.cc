@@ -13,8 +13,8 @@ Napi::Function MixerObject::define(Napi::Env env) {
                      {
                          InstanceMethod<&MixerObject::start_pump>("startPump"),
                          InstanceMethod<&MixerObject::stop_pump_now>("stopPump"),
-                         InstanceMethod<&MixerObject::ready_frames>("readyFrames"),
                          InstanceMethod<&MixerObject::mix_written>("mixWritten"),
+                         InstanceMethod<&MixerObject::written_out>("writtenOut"),
                          InstanceMethod<&MixerObject::finish>("finish"),
                          InstanceMethod<&MixerObject::stats>("stats"),
                          InstanceMethod<&MixerObject::level>("level"),
@@ -54,20 +54,15 @@ Napi::Value MixerObject::stop_pump_now(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-Napi::Value MixerObject::ready_frames(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(node_->ready_frames()));
+// mixWritten(frames): frames mixed
+Napi::Value MixerObject::mix_written(const Napi::CallbackInfo& info) {
+  const size_t wanted = info[0].As<Napi::Number>().Uint32Value();
+  return Napi::Number::New(info.Env(), static_cast<double>(node_->mix_written(wanted)));
 }
 
-// mixWritten(frames, sampleFormat): Buffer of at most so many frames
-Napi::Value MixerObject::mix_written(const Napi::CallbackInfo& info) {
-  const SampleFormat format = sample_format_from(info[1]);
-  const uint32_t channels = node_->config().channels;
-  const size_t wanted = info[0].As<Napi::Number>().Uint32Value();
-  block_.resize(std::max(block_.size(), wanted * channels));
-  const size_t frames = node_->mix_written(block_.data(), wanted);
-  auto data = Napi::Buffer<uint8_t>::New(info.Env(), frames * channels * bytes_per_sample(format));
-  from_float(block_.data(), format, data.Data(), frames * channels);
-  return data;
+// writtenOut(): whether all inputs have ended and all of it is mixed
+Napi::Value MixerObject::written_out(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), node_->written_out());
 }
 
 Napi::Value MixerObject::finish(const Napi::CallbackInfo& info) {

@@ -31,8 +31,8 @@ class MixerObject final : public Napi::ObjectWrap<MixerObject>, public ProducerH
  private:
   Napi::Value start_pump(const Napi::CallbackInfo& info);
   Napi::Value stop_pump_now(const Napi::CallbackInfo& info);
-  Napi::Value ready_frames(const Napi::CallbackInfo& info);
   Napi::Value mix_written(const Napi::CallbackInfo& info);
+  Napi::Value written_out(const Napi::CallbackInfo& info);
   Napi::Value finish(const Napi::CallbackInfo& info);
   Napi::Value stats(const Napi::CallbackInfo& info);
   Napi::Value level(const Napi::CallbackInfo& info);
@@ -45,7 +45,6 @@ class MixerObject final : public Napi::ObjectWrap<MixerObject>, public ProducerH
   std::vector<MixerNode::Input> inputs_;
   std::unique_ptr<Clock::Task> pump_;
   std::shared_ptr<HostEntry> pump_host_;  // whose clock the pump runs on
-  std::vector<float> block_;
   bool finished_ = false;
 };
 

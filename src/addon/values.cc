@@ -81,6 +81,8 @@ const char* event_name(NodeEventType type) {
       return "underrun";
     case NodeEventType::kDrained:
       return "drained";
+    case NodeEventType::kPlayed:
+      return "played";
     case NodeEventType::kLowWater:
       return "lowWater";
     case NodeEventType::kInputEnded:

@@ -35,6 +35,12 @@ bool FrameQueue::room_for(uint64_t stored_frames, size_t records) const noexcept
   return records <= record_room && stored_frames <= frame_room;
 }
 
+size_t FrameQueue::room() const noexcept {
+  const bool record = room_for(0, pending_.frames != 0 ? 2 : 1);
+  const uint64_t used = frame_head_ - frame_tail_.load(std::memory_order_acquire);
+  return record ? static_cast<size_t>(frame_mask_ + 1 - used) : 0;
+}
+
 void FrameQueue::publish(const float* samples, const Record& record) noexcept {
   if (samples != nullptr) {
     const size_t at = frame_head_ & frame_mask_;

@@ -35,6 +35,7 @@ class FrameQueue {
   // contiguous. Full: the newest audio is dropped, counted, and becomes a record of lost frames.
   void push(const float* samples, const Record& record) noexcept;
   void end() noexcept;  // nothing follows
+  size_t room() const noexcept;  // frames that push() would take now
 
   // Consumer thread.
   struct Span {

@@ -148,21 +148,21 @@ int64_t MixerNode::pump(int64_t now) noexcept {
   return static_cast<int64_t>(pump_next_) + 1;
 }
 
-size_t MixerNode::ready_frames() noexcept {
-  Published<std::vector<Input>>::Reading inputs(inputs_);
-  if (!inputs || inputs->empty()) return 0;
-  size_t running = SIZE_MAX, ending = 0;
-  for (const Input& input : *inputs) {
-    if (!input.written) return 0;
+// Frames that can be mixed now; `ending`: they are the last.
+size_t MixerNode::ready_frames(std::vector<Input>& inputs, bool* ending) noexcept {
+  size_t running = SIZE_MAX, last = 0;
+  for (const Input& input : inputs) {
+    if (!input.written) continue;
     const size_t ready = input.written->ready_frames();
     if (input.written->closing()) {
-      ending = std::max(ending, ready);
+      last = std::max(last, ready);
     } else {
       running = std::min(running, ready);
     }
   }
-  if (running == SIZE_MAX) {
-    end_ = std::max(end_, fed_ + ending);
+  *ending = running == SIZE_MAX;
+  if (*ending) {
+    end_ = std::max(end_, fed_ + last);
     return static_cast<size_t>(end_ - std::min(end_, given_));
   }
   const uint64_t delay = limiter_ ? limiter_->latency_frames() : 0;
@@ -170,9 +170,11 @@ size_t MixerNode::ready_frames() noexcept {
   return static_cast<size_t>(reachable - std::min(reachable, given_ + delay));
 }
 
-size_t MixerNode::mix_written(float* out, size_t frames) noexcept {
-  const size_t count = std::min(frames, ready_frames());
+size_t MixerNode::mix_written(size_t frames) noexcept {
   Published<std::vector<Input>>::Reading inputs(inputs_);
+  if (!inputs || inputs->empty()) return 0;
+  bool ending;
+  const size_t count = std::min({frames, consumer_room(), ready_frames(*inputs, &ending)});
   for (size_t done = 0; done < count;) {
     // The limiter's delay is dropped at the start and pushed out by the inputs' silence at the end.
     const size_t block = std::min(kMaxPull, count - done + head_);
@@ -180,14 +182,24 @@ size_t MixerNode::mix_written(float* out, size_t frames) noexcept {
     for (const Input& input : *inputs) follow_ends(input);
     const size_t dropped = std::min(head_, block);
     head_ -= dropped;
-    std::copy_n(&pumped_[dropped * config_.channels], (block - dropped) * config_.channels,
-                out + done * config_.channels);
+    Record record;
+    record.frame = position_;
+    record.frames = block - dropped;
+    record.rate = config_.sample_rate;
+    position_.add(record.frames);
+    deliver(&pumped_[dropped * config_.channels], record);
     done += block - dropped;
     fed_ += block;
   }
   given_ += count;
-  position_.add(count);
   return count;
+}
+
+bool MixerNode::written_out() noexcept {
+  Published<std::vector<Input>>::Reading inputs(inputs_);
+  if (!inputs || inputs->empty()) return false;
+  bool ending;
+  return ready_frames(*inputs, &ending) == 0 && ending;
 }
 
 }  // namespace patchcord

@@ -69,10 +69,12 @@ class MixerNode final : public Pullable, public Producer {
   // host's. Returns the next turn.
   int64_t pump(int64_t now) noexcept;
 
-  // JS thread, no driver: written inputs only, as fast as they are read. Frames that can be mixed
-  // without waiting for a writer; the mix has exactly the length of its longest input.
-  size_t ready_frames() noexcept;
-  size_t mix_written(float* out, size_t frames) noexcept;
+  // JS thread, no driver: written inputs only, as fast as the slowest consumer reads. Mixes up to
+  // `frames` for the consumers; returns how many it could without waiting for a writer or a reader.
+  size_t mix_written(size_t frames) noexcept;
+  // JS thread, no driver: all inputs have ended and all of it is mixed. The mix has exactly the length
+  // of its longest input.
+  bool written_out() noexcept;
 
   // JS thread, when no driver runs: the mix ends here.
   void finish() noexcept { deliver_end(); }
@@ -88,6 +90,7 @@ class MixerNode final : public Pullable, public Producer {
  private:
   void mix(std::vector<Input>& inputs, float* out, size_t frames, const PullTime& when) noexcept;
   void follow_ends(const Input& input) noexcept;
+  size_t ready_frames(std::vector<Input>& inputs, bool* ending) noexcept;
 
   const Config config_;
   Published<std::vector<Input>> inputs_;

@@ -14,6 +14,7 @@ enum class NodeEventType : uint8_t {
   kEnded,        // the stream has delivered its last frame
   kUnderrun,     // a sink or input had nothing to play
   kDrained,      // everything written has been handed to the device
+  kPlayed,       // ... and has been heard
   kLowWater,     // there is room for more bytes
   kInputEnded,   // a live input's source ended and all of it was mixed
 };

@@ -49,6 +49,15 @@ class Producer {
  protected:
   ~Producer() = default;
 
+  // Producer thread: frames that every consumer could take now; none when there is no consumer.
+  size_t consumer_room() noexcept {
+    typename Published<std::vector<Consumer>>::Reading all(consumers_);
+    if (!all || all->empty()) return 0;
+    size_t room = SIZE_MAX;
+    for (const Consumer& one : *all) room = std::min(room, one.queue->room());
+    return room;
+  }
+
   // Producer thread.
   void deliver(const float* samples, const Record& record) noexcept {
     typename Published<std::vector<Consumer>>::Reading all(consumers_);

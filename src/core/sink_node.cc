@@ -67,8 +67,9 @@ void SinkNode::publish(std::shared_ptr<WrittenInput> written, std::shared_ptr<Pu
 void SinkNode::fill(float* out, size_t frames, const PullTime& when) noexcept {
   Published<Upstream>::Reading upstream(upstream_);
   Pullable* source = nullptr;
+  bool queued = false;
   if (upstream) {
-    const bool queued = upstream->written && (upstream->written->queued() > 0 || !upstream->written->idle());
+    queued = upstream->written && (upstream->written->queued() > 0 || !upstream->written->idle());
     source = queued || !upstream->linked ? static_cast<Pullable*>(upstream->written.get())
                                          : upstream->linked.get();
   }
@@ -79,6 +80,9 @@ void SinkNode::fill(float* out, size_t frames, const PullTime& when) noexcept {
   }
   if (source != nullptr) {
     source->pull(out, frames, when);
+    if (upstream->written && source == upstream->written.get() && queued && upstream->written->idle()) {
+      drained_ = frame_ + frames;
+    }
   } else {
     std::fill_n(out, frames * device_.channels, 0.0f);
     stats_.silent_frames.add(frames);
@@ -105,6 +109,11 @@ void SinkNode::render(void* data, uint32_t frames, int64_t play_time) noexcept {
     ++settling_;
   }
   const double rate = tracker_->rate();
+  if (drained_ != 0 && tracker_->frame_at(now) >= static_cast<double>(drained_)) {
+    events_.push({NodeEventType::kPlayed, drained_, 0});
+    wakeup_->wake();
+    drained_ = 0;
+  }
   uint8_t* to = static_cast<uint8_t*>(data);
   for (size_t done = 0; done < frames;) {
     const size_t block = std::min<size_t>(kMaxPull, frames - done);

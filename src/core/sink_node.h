@@ -89,6 +89,7 @@ class SinkNode {
   size_t tail_left_ = 0;               // frames of the old sound's fade still to come
   size_t fade_frames_ = 0;
   uint64_t frame_ = 0;
+  uint64_t drained_ = 0;               // device frame behind the last one written; 0: told
   int settling_ = 0;
   double lead_ = 0;
   Stats stats_;
