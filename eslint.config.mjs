@@ -50,6 +50,8 @@ export default tseslint.config(
       '@typescript-eslint/no-floating-promises': 'error',
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
+      // A stream is destroyed with whatever its user says.
+      '@typescript-eslint/prefer-promise-reject-errors': 'off',
       // Stream methods fulfil Node's asynchronous contracts without always waiting.
       '@typescript-eslint/require-await': 'off',
     },
