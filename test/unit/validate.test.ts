@@ -133,14 +133,14 @@ describe('argument checks', () => {
     ],
     [
       'a misspelt option',
-      () => checkOptions({ chunkMS: 10 } as object, 'MicSource', ['chunkMs', 'gain'] as never[]),
+      () => checkOptions({ chunkMS: 10 }, 'MicSource', ['chunkMs', 'gain'] as never[]),
       TypeError,
       'ERR_INVALID_ARG_VALUE',
       `The property 'options.chunkMS' is not an option of MicSource (did you mean 'chunkMs'?). Received 10`,
     ],
     [
       'an unknown option',
-      () => checkOptions({ colour: 'red' } as object, 'Mixer', ['gain', 'chunkMs'] as never[]),
+      () => checkOptions({ colour: 'red' }, 'Mixer', ['gain', 'chunkMs'] as never[]),
       TypeError,
       'ERR_INVALID_ARG_VALUE',
       `The property 'options.colour' is not an option of Mixer (there are: chunkMs, gain). Received 'red'`,
