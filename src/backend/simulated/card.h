@@ -1,0 +1,232 @@
+// The moving part of the simulated world: one sample clock, one audio task, and the devices that
+// run on it.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "../../core/clock.h"
+#include "../../core/error.h"
+#include "../../core/format.h"
+#include "../backend.h"
+#include "command_list.h"
+#include "recording.h"
+#include "sample_clock.h"
+#include "signal.h"
+
+namespace patchcord {
+
+// Counted by the card's audio thread, read by any thread.
+struct DeviceStats {
+  int64_t position = 0;          // frames on the device's counter when the last period ended
+  uint64_t wakes = 0;            // periods served
+  uint64_t late_wakes = 0;       // wakes that a fault delayed
+  uint64_t lost_frames = 0;      // by glitches, stalls, and wakes later than kCaptureBufferNs
+  uint64_t underrun_frames = 0;  // summed over the render streams
+};
+
+// How far behind a wake may be and still deliver all: what the system buffers for its clients.
+constexpr int64_t kCaptureBufferNs = kNsPerSecond;
+
+// One device, or a cable's two: what the output (side 0) plays is what the input (side 1) hears.
+//
+// A period is `period` frames on the card's counter. At its end the audio thread wakes: first
+// capture streams get what was heard in it, then the data for the next period are taken from the
+// render streams, and they are asked for the one after. So a render stream is always one period
+// ahead, and its buffer is two long. A wake that the machine delays is caught up as if it had been
+// in time; only a scripted fault starves a render stream.
+//
+// The methods are for the control thread and for scripts; the audio thread is the task's step. They
+// meet in the command list alone, so the step neither locks nor allocates.
+class Card {
+ public:
+  static constexpr size_t kOutputSide = 0;
+
+  struct Side {
+    Flow flow = Flow::kInput;
+    bool idle_silence = false;  // of a loopback: packets flagged silent instead of none
+  };
+
+  // One stream of ours. Apart from `active` the audio thread's.
+  struct Client {
+    virtual ~Client() = default;
+    virtual void tell_lost(const Error& error) noexcept = 0;
+    bool on() const noexcept { return running && active.load(std::memory_order_seq_cst); }
+
+    std::atomic<bool> active{false};  // from start() to stop(): gates every callback
+    bool running = false;
+    bool told = false;
+    int64_t from = 0;                   // where the first period begins that it takes part in
+    std::shared_ptr<const Error> lost;  // why it is over
+  };
+  struct CaptureClient final : Client {
+    explicit CaptureClient(CaptureListener* l) : listener(l) {}
+    void tell_lost(const Error& error) noexcept override { listener->on_lost(error); }
+
+    CaptureListener* const listener;
+  };
+  struct RenderClient final : Client {
+    RenderClient(RenderListener* l, size_t bytes) : listener(l), ahead(bytes) {}
+    void tell_lost(const Error& error) noexcept override { listener->on_lost(error); }
+
+    RenderListener* const listener;
+    std::vector<uint8_t> ahead;  // one period, in the device's format
+    bool ready = false;          // it has been asked for and not yet played
+    bool starved = false;        // it had nothing for the current period
+    uint32_t missed = 0;         // frames played of nothing that it has not been told of
+  };
+
+  Card(Clock& clock, const Format& format, uint32_t period_frames, double ppm, int64_t phase_ns,
+       uint64_t seed, const std::vector<Side>& sides);
+  Card(const Card&) = delete;
+  Card& operator=(const Card&) = delete;
+
+  void attach(size_t side, std::shared_ptr<CaptureClient> client);
+  void attach(size_t side, std::shared_ptr<RenderClient> client);
+  void detach(size_t side, const std::shared_ptr<CaptureClient>& client);
+  void detach(size_t side, const std::shared_ptr<RenderClient>& client);
+  void start(size_t side, std::shared_ptr<CaptureClient> client);
+  void start(size_t side, std::shared_ptr<RenderClient> client);
+  // When it returns, no callback of the client runs and none will come. Not from a callback.
+  void stop(std::shared_ptr<Client> client);
+  // Ends every stream of the side.
+  void lose(size_t side, Error error);
+
+  // A null signal ends what the program plays.
+  void play(size_t side, const std::string& program, SignalPtr signal);
+  void end_programs(size_t side);
+  // An absent device neither hears nor plays.
+  void set_present(size_t side, bool present);
+  void set_volume(size_t side, double volume);  // 0: muted
+  void set_dead(size_t side, bool dead);
+  void set_drift(double ppm);
+  // After lose(): what the streams have is of the old format.
+  void set_format(const Format& format, uint32_t period_frames);
+  void glitch(size_t side, int64_t frames);
+  void stall(size_t side, bool stalled);
+  void late(int64_t by_ns);
+  void jitter(int64_t up_to_ns);
+  void stamps(size_t side, int64_t offset_ns, int64_t jitter_ns);
+  void record(size_t side, std::shared_ptr<Recording> recording);
+
+  DeviceStats stats(size_t side) const;
+
+ private:
+  // A program that plays to an output, or the room around a microphone.
+  struct Program {
+    std::string name;
+    SignalPtr signal;
+    int64_t origin = kNoPosition;
+  };
+
+  // The lists that an audio thread goes through. It swaps whole ones in, so that only the poster
+  // allocates and frees.
+  struct Members {
+    std::vector<std::shared_ptr<Program>> programs;
+    std::vector<std::shared_ptr<CaptureClient>> captures;
+    std::vector<std::shared_ptr<RenderClient>> renders;
+  };
+
+  struct Counters {
+    std::atomic<int64_t> position{0};
+    std::atomic<uint64_t> wakes{0};
+    std::atomic<uint64_t> late_wakes{0};
+    std::atomic<uint64_t> lost_frames{0};
+    std::atomic<uint64_t> underrun_frames{0};
+  };
+
+  struct Device {
+    Side side;
+    Members members;
+    std::shared_ptr<Recording> recording;
+    std::vector<float> heard;   // the current period as it sounds, before the volume
+    std::vector<float> played;  // the last one as it left the device, after the volume
+    bool sounding = false;      // something plays in the current period, be it zeros
+    bool starved = false;       // a render stream had nothing for the current period
+    bool present = true;
+    bool dead = false;
+    float volume = 1.0f;
+    int64_t lost_from = 0;  // [lost_from, lost_until): frames that the system loses
+    int64_t lost_until = 0;
+    int64_t stamp_offset = 0;
+    int64_t stamp_jitter = 0;
+    Counters counters;
+  };
+
+  // Memory for one period.
+  struct Buffers {
+    Buffers(const Format& format, uint32_t period_frames, size_t sides);
+    std::vector<std::vector<float>> heard;
+    std::vector<std::vector<float>> played;
+    std::vector<float> scratch;
+    std::vector<uint8_t> wire;
+  };
+
+  struct Span {
+    int64_t from;
+    int64_t until;
+    int64_t frames() const { return until - from; }
+  };
+
+  void post(std::function<void()> command);
+  void publish(size_t side);
+
+  // Audio thread.
+  int64_t step(int64_t now) noexcept;
+  bool needed() const noexcept;
+  void awake() noexcept;
+  void catch_up() noexcept;
+  void skip_to(int64_t start) noexcept;
+  void begin_period(int64_t start, bool refill) noexcept;
+  void fill(int64_t until) noexcept;
+  void end_period() noexcept;
+  void end_output(Device& device) noexcept;
+  void end_input(Device& device) noexcept;
+  void deliver(Device& device, const float* samples, bool present) noexcept;
+  void take(Device& device, RenderClient& client, bool refill) noexcept;
+  void ask(Device& device, RenderClient& client) noexcept;
+  void tell(Client& client) noexcept;
+  int64_t next_wake() noexcept;
+  Span lost_in_period(const Device& device) const noexcept;
+  int64_t stamp(const Device& device, int64_t time) const noexcept;
+  int64_t random(int64_t up_to, uint64_t salt) const noexcept;
+  int64_t period_end() const noexcept { return period_start_ + period_; }
+  int64_t frame_now() const noexcept { return period_start_ + filled_; }
+  size_t samples_in_period() const noexcept {
+    return static_cast<size_t>(period_) * format_.channels;
+  }
+
+  std::mutex posting_;                     // orders posters; never the audio thread's
+  std::array<Members, 2> posted_members_;  // what the lists will be when all commands have run
+  CommandList commands_;
+  std::atomic<uint64_t> turns_{0};  // odd while a step runs
+
+  // The audio thread's from here on.
+  const uint64_t seed_;
+  const size_t sides_;
+  Format format_;
+  uint32_t period_;
+  SampleClock samples_;
+  std::array<Device, 2> devices_;
+  std::vector<float> scratch_;
+  std::vector<uint8_t> wire_;
+  int64_t now_ = 0;           // of the current step
+  bool asleep_ = true;        // neither a stream nor a recording: periods are not followed
+  int64_t grid_ = 0;          // a frame at which a period begins
+  int64_t period_start_ = 0;  // of the current period: its first frame,
+  int64_t period_time_ = 0;   // its first instant,
+  uint32_t filled_ = 0;       // and the frames whose sound is made
+  int64_t held_until_ = 0;    // a fault delays the wake until then
+  int64_t late_by_ = 0;       // and the next one by this
+  int64_t jitter_ = 0;
+
+  std::unique_ptr<Clock::Task> task_;  // last: it ends before what it uses
+};
+
+}  // namespace patchcord

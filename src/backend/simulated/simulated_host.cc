@@ -1,0 +1,93 @@
+#include "simulated_host.h"
+
+#include <algorithm>
+#include <atomic>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace patchcord {
+namespace {
+
+// The listener is called by a task of the world's clock, never by the script that caused the
+// change: with the manual clock at an instant that is the same in every run.
+class SimulatedHost final : public Host, private WorldObserver {
+ public:
+  explicit SimulatedHost(std::shared_ptr<World> world) : world_(std::move(world)) {}
+
+  ~SimulatedHost() {
+    watch(nullptr);
+    for (const std::string& id : made_) world_->remove_device(id);
+  }
+
+  Clock& clock() override { return world_->clock(); }
+
+  Error list_devices(std::vector<DeviceInfo>* devices) override { return world_->devices(devices); }
+
+  Error open_capture(const CaptureRequest& request, CaptureListener* listener,
+                     std::unique_ptr<Stream>* stream) override {
+    return world_->open_capture(request, listener, stream);
+  }
+
+  Error open_render(const RenderRequest& request, RenderListener* listener,
+                    std::unique_ptr<Stream>* stream) override {
+    return world_->open_render(request, listener, stream);
+  }
+
+  void watch(DeviceListener* listener) override {
+    if (task_ != nullptr) {
+      world_->remove_observer(this);
+      task_ = nullptr;
+    }
+    if (listener == nullptr) return;
+    changed_.store(false, std::memory_order_relaxed);
+    gone_.store(false, std::memory_order_relaxed);
+    task_ = clock().start("patchcord-devs", Priority::kNormal, [this, listener](int64_t) {
+      if (gone_.exchange(false, std::memory_order_acq_rel)) {
+        listener->on_backend_lost(Error::make(ErrorCode::kBackendUnavailable,
+                                              "the simulated audio server is gone",
+                                              "bring it back with serverBack()"));
+      }
+      if (changed_.exchange(false, std::memory_order_acq_rel)) listener->on_devices_changed();
+      return kNever;
+    });
+    world_->add_observer(this);
+  }
+
+  Error make_cable(const std::string& name, const Format& format, Cable* cable) override {
+    if (Error error = world_->make_cable(name, format, cable)) return error;
+    made_.push_back(cable->render_id);
+    return Error::none();
+  }
+
+  void remove_cable(const Cable& cable) override {
+    const auto made = std::find(made_.begin(), made_.end(), cable.render_id);
+    if (made == made_.end()) return;
+    made_.erase(made);
+    world_->remove_device(cable.render_id);
+  }
+
+ private:
+  void on_world_changed() noexcept override {
+    changed_.store(true, std::memory_order_release);
+    task_->wake();
+  }
+  void on_server_gone() noexcept override {
+    gone_.store(true, std::memory_order_release);
+    task_->wake();
+  }
+
+  std::shared_ptr<World> world_;
+  std::vector<std::string> made_;
+  std::atomic<bool> changed_{false};
+  std::atomic<bool> gone_{false};
+  std::unique_ptr<Clock::Task> task_;  // last: its end comes first
+};
+
+}  // namespace
+
+std::unique_ptr<Host> open_simulated_host(std::shared_ptr<World> world) {
+  return std::make_unique<SimulatedHost>(std::move(world));
+}
+
+}  // namespace patchcord
