@@ -27,11 +27,21 @@ namespace {
 
 constexpr double kPi = 3.14159265358979323846;
 
+// As a JSON string; what is escaped may stand in an endpoint's name.
+std::string quoted(const std::string& text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') result += '\\';
+    result += c;
+  }
+  return result + "\"";
+}
+
 int fail(const Error& error) {
-  std::printf(
-      "{\"error\":%d,\"message\":\"%s\",\"syscall\":\"%s\",\"osCode\":\"%s\",\"remedy\":\"%s\"}\n",
-      static_cast<int>(error.code), error.message.c_str(), error.syscall.c_str(),
-      error.os_code.c_str(), error.remedy.c_str());
+  std::printf("{\"error\":%d,\"message\":%s,\"syscall\":%s,\"osCode\":%s,\"remedy\":%s}\n",
+              static_cast<int>(error.code), quoted(error.message).c_str(),
+              quoted(error.syscall).c_str(), quoted(error.os_code).c_str(),
+              quoted(error.remedy).c_str());
   return 1;
 }
 
@@ -304,14 +314,15 @@ int list(Host* host) {
   if (error) return fail(error);
   for (const DeviceInfo& device : devices) {
     std::printf(
-        "{\"name\":\"%s\",\"id\":\"%s\",\"flow\":\"%s\",\"state\":%d,\"console\":%s,"
+        "{\"name\":%s,\"id\":%s,\"flow\":\"%s\",\"state\":%d,\"console\":%s,"
         "\"communications\":%s,\"rate\":%u,\"channels\":%u,\"sampleFormat\":%d,\"virtual\":%s,"
-        "\"driver\":\"%s\",\"peer\":\"%s\"}\n",
-        device.name.c_str(), device.id.c_str(), device.flow == Flow::kInput ? "input" : "output",
-        static_cast<int>(device.state), device.default_console ? "true" : "false",
-        device.default_communications ? "true" : "false", device.format.sample_rate,
-        device.format.channels, static_cast<int>(device.format.sample_format),
-        device.is_virtual ? "true" : "false", device.driver.c_str(), device.peer_id.c_str());
+        "\"driver\":%s,\"peer\":%s}\n",
+        quoted(device.name).c_str(), quoted(device.id).c_str(),
+        device.flow == Flow::kInput ? "input" : "output", static_cast<int>(device.state),
+        device.default_console ? "true" : "false", device.default_communications ? "true" : "false",
+        device.format.sample_rate, device.format.channels,
+        static_cast<int>(device.format.sample_format), device.is_virtual ? "true" : "false",
+        quoted(device.driver).c_str(), quoted(device.peer_id).c_str());
   }
   return 0;
 }

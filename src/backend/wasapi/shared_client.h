@@ -19,7 +19,7 @@ class SharedClient {
 
   // Frames that wait to be read, or to be played. Fails once the device is gone.
   CallResult padding(UINT32* frames);
-  IAudioClient* operator->() const { return client_.get(); }
+  IAudioClient* get() const { return client_.get(); }
 
  private:
   ComPtr<IAudioClient> client_;

@@ -33,7 +33,7 @@ class CaptureWork final : public StreamWork {
     const CallResult opened = client_.open(device, flags, kHeadroom, wake, info);
     if (opened.failed()) return opened;
     buffer_frames_ = info->buffer_frames;
-    return {client_->GetService(__uuidof(IAudioCaptureClient), capture_.receive()),
+    return {client_.get()->GetService(__uuidof(IAudioCaptureClient), capture_.receive()),
             "IAudioClient::GetService(IAudioCaptureClient)"};
   }
 

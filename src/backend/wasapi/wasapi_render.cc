@@ -41,7 +41,7 @@ class RenderWork final : public StreamWork {
   CallResult open(IMMDevice* device, HANDLE wake, StreamInfo* info) override {
     const CallResult opened = client_.open(device, 0, latency_ms_ * kReferencePerMs, wake, info);
     if (opened.failed()) return opened;
-    refuse_ducking(client_.operator->());
+    refuse_ducking(client_.get());
     sample_rate_ = info->format.sample_rate;
     period_frames_ = info->period_frames;
     // The engine takes a whole period at a time: with less than one and a quarter in hand, each
@@ -49,9 +49,9 @@ class RenderWork final : public StreamWork {
     const uint32_t wanted = to_frames(latency_ms_ * kReferencePerMs, sample_rate_);
     target_ = std::min(std::max(wanted, period_frames_ + period_frames_ / 4), info->buffer_frames);
 
-    HRESULT result = client_->GetService(__uuidof(IAudioRenderClient), render_.receive());
+    HRESULT result = client_.get()->GetService(__uuidof(IAudioRenderClient), render_.receive());
     if (FAILED(result)) return {result, "IAudioClient::GetService(IAudioRenderClient)"};
-    result = client_->GetService(__uuidof(IAudioClock), device_clock_.receive());
+    result = client_.get()->GetService(__uuidof(IAudioClock), device_clock_.receive());
     if (FAILED(result)) return {result, "IAudioClient::GetService(IAudioClock)"};
     return {device_clock_->GetFrequency(&units_per_second_), "IAudioClock::GetFrequency"};
   }

@@ -8,6 +8,8 @@
 namespace patchcord {
 namespace {
 
+constexpr DWORD kOpenTimeoutMs = 10000;
+
 // Without the flag, and on Windows before 1803 with it refused, a timer waits for the next tick of
 // 15.6 ms.
 HANDLE make_timer() {
@@ -21,7 +23,18 @@ HANDLE make_timer() {
 Error WasapiStream::open(const std::string& device_id, std::unique_ptr<StreamWork> work,
                          std::unique_ptr<Stream>* stream) {
   std::unique_ptr<WasapiStream> opened(new WasapiStream(device_id, std::move(work)));
-  Error error = opened->result();
+  if (WaitForSingleObject(opened->answered_.get(), kOpenTimeoutMs) != WAIT_OBJECT_0) {
+    // A hanging driver holds the audio thread inside the system, where it can neither be waited for
+    // nor ended. It keeps the object, and finds itself stopped if the call ever returns.
+    SetEvent(opened->stop_.get());
+    opened->thread_.detach();
+    opened.release();
+    Error error = Error::make(ErrorCode::kTimeout, "opening the device took over 10 s",
+                              "unplug the device, or update its driver");
+    error.device_id = device_id;
+    return error;
+  }
+  Error error = std::move(opened->answer_);
   if (!error) *stream = std::move(opened);
   return error;
 }
@@ -42,18 +55,14 @@ Error WasapiStream::start() {
   if (started_) return Error::none();
   started_ = true;
   SetEvent(start_.get());
-  return result();
+  WaitForSingleObject(answered_.get(), INFINITE);
+  return std::move(answer_);
 }
 
 void WasapiStream::stop() {
   if (!thread_.joinable()) return;
   SetEvent(stop_.get());
   thread_.join();
-}
-
-Error WasapiStream::result() {
-  WaitForSingleObject(answered_.get(), INFINITE);
-  return std::move(answer_);
 }
 
 // Audio thread from here on.

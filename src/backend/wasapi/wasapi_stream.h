@@ -47,12 +47,10 @@ class WasapiStream final : public Stream {
   void run(StreamWork* work);
   void answer(Error error);
 
-  // The control thread. Waits until the audio thread has answered.
-  Error result();
-  bool started_ = false;
-
   StreamInfo info_;  // written before the first answer
   Error answer_;     // handed over by answered_
+
+  bool started_ = false;  // control thread
 
   Handle stop_{make_latch()};
   Handle start_{make_pulse()};
