@@ -1,0 +1,224 @@
+// `npm run test:native`: builds each *_test.cc here with the native sources and runs it, once under
+// AddressSanitizer and UndefinedBehaviorSanitizer, once under ThreadSanitizer. Only what changed is
+// compiled again. Tests of a backend that needs a server (pulse*_test) get a private one.
+//
+//     npm run test:native -- [PART OF A FILE'S NAME...]      e.g. npm run test:native -- resampler
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+
+import { startPulseAudio, whyAbsent } from '../servers.mjs';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const root = join(here, '../..');
+const out = join(root, 'build/native-tests');
+const testLimitMs = 5 * 60_000;
+
+const sanitizers = [
+  {
+    name: 'address',
+    title: 'AddressSanitizer',
+    flags: ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'],
+  },
+  { name: 'thread', title: 'ThreadSanitizer', flags: ['-fsanitize=thread'] },
+];
+const compileFlags = [
+  '-std=c++17',
+  '-O1',
+  '-g',
+  '-fno-omit-frame-pointer',
+  '-Wall',
+  '-Wextra',
+  '-pthread',
+];
+const linkFlags = ['-pthread', '-ldl'];
+
+const counts = { passed: 0, failed: 0 };
+const wanted = process.argv.slice(2);
+const tests = list(here, /_test\.cc$/).filter(
+  (path) => wanted.length === 0 || wanted.some((part) => basename(path).includes(part)),
+);
+const sources = [
+  ...list(join(root, 'src/core'), /\.cc$/),
+  ...list(join(root, 'src/backend'), /^(platform_posix|registry)\.cc$/),
+  ...list(join(root, 'src/backend/simulated'), /\.cc$/),
+  ...list(join(root, 'src/backend/pulse'), /\.cc$/),
+];
+
+const whyNot = process.platform === 'linux' ? whyNoCompiler() : `on ${process.platform}`;
+if (whyNot) {
+  console.log(`absent: g++ (${whyNot}): the native tests did not run`);
+} else {
+  for (const sanitizer of sanitizers) await testUnder(sanitizer);
+}
+console.log(`${counts.passed} passed, ${counts.failed} failed`);
+process.exit(counts.failed > 0 || (!whyNot && counts.passed === 0) ? 1 : 0);
+
+async function testUnder({ name, title, flags }) {
+  const folder = join(out, name);
+  mkdirSync(folder, { recursive: true });
+  const reason = whyNoSanitizer(folder, flags);
+  if (reason) {
+    console.log(`absent: ${title} (${reason}): the native tests did not run under it`);
+    return;
+  }
+  const objects = new Map();
+  await inParallel([...sources, ...tests], async (source) => {
+    objects.set(source, await compile(source, folder, flags));
+  });
+
+  // An archive: each test takes what it needs, so that a source which does not compile fails only the
+  // tests that cannot do without it. Written anew, or objects of deleted sources would stay in it.
+  const archive = join(folder, 'sources.a');
+  const parts = sources.map((source) => objects.get(source)).filter(Boolean);
+  if (isOlder(archive, parts)) {
+    rmSync(archive, { force: true });
+    execFileSync('ar', ['rcs', archive, ...parts]);
+  }
+  const programs = new Map();
+  await inParallel(tests, async (test) => {
+    const object = objects.get(test);
+    if (object) programs.set(test, await link(test, object, archive, folder, flags));
+  });
+  for (const test of tests) {
+    if (programs.get(test)) await run(basename(test, '.cc'), programs.get(test), name);
+  }
+}
+
+async function compile(source, folder, flags) {
+  const stem = join(
+    folder,
+    source
+      .slice(root.length + 1)
+      .replaceAll('/', '.')
+      .replace(/\.cc$/, ''),
+  );
+  const object = `${stem}.o`;
+  if (!isOlder(object, prerequisites(`${stem}.d`))) return object;
+  rmSync(object, { force: true });
+  const args = [...compileFlags, ...flags, '-MMD', '-MF', `${stem}.d`, '-c', source, '-o', object];
+  return (await tool('g++', args, `compile ${source.slice(root.length + 1)}`)) && object;
+}
+
+async function link(test, object, archive, folder, flags) {
+  const program = join(folder, basename(test, '.cc'));
+  if (!isOlder(program, [object, archive])) return program;
+  rmSync(program, { force: true });
+  const args = [...flags, object, archive, ...linkFlags, '-o', program];
+  return (await tool('g++', args, `link ${basename(test, '.cc')}`)) && program;
+}
+
+async function run(name, program, sanitizer) {
+  let server;
+  if (name.startsWith('pulse')) {
+    const reason = whyAbsent('pulse');
+    if (reason) {
+      console.log(`absent: PulseAudio (${reason}): ${name} did not run`);
+      return;
+    }
+    server = await startPulseAudio();
+  }
+  console.log(`# ${name} (${sanitizer})`);
+  const options = {
+    // Leaks are found as well; a thread left behind is one.
+    ASAN_OPTIONS: 'detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1',
+    UBSAN_OPTIONS: 'print_stacktrace=1',
+    TSAN_OPTIONS: 'halt_on_error=1:second_deadlock_stack=1',
+  };
+  const env = { ...process.env, ...options, ...server?.env };
+  const { code, output } = await capture(program, [], {
+    env,
+    timeout: testLimitMs,
+    killSignal: 'SIGKILL',
+  });
+  await server?.stop();
+
+  const sum = /^(\d+) passed, (\d+) failed\n?/m;
+  const [text, passed = 0, failed = 0] = sum.exec(output) ?? [''];
+  process.stdout.write(output.replace(text, ''));
+  counts.passed += Number(passed);
+  counts.failed += Number(failed);
+  // A sanitizer may speak up after the sum (leaks do).
+  if (code !== 0 && Number(failed) === 0) fail(`${name} (${sanitizer}) ended with ${code}`);
+}
+
+async function tool(command, args, what) {
+  const { code, output } = await capture(command, args, {});
+  process.stdout.write(output);
+  if (code !== 0) fail(what);
+  return code === 0;
+}
+
+function fail(what) {
+  ++counts.failed;
+  console.log(`not ok ${what}`);
+}
+
+function capture(command, args, options) {
+  return new Promise((settled) => {
+    const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    child.stdout.setEncoding('utf8').on('data', (text) => (output += text));
+    child.stderr.setEncoding('utf8').on('data', (text) => (output += text));
+    child.on('error', (error) => settled({ code: 127, output: `${output}${error.message}\n` }));
+    child.on('close', (code, signal) => settled({ code: code ?? signal, output }));
+  });
+}
+
+// What the compiler said the object was made of; undefined before the first time.
+function prerequisites(file) {
+  try {
+    return readFileSync(file, 'utf8')
+      .replace(/^[^:]*:/, '')
+      .match(/(\\ |[^\s\\])+/g)
+      .map((path) => path.replaceAll('\\ ', ' '));
+  } catch {
+    return undefined;
+  }
+}
+
+function isOlder(file, others) {
+  const made = modified(file);
+  // This file counts: it holds the flags.
+  const all = others && [...others, fileURLToPath(import.meta.url)];
+  return made === undefined || !all || all.some((other) => !(modified(other) <= made));
+}
+
+function modified(file) {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+}
+
+function list(folder, pattern) {
+  const names = statSync(folder, { throwIfNoEntry: false }) ? readdirSync(folder) : [];
+  return names
+    .filter((name) => pattern.test(name))
+    .sort()
+    .map((name) => join(folder, name));
+}
+
+async function inParallel(items, work) {
+  const queue = [...items];
+  const worker = async () => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+}
+
+function whyNoCompiler() {
+  const { error } = spawnSync('g++', ['--version']);
+  return error && 'not in PATH';
+}
+
+// The compiler knows the flag even where its library is not installed, and a library may not bear
+// this kernel's address layout: only a program that ran says that it is there.
+function whyNoSanitizer(folder, flags) {
+  const program = join(folder, 'probe');
+  const options = { input: 'int main() {}' };
+  if (spawnSync('g++', [...flags, '-x', 'c++', '-', '-o', program], options).status !== 0)
+    return 'g++ has no library for it';
+  if (spawnSync(program).status !== 0) return 'a program made with it does not start';
+  return undefined;
+}
