@@ -39,8 +39,9 @@ const sizesEveryMs = 1000;
 
 /**
  * Writes a WAV file that is valid at any moment from its first frame on: the sizes in the header
- * follow what is written at most one second later, so that a recording whose process is killed is
- * readable up to its last second at least. Past 4 GiB it becomes RF64. An existing file is replaced.
+ * follow what is written at most one second later, so that a recording whose process is killed loses
+ * at most its last second. (Killed within the first one, its header counts no frames: a `WavReader`
+ * gives them all the same.) Past 4 GiB the file becomes RF64. One that exists is replaced.
  *
  * A frame may arrive in pieces; ending within one is `ERR_AUDIO_PARTIAL_FRAME`, after the whole
  * frames have been stored. Bytes of unknown format fail with `ERR_AUDIO_FORMAT_UNKNOWN`, a stream of
@@ -121,6 +122,7 @@ export class WavWriter extends Writable implements AudioStream {
 
   /** Stores what was written, completes the header, closes the file; rejects if that fails. */
   close(): Promise<void> {
+    this.#format ??= this.#upstream.format; // of a stream that has brought nothing yet
     this.#upstream.detach();
     if (!this.writableEnded && !this.destroyed) this.end();
     return whenClosed(this);
@@ -221,7 +223,8 @@ export class WavWriter extends Writable implements AudioStream {
   }
 
   async #finish(): Promise<void> {
-    const format = this.#format ?? this.#settleFormat();
+    const format = this.#format ?? this.#upstream.format ?? this.#declared;
+    if (!format) return; // not one byte came: nothing is unknown, and the file is empty
     if (this.#begun !== format) await this.#begin(format);
     // Chunks have even lengths in RIFF; the padding is not counted in the chunk's own size.
     if (this.#dataBytes % 2) {

@@ -10,6 +10,9 @@ import {
   toFloat,
 } from '../instruments/index.js';
 
+// Work, not waiting; yet a busy machine may take its time.
+vi.setConfig({ testTimeout: 60_000 });
+
 const rate = 48000;
 
 function tone(frequency: number, seconds: number, amplitude = 0.25, phase = 0.7): Float32Array {

@@ -5,6 +5,9 @@ import { describe, expect, it } from 'vitest';
 import { drawText, textWidth } from '../../examples/bitmap-font.mjs';
 import { drawPicture } from '../../examples/picture.mjs';
 
+// Work, not waiting; yet a busy machine may take its time.
+vi.setConfig({ testTimeout: 60_000 });
+
 const sampleRate = 48000;
 
 function tone(frequency: number, seconds: number, amplitude = 0.25): Float32Array {

@@ -17,6 +17,9 @@ import { WavParser } from '../../lib/transforms/wav-parser.js';
 import { WavReader } from '../../lib/transforms/wav-reader.js';
 import { randomPortions, seededRandom } from '../instruments/random.js';
 
+// Work, not waiting; yet a busy machine may take its time.
+vi.setConfig({ testTimeout: 60_000 });
+
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'patchcord wav #'));
@@ -452,6 +455,19 @@ describe('WavWriter', () => {
     const { stats } = await read([await readFile(path)]);
     expect(stats.declaredFrames).toBe(writer.framesWritten);
     tone.destroy();
+  });
+
+  it('closes before there was a frame', async () => {
+    const path = join(folder, 'early.wav');
+    const tone = new ToneSource({ sampleRate: 44100 });
+    await tone.pipe(WavWriter.toFile(path)).close();
+    const { format, stats } = await read([await readFile(path)]);
+    expect(format).toEqual(tone.format);
+    expect(stats.declaredFrames ?? 0).toBe(0);
+    tone.destroy();
+    const unused = WavWriter.toFile(path);
+    await unused.close();
+    expect(await readFile(path)).toHaveLength(0);
   });
 
   it('leaves a valid file when it is destroyed', async () => {
