@@ -1,6 +1,6 @@
 import { crc32, inflateSync } from 'node:zlib';
 
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 import { drawText, textWidth } from '../../examples/bitmap-font.mjs';
 import { drawPicture } from '../../examples/picture.mjs';

@@ -422,6 +422,24 @@ describe('WavWriter', () => {
     expect((await read([await readFile(path)])).stats.declaredFrames).toBe(2);
   });
 
+  it('keeps a part of a frame until the rest comes', async () => {
+    const path = join(folder, 'parts.wav');
+    const writer = WavWriter.toFile(path, { format: stereo });
+    const audio = randomBytes(12, 23);
+    const seen = [];
+    for (const [from, to] of [
+      [0, 3],
+      [3, 5],
+      [5, 12],
+    ]) {
+      await new Promise((resolve) => writer.write(audio.subarray(from, to), resolve));
+      seen.push(writer.framesWritten);
+    }
+    expect(seen).toEqual([0, 1, 3]);
+    await writer.close();
+    expect((await read([await readFile(path)])).audio).toEqual(audio);
+  });
+
   it('refuses a later stream of another format, and keeps what is there', async () => {
     const path = join(folder, 'change.wav');
     const writer = WavWriter.toFile(path);
