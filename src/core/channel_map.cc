@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 namespace patchcord {
 namespace {
@@ -165,10 +164,10 @@ float ChannelMap::gain(uint32_t out_channel, uint32_t in_channel) const noexcept
 void ChannelMap::process(const float* in, float* out, size_t frames) const noexcept {
   const size_t samples = frames * out_channels_;
   if (identity_) {
-    std::memcpy(out, in, samples * sizeof(float));
+    std::copy_n(in, samples, out);
     return;
   }
-  std::memset(out, 0, samples * sizeof(float));
+  std::fill_n(out, samples, 0.0f);
   for (const Route& route : routes_) {
     const float* from = in + route.in;
     float* to = out + route.out;
