@@ -406,6 +406,13 @@ TEST("tone, noise and sequence are what they say") {
   CHECK(pair->add({four.data(), 4, 2, 48000, 100, 99}));
   CHECK((four == std::vector<float>{3, 4, 0, 0, 0, 0, 0, 0}));
   CHECK(!pair->add({four.data(), 4, 2, 48000, 101, 99}));
+  // Nothing before the frame at which it was played, looped or not.
+  CHECK(!pair->add({four.data(), 4, 2, 48000, 95, 99}));
+  for (const bool loop : {false, true}) {
+    std::vector<float> early(4);
+    CHECK(sequence({5}, 1, loop)->add({early.data(), 4, 1, 48000, 96, 99}));
+    CHECK((early == std::vector<float>{0, 0, 0, 5}));
+  }
 }
 
 // Capture.
@@ -1045,7 +1052,7 @@ struct HashingCapture final : CaptureListener {
     hash.mix(name);
     hash.mix(static_cast<uint64_t>(packet.position));
     hash.mix(static_cast<uint64_t>(packet.time));
-    hash.add(packet.data, packet.frames * 8);
+    hash.add(packet.data, packet.frames * 4);
     frames += packet.frames;
   }
   void on_idle() noexcept override { hash.mix(name + 100); }
@@ -1059,7 +1066,7 @@ struct HashingRender final : RenderListener {
   explicit HashingRender(Hash& h) : hash(h) {}
   void on_render(void* data, uint32_t frames, int64_t play_time) noexcept override {
     hash.mix(static_cast<uint64_t>(play_time));
-    std::memset(data, 0, frames * 8);
+    std::memset(data, 0, frames * 4);
     static_cast<float*>(data)[0] = 0.5f;
   }
   void on_underrun(uint32_t frames) noexcept override { hash.mix(frames); }
@@ -1072,6 +1079,10 @@ uint64_t simulated_hour(int64_t* frames) {
   description.devices[0].drift_ppm = 150;
   description.devices[0].phase_ns = 3333333;
   description.devices[1].drift_ppm = -40;
+  // Small, because the sanitizers make it slow.
+  const Format format{16000, 1, SampleFormat::kF32};
+  description.devices[0].format = description.devices[1].format = format;
+  description.cables[0].format = format;
   const auto world = make_world(description);
   Hash hash;
   HashingCapture mic(hash, 1), loop(hash, 2), cable(hash, 3);
@@ -1106,7 +1117,7 @@ uint64_t simulated_hour(int64_t* frames) {
     advance(*world, ms(60000) + minute);
   }
   *frames = mic.frames;
-  CHECK(loop.frames > 48000 * 60 * 20 && cable.frames > 48000 * 3599ll);
+  CHECK(loop.frames > 16000 * 60 * 20 && cable.frames > 16000 * 3599ll);
   return hash.value;
 }
 
@@ -1120,7 +1131,7 @@ TEST("a simulated hour, twice, with identical bytes") {
   const auto ended = std::chrono::steady_clock::now();
   CHECK(first == simulated_hour(&again));
   CHECK(frames == again);
-  CHECK_NEAR(static_cast<double>(frames), 48000 * 3600.0 * (1 + 165e-6), 48000 * 3600 * 40e-6);
+  CHECK_NEAR(static_cast<double>(frames), 16000 * 3600.0 * (1 + 165e-6), 16000 * 3600 * 160e-6);
   std::printf("  one hour of four streams in %.2f s\n",
               std::chrono::duration<double>(ended - began).count());
 }

@@ -99,8 +99,10 @@ class Sequence final : public Signal {
 
   bool add(const Block& block) const noexcept override {
     const int64_t first = block.position - block.origin;
-    if (!loop_ && first >= frames_) return false;
-    for (uint32_t i = 0; i < block.frames; ++i) {
+    if (first + block.frames <= 0 || (!loop_ && first >= frames_)) return false;
+    // A device that nobody listened to makes up the period's beginning, which may be before the
+    // play.
+    for (uint32_t i = first < 0 ? static_cast<uint32_t>(-first) : 0; i < block.frames; ++i) {
       const int64_t frame = loop_ ? (first + i) % frames_ : first + i;
       if (frame >= frames_) break;
       const float* const in = &samples_[static_cast<size_t>(frame) * channels_];

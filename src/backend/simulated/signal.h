@@ -23,7 +23,7 @@ class Signal {
   };
 
   virtual ~Signal() = default;
-  // Adds. Audio thread. False: there was nothing more to play.
+  // Adds. Audio thread. False: there is nothing to play in this block.
   virtual bool add(const Block& block) const noexcept = 0;
 };
 
