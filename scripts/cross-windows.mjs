@@ -40,10 +40,7 @@ export function crossBuildWindows() {
 
 function makefile(gyp, target) {
   const headers = createRequire(import.meta.url)('node-api-headers');
-  const includes = [
-    headers.include_dir,
-    ...gyp.includeDirs.map((path) => path.replace(/^"|"$/g, '')),
-  ];
+  const includes = [relative(root, headers.include_dir), ...gyp.includeDirs];
   const flags = [
     ...gyp.cflags,
     ...gyp.cflagsCc,
@@ -57,16 +54,17 @@ function makefile(gyp, target) {
   // Static: a library of mingw-w64's that users do not have would keep the addon from loading. The
   // objects depend on this file too, so that changed flags compile everything anew.
   return `${target}: ${objects.join(' ')} ${host}
-\t${compiler} -shared -static -s -Wl,--no-insert-timestamp -o $@.part $^ ${libraries.join(' ')}
-\tmv $@.part $@
+\t@${compiler} -shared -static -s -Wl,--no-insert-timestamp -o $@.part $^ ${libraries.join(' ')}
+\t@mv $@.part $@
 
 # Delay-loaded (-y), so that src/addon/delay_load_hook.cc decides what "node.exe" is.
 ${host}: ${relative(root, headers.def_paths.node_api_def)} ${folder}/Makefile
-\t${prefix}dlltool -d $< -D node.exe -y $@
+\t@${prefix}dlltool -d $< -D node.exe -y $@
 
 ${folder}/%.o: %.cc ${folder}/Makefile
 \t@mkdir -p $(@D)
-\t${compiler} ${flags.join(' ')} -MMD -MP -c $< -o $@
+\t@echo "$<"
+\t@${compiler} ${flags.join(' ')} -MMD -MP -c $< -o $@
 
 -include ${objects.map((object) => object.replace(/\.o$/, '.d')).join(' ')}
 `;
