@@ -7,40 +7,44 @@ namespace patchcord {
 namespace {
 
 constexpr double kPi = 3.14159265358979323846;
-constexpr double kNsPerSecondF = 1e9;
-constexpr double kJumpNs = 200e6;
+constexpr double kNsPerS = 1e9;
+constexpr double kJump = 0.2;  // s
 
-// Bandwidth in Hz: as wide as the time heard so far allows, down to what suits the stamps.
-constexpr double kDeviceBandwidth = 0.02;
+// What suits each kind of stamp once the loop is steady.
+constexpr double kDeviceBandwidth = 0.02;  // Hz
 constexpr double kArrivalBandwidth = 0.01;
-constexpr double kAcquisition = 0.35;  // Hz times seconds
-constexpr double kMaxBandwidth = 2;
-// Above that share of a turn per packet the loop would ring.
-constexpr double kMaxTurn = 0.5;
+constexpr double kDeviceSigma = 20e-6;  // s
+constexpr double kArrivalSigma = 0.5e-3;
+
+constexpr double kUsualDeviation = 300e-6;  // crystals are within that of nominal, nearly all
+constexpr double kMaxDeviation = 0.01;      // and no audio clock is 1 % off
+constexpr double kSettled = 10e-6;
 
 // Outliers (a late thread, a stamp taken over an interrupt) are clamped once there is a sigma.
 constexpr double kClampAfter = 3;  // s
 constexpr double kClampSigmas = 4;
-constexpr double kSigmaMemory = 0.999;
-constexpr double kDeviceSigmaNs = 50e3;  // to begin with
-constexpr double kArrivalSigmaNs = 1e6;
-constexpr double kMinSigmaNs = 1000;
-// What stays outside for so long is no outlier: the clock itself changed.
-constexpr double kBelieveAfter = 1;  // s
-
-constexpr double kMaxDeviation = 0.01;  // no audio clock is 1 % off
+constexpr double kSigmaMemory = 10;  // s
+constexpr double kMinSigma = 1e-6;
+// The mean of a second's innovations is a tenth of a sigma by chance, for packets of 10 ms. So much
+// of it means that place or rate have changed; a lone outlier, clamped, cannot do it.
+constexpr double kBiasMemory = 1;      // s
+constexpr double kMaxBiasShare = 0.1;  // of one stamp, however long its packet
+constexpr double kDoubtSigmas = 1.5;
 
 }  // namespace
 
 RateTracker::RateTracker(double nominal_rate_hz, bool device_stamps)
-    : nominal_ns_(kNsPerSecondF / nominal_rate_hz), device_stamps_(device_stamps) {
+    : nominal_ns_(kNsPerS / nominal_rate_hz),
+      stamp_sigma_(device_stamps ? kDeviceSigma : kArrivalSigma),
+      stiffness_(std::pow(2 * kPi * (device_stamps ? kDeviceBandwidth : kArrivalBandwidth), 4)) {
   reset();
 }
 
 void RateTracker::reset() noexcept {
   frame_ns_ = nominal_ns_;
-  elapsed_ = 0;
-  sigma_ns_ = device_stamps_ ? kDeviceSigmaNs : kArrivalSigmaNs;
+  sigma_ = stamp_sigma_;
+  rate_variance_ = 0;
+  doubt();
   restart(0, 0);
   started_ = false;
 }
@@ -50,8 +54,18 @@ void RateTracker::restart(int64_t frame, int64_t time_ns) noexcept {
   origin_ = time_ns;
   offset_ns_ = 0;
   frame_ = frame;
-  beyond_ = 0;
+  place_variance_ = stamp_sigma_ * stamp_sigma_;
+  covariance_ = 0;
+  bias_ = 0;
   started_ = true;
+}
+
+// Place and rate may have changed: be as quick as at the start.
+void RateTracker::doubt() noexcept {
+  place_variance_ += kJump * kJump;
+  rate_variance_ += kUsualDeviation * kUsualDeviation;
+  bias_ = 0;
+  elapsed_ = 0;
 }
 
 void RateTracker::update(int64_t frame, int64_t time_ns) noexcept {
@@ -59,33 +73,34 @@ void RateTracker::update(int64_t frame, int64_t time_ns) noexcept {
   if (frame == frame_) return;
   const double frames = static_cast<double>(frame - frame_);
   const double expected = offset_ns_ + frames * frame_ns_;
-  double error = static_cast<double>(time_ns - origin_) - expected;
-  if (std::fabs(error) > kJumpNs) return restart(frame, time_ns);
+  double error = (static_cast<double>(time_ns - origin_) - expected) / kNsPerS;
+  if (std::fabs(error) > kJump) return restart(frame, time_ns);
 
-  const double seconds = frames * frame_ns_ / kNsPerSecondF;
-  if (elapsed_ > kClampAfter) {
-    const double limit = kClampSigmas * sigma_ns_;
-    if (std::fabs(error) <= limit) {
-      beyond_ = 0;
-    } else {
-      error = std::copysign(limit, error);
-      beyond_ = std::copysign(beyond_ * error > 0 ? std::fabs(beyond_) + seconds : seconds, error);
-      if (std::fabs(beyond_) > kBelieveAfter) {
-        elapsed_ = 0;  // the rate may have changed too: be quick to follow
-        return restart(frame, time_ns);
-      }
-    }
-  }
+  const double seconds = frames * nominal_ns_ / kNsPerS;
   elapsed_ += seconds;
-  const double floor = device_stamps_ ? kDeviceBandwidth : kArrivalBandwidth;
-  const double bandwidth = std::clamp(kAcquisition / elapsed_, floor, kMaxBandwidth);
-  const double turn = std::min(2 * kPi * bandwidth * seconds, kMaxTurn);
-  offset_ns_ = expected + std::sqrt(2.0) * turn * error;
-  frame_ns_ = std::clamp(frame_ns_ + turn * turn * error / frames,
+  if (elapsed_ > kClampAfter) {
+    error = std::clamp(error, -kClampSigmas * sigma_, kClampSigmas * sigma_);
+    bias_ += std::min(kMaxBiasShare, seconds / kBiasMemory) * (error - bias_);
+    if (std::fabs(bias_) > kDoubtSigmas * sigma_) doubt();
+  }
+  const double memory = std::min(1.0, seconds / kSigmaMemory);
+  sigma_ += memory * (std::max(kMinSigma, 1.25 * std::fabs(error)) - sigma_);
+
+  // The rate wanders as much as makes the steady loop's bandwidth what it should be.
+  const double noise = stamp_sigma_ * stamp_sigma_;
+  place_variance_ += seconds * (2 * covariance_ + seconds * rate_variance_);
+  covariance_ += seconds * rate_variance_;
+  rate_variance_ += noise * stiffness_ * seconds * seconds;
+  const double place_gain = place_variance_ / (place_variance_ + noise);
+  const double rate_gain = covariance_ / (place_variance_ + noise);
+  place_variance_ *= 1 - place_gain;
+  rate_variance_ -= rate_gain * covariance_;
+  covariance_ *= 1 - place_gain;
+
+  offset_ns_ = expected + place_gain * error * kNsPerS;
+  frame_ns_ = std::clamp(frame_ns_ + rate_gain * error * nominal_ns_,
                          nominal_ns_ * (1 - kMaxDeviation), nominal_ns_ * (1 + kMaxDeviation));
   frame_ = frame;
-  sigma_ns_ = kSigmaMemory * sigma_ns_ +
-              (1 - kSigmaMemory) * std::max(kMinSigmaNs, 1.25 * std::fabs(error));
 }
 
 int64_t RateTracker::time_at(double frame) const noexcept {
@@ -98,10 +113,12 @@ double RateTracker::frame_at(double time_ns) const noexcept {
   return static_cast<double>(frame_) + after / frame_ns_;
 }
 
-double RateTracker::rate() const noexcept { return kNsPerSecondF / frame_ns_; }
+double RateTracker::rate() const noexcept { return kNsPerS / frame_ns_; }
 
 double RateTracker::ppm() const noexcept { return (nominal_ns_ / frame_ns_ - 1) * 1e6; }
 
-bool RateTracker::settled() const noexcept { return elapsed_ >= (device_stamps_ ? 1 : 7); }
+bool RateTracker::settled() const noexcept {
+  return started_ && rate_variance_ <= kSettled * kSettled;
+}
 
 }  // namespace patchcord

@@ -5,8 +5,10 @@
 
 namespace patchcord {
 
-// A two-state delay-locked loop (Adriaensen, "Using a DLL to filter time", 2005): it filters the
-// stamps, never a queue's length, which moves in packets. One thread at a time.
+// A delay-locked loop of two states, place and rate (Adriaensen, "Using a DLL to filter time",
+// 2005). It filters the stamps, never a queue's length, which moves in packets. Its gains come from
+// a Kalman filter whose steady state is that loop: so the first second is a line fitted to all that
+// was heard, with no wider bandwidth than the stamps bear. One thread at a time.
 class RateTracker {
  public:
   // device_stamps: stamps are the system's own; otherwise moments of arrival, which jitter more and
@@ -14,29 +16,36 @@ class RateTracker {
   RateTracker(double nominal_rate_hz, bool device_stamps);
 
   // `frame` was at time_ns. Frames rise, by any step. A stamp more than 200 ms from where it was
-  // expected, or a frame that goes back, begins anew at its place and keeps the rate.
+  // expected, or a frame that goes back, begins anew at its place and keeps the rate. Single
+  // outliers hardly count; stamps that stay elsewhere are believed within a second.
   void update(int64_t frame, int64_t time_ns) noexcept;
 
-  // Before the first update both are 0 at nominal rate.
+  // Before the first update: frame 0 at 0, at nominal rate.
   int64_t time_at(double frame) const noexcept;  // ns
   double frame_at(double time_ns) const noexcept;
   double rate() const noexcept;   // frames per second
   double ppm() const noexcept;    // of nominal; above 0 the device runs fast
-  bool settled() const noexcept;  // heard long enough that the rate is known to about 10 ppm
+  bool settled() const noexcept;  // the rate is known to about 10 ppm
   void reset() noexcept;
 
  private:
   void restart(int64_t frame, int64_t time_ns) noexcept;
+  void doubt() noexcept;
 
-  double nominal_ns_;  // per frame
-  bool device_stamps_;
+  double nominal_ns_;     // per frame
+  double stamp_sigma_;    // s, of the stamps as supposed
+  double stiffness_;      // the loop's angular bandwidth to the fourth
   double frame_ns_;       // per frame, estimated
   int64_t origin_ = 0;    // ns; keeps offset_ns_ small, hence exact
   double offset_ns_ = 0;  // filtered time of frame_, after origin_
   int64_t frame_ = 0;
-  double elapsed_ = 0;  // s under observation; sets the bandwidth
-  double sigma_ns_;     // of the innovations
-  double beyond_ = 0;   // s for which all innovations were clamped on one side, with its sign
+  // Of the errors of place (s) and of rate (relative): variances and covariance.
+  double place_variance_ = 0;
+  double covariance_ = 0;
+  double rate_variance_ = 0;
+  double sigma_;    // s, of the innovations as seen
+  double bias_;     // s, their mean over a second: 0 while place and rate are right
+  double elapsed_;  // s since the rate was last in doubt
   bool started_ = false;
 };
 

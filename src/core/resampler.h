@@ -17,8 +17,8 @@ struct ResamplerDesign;
 //             fixed: pass, stop        variable: pass, stop
 //   kLow      .800   -100 dB           .750                     -100 dB
 //   kMedium   .875   -124 dB           .833 (20 kHz at 48 kHz)  -122 dB
-//   kHigh     .913   -138 dB           .833                     -138 dB
-//   kBest     .950   -138 dB           .907 (20 kHz at 44.1)    -138 dB
+//   kHigh     .913   -137 dB           .833                     -137 dB
+//   kBest     .950   -137 dB           .907 (20 kHz at 44.1)    -137 dB
 enum class ResamplerQuality { kLow, kMedium, kHigh, kBest };
 
 // Interleaved f32. Any thread, one at a time; nothing but the constructor allocates. Samples that
