@@ -10,8 +10,8 @@ namespace patchcord {
 
 ProducerHandle* producer_handle(const Napi::Value& object) {
   const Napi::Object value = object.As<Napi::Object>();
-  const std::string kind = value.Get("kind").As<Napi::String>();
-  if (kind == "mixer") return MixerObject::Unwrap(value);
+  // Only mixers have the mark.
+  if (value.Get("kind").IsString()) return MixerObject::Unwrap(value);
   return SourceObject::Unwrap(value);
 }
 

@@ -35,9 +35,12 @@ LiveInput::LiveInput(std::shared_ptr<FrameQueue> queue, uint32_t rate, uint32_t 
 void LiveInput::pull(float* out, size_t frames, const PullTime& when) noexcept {
   const Record* newest = queue_->latest();
   size_t made = 0;
+  bool quiet = false;
   if (newest != nullptr && !ended_) {
     rate_.store(newest->rate, std::memory_order_relaxed);
-    const bool fresh = newest->frame != seen_;
+    // An idle endpoint's silence is filled in late and ends when it will: it is neither late nor lost.
+    quiet = newest->flags == kRecordSilence;
+    const bool fresh = newest->frame != seen_ && !quiet;
     seen_ = newest->frame;
     // What was heard at the asked time, as a place in the stream.
     const double want = static_cast<double>(newest->frame) +
@@ -73,6 +76,7 @@ void LiveInput::pull(float* out, size_t frames, const PullTime& when) noexcept {
     ended_ = true;
     return;
   }
+  if (quiet) return;
   stats_.starvations.add(1);
   stats_.starved_frames.add(frames - made);
   if (when.time - last_starvation_ > kStarvationMemory) recent_starvations_ = 0;

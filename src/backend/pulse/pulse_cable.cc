@@ -94,10 +94,7 @@ Error PulseCables::make(const std::string& name, const Format& format, Cable* ca
   Connection::Deadline deadline(&connection_, kCallLimit);
   ServerDefaults before;
   Error error = query_defaults(&connection_, deadline, &before);
-  if (!error && before.sink == kServersStandIn) {
-    error = keep_output(deadline);
-    if (!error) error = query_defaults(&connection_, deadline, &before);
-  }
+  if (!error && before.sink == kServersStandIn) error = keep_output(deadline, &before);
   if (error) return error;
   Made made;
   error = build(name, format, deadline, &made, cable);
@@ -137,8 +134,14 @@ Error PulseCables::build(const std::string& name, const Format& format,
   ServerDefaults defaults;
   PulseDevice microphone;
   PulseDevice feed;
-  error = query_device(&connection_, Flow::kInput, source, deadline, &microphone);
-  if (!error) error = query_device(&connection_, Flow::kOutput, sink, deadline, &feed);
+  error = query_device(&connection_, Flow::kOutput, sink, deadline, &feed);
+  if (!error) error = query_device(&connection_, Flow::kInput, source, deadline, &microphone);
+  // PipeWire says that a module is loaded a moment before its device is there.
+  while (error.code == ErrorCode::kDeviceNotFound && connection_.on_pipewire() &&
+         !deadline.passed()) {
+    connection_.pause(10 * kNsPerMs);
+    error = query_device(&connection_, Flow::kInput, source, deadline, &microphone);
+  }
   if (error) return error;
   made->render_id = cable->render_id = sink;
   cable->microphone = to_device_info(microphone, Flow::kInput, defaults);
@@ -149,37 +152,57 @@ Error PulseCables::build(const std::string& name, const Format& format,
 // The servers' own stand-in for a missing sound card goes as soon as there is another sink, and the
 // cable would become everybody's output: what plays would be heard by those who listen to the
 // microphone. Another stand-in comes first, and stays as long as this connection.
-Error PulseCables::keep_output(const Connection::Deadline& deadline) {
+Error PulseCables::keep_output(const Connection::Deadline& deadline, ServerDefaults* defaults) {
+  const std::string name = "patchcord." + connection_.instance() + ".output";
+  *defaults = {name, name + ".monitor"};
   if (!stand_in_.modules.empty()) return Error::none();
   Error error = load("module-null-sink",
-                     "sink_name=patchcord." + connection_.instance() +
-                         ".output sink_properties=\"" + kInstanceProperty + "=" +
+                     "sink_name=" + name + " sink_properties=\"" + kInstanceProperty + "=" +
                          connection_.instance() + " device.description='Dummy Output'\"",
                      deadline, &stand_in_);
   std::vector<PulseDevice> sinks;
-  do {
+  while (!error) {
     sinks.clear();
-    if (!error) error = query_devices(&connection_, Flow::kOutput, deadline, &sinks);
-  } while (!error && has(sinks, kServersStandIn));
+    error = query_devices(&connection_, Flow::kOutput, deadline, &sinks);
+    if (!has(sinks, kServersStandIn)) break;
+    connection_.pause(10 * kNsPerMs);
+  }
   return error;
 }
 
+// PulseAudio changes its defaults before it answers that a module is loaded. PipeWire's session
+// manager does so when it gets to it, from one device without hardware to another: there a default
+// without hardware is written down even while it is still right.
 void PulseCables::restore(const ServerDefaults& before, const Connection::Deadline& deadline) {
-  ServerDefaults after;
-  if (query_defaults(&connection_, deadline, &after)) return;
   const LibPulse& library = connection_.library();
-  Connection::Success reply{&connection_};
-  if (!before.sink.empty() && after.sink != before.sink) {
-    connection_.await(
-        library.pa_context_set_default_sink(connection_.context(), before.sink.c_str(),
-                                            Connection::on_success, &reply),
-        "pa_context_set_default_sink", deadline);
-  }
-  if (!before.source.empty() && after.source != before.source) {
-    connection_.await(
-        library.pa_context_set_default_source(connection_.context(), before.source.c_str(),
-                                              Connection::on_success, &reply),
-        "pa_context_set_default_source", deadline);
+  ServerDefaults after;
+  const struct {
+    Flow flow;
+    const std::string& before;
+    const std::string& after;
+    decltype(library.pa_context_set_default_sink) set;
+  } defaults[] = {
+      {Flow::kOutput, before.sink, after.sink, library.pa_context_set_default_sink},
+      {Flow::kInput, before.source, after.source, library.pa_context_set_default_source}};
+  const Connection::Deadline settled(&connection_, kNsPerSecond);
+  for (bool first = true; !settled.passed(); first = false) {
+    if (query_defaults(&connection_, deadline, &after)) return;
+    bool right = true;
+    for (const auto& each : defaults) {
+      const bool same = each.after == each.before;
+      if (each.before.empty() || (same && !(first && connection_.on_pipewire()))) continue;
+      PulseDevice device;
+      const bool found = !query_device(&connection_, each.flow, each.before, deadline, &device);
+      if (found && same && device.hardware) continue;
+      right = false;
+      if (!found) continue;  // a stand-in's monitor comes a moment after the stand-in
+      Connection::Success reply{&connection_};
+      connection_.await(
+          each.set(connection_.context(), each.before.c_str(), Connection::on_success, &reply),
+          "pa_context_set_default", deadline);
+    }
+    if (right) return;
+    connection_.pause(20 * kNsPerMs);
   }
 }
 

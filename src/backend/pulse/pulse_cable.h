@@ -37,7 +37,7 @@ class PulseCables {
   void unload(const Made& made, const Connection::Deadline& deadline);
   Error build(const std::string& name, const Format& format, const Connection::Deadline& deadline,
               Made* made, Cable* cable);
-  Error keep_output(const Connection::Deadline& deadline);
+  Error keep_output(const Connection::Deadline& deadline, ServerDefaults* defaults);
   void restore(const ServerDefaults& before, const Connection::Deadline& deadline);
 
   Connection& connection_;

@@ -180,6 +180,11 @@ void Connection::forget(pa_operation* operation) {
   if (operation) library_->pa_operation_unref(operation);
 }
 
+void Connection::pause(int64_t duration_ns) {
+  const Deadline end(this, duration_ns);
+  while (!end.passed()) wait();
+}
+
 Error Connection::last_error(const char* function, const std::string& message) const {
   const int number = library_->pa_context_errno(context_);
   Error error = Error::make(code_of(number), message);

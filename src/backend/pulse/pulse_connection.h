@@ -69,6 +69,7 @@ class Connection {
   // is cancelled, so that its callback cannot run when the caller has gone.
   Error await(pa_operation* operation, const char* function, const Deadline& deadline);
   void forget(pa_operation* operation);  // not waited for
+  void pause(int64_t duration_ns);
   // The library's last error, as one of ours. `message`: what was asked, without a final stop.
   Error last_error(const char* function, const std::string& message) const;
 

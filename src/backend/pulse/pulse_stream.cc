@@ -1,7 +1,7 @@
 #include "pulse_stream.h"
 
 #include <algorithm>
-#include <cmath>
+#include <utility>
 
 namespace patchcord {
 namespace pulse {
@@ -102,7 +102,9 @@ void PulseStream::release() {
   library().pa_stream_set_read_callback(stream_, nullptr, nullptr);
   library().pa_stream_set_write_callback(stream_, nullptr, nullptr);
   library().pa_stream_set_underflow_callback(stream_, nullptr, nullptr);
-  // Pending operations of the stream are cancelled with it; refused when the server has gone.
+  // The stream lives on in the library until the server confirms its end, and so would this.
+  if (report_) library().pa_operation_cancel(report_);
+  connection_.forget(std::exchange(report_, nullptr));
   library().pa_stream_disconnect(stream_);
   library().pa_stream_unref(stream_);
   stream_ = nullptr;
@@ -122,19 +124,17 @@ Error PulseStream::set_corked(bool corked) {
 
 void PulseStream::ask_timing() noexcept {
   const int64_t now = connection_.clock().now();
-  if (timing_pending_) return;
+  if (report_) return;
   if (reports_asked_ >= kQuickReports && now - asked_at_ < kReportInterval) return;
-  pa_operation* operation = library().pa_stream_update_timing_info(stream_, on_timing, this);
-  if (!operation) return;
-  connection_.forget(operation);
-  timing_pending_ = true;
+  report_ = library().pa_stream_update_timing_info(stream_, on_timing, this);
+  if (!report_) return;
   ++reports_asked_;
   asked_at_ = now;
 }
 
 void PulseStream::on_timing(pa_stream*, int success, void* self) {
   auto* stream = static_cast<PulseStream*>(self);
-  stream->timing_pending_ = false;
+  stream->connection_.forget(std::exchange(stream->report_, nullptr));
   if (!stream->running_) return;
   const pa_timing_info* report =
       success ? stream->library().pa_stream_get_timing_info(stream->stream_) : nullptr;

@@ -58,7 +58,7 @@ class PulseStream : public Stream {
   static void on_timing(pa_stream*, int success, void* self);
 
   bool ready_ = false;
-  bool timing_pending_ = false;
+  pa_operation* report_ = nullptr;  // asked for and not yet there
   int64_t asked_at_ = 0;
   int reports_asked_ = 0;
 };

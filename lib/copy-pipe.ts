@@ -1,0 +1,84 @@
+import type { Writable } from 'node:stream';
+
+import { Place, type PlaceOwner } from './place.js';
+
+/**
+ * A pipe to a stream that is not in the engine. It behaves as Node's, but reads from a place of its
+ * own: a slow destination starves no other, and the stream can still be read beside it.
+ */
+export class CopyPipe {
+  readonly #source: object;
+  readonly #destination: Writable;
+  readonly #end: boolean;
+  readonly #onDone: () => void;
+  readonly #place: Place;
+  #waiting = false;
+  #done = false;
+
+  /** @param onDone called once, when nothing more will be written. */
+  constructor(
+    source: object,
+    owner: PlaceOwner,
+    destination: Writable,
+    end: boolean,
+    onDone: () => void,
+  ) {
+    this.#source = source;
+    this.#destination = destination;
+    this.#end = end;
+    this.#onDone = onDone;
+    this.#place = new Place(owner, () => this.#pump());
+    destination.on('drain', this.#onDrain);
+    destination.on('close', this.stop);
+    destination.on('finish', this.stop);
+    destination.prependListener('error', this.#onError);
+    destination.emit('pipe', source);
+    // A turn later, as Node's own: the caller may still want to listen to what it pipes into.
+    process.nextTick(() => this.#pump());
+  }
+
+  get lostFrames(): number {
+    return this.#place.lostFrames;
+  }
+
+  readonly stop = (): void => {
+    if (this.#done) return;
+    this.#release();
+    this.#destination.emit('unpipe', this.#source, { hasUnpiped: false });
+    this.#onDone();
+  };
+
+  #release(): void {
+    this.#done = true;
+    this.#place.close();
+    this.#destination.off('drain', this.#onDrain);
+    this.#destination.off('close', this.stop);
+    this.#destination.off('finish', this.stop);
+    this.#destination.off('error', this.#onError);
+  }
+
+  readonly #onDrain = (): void => {
+    this.#waiting = false;
+    this.#pump();
+  };
+
+  readonly #onError = (error: Error): void => {
+    this.stop();
+    // Our listener must not be what keeps an unhandled error from being thrown.
+    if (this.#destination.listenerCount('error') === 0) this.#destination.emit('error', error);
+  };
+
+  #pump(): void {
+    while (!this.#waiting && !this.#done) {
+      const chunk = this.#place.read();
+      if (chunk === null) return;
+      if (chunk === undefined) {
+        this.#release();
+        if (this.#end) this.#destination.end();
+        this.#onDone();
+        return;
+      }
+      this.#waiting = !this.#destination.write(chunk.data);
+    }
+  }
+}

@@ -1,0 +1,57 @@
+// Named exports only. Importing loads no native code: first use does.
+export type { AudioStream } from './audio-stream.js';
+export {
+  AudioReadable,
+  type AudioChunk,
+  type Discontinuity,
+  type LinkStats,
+} from './audio-readable.js';
+export type { BackendName, BackendOption, SimulatedBackend } from './backend.js';
+export type { ChunkOptions } from './chunker.js';
+export {
+  DeviceMonitor,
+  getDefaultDevice,
+  listDevices,
+  type AudioDevice,
+  type DefaultChange,
+  type DeviceMonitorEvents,
+  type DeviceRole,
+  type DeviceSelector,
+  type DeviceState,
+  type ListDevicesOptions,
+} from './devices.js';
+export { AudioError, type AudioErrorCode, type AudioErrorDetails } from './errors.js';
+export { withFormat, type AudioFormat, type SampleFormat } from './format.js';
+export { MixerInput, type MixerInputOptions, type MixerInputStats } from './mixer-input.js';
+export { Mixer, type MixerOptions, type MixerStats } from './mixer.js';
+export { chunkFlags } from './place.js';
+export {
+  listAudioProcesses,
+  ProcessMonitor,
+  ProcessSource,
+  type AudioProcess,
+} from './processes.js';
+export { AudioSink, type SinkEvents, type SinkOptions, type SinkStats } from './sinks/audio-sink.js';
+export { SpeakerSink, type SpeakerOptions } from './sinks/speaker-sink.js';
+export { VirtualMicSink, type VirtualMicOptions } from './sinks/virtual-mic-sink.js';
+export { WavWriter, type WavWriterOptions, type WavWriterStats } from './sinks/wav-writer.js';
+export {
+  AudioSource,
+  type SourceEvents,
+  type SourceOptions,
+  type SourceStats,
+} from './sources/audio-source.js';
+export { LoopbackSource, type LoopbackOptions } from './sources/loopback-source.js';
+export { MicSource, type MicOptions } from './sources/mic-source.js';
+export { ToneSource, type ToneSourceOptions } from './sources/tone-source.js';
+export { Resampler, type ResamplerOptions } from './transforms/resampler.js';
+export { WavReader, type WavReaderOptions } from './transforms/wav-reader.js';
+export {
+  captureMeeting,
+  Gain,
+  getCapabilities,
+  LevelMeter,
+  Limiter,
+  listVirtualMics,
+  LoudnessNormalizer,
+} from './unbuilt.js';

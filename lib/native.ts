@@ -1,0 +1,229 @@
+import { join } from 'node:path';
+
+import load from 'node-gyp-build';
+
+import { AudioError, type NativeError } from './errors.js';
+import type { AudioFormat, SampleFormat } from './format.js';
+
+// The one place that loads the addon, at the first use and not before: importing the package must
+// work on every platform.
+
+/** A device as the engine lists it. */
+export interface NativeDevice {
+  id: string;
+  name: string;
+  flow: 'input' | 'output';
+  state: 'active' | 'disabled' | 'notPresent' | 'unplugged';
+  defaultRoles: ('console' | 'communications')[];
+  format: AudioFormat;
+  virtual: boolean;
+  driver?: string;
+  /** Where what it plays is heard, or what it hears is played. */
+  peerId?: string;
+  /** Whether this process plays to it, or to what it hears. */
+  fed: boolean;
+}
+
+export interface NativeStreamInfo {
+  format: AudioFormat;
+  periodFrames: number;
+  bufferFrames: number;
+  deviceId: string;
+  realtime: boolean;
+}
+
+export interface NativeEvent {
+  type:
+    | 'hole'
+    | 'idle'
+    | 'resumed'
+    | 'ended'
+    | 'underrun'
+    | 'drained'
+    | 'played'
+    | 'lowWater'
+    | 'inputEnded';
+  frame: number;
+  frames: number;
+}
+
+export interface NativeLevel {
+  peakDb: number;
+  rmsDb: number;
+}
+
+export interface NativeChunk {
+  data: Buffer;
+  frame: number;
+  frames: number;
+  time: bigint;
+  flags: number;
+}
+
+export interface NativeHost {
+  listDevices(): Promise<NativeDevice[]>;
+  watch(callback: (() => void) | null): void;
+  makeCable(
+    name: string,
+    format: AudioFormat,
+  ): Promise<{ renderId: string; microphone: NativeDevice }>;
+  removeCable(renderId: string, microphoneId: string): Promise<void>;
+  now(): bigint;
+}
+
+interface NativeTimed {
+  timeAt(frame: number): bigint | undefined;
+  frameAt(time: bigint): number | undefined;
+  level(): NativeLevel;
+}
+
+export interface NativeSource extends NativeTimed {
+  open(deviceId: string, periodMs: number): Promise<NativeStreamInfo>;
+  close(): Promise<void>;
+  takeEvents(): NativeEvent[];
+  takeError(): NativeError | null;
+  stats(): Record<string, number | boolean>;
+  position(): number;
+  setEnabled(enabled: boolean): void;
+}
+
+export interface NativeTap {
+  /** A chunk; null: not yet; undefined: there will be none. */
+  read(frames: number, sampleFormat: SampleFormat): NativeChunk | null | undefined;
+  close(): void;
+  stats(): { lostFrames: number; bufferedFrames: number; nextFrame: number };
+}
+
+export interface NativeMixer extends NativeTimed {
+  startPump(host: NativeHost): void;
+  stopPump(): void;
+  mixWritten(frames: number): number;
+  writtenOut(): boolean;
+  finish(): void;
+  stats(): Record<string, number>;
+  position(): number;
+}
+
+export type NativeProducer = NativeSource | NativeMixer;
+export type ChannelMap = number[] | number[][];
+
+interface NativeWritable {
+  /** Frames that were taken. */
+  write(bytes: Buffer): number;
+  setPending(more: boolean): void;
+  end(): void;
+  takeEvents(): NativeEvent[];
+  stats(): Record<string, number>;
+}
+
+export interface NativeMixerInput extends NativeWritable {
+  link(producer: NativeProducer, bufferFrames: number, channelMap?: ChannelMap): void;
+  openWritten(format: AudioFormat, bufferFrames: number, channelMap?: ChannelMap): void;
+  unlink(): void;
+  remove(): void;
+  setGain(gain: number, rampFrames: number): void;
+  setPan(pan: number): void;
+  setMuted(muted: boolean): void;
+}
+
+export interface NativeSink extends NativeWritable, NativeTimed {
+  open(
+    deviceId: string,
+    format: AudioFormat,
+    periodMs: number,
+    latencyMs: number,
+  ): Promise<NativeStreamInfo>;
+  close(): Promise<void>;
+  openWritten(format: AudioFormat, bufferFrames: number, startFrames: number): void;
+  link(producer: NativeProducer, bufferFrames: number): void;
+  drive(mixer: NativeMixer): void;
+  unlink(): void;
+  takeError(): NativeError | null;
+}
+
+export interface NativeResampler {
+  process(bytes: Buffer): Buffer;
+  flush(): Buffer;
+  latencyFrames(): number;
+}
+
+export interface NativeWorld {
+  error(): NativeError | null;
+  advance(ms: number, done: () => void): NativeError | null;
+  play(id: string, signal: object, program: string): NativeError | null;
+  stop(id: string, program?: string): NativeError | null;
+  record(id: string, maxFrames: number): NativeError | null;
+  recorded(
+    id: string,
+  ):
+    | {
+        data: Float32Array;
+        format: AudioFormat;
+        gaps: { frame: number; frames: number }[];
+        full: boolean;
+      }
+    | NativeError;
+  addDevice(description: object): NativeError | null;
+  addCable(description: object): NativeError | null;
+  script(verb: string, id: string, value?: unknown, second?: unknown): NativeError | null;
+}
+
+export interface Native {
+  backends(): string[];
+  ref(): void;
+  unref(): void;
+  World: new (options: object) => NativeWorld;
+  Host: new (name: string | NativeWorld) => NativeHost;
+  Source: new (
+    host: NativeHost,
+    options: {
+      sampleRate: number;
+      channels: number;
+      loopback: boolean;
+      startTime: bigint | undefined;
+      durationFrames: number;
+    },
+    onWake: () => void,
+  ) => NativeSource;
+  Tap: new (producer: NativeProducer, bufferFrames: number, onData: () => void) => NativeTap;
+  Mixer: new (options: {
+    sampleRate: number;
+    channels: number;
+    latencyMs: number;
+    limiter: boolean;
+  }) => NativeMixer;
+  MixerInput: new (mixer: NativeMixer, onWake: () => void) => NativeMixerInput;
+  Sink: new (host: NativeHost, onWake: () => void) => NativeSink;
+  Resampler: new (
+    from: AudioFormat,
+    to: AudioFormat,
+    quality: string,
+    channelMap?: ChannelMap,
+  ) => NativeResampler;
+}
+
+/**
+ * The addon: `build/Release` of a checkout, else the prebuild of this platform.
+ *
+ * @throws `ERR_AUDIO_NATIVE_LOAD_FAILED` with what was looked for.
+ */
+export function native(): Native {
+  // Both `dist` and `lib` lie one below the package's folder.
+  const root = join(__dirname, '..');
+  try {
+    return load(root) as Native;
+  } catch (cause) {
+    const target = `${process.platform}-${process.arch}`;
+    throw new AudioError(
+      'ERR_AUDIO_NATIVE_LOAD_FAILED',
+      `the native addon for ${target} (Node ${process.versions.node}, ABI ${process.versions.modules}) ` +
+        `was not found or did not load; looked for build/Release/*.node and prebuilds/${target}/*.node in ${root}`,
+      {
+        cause,
+        remedy:
+          'Reinstall the package on the machine and for the architecture that runs it; ' +
+          'a bundler must leave it external; elsewhere build it with "npm run build:native"',
+      },
+    );
+  }
+}

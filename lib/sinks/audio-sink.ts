@@ -1,0 +1,531 @@
+import { addAbortSignal, Writable } from 'node:stream';
+
+import type { AudioReadable } from '../audio-readable.js';
+import type { AudioStream } from '../audio-stream.js';
+import { openBackend, type BackendOption } from '../backend.js';
+import { whenClosed } from '../closing.js';
+import { Deferred } from '../deferred.js';
+import { toPublic, type AudioDevice, type DeviceSelector } from '../devices.js';
+import { AudioError, fromNative, type NativeError } from '../errors.js';
+import { checkFormat, defaultFormat, formatUnknown, type AudioFormat } from '../format.js';
+import { FrameWriter } from '../frame-writer.js';
+import { KeepAlive } from '../keep-alive.js';
+import { allUpstreams, linkTarget, upstreams, type LinkTarget } from '../links.js';
+import { Mixer, type MixDriver } from '../mixer.js';
+import {
+  native,
+  type NativeDevice,
+  type NativeHost,
+  type NativeSink,
+  type NativeStreamInfo,
+} from '../native.js';
+import { AudioSource } from '../sources/audio-source.js';
+import {
+  checkAbortSignal,
+  checkBigInt,
+  checkBoolean,
+  checkNumber,
+  checkOptions,
+  checkString,
+  unsupported,
+} from '../validate.js';
+
+/** Options that all sinks have. */
+export interface SinkOptions extends BackendOption {
+  /** An output: an `AudioDevice`, an exact id or name, or a part of only one name. */
+  device?: DeviceSelector | undefined;
+  /** Of the bytes written, where no stream of this package is piped in. */
+  format?: AudioFormat | undefined;
+  /** Fill held between the engine and the device; 15, where PipeWire serves 30. */
+  latencyMs?: number | undefined;
+  /** What may be written ahead, and what a linked stream may run ahead; 500. */
+  bufferMs?: number | undefined;
+  /** Lets the graph hear itself. */
+  allowFeedback?: boolean | undefined;
+  signal?: AbortSignal | undefined;
+  /** Not in this version. */
+  deviceFormat?: AudioFormat | undefined;
+  /** Not in this version. */
+  normalize?: boolean | undefined;
+  /** Not in this version. */
+  limiter?: boolean | undefined;
+  /** Only `'shared'` so far. */
+  shareMode?: 'shared' | 'exclusive' | undefined;
+  /** Only false so far. */
+  lowLatency?: boolean | undefined;
+  /** Only false so far. */
+  recover?: boolean | undefined;
+  /** Not in this version. */
+  live?: boolean | undefined;
+}
+
+/** Counters of a sink; frames at the device's rate unless said otherwise. */
+export interface SinkStats {
+  /** Frames that the device took. */
+  frames: number;
+  /** Of these, silence because nothing was linked or written. */
+  silentFrames: number;
+  /** Times that it ran dry although there should have been more. */
+  underruns: number;
+  underrunFrames: number;
+  /** From the moment that the engine fills a frame in to the moment that it is heard. */
+  deviceLatencyMs: number;
+  /** From the moment that a frame was heard by the source to the moment that the sink plays it. */
+  latencyMs: number | undefined;
+  /** How fast the device runs against the host's clock. */
+  driftPpm: number;
+  /** Bytes written from JavaScript, in frames of their format. */
+  writtenFrames?: number;
+  playedFrames?: number;
+  queuedFrames?: number;
+  /** Of a linked source. */
+  starvations?: number;
+  starvedFrames?: number;
+  resyncs?: number;
+  lostFrames?: number;
+  linkDriftPpm?: number;
+}
+
+/** Events of a sink, beside those of every Writable. */
+export interface SinkEvents {
+  ready: [];
+  /** It ran dry; `frames` of silence were played. */
+  underrun: [event: { frame: number; frames: number }];
+  /** Everything that was written has been heard. */
+  idle: [];
+}
+
+/** @internal What was found or made to play to. */
+export interface Destination {
+  renderId: string;
+  device: NativeDevice | undefined;
+  microphone: NativeDevice | undefined;
+  release?: () => Promise<void>;
+}
+
+type Done = (error?: Error | null) => void;
+
+/** @internal */
+export function checkSinkOptions<T extends SinkOptions>(
+  options: T | undefined,
+  owner: string,
+  names: readonly (keyof T & string)[] = [],
+): T {
+  const known: readonly (keyof SinkOptions)[] = [
+    'device',
+    'format',
+    'latencyMs',
+    'bufferMs',
+    'allowFeedback',
+    'signal',
+    'backend',
+    'deviceFormat',
+    'normalize',
+    'limiter',
+    'shareMode',
+    'lowLatency',
+    'recover',
+    'live',
+  ];
+  const given = checkOptions<T>(options, owner, [...(known as (keyof T & string)[]), ...names]);
+  const built: Partial<Record<keyof SinkOptions, unknown>> = {
+    deviceFormat: undefined,
+    normalize: false,
+    limiter: false,
+    shareMode: 'shared',
+    lowLatency: false,
+    recover: false,
+    live: undefined,
+  };
+  for (const [name, value] of Object.entries(built)) {
+    const wanted = given[name as keyof SinkOptions];
+    if (wanted !== undefined && wanted !== value) {
+      throw unsupported(`${owner}'s option ${name}`, 'this version does not have it yet');
+    }
+  }
+  if (typeof given.device === 'string') checkString(given.device, 'options.device');
+  else if (given.device !== undefined) checkString(given.device.id, 'options.device.id');
+  return given;
+}
+
+/**
+ * Plays what is piped into it, or written. A live stream of this package is linked inside the engine
+ * and held in step with the device's clock; bytes written from JavaScript are queued with Node's
+ * backpressure and played at the device's pace.
+ */
+export abstract class AudioSink extends Writable implements AudioStream, LinkTarget, MixDriver {
+  readonly #ready = new Deferred<this>();
+  /** Resolves when the device is open. */
+  readonly ready: Promise<this> = this.#ready.promise;
+  readonly #host: NativeHost;
+  readonly #native: NativeSink;
+  readonly #writer: FrameWriter;
+  readonly #latencyMs: number;
+  readonly #bufferMs: number;
+  readonly #allowFeedback: boolean;
+  readonly #keepAlive = new KeepAlive();
+  readonly #watching = new Set<Mixer>();
+  readonly #played = new Set<Deferred<void>>();
+  #destination: Destination | undefined;
+  #info: NativeStreamInfo | undefined;
+  #linked: { source: AudioReadable; end: boolean } | undefined;
+  #started = false;
+  #finishing: Done | undefined;
+  #queued = false;
+
+  /** @internal */
+  constructor(given: SinkOptions) {
+    const { format, latencyMs = 15, bufferMs = 500, allowFeedback = false, signal } = given;
+    const declared = format && checkFormat(format, 'options.format');
+    checkNumber(latencyMs, 'options.latencyMs', 1, 1000);
+    checkNumber(bufferMs, 'options.bufferMs', 20, 60_000);
+    checkBoolean(allowFeedback, 'options.allowFeedback');
+    if (signal !== undefined) checkAbortSignal(signal, 'options.signal');
+    const host = openBackend(given);
+    super({ highWaterMark: 64 * 1024 });
+    this.#host = host;
+    this.#latencyMs = latencyMs;
+    this.#bufferMs = bufferMs;
+    this.#allowFeedback = allowFeedback;
+    this.#native = new (native().Sink)(host, () => this.#attend());
+    this.#writer = new FrameWriter(
+      this,
+      {
+        openWritten: (settled) => {
+          const frames = Math.ceil((bufferMs * settled.sampleRate) / 1000);
+          const start = Math.ceil((Math.min(latencyMs, bufferMs) * settled.sampleRate) / 1000);
+          this.#native.openWritten(settled, frames, start);
+        },
+        write: (bytes) => this.#native.write(bytes),
+        setPending: (more) => this.#native.setPending(more),
+      },
+      declared,
+    );
+    if (signal) addAbortSignal(signal, this);
+  }
+
+  /** @internal Finds or makes what to play to. */
+  protected abstract prepare(host: NativeHost): Promise<Destination>;
+
+  /** Of what is played. @throws `ERR_AUDIO_FORMAT_UNKNOWN` until that is known. */
+  get format(): Readonly<AudioFormat> {
+    const format = this.#linked?.source.format ?? this.#writer.format;
+    if (!format) throw formatUnknown(this.constructor.name);
+    return format;
+  }
+
+  get live(): boolean {
+    return true;
+  }
+
+  /** The output that is played to; undefined until `ready`. */
+  get device(): AudioDevice | undefined {
+    const device = this.#destination?.device;
+    return device && toPublic(device);
+  }
+
+  /** @internal */
+  protected get heardBy(): NativeDevice | undefined {
+    return this.#destination?.microphone;
+  }
+
+  /** The device's own format; undefined until `ready`. */
+  get deviceFormat(): Readonly<AudioFormat> | undefined {
+    return this.#info?.format;
+  }
+
+  /** Frames that the device took. */
+  get position(): number {
+    return this.stats().frames;
+  }
+
+  get [upstreams](): object[] {
+    const source = this.#linked?.source ?? this.#writer.source;
+    return source ? [source] : [];
+  }
+
+  /** When a frame of the device is heard, ns of `process.hrtime.bigint()`. */
+  timeAt(frame: number): bigint {
+    const time = this.#native.timeAt(checkNumber(frame, 'frame'));
+    if (time === undefined) throw this.#notYet('timeAt()');
+    return time;
+  }
+
+  /** The frame of the device that is heard at a time. */
+  frameAt(time: bigint): number {
+    const frame = this.#native.frameAt(checkBigInt(time, 'time'));
+    if (frame === undefined) throw this.#notYet('frameAt()');
+    return frame;
+  }
+
+  /** Peak and RMS of what the device was given over the last 100 ms, dBFS. */
+  level(): { peakDb: number; rmsDb: number } {
+    return this.#native.level();
+  }
+
+  stats(): Readonly<SinkStats> {
+    const stats = this.#native.stats() as unknown as SinkStats & { lagMs?: number };
+    const source = this.#linked?.source;
+    const lagMs = source instanceof Mixer ? source.stats().lagMs : stats.lagMs;
+    delete stats.lagMs;
+    return {
+      ...stats,
+      latencyMs: lagMs === undefined ? undefined : lagMs + stats.deviceLatencyMs,
+    };
+  }
+
+  /** Resolves when everything written so far has been heard. */
+  played(): Promise<void> {
+    if (this.destroyed || !this.#queued) return Promise.resolve();
+    const played = new Deferred<void>();
+    this.#played.add(played);
+    return played.promise;
+  }
+
+  /** @throws `ERR_AUDIO_UNSUPPORTED`: not in this version. */
+  clear(): void {
+    throw unsupported('clear()', 'this version plays what was written');
+  }
+
+  /** @throws `ERR_AUDIO_UNSUPPORTED`: not in this version. */
+  setFormat(_format: AudioFormat): Promise<void> {
+    return Promise.reject(unsupported('setFormat()', 'this version keeps the first format'));
+  }
+
+  /** @throws `ERR_AUDIO_UNSUPPORTED`: not in this version. */
+  setDeviceFormat(_format: AudioFormat): Promise<void> {
+    return Promise.reject(unsupported('setDeviceFormat()', 'this version takes the device as it is'));
+  }
+
+  /** @throws `ERR_AUDIO_UNSUPPORTED`: not in this version. */
+  setDevice(_device: DeviceSelector): Promise<void> {
+    return Promise.reject(unsupported('setDevice()', 'this version cannot change a device'));
+  }
+
+  /** Plays what is left, then releases the device. */
+  async close(): Promise<void> {
+    this.#linked?.source.unpipe(this);
+    this.#writer.detach();
+    if (!this.writableEnded && !this.destroyed) this.end();
+    await whenClosed(this);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  ref(): this {
+    this.#keepAlive.ref();
+    return this;
+  }
+
+  unref(): this {
+    this.#keepAlive.unref();
+    return this;
+  }
+
+  /** @internal */
+  readonly [linkTarget] = {
+    connect: (source: AudioReadable, end: boolean): string | undefined => {
+      if (this.#linked || this.#writer.source) throw this.#second();
+      if (!source.live && !(source instanceof Mixer)) return 'it is not live, so no clock drives it';
+      this.#linked = { source, end };
+      if (source instanceof Mixer) this.#watch(source);
+      void this.#checkFeedback();
+      this.#start();
+      return undefined;
+    },
+    disconnect: (source: AudioReadable): void => {
+      if (this.#linked?.source !== source) return;
+      this.#linked = undefined;
+      this.#native.unlink();
+      this.#started = false;
+      if (source instanceof Mixer) {
+        source.releaseDriver(this);
+        this.#unwatch(source);
+      }
+    },
+  };
+
+  /** @internal The mixer that was driven is over. */
+  mixEnded(): void {
+    this.#native.unlink();
+    this.#inputEnded();
+  }
+
+  override _construct(done: Done): void {
+    this.#keepAlive.open();
+    this.#open().then(() => done(), done);
+  }
+
+  override write(chunk: unknown, encoding?: BufferEncoding | Done, done?: Done): boolean {
+    this.#writer.note();
+    return super.write(chunk, encoding as BufferEncoding, done);
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
+    if (this.#linked) return done(this.#second());
+    void this.#checkFeedback();
+    this.#queued = true;
+    this.#writer.write(chunk, done);
+  }
+
+  override _final(done: Done): void {
+    const partial = this.#writer.partial();
+    if (partial) return done(partial);
+    const linked = this.#linked;
+    if (linked && linked.source.readableEnded && this.#started) {
+      // Under pipeline(): what the ended source still has in the engine is played first.
+      this.#finishing = done;
+      return;
+    }
+    linked?.source.unpipe(this);
+    if (!this.#queued) return done();
+    this.#finishing = done;
+    this.#native.end();
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#linked?.source.unpipe(this);
+    for (const mixer of [...this.#watching]) this.#unwatch(mixer);
+    this.#writer.abandon(error);
+    for (const played of this.#played) {
+      played.reject(error ?? new Error('The sink was closed before all of it was heard'));
+    }
+    this.#release().then(
+      () => {
+        this.#ready.reject(error ?? new Error('The sink was closed before its device was open'));
+        done(error);
+      },
+      (failure: Error) => done(error ?? failure),
+    );
+  }
+
+  async #open(): Promise<void> {
+    try {
+      this.#destination = await this.prepare(this.#host);
+      this.#info = await this.#native.open(
+        this.#destination.renderId,
+        this.#destination.device?.format ?? defaultFormat,
+        10,
+        this.#latencyMs,
+      );
+    } catch (record) {
+      const error = record instanceof Error ? record : fromNative(record as NativeError);
+      this.#ready.reject(error);
+      throw error;
+    }
+    await this.#checkFeedback();
+    this.#ready.resolve(this);
+    this.emit('ready');
+    this.#start();
+  }
+
+  async #release(): Promise<void> {
+    await this.#native.close();
+    await this.#destination?.release?.();
+    this.#keepAlive.release();
+  }
+
+  // A link begins when the device is open; what was written before is played first.
+  #start(): void {
+    const linked = this.#linked;
+    if (!linked || this.#started || !this.#info || this.destroyed) return;
+    this.#started = true;
+    const { source } = linked;
+    if (source instanceof Mixer && source.takeDriver(this, this.#host)) {
+      this.#native.drive(source.producer);
+    } else {
+      this.#native.link(
+        source.producer,
+        Math.ceil((this.#bufferMs * source.format.sampleRate) / 1000),
+      );
+    }
+  }
+
+  #attend(): void {
+    for (const { type, frame, frames } of this.#native.takeEvents()) {
+      if (type === 'lowWater') this.#writer.retry();
+      else if (type === 'underrun') this.emit('underrun', { frame, frames });
+      else if (type === 'played') this.#wasPlayed();
+      else if (type === 'inputEnded') this.#inputEnded();
+    }
+    const lost = this.#native.takeError();
+    if (lost) this.destroy(fromNative(lost));
+  }
+
+  #wasPlayed(): void {
+    if ((this.stats().queuedFrames ?? 0) > 0) return;
+    this.#queued = false;
+    for (const played of this.#played) played.resolve();
+    this.#played.clear();
+    this.emit('idle');
+    const done = this.#finishing;
+    this.#finishing = undefined;
+    done?.();
+  }
+
+  #inputEnded(): void {
+    const linked = this.#linked;
+    if (this.#finishing) {
+      const done = this.#finishing;
+      this.#finishing = undefined;
+      done();
+    } else if (linked) {
+      linked.source.unpipe(this);
+      if (linked.end) this.end();
+    }
+  }
+
+  #watch(mixer: Mixer): void {
+    this.#watching.add(mixer);
+    mixer.watch(this.#onGraph);
+  }
+
+  #unwatch(mixer: Mixer): void {
+    this.#watching.delete(mixer);
+    mixer.unwatch(this.#onGraph);
+  }
+
+  readonly #onGraph = (): void => void this.#checkFeedback();
+
+  // Again whenever what flows in changes, and when a source in it knows its device.
+  async #checkFeedback(): Promise<void> {
+    if (this.#allowFeedback || this.destroyed) return;
+    for (const stream of allUpstreams(this)) {
+      if (stream instanceof Mixer && !this.#watching.has(stream)) this.#watch(stream);
+      if (!(stream instanceof AudioSource)) continue;
+      if (!stream.device) {
+        stream.ready.then(this.#onGraph, () => {});
+        continue;
+      }
+      const { device } = stream;
+      const here = this.#destination;
+      if (!here || (device.id !== here.renderId && device.id !== here.microphone?.id)) continue;
+      this.destroy(
+        new AudioError(
+          'ERR_AUDIO_FEEDBACK',
+          `${this.constructor.name} plays to '${here.device?.name ?? here.renderId}', ` +
+            `which its own ${stream.constructor.name} hears as '${device.name}'`,
+          {
+            deviceId: device.id,
+            remedy: 'Give one of them another device, or set allowFeedback if this is meant',
+          },
+        ),
+      );
+      return;
+    }
+  }
+
+  #second(): AudioError {
+    return new AudioError(
+      'ERR_AUDIO_UNSUPPORTED',
+      `a second stream was given to one ${this.constructor.name}`,
+      { remedy: 'Mix them: pipe each into an input of a Mixer, and the Mixer into this' },
+    );
+  }
+
+  #notYet(what: string): AudioError {
+    return unsupported(`${what} before the sink is ready`, 'nothing has been played yet');
+  }
+}

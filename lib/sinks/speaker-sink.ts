@@ -1,0 +1,41 @@
+import { askDevices, selectDevice } from '../devices.js';
+import { linkable } from '../links.js';
+import type { NativeHost } from '../native.js';
+import { AudioSink, checkSinkOptions, type Destination, type SinkOptions } from './audio-sink.js';
+
+/** Options of a {@link SpeakerSink}; `device` is `'default'` unless given. */
+export type SpeakerOptions = SinkOptions;
+
+/**
+ * Plays to an output device.
+ *
+ * Fails with `ERR_AUDIO_DEVICE_NOT_FOUND`, `ERR_AUDIO_DEVICE_BUSY`, `ERR_AUDIO_DEVICE_LOST`,
+ * `ERR_AUDIO_BACKEND_UNAVAILABLE`, `ERR_AUDIO_FEEDBACK`, `ERR_AUDIO_FORMAT_UNKNOWN`,
+ * `ERR_AUDIO_PARTIAL_FRAME`.
+ *
+ * @example
+ * await pipeline(WavReader.fromFile('jingle.wav'), new SpeakerSink());
+ */
+export class SpeakerSink extends AudioSink {
+  /** @internal */
+  static readonly [linkable] = true;
+  readonly #selector;
+
+  /**
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`,
+   *   `ERR_AUDIO_UNSUPPORTED`, `ERR_AUDIO_NATIVE_LOAD_FAILED`.
+   */
+  constructor(options?: SpeakerOptions) {
+    const given = checkSinkOptions(options, 'SpeakerSink');
+    super(given);
+    this.#selector = given.device ?? 'default';
+  }
+
+  /** @internal */
+  protected async prepare(host: NativeHost): Promise<Destination> {
+    const devices = await askDevices(host);
+    const device = selectDevice(devices, this.#selector, 'output');
+    const microphone = devices.find((one) => one.id === device.peerId);
+    return { renderId: device.id, device, microphone };
+  }
+}

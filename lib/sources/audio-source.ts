@@ -1,0 +1,330 @@
+import { addAbortSignal } from 'node:stream';
+
+import { AudioReadable, type Discontinuity, type LinkStats } from '../audio-readable.js';
+import { openBackend, type BackendOption } from '../backend.js';
+import { checkChunkOptions, ChunkPlan, chunkOptionNames, type ChunkOptions } from '../chunker.js';
+import { whenClosed } from '../closing.js';
+import { Deferred } from '../deferred.js';
+import {
+  askDevices,
+  selectDevice,
+  toPublic,
+  type AudioDevice,
+  type DeviceSelector,
+} from '../devices.js';
+import { fromNative, type NativeError } from '../errors.js';
+import { resolveFormat, type AudioFormat } from '../format.js';
+import { KeepAlive } from '../keep-alive.js';
+import { native, type NativeHost, type NativeSource, type NativeStreamInfo } from '../native.js';
+import {
+  checkAbortSignal,
+  checkBigInt,
+  checkNumber,
+  checkObject,
+  checkOptions,
+  checkString,
+  unsupported,
+} from '../validate.js';
+
+/** Options that all sources have. The format defaults to 48000 Hz, 2 channels, `f32`. */
+export interface SourceOptions extends Partial<AudioFormat>, ChunkOptions, BackendOption {
+  /**
+   * An `AudioDevice`, which pins it; an exact id, an exact name, or a part of only one name;
+   * `'default'`, which is the default.
+   */
+  device?: DeviceSelector | undefined;
+  /** End after exactly that much. */
+  durationMs?: number | undefined;
+  /** What each consumer may fall behind before it loses frames; 1000. */
+  bufferMs?: number | undefined;
+  /** The instant of frame 0 on the clock of `process.hrtime.bigint()`; the moment of construction. */
+  startTime?: bigint | undefined;
+  /** Destroys the stream with an `AbortError`. The normal stop is `close()`. */
+  signal?: AbortSignal | undefined;
+  /** Only `'device'` so far. */
+  clock?: 'device' | 'host' | undefined;
+  /** Only `'shared'` so far. */
+  shareMode?: 'shared' | 'exclusive' | undefined;
+  /** Only false so far. */
+  lowLatency?: boolean | undefined;
+  /** Only `'thread'` so far. */
+  isolation?: 'thread' | 'process' | undefined;
+  /** Only false so far: a device that goes is `ERR_AUDIO_DEVICE_LOST`. */
+  recover?: boolean | undefined;
+  /** Not in this version. */
+  maxFillMs?: number | undefined;
+}
+
+export const sourceOptionNames = [
+  ...chunkOptionNames,
+  'sampleRate',
+  'channels',
+  'sampleFormat',
+  'device',
+  'durationMs',
+  'bufferMs',
+  'startTime',
+  'signal',
+  'clock',
+  'shareMode',
+  'lowLatency',
+  'isolation',
+  'recover',
+  'maxFillMs',
+  'backend',
+] as const;
+
+/** Counters of a source; frames at the stream's rate. */
+export interface SourceStats {
+  /** Frames on the timeline so far. */
+  frames: number;
+  /** Deliveries of the device. */
+  packets: number;
+  /** Holes that the device or the system left; they became silence. */
+  discontinuities: number;
+  /** Frames lost in them. */
+  lostFrames: number;
+  /** Frames of silence that stand for nothing lost: before the device was open, idle loopback. */
+  silentFrames: number;
+  /** Frames that arrived after their place had been filled with silence. */
+  trimmedFrames: number;
+  /** Discontinuities that the system announced, which mean little. */
+  systemHints: number;
+  /** How fast the device runs against the host's clock; above 0 it is fast. */
+  driftPpm: number;
+  /** Whether the device stamps its packets with times; otherwise times are those of arrival. */
+  deviceStamps: boolean;
+  /** Frames that the readable side lost because it was too slow. */
+  readerLostFrames: number;
+  /** Where `pipe()` leads. */
+  link: LinkStats[];
+}
+
+/** Events of a source, beside those of every Readable. */
+export interface SourceEvents {
+  ready: [];
+  discontinuity: [event: Discontinuity];
+  data: [chunk: Buffer];
+  end: [];
+  close: [];
+  error: [error: Error];
+  pause: [];
+  resume: [];
+  readable: [];
+}
+
+/** @internal */
+export function checkSourceOptions<T extends SourceOptions>(
+  options: T | undefined,
+  owner: string,
+  names: readonly (keyof T & string)[] = [],
+): T {
+  const given = checkOptions<T>(options, owner, [
+    ...(sourceOptionNames as readonly (keyof T & string)[]),
+    ...names,
+  ]);
+  const later = (name: keyof T & string, built: unknown): void => {
+    if (given[name] !== undefined && given[name] !== built) {
+      throw unsupported(`${owner}'s option ${name}`, 'this version does not have it yet');
+    }
+  };
+  later('clock', 'device');
+  later('shareMode', 'shared');
+  later('lowLatency', false);
+  later('isolation', 'thread');
+  later('recover', false);
+  later('maxFillMs', undefined);
+  const { device } = given;
+  if (typeof device === 'string') checkString(device, 'options.device');
+  else if (device !== undefined) {
+    checkString((checkObject(device, 'options.device') as AudioDevice).id, 'options.device.id');
+  }
+  return given;
+}
+
+/**
+ * A device's sound as a stream: contiguous from the moment of construction, every frame with a time,
+ * whatever the device does. What it did not deliver is silence of that length, counted and announced.
+ */
+export abstract class AudioSource extends AudioReadable {
+  readonly live = true;
+  readonly #ready = new Deferred<this>();
+  /** Resolves when the device is open. */
+  readonly ready: Promise<this> = this.#ready.promise;
+  readonly #host: NativeHost;
+  readonly #native: NativeSource;
+  readonly #selector: DeviceSelector;
+  readonly #flow: 'input' | 'output';
+  readonly #keepAlive = new KeepAlive();
+  #device: AudioDevice | undefined;
+  #info: NativeStreamInfo | undefined;
+  #opening: Promise<void> = Promise.resolve();
+  #closing: Promise<void> | undefined;
+  #enabled = true;
+
+  /** @internal */
+  constructor(given: SourceOptions, flow: 'input' | 'output') {
+    const format = resolveFormat(given);
+    const plan = new ChunkPlan(format.sampleRate, checkChunkOptions(given));
+    const { durationMs, startTime, signal, bufferMs = 1000, device = 'default' } = given;
+    if (durationMs !== undefined) checkNumber(durationMs, 'options.durationMs', 1, 1e12);
+    checkNumber(bufferMs, 'options.bufferMs', 20, 60_000);
+    if (startTime !== undefined) checkBigInt(startTime, 'options.startTime');
+    if (signal !== undefined) checkAbortSignal(signal, 'options.signal');
+    const host = openBackend(given);
+    super({ format, plan, bufferMs });
+    this.#host = host;
+    this.#selector = device;
+    this.#flow = flow;
+    this.#native = new (native().Source)(
+      host,
+      {
+        sampleRate: format.sampleRate,
+        channels: format.channels,
+        loopback: flow === 'output',
+        startTime,
+        durationFrames: Math.round(((durationMs ?? 0) * format.sampleRate) / 1000),
+      },
+      () => this.#attend(),
+    );
+    if (signal) addAbortSignal(signal, this);
+  }
+
+  /** @internal */
+  get producer(): NativeSource {
+    return this.#native;
+  }
+
+  /** @internal The audio system that it is on. */
+  get host(): NativeHost {
+    return this.#host;
+  }
+
+  /** The device that is heard; undefined until `ready`. */
+  get device(): AudioDevice | undefined {
+    return this.#device;
+  }
+
+  /** False delivers silence in place of what is heard, as a MediaStreamTrack does. */
+  get enabled(): boolean {
+    return this.#enabled;
+  }
+
+  set enabled(enabled: boolean) {
+    this.#enabled = Boolean(enabled);
+    this.#native.setEnabled(this.#enabled);
+  }
+
+  /** @throws `ERR_AUDIO_UNSUPPORTED`: not in this version. */
+  get muted(): boolean {
+    throw unsupported('muted', 'this version does not watch the device');
+  }
+
+  /** @throws `ERR_AUDIO_UNSUPPORTED`: not in this version. */
+  setDevice(_device: DeviceSelector): Promise<void> {
+    return Promise.reject(unsupported('setDevice()', 'this version cannot change a device'));
+  }
+
+  /** When a frame was heard, ns of `process.hrtime.bigint()`. */
+  timeAt(frame: number): bigint {
+    return this.#native.timeAt(checkNumber(frame, 'frame')) as bigint;
+  }
+
+  /** The frame that was heard at a time; a fraction lies between two. */
+  frameAt(time: bigint): number {
+    return this.#native.frameAt(checkBigInt(time, 'time')) as number;
+  }
+
+  stats(): Readonly<SourceStats> {
+    return {
+      ...(this.#native.stats() as unknown as Omit<SourceStats, 'readerLostFrames' | 'link'>),
+      readerLostFrames: this.lostByReader(),
+      link: this.linkStats(),
+    };
+  }
+
+  /** The length of one delivery of the device in ms; undefined until `ready`. */
+  get periodMs(): number | undefined {
+    return this.#info && (this.#info.periodFrames * 1000) / this.#info.format.sampleRate;
+  }
+
+  /**
+   * Releases the device. What was captured stays readable up to `end`; with no reader it is discarded.
+   * Resolves when the device is released, without a reader also when the stream has closed.
+   */
+  async close(): Promise<void> {
+    if (this.destroyed) return whenClosed(this);
+    await (this.#closing ??= this.#stop());
+    if (this.readableFlowing !== false && this.listenerCount('readable') === 0) {
+      await whenClosed(this);
+    }
+  }
+
+  ref(): this {
+    this.#keepAlive.ref();
+    return this;
+  }
+
+  unref(): this {
+    this.#keepAlive.unref();
+    return this;
+  }
+
+  override _construct(done: (error?: Error | null) => void): void {
+    this.#keepAlive.open();
+    this.#opening = this.#open().catch((error: Error) => {
+      this.#ready.reject(error);
+      this.destroy(error);
+    });
+    // Not when the device is open: whoever reads from the beginning has the timeline from frame 0.
+    done();
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.releaseConsumers();
+    (this.#closing ??= this.#stop()).then(
+      () => {
+        this.#ready.reject(error ?? new Error('The source was closed before its device was open'));
+        this.#keepAlive.release();
+        done(error);
+      },
+      (failure: Error) => done(error ?? failure),
+    );
+  }
+
+  async #open(): Promise<void> {
+    const devices = await askDevices(this.#host);
+    if (this.#closing) return;
+    const device = selectDevice(devices, this.#selector, this.#flow);
+    try {
+      this.#info = await this.#native.open(device.id, 10);
+    } catch (record) {
+      throw fromNative(record as NativeError);
+    }
+    if (this.#closing) return;
+    this.#device = toPublic(device);
+    this.#ready.resolve(this);
+    this.emit('ready');
+  }
+
+  async #stop(): Promise<void> {
+    await this.#opening;
+    await this.#native.close();
+    this.#attend();
+    this.producerEnded();
+  }
+
+  // JS thread, after the engine woke it.
+  #attend(): void {
+    for (const { type, frame, frames } of this.#native.takeEvents()) {
+      if (type === 'hole') {
+        const event: Discontinuity = { frame, frames, filled: true, reason: 'device' };
+        this.emit('discontinuity', event);
+      } else if (type === 'ended') {
+        this.#closing ??= this.#stop();
+      }
+    }
+    const lost = this.#native.takeError();
+    if (lost && !this.#closing) this.destroy(fromNative(lost));
+  }
+}

@@ -1,0 +1,27 @@
+import { linkable } from '../links.js';
+import { AudioSource, checkSourceOptions, type SourceOptions } from './audio-source.js';
+
+/** Options of a {@link LoopbackSource}; `device` is an output. */
+export type LoopbackOptions = SourceOptions;
+
+/**
+ * What an output device plays, of all programs together. While nothing plays it is silence: the
+ * stream goes on.
+ *
+ * Fails as {@link MicSource} does.
+ *
+ * @example
+ * new LoopbackSource({ durationMs: 10_000 }).pipe(WavWriter.toFile('system.wav'));
+ */
+export class LoopbackSource extends AudioSource {
+  /** @internal */
+  static readonly [linkable] = true;
+
+  /**
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`,
+   *   `ERR_AUDIO_UNSUPPORTED`, `ERR_AUDIO_NATIVE_LOAD_FAILED`.
+   */
+  constructor(options?: LoopbackOptions) {
+    super(checkSourceOptions(options, 'LoopbackSource'), 'output');
+  }
+}

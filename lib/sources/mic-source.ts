@@ -1,0 +1,44 @@
+import { linkable } from '../links.js';
+import { unsupported } from '../validate.js';
+import { AudioSource, checkSourceOptions, type SourceOptions } from './audio-source.js';
+
+/** Options of a {@link MicSource}. */
+export interface MicOptions extends SourceOptions {
+  /** Beside what every source takes, `'communications'`: the system's default for calls. */
+  device?: SourceOptions['device'];
+  /** Not in this version. */
+  api?: 'wasapi' | 'mme' | 'directsound' | undefined;
+  /** Not in this version. */
+  raw?: boolean | undefined;
+  /** Not in this version. */
+  category?: string | undefined;
+}
+
+/**
+ * What a microphone hears.
+ *
+ * Fails with `ERR_AUDIO_DEVICE_NOT_FOUND`, `ERR_AUDIO_PERMISSION_DENIED`, `ERR_AUDIO_DEVICE_BUSY`,
+ * `ERR_AUDIO_BACKEND_UNAVAILABLE`, and `ERR_AUDIO_DEVICE_LOST` when it is unplugged.
+ *
+ * @example
+ * const mic = new MicSource({ sampleRate: 16000, channels: 1, sampleFormat: 's16' });
+ * for await (const chunk of mic) recognizer.write(chunk);
+ */
+export class MicSource extends AudioSource {
+  /** @internal */
+  static readonly [linkable] = true;
+
+  /**
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`,
+   *   `ERR_AUDIO_UNSUPPORTED`, `ERR_AUDIO_NATIVE_LOAD_FAILED`.
+   */
+  constructor(options?: MicOptions) {
+    const given = checkSourceOptions<MicOptions>(options, 'MicSource', ['api', 'raw', 'category']);
+    for (const name of ['api', 'raw', 'category'] as const) {
+      if (given[name] !== undefined && given[name] !== false) {
+        throw unsupported(`MicSource's option ${name}`, 'this version does not have it yet');
+      }
+    }
+    super(given, 'input');
+  }
+}

@@ -1,0 +1,320 @@
+import { worldHost, type SimulatedBackend } from './backend.js';
+import { AudioError, fromNative, type NativeError } from './errors.js';
+import { defaultFormat, type AudioFormat } from './format.js';
+import { native, type NativeHost, type NativeWorld } from './native.js';
+import { checkInteger, checkNumber, checkOneOf, checkOptions, checkString } from './validate.js';
+
+/** What a simulated microphone hears or a simulated program plays. Frames are exact. */
+export type Signal =
+  | { type: 'silence' }
+  | { type: 'tone'; frequency: number; gain: number; phase: number; channel: number }
+  | { type: 'noise'; seed: number; gain: number }
+  | { type: 'pcm'; samples: Float32Array; channels: number; loop: boolean }
+  | { type: 'sum'; parts: Signal[] };
+
+/**
+ * A sine of `gain` (linear, 1: full scale) by the device's own frame counter.
+ *
+ * @param options `gain` 0.25; `phase` in radians at the device's frame 0, 0; `channel`, all.
+ */
+export function tone(
+  frequency: number,
+  options?: { gain?: number; phase?: number; channel?: number },
+): Signal {
+  checkNumber(frequency, 'frequency', 0, 192_000);
+  const { gain = 0.25, phase = 0, channel = -1 } = options ?? {};
+  return { type: 'tone', frequency, gain, phase, channel };
+}
+
+/** White noise, the same for the same seed. */
+export function noise(options?: { seed?: number; gain?: number }): Signal {
+  const { seed = 1, gain = 0.25 } = options ?? {};
+  return { type: 'noise', seed, gain };
+}
+
+/** Interleaved samples at the device's rate. */
+export function pcm(
+  samples: Float32Array,
+  options?: { channels?: number; loop?: boolean },
+): Signal {
+  const { channels = 1, loop = false } = options ?? {};
+  checkInteger(channels, 'options.channels', 1, 32);
+  return { type: 'pcm', samples, channels, loop };
+}
+
+/** All of them at once. */
+export function sum(...parts: Signal[]): Signal {
+  return { type: 'sum', parts };
+}
+
+/** A device of a simulated world. */
+export interface SimulatedDeviceOptions {
+  id: string;
+  /** The id, unless given. */
+  name?: string;
+  flow: 'input' | 'output';
+  format?: AudioFormat;
+  /** How often it delivers or asks; 10 ms. */
+  periodFrames?: number;
+  defaultConsole?: boolean;
+  defaultCommunications?: boolean;
+  /** Above 0 it runs fast. */
+  driftPpm?: number;
+  /** How long before the world began its counter was 0. */
+  phaseMs?: number;
+  virtual?: boolean;
+  state?: 'active' | 'disabled' | 'notPresent' | 'unplugged';
+  /** An output with nothing to play delivers silent packets to its loopbacks, not none. */
+  idleSilence?: boolean;
+}
+
+/** An output and the input that hears it, on one clock. */
+export interface SimulatedCableOptions {
+  renderId: string;
+  renderName?: string;
+  captureId: string;
+  captureName?: string;
+  format?: AudioFormat;
+  periodFrames?: number;
+  driftPpm?: number;
+}
+
+/** The world. Without devices and cables: `mic`, `speakers`, and `cable-input` to `cable-output`. */
+export interface SimulatedAudioOptions {
+  devices?: SimulatedDeviceOptions[];
+  cables?: SimulatedCableOptions[];
+  /** `'manual'`: time stands still but for `advance()`. `'real'` is the default. */
+  clock?: 'real' | 'manual';
+}
+
+/** What a simulated output played. */
+export interface Recording {
+  /** Interleaved. */
+  data: Float32Array;
+  format: AudioFormat;
+  /** Where a stream that was playing had not delivered. */
+  gaps: { frame: number; frames: number }[];
+  /** The bound of `record()` was reached. */
+  full: boolean;
+}
+
+function check(record: NativeError | null): void {
+  if (record) throw fromNative(record, check);
+}
+
+/**
+ * One device of a {@link SimulatedAudio}: what happens to it. Everything takes effect at the world's
+ * present instant.
+ */
+export class SimulatedDevice {
+  readonly id: string;
+  readonly #world: NativeWorld;
+
+  /** @internal */
+  constructor(world: NativeWorld, id: string) {
+    this.#world = world;
+    this.id = id;
+  }
+
+  /** A program plays on an output, or a sound is made before a microphone; one for each program. */
+  play(signal: Signal, options?: { program?: string }): this {
+    check(this.#world.play(this.id, signal, options?.program ?? ''));
+    return this;
+  }
+
+  /** Without a program: all of them. */
+  stop(program?: string): this {
+    check(this.#world.stop(this.id, program));
+    return this;
+  }
+
+  /** Begins to keep what the output plays, up to `maxMs` (an hour). */
+  record(options?: { maxMs?: number; sampleRate?: number }): this {
+    const { maxMs = 3_600_000, sampleRate = 48000 } = options ?? {};
+    const frames = Math.ceil((maxMs * sampleRate) / 1000);
+    check(this.#world.record(this.id, frames));
+    return this;
+  }
+
+  /** What it played since `record()`. */
+  recorded(): Recording {
+    const answer = this.#world.recorded(this.id);
+    if ('code' in answer) throw fromNative(answer);
+    return answer;
+  }
+
+  /** It goes; open streams of it get `ERR_AUDIO_DEVICE_LOST`. */
+  unplug(): this {
+    return this.#script('unplug');
+  }
+
+  plug(): this {
+    return this.#script('plug');
+  }
+
+  /** It is removed from the system for good. */
+  remove(): this {
+    return this.#script('removeDevice');
+  }
+
+  setState(state: 'active' | 'disabled' | 'notPresent' | 'unplugged'): this {
+    return this.#script('setState', state);
+  }
+
+  setDefault(role: 'console' | 'communications' = 'console'): this {
+    return this.#script('setDefault', role);
+  }
+
+  setFormat(format: AudioFormat): this {
+    return this.#script('setFormat', format);
+  }
+
+  /** From now on it runs that much faster than the host's clock. */
+  drift(ppm: number): this {
+    return this.#script('drift', ppm);
+  }
+
+  /** Opening it is `ERR_AUDIO_PERMISSION_DENIED`. */
+  deny(denied = true): this {
+    return this.#script('deny', denied);
+  }
+
+  /** It goes on delivering, but zeros. */
+  die(dead = true): this {
+    return this.#script('die', dead);
+  }
+
+  mute(muted = true): this {
+    return this.#script('mute', muted);
+  }
+
+  /** Linear, 0 to 1. */
+  volume(volume: number): this {
+    return this.#script('volume', volume);
+  }
+
+  /** The system loses the next frames. */
+  glitch(frames: number): this {
+    return this.#script('glitch', frames);
+  }
+
+  /** It delivers nothing until `resume()`. */
+  stall(): this {
+    return this.#script('stall');
+  }
+
+  resume(): this {
+    return this.#script('resume');
+  }
+
+  /** Its next delivery is late: several packets come at once. */
+  late(ms: number): this {
+    return this.#script('late', ms);
+  }
+
+  /** Every delivery is late by up to so much. */
+  jitter(upToMs: number): this {
+    return this.#script('jitter', upToMs);
+  }
+
+  /** What is added to its time stamps; null: they are flagged as wrong. */
+  stamps(offsetMs: number | null, jitterMs = 0): this {
+    return this.#script('stamps', offsetMs, jitterMs);
+  }
+
+  #script(verb: string, value?: unknown, second?: unknown): this {
+    check(this.#world.script(verb, this.id, value, second));
+    return this;
+  }
+}
+
+/**
+ * A scripted audio system for tests of apps: pass it as the `backend` option. Several live side by
+ * side.
+ *
+ * @example
+ * await using audio = new SimulatedAudio({ clock: 'manual' });
+ * audio.device('mic').play(tone(1000));
+ * const mic = new MicSource({ backend: audio });
+ * await audio.advance(500);
+ */
+export class SimulatedAudio implements SimulatedBackend {
+  readonly [worldHost]: NativeHost;
+  readonly #world: NativeWorld;
+  readonly #manual: boolean;
+
+  /**
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_AUDIO_UNSUPPORTED` for a world that
+   *   cannot be, `ERR_AUDIO_NATIVE_LOAD_FAILED`.
+   */
+  constructor(options?: SimulatedAudioOptions) {
+    const given = checkOptions(options, 'SimulatedAudio', ['devices', 'cables', 'clock']);
+    const { devices, cables, clock = 'real' } = given;
+    checkOneOf(clock, 'options.clock', ['real', 'manual']);
+    for (const device of devices ?? []) checkString(device.id, 'options.devices.id');
+    this.#manual = clock === 'manual';
+    this.#world = new (native().World)({
+      devices: devices?.map(withFormat),
+      cables: cables?.map(withFormat),
+      manualClock: this.#manual,
+    });
+    check(this.#world.error());
+    this[worldHost] = new (native().Host)(this.#world);
+  }
+
+  /** A device by its id. Unknown ids are `ERR_AUDIO_DEVICE_NOT_FOUND` when it is used. */
+  device(id: string): SimulatedDevice {
+    return new SimulatedDevice(this.#world, checkString(id, 'id'));
+  }
+
+  addDevice(options: SimulatedDeviceOptions): SimulatedDevice {
+    check(this.#world.addDevice(withFormat(options)));
+    return this.device(options.id);
+  }
+
+  addCable(options: SimulatedCableOptions): SimulatedDevice {
+    check(this.#world.addCable(withFormat(options)));
+    return this.device(options.renderId);
+  }
+
+  /** The audio server dies: streams fail, nothing can be opened. */
+  serverGone(): void {
+    check(this.#world.script('serverGone', ''));
+  }
+
+  serverBack(): void {
+    check(this.#world.script('serverBack', ''));
+  }
+
+  /** The world's clock, ns. */
+  now(): bigint {
+    return this[worldHost].now();
+  }
+
+  /**
+   * Moves the manual clock. Resolves when JavaScript has received everything of that time.
+   *
+   * @throws `ERR_AUDIO_UNSUPPORTED` with the real clock.
+   */
+  async advance(ms: number): Promise<void> {
+    checkNumber(ms, 'ms', 0, 1e12);
+    if (!this.#manual) {
+      throw new AudioError('ERR_AUDIO_UNSUPPORTED', 'advance() moves the manual clock only', {
+        remedy: "Make the world with clock: 'manual'",
+      });
+    }
+    await new Promise<void>((resolve, reject) => {
+      const record = this.#world.advance(ms, resolve);
+      if (record) reject(fromNative(record));
+    });
+    // What streams passed on in callbacks of their own.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** Does nothing by itself: a world without open streams holds nothing. */
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+function withFormat<T extends { format?: AudioFormat }>(options: T): T & { format: AudioFormat } {
+  return { ...options, format: options.format ?? { ...defaultFormat } };
+}

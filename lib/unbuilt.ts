@@ -1,0 +1,47 @@
+import { unsupported } from './validate.js';
+
+// What the interface promises for later versions: its names exist, and say so when they are used.
+
+function unbuilt(name: string, remedy?: string): new (options?: object) => object {
+  const made = class {
+    constructor(_options?: object) {
+      throw unsupported(name, 'this version does not have it yet', remedy);
+    }
+  };
+  Object.defineProperty(made, 'name', { value: name });
+  return made;
+}
+
+/** Not in this version: throws `ERR_AUDIO_UNSUPPORTED`. */
+export const Gain = unbuilt('Gain', 'Use the gain of a mixer input');
+/** Not in this version: throws `ERR_AUDIO_UNSUPPORTED`. */
+export const Limiter = unbuilt('Limiter', 'A Mixer limits what it mixes');
+/** Not in this version: throws `ERR_AUDIO_UNSUPPORTED`. */
+export const LoudnessNormalizer = unbuilt('LoudnessNormalizer');
+/** Not in this version: throws `ERR_AUDIO_UNSUPPORTED`. */
+export const LevelMeter = unbuilt('LevelMeter', 'Sources, mixers and sinks have level()');
+
+/** Not in this version: rejects with `ERR_AUDIO_UNSUPPORTED`. */
+export function getCapabilities(): Promise<never> {
+  return Promise.reject(unsupported('getCapabilities()', 'this version does not have it yet'));
+}
+
+/** Not in this version: rejects with `ERR_AUDIO_UNSUPPORTED`. */
+export function listVirtualMics(): Promise<never> {
+  return Promise.reject(
+    unsupported(
+      'listVirtualMics()',
+      'this version does not have it yet',
+      'listDevices() marks virtual devices',
+    ),
+  );
+}
+
+/** Not in this version: throws `ERR_AUDIO_UNSUPPORTED`. */
+export function captureMeeting(_options?: object): never {
+  throw unsupported(
+    'captureMeeting()',
+    'this version does not have it yet',
+    'Pipe a MicSource and a LoopbackSource into a Mixer',
+  );
+}
