@@ -17,14 +17,15 @@ namespace {
 std::atomic<long> allocations{0};
 }  // namespace
 
-void* operator new(size_t size) {
+// Not inlined: the compiler would see malloc meet operator delete and warn.
+__attribute__((noinline)) void* operator new(size_t size) {
   ++allocations;
   void* memory = std::malloc(size);
   if (memory == nullptr) std::abort();
   return memory;
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+__attribute__((noinline)) void operator delete(void* memory) noexcept { std::free(memory); }
+__attribute__((noinline)) void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
 namespace {
 
