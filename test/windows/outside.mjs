@@ -9,6 +9,8 @@ import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 
+/** @typedef {ReturnType<typeof createOutside>} Outside */
+
 const execute = promisify(execFile);
 
 const rate = 48000;
