@@ -11,4 +11,6 @@ export default defineConfig({
   shims: true,
   sourcemap: true,
   clean: true,
+  // Class names are in messages, in stats().link and in stacks.
+  keepNames: true,
 });

@@ -133,7 +133,7 @@ export abstract class AudioReadable extends Readable implements AudioStream {
     const stdio = writable === (process.stdout as object) || writable === (process.stderr as object);
     const end = options?.end !== false && !stdio;
     const target = isLinkTarget(writable) ? writable : undefined;
-    const reason = target ? this.#link(target, writable, end) : 'it is not a class of patchcord';
+    const reason = target ? this.#link(target, writable, end) : 'it is not in the engine: its bytes pass through JavaScript';
     if (reason !== undefined) this.#copy(writable, end, reason);
     return destination;
   }
