@@ -31,7 +31,7 @@ export function crossBuildWindows() {
   mkdirSync(join(root, folder), { recursive: true });
   mkdirSync(join(root, dirname(target)), { recursive: true });
   writeChanged(join(root, folder, 'Makefile'), makefile(gyp, target));
-  execFileSync('make', ['-f', `${folder}/Makefile`, '-j2', '--no-print-directory', target], {
+  execFileSync('make', ['-f', `${folder}/Makefile`, '-j2', '--silent', target], {
     cwd: root,
     stdio: ['ignore', 'inherit', 'inherit'],
   });
