@@ -89,7 +89,7 @@ void SourceNode::silence(uint64_t device_frames, uint32_t flags) noexcept {
   uint64_t left = device_frames;
   if (resampler_) {
     // The filter's memory rings out first; then whole periods of the ratio are skipped at once.
-    const uint64_t ringing = std::min<uint64_t>(left, 2 * resampler_->latency_in());
+    const uint64_t ringing = std::min<uint64_t>(left, 2 * resampler_->latency_in() + 1);
     for (uint64_t done = 0; done < ringing; done += kBlock) {
       convert(nullptr, static_cast<size_t>(std::min<uint64_t>(kBlock, ringing - done)), 0);
     }

@@ -1,0 +1,218 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { listDevices, LoopbackSource, MicSource, Resampler, type AudioChunk } from 'patchcord';
+
+import { findGaps, measureTone, toFloat } from '../instruments/index.js';
+import { openSystem, type System } from './system.js';
+import { block, event, until } from './wait.js';
+
+let system: System;
+beforeAll(async () => {
+  system = await openSystem();
+});
+afterAll(() => system.close());
+
+/** Chunks until `frames` of them follow each other whose first sample is not silence. */
+async function hear(source: MicSource | LoopbackSource, frames: number): Promise<AudioChunk[]> {
+  const chunks: AudioChunk[] = [];
+  let count = 0;
+  for await (const chunk of source.chunks()) {
+    if (count === 0 && chunk.data.every((byte) => byte === 0)) continue;
+    chunks.push(chunk);
+    count += chunk.frames;
+    if (count >= frames) break;
+  }
+  return chunks;
+}
+
+const left = (chunks: AudioChunk[], format: MicSource['format']) =>
+  toFloat(Buffer.concat(chunks.map(({ data }) => data)), format)[0];
+
+describe('devices', () => {
+  it('lists microphones and speakers with names, ids, formats, states and default roles', async () => {
+    const devices = await listDevices({ backend: system.backend });
+    const mic = devices.find((one) => one.flow === 'input' && one.name === system.microphone);
+    const speakers = devices.find((one) => one.flow === 'output' && one.name === system.speakers);
+    for (const device of [mic, speakers]) {
+      expect(device).toMatchObject({ state: 'active' });
+      expect(device?.id).toBeTruthy();
+      expect(device?.format.sampleRate).toBeGreaterThanOrEqual(8000);
+      expect(device?.format.channels).toBeGreaterThanOrEqual(1);
+    }
+    for (const flow of ['input', 'output'] as const) {
+      const defaults = devices.filter(
+        (one) => one.flow === flow && one.defaultRoles.includes('console'),
+      );
+      expect(defaults).toHaveLength(1);
+    }
+    expect(await listDevices({ backend: system.backend, flow: 'input' })).not.toContainEqual(
+      expect.objectContaining({ flow: 'output' }),
+    );
+  });
+
+  it('says which devices exist when one does not', async () => {
+    const mic = new MicSource({ backend: system.backend, device: 'Theremin of Oz' });
+    const error = await event<Error & { code: string }>(mic, 'error');
+    expect(error.code).toBe('ERR_AUDIO_DEVICE_NOT_FOUND');
+    expect(error.message).toContain('Theremin of Oz');
+    expect(error.message).toContain(system.microphone);
+    await expect(mic.ready).rejects.toBe(error);
+  });
+});
+
+describe('a microphone', () => {
+  it('is heard at its frequency and level, contiguous, with times that follow its frames', async () => {
+    const stop = await system.play('microphone', 997);
+    const mic = new MicSource({ backend: system.backend, device: system.microphone });
+    const chunks = await hear(mic, 2 * 48000);
+    const sound = left(chunks, mic.format).subarray(4800);
+    const { frequency, peakDb } = measureTone(sound, 48000, 997);
+    expect(frequency).toBeCloseTo(997, 0);
+    expect(Math.abs(peakDb + 12)).toBeLessThan(0.5);
+    for (let i = 1; i < chunks.length; i++) {
+      expect(chunks[i].frame).toBe(chunks[i - 1].frame + chunks[i - 1].frames);
+      expect(chunks[i].time).toBeGreaterThanOrEqual(chunks[i - 1].time);
+    }
+    // Whatever breaks the tone was counted.
+    const gaps = findGaps(sound, { sampleRate: 48000, frequency: 997 });
+    if (mic.stats().lostFrames === 0) expect(gaps).toEqual([]);
+    const heardAt = mic.timeAt(chunks[10].frame);
+    expect(Math.abs(Number(heardAt - chunks[10].time))).toBeLessThan(50e6);
+    expect(mic.frameAt(heardAt)).toBeCloseTo(chunks[10].frame, 0);
+    await mic.close();
+    await stop();
+  });
+
+  it('comes in the format that was asked for', async () => {
+    const stop = await system.play('microphone', 997);
+    const mic = new MicSource({
+      backend: system.backend,
+      device: system.microphone,
+      sampleRate: 16000,
+      channels: 1,
+      sampleFormat: 's16',
+      chunkMs: 20,
+    });
+    const chunks = await hear(mic, 16000);
+    expect(chunks.every(({ data, frames }) => frames === 320 && data.length === 640)).toBe(true);
+    const { frequency, peakDb } = measureTone(left(chunks, mic.format).subarray(1600), 16000, 997);
+    expect(frequency).toBeCloseTo(997, 0);
+    expect(Math.abs(peakDb + 12)).toBeLessThan(0.5);
+    await mic.close();
+    await stop();
+  });
+
+  it('goes through a Resampler with exact length', async () => {
+    const mic = new MicSource({ backend: system.backend, durationMs: 500 });
+    const narrow = mic.pipe(new Resampler({ sampleRate: 16000, channels: 1, sampleFormat: 's16' }));
+    let bytes = 0;
+    for await (const chunk of narrow) bytes += (chunk as Buffer).length;
+    expect(bytes).toBe(500 * 16 * 2);
+  });
+
+  it('ends after exactly durationMs, in chunks of exactly the asked size', async () => {
+    const mic = new MicSource({ backend: system.backend, durationMs: 505, chunkMs: 10 });
+    const sizes: number[] = [];
+    for await (const chunk of mic) sizes.push((chunk as Buffer).length / 8);
+    expect(sizes.slice(0, -1).every((size) => size === 480)).toBe(true);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBe((505 * 48000) / 1000);
+    expect(mic.destroyed).toBe(true);
+  });
+
+  it('loses nothing while the event loop is blocked for 800 ms', async () => {
+    const mic = new MicSource({ backend: system.backend, bufferMs: 1000 });
+    const chunks: AudioChunk[] = [];
+    const reading = (async () => {
+      for await (const chunk of mic.chunks()) chunks.push(chunk);
+    })();
+    await until(() => chunks.length > 20, 'chunks come');
+    const before = chunks.length;
+    block(800);
+    await until(() => chunks.length > before + 90, 'what came meanwhile');
+    expect(chunks.every(({ flags }) => (flags & 4) === 0)).toBe(true);
+    expect(chunks.reduce((sum, { frames }) => sum + frames, 0)).toBe(
+      (chunks.at(-1)?.frame ?? 0) + 480 - chunks[0].frame,
+    );
+    await mic.close();
+    await reading;
+  });
+
+  it('counts exactly what a reader loses while blocked for 3 s, and keeps the timeline right', async () => {
+    const stop = await system.play('microphone', 997);
+    const mic = new MicSource({ backend: system.backend, device: system.microphone, bufferMs: 1000 });
+    const chunks: Buffer[] = [];
+    let announced = 0;
+    mic.on('discontinuity', ({ frames, reason }: { frames: number; reason: string }) => {
+      if (reason === 'overrun') announced += frames;
+    });
+    mic.on('data', (chunk: Buffer) => chunks.push(chunk));
+    await until(() => mic.level().peakDb > -14 && chunks.length > 100, 'the tone');
+    const before = chunks.length;
+    block(3000);
+    await until(() => chunks.length > before + 400, 'what came meanwhile');
+    const sound = toFloat(Buffer.concat(chunks), mic.format)[0];
+    const lost = mic.stats().readerLostFrames;
+    expect(lost).toBeGreaterThan(48000);
+    expect(announced).toBe(lost);
+    // The tone goes on in phase after a silence of exactly the frames that were lost.
+    const silences = findGaps(sound.subarray((before - 50) * 480), {
+      sampleRate: 48000,
+      frequency: 997,
+      minFrames: 4800,
+    }).filter(({ kind }) => kind === 'silence');
+    if (mic.stats().lostFrames === 0) {
+      expect(silences).toHaveLength(1);
+      expect(silences[0].frames).toBe(lost);
+      expect(Math.abs(silences[0].shift ?? Infinity)).toBeLessThan(0.5);
+    }
+    await mic.close();
+    await stop();
+  });
+
+  it('that is unplugged is ERR_AUDIO_DEVICE_LOST', async () => {
+    const mic = new MicSource({ backend: system.backend, device: system.microphone });
+    mic.on('data', () => {});
+    await mic.ready;
+    const lost = event<Error & { code: string }>(mic, 'error');
+    const plug = await system.unplugMicrophone();
+    expect((await lost).code).toBe('ERR_AUDIO_DEVICE_LOST');
+    await until(() => mic.closed, 'close after the error');
+    await plug();
+  });
+});
+
+describe('loopback', () => {
+  it('hears what the speakers play', async () => {
+    const stop = await system.play('speakers', 443);
+    const loopback = new LoopbackSource({ backend: system.backend, device: system.speakers });
+    const chunks = await hear(loopback, 48000);
+    const { frequency, peakDb } = measureTone(
+      left(chunks, loopback.format).subarray(4800),
+      48000,
+      443,
+    );
+    expect(frequency).toBeCloseTo(443, 0);
+    expect(Math.abs(peakDb + 12)).toBeLessThan(0.5);
+    await loopback.close();
+    await stop();
+  });
+
+  it('of an idle device is silence, as long as the time that passes', async () => {
+    const start = process.hrtime.bigint();
+    const loopback = new LoopbackSource({
+      backend: system.backend,
+      device: system.speakers,
+      durationMs: 1000,
+    });
+    let frames = 0;
+    let sound = false;
+    for await (const chunk of loopback) {
+      frames += (chunk as Buffer).length / 8;
+      sound ||= toFloat(chunk as Buffer, loopback.format)[0].some((sample) => sample !== 0);
+    }
+    expect(frames).toBe(48000);
+    expect(sound).toBe(false);
+    // Frame 0 is the moment of construction: the last frame cannot have come before its time.
+    expect(Number(process.hrtime.bigint() - start)).toBeGreaterThan(950e6);
+  });
+});

@@ -1,0 +1,156 @@
+// The audio system that a conformance run is about, and the world outside the program: what plays
+// into the microphone and the speakers, and what other programs record.
+import { readFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import type { BackendName, MicOptions } from 'patchcord';
+import { SimulatedAudio, tone } from 'patchcord/testing';
+
+import { connectOutside } from '../windows/outside-client.mjs';
+import { createOutside } from '../windows/outside.mjs';
+
+export type Place = 'microphone' | 'speakers';
+
+export interface System {
+  name: string;
+  /** For the `backend` option. */
+  backend: NonNullable<MicOptions['backend']>;
+  microphone: string;
+  speakers: string;
+  /** An output that a virtual microphone carries, where one must be there already. */
+  cable: string | undefined;
+  /** Plays a sine until the returned function is called. */
+  play(place: Place, frequency: number, db?: number): Promise<() => Promise<void>>;
+  /** What another program records from a microphone: interleaved stereo at 48000 Hz. */
+  record(microphone: { id: string; name: string }, seconds: number): Promise<Float32Array>;
+  /** Unplugs the microphone; the returned function plugs it in again. */
+  unplugMicrophone(): Promise<() => Promise<void>>;
+  /** Whether running programs are told of devices that come and go (Wine does not). */
+  announces: boolean;
+  close(): Promise<void>;
+}
+
+const level = (db: number) => 10 ** (db / 20);
+
+export async function openSystem(): Promise<System> {
+  const name = process.env.PATCHCORD_TEST_BACKEND ?? 'simulated';
+  if (name === 'simulated') return simulated();
+  if (name === 'wasapi') return inWine();
+  return onLinux(name);
+}
+
+function simulated(): System {
+  const audio = new SimulatedAudio();
+  let programs = 0;
+  return {
+    name: 'simulated',
+    backend: audio,
+    microphone: 'Microphone (Simulated)',
+    speakers: 'Speakers (Simulated)',
+    cable: 'cable-input',
+    announces: true,
+    async play(place, frequency, db = -12) {
+      const device = audio.device(place === 'microphone' ? 'mic' : 'speakers');
+      const program = `player ${++programs}`;
+      device.play(tone(frequency, { gain: level(db) }), { program });
+      return async () => void device.stop(program);
+    },
+    async record(_microphone, seconds) {
+      // What the cable plays is what its microphone hears.
+      const cable = audio.device('cable-input').record({ maxMs: seconds * 1000 });
+      for (;;) {
+        const { data, full } = cable.recorded();
+        if (full) return data;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    },
+    async unplugMicrophone() {
+      audio.device('mic').unplug();
+      return async () => void audio.device('mic').plug();
+    },
+    close: async () => {},
+  };
+}
+
+interface Outside {
+  play(options: { device: string; frequency: number; db?: number }): Promise<number>;
+  stop(options: { player: number }): Promise<void>;
+  record(options: { source: string; seconds: number }): Promise<{ file: string }>;
+  removeDevice(options: { name: string }): Promise<void>;
+  restoreDevice(options: { name: string }): Promise<void>;
+  close(): Promise<void>;
+}
+
+function real(
+  outside: Outside,
+  fixed: Pick<System, 'name' | 'backend' | 'cable' | 'announces' | 'microphone' | 'speakers'>,
+  sourceOf: (microphone: { id: string; name: string }) => string,
+  read: (file: string) => Buffer,
+): System {
+  return {
+    ...fixed,
+    async play(place, frequency, db = -12) {
+      const device = place === 'microphone' ? 'micfeed' : 'speakers';
+      const player = await outside.play({ device, frequency, db });
+      return () => outside.stop({ player });
+    },
+    async record(microphone, seconds) {
+      const { file } = await outside.record({ source: sourceOf(microphone), seconds });
+      const bytes = read(file);
+      return new Float32Array(
+        bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length),
+      );
+    },
+    async unplugMicrophone() {
+      await outside.removeDevice({ name: 'mic' });
+      return () => outside.restoreDevice({ name: 'mic' });
+    },
+    close: () => outside.close(),
+  };
+}
+
+function onLinux(name: string): System {
+  const folder = mkdtempSync(join(tmpdir(), 'patchcord-conformance-'));
+  const outside = createOutside({ env: {}, folder }) as Outside;
+  const system = real(
+    outside,
+    {
+      name,
+      backend: 'pulse' satisfies BackendName,
+      microphone: 'Microphone',
+      speakers: 'Speakers',
+      cable: undefined,
+      announces: true,
+    },
+    ({ id }) => id,
+    (file) => readFileSync(file),
+  );
+  return {
+    ...system,
+    async close() {
+      await system.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function inWine(): Promise<System> {
+  const outside = (await connectOutside()) as Outside | undefined;
+  if (!outside) throw new Error('PATCHCORD_OUTSIDE is not set: run test/windows/run.mjs');
+  return real(
+    outside,
+    {
+      name: 'wasapi',
+      backend: 'wasapi' satisfies BackendName,
+      microphone: 'Microphone',
+      speakers: 'Speakers',
+      cable: 'CABLE_Input',
+      announces: false,
+    },
+    () => 'cable_out',
+    // Wine shows the Linux file system as drive Z.
+    (file) => readFileSync(`Z:${file}`),
+  );
+}
