@@ -20,7 +20,7 @@ const format = ['--raw', '--format=float32le', `--rate=${rate}`, `--channels=${c
 
 /** The devices that tests in Wine find beside those of test/servers.mjs: a cable with both its ends. */
 export const cableModules = [
-  'module-null-sink sink_name=cable format=float32le rate=48000 channels=2 sink_properties=device.description="CABLE_Input"',
+  'module-null-sink sink_name=cable format=float32le rate=48000 channels=2 norewinds=1 sink_properties=device.description="CABLE_Input"',
   'module-remap-source source_name=cable_out master=cable.monitor source_properties=device.description="CABLE_Output"',
 ];
 

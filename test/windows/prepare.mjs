@@ -35,6 +35,7 @@ export function whyNoWine() {
   if (process.getuid() !== 0) return 'needs root, for chroot and mounts';
   const commands = [
     'debootstrap',
+    'setpriv',
     'unshare',
     'nsenter',
     'chroot',
@@ -109,46 +110,39 @@ function removeInterrupted() {
   for (const folder of [cache, join(cache, 'nodes')]) {
     for (const name of existsSync(folder) ? readdirSync(folder) : []) {
       const [, pid] = /\.partial-(\d+)$/.exec(name) ?? [];
-      if (pid && !existsSync(`/proc/${pid}`))
-        rmSync(join(folder, name), { recursive: true, force: true });
+      if (pid && !isRunning(pid)) rmSync(join(folder, name), { recursive: true, force: true });
     }
   }
 }
 
+function isRunning(pid) {
+  try {
+    // Empty: it is dead and only not yet reaped, which not every container does.
+    return readFileSync(`/proc/${pid}/cmdline`).length > 0;
+  } catch {
+    return false;
+  }
+}
+
 async function makeTree(folder, { suite, packages }) {
-  // debootstrap mounts /proc in the tree and, when interrupted, leaves it there; with mounts of their
-  // own such a leftover goes with the process.
-  await run('unshare', [
-    '--mount',
-    '--propagation',
-    'private',
-    'debootstrap',
-    '--variant=minbase',
-    suite,
-    folder,
-  ]);
+  await runConfined(['debootstrap', '--variant=minbase', suite, folder]);
   const install = ['apt-get', 'install', '-y', '--no-install-recommends', ...packages];
-  await run('chroot', [folder, 'env', 'DEBIAN_FRONTEND=noninteractive', ...install]);
-  await run('chroot', [folder, 'apt-get', 'clean']);
+  await runConfined(['chroot', folder, 'env', 'DEBIAN_FRONTEND=noninteractive', ...install]);
+  await runConfined(['chroot', folder, 'apt-get', 'clean']);
   mkdirSync(join(folder, prefixInTree));
   return execFileSync('chroot', [folder, 'dpkg-query', '-W', ...packages], { encoding: 'utf8' });
 }
 
 async function makePrefix(folder) {
   // mscoree and mshtml would ask to download Mono and Gecko.
-  const environment = [
-    `WINEPREFIX=${prefixInTree}`,
-    'WINEDEBUG=-all',
-    'WINEDLLOVERRIDES=mscoree,mshtml=',
-  ];
+  const environment = `WINEPREFIX=${prefixInTree} WINEDEBUG=-all WINEDLLOVERRIDES=mscoree,mshtml=`;
   const script = `set -e
     mount -t proc proc "$1/proc"
     mount --rbind /dev "$1/dev"
     mount -t tmpfs tmpfs "$1/tmp"
     mount --bind "$2" "$1${prefixInTree}"
-    chroot "$1" env HOME=/root ${environment.join(' ')} sh -c 'wineboot --init && wineserver --wait'`;
-  const namespaces = ['--mount', '--pid', '--fork', '--kill-child', '--propagation', 'private'];
-  await run('unshare', [...namespaces, 'sh', '-c', script, 'sh', join(cache, 'trixie'), folder]);
+    chroot "$1" env HOME=/root ${environment} sh -c 'wineboot --init && wineserver --wait'`;
+  await runConfined(['sh', '-c', script, 'sh', join(cache, 'trixie'), folder]);
   if (!existsSync(join(folder, 'system.reg'))) throw new Error('wineboot left no registry');
   return 'a Wine prefix';
 }
@@ -187,6 +181,13 @@ function isInPath(command) {
       return false;
     }
   });
+}
+
+// With mounts of its own and processes that end with this one: debootstrap mounts /proc in the tree, and
+// what an interrupted one leaves must neither stay mounted nor go on writing.
+function runConfined(command) {
+  const namespaces = ['--mount', '--mount-proc', '--pid', '--fork', '--kill-child'];
+  return run('setpriv', ['--pdeathsig', 'KILL', 'unshare', ...namespaces, ...command]);
 }
 
 // Runs to the end; its output is shown only when it fails.
