@@ -31,7 +31,13 @@ import { nodeVersions, whyNoWine } from './prepare.mjs';
 import { withWine } from './wine.mjs';
 
 const project = join(dirname(fileURLToPath(import.meta.url)), '../..');
-const suites = { load, package: packageInstalled, unit: vitest, conformance: vitest, lifecycle: vitest };
+const suites = {
+  load,
+  package: packageInstalled,
+  unit: vitest,
+  conformance: vitest,
+  lifecycle: vitest,
+};
 const conformanceLimitMs = 10 * 60_000;
 const tones = [
   { device: 'micfeed', frequency: 1000, db: -12 },
