@@ -80,13 +80,17 @@ struct Tone final : RenderListener {
       for (uint32_t c = 0; c < channels; ++c) *out++ = value;
     }
     frames += count;
+    if (stall.exchange(false)) std::this_thread::sleep_for(std::chrono::seconds(1));
     if (play_time != kNoTime) {
       ++timed;
       if (play_time < last_time) ++backwards;
       last_time = play_time;
     }
   }
-  void on_underrun(uint32_t) noexcept override { ++underruns; }
+  void on_underrun(uint32_t passed) noexcept override {
+    ++underruns;
+    passed_frames += passed;
+  }
   void on_lost(const Error& error) noexcept override {
     code = error.code;
     ++losses;
@@ -101,6 +105,8 @@ struct Tone final : RenderListener {
   std::atomic<int> timed{0};
   std::atomic<int> backwards{0};
   std::atomic<int> underruns{0};
+  std::atomic<uint64_t> passed_frames{0};
+  std::atomic<bool> stall{false};
   std::atomic<int> losses{0};
   std::atomic<ErrorCode> code{ErrorCode::kNone};
 };
@@ -310,6 +316,34 @@ TEST("pulse: what is played is heard by microphone and loopback, stamped and wit
   list(*host);
   CHECK(microphone.frames == frames_at_stop && tone.frames == rendered_at_stop);
   CHECK(microphone.losses == 0 && loopback.losses == 0 && tone.losses == 0);
+}
+
+TEST("pulse: what the device played without us is counted, and what follows is in time again") {
+  auto host = connect();
+  if (!host) return;
+  Tone tone(1000, 0.25);
+  Recorder recorder;
+  auto taps = capture(*host, &recorder, "micfeed", true);
+  auto plays = render(*host, &tone, "micfeed");
+  if (!taps || !plays) return;
+  CHECK(!taps->start() && !plays->start());
+  CHECK(eventually([&] { return tone.timed > 20; }));
+  tone.stall = true;  // the queue holds 200 ms, the audio thread sleeps for 1 s
+  CHECK(eventually([&] { return tone.passed_frames > 0; }));
+  const uint64_t heard = recorder.frames;
+  CHECK(eventually([&] { return recorder.frames > heard + 96000; }));
+  taps->stop();
+  plays->stop();
+  // At least 1 s less the queue, 10 ms for the start of the sleep, and PipeWire's tolerance.
+  CHECK(tone.passed_frames > 48000 * 0.7);
+  // Written and lost add up to what the clock says; a frame written for the past is heard by
+  // nobody.
+  CHECK_NEAR(measure(recorder.samples).rms, 0.25 / std::sqrt(2), 0.001);
+  CHECK(tone.last_time > recorder.packets.back().time);
+  // The tap lost nothing: its packets waited in the library.
+  const Packet& last = recorder.packets.back();
+  CHECK(static_cast<uint64_t>(last.position) + last.frames == recorder.frames);
+  CHECK(tone.losses == 0 && recorder.losses == 0);
 }
 
 TEST("pulse: a stopped stream starts again") {

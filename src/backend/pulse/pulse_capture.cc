@@ -76,7 +76,6 @@ Error PulseCapture::start() {
   timing_.emplace(info_.format.sample_rate);
   restart_timing();
   running_ = true;
-  ask_timing();
   timer_ = library().pa_context_rttime_new(connection_.context(), idle_time(), on_timer, this);
   return Error::none();
 }
@@ -110,8 +109,9 @@ void PulseCapture::on_readable(pa_stream*, size_t, void* self) {
 
 void PulseCapture::deliver() noexcept {
   const LibPulse& pulse = library();
-  // The first packet places the stream in time: it waits in libpulse for the first report, which
-  // was asked for at the start.
+  // The first packet places the stream in time, so it waits in libpulse for the first report. That
+  // is asked for only now: before there is data the server counts from the request, although an
+  // idle null sink may sleep for 2 s more.
   if (running_ && !timing_->known() && !unstamped_) {
     ask_timing();
     return;

@@ -128,19 +128,24 @@ void PulseRender::on_underflow(pa_stream*, void* self) {
   static_cast<PulseRender*>(self)->dry_ = true;
 }
 
-// Fills the queue up to its target. What is missing beyond a whole queue has passed unplayed: the
-// device has gone on without us.
+// Fills the queue up to its target. A device that ran dry went on without us, and would drop what
+// is written for the time that has passed: that much is left out.
 void PulseRender::fill() noexcept {
-  const int64_t writable = static_cast<int64_t>(library().pa_stream_writable_size(stream_));
-  if (library().pa_stream_writable_size(stream_) == static_cast<size_t>(-1)) return;
-  const int64_t missing = writable / frame_bytes_;
-  const int64_t passed = std::max<int64_t>(0, missing - info_.buffer_frames);
-  if (passed > 0 || (dry_ && missing > 0)) {
-    dry_ = false;
-    listener_.on_underrun(static_cast<uint32_t>(passed));
-    position_ += passed;
+  const size_t writable = library().pa_stream_writable_size(stream_);
+  if (writable == static_cast<size_t>(-1) || writable < frame_bytes_) return;
+  int64_t passed = 0;
+  const int64_t play_time = timing_->time_of(position_);
+  if (play_time != kNoTime) {
+    // PipeWire's reports are off by up to a quantum.
+    const int64_t late = connection_.clock().now() - play_time -
+                         (connection_.on_pipewire() ? kPipewireLatencyMs * kNsPerMs : 0);
+    passed = std::max<int64_t>(0, late / 1000 * info_.format.sample_rate / 1000000);
   }
-  write(static_cast<size_t>(missing - passed) * frame_bytes_, passed);
+  if (passed > 0 || dry_) listener_.on_underrun(static_cast<uint32_t>(passed));
+  dry_ = false;
+  position_ += passed;
+  // The server's requests for what has passed are still to come; the library sets them off.
+  write(writable, passed);
 }
 
 void PulseRender::write(size_t bytes, int64_t skip_frames) noexcept {
