@@ -21,8 +21,10 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-// Without format, rate and channels a null sink is 16 bit at 44.1 kHz.
-const format = 'format=float32le rate=48000 channels=2';
+// Without format, rate and channels a null sink is 16 bit at 44.1 kHz. Without norewinds PulseAudio's
+// renders up to two seconds ahead while nobody asks for less, and whoever then begins to listen hears
+// nothing of them; no sound card does that.
+const format = 'format=float32le rate=48000 channels=2 norewinds=1';
 const nullSink = (name, description) =>
   `module-null-sink sink_name=${name} ${format} sink_properties=device.description="${description}"`;
 

@@ -154,16 +154,16 @@ describe('a microphone', () => {
     const lost = mic.stats().readerLostFrames;
     expect(lost).toBeGreaterThan(48000);
     expect(announced).toBe(lost);
-    // The tone goes on in phase after a silence of exactly the frames that were lost.
+    // The tone goes on in phase after silences of exactly the frames that were lost. (Several, when
+    // the machine stalls once more while the reader catches up.)
     const silences = findGaps(sound.subarray((before - 50) * 480), {
       sampleRate: 48000,
       frequency: 997,
-      minFrames: 4800,
+      minFrames: 240,
     }).filter(({ kind }) => kind === 'silence');
     if (mic.stats().lostFrames === 0) {
-      expect(silences).toHaveLength(1);
-      expect(silences[0].frames).toBe(lost);
-      expect(Math.abs(silences[0].shift ?? Infinity)).toBeLessThan(0.5);
+      expect(silences.reduce((sum, { frames }) => sum + frames, 0)).toBe(lost);
+      for (const { shift = 0 } of silences) expect(Math.abs(shift)).toBeLessThan(0.5);
     }
     await mic.close();
     await stop();
