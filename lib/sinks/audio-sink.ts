@@ -416,6 +416,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
       throw error;
     }
     await this.#checkFeedback();
+    if (this.destroyed) return;
     this.#ready.resolve(this);
     this.emit('ready');
     this.#start();

@@ -1,0 +1,201 @@
+// What goes wrong in the hands of an app: each with the error that says so, none with a crash or a hang.
+import { once } from 'node:events';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import {
+  captureMeeting,
+  Gain,
+  listVirtualMics,
+  LoopbackSource,
+  MicSource,
+  Mixer,
+  ProcessSource,
+  Resampler,
+  SpeakerSink,
+  type AudioError,
+} from 'patchcord';
+
+import { openSystem, type System } from './system.js';
+import { event, until } from './wait.js';
+
+let system: System;
+beforeAll(async () => {
+  system = await openSystem();
+});
+afterAll(() => system.close());
+
+const speaker = (options = {}) => new SpeakerSink({ backend: system.backend, ...options });
+
+describe('construction', () => {
+  it.each([
+    [{ sampleRate: 0 }, 'ERR_OUT_OF_RANGE'],
+    [{ sampleRate: 1e9 }, 'ERR_OUT_OF_RANGE'],
+    [{ sampleRate: '48000' }, 'ERR_INVALID_ARG_TYPE'],
+    [{ channels: 33 }, 'ERR_OUT_OF_RANGE'],
+    [{ sampleFormat: 'u8' }, 'ERR_INVALID_ARG_VALUE'],
+    [{ chunkMs: -1 }, 'ERR_OUT_OF_RANGE'],
+    [{ chunkMs: 10, chunkFrames: 480 }, 'ERR_INVALID_ARG_VALUE'],
+    [{ durationMs: NaN }, 'ERR_OUT_OF_RANGE'],
+    [{ startTime: 5 }, 'ERR_INVALID_ARG_TYPE'],
+    [{ device: 7 }, 'ERR_INVALID_ARG_TYPE'],
+    [{ device: '' }, 'ERR_INVALID_ARG_VALUE'],
+    [{ signal: 'stop' }, 'ERR_INVALID_ARG_TYPE'],
+    [{ sampelRate: 48000 }, 'ERR_INVALID_ARG_VALUE'],
+    [{ backend: 'jack' }, 'ERR_INVALID_ARG_VALUE'],
+    [{ backend: 5 }, 'ERR_INVALID_ARG_TYPE'],
+    [{ lowLatency: true }, 'ERR_AUDIO_UNSUPPORTED'],
+    [{ shareMode: 'exclusive' }, 'ERR_AUDIO_UNSUPPORTED'],
+    [{ recover: true }, 'ERR_AUDIO_UNSUPPORTED'],
+    [{ clock: 'host' }, 'ERR_AUDIO_UNSUPPORTED'],
+    [{ raw: true }, 'ERR_AUDIO_UNSUPPORTED'],
+  ])('MicSource(%j) throws %s', (options, code) => {
+    const given = { backend: system.backend, ...options } as never;
+    expect(() => new MicSource(given)).toThrow(expect.objectContaining({ code }));
+  });
+
+  it.each([
+    [() => new Mixer({ latencyMs: -1 }), 'ERR_OUT_OF_RANGE'],
+    [() => new Mixer().createInput({ gain: Infinity }), 'ERR_OUT_OF_RANGE'],
+    [() => new Mixer().createInput({ pan: 2 }), 'ERR_OUT_OF_RANGE'],
+    [() => new Mixer().createInput({ startFrame: 1 }), 'ERR_AUDIO_UNSUPPORTED'],
+    [() => new Resampler({ dither: true }), 'ERR_AUDIO_UNSUPPORTED'],
+    [() => new Resampler({ quality: 'superb' as never }), 'ERR_INVALID_ARG_VALUE'],
+    [() => new ProcessSource({ process: 0 }), 'ERR_AUDIO_UNSUPPORTED'],
+    [() => new Gain(), 'ERR_AUDIO_UNSUPPORTED'],
+    [() => captureMeeting(), 'ERR_AUDIO_UNSUPPORTED'],
+  ])('%s throws %s', (make, code) => {
+    expect(make).toThrow(expect.objectContaining({ code }));
+  });
+
+  it('what is not built yet rejects in words', async () => {
+    await expect(listVirtualMics()).rejects.toMatchObject({ code: 'ERR_AUDIO_UNSUPPORTED' });
+    await expect(
+      new MicSource({ backend: system.backend, device: system.microphone, durationMs: 50 })
+        .on('error', () => {})
+        .resume()
+        .setDevice('default'),
+    ).rejects.toMatchObject({ code: 'ERR_AUDIO_UNSUPPORTED' });
+  });
+});
+
+describe('bytes', () => {
+  const format = { sampleRate: 48000, channels: 2, sampleFormat: 's16' } as const;
+
+  it('of unknown format are refused', async () => {
+    const sink = speaker();
+    const failed = event<AudioError>(sink, 'error');
+    sink.write(Buffer.alloc(64));
+    expect((await failed).code).toBe('ERR_AUDIO_FORMAT_UNKNOWN');
+    const input = new Mixer().createInput();
+    const refused = event<AudioError>(input, 'error');
+    input.write(Buffer.alloc(64));
+    expect((await refused).code).toBe('ERR_AUDIO_FORMAT_UNKNOWN');
+  });
+
+  it('may come in halves of a frame, but not end there', async () => {
+    const sink = speaker({ format });
+    sink.write(Buffer.alloc(4802));
+    sink.write(Buffer.alloc(4798));
+    await sink.ready;
+    await until(() => sink.stats().writtenFrames === 2400, 'whole frames');
+    const failed = event<AudioError>(sink, 'error');
+    sink.end(Buffer.alloc(3));
+    expect((await failed).code).toBe('ERR_AUDIO_PARTIAL_FRAME');
+  });
+
+  it('after the end are an error of Node', async () => {
+    const sink = speaker({ format });
+    await sink.ready;
+    sink.end(Buffer.alloc(4800));
+    const failed = event<NodeJS.ErrnoException>(sink, 'error');
+    sink.write(Buffer.alloc(4));
+    expect((await failed).code).toBe('ERR_STREAM_WRITE_AFTER_END');
+  });
+});
+
+describe('ends', () => {
+  it('destroy while opening, twice, and close after it', async () => {
+    for (const make of [
+      () => new MicSource({ backend: system.backend }),
+      () => new LoopbackSource({ backend: system.backend }),
+      () => speaker(),
+    ]) {
+      const stream = make();
+      stream.destroy();
+      stream.destroy();
+      await stream.close();
+      expect(stream.destroyed).toBe(true);
+      await expect(stream.ready).rejects.toThrow();
+    }
+  });
+
+  it('close while opening ends in good order', async () => {
+    const mic = new MicSource({ backend: system.backend });
+    await mic.close();
+    expect(mic.errored).toBe(null);
+    const sink = speaker();
+    await sink.close();
+    expect(sink.errored).toBe(null);
+  });
+
+  it('a signal destroys with AbortError, also one that was aborted before', async () => {
+    const controller = new AbortController();
+    const mic = new MicSource({ backend: system.backend, signal: controller.signal });
+    mic.resume();
+    await mic.ready;
+    const failed = event<Error>(mic, 'error');
+    controller.abort();
+    expect((await failed).name).toBe('AbortError');
+    for (const make of [
+      () => new MicSource({ backend: system.backend, signal: AbortSignal.abort() }),
+      () => speaker({ signal: AbortSignal.abort() }),
+      () => new Mixer({ signal: AbortSignal.abort() }),
+    ]) {
+      const stream = make();
+      const [error] = (await once(stream, 'error').catch((reason: Error) => [reason])) as [Error];
+      expect(error.name).toBe('AbortError');
+    }
+  });
+
+  it('await using closes without an error; leaving for await destroys', async () => {
+    const mic = new MicSource({ backend: system.backend });
+    mic.resume();
+    await mic.ready;
+    await mic[Symbol.asyncDispose]();
+    expect(mic.errored).toBe(null);
+    expect(mic.closed).toBe(true);
+    const other = new MicSource({ backend: system.backend });
+    for await (const chunk of other) {
+      expect((chunk as Buffer).length).toBe(3840);
+      break;
+    }
+    expect(other.destroyed).toBe(true);
+  });
+
+  it('what was captured stays readable after close, up to end', async () => {
+    const mic = new MicSource({ backend: system.backend });
+    const chunks: Buffer[] = [];
+    mic.once('data', () => mic.pause());
+    await until(() => mic.stats().frames > 9600, 'frames');
+    await mic.close();
+    const { frames } = mic.stats();
+    mic.on('data', (chunk: Buffer) => chunks.push(chunk));
+    const end = event(mic, 'end');
+    mic.resume();
+    await end;
+    expect(Buffer.concat(chunks).length / 8 + 480).toBe(frames);
+  });
+
+  it('enabled = false delivers silence', async () => {
+    const stop = await system.play('microphone', 1000);
+    const mic = new MicSource({ backend: system.backend, device: system.microphone });
+    mic.enabled = false;
+    for await (const { data, frame } of mic.chunks()) {
+      expect(data.every((byte) => byte === 0)).toBe(true);
+      if (frame > 24000) break;
+    }
+    await mic.close();
+    await stop();
+  });
+});
