@@ -5,6 +5,7 @@ import type { ChunkPlan } from './chunker.js';
 import { discardUnread } from './closing.js';
 import { CopyPipe } from './copy-pipe.js';
 import type { AudioFormat } from './format.js';
+import { KeepAlive } from './keep-alive.js';
 import { isLinkTarget, isUnsubclassed, linkTarget, type LinkTarget } from './links.js';
 import type { NativeProducer } from './native.js';
 import { Place, type PlaceOwner } from './place.js';
@@ -47,6 +48,11 @@ export interface Discontinuity {
 
 interface Route {
   stop(): void;
+  /**
+   * Of a link: the stream has ended, what is still in the engine plays on. The process stays alive
+   * until the destination, told of the end, stops the route.
+   */
+  drain?(): void;
   stats(): LinkStats;
 }
 
@@ -194,11 +200,14 @@ export abstract class AudioReadable extends Readable implements AudioStream {
     this.#tryEnd();
   }
 
-  /** Cuts every connection; for `_destroy`. */
+  /** Cuts every connection, but after the end for links that still play; for `_destroy`. */
   protected releaseConsumers(): void {
     this.#producerEnded = true;
     this.#place?.close();
-    for (const route of [...this.#routes.values()]) route.stop();
+    for (const route of [...this.#routes.values()]) {
+      if (this.readableEnded && route.drain) route.drain();
+      else route.stop();
+    }
   }
 
   protected linkStats(): LinkStats[] {
@@ -228,8 +237,10 @@ export abstract class AudioReadable extends Readable implements AudioStream {
     if (!isUnsubclassed(target)) return `${target.constructor.name} is a subclass`;
     const reason = target[linkTarget].connect(this, end);
     if (reason !== undefined) return reason;
+    const draining = new KeepAlive();
     const stop = (): void => {
       if (!this.#routes.delete(destination)) return;
+      draining.release();
       destination.off('close', stop);
       target[linkTarget].disconnect(this);
       destination.emit('unpipe', this, { hasUnpiped: false });
@@ -237,6 +248,7 @@ export abstract class AudioReadable extends Readable implements AudioStream {
     destination.on('close', stop);
     this.#routes.set(destination, {
       stop,
+      drain: () => draining.open(),
       stats: () => ({ to: destination.constructor.name, linked: true }),
     });
     destination.emit('pipe', this);
