@@ -136,10 +136,13 @@ export abstract class AudioReadable extends Readable implements AudioStream {
   ): T {
     const writable = destination as unknown as Writable;
     if (this.#routes.has(writable)) return destination;
-    const stdio = writable === (process.stdout as object) || writable === (process.stderr as object);
+    const stdio =
+      writable === (process.stdout as object) || writable === (process.stderr as object);
     const end = options?.end !== false && !stdio;
     const target = isLinkTarget(writable) ? writable : undefined;
-    const reason = target ? this.#link(target, writable, end) : 'it is not in the engine: its bytes pass through JavaScript';
+    const reason = target
+      ? this.#link(target, writable, end)
+      : 'it is not in the engine: its bytes pass through JavaScript';
     if (reason !== undefined) this.#copy(writable, end, reason);
     return destination;
   }
