@@ -75,6 +75,7 @@ export class MixerInput extends Writable implements AudioStream, LinkTarget {
   readonly #bufferMs: number | undefined;
   #linked: { source: AudioReadable; end: boolean } | undefined;
   #finishing: Done | undefined;
+  #counted: Readonly<MixerInputStats> = {}; // of what is no longer linked, or of a closed input
 
   /** @internal Made by `Mixer.createInput()`. */
   constructor(mixer: Mixer, side: MixerSide, options: MixerInputOptions | undefined) {
@@ -181,7 +182,7 @@ export class MixerInput extends Writable implements AudioStream, LinkTarget {
   }
 
   stats(): Readonly<MixerInputStats> {
-    return this.#native.stats();
+    return { ...this.#counted, ...this.#native.stats() };
   }
 
   /** Takes the input out of the mix at once. Resolves when it has closed. */
@@ -229,6 +230,7 @@ export class MixerInput extends Writable implements AudioStream, LinkTarget {
     disconnect: (source: AudioReadable): void => {
       if (this.#linked?.source !== source) return;
       this.#linked = undefined;
+      this.#counted = this.#native.stats();
       this.#native.unlink();
       this.#side.changed(this);
     },
@@ -280,6 +282,7 @@ export class MixerInput extends Writable implements AudioStream, LinkTarget {
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     const ended = this.writableFinished;
     this.#linked?.source.unpipe(this);
+    this.#counted = this.stats();
     this.#native.remove();
     this.#writer.abandon(error);
     if (ended) this.#side.ended(this);
