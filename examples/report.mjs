@@ -1,0 +1,72 @@
+// What the demo says at its end: every counter there is, so that nothing is lost in silence.
+
+/**
+ * @param {object} recording
+ * @returns {string[]} lines
+ */
+export function reportLines({
+  system,
+  wav,
+  picture,
+  format,
+  frames,
+  microphone,
+  latencies,
+  stats,
+  failures,
+}) {
+  const { mic, system: loopback, micInput, systemInput, mixer, virtualMic } = stats;
+  const lostByFile = mixer.link.reduce((sum, { lostFrames = 0 }) => sum + lostFrames, 0);
+  const lines = [
+    '',
+    `recorded       ${(frames / format.sampleRate).toFixed(2)} s: ${frames} frames of ` +
+      `${format.channels} channels, ${format.sampleRate} Hz, on ${system}`,
+    `  file         ${wav}`,
+    `  picture      ${picture || 'none, there is no audio'}`,
+    `virtual mic    ${microphone ? `select "${microphone.name}" as microphone in other programs` : 'none'}`,
+  ];
+  if (latencies.length > 0) {
+    const [least, most] = [Math.min(...latencies), Math.max(...latencies)];
+    lines.push(`  latency      ${least.toFixed(0)} to ${most.toFixed(0)} ms from heard to played`);
+  }
+  lines.push(
+    `limiter        ${mixer.limiterGain < 1 ? `took the mix down by up to ${(-20 * Math.log10(mixer.limiterGain)).toFixed(1)} dB` : 'was not needed'}`,
+    '',
+    row('', 'microphone', 'system', 'mix', 'virtual mic'),
+    row('frames', mic.frames, loopback.frames, mixer.frames, virtualMic?.frames),
+    row(
+      'drift against this computer, ppm',
+      ppm(mic.driftPpm),
+      ppm(loopback.driftPpm),
+      '',
+      ppm(virtualMic?.driftPpm),
+    ),
+    row('drift against the mix, ppm', ppm(micInput.driftPpm), ppm(systemInput.driftPpm)),
+    row('holes left by the device', mic.discontinuities, loopback.discontinuities),
+    row('frames lost in them', mic.lostFrames, loopback.lostFrames),
+    row('frames that came after their time', mic.trimmedFrames, loopback.trimmedFrames),
+    row(
+      'frames of silence, nothing lost',
+      mic.silentFrames,
+      loopback.silentFrames,
+      '',
+      virtualMic?.silentFrames,
+    ),
+    row('frames too late for the mix', micInput.starvedFrames, systemInput.starvedFrames),
+    row('frames lost before the mix', micInput.lostFrames, systemInput.lostFrames),
+    row('jumps of over 200 ms', micInput.resyncs, systemInput.resyncs),
+    row('frames skipped, machine asleep', '', '', mixer.skippedFrames),
+    row('frames lost by the file', '', '', lostByFile),
+    row('underruns', '', '', '', virtualMic?.underruns),
+    row('frames of silence in them', '', '', '', virtualMic?.underrunFrames),
+  );
+  for (const { message } of failures) lines.push('', `failed: ${message}`);
+  return lines;
+}
+
+const ppm = (value) => value?.toFixed(1);
+
+function row(title, ...values) {
+  const cells = values.map((value) => String(value ?? '').padStart(13));
+  return `${title.padEnd(34)}${cells.join('')}`.trimEnd();
+}
