@@ -14,7 +14,9 @@
       "defines": [
         # Node-API 8: Node 20 and every Electron that has it, without a rebuild.
         "NAPI_VERSION=8",
-        "NAPI_DISABLE_CPP_EXCEPTIONS"
+        "NAPI_DISABLE_CPP_EXCEPTIONS",
+        # In a worker that is being terminated no exception can be thrown: not a reason to abort.
+        "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"
       ],
       # Node's own default; it only adds size here.
       "cflags!": ["-O3"],
