@@ -260,7 +260,7 @@ Napi::Value MixerInputObject::stats(const Napi::CallbackInfo& info) {
     set("starvations", static_cast<double>(live_->stats().starvations));
     set("starvedFrames", static_cast<double>(live_->stats().starved_frames));
     set("resyncs", static_cast<double>(live_->stats().resyncs));
-    set("lostFrames", static_cast<double>(live_->queue()->lost_frames()));
+    set("lostFrames", static_cast<double>(live_->lost_frames()));
   }
   if (written_) {
     set("writtenFrames", static_cast<double>(written_->stats().written_frames));

@@ -232,7 +232,7 @@ Napi::Value SinkObject::stats(const Napi::CallbackInfo& info) {
     set("starvations", static_cast<double>(live_->stats().starvations));
     set("starvedFrames", static_cast<double>(live_->stats().starved_frames));
     set("resyncs", static_cast<double>(live_->stats().resyncs));
-    set("lostFrames", static_cast<double>(live_->queue()->lost_frames()));
+    set("lostFrames", static_cast<double>(live_->lost_frames()));
     set("linkDriftPpm", live_->ppm());
   }
   set("underruns", underruns);

@@ -6,11 +6,15 @@
 namespace patchcord {
 namespace {
 
-constexpr double kServoSeconds = 10;      // a position error is worked off in this time
-constexpr double kMaxServo = 500e-6;      // by at most this much of the rate
+// A position error is worked off in kServoSeconds, by at most kMaxServo of the rate. At the beginning
+// the clocks are still being learnt: it takes half the time since the start, and may go further.
+constexpr double kServoSeconds = 10, kFirstServoSeconds = 0.3;
+constexpr double kMaxServo = 500e-6, kMaxFirstServo = 800e-6;
+constexpr double kLearningSeconds = 4;
 constexpr double kMaxDrift = 5e-3;        // clocks further apart than 0.5 % are not clocks
 constexpr double kResyncSeconds = 0.2;
 constexpr double kFadeSeconds = 0.003;
+constexpr int kLateLooks = 4;
 constexpr double kStarvationMemory = 10e9;  // ns: three starvations in this time ask for more lag
 
 }  // namespace
@@ -57,11 +61,17 @@ void LiveInput::pull(float* out, size_t frames, const PullTime& when) noexcept {
         stats_.resyncs.add(1);
         running_ = false;
       } else {
-        const double servo = std::clamp(error / (in_rate_ * kServoSeconds), -kMaxServo, kMaxServo);
+        const double age = (when.time - started_) * 1e-9;
+        const double seconds = std::clamp(age / 2, kFirstServoSeconds, kServoSeconds);
+        const double limit = age < kLearningSeconds ? kMaxFirstServo : kMaxServo;
+        const double servo = std::clamp(error / (in_rate_ * seconds), -limit, limit);
         resampler_.set_ratio(drift + servo);
       }
     }
-    if (!running_) made = start(frames, want, fresh) ? silent_tail_ : 0;
+    if (!running_) {
+      made = start(frames, want, fresh) ? silent_tail_ : 0;
+      started_ = when.time;
+    }
     if (running_) {
       std::fill_n(out, made * out_channels_, 0.0f);
       made += produce(out + made * out_channels_, frames - made);
@@ -102,7 +112,15 @@ bool LiveInput::start(size_t frames, double want, bool fresh) noexcept {
   if (end < need && !queue_->ended()) {
     // Not enough yet. While packets come, say by how much they come too late; a source that stalls is
     // not late.
-    if (fresh) shortfall_ = std::max(shortfall_, (need - end) * 1e9 / in_rate_);
+    // One late look says little: the least of several does.
+    if (fresh) {
+      const double late = (need - end) * 1e9 / in_rate_;
+      least_late_ = late_looks_ == 0 ? late : std::min(least_late_, late);
+      if (++late_looks_ == kLateLooks) {
+        shortfall_ = std::max(shortfall_, least_late_);
+        late_looks_ = 0;
+      }
+    }
     queue_->skip_to(static_cast<uint64_t>(std::max(0.0, want)));
     return false;
   }
@@ -113,6 +131,10 @@ bool LiveInput::start(size_t frames, double want, bool fresh) noexcept {
   } else {
     queue_->skip_to(static_cast<uint64_t>(std::llround(want)));
   }
+  late_looks_ = 0;
+  // What overflowed before anyone pulled was nobody's loss.
+  if (!started_before_) lost_before_.store(queue_->lost_frames(), std::memory_order_relaxed);
+  started_before_ = true;
   resampler_.reset();
   fed_ = queue_->next_frame();
   fade_position_ = 0;

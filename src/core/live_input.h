@@ -2,6 +2,7 @@
 // its queue at the place that the asked time demands, resampled by the ratio of the two clocks.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <utility>
@@ -38,6 +39,11 @@ class LiveInput final : public Pullable {
   // Any thread.
   const Stats& stats() const { return stats_; }
   const std::shared_ptr<FrameQueue>& queue() const { return queue_; }
+  // Frames that the queue lost since the first pull that got any.
+  uint64_t lost_frames() const {
+    const uint64_t lost = queue_->lost_frames();
+    return lost - std::min(lost, lost_before_.load(std::memory_order_relaxed));
+  }
   double ppm() const { return ppm_.load(std::memory_order_relaxed); }       // of its clock against the destination's
   double offset_us() const { return offset_us_.load(std::memory_order_relaxed); }  // position error, ideally 0
   double rate() const { return rate_.load(std::memory_order_relaxed); }     // its true rate, 0: unknown yet
@@ -56,12 +62,17 @@ class LiveInput final : public Pullable {
   std::vector<float> mapped_;  // before the map
   std::vector<float> last_;    // last frame given out, where a fade-out begins
   bool running_ = false;
+  bool started_before_ = false;
+  std::atomic<uint64_t> lost_before_{UINT64_MAX};
   bool ended_ = false;
   bool end_told_ = false;
   uint64_t seen_ = UINT64_MAX;  // first frame of the newest record at the last pull
   uint64_t fed_ = 0;           // stream index behind the last frame given to the resampler
   size_t fade_position_ = 0, fade_length_ = 0, silent_tail_ = 0;
+  double started_ = 0;  // asked time of the first frame since it runs
   double shortfall_ = 0;
+  double least_late_ = 0;
+  int late_looks_ = 0;
   int recent_starvations_ = 0;
   double last_starvation_ = 0;
   Stats stats_;

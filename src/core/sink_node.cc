@@ -11,6 +11,7 @@ constexpr double kFadeSeconds = 0.003;
 // Wakes after the start whose lead is only learnt from: nothing is pulled before the device's pace is
 // known, or the first pulls would ask for what was not heard yet.
 constexpr int kSettlingWakes = 4;
+constexpr int kStampPatience = 30;   // wakes
 constexpr double kLeadJump = 100e6;  // ns: the device is elsewhere now; learn again
 
 }  // namespace
@@ -49,7 +50,9 @@ void RateAdapter::pull(float* out, size_t frames, const PullTime& when) noexcept
 
 void SinkNode::open(const Format& device) {
   device_ = device;
-  tracker_ = std::make_unique<RateTracker>(device.sample_rate, true);
+  device_tracker_ = std::make_unique<RateTracker>(device.sample_rate, true);
+  arrival_tracker_ = std::make_unique<RateTracker>(device.sample_rate, false);
+  tracker_ = device_tracker_.get();
   meter_ = std::make_unique<LevelMeter>(device.channels, device.sample_rate);
   block_.resize(kMaxPull * device.channels);
   last_.resize(device.channels);
@@ -98,17 +101,29 @@ void SinkNode::fill(float* out, size_t frames, const PullTime& when) noexcept {
 void SinkNode::render(void* data, uint32_t frames, int64_t play_time) noexcept {
   if (frames == 0) return;
   const double now = static_cast<double>(clock_.now());
-  tracker_->update(static_cast<int64_t>(frame_),
-                   play_time != kUnknownTime ? play_time : static_cast<int64_t>(now));
+  const bool stamped = play_time != kUnknownTime;
+  if (stamped) stamps_ = true;
+  // A device that has not said yet when it plays is waited for; one that never does is taken to play
+  // what it asks for a constant time later.
+  if (!stamps_ && ++unstamped_ > kStampPatience && tracker_ != arrival_tracker_.get()) {
+    tracker_ = arrival_tracker_.get();
+  }
+  if (stamped) {
+    tracker_ = device_tracker_.get();
+    tracker_->update(static_cast<int64_t>(frame_), play_time);
+  } else if (tracker_ == arrival_tracker_.get()) {
+    tracker_->update(static_cast<int64_t>(frame_), static_cast<int64_t>(now));
+  }
+  const bool timed = stamps_ || tracker_ == arrival_tracker_.get();
   const double played = static_cast<double>(tracker_->time_at(static_cast<double>(frame_)));
-  if (settling_ == 0) lead_ = played - now;
-  if (std::abs(played - now - lead_) > kLeadJump) settling_ = 0;
+  if (settling_ > 0 && std::abs(played - now - lead_) > kLeadJump) settling_ = 0;
   const bool settled = settling_ >= kSettlingWakes;
-  if (!settled) {
+  if (timed && !settled) {
     lead_ = settling_ == 0 ? played - now : std::max(lead_, played - now);
     ++settling_;
   }
-  const double rate = tracker_->rate();
+  // Until it is known well the nominal rate is the better guess.
+  const double rate = tracker_->settled() ? tracker_->rate() : device_.sample_rate;
   if (drained_ != 0 && tracker_->frame_at(now) >= static_cast<double>(drained_)) {
     events_.push({NodeEventType::kPlayed, drained_, 0});
     wakeup_->wake();
@@ -128,11 +143,11 @@ void SinkNode::render(void* data, uint32_t frames, int64_t play_time) noexcept {
     to += block * bytes_per_frame(device_);
     done += block;
   }
-  anchor_.set({static_cast<double>(frame_), played, rate});
+  if (timed) anchor_.set({static_cast<double>(frame_), played, rate});
   frame_ += frames;
   stats_.rendered_frames.add(frames);
   lead_shown_.store(lead_, std::memory_order_relaxed);
-  drift_ppm_.store(tracker_->ppm(), std::memory_order_relaxed);
+  if (tracker_->settled()) drift_ppm_.store(tracker_->ppm(), std::memory_order_relaxed);
 }
 
 void SinkNode::underrun(uint32_t frames) noexcept {

@@ -81,7 +81,10 @@ class SinkNode {
   Clock& clock_;
   Wakeup* const wakeup_;
   Format device_;
-  std::unique_ptr<RateTracker> tracker_;
+  std::unique_ptr<RateTracker> device_tracker_, arrival_tracker_;
+  RateTracker* tracker_ = nullptr;  // the one in use
+  bool stamps_ = false;             // the device has told a play time
+  int unstamped_ = 0;
   std::unique_ptr<LevelMeter> meter_;
   Published<Upstream> upstream_;
   const Upstream* playing_ = nullptr;  // only compared: tells that what is upstream changed

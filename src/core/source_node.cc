@@ -164,7 +164,7 @@ void SourceNode::emit(const float* samples, uint64_t frames, uint32_t flags) noe
   record.frame = position_;
   record.frames = count;
   record.time = static_cast<double>(tracker.time_at(static_cast<double>(record.frame) / ratio_));
-  record.rate = tracker.rate() * ratio_;
+  record.rate = true_rate();
   record.flags = samples != nullptr ? 0 : (flags != 0 ? flags : kRecordSilence);
   position_.add(count);
   deliver(samples, record);
@@ -175,12 +175,18 @@ void SourceNode::emit(const float* samples, uint64_t frames, uint32_t flags) noe
   }
 }
 
+// Until it is known well the nominal rate is the better guess.
+double SourceNode::true_rate() const noexcept {
+  const RateTracker& tracker = timeline_->tracker();
+  return tracker.settled() ? tracker.rate() * ratio_ : config_.sample_rate;
+}
+
 void SourceNode::set_anchor() noexcept {
   const RateTracker& tracker = timeline_->tracker();
   const double frame = static_cast<double>(position_);
   anchor_.set({frame, static_cast<double>(tracker.time_at(frame / ratio_)),
-               tracker.rate() * ratio_});
-  drift_ppm_.store(tracker.ppm(), std::memory_order_relaxed);
+               true_rate()});
+  if (tracker.settled()) drift_ppm_.store(tracker.ppm(), std::memory_order_relaxed);
   stamped_.store(timeline_->stamped(), std::memory_order_relaxed);
 }
 

@@ -71,6 +71,7 @@ class SourceNode final : public Producer {
   void tell(NodeEventType type, uint64_t frame, uint64_t frames) noexcept;
   void set_anchor() noexcept;
   double to_output(double device_frame) const { return device_frame * ratio_; }
+  double true_rate() const noexcept;
 
   Clock& clock_;
   const Config config_;

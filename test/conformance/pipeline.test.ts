@@ -74,13 +74,21 @@ describe('the main job', () => {
       sink.stats().underruns +
       mic.stats().discontinuities +
       loopback.stats().discontinuities;
-    // A break was counted, or there was none; what is between breaks has the right level and pitch.
-    const whole = counted === 0 ? sound : sound.subarray(0, 24000);
-    for (const frequency of [1000, 440]) {
-      const measured = measureTone(whole, 48000, frequency);
-      expect(Math.abs(measured.frequency - frequency)).toBeLessThan(1);
-      expect(Math.abs(measured.peakDb + 12)).toBeLessThan(0.5);
+    // In windows short enough that the clocks' slow approach does not count as noise. One that is
+    // wrong holds a break, and every break was counted.
+    let wrong = 0;
+    for (let from = 0; from + 12000 <= sound.length; from += 12000) {
+      const window = sound.subarray(from, from + 12000);
+      const right = [1000, 440].every((frequency) => {
+        const measured = measureTone(window, 48000, frequency);
+        return (
+          Math.abs(measured.frequency - frequency) < 1 && Math.abs(measured.peakDb + 12) < 0.5
+        );
+      });
+      if (!right) wrong++;
     }
+    expect(wrong).toBeLessThanOrEqual(2 * counted);
+    expect(wrong).toBeLessThan(sound.length / 12000 / 2);
     await sink.close();
     await Promise.all([mic.close(), loopback.close(), mixer.close()]);
     await stopMic();
@@ -153,6 +161,8 @@ describe('feedback', () => {
     await sink.ready;
     const mic = new MicSource({ backend: system.backend, device: sink.microphone as AudioDevice });
     const failed = event<AudioError>(sink, 'error');
+    // The microphone that the sink made goes with it.
+    mic.on('error', () => {});
     mic.pipe(sink);
     expect((await failed).code).toBe('ERR_AUDIO_FEEDBACK');
     await mic.close();

@@ -118,10 +118,17 @@ Error PulseCables::build(const std::string& name, const Format& format,
   // Without a format the servers choose 16 bits at 44.1 kHz; in f32 the path is exact to the bit.
   const std::string spec = " format=float32le rate=" + std::to_string(format.sample_rate) +
                            " channels=" + std::to_string(format.channels);
-  Error error = load("module-null-sink",
-                     "sink_name=" + sink + spec + " sink_properties=\"" + instance +
-                         " device.description='" + label + " (playback)'\"",
-                     deadline, made);
+  const std::string feed_argument = "sink_name=" + sink + spec + " sink_properties=\"" + instance +
+                                    " device.description='" + label + " (playback)'\"";
+  // An idle null sink renders two seconds of silence ahead, which whoever plays first has to wait for;
+  // with norewinds 50 ms. PulseAudio knows the word since 15.0, PipeWire needs none.
+  Error error = Error::none();
+  if (!connection_.on_pipewire()) {
+    error = load("module-null-sink", feed_argument + " norewinds=1", deadline, made);
+  }
+  if (error || connection_.on_pipewire()) {
+    error = load("module-null-sink", feed_argument, deadline, made);
+  }
   if (error) return error;
   error = load("module-remap-source",
                "source_name=" + source + " master=" + sink + ".monitor" + spec +
