@@ -1,0 +1,87 @@
+// `node test/windows/build-mmdevapi.mjs`: cross-compiles the mmdevapi.dll of test/windows/mmdevapi/ and
+// process_loopback_probe.exe into build/mmdevapi-win32-x64. make compiles only what changed.
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+
+import { whyNoCrossCompiler } from '../../scripts/cross-windows.mjs';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
+const folder = 'build/mmdevapi-win32-x64';
+const compiler = 'x86_64-w64-mingw32-g++-posix';
+const flags = [
+  '-std=c++17',
+  '-O2',
+  '-Wall',
+  '-Wextra',
+  '-fno-exceptions',
+  '-fno-rtti',
+  ...['UNICODE', '_UNICODE', '_WIN32_WINNT=0x0A00'].map((define) => `-D${define}`),
+];
+
+const sourcesIn = (path) =>
+  readdirSync(join(root, path))
+    .filter((name) => name.endsWith('.cc'))
+    .map((name) => `${path}/${name}`);
+
+// The world and what it stands on, the wire formats, and the face.
+const library = [
+  ...sourcesIn('test/windows/mmdevapi'),
+  ...['world', 'card', 'signal'].map((name) => `src/backend/simulated/${name}.cc`),
+  ...['com_support', 'formats'].map((name) => `src/backend/wasapi/${name}.cc`),
+  ...['manual_clock', 'format'].map((name) => `src/core/${name}.cc`),
+  'src/backend/platform_windows.cc',
+];
+const probe = [
+  'test/windows/process_loopback_probe.cc',
+  ...['com_support', 'formats'].map((name) => `src/backend/wasapi/${name}.cc`),
+];
+const targets = [
+  { file: 'mmdevapi.dll', sources: library, link: '-shared', libraries: ['ole32', 'ws2_32'] },
+  { file: 'process_loopback_probe.exe', sources: probe, link: '', libraries: ['ole32'] },
+];
+
+/** Brings both up to date. @returns {{ library: string, probe: string }} their paths */
+export function buildMmdevapi() {
+  mkdirSync(join(root, folder), { recursive: true });
+  const text = makefile();
+  const path = join(root, folder, 'Makefile');
+  if (!existsSync(path) || readFileSync(path, 'utf8') !== text) writeFileSync(path, text);
+  const files = targets.map(({ file }) => `${folder}/${file}`);
+  execFileSync('make', ['-f', `${folder}/Makefile`, '-j2', '--silent', ...files], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  return { library: join(root, files[0]), probe: join(root, files[1]) };
+}
+
+function makefile() {
+  const object = (source) => `${folder}/${source.replace(/\.cc$/, '.o')}`;
+  const rules = targets.map(({ file, sources, link, libraries }) => {
+    const linked = libraries.map((name) => `-l${name}`).join(' ');
+    return `${folder}/${file}: ${sources.map(object).join(' ')}
+\t@${compiler} ${link} -static -s -o $@.part $^ ${linked}
+\t@mv $@.part $@
+`;
+  });
+  const all = [...new Set(targets.flatMap(({ sources }) => sources.map(object)))];
+  return `${rules.join('\n')}
+${folder}/%.o: %.cc ${folder}/Makefile
+\t@mkdir -p $(@D)
+\t@echo "$<"
+\t@${compiler} ${flags.join(' ')} -MMD -MP -c $< -o $@
+
+-include ${all.map((path) => path.replace(/\.o$/, '.d')).join(' ')}
+`;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const reason = whyNoCrossCompiler();
+  if (reason) {
+    console.error(`cannot cross-compile: ${reason}`);
+    process.exit(1);
+  }
+  console.log(JSON.stringify(buildMmdevapi()));
+}

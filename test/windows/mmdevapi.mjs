@@ -1,0 +1,74 @@
+// `node test/windows/mmdevapi.mjs [--node 20|22|24]`: runs mmdevapi.test.ts as Windows, in Wine, with the
+// unmodified addon on the simulated Windows audio engine (test/windows/mmdevapi/). Needs no audio server.
+// Ends with `N passed, N failed`.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, existsSync, readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+import { crossBuildWindows, whyNoCrossCompiler } from '../../scripts/cross-windows.mjs';
+import { buildMmdevapi } from './build-mmdevapi.mjs';
+import { whyNoWine } from './prepare.mjs';
+import { withWine } from './wine.mjs';
+
+const project = join(dirname(fileURLToPath(import.meta.url)), '../..');
+const limitMs = 5 * 60_000;
+const installed = 'C:\\windows\\system32\\mmdevapi.dll';
+
+/**
+ * A session of Wine whose mmdevapi.dll is ours, for `use`. It is a session of its own because there the
+ * library answers every program, also without the override.
+ * @param {{ node?: '20' | '22' | '24', log?: (line: string) => void }} options
+ * @param {(wine: import('./wine.mjs').Wine, env: Record<string, string>) => Promise<T>} use `env`: where
+ *   programs find what was built
+ * @returns {Promise<T>}
+ * @template T
+ */
+export async function withSimulatedWindows({ node, log }, use) {
+  const { library, probe } = buildMmdevapi();
+  const env = { WINEDLLOVERRIDES: 'mscoree,mshtml=;mmdevapi=n', NO_COLOR: '1' };
+  return withWine({ node, env, log }, async (wine) => {
+    // build/ is empty in a session, its own folder is not.
+    const [libraryInside, probeInside] = [library, probe].map((file) => {
+      const inside = join(wine.folder, basename(file));
+      copyFileSync(file, inside);
+      return `Z:${inside.replaceAll('/', '\\')}`;
+    });
+    const copied = await wine.run(['cmd', '/c', 'copy', '/y', libraryInside, installed]);
+    assert.equal(copied.code, 0, `mmdevapi.dll was not installed\n${copied.stdout}${copied.stderr}`);
+    return use(wine, { PATCHCORD_PROCESS_LOOPBACK_PROBE: probeInside });
+  });
+}
+
+/** @returns {Promise<{ passed: number, failed: number }>} */
+export async function runMmdevapi({ node = '20', log = console.log } = {}) {
+  crossBuildWindows();
+  execFileSync('npm', ['run', 'build:lib'], { cwd: project, stdio: ['ignore', 'ignore', 'inherit'] });
+  return withSimulatedWindows({ node, log }, async (wine, env) => {
+    const report = join(wine.folder, 'mmdevapi.json');
+    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+    const config = ['run', '--config', 'test/windows/mmdevapi.vitest.mts'];
+    const { code, timedOut } = await wine.run(
+      [wine.node, 'node_modules/vitest/vitest.mjs', ...config, ...reporters],
+      { env, limitMs, onOutput: (text) => process.stdout.write(text) },
+    );
+    const json = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : {};
+    const { numPassedTests: passed = 0, numFailedTests: failed = 0 } = json;
+    // A file that does not load, a worker that crashed, a run without a test.
+    if (failed > 0 || (code === 0 && passed > 0)) return { passed, failed };
+    log(`not ok - mmdevapi ${timedOut ? 'did not end in time' : `ended with ${code}`}`);
+    return { passed, failed: 1 };
+  });
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { values } = parseArgs({ options: { node: { type: 'string' } } });
+  const reason = whyNoWine() ?? whyNoCrossCompiler();
+  if (reason) console.log(`absent: Wine (${reason}): no test ran on the simulated Windows engine`);
+  const { passed, failed } = reason ? { passed: 0, failed: 0 } : await runMmdevapi(values);
+  console.log(`${passed} passed, ${failed} failed`);
+  process.exitCode = failed > 0 ? 1 : 0;
+}

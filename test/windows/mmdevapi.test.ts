@@ -1,0 +1,264 @@
+// The unmodified addon on the simulated Windows audio engine. Runs in Wine (mmdevapi.mjs), where
+// system32\mmdevapi.dll is ours.
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { DeviceMonitor, listDevices, LoopbackSource, MicSource, type AudioChunk } from 'patchcord';
+
+import { event } from '../conformance/wait.js';
+import { findGaps, measureTone, toFloat } from '../instruments/index.js';
+import { steerMmdevapi, type SteeredProcess } from './mmdevapi-control.mjs';
+
+const backend = 'wasapi';
+const rate = 48000;
+const probe = process.env.PATCHCORD_PROCESS_LOOPBACK_PROBE as string;
+
+let windows: Awaited<ReturnType<typeof steerMmdevapi>>;
+let here: SteeredProcess;
+let folder: string;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'mmdevapi-'));
+  windows = await steerMmdevapi();
+  Object.assign(process.env, windows.env);
+  await listDevices({ backend });
+  here = await windows.process(process.pid);
+});
+afterAll(async () => {
+  await windows.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** So many frames from the first that is not silence on; `halfway` is called once on the way. */
+async function hear(source: MicSource | LoopbackSource, frames: number, halfway: () => unknown = () => {}) {
+  const chunks: AudioChunk[] = [];
+  let count = 0;
+  for await (const chunk of source.chunks()) {
+    if (count === 0 && chunk.data.every((byte) => byte === 0)) continue;
+    chunks.push(chunk);
+    if (count < frames / 2 && count + chunk.frames >= frames / 2) halfway();
+    count += chunk.frames;
+    if (count >= frames) break;
+  }
+  return { chunks, channels: toFloat(Buffer.concat(chunks.map(({ data }) => data)), source.format) };
+}
+
+function expectTone(samples: Float32Array, frequency: number, db: number) {
+  const tone = measureTone(samples, rate, frequency);
+  console.log(
+    `${tone.frequency.toFixed(3)} Hz, ${tone.peakDb.toFixed(2)} dBFS, SNR ${tone.snrDb.toFixed(0)} dB`,
+  );
+  expect(Math.abs(tone.frequency - frequency)).toBeLessThan(1);
+  expect(Math.abs(tone.peakDb - db)).toBeLessThan(0.1);
+}
+
+describe('the devices of the world', () => {
+  it('are listed with names, formats, defaults and Windows ids', async () => {
+    const devices = await listDevices({ backend });
+    expect(devices.map(({ name }) => name)).toEqual([
+      'Microphone (Simulated)',
+      'Speakers (Simulated)',
+      'CABLE Input',
+      'CABLE Output',
+    ]);
+    const [mic] = devices;
+    expect(mic).toMatchObject({
+      id: await here.send('id mic'),
+      flow: 'input',
+      state: 'active',
+      defaultRoles: ['console', 'communications'],
+      format: { sampleRate: 48000, channels: 2, sampleFormat: 'f32' },
+    });
+    expect(mic.id).toMatch(/^\{0\.0\.1\.00000000\}\.\{[\da-f-]{36}\}$/);
+  });
+
+  it('come, go and become the default, and a monitor is told', async () => {
+    const monitor = new DeviceMonitor({ backend });
+    await monitor.ready;
+    const told = event<{ name: string }>(monitor, 'add');
+    await here.send('device usb input 44100 1 s16 "Headset (USB Audio)"');
+    expect((await told).name).toBe('Headset (USB Audio)');
+    const changed = event<unknown>(monitor, 'defaultChange');
+    await here.send('default usb communications');
+    await changed;
+    const devices = await listDevices({ backend, flow: 'input' });
+    const headset = devices.find(({ name }) => name.startsWith('Headset'));
+    expect(headset).toMatchObject({
+      defaultRoles: ['communications'],
+      format: { sampleRate: 44100, channels: 1, sampleFormat: 's16' },
+    });
+    const gone = event<{ name: string }>(monitor, 'remove');
+    await here.send('remove usb');
+    expect((await gone).name).toBe('Headset (USB Audio)');
+    await monitor.close();
+  });
+});
+
+describe('a microphone', () => {
+  it('records what its room sounds like, without a gap', async () => {
+    await here.send('play mic tone 1000 0.25 channel 0');
+    // Its periods are no whole number of frames, so a jump of any length shows.
+    await here.send('play mic tone 997 0.25 channel 1 by 1');
+    const mic = new MicSource({ backend, device: 'Microphone' });
+    const { chunks, channels } = await hear(mic, 3 * rate);
+    await here.send('stop mic');
+    const [left, right] = channels.map((samples) => samples.subarray(rate / 10));
+    expectTone(left, 1000, -12.04);
+    expectTone(right, 997, -12.04);
+    expect(findGaps(right, { sampleRate: rate, frequency: 997 })).toEqual([]);
+    for (let i = 1; i < chunks.length; i++)
+      expect(chunks[i].frame).toBe(chunks[i - 1].frame + chunks[i - 1].frames);
+    expect(mic.stats().lostFrames).toBe(0);
+  });
+
+  it('keeps its timeline when the device position jumps', async () => {
+    await here.send('play mic tone 997 0.25');
+    const mic = new MicSource({ backend, device: 'Microphone' });
+    const told: object[] = [];
+    mic.on('discontinuity', (gap) => told.push(gap));
+    const { channels } = await hear(mic, 2 * rate, () => here.send('glitch mic 1500'));
+    expect(told.at(-1)).toMatchObject({ frames: 1500, filled: true });
+    await here.send('stop mic');
+    const gaps = findGaps(channels[0].subarray(rate / 10), { sampleRate: rate, frequency: 997 });
+    expect(gaps).toHaveLength(1);
+    expect(gaps[0]).toMatchObject({ kind: 'silence', frames: 1500 });
+    expect(Math.abs(gaps[0].shift as number)).toBeLessThan(0.5);
+  });
+
+  it('is timed by the local clock where stamps are flagged as wrong', async () => {
+    await here.send('play mic tone 997 0.25');
+    await here.send('stamps mic wrong');
+    const mic = new MicSource({ backend, device: 'Microphone' });
+    const before = process.hrtime.bigint();
+    const { chunks, channels } = await hear(mic, rate);
+    const after = process.hrtime.bigint();
+    await here.send('stamps mic 0');
+    await here.send('stop mic');
+    expect(chunks[0].time).toBeGreaterThan(before - 1_000_000_000n);
+    expect(chunks.at(-1)?.time).toBeLessThan(after);
+    const gaps = findGaps(channels[0].subarray(rate / 10), { sampleRate: rate, frequency: 997 });
+    expect(gaps).toEqual([]);
+  });
+
+  it('that is denied says so', async () => {
+    await here.send('deny mic');
+    const mic = new MicSource({ backend, device: 'Microphone' });
+    const error = await event<Error & { code: string; osCode: string }>(mic, 'error');
+    await here.send('allow mic');
+    expect(error.code).toBe('ERR_AUDIO_PERMISSION_DENIED');
+    expect(error.osCode).toContain('0x80070005');
+  });
+
+  it('fails as the call fails that a script chose', async () => {
+    await here.send('fail mic IAudioClient::Start 0x8889000A times 1');
+    const mic = new MicSource({ backend, device: 'Microphone' });
+    const error = await event<Error & { code: string; syscall: string }>(mic, 'error');
+    expect(error).toMatchObject({ code: 'ERR_AUDIO_DEVICE_BUSY', syscall: 'IAudioClient::Start' });
+  });
+
+  it('that is unplugged is lost, with what Windows answered, and the program ends well', async () => {
+    const program = fileURLToPath(new URL('mmdevapi-unplug.mjs', import.meta.url));
+    const { code, stdout } = await run(process.execPath, [program]);
+    console.log(stdout);
+    expect(code).toBe(0);
+    const { events, frames } = JSON.parse(stdout);
+    expect(events).toHaveLength(2);
+    expect(events[0].code).toBe('ERR_AUDIO_DEVICE_LOST');
+    expect(events[0].osCode).toBe('0x88890004 AUDCLNT_E_DEVICE_INVALIDATED');
+    expect(events[1]).toBe('close');
+    expect(frames).toBeGreaterThan(0);
+  });
+});
+
+describe('a loopback', () => {
+  it('hears every program of its output', async () => {
+    await here.send('play speakers tone 440 0.25 channel 0 by 1001');
+    await here.send('play speakers tone 1000 0.125 channel 1 by 1002');
+    const loopback = new LoopbackSource({ backend, device: 'Speakers' });
+    const { channels } = await hear(loopback, 2 * rate);
+    await here.send('stop speakers');
+    expectTone(channels[0].subarray(rate / 10), 440, -12.04);
+    expectTone(channels[1].subarray(rate / 10), 1000, -18.06);
+  });
+});
+
+describe('process loopback', () => {
+  beforeAll(async () => {
+    await windows.send('process 2001 2000'); // 2000 started 2001
+    await windows.send('play speakers tone 440 0.25 by 1001');
+    await windows.send('play speakers tone 997 0.125 by 2001');
+  });
+  afterAll(() => windows.send('stop speakers'));
+
+  async function capture(pid: number, mode: 'include' | 'exclude', extra: string[] = []) {
+    const file = join(folder, 'captured.f32');
+    const { code, stdout } = await run(probe, [String(pid), mode, String(rate), file, ...extra]);
+    console.log(stdout);
+    const heard = () => toFloat(readFileSync(file), { sampleFormat: 'f32', channels: 2 })[0];
+    return { code, answers: JSON.parse(stdout), heard };
+  }
+
+  it('hears the tree of a process, and nothing else', async () => {
+    const { code, answers, heard } = await capture(2000, 'include');
+    expect(code).toBe(0);
+    expect(answers).toMatchObject({
+      call: '0x00000000',
+      completion: '0x00000000',
+      activation: '0x00000000',
+      getMixFormat: '0x80004001',
+      isFormatSupported: '0x80004001',
+      getDevicePeriod: '0x80004001',
+      getCurrentPadding: '0x80004001',
+      audioClient2: '0x80004002',
+      audioClock: '0x80004002',
+      highestPosition: 0,
+    });
+    expect(answers.worstStampUs).toBeLessThan(100);
+    const samples = heard();
+    expectTone(samples, 997, -18.06);
+    expect(measureTone(samples, rate, 997).snrDb).toBeGreaterThan(90);
+    expect(findGaps(samples, { sampleRate: rate, frequency: 997 })).toEqual([]);
+  });
+
+  it('hears everything but a tree', async () => {
+    const { code, heard } = await capture(2000, 'exclude');
+    expect(code).toBe(0);
+    const samples = heard();
+    expectTone(samples, 440, -12.04);
+    expect(measureTone(samples, rate, 440).snrDb).toBeGreaterThan(90);
+  });
+
+  it('is refused to single-threaded apartments and to handlers that are not agile', async () => {
+    expect((await capture(2000, 'include', ['sta'])).answers.call).toBe('0x80010106');
+    expect((await capture(2000, 'include', ['not-agile'])).answers.call).toBe('0x8000000E');
+  });
+
+  it('fails at the call, the completion or the activation, as scripted', async () => {
+    for (const [call, field] of [
+      ['ActivateAudioInterfaceAsync', 'call'],
+      ['IActivateAudioInterfaceAsyncOperation::GetActivateResult', 'completion'],
+      ['ActivateAudioInterface', 'activation'],
+    ]) {
+      const script = join(folder, 'script');
+      writeFileSync(script, `standard\nfail process-loopback ${call} 0x88890008 times 1\n`);
+      process.env.PATCHCORD_MMDEVAPI_SCRIPT = script;
+      const { code, answers } = await capture(2000, 'include');
+      delete process.env.PATCHCORD_MMDEVAPI_SCRIPT;
+      expect(code).toBe(1);
+      expect(answers[field]).toBe('0x88890008');
+    }
+  });
+});
+
+function run(file: string, args: string[]) {
+  return new Promise<{ code: number | null; stdout: string }>((resolve) => {
+    const child = execFile(file, args, { timeout: 30_000 }, (_, stdout, stderr) => {
+      if (stderr) console.log(stderr);
+      resolve({ code: child.exitCode, stdout });
+    });
+  });
+}

@@ -1,0 +1,15 @@
+import { defineConfig } from 'vitest/config';
+
+import base from '../../vitest.config.mts';
+
+// In the place of the projects: a test of the session that mmdevapi.mjs makes.
+export default defineConfig({
+  resolve: base.resolve,
+  test: {
+    name: 'mmdevapi',
+    include: ['test/windows/mmdevapi.test.ts'],
+    pool: 'forks',
+    testTimeout: 60_000,
+    hookTimeout: 30_000,
+  },
+});

@@ -1,0 +1,34 @@
+// The simulated Windows audio engine of this process: the world, and what Windows has beside it.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "../../../src/backend/simulated/world.h"
+#include "faults.h"
+#include "notifier.h"
+#include "process_taps.h"
+
+namespace patchcord {
+
+struct Engine {
+  // Made at the first use; lives as long as the process, whose end stops its threads.
+  static Engine& get();
+
+  explicit Engine(std::shared_ptr<World> made) : world(std::move(made)), notifier(world) {}
+
+  std::shared_ptr<World> world;
+  ProcessTaps taps;
+  Faults faults;
+  Notifier notifier;
+  std::string first_script_error;
+};
+
+// At the top of every method: a scripted fault answers instead of it.
+#define PATCHCORD_SCRIPTED(endpoint, call)                                           \
+  do {                                                                               \
+    HRESULT scripted;                                                                \
+    if (Engine::get().faults.strikes(endpoint, call, &scripted)) return scripted;    \
+  } while (false)
+
+}  // namespace patchcord

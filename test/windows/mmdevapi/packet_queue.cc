@@ -1,0 +1,81 @@
+#include "packet_queue.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "../../../src/backend/wasapi/formats.h"
+#include "results.h"
+
+namespace patchcord {
+namespace {
+
+// Behind the silent flag Windows leaves whatever was there. Here it is loud in every format, so
+// that a program that plays it is found out.
+constexpr uint8_t kUndefined = 0x3F;
+
+}  // namespace
+
+PacketQueue::PacketQueue(const Format& format, uint32_t buffer_frames, uint32_t packet_frames)
+    : frame_bytes_(bytes_per_frame(format)),
+      buffer_frames_(buffer_frames),
+      // A loss in its middle makes two packets of one.
+      slots_(2 * (buffer_frames / packet_frames + 2)) {
+  for (Packet& slot : slots_) slot.data.resize(packet_frames * frame_bytes_);
+}
+
+const PacketQueue::Packet* PacketQueue::front() const {
+  const uint64_t read = read_.load(std::memory_order_relaxed);
+  if (read == written_.load(std::memory_order_acquire)) return nullptr;
+  return &slots_[read % slots_.size()];
+}
+
+void PacketQueue::pop() {
+  const uint64_t read = read_.load(std::memory_order_relaxed);
+  queued_.fetch_sub(slots_[read % slots_.size()].frames, std::memory_order_acq_rel);
+  read_.store(read + 1, std::memory_order_release);
+}
+
+void PacketQueue::clear() {
+  while (front() != nullptr) pop();
+  broken_ = true;
+}
+
+// The world's audio thread.
+void PacketQueue::on_packet(const patchcord::Packet& packet) noexcept {
+  const uint64_t written = written_.load(std::memory_order_relaxed);
+  const bool full = written - read_.load(std::memory_order_acquire) == slots_.size() ||
+                    frames() + packet.frames > buffer_frames_;
+  if (full) {
+    broken_ = true;
+  } else {
+    Packet& slot = slots_[written % slots_.size()];
+    slot.frames = packet.frames;
+    slot.position = packet.position;
+    slot.stamp = 0;
+    // The flag is undefined on a stream's first packet; some drivers set it.
+    slot.flags = broken_ || packet.discontinuity ? AUDCLNT_BUFFERFLAGS_DATA_DISCONTINUITY : 0;
+    broken_ = false;
+    if (packet.time == kNoTime) {
+      slot.flags |= AUDCLNT_BUFFERFLAGS_TIMESTAMP_ERROR;
+    } else {
+      slot.stamp = static_cast<uint64_t>(packet.time / kNsPerReference);
+    }
+    const size_t bytes = packet.frames * frame_bytes_;
+    if (packet.data == nullptr) {
+      slot.flags |= AUDCLNT_BUFFERFLAGS_SILENT;
+      std::memset(slot.data.data(), kUndefined, bytes);
+    } else {
+      std::memcpy(slot.data.data(), packet.data, bytes);
+    }
+    queued_.fetch_add(packet.frames, std::memory_order_acq_rel);
+    written_.store(written + 1, std::memory_order_release);
+  }
+  if (const HANDLE event = event_.load(std::memory_order_acquire)) SetEvent(event);
+}
+
+// As the unkinder drivers do it: the event never fires again, only calls tell.
+void PacketQueue::on_lost(const Error& error) noexcept {
+  failure_.store(to_result(error), std::memory_order_release);
+}
+
+}  // namespace patchcord

@@ -1,0 +1,34 @@
+// The world's errors as the HRESULTs that Windows gives for them.
+#pragma once
+
+#include "../../../src/backend/wasapi/windows_sdk.h"
+#include "../../../src/core/error.h"
+
+namespace patchcord {
+
+constexpr HRESULT kElementNotFound = static_cast<HRESULT>(0x80070490);  // ERROR_NOT_FOUND
+constexpr HRESULT kFileNotFound = static_cast<HRESULT>(0x80070002);     // ERROR_FILE_NOT_FOUND
+constexpr HRESULT kIllegalMethodCall = static_cast<HRESULT>(0x8000000E);
+
+inline HRESULT to_result(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::kNone:
+      return S_OK;
+    case ErrorCode::kDeviceLost:
+      return AUDCLNT_E_DEVICE_INVALIDATED;
+    case ErrorCode::kDeviceNotFound:
+      return kElementNotFound;
+    case ErrorCode::kDeviceBusy:
+      return AUDCLNT_E_DEVICE_IN_USE;
+    case ErrorCode::kPermissionDenied:
+      return E_ACCESSDENIED;
+    case ErrorCode::kBackendUnavailable:
+      return AUDCLNT_E_SERVICE_NOT_RUNNING;
+    case ErrorCode::kFormatUnsupported:
+      return AUDCLNT_E_UNSUPPORTED_FORMAT;
+    default:
+      return E_FAIL;
+  }
+}
+
+}  // namespace patchcord

@@ -1,0 +1,451 @@
+#include "script.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cmath>
+#include <functional>
+#include <vector>
+
+#include "com_object.h"
+#include "endpoint_id.h"
+
+namespace patchcord {
+namespace {
+
+// A line in words; "..." holds spaces together.
+class Words {
+ public:
+  explicit Words(const std::string& line) {
+    bool open = false;
+    bool quoted = false;
+    for (const char c : line) {
+      if (c == '"') {
+        quoted = !quoted;
+        if (!open) words_.emplace_back();
+        open = true;
+      } else if (!quoted && (c == ' ' || c == '\t' || c == '\r')) {
+        open = false;
+      } else {
+        if (!quoted && !open && c == '#') break;
+        if (!open) words_.emplace_back();
+        open = true;
+        words_.back() += c;
+      }
+    }
+  }
+
+  bool at_end() const { return next_ == words_.size(); }
+
+  // The next word; what is missing or wrong is remembered, so that a command is checked once.
+  std::string text(const char* what) {
+    if (!at_end()) return words_[next_++];
+    complain(std::string("no ") + what);
+    return {};
+  }
+  double number(const char* what) {
+    const std::string word = text(what);
+    char* end = nullptr;
+    const double value = std::strtod(word.c_str(), &end);
+    if (!word.empty() && (*end != '\0' || !std::isfinite(value))) {
+      complain(std::string(what) + " is no number: " + word);
+    }
+    return value;
+  }
+  uint32_t whole(const char* what) {
+    const double value = number(what);
+    if (value >= 0 && value <= UINT32_MAX && value == std::floor(value)) {
+      return static_cast<uint32_t>(value);
+    }
+    complain(std::string(what) + " is no whole number");
+    return 0;
+  }
+  int64_t milliseconds(const char* what) { return std::llround(number(what) * kNsPerMs); }
+  HRESULT result() {
+    const std::string word = text("HRESULT");
+    char* end = nullptr;
+    const unsigned long long value = std::strtoull(word.c_str(), &end, 16);
+    if (!word.empty() && (*end != '\0' || value > UINT32_MAX)) {
+      complain("no HRESULT in hexadecimal: " + word);
+    }
+    return static_cast<HRESULT>(value);
+  }
+  // One of `names`, as its index.
+  size_t choice(const char* what, const std::vector<const char*>& names) {
+    const std::string word = text(what);
+    for (size_t i = 0; i < names.size(); ++i) {
+      if (word == names[i]) return i;
+    }
+    if (!word.empty()) complain(std::string("no such ") + what + ": " + word);
+    return 0;
+  }
+  // Whether the next word is this one; if so it is taken.
+  bool take(const char* word) {
+    if (at_end() || words_[next_] != word) return false;
+    ++next_;
+    return true;
+  }
+
+  void complain(const std::string& problem) {
+    if (problem_.empty()) problem_ = problem;
+  }
+  // After the last word has been asked for.
+  const std::string& problem() {
+    if (!at_end()) complain("too many words, from: " + words_[next_]);
+    return problem_;
+  }
+
+ private:
+  std::vector<std::string> words_;
+  size_t next_ = 0;
+  std::string problem_;
+};
+
+std::string one_line(std::string text) {
+  for (char& c : text) {
+    if (c == '\n' || c == '\r') c = ' ';
+  }
+  return text;
+}
+
+std::string answer(const Error& error) {
+  if (!error) return "ok";
+  return one_line("error " + error.message + (error.remedy.empty() ? "" : "; " + error.remedy));
+}
+
+const std::vector<const char*> kFlows = {"input", "output"};
+const std::vector<const char*> kStates = {"active", "disabled", "notpresent", "unplugged"};
+const std::vector<const char*> kRoles = {"console", "communications"};
+const std::vector<const char*> kSampleFormats = {"s16", "s24", "s32", "f32", "s24in32", "u8", "f64"};
+
+Format read_format(Words& words) {
+  Format format;
+  format.sample_rate = words.whole("sample rate");
+  format.channels = words.whole("channels");
+  format.sample_format =
+      static_cast<SampleFormat>(words.choice("sample format", kSampleFormats));
+  return format;
+}
+
+SignalPtr read_signal(Words& words) {
+  switch (words.choice("signal", {"tone", "noise", "silence"})) {
+    case 0: {
+      const double frequency = words.number("frequency");
+      const double gain = words.number("gain");
+      const int channel =
+          words.take("channel") ? static_cast<int>(words.whole("channel")) : kAllChannels;
+      return tone(frequency, gain, 0.0, channel);
+    }
+    case 1: {
+      const uint32_t seed = words.whole("seed");
+      return noise(seed, words.number("gain"));
+    }
+    default:
+      return silence();
+  }
+}
+
+bool is_output(const World& world, const std::string& id) {
+  std::vector<DeviceInfo> devices;
+  world.devices(&devices);
+  for (const DeviceInfo& device : devices) {
+    if (device.id == id) return device.flow == Flow::kOutput;
+  }
+  return false;
+}
+
+std::string program_name(uint32_t pid) {
+  return pid == ProcessTaps::kNobody ? std::string() : std::to_string(pid);
+}
+
+std::string play(Engine& engine, const std::string& id, uint32_t pid, const SignalPtr& signal) {
+  if (Error error = engine.world->play(id, signal, program_name(pid))) return answer(error);
+  if (is_output(*engine.world, id)) engine.taps.play(id, pid, signal);
+  return "ok";
+}
+
+// What an output played, as 32-bit floats in a file.
+std::string save_recording(Engine& engine, const std::string& id, const std::string& path) {
+  Recorded recorded;
+  if (Error error = engine.world->recorded(id, &recorded)) return answer(error);
+  std::FILE* const file = _wfopen(to_wide(path).c_str(), L"wb");
+  if (file == nullptr) return "error cannot write to " + path;
+  const size_t written =
+      std::fwrite(recorded.data.data(), sizeof(float), recorded.data.size(), file);
+  const bool closed = std::fclose(file) == 0;
+  if (written != recorded.data.size() || !closed) return "error cannot write to " + path;
+  return "ok " + std::to_string(recorded.data.size() / recorded.format.channels) + " " +
+         std::to_string(recorded.format.sample_rate) + " " +
+         std::to_string(recorded.format.channels) + " " + std::to_string(recorded.gaps.size());
+}
+
+std::string add_standard_devices(World& world) {
+  const WorldDescription standard = WorldDescription::standard();
+  for (const DeviceDescription& device : standard.devices) {
+    if (Error error = world.add_device(device)) return answer(error);
+  }
+  for (const CableDescription& cable : standard.cables) {
+    if (Error error = world.add_cable(cable)) return answer(error);
+  }
+  return "ok";
+}
+
+std::string stats(Engine& engine, const std::string& id) {
+  DeviceStats stats;
+  if (Error error = engine.world->stats(id, &stats)) return answer(error);
+  return "ok " + std::to_string(stats.position) + " " + std::to_string(stats.wakes) + " " +
+         std::to_string(stats.late_wakes) + " " + std::to_string(stats.lost_frames) + " " +
+         std::to_string(stats.underrun_frames);
+}
+
+std::string endpoint_id(Engine& engine, const std::string& id) {
+  std::vector<DeviceInfo> devices;
+  if (Error error = engine.world->devices(&devices)) return answer(error);
+  for (const DeviceInfo& device : devices) {
+    if (device.id == id) return "ok " + to_utf8(to_endpoint_id(device).c_str());
+  }
+  return "error no device " + id;
+}
+
+// Reads a command's words and returns what does it.
+using Run = std::function<std::string()>;
+using Read = Run (*)(Engine&, Words&);
+
+struct Command {
+  const char* name;
+  Read read;
+};
+
+// A method of the world that takes a device's id and nothing else.
+template <Error (World::*method)(const std::string&)>
+Run read_id(Engine& engine, Words& words) {
+  return [&engine, id = words.text("device")] { return answer((engine.world.get()->*method)(id)); };
+}
+
+// One that turns a fault on or off.
+template <Error (World::*method)(const std::string&, bool), bool on>
+Run read_switch(Engine& engine, Words& words) {
+  return [&engine, id = words.text("device")] {
+    return answer((engine.world.get()->*method)(id, on));
+  };
+}
+
+// One that takes a number.
+template <Error (World::*method)(const std::string&, double)>
+Run read_number(Engine& engine, Words& words) {
+  const std::string id = words.text("device");
+  return [&engine, id, value = words.number("value")] {
+    return answer((engine.world.get()->*method)(id, value));
+  };
+}
+
+// One that takes a duration.
+template <Error (World::*method)(const std::string&, int64_t)>
+Run read_duration(Engine& engine, Words& words) {
+  const std::string id = words.text("device");
+  return [&engine, id, ns = words.milliseconds("milliseconds")] {
+    return answer((engine.world.get()->*method)(id, ns));
+  };
+}
+
+const Command kCommands[] = {
+    {"play",
+     [](Engine& engine, Words& words) -> Run {
+       const std::string id = words.text("device");
+       const SignalPtr signal = read_signal(words);
+       const uint32_t pid = words.take("by") ? words.whole("pid") : ProcessTaps::kNobody;
+       return [&engine, id, signal, pid] { return play(engine, id, pid, signal); };
+     }},
+    {"stop",
+     [](Engine& engine, Words& words) -> Run {
+       const std::string id = words.text("device");
+       if (words.take("by")) {
+         return [&engine, id, pid = words.whole("pid")] { return play(engine, id, pid, nullptr); };
+       }
+       return [&engine, id] {
+         engine.taps.stop_all(id);
+         return answer(engine.world->stop(id));
+       };
+     }},
+    {"record",
+     [](Engine& engine, Words& words) -> Run {
+       const std::string id = words.text("device");
+       return [&engine, id, frames = words.whole("frames")] {
+         return answer(engine.world->record(id, frames));
+       };
+     }},
+    {"recorded",
+     [](Engine& engine, Words& words) -> Run {
+       const std::string id = words.text("device");
+       return [&engine, id, path = words.text("file")] {
+         return save_recording(engine, id, path);
+       };
+     }},
+    {"standard",
+     [](Engine& engine, Words&) -> Run {
+       return [&engine] { return add_standard_devices(*engine.world); };
+     }},
+    {"device",
+     [](Engine& engine, Words& words) -> Run {
+       DeviceDescription device;
+       device.id = words.text("id");
+       device.flow = static_cast<Flow>(words.choice("flow", kFlows));
+       device.format = read_format(words);
+       device.name = words.text("name");
+       return [&engine, device] { return answer(engine.world->add_device(device)); };
+     }},
+    {"cable",
+     [](Engine& engine, Words& words) -> Run {
+       CableDescription cable;
+       cable.render_id = words.text("render id");
+       cable.capture_id = words.text("capture id");
+       cable.format = read_format(words);
+       cable.render_name = words.text("render name");
+       cable.capture_name = words.text("capture name");
+       return [&engine, cable] { return answer(engine.world->add_cable(cable)); };
+     }},
+    {"remove", read_id<&World::remove_device>},
+    {"unplug", read_id<&World::unplug>},
+    {"plug", read_id<&World::plug>},
+    {"state",
+     [](Engine& engine, Words& words) -> Run {
+       const std::string id = words.text("device");
+       const auto state = static_cast<DeviceState>(words.choice("state", kStates));
+       return [&engine, id, state] { return answer(engine.world->set_state(id, state)); };
+     }},
+    {"default",
+     [](Engine& engine, Words& words) -> Run {
+       const std::string id = words.text("device");
+       const auto role = static_cast<Role>(words.choice("role", kRoles));
+       return [&engine, id, role] { return answer(engine.world->set_default(id, role)); };
+     }},
+    {"format",
+     [](Engine& engine, Words& words) -> Run {
+       const std::string id = words.text("device");
+       return [&engine, id, format = read_format(words)] {
+         return answer(engine.world->set_format(id, format));
+       };
+     }},
+    {"service",
+     [](Engine& engine, Words& words) -> Run {
+       const bool runs = words.choice("state", {"stopped", "running"}) == 1;
+       return [&engine, runs] {
+         runs ? engine.world->server_back() : engine.world->server_gone();
+         return std::string("ok");
+       };
+     }},
+    {"drift", read_number<&World::drift>},
+    {"volume", read_number<&World::volume>},
+    {"deny", read_switch<&World::deny, true>},
+    {"allow", read_switch<&World::deny, false>},
+    {"die", read_switch<&World::die, true>},
+    {"revive", read_switch<&World::die, false>},
+    {"mute", read_switch<&World::mute, true>},
+    {"unmute", read_switch<&World::mute, false>},
+    {"stall", read_id<&World::stall>},
+    {"resume", read_id<&World::resume>},
+    {"glitch",
+     [](Engine& engine, Words& words) -> Run {
+       const std::string id = words.text("device");
+       return [&engine, id, frames = words.whole("frames")] {
+         return answer(engine.world->glitch(id, frames));
+       };
+     }},
+    {"late", read_duration<&World::late>},
+    {"jitter", read_duration<&World::jitter>},
+    {"stamps",
+     [](Engine& engine, Words& words) -> Run {
+       const std::string id = words.text("device");
+       if (words.take("wrong")) {
+         return [&engine, id] { return answer(engine.world->stamps(id, kNoTime)); };
+       }
+       const int64_t offset = words.milliseconds("offset");
+       const int64_t jitter = words.at_end() ? 0 : words.milliseconds("jitter");
+       return [&engine, id, offset, jitter] {
+         return answer(engine.world->stamps(id, offset, jitter));
+       };
+     }},
+    {"process",
+     [](Engine& engine, Words& words) -> Run {
+       const uint32_t pid = words.whole("pid");
+       return [&engine, pid, parent = words.whole("parent")] {
+         engine.taps.set_parent(pid, parent);
+         return std::string("ok");
+       };
+     }},
+    {"process-silence",
+     [](Engine& engine, Words& words) -> Run {
+       const auto silence = static_cast<ProcessTaps::Silence>(
+           words.choice("silence", {"none", "packets"}));
+       return [&engine, silence] {
+         engine.taps.set_silence(silence);
+         return std::string("ok");
+       };
+     }},
+    {"fail",
+     [](Engine& engine, Words& words) -> Run {
+       Faults::Fault fault;
+       fault.endpoint = words.text("device");
+       fault.call = words.text("call");
+       fault.result = words.result();
+       fault.after = words.take("after") ? words.whole("calls") : 0;
+       fault.times = words.take("times") ? words.whole("calls") : Faults::kForever;
+       return [&engine, fault] {
+         engine.faults.add(fault);
+         return std::string("ok");
+       };
+     }},
+    {"mend",
+     [](Engine& engine, Words&) -> Run {
+       return [&engine] {
+         engine.faults.clear();
+         return std::string("ok");
+       };
+     }},
+    {"stats",
+     [](Engine& engine, Words& words) -> Run {
+       return [&engine, id = words.text("device")] { return stats(engine, id); };
+     }},
+    {"id",
+     [](Engine& engine, Words& words) -> Run {
+       return [&engine, id = words.text("device")] { return endpoint_id(engine, id); };
+     }},
+    {"objects",
+     [](Engine&, Words&) -> Run {
+       return [] { return "ok " + std::to_string(live_objects.load()); };
+     }},
+};
+
+}  // namespace
+
+std::string run_command(Engine& engine, const std::string& line) {
+  Words words(line);
+  if (words.at_end()) return "ok";
+  const std::string name = words.text("command");
+  for (const Command& command : kCommands) {
+    if (name != command.name) continue;
+    const Run run = command.read(engine, words);
+    if (!words.problem().empty()) return one_line("error " + name + ": " + words.problem());
+    return run();
+  }
+  return one_line("error no command " + name);
+}
+
+std::string run_script(Engine& engine, const std::wstring& path) {
+  std::FILE* const file = _wfopen(path.c_str(), L"rb");
+  if (file == nullptr) return "cannot read " + to_utf8(path.c_str());
+  std::string text;
+  char block[4096];
+  while (const size_t bytes = std::fread(block, 1, sizeof(block), file)) text.append(block, bytes);
+  std::fclose(file);
+  size_t from = 0;
+  for (int number = 1; from < text.size(); ++number) {
+    const size_t end = std::min(text.find('\n', from), text.size());
+    const std::string result = run_command(engine, text.substr(from, end - from));
+    if (result.compare(0, 5, "error") == 0) return "line " + std::to_string(number) + ": " + result;
+    from = end + 1;
+  }
+  return {};
+}
+
+}  // namespace patchcord
