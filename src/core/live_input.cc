@@ -37,6 +37,7 @@ LiveInput::LiveInput(std::shared_ptr<FrameQueue> queue, uint32_t rate, uint32_t 
 }
 
 void LiveInput::pull(float* out, size_t frames, const PullTime& when) noexcept {
+  const bool over = queue_->ended();  // before latest(): what came before the end is then seen
   const Record* newest = queue_->latest();
   size_t made = 0;
   bool quiet = false;
@@ -77,6 +78,7 @@ void LiveInput::pull(float* out, size_t frames, const PullTime& when) noexcept {
       made += produce(out + made * out_channels_, frames - made);
     }
   }
+  if (newest == nullptr && over) ended_ = true;  // closed before its first frame
   if (made == frames) return;
   float* rest = out + made * out_channels_;
   fade_out(rest, frames - made);
