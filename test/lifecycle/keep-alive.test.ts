@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+
+import { backends, runScene } from './run-scene.js';
+
+describe.each(backends)('on %s a process', (backend) => {
+  const env = { PATCHCORD_BACKEND: backend };
+  const streams = ['mic', 'loopback', 'speaker', 'virtualMic'];
+
+  it.each([...streams, 'mic.ref', 'virtualMic.ref'])('stays while a stream is open: %s', async (what) => {
+    // It would leave by itself within milliseconds of `ready`: a second is long.
+    const outcome = await runScene('alive.mjs', { args: [what], env, limitMs: 3000 });
+    expect(outcome).toMatchObject({ stdout: 'ready\n', stuck: true });
+  });
+
+  it.each([
+    ...streams.flatMap((name) => [`${name}.close`, `${name}.destroy`]),
+    'monitor',
+    'mixer',
+    'listing',
+  ])('leaves when nothing is open: %s', async (what) => {
+    const outcome = await runScene('alive.mjs', { args: [what], env });
+    expect(outcome).toEqual({ code: 0, signal: null, stdout: 'ready\n', stderr: '', stuck: false });
+  });
+
+  it.each(streams)('leaves with a stream that was unref()ed: %s', async (name) => {
+    const outcome = await runScene('alive.mjs', { args: [`${name}.unref`], env });
+    // An await that nothing alive can settle ends a process with 13.
+    expect([0, 13]).toContain(outcome.code);
+    expect(outcome.stuck).toBe(false);
+  });
+
+  it('stays until what a closed source left in a mixer has been mixed', async () => {
+    const outcome = await runScene('alive.mjs', { args: ['tail'], env });
+    expect(outcome).toMatchObject({ code: 0, stuck: false });
+    expect(outcome.stdout).toContain('the mix has ended\n');
+  });
+});

@@ -1,0 +1,37 @@
+// What keeps a process alive: `node alive.mjs WHAT`. Nothing else does here.
+import { DeviceMonitor, listDevices, LoopbackSource, MicSource, Mixer } from 'patchcord';
+import { SpeakerSink, VirtualMicSink } from 'patchcord';
+
+const open = {
+  mic: () => new MicSource(),
+  loopback: () => new LoopbackSource(),
+  speaker: () => new SpeakerSink(),
+  virtualMic: () => new VirtualMicSink(),
+};
+
+const [what] = process.argv.slice(2);
+const [name, how] = what.split('.');
+if (name === 'monitor') {
+  const monitor = await new DeviceMonitor().ready;
+  process.on('exit', () => monitor.close());
+} else if (name === 'mixer') {
+  new Mixer().createInput();
+} else if (name === 'listing') {
+  await listDevices();
+} else if (name === 'tail') {
+  // What a mixer has not yet mixed of a source that was closed still arrives.
+  const mic = new MicSource();
+  const mixer = new Mixer();
+  mic.pipe(mixer.createInput());
+  mixer.on('data', () => {}).on('end', () => console.log('the mix has ended'));
+  await new Promise((resolve) => mixer.once('data', resolve));
+  await mic.close();
+} else {
+  const stream = open[name]();
+  if (how === 'unref') stream.unref();
+  if (how === 'ref') stream.unref().ref();
+  await stream.ready;
+  if (how === 'close') await stream.close();
+  if (how === 'destroy') stream.destroy();
+}
+console.log('ready');
