@@ -121,7 +121,8 @@ function ask(socket) {
     if (answers.length <= 1) socket.unref();
     return answers.shift();
   };
-  const gone = (command) => Object.assign(new Error(`${command}: the process is gone`), { gone: true });
+  const gone = (command) =>
+    Object.assign(new Error(`${command}: the process is gone`), { gone: true });
   const lines = createInterface({ input: socket });
   lines.on('error', () => {}); // 'close' follows
   socket.unref();

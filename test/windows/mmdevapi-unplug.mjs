@@ -10,7 +10,9 @@ Object.assign(process.env, windows.env);
 
 const events = [];
 const mic = new MicSource({ device: 'Microphone' });
-mic.on('error', ({ code, syscall, osCode, message }) => events.push({ code, syscall, osCode, message }));
+mic.on('error', ({ code, syscall, osCode, message }) =>
+  events.push({ code, syscall, osCode, message }),
+);
 mic.on('close', async () => {
   events.push('close');
   const engine = await windows.process(process.pid);

@@ -38,7 +38,11 @@ export async function withSimulatedWindows({ node, log }, use) {
       return `Z:${inside.replaceAll('/', '\\')}`;
     });
     const copied = await wine.run(['cmd', '/c', 'copy', '/y', libraryInside, installed]);
-    assert.equal(copied.code, 0, `mmdevapi.dll was not installed\n${copied.stdout}${copied.stderr}`);
+    assert.equal(
+      copied.code,
+      0,
+      `mmdevapi.dll was not installed\n${copied.stdout}${copied.stderr}`,
+    );
     return use(wine, { PATCHCORD_PROCESS_LOOPBACK_PROBE: probeInside });
   });
 }
@@ -46,11 +50,14 @@ export async function withSimulatedWindows({ node, log }, use) {
 /** @returns {Promise<{ passed: number, failed: number }>} */
 export async function runMmdevapi({ node = '20', log = console.log } = {}) {
   crossBuildWindows();
-  execFileSync('npm', ['run', 'build:lib'], { cwd: project, stdio: ['ignore', 'ignore', 'inherit'] });
+  execFileSync('npm', ['run', 'build:lib'], {
+    cwd: project,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   return withSimulatedWindows({ node, log }, async (wine, env) => {
     const report = join(wine.folder, 'mmdevapi.json');
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-    const config = ['run', '--config', 'test/windows/mmdevapi.vitest.mts'];
+    const config = ['run', '--config', 'test/windows/mmdevapi.vitest.mjs'];
     const { code, timedOut } = await wine.run(
       [wine.node, 'node_modules/vitest/vitest.mjs', ...config, ...reporters],
       { env, limitMs, onOutput: (text) => process.stdout.write(text) },

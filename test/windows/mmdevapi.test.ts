@@ -8,7 +8,17 @@ import { fileURLToPath } from 'node:url';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { DeviceMonitor, listDevices, LoopbackSource, MicSource, type AudioChunk } from 'patchcord';
+import {
+  DeviceMonitor,
+  listDevices,
+  LoopbackSource,
+  MicSource,
+  SpeakerSink,
+  ToneSource,
+  type AudioChunk,
+  type AudioDevice,
+  type AudioError,
+} from 'patchcord';
 
 import { event } from '../conformance/wait.js';
 import { findGaps, measureTone, toFloat } from '../instruments/index.js';
@@ -34,7 +44,11 @@ afterAll(async () => {
 });
 
 /** So many frames from the first that is not silence on; `halfway` is called once on the way. */
-async function hear(source: MicSource | LoopbackSource, frames: number, halfway: () => unknown = () => {}) {
+async function hear(
+  source: MicSource | LoopbackSource,
+  frames: number,
+  halfway: () => unknown = () => {},
+) {
   const chunks: AudioChunk[] = [];
   let count = 0;
   for await (const chunk of source.chunks()) {
@@ -44,7 +58,10 @@ async function hear(source: MicSource | LoopbackSource, frames: number, halfway:
     count += chunk.frames;
     if (count >= frames) break;
   }
-  return { chunks, channels: toFloat(Buffer.concat(chunks.map(({ data }) => data)), source.format) };
+  return {
+    chunks,
+    channels: toFloat(Buffer.concat(chunks.map(({ data }) => data)), source.format),
+  };
 }
 
 function expectTone(samples: Float32Array, frequency: number, db: number) {
@@ -79,7 +96,7 @@ describe('the devices of the world', () => {
   it('come, go and become the default, and a monitor is told', async () => {
     const monitor = new DeviceMonitor({ backend });
     await monitor.ready;
-    const told = event<{ name: string }>(monitor, 'add');
+    const told = event<AudioDevice>(monitor, 'add');
     await here.send('device usb input 44100 1 s16 "Headset (USB Audio)"');
     expect((await told).name).toBe('Headset (USB Audio)');
     const changed = event<unknown>(monitor, 'defaultChange');
@@ -91,10 +108,10 @@ describe('the devices of the world', () => {
       defaultRoles: ['communications'],
       format: { sampleRate: 44100, channels: 1, sampleFormat: 's16' },
     });
-    const gone = event<{ name: string }>(monitor, 'remove');
+    const gone = event<AudioDevice>(monitor, 'remove');
     await here.send('remove usb');
     expect((await gone).name).toBe('Headset (USB Audio)');
-    await monitor.close();
+    monitor.close();
   });
 });
 
@@ -147,16 +164,39 @@ describe('a microphone', () => {
   it('that is denied says so', async () => {
     await here.send('deny mic');
     const mic = new MicSource({ backend, device: 'Microphone' });
-    const error = await event<Error & { code: string; osCode: string }>(mic, 'error');
+    const error = await event<AudioError>(mic, 'error');
     await here.send('allow mic');
     expect(error.code).toBe('ERR_AUDIO_PERMISSION_DENIED');
     expect(error.osCode).toContain('0x80070005');
   });
 
+  it('of another format is converted', async () => {
+    await here.send('device usb input 44100 1 s16 "Headset (USB Audio)"');
+    await here.send('play usb tone 997 0.25');
+    const mic = new MicSource({ backend, device: 'Headset' });
+    const { channels } = await hear(mic, rate);
+    await here.send('remove usb');
+    expect(channels).toHaveLength(2);
+    for (const samples of channels) expectTone(samples.subarray(rate / 10), 997, -12.04);
+  });
+
+  it('is lost with the audio service, which can be reached again when it is back', async () => {
+    const mic = new MicSource({ backend, device: 'Microphone' });
+    const failed = event<AudioError>(mic, 'error');
+    mic.once('data', () => void here.send('service stopped'));
+    const error = await failed;
+    expect(error.code).toBe('ERR_AUDIO_BACKEND_UNAVAILABLE');
+    expect(error.osCode).toContain('0x88890010');
+    const unlisted = await listDevices({ backend }).catch((reason: AudioError) => reason);
+    expect(unlisted).toMatchObject({ code: 'ERR_AUDIO_BACKEND_UNAVAILABLE' });
+    await here.send('service running');
+    expect(await listDevices({ backend })).toHaveLength(4);
+  });
+
   it('fails as the call fails that a script chose', async () => {
     await here.send('fail mic IAudioClient::Start 0x8889000A times 1');
     const mic = new MicSource({ backend, device: 'Microphone' });
-    const error = await event<Error & { code: string; syscall: string }>(mic, 'error');
+    const error = await event<AudioError>(mic, 'error');
     expect(error).toMatchObject({ code: 'ERR_AUDIO_DEVICE_BUSY', syscall: 'IAudioClient::Start' });
   });
 
@@ -165,12 +205,13 @@ describe('a microphone', () => {
     const { code, stdout } = await run(process.execPath, [program]);
     console.log(stdout);
     expect(code).toBe(0);
-    const { events, frames } = JSON.parse(stdout);
+    const { events, frames, objects } = JSON.parse(stdout);
     expect(events).toHaveLength(2);
     expect(events[0].code).toBe('ERR_AUDIO_DEVICE_LOST');
     expect(events[0].osCode).toBe('0x88890004 AUDCLNT_E_DEVICE_INVALIDATED');
     expect(events[1]).toBe('close');
     expect(frames).toBeGreaterThan(0);
+    expect(objects).toBe(1); // the enumerator: all of the stream is released
   });
 });
 
@@ -186,6 +227,19 @@ describe('a loopback', () => {
   });
 });
 
+describe('an output', () => {
+  it('plays what is written, and the microphone at the end of its cable hears it', async () => {
+    const sink = new SpeakerSink({ backend, device: 'CABLE Input' });
+    new ToneSource({ frequency: 997, gain: 0.25, durationMs: 3000 }).pipe(sink);
+    const mic = new MicSource({ backend, device: 'CABLE Output' });
+    const { channels } = await hear(mic, 2 * rate);
+    const samples = channels[0].subarray(rate / 10);
+    expectTone(samples, 997, -12.04);
+    expect(findGaps(samples, { sampleRate: rate, frequency: 997 })).toEqual([]);
+    await event(sink, 'finish');
+  });
+});
+
 describe('process loopback', () => {
   beforeAll(async () => {
     await windows.send('process 2001 2000'); // 2000 started 2001
@@ -198,7 +252,8 @@ describe('process loopback', () => {
     const file = join(folder, 'captured.f32');
     const { code, stdout } = await run(probe, [String(pid), mode, String(rate), file, ...extra]);
     console.log(stdout);
-    const heard = () => toFloat(readFileSync(file), { sampleFormat: 'f32', channels: 2 })[0];
+    const heard = () =>
+      toFloat(readFileSync(file), { sampleRate: rate, channels: 2, sampleFormat: 'f32' })[0];
     return { code, answers: JSON.parse(stdout), heard };
   }
 

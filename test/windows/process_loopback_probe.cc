@@ -5,8 +5,8 @@
 //   process_loopback_probe.exe PID include|exclude FRAMES FILE [sta|not-agile]
 //
 // FILE gets FRAMES frames of 48 kHz stereo floats. Exits with 1 when that could not be had within
-// 10 s of waiting. `sta`: asks from a single-threaded apartment. `not-agile`: with a handler that is
-// no agile object.
+// 10 s of waiting. `sta`: asks from a single-threaded apartment. `not-agile`: with a handler that
+// is no agile object.
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -51,7 +51,9 @@ class Handler final : public IActivateAudioInterfaceCompletionHandler {
     return S_OK;
   }
 
-  bool wait() const { return WaitForSingleObject(completed_.get(), kLongestWaitMs) == WAIT_OBJECT_0; }
+  bool wait() const {
+    return WaitForSingleObject(completed_.get(), kLongestWaitMs) == WAIT_OBJECT_0;
+  }
 
  private:
   ~Handler() = default;
@@ -121,8 +123,8 @@ bool capture(IAudioClient* client, size_t frames, Captured* captured) {
       if (got == AUDCLNT_S_BUFFER_EMPTY) break;
       if (FAILED(got)) return false;
       if (captured->packets == 0) first_stamp = stamp;
-      const int64_t expected = static_cast<int64_t>(
-          first_stamp + captured->samples.size() / 2 * kReferencePerSecond / kRate);
+      const int64_t expected = static_cast<int64_t>(first_stamp + captured->samples.size() / 2 *
+                                                                      kReferencePerSecond / kRate);
       const int64_t off = std::llabs(static_cast<int64_t>(stamp) - expected) * kNsPerReference;
       if (off > captured->worst_stamp_ns) captured->worst_stamp_ns = off;
       if (position > captured->highest_position) captured->highest_position = position;

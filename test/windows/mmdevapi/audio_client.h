@@ -85,8 +85,7 @@ HRESULT AudioClient::open_capture(const Format& format, uint32_t buffer_frames,
 }
 
 template <class Opener>
-HRESULT AudioClient::open_render(const Format& format, uint32_t buffer_frames,
-                                 Opener open_stream) {
+HRESULT AudioClient::open_render(const Format& format, uint32_t buffer_frames, Opener open_stream) {
   format_ = format;
   buffer_frames_ = buffer_frames;
   playing_ = std::make_unique<RenderBuffer>(format, buffer_frames);

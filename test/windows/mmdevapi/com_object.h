@@ -12,8 +12,8 @@ namespace patchcord {
 // 0 once a program has released all that it was given; a script can ask ("objects").
 inline std::atomic<int> live_objects{0};
 
-// On the heap, born with one reference. Agile, as Windows' own audio objects are: one pointer serves
-// every apartment.
+// On the heap, born with one reference. Agile, as Windows' own audio objects are: one pointer
+// serves every apartment.
 template <class First, class... Rest>
 class ComObject : public First, public Rest... {
  public:

@@ -9,7 +9,8 @@
 namespace patchcord {
 namespace {
 
-// The variables are read when the first audio object is asked for, so a program may set them itself.
+// The variables are read when the first audio object is asked for, so a program may set them
+// itself.
 std::wstring variable(const wchar_t* name) {
   wchar_t value[MAX_PATH];
   const DWORD length = GetEnvironmentVariableW(name, value, MAX_PATH);
@@ -31,7 +32,8 @@ Engine* begin() {
   Engine* const engine = new Engine(std::move(world));
   if (!script.empty()) engine->first_script_error = run_script(*engine, script);
   const std::wstring port = variable(L"PATCHCORD_MMDEVAPI_PORT");
-  if (!port.empty()) start_control(*engine, static_cast<uint16_t>(std::wcstoul(port.c_str(), nullptr, 10)));
+  if (!port.empty())
+    start_control(*engine, static_cast<uint16_t>(std::wcstoul(port.c_str(), nullptr, 10)));
   return engine;
 }
 

@@ -25,10 +25,10 @@ struct Engine {
 };
 
 // At the top of every method: a scripted fault answers instead of it.
-#define PATCHCORD_SCRIPTED(endpoint, call)                                           \
-  do {                                                                               \
-    HRESULT scripted;                                                                \
-    if (Engine::get().faults.strikes(endpoint, call, &scripted)) return scripted;    \
+#define PATCHCORD_SCRIPTED(endpoint, call)                                        \
+  do {                                                                            \
+    HRESULT scripted;                                                             \
+    if (Engine::get().faults.strikes(endpoint, call, &scripted)) return scripted; \
   } while (false)
 
 }  // namespace patchcord

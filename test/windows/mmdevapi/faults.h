@@ -20,9 +20,9 @@ class Faults {
   struct Fault {
     std::string endpoint;  // the world's id; "*": any, and calls that concern none
     std::string call;
-    HRESULT result;    // may be a success code: the call then does nothing and says so
-    uint32_t after;    // calls that go well before
-    uint32_t times;    // calls that fail
+    HRESULT result;  // may be a success code: the call then does nothing and says so
+    uint32_t after;  // calls that go well before
+    uint32_t times;  // calls that fail
   };
 
   // Any thread.

@@ -1,11 +1,12 @@
-// A mmdevapi.dll for tests: what CoCreateInstance(MMDeviceEnumerator) and ActivateAudioInterfaceAsync
-// reach when it stands in the place of Windows' own. It serves the simulated world
-// (src/backend/simulated) through Core Audio's interfaces, so that the unmodified addon is driven
-// through what no real machine does on demand.
+// A mmdevapi.dll for tests: what CoCreateInstance(MMDeviceEnumerator) and
+// ActivateAudioInterfaceAsync reach when it stands in the place of Windows' own. It serves the
+// simulated world (src/backend/simulated) through Core Audio's interfaces, so that the unmodified
+// addon is driven through what no real machine does on demand.
 //
 // Environment of the program:
 //   PATCHCORD_MMDEVAPI_PORT    where a test listens for it (control.h)
-//   PATCHCORD_MMDEVAPI_SCRIPT  a file of commands that make the first world; without it the world is
+//   PATCHCORD_MMDEVAPI_SCRIPT  a file of commands that make the first world; without it the world
+//   is
 //                              WorldDescription::standard()
 #include "../../../src/backend/wasapi/windows_sdk.h"
 #include "com_object.h"
@@ -42,10 +43,10 @@ __declspec(dllexport) HRESULT WINAPI DllGetClassObject(REFCLSID clsid, REFIID ii
 
 __declspec(dllexport) HRESULT WINAPI DllCanUnloadNow() { return S_FALSE; }
 
-__declspec(dllexport) HRESULT WINAPI ActivateAudioInterfaceAsync(
-    LPCWSTR device, REFIID iid, PROPVARIANT* params,
-    IActivateAudioInterfaceCompletionHandler* handler,
-    IActivateAudioInterfaceAsyncOperation** operation) {
+__declspec(dllexport) HRESULT WINAPI
+    ActivateAudioInterfaceAsync(LPCWSTR device, REFIID iid, PROPVARIANT* params,
+                                IActivateAudioInterfaceCompletionHandler* handler,
+                                IActivateAudioInterfaceAsyncOperation** operation) {
   return patchcord::activate_process_loopback(device, iid, params, handler, operation);
 }
 }

@@ -51,7 +51,8 @@ bool Notifier::remove(IMMNotificationClient* client) {
 
 void Notifier::compare() {
   std::vector<DeviceInfo> now;
-  if (world_->devices(&now)) return;  // the service is stopped; what changed is told when it is back
+  if (world_->devices(&now))
+    return;  // the service is stopped; what changed is told when it is back
   std::lock_guard<std::mutex> lock(calling_);
   for (const DeviceInfo& device : now) {
     const DeviceInfo* const before = find(known_, device.id);

@@ -58,8 +58,7 @@ class ProcessLoopbackClient final : public AudioClient {
     if (!from_wave_format(request.wave, sizeof(*request.wave) + request.wave->cbSize, &format)) {
       return AUDCLNT_E_UNSUPPORTED_FORMAT;
     }
-    const REFERENCE_TIME duration =
-        std::clamp(request.duration, kShortestBuffer, kLongestBuffer);
+    const REFERENCE_TIME duration = std::clamp(request.duration, kShortestBuffer, kLongestBuffer);
     return open_capture(format, to_frames(duration, format.sample_rate), format.sample_rate / 100,
                         [&](CaptureListener* listener, std::unique_ptr<Stream>* stream) {
                           return Engine::get().taps.open(pid_, mode_, format, listener, stream);

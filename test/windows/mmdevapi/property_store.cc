@@ -15,7 +15,7 @@ namespace {
 // Not static: the keys' addresses are only known once the library is loaded.
 const PROPERTYKEY* key_at(DWORD index) {
   const PROPERTYKEY* const keys[] = {
-      &PKEY_Device_FriendlyName,      &PKEY_Device_DeviceDesc,      &PKEY_DeviceInterface_FriendlyName,
+      &PKEY_Device_FriendlyName, &PKEY_Device_DeviceDesc, &PKEY_DeviceInterface_FriendlyName,
       &PKEY_AudioEngine_DeviceFormat, &PKEY_AudioEndpoint_FormFactor};
   return index < sizeof(keys) / sizeof(keys[0]) ? keys[index] : nullptr;
 }
@@ -84,9 +84,7 @@ HRESULT EndpointProperties::GetValue(REFPROPERTYKEY key, PROPVARIANT* value) {
   return S_OK;
 }
 
-HRESULT EndpointProperties::SetValue(REFPROPERTYKEY, REFPROPVARIANT) {
-  return STG_E_ACCESSDENIED;
-}
+HRESULT EndpointProperties::SetValue(REFPROPERTYKEY, REFPROPVARIANT) { return STG_E_ACCESSDENIED; }
 
 HRESULT EndpointProperties::Commit() { return STG_E_ACCESSDENIED; }
 

@@ -17,9 +17,9 @@ class RenderBuffer final : public RenderListener {
   RenderBuffer(const Format& format, uint32_t buffer_frames);
 
   // The program's thread.
-  uint8_t* staging() { return staging_.data(); }   // as long as the whole buffer
-  void commit(uint32_t frames, bool silent);       // what is in staging() follows what was written
-  void clear();                                    // while the stream is stopped
+  uint8_t* staging() { return staging_.data(); }  // as long as the whole buffer
+  void commit(uint32_t frames, bool silent);      // what is in staging() follows what was written
+  void clear();                                   // while the stream is stopped
   void signal_periods(HANDLE event) { event_.store(event, std::memory_order_release); }
 
   // Any thread.

@@ -1,9 +1,9 @@
 #include "script.h"
 
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <cmath>
 #include <functional>
 #include <vector>
 
@@ -116,14 +116,14 @@ std::string answer(const Error& error) {
 const std::vector<const char*> kFlows = {"input", "output"};
 const std::vector<const char*> kStates = {"active", "disabled", "notpresent", "unplugged"};
 const std::vector<const char*> kRoles = {"console", "communications"};
-const std::vector<const char*> kSampleFormats = {"s16", "s24", "s32", "f32", "s24in32", "u8", "f64"};
+const std::vector<const char*> kSampleFormats = {"s16",     "s24", "s32", "f32",
+                                                 "s24in32", "u8",  "f64"};
 
 Format read_format(Words& words) {
   Format format;
   format.sample_rate = words.whole("sample rate");
   format.channels = words.whole("channels");
-  format.sample_format =
-      static_cast<SampleFormat>(words.choice("sample format", kSampleFormats));
+  format.sample_format = static_cast<SampleFormat>(words.choice("sample format", kSampleFormats));
   return format;
 }
 
@@ -277,9 +277,7 @@ const Command kCommands[] = {
     {"recorded",
      [](Engine& engine, Words& words) -> Run {
        const std::string id = words.text("device");
-       return [&engine, id, path = words.text("file")] {
-         return save_recording(engine, id, path);
-       };
+       return [&engine, id, path = words.text("file")] { return save_recording(engine, id, path); };
      }},
     {"standard",
      [](Engine& engine, Words&) -> Run {
@@ -375,8 +373,8 @@ const Command kCommands[] = {
      }},
     {"process-silence",
      [](Engine& engine, Words& words) -> Run {
-       const auto silence = static_cast<ProcessTaps::Silence>(
-           words.choice("silence", {"none", "packets"}));
+       const auto silence =
+           static_cast<ProcessTaps::Silence>(words.choice("silence", {"none", "packets"}));
        return [&engine, silence] {
          engine.taps.set_silence(silence);
          return std::string("ok");
