@@ -4,7 +4,7 @@ import { AudioReadable, type LinkStats } from './audio-readable.js';
 import { checkChunkOptions, ChunkPlan, chunkOptionNames, type ChunkOptions } from './chunker.js';
 import { whenClosed } from './closing.js';
 import { resolveFormat, type AudioFormat } from './format.js';
-import { linkable, upstreams } from './links.js';
+import { linkable, streamKind, upstreams } from './links.js';
 import { MixerInput, type MixerInputOptions, type MixerInputStats } from './mixer-input.js';
 import { native, type NativeHost, type NativeMixer } from './native.js';
 import {
@@ -63,6 +63,8 @@ export interface MixerStats {
 export class Mixer extends AudioReadable {
   /** @internal */
   static readonly [linkable] = true;
+  /** @internal */
+  readonly [streamKind] = 'mixer';
   readonly ready: Promise<this> = Promise.resolve(this);
   readonly #native: NativeMixer;
   readonly #inputs = new Set<MixerInput>();

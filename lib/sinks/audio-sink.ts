@@ -10,8 +10,15 @@ import { AudioError, fromNative, type NativeError } from '../errors.js';
 import { checkFormat, defaultFormat, formatUnknown, type AudioFormat } from '../format.js';
 import { FrameWriter } from '../frame-writer.js';
 import { KeepAlive } from '../keep-alive.js';
-import { allUpstreams, linkTarget, upstreams, type LinkTarget } from '../links.js';
-import { Mixer, type MixDriver } from '../mixer.js';
+import {
+  allUpstreams,
+  isMixer,
+  isSource,
+  linkTarget,
+  upstreams,
+  type LinkTarget,
+} from '../links.js';
+import type { MixDriver, Mixer } from '../mixer.js';
 import {
   native,
   type NativeDevice,
@@ -19,7 +26,6 @@ import {
   type NativeSink,
   type NativeStreamInfo,
 } from '../native.js';
-import { AudioSource } from '../sources/audio-source.js';
 import {
   checkAbortSignal,
   checkBigInt,
@@ -266,7 +272,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
   stats(): Readonly<SinkStats> {
     const stats = this.#native.stats() as unknown as SinkStats & { lagMs?: number };
     const source = this.#linked?.source;
-    const lagMs = source instanceof Mixer ? source.stats().lagMs : stats.lagMs;
+    const lagMs = source && isMixer(source) ? source.stats().lagMs : stats.lagMs;
     delete stats.lagMs;
     return {
       ...stats,
@@ -294,7 +300,9 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
 
   /** @throws `ERR_AUDIO_UNSUPPORTED`: not in this version. */
   setDeviceFormat(_format: AudioFormat): Promise<void> {
-    return Promise.reject(unsupported('setDeviceFormat()', 'this version takes the device as it is'));
+    return Promise.reject(
+      unsupported('setDeviceFormat()', 'this version takes the device as it is'),
+    );
   }
 
   /** @throws `ERR_AUDIO_UNSUPPORTED`: not in this version. */
@@ -328,9 +336,9 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
   readonly [linkTarget] = {
     connect: (source: AudioReadable, end: boolean): string | undefined => {
       if (this.#linked || this.#writer.source) throw this.#second();
-      if (!source.live && !(source instanceof Mixer)) return 'it is not live, so no clock drives it';
+      if (!source.live && !isMixer(source)) return 'it is not live, so no clock drives it';
       this.#linked = { source, end };
-      if (source instanceof Mixer) this.#watch(source);
+      if (isMixer(source)) this.#watch(source);
       void this.#checkFeedback();
       this.#start();
       return undefined;
@@ -340,7 +348,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
       this.#linked = undefined;
       this.#native.unlink();
       this.#started = false;
-      if (source instanceof Mixer) {
+      if (isMixer(source)) {
         source.releaseDriver(this);
         this.#unwatch(source);
       }
@@ -434,7 +442,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
     if (!linked || this.#started || !this.#info || this.destroyed) return;
     this.#started = true;
     const { source } = linked;
-    if (source instanceof Mixer && source.takeDriver(this, this.#host)) {
+    if (isMixer(source) && source.takeDriver(this, this.#host)) {
       this.#native.drive(source.producer);
     } else {
       this.#native.link(
@@ -494,8 +502,8 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
   async #checkFeedback(): Promise<void> {
     if (this.#allowFeedback || this.destroyed) return;
     for (const stream of allUpstreams(this)) {
-      if (stream instanceof Mixer && !this.#watching.has(stream)) this.#watch(stream);
-      if (!(stream instanceof AudioSource)) continue;
+      if (isMixer(stream) && !this.#watching.has(stream)) this.#watch(stream);
+      if (!isSource(stream)) continue;
       if (!stream.device) {
         stream.ready.then(this.#onGraph, () => {});
         continue;

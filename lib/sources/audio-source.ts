@@ -15,6 +15,7 @@ import {
 import { fromNative, type NativeError } from '../errors.js';
 import { resolveFormat, type AudioFormat } from '../format.js';
 import { KeepAlive } from '../keep-alive.js';
+import { streamKind } from '../links.js';
 import { native, type NativeHost, type NativeSource, type NativeStreamInfo } from '../native.js';
 import {
   checkAbortSignal,
@@ -147,6 +148,8 @@ export function checkSourceOptions<T extends SourceOptions>(
  * whatever the device does. What it did not deliver is silence of that length, counted and announced.
  */
 export abstract class AudioSource extends AudioReadable {
+  /** @internal */
+  readonly [streamKind] = 'source';
   readonly live = true;
   readonly #ready = new Deferred<this>();
   /** Resolves when the device is open. */
