@@ -6,11 +6,14 @@ describe.each(backends)('on %s a process', (backend) => {
   const env = { PATCHCORD_BACKEND: backend };
   const streams = ['mic', 'loopback', 'speaker', 'virtualMic'];
 
-  it.each([...streams, 'mic.ref', 'virtualMic.ref'])('stays while a stream is open: %s', async (what) => {
-    // It would leave by itself within milliseconds of `ready`: a second is long.
-    const outcome = await runScene('alive.mjs', { args: [what], env, limitMs: 3000 });
-    expect(outcome).toMatchObject({ stdout: 'ready\n', stuck: true });
-  });
+  it.each([...streams, 'mic.ref', 'virtualMic.ref'])(
+    'stays while a stream is open: %s',
+    async (what) => {
+      // It would leave by itself within milliseconds of `ready`: a second is long.
+      const outcome = await runScene('alive.mjs', { args: [what], env, limitMs: 3000 });
+      expect(outcome).toMatchObject({ stdout: 'ready\n', stuck: true });
+    },
+  );
 
   it.each([
     ...streams.flatMap((name) => [`${name}.close`, `${name}.destroy`]),

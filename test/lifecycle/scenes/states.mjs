@@ -37,11 +37,12 @@ const states = {
     await data(mic);
     return mic;
   },
-  inHandler: () =>
-    new Promise((resolve) => new MicSource().on('data', () => resolve(end()))),
+  inHandler: () => new Promise((resolve) => new MicSource().on('data', () => resolve(end()))),
   linked: meeting,
   written: async () => {
-    const sink = new SpeakerSink({ format: { sampleRate: 48000, channels: 2, sampleFormat: 's16' } });
+    const sink = new SpeakerSink({
+      format: { sampleRate: 48000, channels: 2, sampleFormat: 's16' },
+    });
     await new Promise((resolve) => sink.write(Buffer.alloc(19200), resolve));
     return sink;
   },

@@ -19,7 +19,9 @@ for (let i = 0; i < times; i++) {
   await new Promise((resolve, reject) => {
     worker.on('message', (reached) => reached === moment && resolve());
     worker.once('error', reject);
-    worker.once('exit', (code) => reject(new Error(`the worker left with ${code} before ${moment}`)));
+    worker.once('exit', (code) =>
+      reject(new Error(`the worker left with ${code} before ${moment}`)),
+    );
   });
   await worker.terminate();
 }

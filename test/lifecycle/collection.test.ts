@@ -1,0 +1,11 @@
+import { expect, it } from 'vitest';
+
+import { backends, runScene } from './run-scene.js';
+
+it.each(backends)('streams on %s that are over are collected', async (backend) => {
+  const outcome = await runScene('collected.mjs', {
+    env: { PATCHCORD_BACKEND: backend },
+    nodeArgs: ['--expose-gc'],
+  });
+  expect(outcome).toEqual({ code: 0, signal: null, stdout: '[]\n', stderr: '', stuck: false });
+});

@@ -1,0 +1,38 @@
+import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { afterAll, expect, it } from 'vitest';
+
+import { runScene } from './run-scene.js';
+
+const folder = realpathSync(mkdtempSync(join(tmpdir(), 'patchcord-without-')));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+it('without a native addon importing works, and the first use says what was looked for', async () => {
+  const root = fileURLToPath(new URL('../..', import.meta.url));
+  const modules = join(folder, 'node_modules');
+  const home = join(modules, 'patchcord');
+  mkdirSync(home, { recursive: true });
+  for (const part of ['package.json', 'dist']) {
+    cpSync(join(root, part), join(home, part), { recursive: true });
+  }
+  const loader = dirname(createRequire(import.meta.url).resolve('node-gyp-build/package.json'));
+  cpSync(loader, join(modules, 'node-gyp-build'), { recursive: true });
+
+  const outcome = await runScene('without-addon.mjs', { args: [folder] });
+  expect(outcome).toMatchObject({ code: 0, signal: null, stderr: '', stuck: false });
+  const results = Object.entries(JSON.parse(outcome.stdout));
+  expect(results).toHaveLength(14);
+  for (const [use, result] of results) {
+    expect(result, use).toMatchObject({ ours: true, code: 'ERR_AUDIO_NATIVE_LOAD_FAILED' });
+    const { message, remedy } = result as { message: string; remedy: string };
+    const target = `${process.platform}-${process.arch}`;
+    for (const part of [target, 'build/Release/*.node', `prebuilds/${target}/*.node`, home]) {
+      expect(message, use).toContain(part);
+    }
+    expect(remedy, use).toMatch(/Reinstall/);
+  }
+});
