@@ -64,7 +64,7 @@ function readOptions() {
 async function openRoom(wanted) {
   if (wanted === 'simulated') return devicesOf('simulated', simulatedRoom());
   try {
-    return await devicesOf(wanted ?? 'system', wanted);
+    return await devicesOf(wanted ?? "the system's own audio", wanted);
   } catch (error) {
     const absent = ['ERR_AUDIO_BACKEND_UNAVAILABLE', 'ERR_AUDIO_DEVICE_NOT_FOUND'];
     if (!(error instanceof AudioError) || !absent.includes(error.code)) throw error;
