@@ -25,6 +25,9 @@ constexpr double kClampAfter = 3;  // s
 constexpr double kClampSigmas = 4;
 constexpr double kSigmaMemory = 10;  // s
 constexpr double kMinSigma = 1e-6;
+constexpr double kSigmaStart = 0.1;   // s
+constexpr double kPlaceKnown = 0.02;  // s
+constexpr double kPoorStamps = 8;
 // The mean of a second's innovations is a tenth of a sigma by chance, for packets of 10 ms. So much
 // of it means that place or rate have changed; a lone outlier, clamped, cannot do it.
 constexpr double kBiasMemory = 1;      // s
@@ -66,6 +69,7 @@ void RateTracker::doubt() noexcept {
   rate_variance_ += kUsualDeviation * kUsualDeviation;
   bias_ = 0;
   elapsed_ = 0;
+  sigma_ = stamp_sigma_;
 }
 
 void RateTracker::update(int64_t frame, int64_t time_ns) noexcept {
@@ -79,15 +83,25 @@ void RateTracker::update(int64_t frame, int64_t time_ns) noexcept {
   const double seconds = frames * nominal_ns_ / kNsPerS;
   elapsed_ += seconds;
   if (elapsed_ > kClampAfter) {
-    error = std::clamp(error, -kClampSigmas * sigma_, kClampSigmas * sigma_);
-    bias_ += std::min(kMaxBiasShare, seconds / kBiasMemory) * (error - bias_);
-    if (std::fabs(bias_) > kDoubtSigmas * sigma_) doubt();
+    const double clamped = std::clamp(error, -kClampSigmas * sigma_, kClampSigmas * sigma_);
+    bias_ += std::min(kMaxBiasShare, seconds / kBiasMemory) * (clamped - bias_);
+    if (std::fabs(bias_) > kDoubtSigmas * sigma_) {
+      doubt();
+    } else {
+      error = clamped;
+    }
   }
-  const double memory = std::min(1.0, seconds / kSigmaMemory);
-  sigma_ += memory * (std::max(kMinSigma, 1.25 * std::fabs(error)) - sigma_);
+  // A plain mean at first: systems whose stamps jitter by milliseconds are known as such at once. Not
+  // while the place itself is unknown.
+  if (place_variance_ < kPlaceKnown * kPlaceKnown) {
+    const double memory = std::min(1.0, seconds / std::clamp(elapsed_, kSigmaStart, kSigmaMemory));
+    sigma_ += memory * (std::max(kMinSigma, 1.25 * std::fabs(error)) - sigma_);
+  }
 
-  // The rate wanders as much as makes the steady loop's bandwidth what it should be.
-  const double noise = stamp_sigma_ * stamp_sigma_;
+  // The rate wanders as much as makes the steady loop's bandwidth what it should be. Stamps that have
+  // been seen to be far worse than expected are trusted less.
+  const double deviation = sigma_ > kPoorStamps * stamp_sigma_ ? sigma_ : stamp_sigma_;
+  const double noise = deviation * deviation;
   place_variance_ += seconds * (2 * covariance_ + seconds * rate_variance_);
   covariance_ += seconds * rate_variance_;
   rate_variance_ += noise * stiffness_ * seconds * seconds;

@@ -62,7 +62,8 @@ function simulated(): System {
       const cable = audio.device('cable-input').record({ maxMs: seconds * 1000 });
       for (;;) {
         const { data, full } = cable.recorded();
-        if (full) return data;
+        // Not an earlier recording, which stays readable until the device's next turn.
+        if (full && data.length === seconds * 96000) return data;
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
     },
