@@ -124,7 +124,8 @@ Format format_from_value(const Napi::Value& value) {
   format.sample_rate = object.Get("sampleRate").As<Napi::Number>().Uint32Value();
   format.channels = object.Get("channels").As<Napi::Number>().Uint32Value();
   format.sample_format = sample_format_from(object.Get("sampleFormat"));
-  return format;
+  // What could not be read must not be divided by.
+  return format.sample_rate != 0 && format.channels != 0 ? format : Format();
 }
 
 Napi::Object format_to_value(Napi::Env env, const Format& format) {
