@@ -431,9 +431,13 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
   }
 
   async #release(): Promise<void> {
-    await this.#native.close();
-    await this.#destination?.release?.();
-    this.#keepAlive.release();
+    try {
+      await this.#native.close();
+      await this.#destination?.release?.();
+    } finally {
+      // Also where a microphone could not be taken away, because its server is gone.
+      this.#keepAlive.release();
+    }
   }
 
   // A link begins when the device is open; what was written before is played first.
