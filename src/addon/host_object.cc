@@ -30,7 +30,8 @@ HostObject::HostObject(const Napi::CallbackInfo& info)
       return Error::none();
     });
   } else {
-    entry_ = WorldObject::Unwrap(info[0].As<Napi::Object>())->host_entry();
+    WorldObject* world = WorldObject::Unwrap(info[0].As<Napi::Object>());
+    if (world != nullptr) entry_ = world->host_entry();
   }
 }
 

@@ -32,6 +32,7 @@ MixerObject::MixerObject(const Napi::CallbackInfo& info)
   config.channels = options.Get("channels").As<Napi::Number>().Uint32Value();
   config.latency_ns = options.Get("latencyMs").As<Napi::Number>().DoubleValue() * 1e6;
   config.limiter = options.Get("limiter").As<Napi::Boolean>();
+  if (config.sample_rate == 0 || config.channels == 0) return;
   node_ = std::make_shared<MixerNode>(config);
   info.This().As<Napi::Object>().Set("kind", "mixer");
 }
@@ -41,7 +42,9 @@ MixerObject::~MixerObject() { pump_.reset(); }
 // startPump(host): mixes by the host's clock until stopPump() or until a sink drives.
 Napi::Value MixerObject::start_pump(const Napi::CallbackInfo& info) {
   if (!pump_) {
-    pump_host_ = HostObject::Unwrap(info[0].As<Napi::Object>())->entry();
+    HostObject* host = HostObject::Unwrap(info[0].As<Napi::Object>());
+    if (host == nullptr) return info.Env().Undefined();
+    pump_host_ = host->entry();
     node_->change_driver();
     pump_ = pump_host_->clock().start("mixer", Priority::kAudio,
                                       [node = node_](int64_t now) { return node->pump(now); });
@@ -120,6 +123,7 @@ Napi::Function MixerInputObject::define(Napi::Env env) {
 MixerInputObject::MixerInputObject(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<MixerInputObject>(info), environment_(Environment::of(info.Env())) {
   mixer_ = MixerObject::Unwrap(info[0].As<Napi::Object>());
+  if (mixer_ == nullptr) return;
   mixer_reference_ = Napi::Persistent(info[0].As<Napi::Object>());
   waker_ = std::make_unique<Waker>(environment_, info[1].As<Napi::Function>());
   MixerNode::Input input;
@@ -158,6 +162,7 @@ Napi::Value MixerInputObject::link(const Napi::CallbackInfo& info) {
   MixerNode::Input* input = entry();
   if (input == nullptr) return info.Env().Undefined();
   ProducerHandle* producer = producer_handle(info[0]);
+  if (producer == nullptr) return info.Env().Undefined();
   const MixerNode::Config& config = mixer_->node()->config();
   auto queue = std::make_shared<FrameQueue>(producer->channels(), producer->sample_rate(),
                                             info[1].As<Napi::Number>().Uint32Value());

@@ -69,7 +69,9 @@ Napi::Function SinkObject::define(Napi::Env env) {
 
 SinkObject::SinkObject(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<SinkObject>(info), environment_(Environment::of(info.Env())) {
-  entry_ = HostObject::Unwrap(info[0].As<Napi::Object>())->entry();
+  HostObject* host = HostObject::Unwrap(info[0].As<Napi::Object>());
+  if (host == nullptr) return;
+  entry_ = host->entry();
   waker_ = std::make_shared<Waker>(environment_, info[1].As<Napi::Function>());
   node_ = std::make_shared<SinkNode>(entry_->clock(), waker_.get());
 }
@@ -169,6 +171,7 @@ Napi::Value SinkObject::end(const Napi::CallbackInfo& info) {
 Napi::Value SinkObject::link(const Napi::CallbackInfo& info) {
   disconnect();
   ProducerHandle* producer = producer_handle(info[0]);
+  if (producer == nullptr) return info.Env().Undefined();
   auto queue = std::make_shared<FrameQueue>(producer->channels(), producer->sample_rate(),
                                             info[1].As<Napi::Number>().Uint32Value());
   live_ = std::make_shared<LiveInput>(queue, node_->device().sample_rate, node_->device().channels);
@@ -184,6 +187,7 @@ Napi::Value SinkObject::link(const Napi::CallbackInfo& info) {
 Napi::Value SinkObject::drive(const Napi::CallbackInfo& info) {
   disconnect();
   MixerObject* mixer = MixerObject::Unwrap(info[0].As<Napi::Object>());
+  if (mixer == nullptr) return info.Env().Undefined();
   mixer->stop_pump();
   driven_ = mixer->node();
   driven_->change_driver();

@@ -57,7 +57,9 @@ Napi::Function SourceObject::define(Napi::Env env) {
 
 SourceObject::SourceObject(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<SourceObject>(info), environment_(Environment::of(info.Env())) {
-  entry_ = HostObject::Unwrap(info[0].As<Napi::Object>())->entry();
+  HostObject* host = HostObject::Unwrap(info[0].As<Napi::Object>());
+  if (host == nullptr) return;
+  entry_ = host->entry();
   const Napi::Object options = info[1].As<Napi::Object>();
   SourceNode::Config config;
   config.sample_rate = options.Get("sampleRate").As<Napi::Number>().Uint32Value();
@@ -71,6 +73,7 @@ SourceObject::SourceObject(const Napi::CallbackInfo& info)
     bool lossless;
     config.start = options.Get("startTime").As<Napi::BigInt>().Int64Value(&lossless);
   }
+  if (config.sample_rate == 0 || config.channels == 0) return;
   waker_ = std::make_shared<Waker>(environment_, info[2].As<Napi::Function>());
   node_ = std::make_shared<SourceNode>(entry_->clock(), config, waker_.get());
 }

@@ -27,6 +27,7 @@ Napi::Function TapObject::define(Napi::Env env) {
 TapObject::TapObject(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<TapObject>(info), environment_(Environment::of(info.Env())) {
   ProducerHandle* producer = producer_handle(info[0]);
+  if (producer == nullptr) return;
   producer_ = producer->producer();
   queue_ = std::make_shared<FrameQueue>(producer->channels(), producer->sample_rate(),
                                         info[1].As<Napi::Number>().Uint32Value());
