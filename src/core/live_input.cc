@@ -6,11 +6,10 @@
 namespace patchcord {
 namespace {
 
-// A position error is worked off in kServoSeconds, by at most kMaxServo of the rate. At the beginning
-// the clocks are still being learnt: it takes half the time since the start, and may go further.
+// A position error is worked off in kServoSeconds, sooner after the start, by at most kMaxServo of the
+// rate: half a hertz at 1 kHz.
 constexpr double kServoSeconds = 10, kFirstServoSeconds = 0.3;
-constexpr double kMaxServo = 500e-6, kMaxFirstServo = 800e-6;
-constexpr double kLearningSeconds = 4;
+constexpr double kMaxServo = 500e-6;
 constexpr double kMaxDrift = 5e-3;        // clocks further apart than 0.5 % are not clocks
 constexpr double kResyncSeconds = 0.2;
 constexpr double kFadeSeconds = 0.003;
@@ -64,8 +63,7 @@ void LiveInput::pull(float* out, size_t frames, const PullTime& when) noexcept {
       } else {
         const double age = (when.time - started_) * 1e-9;
         const double seconds = std::clamp(age / 2, kFirstServoSeconds, kServoSeconds);
-        const double limit = age < kLearningSeconds ? kMaxFirstServo : kMaxServo;
-        const double servo = std::clamp(error / (in_rate_ * seconds), -limit, limit);
+        const double servo = std::clamp(error / (in_rate_ * seconds), -kMaxServo, kMaxServo);
         resampler_.set_ratio(drift + servo);
       }
     }

@@ -53,6 +53,7 @@ void SinkNode::open(const Format& device) {
   device_tracker_ = std::make_unique<RateTracker>(device.sample_rate, true);
   arrival_tracker_ = std::make_unique<RateTracker>(device.sample_rate, false);
   tracker_ = device_tracker_.get();
+  rate_ = std::make_unique<SteadyRate>(device.sample_rate);
   meter_ = std::make_unique<LevelMeter>(device.channels, device.sample_rate);
   block_.resize(kMaxPull * device.channels);
   last_.resize(device.channels);
@@ -122,8 +123,7 @@ void SinkNode::render(void* data, uint32_t frames, int64_t play_time) noexcept {
     lead_ = settling_ == 0 ? played - now : std::max(lead_, played - now);
     ++settling_;
   }
-  // Until it is known well the nominal rate is the better guess.
-  const double rate = tracker_->settled() ? tracker_->rate() : device_.sample_rate;
+  const double rate = rate_->follow(*tracker_, static_cast<double>(frames) / device_.sample_rate);
   if (drained_ != 0 && tracker_->frame_at(now) >= static_cast<double>(drained_)) {
     events_.push({NodeEventType::kPlayed, drained_, 0});
     wakeup_->wake();
@@ -147,7 +147,7 @@ void SinkNode::render(void* data, uint32_t frames, int64_t play_time) noexcept {
   frame_ += frames;
   stats_.rendered_frames.add(frames);
   lead_shown_.store(lead_, std::memory_order_relaxed);
-  if (tracker_->settled()) drift_ppm_.store(tracker_->ppm(), std::memory_order_relaxed);
+  drift_ppm_.store(rate_->ppm(), std::memory_order_relaxed);
 }
 
 void SinkNode::underrun(uint32_t frames) noexcept {

@@ -16,6 +16,7 @@
 #include "pullable.h"
 #include "rate_tracker.h"
 #include "resampler.h"
+#include "steady_rate.h"
 #include "written_input.h"
 
 namespace patchcord {
@@ -83,6 +84,7 @@ class SinkNode {
   Format device_;
   std::unique_ptr<RateTracker> device_tracker_, arrival_tracker_;
   RateTracker* tracker_ = nullptr;  // the one in use
+  std::unique_ptr<SteadyRate> rate_;
   bool stamps_ = false;             // the device has told a play time
   int unstamped_ = 0;
   std::unique_ptr<LevelMeter> meter_;

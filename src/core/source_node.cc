@@ -19,6 +19,7 @@ void SourceNode::open(const Format& device) {
   device_ = device;
   ratio_ = static_cast<double>(config_.sample_rate) / device.sample_rate;
   timeline_ = std::make_unique<Timeline>(device.sample_rate, config_.start, config_.fills_idle);
+  rate_ = std::make_unique<SteadyRate>(device.sample_rate);
   map_first_ = config_.channels < device.channels;
   if (config_.channels != device.channels) {
     map_ = std::make_unique<ChannelMap>(device.channels, config_.channels);
@@ -40,6 +41,7 @@ void SourceNode::packet(const void* data, uint32_t frames, int64_t position, int
   if (ended_ || frames == 0) return;
   stats_.packets.add(1);
   if (discontinuity) stats_.hints.add(1);
+  rate_->follow(timeline_->tracker(), static_cast<double>(frames) / device_.sample_rate);
   const Timeline::Placement place = timeline_->place(frames, position, time, clock_.now());
   if (place.silence > 0) {
     if (place.lost) {
@@ -175,18 +177,12 @@ void SourceNode::emit(const float* samples, uint64_t frames, uint32_t flags) noe
   }
 }
 
-// Until it is known well the nominal rate is the better guess.
-double SourceNode::true_rate() const noexcept {
-  const RateTracker& tracker = timeline_->tracker();
-  return tracker.settled() ? tracker.rate() * ratio_ : config_.sample_rate;
-}
-
 void SourceNode::set_anchor() noexcept {
   const RateTracker& tracker = timeline_->tracker();
   const double frame = static_cast<double>(position_);
   anchor_.set({frame, static_cast<double>(tracker.time_at(frame / ratio_)),
                true_rate()});
-  if (tracker.settled()) drift_ppm_.store(tracker.ppm(), std::memory_order_relaxed);
+  drift_ppm_.store(rate_->ppm(), std::memory_order_relaxed);
   stamped_.store(timeline_->stamped(), std::memory_order_relaxed);
 }
 

@@ -14,6 +14,7 @@
 #include "node_events.h"
 #include "producer.h"
 #include "resampler.h"
+#include "steady_rate.h"
 #include "timeline.h"
 
 namespace patchcord {
@@ -71,7 +72,7 @@ class SourceNode final : public Producer {
   void tell(NodeEventType type, uint64_t frame, uint64_t frames) noexcept;
   void set_anchor() noexcept;
   double to_output(double device_frame) const { return device_frame * ratio_; }
-  double true_rate() const noexcept;
+  double true_rate() const noexcept { return rate_->rate() * ratio_; }
 
   Clock& clock_;
   const Config config_;
@@ -79,6 +80,7 @@ class SourceNode final : public Producer {
   Format device_;
   double ratio_ = 1;  // output frames per device frame
   std::unique_ptr<Timeline> timeline_;
+  std::unique_ptr<SteadyRate> rate_;      // of the device
   std::unique_ptr<Resampler> resampler_;  // null: the rates are the same
   std::unique_ptr<ChannelMap> map_;
   bool map_first_ = false;  // fewer channels to resample

@@ -110,9 +110,17 @@ describe('the main job', () => {
     const during = await listDevices({ backend: system.backend, state: 'all' });
     expect(during.map(({ id }) => id)).toContain(microphone.id);
     await sink.close();
-    const after = await listDevices({ backend: system.backend, state: 'all' });
-    expect(after.map(({ id }) => id).sort()).toEqual(before.map(({ id }) => id).sort());
-    expect(await defaults()).toEqual(usual);
+    const ids = (devices: AudioDevice[]) => JSON.stringify(devices.map(({ id }) => id).sort());
+    // PipeWire answers before its devices are gone.
+    await until(
+      async () =>
+        ids(await listDevices({ backend: system.backend, state: 'all' })) === ids(before),
+      'the devices as they were',
+    );
+    await until(
+      async () => JSON.stringify(await defaults()) === JSON.stringify(usual),
+      'the defaults as they were',
+    );
   });
 
   it('plays what is written, to the end, and says when it was heard', async () => {

@@ -2,8 +2,9 @@
 // against a PulseAudio of its own. Prepares and builds first. Ends with `N passed, N failed`.
 //
 // Suites: `load` (the prebuilt addon in node.exe and in a renamed copy of it), `package` (the tarball
-// installed in a folder with a space and a `#`), `conformance` and `lifecycle` (vitest's projects). Tests
-// find in their environment:
+// installed in a folder with a space and a `#`), `unit`, `conformance` and `lifecycle` (vitest's projects),
+// `mmdevapi` (the addon on a simulated Windows audio engine; mmdevapi.mjs). vitest's tests find in their
+// environment:
 //   PATCHCORD_TEST_BACKEND=wasapi
 //   PATCHCORD_OUTSIDE=host:port   for outside-client.mjs: players, recorders, devices, defaults
 //   PATCHCORD_TEST_TONES          with --tones: what is played all the time, as JSON: [{ device, frequency, db }]
@@ -26,6 +27,7 @@ import { parseArgs } from 'node:util';
 
 import { crossBuildWindows, whyNoCrossCompiler } from '../../scripts/cross-windows.mjs';
 import { startPulseAudio } from '../servers.mjs';
+import { runMmdevapi } from './mmdevapi.mjs';
 import { cableModules, createOutside, serveOutside } from './outside.mjs';
 import { nodeVersions, whyNoWine } from './prepare.mjs';
 import { withWine } from './wine.mjs';
@@ -37,6 +39,7 @@ const suites = {
   unit: vitest,
   conformance: vitest,
   lifecycle: vitest,
+  mmdevapi: simulatedWindows,
 };
 const conformanceLimitMs = 10 * 60_000;
 const tones = [
@@ -192,6 +195,13 @@ async function packageInstalled(wine) {
       );
     });
   }
+}
+
+// In a session of its own: there mmdevapi.dll is another.
+async function simulatedWindows() {
+  const { passed, failed } = await runMmdevapi({ node: options.node });
+  counts.passed += passed;
+  counts.failed += failed;
 }
 
 async function vitest(wine, name, env) {
