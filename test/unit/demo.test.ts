@@ -50,7 +50,9 @@ describe('the demo', { timeout: 60_000 }, () => {
   it('records, draws and reports', async () => {
     const { code, output } = await demo('--backend', 'simulated', '--seconds', '1').ended;
     // Made where that is possible, else the cable that the simulated system has.
-    expect(output).toMatch(/select "(patchcord demo|Cable output \(simulated\))" in other programs/);
+    expect(output).toMatch(
+      /select "(patchcord demo|Cable output \(simulated\))" in other programs/,
+    );
     const frames = Number(/: (\d+) frames of 2 channels, 48000 Hz, on simulated/.exec(output)?.[1]);
     expect(frames).toBeGreaterThan(0);
     expect(wavFrames(join(folder, 'meeting.wav'))).toBe(frames);
