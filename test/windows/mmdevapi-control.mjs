@@ -63,11 +63,11 @@ export async function steerMmdevapi() {
   const server = createServer((socket) => {
     sockets.add(socket);
     const { send, lines } = ask(socket);
-    let pid;
+    let pid, steered;
     lines.once('line', (line) => {
       const [, number, error] = /^hello (\d+)(?: error (.*))?$/.exec(line) ?? [];
       pid = Number(number);
-      const steered = error
+      steered = error
         ? Promise.reject(new Error(`PATCHCORD_MMDEVAPI_SCRIPT: ${error}`))
         : Promise.all(said.map(send)).then(() => ({ pid, send }));
       steered.catch(() => {}); // process() tells
@@ -80,7 +80,7 @@ export async function steerMmdevapi() {
     });
     socket.on('close', () => {
       sockets.delete(socket);
-      joined.delete(pid);
+      if (joined.get(pid) === steered) joined.delete(pid);
     });
   });
   await new Promise((resolve, reject) => {
@@ -94,10 +94,11 @@ export async function steerMmdevapi() {
     async send(command) {
       said.push(command);
       const sendTo = async (steered) => {
-        const { send } = await steered;
-        await send(command).catch((error) => {
+        try {
+          await (await steered).send(command);
+        } catch (error) {
           if (!error.gone) throw error; // who ends has nothing to refuse
-        });
+        }
       };
       await Promise.all([...joined.values()].map(sendTo));
     },

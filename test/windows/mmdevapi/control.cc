@@ -45,7 +45,9 @@ void serve(Engine& engine, SOCKET socket) {
 void connect_and_serve(Engine& engine, uint16_t port) {
   WSADATA data;
   if (WSAStartup(MAKEWORD(2, 2), &data) != 0) return;
-  const SOCKET socket = ::socket(AF_INET, SOCK_STREAM, IPPROTO_TCP);
+  // A child process that inherited the socket would keep the connection after this one's end.
+  const SOCKET socket = WSASocketW(AF_INET, SOCK_STREAM, IPPROTO_TCP, nullptr, 0,
+                                   WSA_FLAG_NO_HANDLE_INHERIT | WSA_FLAG_OVERLAPPED);
   sockaddr_in address = {};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
