@@ -2,8 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { listDevices, LoopbackSource, MicSource, Resampler, type AudioChunk } from 'patchcord';
 
-import { findGaps, measureTone, toFloat } from '../instruments/index.js';
+import { findGaps, toFloat } from '../instruments/index.js';
 import { openSystem, type System } from './system.js';
+import { typicalTone } from './typical-tone.js';
 import { block, event, until } from './wait.js';
 
 let system: System;
@@ -66,7 +67,7 @@ describe('a microphone', () => {
     const mic = new MicSource({ backend: system.backend, device: system.microphone });
     const chunks = await hear(mic, 2 * 48000);
     const sound = left(chunks, mic.format).subarray(4800);
-    const { frequency, peakDb } = measureTone(sound, 48000, 997);
+    const { frequency, peakDb } = typicalTone(sound, 48000, 997);
     expect(frequency).toBeCloseTo(997, 0);
     expect(Math.abs(peakDb + 12)).toBeLessThan(0.5);
     for (let i = 1; i < chunks.length; i++) {
@@ -78,7 +79,8 @@ describe('a microphone', () => {
     if (mic.stats().lostFrames === 0) expect(gaps).toEqual([]);
     const heardAt = mic.timeAt(chunks[10].frame);
     expect(Math.abs(Number(heardAt - chunks[10].time))).toBeLessThan(50e6);
-    expect(mic.frameAt(heardAt)).toBeCloseTo(chunks[10].frame, 0);
+    // The clock of a live stream is learnt on meanwhile: within a millisecond.
+    expect(Math.abs(mic.frameAt(heardAt) - chunks[10].frame)).toBeLessThan(48);
     await mic.close();
     await stop();
   });
@@ -95,7 +97,7 @@ describe('a microphone', () => {
     });
     const chunks = await hear(mic, 16000);
     expect(chunks.every(({ data, frames }) => frames === 320 && data.length === 640)).toBe(true);
-    const { frequency, peakDb } = measureTone(left(chunks, mic.format).subarray(1600), 16000, 997);
+    const { frequency, peakDb } = typicalTone(left(chunks, mic.format).subarray(1600), 16000, 997);
     expect(frequency).toBeCloseTo(997, 0);
     expect(Math.abs(peakDb + 12)).toBeLessThan(0.5);
     await mic.close();
@@ -186,7 +188,7 @@ describe('loopback', () => {
     const stop = await system.play('speakers', 443);
     const loopback = new LoopbackSource({ backend: system.backend, device: system.speakers });
     const chunks = await hear(loopback, 48000);
-    const { frequency, peakDb } = measureTone(
+    const { frequency, peakDb } = typicalTone(
       left(chunks, loopback.format).subarray(4800),
       48000,
       443,

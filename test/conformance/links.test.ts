@@ -143,11 +143,10 @@ describe('a link', () => {
     const mixer = new Mixer();
     mixer.resume();
     source.pipe(mixer.createInput());
-    const end = event(source, 'end');
+    const ends = Promise.all([event(source, 'end'), event(source, 'close')]);
     await source.ready;
     await audio.advance(300);
-    await end;
-    await event(source, 'close');
+    await ends;
   });
 
   it('serves several destinations, each at a place of its own', async () => {
