@@ -400,13 +400,11 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
     for (const played of this.#played) {
       played.reject(error ?? new Error('The sink was closed before all of it was heard'));
     }
-    this.#release().then(
-      () => {
-        this.#ready.reject(error ?? new Error('The sink was closed before its device was open'));
-        done(error);
-      },
-      (failure: Error) => done(error ?? failure),
-    );
+    const settle = (failure?: Error): void => {
+      this.#ready.reject(error ?? new Error('The sink was closed before its device was open'));
+      done(error ?? failure ?? null);
+    };
+    this.#release().then(() => settle(), settle);
   }
 
   async #open(): Promise<void> {

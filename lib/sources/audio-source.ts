@@ -285,14 +285,12 @@ export abstract class AudioSource extends AudioReadable {
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.releaseConsumers();
-    (this.#closing ??= this.#stop()).then(
-      () => {
-        this.#ready.reject(error ?? new Error('The source was closed before its device was open'));
-        this.#keepAlive.release();
-        done(error);
-      },
-      (failure: Error) => done(error ?? failure),
-    );
+    const settle = (failure?: Error): void => {
+      this.#ready.reject(error ?? new Error('The source was closed before its device was open'));
+      this.#keepAlive.release();
+      done(error ?? failure ?? null);
+    };
+    (this.#closing ??= this.#stop()).then(() => settle(), settle);
   }
 
   async #open(): Promise<void> {

@@ -63,7 +63,7 @@ class WasapiHost final : public Host {
     return Error::make(
         ErrorCode::kUnsupported,
         "Windows makes no microphone without a driver, and no virtual cable was found",
-        "install VB-CABLE from https://vb-audio.com/Cable, play to \"CABLE Input\" and "
+        "Install VB-CABLE from https://vb-audio.com/Cable, play to \"CABLE Input\" and "
         "select \"CABLE Output\" as the microphone in the other program");
   }
   void remove_cable(const Cable&) override {}
