@@ -30,7 +30,11 @@ export function openBackend({ backend }: BackendOption): NativeHost {
     return backend[worldHost];
   }
   if (backend !== undefined && typeof backend !== 'string') {
-    throw invalidType('options.backend', 'a backend name or an instance of SimulatedAudio', backend);
+    throw invalidType(
+      'options.backend',
+      'a backend name or an instance of SimulatedAudio',
+      backend,
+    );
   }
   if (process.env.PATCHCORD_SIMULATION) {
     throw unsupported(

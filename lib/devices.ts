@@ -70,7 +70,9 @@ export async function getDefaultDevice(
 ): Promise<AudioDevice | null> {
   checkOneOf(flow, 'flow', ['input', 'output']);
   checkOneOf(role, 'role', ['console', 'communications']);
-  const devices = await askDevices(openBackend(checkOptions(options, 'getDefaultDevice', ['backend'])));
+  const devices = await askDevices(
+    openBackend(checkOptions(options, 'getDefaultDevice', ['backend'])),
+  );
   const found = devices.find((one) => one.flow === flow && one.defaultRoles.includes(role));
   return found ? toPublic(found) : null;
 }
@@ -258,7 +260,11 @@ export function selectDevice(
       usable.find((one) => !one.fed && !one.virtual) ??
       usable.find((one) => !one.fed);
     if (found) return found;
-    throw notFound(`a default ${flow} device that this process does not feed itself`, devices, flow);
+    throw notFound(
+      `a default ${flow} device that this process does not feed itself`,
+      devices,
+      flow,
+    );
   }
   const exact =
     usable.find((one) => one.id === selector) ?? usable.find((one) => one.name === selector);

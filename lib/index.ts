@@ -31,7 +31,12 @@ export {
   ProcessSource,
   type AudioProcess,
 } from './processes.js';
-export { AudioSink, type SinkEvents, type SinkOptions, type SinkStats } from './sinks/audio-sink.js';
+export {
+  AudioSink,
+  type SinkEvents,
+  type SinkOptions,
+  type SinkStats,
+} from './sinks/audio-sink.js';
 export { SpeakerSink, type SpeakerOptions } from './sinks/speaker-sink.js';
 export { VirtualMicSink, type VirtualMicOptions } from './sinks/virtual-mic-sink.js';
 export { WavWriter, type WavWriterOptions, type WavWriterStats } from './sinks/wav-writer.js';

@@ -321,7 +321,9 @@ export class MixerInput extends Writable implements AudioStream, LinkTarget {
 
 function checkChannelMap(map: number[] | number[][], channels: number): void {
   if (!Array.isArray(map) || map.length !== channels) {
-    throw new RangeError(`options.channelMap must have one entry for each of the ${channels} channels`);
+    throw new RangeError(
+      `options.channelMap must have one entry for each of the ${channels} channels`,
+    );
   }
   for (const row of map) {
     for (const value of Array.isArray(row) ? row : [row]) {

@@ -232,7 +232,7 @@ export class Mixer extends AudioReadable {
   #changed(): void {
     if (this.#finished) return;
     for (const input of this.#inputs) {
-      const source = input.linked as (AudioReadable & { host?: NativeHost }) | undefined;
+      const source = input.linked;
       if (!source?.live) continue;
       this.#live = true;
       this.#host ??= source.host;

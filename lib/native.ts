@@ -153,9 +153,7 @@ export interface NativeWorld {
   play(id: string, signal: object, program: string): NativeError | null;
   stop(id: string, program?: string): NativeError | null;
   record(id: string, maxFrames: number): NativeError | null;
-  recorded(
-    id: string,
-  ):
+  recorded(id: string):
     | {
         data: Float32Array;
         format: AudioFormat;

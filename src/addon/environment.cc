@@ -83,7 +83,8 @@ std::shared_ptr<Environment> Environment::of(Napi::Env env) {
 
 Environment::Environment(Napi::Env env) : env_(env), event_(Event::create()) {
   function_ = Napi::ThreadSafeFunction::New(
-      env, Napi::Function::New(env, [this](const Napi::CallbackInfo& info) { dispatch(info.Env()); }),
+      env,
+      Napi::Function::New(env, [this](const Napi::CallbackInfo& info) { dispatch(info.Env()); }),
       "patchcord", 0, 1);
   function_.Unref(env);
   control_ = std::thread([this] { control_loop(); });

@@ -1,5 +1,5 @@
-// What the addon keeps for each Node environment (main thread, worker): the control thread that talks
-// to the systems, the notifier that wakes JavaScript, and the order in which all of it ends.
+// What the addon keeps for each Node environment (main thread, worker): the control thread that
+// talks to the systems, the notifier that wakes JavaScript, and the order in which all of it ends.
 #pragma once
 
 #include <napi.h>
@@ -39,8 +39,8 @@ class Waker final : public Wakeup {
   Napi::FunctionReference callback_;
 };
 
-// A connection to one audio system. Connected at the first use, anew when it was lost. Control thread
-// except where said.
+// A connection to one audio system. Connected at the first use, anew when it was lost. Control
+// thread except where said.
 class HostEntry final : public DeviceListener, public std::enable_shared_from_this<HostEntry> {
  public:
   using Connect = std::function<Error(std::unique_ptr<Host>*)>;
@@ -100,10 +100,11 @@ class Environment : public std::enable_shared_from_this<Environment> {
   void ref();                                   // JS thread: counted; keeps the process alive
   void unref();
 
-  std::shared_ptr<HostEntry> host(const std::string& name, Clock& clock, HostEntry::Connect connect);
+  std::shared_ptr<HostEntry> host(const std::string& name, Clock& clock,
+                                  HostEntry::Connect connect);
   void add_host(std::shared_ptr<HostEntry> entry) { anonymous_hosts_.push_back(std::move(entry)); }
-  void add(Session* session) { sessions_.insert(session); }        // control thread
-  void remove(Session* session) { sessions_.erase(session); }      // control thread
+  void add(Session* session) { sessions_.insert(session); }    // control thread
+  void remove(Session* session) { sessions_.erase(session); }  // control thread
 
   void shut_down();  // JS thread, once, from the cleanup hook
 

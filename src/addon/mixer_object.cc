@@ -166,9 +166,9 @@ Napi::Value MixerInputObject::link(const Napi::CallbackInfo& info) {
   const MixerNode::Config& config = mixer_->node()->config();
   auto queue = std::make_shared<FrameQueue>(producer->channels(), producer->sample_rate(),
                                             info[1].As<Napi::Number>().Uint32Value());
-  live_ = std::make_shared<LiveInput>(
-      queue, config.sample_rate, config.channels,
-      channel_map_from(info[2], producer->channels(), config.channels));
+  live_ =
+      std::make_shared<LiveInput>(queue, config.sample_rate, config.channels,
+                                  channel_map_from(info[2], producer->channels(), config.channels));
   producer_ = producer->producer();
   producer_->attach(queue, nullptr);
   if (producer->finished()) queue->end();
@@ -223,9 +223,10 @@ Napi::Value MixerInputObject::remove(const Napi::CallbackInfo& info) {
   if (mixer_ != nullptr) {
     disconnect();
     auto& all = mixer_->inputs();
-    all.erase(std::remove_if(all.begin(), all.end(),
-                             [this](const MixerNode::Input& one) { return one.controls == controls_; }),
-              all.end());
+    all.erase(
+        std::remove_if(all.begin(), all.end(),
+                       [this](const MixerNode::Input& one) { return one.controls == controls_; }),
+        all.end());
     mixer_->publish();
     waker_->silence();
     mixer_ = nullptr;

@@ -15,7 +15,8 @@ namespace patchcord {
 class MixerObject final : public Napi::ObjectWrap<MixerObject>, public ProducerHandle {
  public:
   static Napi::Function define(Napi::Env env);
-  explicit MixerObject(const Napi::CallbackInfo& info);  // ({ sampleRate, channels, latencyMs, limiter })
+  explicit MixerObject(
+      const Napi::CallbackInfo& info);  // ({ sampleRate, channels, latencyMs, limiter })
   ~MixerObject() override;
 
   std::shared_ptr<Producer> producer() const override { return node_; }

@@ -79,8 +79,9 @@ Napi::Value ResamplerObject::convert(Napi::Env env, const uint8_t* data, size_t 
   if (resampler_) {
     const uint32_t channels = map_first_ ? to_.channels : from_.channels;
     const size_t room = static_cast<size_t>(std::min<uint64_t>(
-        limit, static_cast<uint64_t>(std::ceil(static_cast<double>(frames) * to_.sample_rate /
-                                               from_.sample_rate)) + 16));
+        limit, static_cast<uint64_t>(
+                   std::ceil(static_cast<double>(frames) * to_.sample_rate / from_.sample_rate)) +
+                   16));
     resampled_.resize(room * channels);
     made = resampler_->process(in, frames, resampled_.data(), room).produced;
     in = resampled_.data();

@@ -167,7 +167,8 @@ Napi::Value SinkObject::end(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// link(source | mixer, bufferFrames): the stream keeps its own clock and is resampled to the device's.
+// link(source | mixer, bufferFrames): the stream keeps its own clock and is resampled to the
+// device's.
 Napi::Value SinkObject::link(const Napi::CallbackInfo& info) {
   disconnect();
   ProducerHandle* producer = producer_handle(info[0]);

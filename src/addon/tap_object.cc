@@ -47,8 +47,8 @@ void TapObject::detach() {
   producer_.reset();
 }
 
-// read(frames, sampleFormat): { data, frame, frames, time, flags } of exactly so many frames, or fewer
-// when they are the last; null while there are not that many; undefined after the last.
+// read(frames, sampleFormat): { data, frame, frames, time, flags } of exactly so many frames, or
+// fewer when they are the last; null while there are not that many; undefined after the last.
 Napi::Value TapObject::read(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const bool ended = queue_->ended();  // before available(): what came before the end is then seen

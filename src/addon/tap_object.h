@@ -18,7 +18,8 @@ ProducerHandle* producer_handle(const Napi::Value& object);
 class TapObject final : public Napi::ObjectWrap<TapObject> {
  public:
   static Napi::Function define(Napi::Env env);
-  // (source | mixer, bufferFrames, onData). The producer's object must outlive it: TypeScript holds it.
+  // (source | mixer, bufferFrames, onData). The producer's object must outlive it: TypeScript holds
+  // it.
   explicit TapObject(const Napi::CallbackInfo& info);
   ~TapObject() override;
 

@@ -1,7 +1,7 @@
-// Between JavaScript values and the engine's. Arguments were checked in TypeScript. But a worker can be
-// terminated at any moment, and from then on calls into Node-API fail: wrapped objects come out null,
-// properties empty and numbers 0. Whoever meets that returns at once; no JavaScript runs any more that
-// could see what was left undone.
+// Between JavaScript values and the engine's. Arguments were checked in TypeScript. But a worker
+// can be terminated at any moment, and from then on calls into Node-API fail: wrapped objects come
+// out null, properties empty and numbers 0. Whoever meets that returns at once; no JavaScript runs
+// any more that could see what was left undone.
 #pragma once
 
 #include <napi.h>

@@ -181,7 +181,8 @@ Napi::Value WorldObject::record(const Napi::CallbackInfo& info) {
                                            info[1].As<Napi::Number>().Int64Value()));
 }
 
-// recorded(id): { data: Float32Array, format, gaps: [{ frame, frames }], full }, or an error's record
+// recorded(id): { data: Float32Array, format, gaps: [{ frame, frames }], full }, or an error's
+// record
 Napi::Value WorldObject::recorded(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Recorded recorded;
@@ -219,7 +220,9 @@ Napi::Value WorldObject::script(const Napi::CallbackInfo& info) {
   const auto real = [&info](size_t at) {
     return info[at].IsNumber() ? info[at].As<Napi::Number>().DoubleValue() : 0.0;
   };
-  const auto truth = [&info] { return !info[2].IsBoolean() || info[2].As<Napi::Boolean>().Value(); };
+  const auto truth = [&info] {
+    return !info[2].IsBoolean() || info[2].As<Napi::Boolean>().Value();
+  };
   World& world = *world_;
   Error error;
   if (verb == "removeDevice") {

@@ -1,6 +1,6 @@
 // The contract between the engine and an operating system's audio. One folder a backend; none
-// includes another. Threads: "control thread" is the environment's one control thread; "audio thread"
-// is the backend's thread that serves a stream (several streams may share it).
+// includes another. Threads: "control thread" is the environment's one control thread; "audio
+// thread" is the backend's thread that serves a stream (several streams may share it).
 #pragma once
 
 #include <cstdint>
@@ -27,9 +27,9 @@ struct DeviceInfo {
   Format format;            // the device's own: what its mixer runs at
   bool is_virtual = false;  // a cable, a null sink, a remapped source: no hardware behind it
   std::string driver;       // how the system names the maker: "module-null-sink.c", a hardware id
-  // Where what this device plays can be heard: for an output the id of the input device that carries
-  // it (a cable's microphone, PulseAudio's remap of a monitor), for an input the output device that
-  // it carries. Empty: none known. Feedback is found with it.
+  // Where what this device plays can be heard: for an output the id of the input device that
+  // carries it (a cable's microphone, PulseAudio's remap of a monitor), for an input the output
+  // device that it carries. Empty: none known. Feedback is found with it.
   std::string peer_id;
 };
 
@@ -56,8 +56,9 @@ class CaptureListener {
   // After a wake-up whose drain found nothing, at least every 20 ms while the stream runs: that is
   // how idle loopback becomes silence by the clock.
   virtual void on_idle() noexcept = 0;
-  // The stream is over (device removed, server gone, service stopped). At most once, from any thread
-  // of the backend, never after the stream's stop() has returned. Nothing else is called after it.
+  // The stream is over (device removed, server gone, service stopped). At most once, from any
+  // thread of the backend, never after the stream's stop() has returned. Nothing else is called
+  // after it.
   virtual void on_lost(const Error& error) noexcept = 0;
 
  protected:
@@ -98,11 +99,11 @@ struct RenderRequest {
 
 // What was opened.
 struct StreamInfo {
-  Format format;                // of Packet::data and on_render's data; any SampleFormat
-  uint32_t period_frames = 0;   // how often the audio thread wakes, in frames of `format`
-  uint32_t buffer_frames = 0;   // the system's buffer, 0 if unknown
+  Format format;               // of Packet::data and on_render's data; any SampleFormat
+  uint32_t period_frames = 0;  // how often the audio thread wakes, in frames of `format`
+  uint32_t buffer_frames = 0;  // the system's buffer, 0 if unknown
   std::string device_id;
-  bool realtime = false;        // whether the audio thread got real-time priority
+  bool realtime = false;  // whether the audio thread got real-time priority
 };
 
 // An open stream of the system. Created stopped. Control thread; the destructor stops it.
@@ -134,8 +135,9 @@ class DeviceListener {
   ~DeviceListener() = default;
 };
 
-// A connection to an audio system, one for each environment that uses it. All methods on the control
-// thread, all may block for a bounded time (10 s at most). Streams must be destroyed before it.
+// A connection to an audio system, one for each environment that uses it. All methods on the
+// control thread, all may block for a bounded time (10 s at most). Streams must be destroyed before
+// it.
 class Host {
  public:
   virtual ~Host() = default;

@@ -39,8 +39,8 @@ class PosixEvent final : public Event {
       while (sem_wait(&semaphore_) != 0 && errno == EINTR) {
       }
     } else {
-      // sem_clockwait needs glibc 2.30, later than what Node 20 asks for; sem_timedwait counts on the
-      // wall clock, so a step of it can shorten or lengthen this one wait.
+      // sem_clockwait needs glibc 2.30, later than what Node 20 asks for; sem_timedwait counts on
+      // the wall clock, so a step of it can shorten or lengthen this one wait.
       timespec deadline;
       clock_gettime(CLOCK_REALTIME, &deadline);
       const int64_t ns = deadline.tv_nsec + timeout_ns % kNsPerSecond;
@@ -52,8 +52,8 @@ class PosixEvent final : public Event {
       } while (result != 0 && errno == EINTR);
       if (result != 0) return;
     }
-    // Read-modify-write, so that what a signaller wrote before a signal() that found the flag already
-    // set is visible here.
+    // Read-modify-write, so that what a signaller wrote before a signal() that found the flag
+    // already set is visible here.
     signalled_.exchange(false, std::memory_order_acq_rel);
   }
 

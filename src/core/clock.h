@@ -38,8 +38,9 @@ class Clock {
   // manual clock all steps run on one thread in the order of (instant, age of the task).
   class Task {
    public:
-    virtual ~Task() = default;             // waits until a running step has returned; never call from a step
-    virtual void wake() noexcept = 0;      // runs step as soon as possible; any thread, lock-free when real
+    virtual ~Task() = default;  // waits until a running step has returned; never call from a step
+    virtual void
+    wake() noexcept = 0;  // runs step as soon as possible; any thread, lock-free when real
   };
   using Step = std::function<int64_t(int64_t now)>;
   virtual std::unique_ptr<Task> start(const char* name, Priority priority, Step step) = 0;
@@ -48,8 +49,9 @@ class Clock {
 // Shared by everything in the process; defined by the platform.
 Clock& real_clock();
 
-// Gives the calling thread the highest scheduling class it is allowed, until the object goes. Refusal
-// is not an error. Defined by the platform (MMCSS "Pro Audio", SCHED_FIFO or a raised nice value).
+// Gives the calling thread the highest scheduling class it is allowed, until the object goes.
+// Refusal is not an error. Defined by the platform (MMCSS "Pro Audio", SCHED_FIFO or a raised nice
+// value).
 class ThreadPriority {
  public:
   explicit ThreadPriority(Priority priority);

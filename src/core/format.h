@@ -48,10 +48,10 @@ constexpr size_t bytes_per_frame(const Format& format) {
   return bytes_per_sample(format.sample_format) * format.channels;
 }
 
-// Any thread. `samples` counts samples, not frames. Integer full scale maps to [-1, 1): a value v of
-// an n-bit format is v / 2^(n-1), so s16, s24 and f32 survive a round trip bit for bit. On the way
-// back values are rounded to nearest even, clipped, and NaN becomes 0. Neither source nor destination
-// needs alignment.
+// Any thread. `samples` counts samples, not frames. Integer full scale maps to [-1, 1): a value v
+// of an n-bit format is v / 2^(n-1), so s16, s24 and f32 survive a round trip bit for bit. On the
+// way back values are rounded to nearest even, clipped, and NaN becomes 0. Neither source nor
+// destination needs alignment.
 void to_float(const void* source, SampleFormat format, float* destination, size_t samples) noexcept;
 void from_float(const float* source, SampleFormat format, void* destination,
                 size_t samples) noexcept;

@@ -28,8 +28,8 @@ FrameQueue::FrameQueue(uint32_t channels, uint32_t sample_rate, size_t capacity_
       record_mask_(records_.size() - 1) {}
 
 bool FrameQueue::room_for(uint64_t stored_frames, size_t records) const noexcept {
-  const uint64_t record_room =
-      records_.size() - (head_.load(std::memory_order_relaxed) - tail_.load(std::memory_order_acquire));
+  const uint64_t record_room = records_.size() - (head_.load(std::memory_order_relaxed) -
+                                                  tail_.load(std::memory_order_acquire));
   const uint64_t frame_room =
       frame_mask_ + 1 - (frame_head_ - frame_tail_.load(std::memory_order_acquire));
   return records <= record_room && stored_frames <= frame_room;

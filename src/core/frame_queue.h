@@ -17,11 +17,11 @@ enum RecordFlag : uint32_t {
 };
 
 struct Record {
-  uint64_t frame = 0;   // index of its first frame in the stream
+  uint64_t frame = 0;  // index of its first frame in the stream
   uint64_t frames = 0;
-  double time = 0;      // ns, when the first frame was heard
-  double rate = 0;      // the stream's true frames per second of the host's clock
-  uint32_t flags = 0;   // 0: samples follow; otherwise zeros
+  double time = 0;     // ns, when the first frame was heard
+  double rate = 0;     // the stream's true frames per second of the host's clock
+  uint32_t flags = 0;  // 0: samples follow; otherwise zeros
 };
 
 class FrameQueue {
@@ -34,7 +34,7 @@ class FrameQueue {
   // Producer thread. `samples` null: silence, with flags saying why. Consecutive records must be
   // contiguous. Full: the newest audio is dropped, counted, and becomes a record of lost frames.
   void push(const float* samples, const Record& record) noexcept;
-  void end() noexcept;  // nothing follows
+  void end() noexcept;           // nothing follows
   size_t room() const noexcept;  // frames that push() would take now
 
   // Consumer thread.
@@ -50,12 +50,12 @@ class FrameQueue {
   void skip_to(uint64_t frame) noexcept;   // as far as there are frames
   // Copies up to `frames` frames, zeros for silence; returns how many.
   size_t read(float* destination, size_t frames) noexcept;
-  const Record* latest() noexcept;         // newest record published, null before the first
+  const Record* latest() noexcept;  // newest record published, null before the first
 
   // Consumer thread; values of the moment.
   bool started() const noexcept { return head_.load(std::memory_order_acquire) != 0 || ended(); }
-  uint64_t next_frame() noexcept;          // of the next frame to read; 0 before the first record
-  uint64_t available() noexcept;           // frames that can be read
+  uint64_t next_frame() noexcept;  // of the next frame to read; 0 before the first record
+  uint64_t available() noexcept;   // frames that can be read
   bool ended() const noexcept { return ended_.load(std::memory_order_acquire); }
   bool drained() noexcept { return ended() && available() == 0; }
 

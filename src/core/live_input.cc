@@ -6,11 +6,11 @@
 namespace patchcord {
 namespace {
 
-// A position error is worked off in kServoSeconds, sooner after the start, by at most kMaxServo of the
-// rate: half a hertz at 1 kHz.
+// A position error is worked off in kServoSeconds, sooner after the start, by at most kMaxServo of
+// the rate: half a hertz at 1 kHz.
 constexpr double kServoSeconds = 10, kFirstServoSeconds = 0.3;
 constexpr double kMaxServo = 500e-6;
-constexpr double kMaxDrift = 5e-3;        // clocks further apart than 0.5 % are not clocks
+constexpr double kMaxDrift = 5e-3;  // clocks further apart than 0.5 % are not clocks
 constexpr double kResyncSeconds = 0.2;
 constexpr double kFadeSeconds = 0.003;
 constexpr int kLateLooks = 4;
@@ -42,13 +42,14 @@ void LiveInput::pull(float* out, size_t frames, const PullTime& when) noexcept {
   bool quiet = false;
   if (newest != nullptr && !ended_) {
     rate_.store(newest->rate, std::memory_order_relaxed);
-    // An idle endpoint's silence is filled in late and ends when it will: it is neither late nor lost.
+    // An idle endpoint's silence is filled in late and ends when it will: it is neither late nor
+    // lost.
     quiet = newest->flags == kRecordSilence;
     const bool fresh = newest->frame != seen_ && !quiet;
     seen_ = newest->frame;
     // What was heard at the asked time, as a place in the stream.
-    const double want = static_cast<double>(newest->frame) +
-                        (when.time - newest->time) * newest->rate * 1e-9;
+    const double want =
+        static_cast<double>(newest->frame) + (when.time - newest->time) * newest->rate * 1e-9;
     // Input frames per output frame, by the two true rates, relative to the nominal ratio.
     const double drift = std::clamp((newest->rate / when.rate) / (in_rate_ / out_rate_),
                                     1 - kMaxDrift, 1 + kMaxDrift);
@@ -96,23 +97,22 @@ void LiveInput::pull(float* out, size_t frames, const PullTime& when) noexcept {
   }
 }
 
-// Begins to read so that the first frame produced is the one wanted. `silent_tail_` becomes the output
-// frames that come before the stream's first one.
+// Begins to read so that the first frame produced is the one wanted. `silent_tail_` becomes the
+// output frames that come before the stream's first one.
 bool LiveInput::start(size_t frames, double want, bool fresh) noexcept {
   silent_tail_ = 0;
   const double ratio = in_rate_ / out_rate_;
   const double first = static_cast<double>(queue_->next_frame());
   const double end = first + static_cast<double>(queue_->available());
-  const double need = want + static_cast<double>(frames) * ratio +
-                      static_cast<double>(resampler_.latency_in());
+  const double need =
+      want + static_cast<double>(frames) * ratio + static_cast<double>(resampler_.latency_in());
   if (queue_->ended() && end <= want) {
     ended_ = true;
     return false;
   }
   if (end < need && !queue_->ended()) {
-    // Not enough yet. While packets come, say by how much they come too late; a source that stalls is
-    // not late.
-    // One late look says little: the least of several does.
+    // Not enough yet. While packets come, say by how much they come too late; a source that stalls
+    // is not late. One late look says little: the least of several does.
     if (fresh) {
       const double late = (need - end) * 1e9 / in_rate_;
       least_late_ = late_looks_ == 0 ? late : std::min(least_late_, late);
@@ -153,7 +153,8 @@ size_t LiveInput::produce(float* out, size_t frames) noexcept {
       // The filter still holds the end of the stream: zeros push it out, up to the last frame.
       const double left = static_cast<double>(queue_->next_frame()) -
                           (static_cast<double>(fed_) + resampler_.position());
-      room = std::min(room, static_cast<size_t>(std::max(0.0, std::ceil(left * out_rate_ / in_rate_))));
+      room = std::min(room,
+                      static_cast<size_t>(std::max(0.0, std::ceil(left * out_rate_ / in_rate_))));
       step = resampler_.process(nullptr, resampler_.needed_for(room), to, room);
     } else {
       step = resampler_.process(span.samples, span.frames, to, room);

@@ -1,5 +1,6 @@
-// Where a stream with a clock of its own meets another clock: a mixer's input, a sink's link. It reads
-// its queue at the place that the asked time demands, resampled by the ratio of the two clocks.
+// Where a stream with a clock of its own meets another clock: a mixer's input, a sink's link. It
+// reads its queue at the place that the asked time demands, resampled by the ratio of the two
+// clocks.
 #pragma once
 
 #include <algorithm>
@@ -21,10 +22,11 @@ class LiveInput final : public Pullable {
   struct Stats {
     Counter starved_frames;  // asked for but not there in time: silence was played instead
     Counter starvations;
-    Counter resyncs;         // jumps because the two clocks were over 200 ms apart
+    Counter resyncs;  // jumps because the two clocks were over 200 ms apart
   };
 
-  // Takes the producer's frames from `queue`; gives `rate` and `channels`, or the channels of `map`.
+  // Takes the producer's frames from `queue`; gives `rate` and `channels`, or the channels of
+  // `map`.
   LiveInput(std::shared_ptr<FrameQueue> queue, uint32_t rate, uint32_t channels,
             std::unique_ptr<ChannelMap> map = nullptr);
 
@@ -44,9 +46,15 @@ class LiveInput final : public Pullable {
     const uint64_t lost = queue_->lost_frames();
     return lost - std::min(lost, lost_before_.load(std::memory_order_relaxed));
   }
-  double ppm() const { return ppm_.load(std::memory_order_relaxed); }       // of its clock against the destination's
-  double offset_us() const { return offset_us_.load(std::memory_order_relaxed); }  // position error, ideally 0
-  double rate() const { return rate_.load(std::memory_order_relaxed); }     // its true rate, 0: unknown yet
+  double ppm() const {
+    return ppm_.load(std::memory_order_relaxed);
+  }  // of its clock against the destination's
+  double offset_us() const {
+    return offset_us_.load(std::memory_order_relaxed);
+  }  // position error, ideally 0
+  double rate() const {
+    return rate_.load(std::memory_order_relaxed);
+  }  // its true rate, 0: unknown yet
 
  private:
   bool start(size_t frames, double want, bool fresh) noexcept;
@@ -67,7 +75,7 @@ class LiveInput final : public Pullable {
   bool ended_ = false;
   bool end_told_ = false;
   uint64_t seen_ = UINT64_MAX;  // first frame of the newest record at the last pull
-  uint64_t fed_ = 0;           // stream index behind the last frame given to the resampler
+  uint64_t fed_ = 0;            // stream index behind the last frame given to the resampler
   size_t fade_position_ = 0, fade_length_ = 0, silent_tail_ = 0;
   double started_ = 0;  // asked time of the first frame since it runs
   double shortfall_ = 0;

@@ -9,15 +9,16 @@
 namespace patchcord {
 namespace {
 
-constexpr double kMaxLag = 500e6;       // no input may hold the mix back further
-constexpr double kLagMargin = 5e6;      // beyond the shortfall seen
+constexpr double kMaxLag = 500e6;   // no input may hold the mix back further
+constexpr double kLagMargin = 5e6;  // beyond the shortfall seen
 constexpr double kPumpSeconds = 0.01;
-constexpr double kPumpPatience = 1e9;   // a pump later than this skips what it missed
+constexpr double kPumpPatience = 1e9;  // a pump later than this skips what it missed
 
 }  // namespace
 
 void InputControls::add(const float* in, float* mix, size_t frames, uint32_t channels) noexcept {
-  const float gain = muted_.load(std::memory_order_relaxed) ? 0 : gain_.load(std::memory_order_acquire);
+  const float gain =
+      muted_.load(std::memory_order_relaxed) ? 0 : gain_.load(std::memory_order_acquire);
   const float pan = pan_.load(std::memory_order_relaxed);
   // Balance: the side turned to keeps its level, the other falls to nothing.
   const float left = gain * std::min(1.0f, 1 - pan);
@@ -111,7 +112,8 @@ void MixerNode::pull(float* out, size_t frames, const PullTime& when) noexcept {
 
 // An input whose stream is over is told so once; JavaScript takes it out.
 void MixerNode::follow_ends(const Input& input) noexcept {
-  const bool over = input.live ? input.live->take_end() : input.written && input.written->take_end();
+  const bool over =
+      input.live ? input.live->take_end() : input.written && input.written->take_end();
   if (!over || input.events == nullptr) return;
   input.events->push({NodeEventType::kInputEnded, position_, 0});
   input.wakeup->wake();
@@ -162,7 +164,8 @@ size_t MixerNode::ready_frames(std::vector<Input>& inputs, bool* ending) noexcep
   }
   *ending = running == SIZE_MAX;
   if (*ending) {
-    end_ = std::max(end_, fed_ + last);
+    // Once they are exhausted what is fed is the silence that pushes out the limiter's delay.
+    if (last > 0) end_ = std::max(end_, fed_ + last);
     return static_cast<size_t>(end_ - std::min(end_, given_));
   }
   const uint64_t delay = limiter_ ? limiter_->latency_frames() : 0;
@@ -190,6 +193,7 @@ size_t MixerNode::mix_written(size_t frames) noexcept {
     deliver(&pumped_[dropped * config_.channels], record);
     done += block - dropped;
     fed_ += block;
+    if (!ending) end_ = fed_;
   }
   given_ += count;
   return count;

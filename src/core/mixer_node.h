@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "anchor.h"
-#include "limiter.h"
 #include "level_meter.h"
+#include "limiter.h"
 #include "live_input.h"
 #include "node_events.h"
 #include "producer.h"
@@ -72,8 +72,8 @@ class MixerNode final : public Pullable, public Producer {
   // JS thread, no driver: written inputs only, as fast as the slowest consumer reads. Mixes up to
   // `frames` for the consumers; returns how many it could without waiting for a writer or a reader.
   size_t mix_written(size_t frames) noexcept;
-  // JS thread, no driver: all inputs have ended and all of it is mixed. The mix has exactly the length
-  // of its longest input.
+  // JS thread, no driver: all inputs have ended and all of it is mixed. The mix has exactly the
+  // length of its longest input.
   bool written_out() noexcept;
 
   // JS thread, when no driver runs: the mix ends here.
@@ -97,15 +97,15 @@ class MixerNode final : public Pullable, public Producer {
   std::unique_ptr<Limiter> limiter_;
   LevelMeter meter_;
   std::vector<float> scratch_, pumped_;
-  double lag_;           // pull time less the time of what is mixed
+  double lag_;  // pull time less the time of what is mixed
   double content_next_ = 0;
   std::atomic<bool> driver_changed_{true};
   double pump_next_ = 0;
   // mix_written's state, in frames.
-  size_t head_ = 0;      // of the limiter's delay still to be dropped
-  uint64_t fed_ = 0;     // mixed, into the limiter
-  uint64_t given_ = 0;   // out of it
-  uint64_t end_ = 0;     // where the longest input ends, once all are ending
+  size_t head_ = 0;     // of the limiter's delay still to be dropped
+  uint64_t fed_ = 0;    // mixed, into the limiter
+  uint64_t given_ = 0;  // out of it
+  uint64_t end_ = 0;    // where the longest input ends, once all are ending
   Counter position_, skipped_;
   Anchor anchor_;
   std::atomic<double> lag_shown_{0}, lowest_gain_{1};

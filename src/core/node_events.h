@@ -8,15 +8,15 @@
 namespace patchcord {
 
 enum class NodeEventType : uint8_t {
-  kHole,         // the device lost frames; they became silence
-  kIdle,         // the endpoint had nothing to play; silence began
-  kResumed,      // ... and ended
-  kEnded,        // the stream has delivered its last frame
-  kUnderrun,     // a sink or input had nothing to play
-  kDrained,      // everything written has been handed to the device
-  kPlayed,       // ... and has been heard
-  kLowWater,     // there is room for more bytes
-  kInputEnded,   // a live input's source ended and all of it was mixed
+  kHole,        // the device lost frames; they became silence
+  kIdle,        // the endpoint had nothing to play; silence began
+  kResumed,     // ... and ended
+  kEnded,       // the stream has delivered its last frame
+  kUnderrun,    // a sink or input had nothing to play
+  kDrained,     // everything written has been handed to the device
+  kPlayed,      // ... and has been heard
+  kLowWater,    // there is room for more bytes
+  kInputEnded,  // a live input's source ended and all of it was mixed
 };
 
 struct NodeEvent {

@@ -6,10 +6,12 @@
 
 namespace patchcord {
 
-// The master's clock at a pull: when the first frame asked for is due, and how fast the asking goes.
+// The master's clock at a pull: when the first frame asked for is due, and how fast the asking
+// goes.
 struct PullTime {
   double time = 0;  // ns of the host's clock; what was heard then is wanted now
-  double rate = 0;  // frames asked for per second of the host's clock, the true figure, near nominal
+  double rate =
+      0;  // frames asked for per second of the host's clock, the true figure, near nominal
 };
 
 class Pullable {

@@ -91,15 +91,15 @@ void RateTracker::update(int64_t frame, int64_t time_ns) noexcept {
       error = clamped;
     }
   }
-  // A plain mean at first: systems whose stamps jitter by milliseconds are known as such at once. Not
-  // while the place itself is unknown.
+  // A plain mean at first: systems whose stamps jitter by milliseconds are known as such at once.
+  // Not while the place itself is unknown.
   if (place_variance_ < kPlaceKnown * kPlaceKnown) {
     const double memory = std::min(1.0, seconds / std::clamp(elapsed_, kSigmaStart, kSigmaMemory));
     sigma_ += memory * (std::max(kMinSigma, 1.25 * std::fabs(error)) - sigma_);
   }
 
-  // The rate wanders as much as makes the steady loop's bandwidth what it should be. Stamps that have
-  // been seen to be far worse than expected are trusted less.
+  // The rate wanders as much as makes the steady loop's bandwidth what it should be. Stamps that
+  // have been seen to be far worse than expected are trusted less.
   const double deviation = sigma_ > kPoorStamps * stamp_sigma_ ? sigma_ : stamp_sigma_;
   const double noise = deviation * deviation;
   place_variance_ += seconds * (2 * covariance_ + seconds * rate_variance_);

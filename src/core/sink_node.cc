@@ -8,8 +8,8 @@ namespace {
 
 constexpr int64_t kUnknownTime = INT64_MIN;
 constexpr double kFadeSeconds = 0.003;
-// Wakes after the start whose lead is only learnt from: nothing is pulled before the device's pace is
-// known, or the first pulls would ask for what was not heard yet.
+// Wakes after the start whose lead is only learnt from: nothing is pulled before the device's pace
+// is known, or the first pulls would ask for what was not heard yet.
 constexpr int kSettlingWakes = 4;
 constexpr int kStampPatience = 30;   // wakes
 constexpr double kLeadJump = 100e6;  // ns: the device is elsewhere now; learn again
@@ -40,8 +40,8 @@ void RateAdapter::pull(float* out, size_t frames, const PullTime& when) noexcept
       at.time += static_cast<double>(in_filled_) * 1e9 / at.rate;
     }
     float* to = map_ ? resampled_.data() : out + made * out_channels_;
-    const Resampler::Progress step = resampler_.process(
-        &in_[in_at_ * in_channels_], in_filled_ - in_at_, to, room);
+    const Resampler::Progress step =
+        resampler_.process(&in_[in_at_ * in_channels_], in_filled_ - in_at_, to, room);
     in_at_ += step.consumed;
     if (map_) map_->process(to, out + made * out_channels_, step.produced);
     made += step.produced;
@@ -84,7 +84,8 @@ void SinkNode::fill(float* out, size_t frames, const PullTime& when) noexcept {
   }
   if (source != nullptr) {
     source->pull(out, frames, when);
-    if (upstream->written && source == upstream->written.get() && queued && upstream->written->idle()) {
+    if (upstream->written && source == upstream->written.get() && queued &&
+        upstream->written->idle()) {
       drained_ = frame_ + frames;
     }
   } else {
@@ -94,7 +95,8 @@ void SinkNode::fill(float* out, size_t frames, const PullTime& when) noexcept {
   // The end of what played before is faded under the new sound, so that a change is not a click.
   for (size_t i = 0; i < frames && tail_left_ > 0; ++i, --tail_left_) {
     const float gain = static_cast<float>(tail_left_) / static_cast<float>(fade_frames_);
-    for (uint32_t c = 0; c < device_.channels; ++c) out[i * device_.channels + c] += tail_[c] * gain;
+    for (uint32_t c = 0; c < device_.channels; ++c)
+      out[i * device_.channels + c] += tail_[c] * gain;
   }
   std::copy_n(out + (frames - 1) * device_.channels, device_.channels, last_.begin());
 }
@@ -104,8 +106,8 @@ void SinkNode::render(void* data, uint32_t frames, int64_t play_time) noexcept {
   const double now = static_cast<double>(clock_.now());
   const bool stamped = play_time != kUnknownTime;
   if (stamped) stamps_ = true;
-  // A device that has not said yet when it plays is waited for; one that never does is taken to play
-  // what it asks for a constant time later.
+  // A device that has not said yet when it plays is waited for; one that never does is taken to
+  // play what it asks for a constant time later.
   if (!stamps_ && ++unstamped_ > kStampPatience && tracker_ != arrival_tracker_.get()) {
     tracker_ = arrival_tracker_.get();
   }

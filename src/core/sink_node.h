@@ -44,8 +44,8 @@ class SinkNode {
  public:
   struct Stats {
     Counter rendered_frames;
-    Counter silent_frames;      // nothing was linked or written
-    Counter underruns;          // the device ran dry
+    Counter silent_frames;  // nothing was linked or written
+    Counter underruns;      // the device ran dry
     Counter underrun_frames;
   };
 
@@ -85,16 +85,16 @@ class SinkNode {
   std::unique_ptr<RateTracker> device_tracker_, arrival_tracker_;
   RateTracker* tracker_ = nullptr;  // the one in use
   std::unique_ptr<SteadyRate> rate_;
-  bool stamps_ = false;             // the device has told a play time
+  bool stamps_ = false;  // the device has told a play time
   int unstamped_ = 0;
   std::unique_ptr<LevelMeter> meter_;
   Published<Upstream> upstream_;
   const Upstream* playing_ = nullptr;  // only compared: tells that what is upstream changed
   std::vector<float> block_, last_, tail_;
-  size_t tail_left_ = 0;               // frames of the old sound's fade still to come
+  size_t tail_left_ = 0;  // frames of the old sound's fade still to come
   size_t fade_frames_ = 0;
   uint64_t frame_ = 0;
-  uint64_t drained_ = 0;               // device frame behind the last one written; 0: told
+  uint64_t drained_ = 0;  // device frame behind the last one written; 0: told
   int settling_ = 0;
   double lead_ = 0;
   Stats stats_;

@@ -180,8 +180,7 @@ void SourceNode::emit(const float* samples, uint64_t frames, uint32_t flags) noe
 void SourceNode::set_anchor() noexcept {
   const RateTracker& tracker = timeline_->tracker();
   const double frame = static_cast<double>(position_);
-  anchor_.set({frame, static_cast<double>(tracker.time_at(frame / ratio_)),
-               true_rate()});
+  anchor_.set({frame, static_cast<double>(tracker.time_at(frame / ratio_)), true_rate()});
   drift_ppm_.store(rate_->ppm(), std::memory_order_relaxed);
   stamped_.store(timeline_->stamped(), std::memory_order_relaxed);
 }

@@ -1,5 +1,5 @@
-// A capture stream in the engine: packets of a device in, a contiguous timeline of f32 frames in the
-// asked rate and channels out, to every consumer.
+// A capture stream in the engine: packets of a device in, a contiguous timeline of f32 frames in
+// the asked rate and channels out, to every consumer.
 #pragma once
 
 #include <atomic>
@@ -32,10 +32,10 @@ class SourceNode final : public Producer {
   struct Stats {
     Counter packets;
     Counter holes;
-    Counter hole_frames;      // lost by the device or the system
-    Counter silence_frames;   // before the device was open, and of an idle endpoint
-    Counter trimmed_frames;   // arrived after their place had been filled
-    Counter hints;            // discontinuities that the system announced
+    Counter hole_frames;     // lost by the device or the system
+    Counter silence_frames;  // before the device was open, and of an idle endpoint
+    Counter trimmed_frames;  // arrived after their place had been filled
+    Counter hints;           // discontinuities that the system announced
   };
 
   // `events` is told when there is something in events().

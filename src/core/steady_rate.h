@@ -1,4 +1,5 @@
-// The rate that audio is resampled by: a tracker's, without its first guesses and without its haste.
+// The rate that audio is resampled by: a tracker's, without its first guesses and without its
+// haste.
 #pragma once
 
 #include <algorithm>
@@ -7,8 +8,8 @@
 
 namespace patchcord {
 
-// Audio thread. Systems whose stamps are off while a stream starts (PipeWire's are for seconds) would
-// be heard as a glide in pitch; a true rate is reached a little later.
+// Audio thread. Systems whose stamps are off while a stream starts (PipeWire's are for seconds)
+// would be heard as a glide in pitch; a true rate is reached a little later.
 class SteadyRate {
  public:
   explicit SteadyRate(double nominal) : nominal_(nominal), rate_(nominal) {}

@@ -9,8 +9,8 @@ namespace {
 constexpr int64_t kUnknownTime = INT64_MIN;
 // A stamp further from the local clock than this is wrong, whatever it says (Chromium's bound).
 constexpr int64_t kImplausible = 500 * kNsPerMs;
-// How far the filled silence of an idle device stays behind the clock: a packet that comes now is at
-// most that old, so that little of it has to be trimmed.
+// How far the filled silence of an idle device stays behind the clock: a packet that comes now is
+// at most that old, so that little of it has to be trimmed.
 constexpr int64_t kIdleLag = 30 * kNsPerMs;
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Where a device's packets belong on the stream's timeline: frame 0 is the stream's start, every
-// later frame follows without a break, and what the device did not deliver is silence of its length.
+// later frame follows without a break, and what the device did not deliver is silence of its
+// length.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +13,8 @@ namespace patchcord {
 // Audio thread. Counts in frames of the device's own rate.
 class Timeline {
  public:
-  // `start`: the instant of frame 0. `fills_idle`: a device that delivers nothing while nothing plays
-  // (loopback) gets silence by the clock; a microphone does not, its silence is a symptom.
+  // `start`: the instant of frame 0. `fills_idle`: a device that delivers nothing while nothing
+  // plays (loopback) gets silence by the clock; a microphone does not, its silence is a symptom.
   Timeline(uint32_t sample_rate, int64_t start, bool fills_idle);
 
   struct Placement {
@@ -21,8 +22,8 @@ class Timeline {
     uint32_t skip = 0;     // frames at the packet's start that are covered already
     bool lost = false;     // the silence stands for audio that was lost, not for quiet
   };
-  // For a packet of `frames`, arriving `now`. `time` and `position` as in backend.h's Packet; negative
-  // position and INT64_MIN time mean unknown.
+  // For a packet of `frames`, arriving `now`. `time` and `position` as in backend.h's Packet;
+  // negative position and INT64_MIN time mean unknown.
   Placement place(uint32_t frames, int64_t position, int64_t time, int64_t now) noexcept;
 
   // After a wake-up that found nothing: frames of silence that are due.
@@ -40,11 +41,11 @@ class Timeline {
   const int64_t start_;
   const bool fills_idle_;
   RateTracker tracker_;
-  uint64_t next_ = 0;          // first frame not yet on the timeline
-  int64_t position_ = -1;      // the device's counter behind the last packet
-  int64_t last_packet_ = 0;    // when it arrived
-  int64_t period_ns_ = 0;      // length of the last packet
-  bool in_epoch_ = false;      // packets follow each other; false: place the next one by its time
+  uint64_t next_ = 0;        // first frame not yet on the timeline
+  int64_t position_ = -1;    // the device's counter behind the last packet
+  int64_t last_packet_ = 0;  // when it arrived
+  int64_t period_ns_ = 0;    // length of the last packet
+  bool in_epoch_ = false;    // packets follow each other; false: place the next one by its time
   bool stamped_ = true;
 };
 

@@ -49,9 +49,9 @@ size_t WrittenInput::write(const void* data, size_t frames) noexcept {
   const size_t first = std::min(count, mask_ + 1 - at);
   const size_t samples = first * in_channels_;
   to_float(data, config_.format.sample_format, &ring_[at * in_channels_], samples);
-  to_float(static_cast<const uint8_t*>(data) +
-               samples * bytes_per_sample(config_.format.sample_format),
-           config_.format.sample_format, ring_.data(), (count - first) * in_channels_);
+  to_float(
+      static_cast<const uint8_t*>(data) + samples * bytes_per_sample(config_.format.sample_format),
+      config_.format.sample_format, ring_.data(), (count - first) * in_channels_);
   head_.store(head + count, std::memory_order_release);
   stats_.written_frames.add(count);
   return count;
@@ -69,11 +69,11 @@ size_t WrittenInput::ready_frames() const noexcept {
   return count;
 }
 
-// Output frames still to come when `queued` more are all that follows: a finished stream has exactly
-// round(in x ratio) of them.
+// Output frames still to come when `queued` more are all that follows: a finished stream has
+// exactly round(in x ratio) of them.
 size_t WrittenInput::left_inside(uint64_t queued) const noexcept {
-  const double length = std::round(static_cast<double>(taken_ + queued) * config_.rate /
-                                   config_.format.sample_rate);
+  const double length =
+      std::round(static_cast<double>(taken_ + queued) * config_.rate / config_.format.sample_rate);
   return static_cast<size_t>(std::max(0.0, length - static_cast<double>(made_)));
 }
 
@@ -98,8 +98,7 @@ size_t WrittenInput::produce(float* out, size_t frames) noexcept {
     } else if (ended) {
       // The end is inside the filter: zeros push it out, to the exact length.
       room = std::min(room, left_inside(0));
-      step.produced =
-          resampler_->process(nullptr, resampler_->needed_for(room), to, room).produced;
+      step.produced = resampler_->process(nullptr, resampler_->needed_for(room), to, room).produced;
     }
     if (map_) map_->process(to, out + made * config_.channels, step.produced);
     if (span > 0) {

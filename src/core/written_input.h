@@ -18,10 +18,10 @@ namespace patchcord {
 class WrittenInput final : public Pullable {
  public:
   struct Stats {
-    Counter written_frames;  // in the written format
-    Counter played_frames;   // in the written format
-    Counter underruns;       // the queue ran dry although the writer had more to give
-    Counter underrun_frames; // silence played for it, at the destination's rate
+    Counter written_frames;   // in the written format
+    Counter played_frames;    // in the written format
+    Counter underruns;        // the queue ran dry although the writer had more to give
+    Counter underrun_frames;  // silence played for it, at the destination's rate
   };
 
   // Frames of `format` in, `rate` and `channels` (or the map's) out. `events` gets kUnderrun,
@@ -37,16 +37,18 @@ class WrittenInput final : public Pullable {
                Wakeup* wakeup);
 
   // JS thread.
-  size_t write(const void* data, size_t frames) noexcept;  // frames taken; fewer: wait for kLowWater
+  size_t write(const void* data,
+               size_t frames) noexcept;  // frames taken; fewer: wait for kLowWater
   void set_pending(bool more) noexcept { pending_.store(more, std::memory_order_release); }
   void end() noexcept { ended_.store(true, std::memory_order_release); }
   size_t queued() const noexcept {
-    return static_cast<size_t>(head_.load(std::memory_order_acquire) - tail_.load(std::memory_order_acquire));
+    return static_cast<size_t>(head_.load(std::memory_order_acquire) -
+                               tail_.load(std::memory_order_acquire));
   }
 
   // Puller's thread (an audio thread, or the JS thread when nothing is live).
   void pull(float* out, size_t frames, const PullTime& when) noexcept override;
-  bool idle() const noexcept { return idle_; }        // nothing to play; what was written is out
+  bool idle() const noexcept { return idle_; }  // nothing to play; what was written is out
   bool closing() const noexcept { return ended_.load(std::memory_order_acquire); }
   bool take_end() noexcept {  // true once: end() was called and everything is out
     return finished_ && !std::exchange(end_told_, true);

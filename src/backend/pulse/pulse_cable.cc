@@ -120,8 +120,8 @@ Error PulseCables::build(const std::string& name, const Format& format,
                            " channels=" + std::to_string(format.channels);
   const std::string feed_argument = "sink_name=" + sink + spec + " sink_properties=\"" + instance +
                                     " device.description='" + label + " (playback)'\"";
-  // An idle null sink renders two seconds of silence ahead, which whoever plays first has to wait for;
-  // with norewinds 50 ms. PulseAudio knows the word since 15.0, PipeWire needs none.
+  // An idle null sink renders two seconds of silence ahead, which whoever plays first has to wait
+  // for; with norewinds 50 ms. PulseAudio knows the word since 15.0, PipeWire needs none.
   Error error = Error::none();
   if (!connection_.on_pipewire()) {
     error = load("module-null-sink", feed_argument + " norewinds=1", deadline, made);
