@@ -128,6 +128,9 @@ function ask(socket) {
   lines.on('error', () => {}); // 'close' follows
   socket.unref();
   socket.on('error', () => socket.destroy());
+  // Wine does not always report that the other end was reset, as by a process that ended in the midst of
+  // a command. An answer takes no time, so silence for so long is an end.
+  socket.setTimeout(5000, () => answers.length > 0 && socket.destroy());
   socket.on('close', () => {
     while (answers.length > 0) {
       const { command, reject } = settle();

@@ -229,8 +229,9 @@ describe('a loopback', () => {
 
 describe('an output', () => {
   it('plays what is written, and the microphone at the end of its cable hears it', async () => {
-    // Enough in hand for a machine that is busy.
-    const sink = new SpeakerSink({ backend, device: 'CABLE Input', latencyMs: 200 });
+    // All of it is queued at once, so that it is not the event loop's pace that is judged.
+    const options = { latencyMs: 200, bufferMs: 4000 };
+    const sink = new SpeakerSink({ backend, device: 'CABLE Input', ...options });
     new ToneSource({ frequency: 997, gain: 0.25, durationMs: 3000 }).pipe(sink);
     const mic = new MicSource({ backend, device: 'CABLE Output' });
     const { channels } = await hear(mic, 2 * rate);
