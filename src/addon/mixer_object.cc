@@ -60,7 +60,13 @@ Napi::Value MixerObject::stop_pump_now(const Napi::CallbackInfo& info) {
 // mixWritten(frames): frames mixed
 Napi::Value MixerObject::mix_written(const Napi::CallbackInfo& info) {
   const size_t wanted = info[0].As<Napi::Number>().Uint32Value();
-  return Napi::Number::New(info.Env(), static_cast<double>(node_->mix_written(wanted)));
+  const size_t mixed = node_->mix_written(wanted);
+  if (mixed > 0) {
+    // No device keeps the process alive here: it stays until the readers know of what there is.
+    environment_->ref();
+    environment_->complete([environment = environment_](Napi::Env) { environment->unref(); });
+  }
+  return Napi::Number::New(info.Env(), static_cast<double>(mixed));
 }
 
 // writtenOut(): whether all inputs have ended and all of it is mixed

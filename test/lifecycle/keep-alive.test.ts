@@ -38,3 +38,9 @@ describe.each(backends)('on %s a process', (backend) => {
     expect(outcome.stdout).toContain('the mix has ended\n');
   });
 });
+
+it('a process stays until what was written into a mixer has been mixed, all of it', async () => {
+  const outcome = await runScene('alive.mjs', { args: ['written'] });
+  expect(outcome).toMatchObject({ code: 0, stderr: '', stuck: false });
+  expect(outcome.stdout).toContain('96000 frames mixed\n');
+});

@@ -18,6 +18,14 @@ if (name === 'monitor') {
   new Mixer().createInput();
 } else if (name === 'listing') {
   await listDevices();
+} else if (name === 'written') {
+  // Nothing live, no file, no timer: only bytes that are mixed.
+  const format = { sampleRate: 48000, channels: 2, sampleFormat: 'f32' };
+  const mixer = new Mixer();
+  let frames = 0;
+  mixer.on('data', (chunk) => (frames += chunk.length / 8));
+  mixer.on('end', () => console.log(`${frames} frames mixed`));
+  for (let i = 0; i < 2; i++) mixer.createInput({ format }).end(Buffer.alloc(8 * 96_000));
 } else if (name === 'tail') {
   // What a mixer has not yet mixed of a source that was closed still arrives.
   const mic = new MicSource();

@@ -1,0 +1,35 @@
+// What the parts of the benchmark have in common: a part prints one line of JSON at its end.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+export function report(result) {
+  process.stdout.write(`${JSON.stringify(result)}\n`, () => process.exit());
+}
+
+export function percentiles(values) {
+  const sorted = Float64Array.from(values).sort();
+  const at = (share) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))];
+  return { p50: at(0.5), p99: at(0.99), max: at(1) };
+}
+
+const built = join(root, 'build/bench/index.js');
+
+/** The tests' measuring tools; they are TypeScript. */
+export async function buildInstruments() {
+  const { build } = await import('tsup');
+  await build({
+    config: false,
+    entry: [join(root, 'test/instruments/index.ts')],
+    format: ['cjs'],
+    outDir: join(root, 'build/bench'),
+    silent: true,
+  });
+}
+
+export async function instruments() {
+  if (!existsSync(built)) await buildInstruments();
+  return (await import(pathToFileURL(built).href)).default;
+}

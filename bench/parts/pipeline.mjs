@@ -1,0 +1,109 @@
+// The main job, heard by another program: `node pipeline.mjs SECONDS LATENCY_MS`, on the private server of the
+// environment. A tone is played into the microphone's left channel and another into the speakers' right one;
+// microphone and loopback are mixed into a virtual microphone, and `parec` records it. Each channel must then
+// carry its tone, and every break in it must be one that somebody counted.
+import { spawn } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { LoopbackSource, MicSource, Mixer, VirtualMicSink } from 'patchcord';
+
+import { instruments, report } from '../measure.mjs';
+
+const [seconds, latencyMs] = process.argv.slice(2).map(Number);
+const { findGaps, measureTone, toFloat } = await instruments();
+const rate = 48000;
+const peak = 10 ** (-12 / 20);
+const format = ['--raw', '--format=float32le', `--rate=${rate}`, '--channels=2'];
+// Frequencies whose periods are no whole number of frames: a jump by whole periods is not seen.
+const tones = [
+  { name: 'microphone', device: 'micfeed', frequency: 997, channel: 0 },
+  { name: 'speakers', device: 'speakers', frequency: 439, channel: 1 },
+];
+
+const folder = mkdtempSync(join(tmpdir(), 'patchcord-bench-'));
+const players = tones.map(play);
+const mic = new MicSource({ device: 'Microphone' });
+const loopback = new LoopbackSource({ device: 'Speakers' });
+const mixer = new Mixer();
+const inputs = [mixer.createInput(), mixer.createInput()];
+const sink = new VirtualMicSink({ name: 'bench', latencyMs });
+mic.pipe(inputs[0]);
+loopback.pipe(inputs[1]);
+mixer.pipe(sink);
+let exit;
+try {
+  await Promise.all([mic.ready, loopback.ready, sink.ready]);
+  // The clocks are learnt in the first seconds.
+  await delay(5000);
+  const before = counts();
+  const heard = await record(sink.microphone.id);
+  const after = counts();
+  const gapsOf = ({ frequency, channel }) =>
+    findGaps(heard[channel], { sampleRate: rate, frequency });
+  report({
+    seconds: heard[0].length / rate,
+    latencyMs: sink.stats().latencyMs,
+    tones: tones.map((tone) => {
+      const { frequency, peakDb, snrDb } = measureTone(heard[tone.channel], rate, tone.frequency);
+      return { ...tone, heard: { frequency, peakDb, snrDb }, gaps: gapsOf(tone) };
+    }),
+    counted: Object.fromEntries(Object.entries(after).map(([key, n]) => [key, n - before[key]])),
+  });
+} catch (error) {
+  exit = error;
+} finally {
+  for (const player of players) process.kill(-player.pid);
+  rmSync(folder, { recursive: true, force: true });
+}
+if (exit) throw exit;
+
+function counts() {
+  const [one, two] = inputs.map((input) => input.stats());
+  const underruns = sink.stats();
+  return {
+    micHoles: mic.stats().discontinuities,
+    micLostFrames: mic.stats().lostFrames,
+    loopbackHoles: loopback.stats().discontinuities,
+    loopbackLostFrames: loopback.stats().lostFrames,
+    micStarvations: one.starvations,
+    micResyncs: one.resyncs,
+    loopbackStarvations: two.starvations,
+    loopbackResyncs: two.resyncs,
+    sinkUnderruns: underruns.underruns,
+    sinkUnderrunFrames: underruns.underrunFrames,
+  };
+}
+
+// A shell's loop of one second of the tone, so that nothing this process does starves it.
+function play({ device, frequency, channel }) {
+  const file = join(folder, `${device}.f32`);
+  const samples = new Float32Array(2 * rate);
+  for (let i = 0; i < rate; i++) {
+    samples[2 * i + channel] = peak * Math.sin((2 * Math.PI * frequency * i) / rate + 1);
+  }
+  writeFileSync(file, Buffer.from(samples.buffer));
+  const script = 'while cat "$0"; do :; done | exec pacat --playback "$@"';
+  const options = [...format, `--device=${device}`, '--latency-msec=100'];
+  return spawn('sh', ['-c', script, file, ...options], { stdio: 'ignore', detached: true });
+}
+
+async function record(device) {
+  const file = join(folder, 'heard.f32');
+  const output = openSync(file, 'w');
+  const options = [...format, `--device=${device}`, '--latency-msec=200'];
+  const recorder = spawn('parec', options, { stdio: ['ignore', output, 'ignore'] });
+  await delay(seconds * 1000 + 1000);
+  recorder.kill();
+  await new Promise((resolve) => recorder.once('close', resolve));
+  closeSync(output);
+  const bytes = readFileSync(file);
+  // Its first half second may hold what was there before it came.
+  const from = (rate / 2) * 8;
+  return toFloat(bytes.subarray(from, from + seconds * rate * 8), {
+    sampleRate: rate,
+    channels: 2,
+    sampleFormat: 'f32',
+  });
+}

@@ -1,0 +1,220 @@
+// `npm run bench`: measures, prints tables, and writes everything to bench/results/latest.json.
+//
+//     npm run bench -- [--minutes N] [--seconds N] [PART...]      e.g. npm run bench -- --minutes 10 memory
+//
+// Parts: delivery, cpu, blocked, pipeline, memory, kernels. --minutes is how long the memory part streams (0.5),
+// --seconds how long the pipeline part records (30). Each figure stands beside the machine's load and, where it is
+// a time or a share, beside a baseline of the same run. It uses the built package: `npm run build` comes first.
+import { execFile, spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, promisify } from 'node:util';
+
+import { startPipeWire, startPulseAudio, whyAbsent } from '../test/servers.mjs';
+import { buildInstruments } from './measure.mjs';
+
+const run = promisify(execFile);
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    minutes: { type: 'string', default: '0.5' },
+    seconds: { type: 'string', default: '30' },
+  },
+});
+const parts = { delivery, cpu, blocked, pipeline, memory, kernels };
+for (const name of positionals) {
+  if (!(name in parts))
+    throw new Error(`no part '${name}'; there are ${Object.keys(parts).join(', ')}`);
+}
+
+// The systems to measure on, and how a process finds each.
+const systems = [{ name: 'simulated', env: { PATCHCORD_BACKEND: 'simulated' } }];
+const servers = { pulse: startPulseAudio, pipewire: startPipeWire };
+for (const [name, start] of Object.entries(servers)) {
+  const reason = whyAbsent(name);
+  if (reason) console.log(`absent: ${name} (${reason})`);
+  else systems.push({ name, start });
+}
+
+const results = {
+  node: process.version,
+  processors: `${cpus().length} x ${cpus()[0].model}`,
+  parts: {},
+};
+await buildInstruments();
+for (const [name, measure] of Object.entries(parts)) {
+  if (positionals.length > 0 && !positionals.includes(name)) continue;
+  const loadBefore = loadavg()[0];
+  const rows = await measure();
+  results.parts[name] = { loadBefore, loadAfter: loadavg()[0], rows };
+  console.log(`\n${name} (load ${loadBefore.toFixed(1)} before, ${loadavg()[0].toFixed(1)} after)`);
+  console.table(rows);
+}
+mkdirSync(here('results'), { recursive: true });
+writeFileSync(here('results/latest.json'), `${JSON.stringify(results, null, 2)}\n`);
+
+async function part(name, args, env, nodeArgs = []) {
+  const command = [...nodeArgs, here(`parts/${name}.mjs`), ...args.map(String)];
+  const { stdout } = await run(process.execPath, command, { env: { ...process.env, ...env } });
+  return JSON.parse(stdout);
+}
+
+// Each system in turn, its private server running meanwhile.
+async function each(names, measure) {
+  const rows = [];
+  for (const { name, env, start } of systems.filter((one) => names.includes(one.name))) {
+    const server = await start?.();
+    try {
+      rows.push(...(await measure(name, env ?? { ...server.env, PATCHCORD_BACKEND: 'pulse' })));
+    } finally {
+      await server?.stop();
+    }
+  }
+  return rows;
+}
+
+// Milliseconds from the moment that a packet's (a chunk's) last frame was heard to its 'data' event. The baseline
+// is how late a 10 ms timer of an idle process is called.
+function delivery() {
+  return each(['simulated', 'pulse', 'pipewire'], async (system, env) => {
+    const { packetMs, chunkMs } = await part('delivery', [1, 8], env);
+    const timer = await part('timer', [8]);
+    return [
+      {
+        system,
+        'packet p50': fixed(packetMs.p50),
+        'packet p99': fixed(packetMs.p99),
+        'chunk p50': fixed(chunkMs.p50),
+        'chunk p99': fixed(chunkMs.p99),
+        'timer p50': fixed(timer.lateMs.p50),
+        'timer p99': fixed(timer.lateMs.p99),
+      },
+    ];
+  });
+}
+
+// Per cent of one core. `per stream` is what is above a process without streams; `timers` are as many 10 ms timers
+// in place of streams; `parec` is a process for each stream that records the same.
+function cpu() {
+  return each(['simulated', 'pulse'], async (system, env) => {
+    const rows = [];
+    const idle = (await part('cpu', ['streams', 0, 5], env)).percent;
+    for (const streams of [1, 32]) {
+      const { percent } = await part('cpu', ['streams', streams, 5], env);
+      const timers = await part('cpu', ['timers', streams, 5], env);
+      rows.push({
+        system,
+        streams,
+        'per stream %': fixed((percent - idle) / streams),
+        'timers, each %': fixed((timers.percent - idle) / streams),
+        'parec, each %':
+          system === 'simulated' ? undefined : fixed(await parecPercent(streams, 5, env)),
+      });
+    }
+    return rows;
+  });
+}
+
+async function parecPercent(count, seconds, env) {
+  const args = ['--raw', '--device=mic', '--format=float32le', '--rate=48000', '--latency-msec=10'];
+  const all = Array.from({ length: count }, () =>
+    spawn('parec', args, { env: { ...process.env, ...env }, stdio: 'ignore' }),
+  );
+  const ticks = () =>
+    all.reduce((sum, { pid }) => {
+      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+        .replace(/^.*\) /, '')
+        .split(' ');
+      return sum + Number(fields[11]) + Number(fields[12]);
+    }, 0);
+  await delay(2000);
+  const before = ticks();
+  await delay(seconds * 1000);
+  // A tick is 10 ms, on every Linux that Node runs on.
+  const percent = ticks() - before;
+  for (const child of all) child.kill();
+  return percent / seconds / count;
+}
+
+async function blocked() {
+  const rows = [];
+  for (const ms of [800, 3000]) {
+    const { counted, announced, gaps } = await part('blocked', [ms]);
+    rows.push({
+      'blocked ms': ms,
+      'frames counted as lost': counted,
+      'frames announced': announced,
+      'frames of silence found': gaps.reduce((sum, { frames }) => sum + frames, 0),
+      'tone behind it is off by': gaps.length
+        ? `${gaps.map(({ shift }) => shift).join()} frames`
+        : '',
+    });
+  }
+  return rows;
+}
+
+function pipeline() {
+  return each(['pulse', 'pipewire'], async (system, env) => {
+    const { tones, counted, latencyMs, seconds } = await part(
+      'pipeline',
+      [values.seconds, 200],
+      env,
+    );
+    const events = Object.entries(counted).filter(([, n]) => n > 0);
+    return tones.map(({ name, frequency, heard, gaps }) => ({
+      system,
+      from: name,
+      seconds,
+      'Hz off': fixed(heard.frequency - frequency, 3),
+      'dB off': fixed(heard.peakDb + 12, 3),
+      'SNR dB': fixed(heard.snrDb, 1),
+      gaps: gaps.length,
+      counted: events.map(([key, n]) => `${key} ${n}`).join(', ') || 'nothing',
+      'latency ms': fixed(latencyMs, 0),
+    }));
+  });
+}
+
+// RSS in MB; `growth` from the first of twelve samples to the last.
+function memory() {
+  return each(['simulated', 'pulse'], async (system, env) => {
+    const seconds = Number(values.minutes) * 60;
+    const { rssMb } = await part('memory', [seconds], env, ['--expose-gc']);
+    const scene = here('../test/lifecycle/scenes/reopen.mjs');
+    const { stdout } = await run(process.execPath, ['--expose-gc', scene, '1000'], {
+      env: { ...process.env, ...env },
+    });
+    const { before, after } = JSON.parse(stdout);
+    return [
+      {
+        system,
+        what: `${values.minutes} min of streaming`,
+        'first MB': fixed(rssMb[0], 1),
+        'last MB': fixed(rssMb.at(-1), 1),
+        'growth MB': fixed(rssMb.at(-1) - rssMb[0], 1),
+      },
+      {
+        system,
+        what: '1,000 re-opens, from the 200th',
+        'first MB': fixed(before.rssMb, 1),
+        'last MB': fixed(after.rssMb, 1),
+        'growth MB': fixed(after.rssMb - before.rssMb, 1),
+        files: `${before.files} to ${after.files}`,
+        threads: `${before.threads} to ${after.threads}`,
+      },
+    ];
+  });
+}
+
+async function kernels() {
+  const times = await part('kernels', [20]);
+  return Object.entries(times).map(([kernel, n]) => ({ kernel, 'x real time': Math.round(n) }));
+}
+
+function fixed(number, digits = 2) {
+  return Number(number.toFixed(digits));
+}
