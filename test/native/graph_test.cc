@@ -1,0 +1,388 @@
+// The graph: queues, timeline, published values, mixer, sink. Threads are real where they meet in
+// the engine, so that ThreadSanitizer sees what an app would.
+#include <atomic>
+#include <cmath>
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "../../src/core/frame_queue.h"
+#include "../../src/core/live_input.h"
+#include "../../src/core/mixer_node.h"
+#include "../../src/core/published.h"
+#include "../../src/core/sink_node.h"
+#include "../../src/core/source_node.h"
+#include "../../src/core/timeline.h"
+#include "../../src/core/written_input.h"
+#include "check.h"
+
+using namespace patchcord;
+
+namespace {
+
+constexpr uint32_t kRate = 48000;
+constexpr int64_t kPeriodNs = 10 * kNsPerMs;
+constexpr size_t kPeriod = 480;
+
+class NoWakeup final : public Wakeup {
+ public:
+  void wake() noexcept override {}
+};
+
+Record record_of(uint64_t frame, uint64_t frames, uint32_t flags = 0) {
+  return {frame, frames, static_cast<double>(frame) * 1e9 / kRate, kRate, flags};
+}
+
+// Frame n of every channel holds n, exact in a float up to 2^24.
+std::vector<float> counting(uint64_t from, size_t frames, uint32_t channels) {
+  std::vector<float> samples(frames * channels);
+  for (size_t i = 0; i < samples.size(); ++i) {
+    samples[i] = static_cast<float>(from + i / channels);
+  }
+  return samples;
+}
+
+// A clock that stands where it is put.
+class StillClock final : public Clock {
+ public:
+  int64_t now() const noexcept override { return now_; }
+  std::unique_ptr<Task> start(const char*, Priority, Step) override { return nullptr; }
+  void set(int64_t now) { now_ = now; }
+
+ private:
+  int64_t now_ = 0;
+};
+
+}  // namespace
+
+TEST("a queue keeps the oldest, counts the newest as lost to the frame, and goes on in place") {
+  FrameQueue queue(2, kRate, 4800);
+  uint64_t frame = 0;
+  for (; frame < 48000; frame += kPeriod) {
+    queue.push(counting(frame, kPeriod, 2).data(), record_of(frame, kPeriod));
+  }
+  CHECK(queue.lost_frames() > 0);
+  std::vector<float> out(kPeriod * 2);
+  uint64_t expected = 0, lost = 0;
+  // Reading makes room; what was lost in between becomes a hole of its length.
+  for (int turn = 0; turn < 200; ++turn, frame += kPeriod) {
+    for (;;) {
+      const FrameQueue::Span span = queue.front(kPeriod);
+      if (span.frames == 0) break;
+      CHECK(span.frame == expected);
+      if (span.flags == kRecordLost) {
+        CHECK(span.samples == nullptr);
+        lost += span.frames;
+      } else {
+        CHECK(span.samples[0] == static_cast<float>(expected));
+      }
+      expected += span.frames;
+      queue.advance(span.frames);
+    }
+    queue.push(counting(frame, kPeriod, 2).data(), record_of(frame, kPeriod));
+  }
+  CHECK(lost == queue.lost_frames());
+  CHECK(queue.available() == kPeriod);
+}
+
+TEST("what was lost before the end is told at the end") {
+  FrameQueue queue(1, kRate, 1000);
+  uint64_t frame = 0;
+  for (; frame < 9600; frame += kPeriod) {
+    queue.push(counting(frame, kPeriod, 1).data(), record_of(frame, kPeriod));
+  }
+  queue.end();
+  CHECK(!queue.drained());
+  std::vector<float> out(20000);
+  CHECK(queue.available() == 9600);
+  CHECK(queue.read(out.data(), 20000) == 9600);
+  CHECK(queue.drained());
+  CHECK(out[9599] == 0);
+}
+
+TEST("an hour of silence costs no room") {
+  FrameQueue queue(2, kRate, 480);
+  queue.push(nullptr, record_of(0, 3600ull * kRate, kRecordSilence));
+  queue.push(counting(3600ull * kRate, 100, 2).data(), record_of(3600ull * kRate, 100));
+  CHECK(queue.lost_frames() == 0);
+  queue.skip_to(3600ull * kRate - 10);
+  std::vector<float> out(220);
+  CHECK(queue.read(out.data(), 110) == 110);
+  CHECK(out[0] == 0);
+  CHECK(out[20] != 0);
+}
+
+TEST("one thread writes a queue, another reads it: every frame arrives or is counted") {
+  FrameQueue queue(2, kRate, 2048);
+  constexpr uint64_t kTotal = 2000000;
+  std::thread producer([&] {
+    uint64_t frame = 0;
+    for (uint32_t turn = 0; frame < kTotal; ++turn) {
+      const size_t frames = 1 + (turn * 7919) % 700;
+      const bool silent = turn % 11 == 0;
+      const std::vector<float> samples = counting(frame % (1 << 24), frames, 2);
+      queue.push(silent ? nullptr : samples.data(),
+                 record_of(frame, frames, silent ? kRecordSilence : 0u));
+      frame += frames;
+    }
+    queue.end();
+  });
+  uint64_t expected = 0, lost = 0, wrong = 0;
+  while (!queue.drained()) {
+    const FrameQueue::Span span = queue.front(333);
+    if (span.frames == 0) {
+      std::this_thread::yield();
+      continue;
+    }
+    if (span.frame != expected) ++wrong;
+    if (span.flags == kRecordLost) lost += span.frames;
+    if (span.samples != nullptr && span.samples[0] != static_cast<float>(expected % (1 << 24))) {
+      // A span may cross 2^24, where counting() began again at its record.
+      if (expected % (1 << 24) != 0 && span.samples[0] < (1 << 24)) ++wrong;
+    }
+    expected += span.frames;
+    queue.advance(span.frames);
+  }
+  producer.join();
+  CHECK(wrong == 0);
+  CHECK(expected >= kTotal);
+  CHECK(lost == queue.lost_frames());
+}
+
+TEST("a published value is never freed while it is read") {
+  Published<std::vector<int>> published;
+  std::atomic<bool> stop{false};
+  uint64_t wrong = 0;
+  std::thread reader([&] {
+    while (!stop.load(std::memory_order_acquire)) {
+      Published<std::vector<int>>::Reading value(published);
+      if (!value) continue;
+      for (int one : *value) {
+        if (one != value->front()) ++wrong;
+      }
+    }
+  });
+  for (int i = 0; i < 20000; ++i) {
+    published.exchange(std::make_unique<std::vector<int>>(16 + i % 16, i));
+  }
+  stop.store(true, std::memory_order_release);
+  reader.join();
+  CHECK(wrong == 0);
+}
+
+TEST("an anchor is read whole") {
+  Anchor anchor;
+  std::atomic<bool> stop{false};
+  std::thread writer([&] {
+    for (double n = 1; !stop.load(std::memory_order_acquire); ++n) anchor.set({n, 2 * n, 3 * n});
+  });
+  uint64_t wrong = 0;
+  for (int i = 0; i < 200000; ++i) {
+    const Anchor::Value value = anchor.get();
+    if (value.time != 2 * value.frame || value.rate != 3 * value.frame) ++wrong;
+  }
+  stop.store(true, std::memory_order_release);
+  writer.join();
+  CHECK(wrong == 0);
+}
+
+TEST("a timeline begins with the silence before the device was open") {
+  Timeline timeline(kRate, 0, false);
+  const Timeline::Placement first =
+      timeline.place(kPeriod, 1000, 100 * kNsPerMs, 100 * kNsPerMs + kPeriodNs);
+  CHECK(first.silence == 4800);
+  CHECK(!first.lost);
+  CHECK(first.skip == 0);
+}
+
+TEST("frames from before the start are left out") {
+  Timeline timeline(kRate, 105 * kNsPerMs, false);
+  CHECK(timeline.place(kPeriod, 0, 90 * kNsPerMs, 100 * kNsPerMs).skip == kPeriod);
+  const Timeline::Placement next = timeline.place(kPeriod, kPeriod, 100 * kNsPerMs, 110 * kNsPerMs);
+  CHECK(next.skip == kPeriod / 2);
+  CHECK(next.silence == 0);
+}
+
+TEST("a jump of the device's counter is a hole of that many frames") {
+  Timeline timeline(kRate, 0, false);
+  int64_t now = kPeriodNs, position = 77;
+  for (int i = 0; i < 100; ++i, now += kPeriodNs, position += kPeriod) {
+    const Timeline::Placement place = timeline.place(kPeriod, position, now - kPeriodNs, now);
+    CHECK(place.silence == 0);
+    timeline.advance(kPeriod);
+  }
+  now += 5 * kPeriodNs;
+  position += 5 * kPeriod;
+  const Timeline::Placement place = timeline.place(kPeriod, position, now - kPeriodNs, now);
+  CHECK(place.lost);
+  CHECK(place.silence == 5 * kPeriod);
+}
+
+TEST("without a counter a hole shows in the time, jitter does not") {
+  Timeline timeline(kRate, 0, false);
+  int64_t now = kPeriodNs;
+  for (int i = 0; i < 300; ++i, now += kPeriodNs) {
+    const int64_t jitter = (i * 7919 % 5 - 2) * kNsPerMs;
+    CHECK(timeline.place(kPeriod, -1, now - kPeriodNs + jitter, now).silence == 0);
+    timeline.advance(kPeriod);
+  }
+  now += 10 * kPeriodNs;
+  const Timeline::Placement place = timeline.place(kPeriod, -1, now - kPeriodNs, now);
+  CHECK(place.lost);
+  CHECK_NEAR(static_cast<double>(place.silence), 10 * kPeriod, 200);
+}
+
+TEST("idle loopback is silence by the clock, and what comes then is trimmed to its place") {
+  Timeline timeline(kRate, 0, true);
+  int64_t now = 0;
+  uint64_t silence = 0;
+  for (; now < kNsPerSecond; now += kPeriodNs) {
+    const uint64_t due = timeline.idle(now);
+    timeline.advance(due);
+    silence += due;
+  }
+  CHECK_NEAR(static_cast<double>(silence), 0.96 * kRate, 480);
+  const Timeline::Placement place =
+      timeline.place(kPeriod, 5, now - 45 * kNsPerMs, now - 35 * kNsPerMs);
+  CHECK(!place.lost);
+  CHECK(place.silence == 0);
+  CHECK(place.skip == 240);
+}
+
+TEST("stamps that cannot be are not believed") {
+  Timeline timeline(kRate, 0, false);
+  const Timeline::Placement place = timeline.place(kPeriod, 0, 90 * kNsPerSecond, kPeriodNs);
+  CHECK(place.silence == 0);
+  CHECK(!timeline.stamped());
+}
+
+TEST("a source gives every consumer its own place, also when they come and go while it runs") {
+  StillClock clock;
+  NoWakeup wakeup;
+  SourceNode source(clock, {kRate, 2, 0, 0, false}, &wakeup);
+  source.open({kRate, 2, SampleFormat::kF32});
+  std::atomic<bool> stop{false};
+  std::thread audio([&] {
+    const std::vector<float> samples(kPeriod * 2, 0.25f);
+    for (int64_t position = 0; !stop.load(std::memory_order_acquire); position += kPeriod) {
+      source.packet(samples.data(), kPeriod, position, position * kNsPerSecond / kRate, false);
+    }
+    source.finish();
+  });
+  for (int i = 0; i < 500; ++i) {
+    auto queue = std::make_shared<FrameQueue>(2, kRate, 48000);
+    source.attach(queue, nullptr);
+    while (queue->available() < kPeriod) std::this_thread::yield();
+    const FrameQueue::Span span = queue->front(1);
+    CHECK(span.frames == 1);
+    source.detach(queue.get());
+  }
+  stop.store(true, std::memory_order_release);
+  audio.join();
+}
+
+TEST("written inputs are mixed to the bit, however they are cut") {
+  const auto mixed = [](size_t cut, bool limiter) {
+    NoWakeup wakeup;
+    NodeEvents events;
+    MixerNode mixer({kRate, 2, 30e6, limiter});
+    auto queue = std::make_shared<FrameQueue>(2, kRate, 20000);
+    mixer.attach(queue, nullptr);
+    std::vector<MixerNode::Input> inputs(2);
+    for (MixerNode::Input& input : inputs) {
+      input.controls = std::make_shared<InputControls>();
+      input.written = std::make_shared<WrittenInput>(
+          WrittenInput::Config{{kRate, 2, SampleFormat::kF32}, kRate, 2, 4096, 0}, nullptr, &events,
+          &wakeup);
+      input.events = &events;
+      input.wakeup = &wakeup;
+    }
+    mixer.publish(inputs);
+    std::vector<float> a(6000 * 2), b(5000 * 2);
+    for (size_t i = 0; i < a.size(); ++i) a[i] = std::sin(static_cast<float>(i) * 0.01f) * 0.7f;
+    for (size_t i = 0; i < b.size(); ++i) b[i] = std::cos(static_cast<float>(i) * 0.02f) * 0.6f;
+    size_t at_a = 0, at_b = 0;
+    std::vector<float> all, out(20000 * 2);
+    for (int turn = 0; turn < 20000 && !mixer.written_out(); ++turn) {
+      at_a += inputs[0].written->write(&a[at_a * 2 % a.size()], std::min(cut, 6000 - at_a));
+      at_b += inputs[1].written->write(&b[at_b * 2 % b.size()], std::min(cut, 5000 - at_b));
+      if (at_a == 6000) inputs[0].written->end();
+      if (at_b == 5000) inputs[1].written->end();
+      mixer.mix_written(cut);
+      const size_t frames = queue->read(out.data(), 20000);
+      all.insert(all.end(), out.begin(), out.begin() + static_cast<long>(frames * 2));
+    }
+    mixer.publish({});
+    return all;
+  };
+  for (const bool limiter : {false, true}) {
+    const std::vector<float> whole = mixed(4096, limiter);
+    CHECK(whole.size() == 6000 * 2);
+    for (const size_t cut : {1ul, 7ul, 480ul, 1024ul, 3000ul}) CHECK(mixed(cut, limiter) == whole);
+  }
+}
+
+TEST("a live input follows a clock 200 ppm off without a break") {
+  StillClock clock;
+  NoWakeup wakeup;
+  SourceNode source(clock, {kRate, 1, 0, 0, false}, &wakeup);
+  source.open({kRate, 1, SampleFormat::kF32});
+  auto queue = std::make_shared<FrameQueue>(1, kRate, kRate);
+  source.attach(queue, nullptr);
+  LiveInput input(queue, kRate, 1);
+  const double fast = kRate * (1 + 200e-6);
+  std::vector<float> packet(kPeriod), out(kPeriod);
+  int64_t position = 0;
+  double peak = 0;
+  for (int turn = 0; turn < 6000; ++turn) {
+    const int64_t now = turn * kPeriodNs;
+    clock.set(now);
+    while (static_cast<double>(position + kPeriod) * 1e9 / fast <= static_cast<double>(now)) {
+      for (size_t i = 0; i < kPeriod; ++i) {
+        const double phase = 2 * 3.14159265358979 * 997 / fast * static_cast<double>(position + i);
+        packet[i] = static_cast<float>(0.5 * std::sin(phase));
+      }
+      source.packet(packet.data(), kPeriod, position,
+                    static_cast<int64_t>(static_cast<double>(position) * 1e9 / fast), false);
+      position += kPeriod;
+    }
+    input.pull(out.data(), kPeriod, {static_cast<double>(now) - 30e6, kRate});
+    if (turn < 500) continue;
+    // A break shows in the second difference of a sine.
+    for (size_t i = 2; i < kPeriod; ++i) {
+      peak = std::max<double>(peak, std::fabs(out[i] - 2 * out[i - 1] + out[i - 2]));
+    }
+  }
+  CHECK_NEAR(input.ppm(), 200, 5);
+  CHECK(input.stats().starvations == 0);
+  CHECK(input.stats().resyncs == 0);
+  const double step = 2 * 3.14159265358979 * 997 / kRate;
+  CHECK(peak < 0.5 * step * step * 1.05);
+}
+
+TEST("a sink plays, fades between what it plays, and says when the written end was heard") {
+  StillClock clock;
+  NoWakeup wakeup;
+  SinkNode sink(clock, &wakeup);
+  sink.open({kRate, 2, SampleFormat::kF32});
+  auto written = std::make_shared<WrittenInput>(
+      WrittenInput::Config{{kRate, 2, SampleFormat::kF32}, kRate, 2, 4800, 0}, nullptr,
+      &sink.events(), &wakeup);
+  sink.publish(written, nullptr);
+  const std::vector<float> samples(960 * 2, 0.5f);
+  CHECK(written->write(samples.data(), 960) == 960);
+  std::vector<float> out(kPeriod * 2);
+  double sum = 0;
+  bool played = false;
+  for (int turn = 0; turn < 40; ++turn) {
+    clock.set(turn * kPeriodNs);
+    sink.render(out.data(), kPeriod, (turn + 2) * kPeriodNs);
+    for (float sample : out) sum += sample;
+    NodeEvent event;
+    while (sink.events().pop(&event)) played |= event.type == NodeEventType::kPlayed;
+  }
+  CHECK_NEAR(sum, 960 * 2 * 0.5, 1);
+  CHECK(played);
+  CHECK(sink.stats().underruns == 0);
+}
