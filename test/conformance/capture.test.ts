@@ -141,7 +141,11 @@ describe('a microphone', () => {
 
   it('counts exactly what a reader loses while blocked for 3 s, and keeps the timeline right', async () => {
     const stop = await system.play('microphone', 997);
-    const mic = new MicSource({ backend: system.backend, device: system.microphone, bufferMs: 1000 });
+    const mic = new MicSource({
+      backend: system.backend,
+      device: system.microphone,
+      bufferMs: 1000,
+    });
     const chunks: Buffer[] = [];
     let announced = 0;
     mic.on('discontinuity', ({ frames, reason }: { frames: number; reason: string }) => {

@@ -392,7 +392,10 @@ describe('a mixer', () => {
     audio.device('speakers').record();
     await audio.advance(2000);
     expect(gaps(heard())).toEqual([]);
-    const other = audio.device('speakers').recorded().data.filter((_, i) => i % 2 === 0);
+    const other = audio
+      .device('speakers')
+      .recorded()
+      .data.filter((_, i) => i % 2 === 0);
     const sound = other.subarray(other.findIndex((sample) => sample !== 0) + 4800);
     expect(gaps(sound)).toEqual([]);
     for (const stream of [source, mixer, one, two]) stream.destroy();

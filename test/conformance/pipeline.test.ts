@@ -111,8 +111,7 @@ describe('the main job', () => {
     const ids = (devices: AudioDevice[]) => JSON.stringify(devices.map(({ id }) => id).sort());
     // PipeWire answers before its devices are gone.
     await until(
-      async () =>
-        ids(await listDevices({ backend: system.backend, state: 'all' })) === ids(before),
+      async () => ids(await listDevices({ backend: system.backend, state: 'all' })) === ids(before),
       'the devices as they were',
     );
     await until(
