@@ -7,7 +7,7 @@ import { CopyPipe } from './copy-pipe.js';
 import type { AudioFormat } from './format.js';
 import { KeepAlive } from './keep-alive.js';
 import { isLinkTarget, isUnsubclassed, linkTarget, type LinkTarget } from './links.js';
-import type { NativeProducer } from './native.js';
+import type { NativeHost, NativeProducer } from './native.js';
 import { Place, type PlaceOwner } from './place.js';
 
 /** One chunk with its place in the stream, from `chunks()`. */
@@ -92,6 +92,8 @@ export abstract class AudioReadable extends Readable implements AudioStream {
 
   /** @internal The engine's side of it. */
   abstract get producer(): NativeProducer;
+  /** @internal The audio system by whose clock it runs, if any. */
+  abstract get host(): NativeHost | undefined;
   abstract timeAt(frame: number): bigint;
   abstract frameAt(time: bigint): number;
   abstract stats(): Readonly<object>;
