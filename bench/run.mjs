@@ -2,8 +2,8 @@
 //
 //     npm run bench -- [--minutes N] [--seconds N] [PART...]      e.g. npm run bench -- --minutes 10 memory
 //
-// Parts: delivery, cpu, blocked, pipeline, memory, kernels. --minutes is how long the memory part streams (0.5),
-// --seconds how long the pipeline part records (30). Each figure stands beside the machine's load and, where it is
+// Parts: delivery, cpu, blocked, pipeline, memory, kernels. --minutes is how long the memory part streams (0.2),
+// --seconds how long the pipeline part records (15). Each figure stands beside the machine's load and, where it is
 // a time or a share, beside a baseline of the same run. It uses the built package: `npm run build` comes first.
 import { execFile, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -21,8 +21,8 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    minutes: { type: 'string', default: '0.5' },
-    seconds: { type: 'string', default: '30' },
+    minutes: { type: 'string', default: '0.2' },
+    seconds: { type: 'string', default: '15' },
   },
 });
 const parts = { delivery, cpu, blocked, pipeline, memory, kernels };
@@ -79,10 +79,10 @@ async function each(names, measure) {
 
 // Milliseconds from the moment that a packet's (a chunk's) last frame was heard to its 'data' event. The baseline
 // is how late a 10 ms timer of an idle process is called.
-function delivery() {
+async function delivery() {
+  const timer = await part('timer', [8]);
   return each(['simulated', 'pulse', 'pipewire'], async (system, env) => {
     const { packetMs, chunkMs } = await part('delivery', [1, 8], env);
-    const timer = await part('timer', [8]);
     return [
       {
         system,
@@ -102,17 +102,18 @@ function delivery() {
 function cpu() {
   return each(['simulated', 'pulse'], async (system, env) => {
     const rows = [];
-    const idle = (await part('cpu', ['streams', 0, 5], env)).percent;
+    const idle = (await part('cpu', ['streams', 0, 4], env)).percent;
     for (const streams of [1, 32]) {
-      const { percent } = await part('cpu', ['streams', streams, 5], env);
-      const timers = await part('cpu', ['timers', streams, 5], env);
+      // One stream's share is small: only a longer look tells it from its start and from noise.
+      const { percent } = await part('cpu', ['streams', streams, streams === 1 ? 15 : 4], env);
+      const timers = await part('cpu', ['timers', streams, 4], env);
       rows.push({
         system,
         streams,
         'per stream %': fixed((percent - idle) / streams),
         'timers, each %': fixed((timers.percent - idle) / streams),
         'parec, each %':
-          system === 'simulated' ? undefined : fixed(await parecPercent(streams, 5, env)),
+          system === 'simulated' ? undefined : fixed(await parecPercent(streams, 4, env)),
       });
     }
     return rows;

@@ -55,7 +55,7 @@ describe.runIf(linux)('the audio server', () => {
         await closed;
         return error.code;
       });
-      server.kill();
+      await server.kill();
       for (const code of await Promise.all(failures)) {
         expect(['ERR_AUDIO_DEVICE_LOST', 'ERR_AUDIO_BACKEND_UNAVAILABLE']).toContain(code);
       }
