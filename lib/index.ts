@@ -23,7 +23,7 @@ export {
 export { AudioError, type AudioErrorCode, type AudioErrorDetails } from './errors.js';
 export { withFormat, type AudioFormat, type SampleFormat } from './format.js';
 export { MixerInput, type MixerInputOptions, type MixerInputStats } from './mixer-input.js';
-export { Mixer, type MixerOptions, type MixerStats } from './mixer.js';
+export { Mixer, type MixerEvents, type MixerOptions, type MixerStats } from './mixer.js';
 export { chunkFlags } from './place.js';
 export {
   listAudioProcesses,
@@ -49,6 +49,7 @@ export {
 export { LoopbackSource, type LoopbackOptions } from './sources/loopback-source.js';
 export { MicSource, type MicOptions } from './sources/mic-source.js';
 export { ToneSource, type ToneSourceOptions } from './sources/tone-source.js';
+export type { Listen, ReadableEvents, WritableEvents } from './typed-events.js';
 export { Resampler, type ResamplerOptions } from './transforms/resampler.js';
 export { WavReader, type WavReaderOptions } from './transforms/wav-reader.js';
 export {

@@ -1,12 +1,13 @@
 import { addAbortSignal } from 'node:stream';
 
-import { AudioReadable, type LinkStats } from './audio-readable.js';
+import { AudioReadable, type Discontinuity, type LinkStats } from './audio-readable.js';
 import { checkChunkOptions, ChunkPlan, chunkOptionNames, type ChunkOptions } from './chunker.js';
 import { whenClosed } from './closing.js';
 import { resolveFormat, type AudioFormat } from './format.js';
 import { linkable, streamKind, upstreams } from './links.js';
 import { MixerInput, type MixerInputOptions, type MixerInputStats } from './mixer-input.js';
 import { native, type NativeHost, type NativeMixer } from './native.js';
+import type { Listen, ReadableEvents } from './typed-events.js';
 import {
   checkAbortSignal,
   checkBigInt,
@@ -49,6 +50,14 @@ export interface MixerStats {
   link: LinkStats[];
 }
 
+/** Events of a mixer, beside those of every Readable. */
+export interface MixerEvents extends ReadableEvents {
+  /** An input is gone; with an error if that is why. */
+  inputClose: [event: { input: MixerInput; error: Error | null }];
+  /** A reader was too slow. */
+  discontinuity: [event: Discontinuity];
+}
+
 /**
  * Mixes what is piped into its inputs. Live inputs are aligned by the time at which they were heard
  * and follow one clock: that of the sink it is piped into first, else of the first live input. Without
@@ -60,6 +69,7 @@ export interface MixerStats {
  * loopback.pipe(mixer.createInput());
  * mixer.pipe(new VirtualMicSink());
  */
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
 export class Mixer extends AudioReadable {
   /** @internal */
   static readonly [linkable] = true;
@@ -278,4 +288,11 @@ export class Mixer extends AudioReadable {
   #untimed(what: string): Error {
     return unsupported(`${what} of a mixer without live inputs`, 'its frames have no time');
   }
+}
+
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
+export interface Mixer {
+  on: Listen<MixerEvents, this>;
+  once: Listen<MixerEvents, this>;
+  addListener: Listen<MixerEvents, this>;
 }

@@ -26,6 +26,7 @@ import {
   type NativeSink,
   type NativeStreamInfo,
 } from '../native.js';
+import type { Listen, WritableEvents } from '../typed-events.js';
 import {
   checkAbortSignal,
   checkBigInt,
@@ -93,7 +94,7 @@ export interface SinkStats {
 }
 
 /** Events of a sink, beside those of every Writable. */
-export interface SinkEvents {
+export interface SinkEvents extends WritableEvents {
   ready: [];
   /** It ran dry; `frames` of silence were played. */
   underrun: [event: { frame: number; frames: number }];
@@ -159,6 +160,7 @@ export function checkSinkOptions<T extends SinkOptions>(
  * and held in step with the device's clock; bytes written from JavaScript are queued with Node's
  * backpressure and played at the device's pace.
  */
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
 export abstract class AudioSink extends Writable implements AudioStream, LinkTarget, MixDriver {
   readonly #ready = new Deferred<this>();
   /** Resolves when the device is open. */
@@ -539,4 +541,11 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
   #notYet(what: string): AudioError {
     return unsupported(`${what} before the sink is ready`, 'nothing has been played yet');
   }
+}
+
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
+export interface AudioSink {
+  on: Listen<SinkEvents, this>;
+  once: Listen<SinkEvents, this>;
+  addListener: Listen<SinkEvents, this>;
 }

@@ -17,6 +17,7 @@ import { resolveFormat, type AudioFormat } from '../format.js';
 import { KeepAlive } from '../keep-alive.js';
 import { streamKind } from '../links.js';
 import { native, type NativeHost, type NativeSource, type NativeStreamInfo } from '../native.js';
+import type { Listen, ReadableEvents } from '../typed-events.js';
 import {
   checkAbortSignal,
   checkBigInt,
@@ -102,16 +103,11 @@ export interface SourceStats {
 }
 
 /** Events of a source, beside those of every Readable. */
-export interface SourceEvents {
+export interface SourceEvents extends ReadableEvents {
+  /** The device is open. */
   ready: [];
+  /** Audio that is not all there. */
   discontinuity: [event: Discontinuity];
-  data: [chunk: Buffer];
-  end: [];
-  close: [];
-  error: [error: Error];
-  pause: [];
-  resume: [];
-  readable: [];
 }
 
 /** @internal */
@@ -147,6 +143,7 @@ export function checkSourceOptions<T extends SourceOptions>(
  * A device's sound as a stream: contiguous from the moment of construction, every frame with a time,
  * whatever the device does. What it did not deliver is silence of that length, counted and announced.
  */
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
 export abstract class AudioSource extends AudioReadable {
   /** @internal */
   readonly [streamKind] = 'source';
@@ -328,4 +325,11 @@ export abstract class AudioSource extends AudioReadable {
     const lost = this.#native.takeError();
     if (lost && !this.#closing) this.destroy(fromNative(lost));
   }
+}
+
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
+export interface AudioSource {
+  on: Listen<SourceEvents, this>;
+  once: Listen<SourceEvents, this>;
+  addListener: Listen<SourceEvents, this>;
 }
