@@ -166,14 +166,16 @@ function pipeline() {
       env,
     );
     const events = Object.entries(counted).filter(([, n]) => n > 0);
-    return tones.map(({ name, frequency, heard, gaps }) => ({
+    return tones.map(({ name, frequency, heard, baseline }) => ({
       system,
       from: name,
       seconds,
       'Hz off': fixed(heard.frequency - frequency, 3),
       'dB off': fixed(heard.peakDb + 12, 3),
       'SNR dB': fixed(heard.snrDb, 1),
-      gaps: gaps.length,
+      gaps: heard.gaps.length,
+      'gaps, baseline': baseline.gaps.length,
+      'SNR dB, baseline': fixed(baseline.snrDb, 1),
       counted: events.map(([key, n]) => `${key} ${n}`).join(', ') || 'nothing',
       'latency ms': fixed(latencyMs, 0),
     }));

@@ -1,7 +1,8 @@
 // The main job, heard by another program: `node pipeline.mjs SECONDS LATENCY_MS`, on the private server of the
 // environment. A tone is played into the microphone's left channel and another into the speakers' right one;
 // microphone and loopback are mixed into a virtual microphone, and `parec` records it. Each channel must then
-// carry its tone, and every break in it must be one that somebody counted.
+// carry its tone, and every break in it must be one that somebody counted. The baseline is what `parec` hears at
+// the same time of the microphone and of the speakers themselves.
 import { spawn } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,8 +19,8 @@ const peak = 10 ** (-12 / 20);
 const format = ['--raw', '--format=float32le', `--rate=${rate}`, '--channels=2'];
 // Frequencies whose periods are no whole number of frames: a jump by whole periods is not seen.
 const tones = [
-  { name: 'microphone', device: 'micfeed', frequency: 997, channel: 0 },
-  { name: 'speakers', device: 'speakers', frequency: 439, channel: 1 },
+  { name: 'microphone', device: 'micfeed', source: 'mic', frequency: 997, channel: 0 },
+  { name: 'speakers', device: 'speakers', source: 'speakers.monitor', frequency: 439, channel: 1 },
 ];
 
 const folder = mkdtempSync(join(tmpdir(), 'patchcord-bench-'));
@@ -38,17 +39,18 @@ try {
   // The clocks are learnt in the first seconds.
   await delay(5000);
   const before = counts();
-  const heard = await record(sink.microphone.id);
+  const [heard, ...direct] = await Promise.all(
+    [sink.microphone.id, ...tones.map(({ source }) => source)].map(record),
+  );
   const after = counts();
-  const gapsOf = ({ frequency, channel }) =>
-    findGaps(heard[channel], { sampleRate: rate, frequency });
   report({
     seconds: heard[0].length / rate,
     latencyMs: sink.stats().latencyMs,
-    tones: tones.map((tone) => {
-      const { frequency, peakDb, snrDb } = measureTone(heard[tone.channel], rate, tone.frequency);
-      return { ...tone, heard: { frequency, peakDb, snrDb }, gaps: gapsOf(tone) };
-    }),
+    tones: tones.map((tone, i) => ({
+      ...tone,
+      heard: judge(heard[tone.channel], tone.frequency),
+      baseline: judge(direct[i][tone.channel], tone.frequency),
+    })),
     counted: Object.fromEntries(Object.entries(after).map(([key, n]) => [key, n - before[key]])),
   });
 } catch (error) {
@@ -59,6 +61,16 @@ try {
 }
 if (exit) throw exit;
 
+function judge(samples, near) {
+  const { frequency, peakDb, snrDb } = measureTone(samples, rate, near);
+  return {
+    frequency,
+    peakDb,
+    snrDb,
+    gaps: findGaps(samples, { sampleRate: rate, frequency: near }),
+  };
+}
+
 function counts() {
   const [one, two] = inputs.map((input) => input.stats());
   const underruns = sink.stats();
@@ -67,6 +79,8 @@ function counts() {
     micLostFrames: mic.stats().lostFrames,
     loopbackHoles: loopback.stats().discontinuities,
     loopbackLostFrames: loopback.stats().lostFrames,
+    loopbackSilentFrames: loopback.stats().silentFrames,
+    loopbackTrimmedFrames: loopback.stats().trimmedFrames,
     micStarvations: one.starvations,
     micResyncs: one.resyncs,
     loopbackStarvations: two.starvations,
@@ -90,7 +104,7 @@ function play({ device, frequency, channel }) {
 }
 
 async function record(device) {
-  const file = join(folder, 'heard.f32');
+  const file = join(folder, `heard of ${device}.f32`);
   const output = openSync(file, 'w');
   const options = [...format, `--device=${device}`, '--latency-msec=200'];
   const recorder = spawn('parec', options, { stdio: ['ignore', output, 'ignore'] });
