@@ -9,7 +9,8 @@ if (isMainThread) {
     worker.on('message', (text) => messages.push(text));
     worker.on('error', (error) => messages.push(error.message));
     const code = await new Promise((resolve) => worker.once('exit', resolve));
-    console.log(way, code, messages.join());
+    // Node does not say which comes first, a message or the error that follows it.
+    console.log(way, code, messages.sort().join());
   }
 } else {
   const mic = new MicSource();
