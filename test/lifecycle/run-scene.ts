@@ -50,5 +50,7 @@ export function runScene(
   });
 }
 
-/** The audio systems to run on: the simulated one, and the private server that the run was given. */
-export const backends: string[] = process.env.PULSE_SERVER ? ['simulated', 'pulse'] : ['simulated'];
+/** The audio systems to run on: the simulated one, and the real one that the run was given. */
+export const backends: string[] = ['simulated'];
+if (process.platform === 'win32') backends.push('wasapi');
+else if (process.env.PULSE_SERVER) backends.push('pulse');
