@@ -201,7 +201,7 @@ export class Mixer extends AudioReadable {
   takeDriver(sink: MixDriver, host: NativeHost): boolean {
     this.#host ??= host;
     this.#live = true;
-    if (this.#driver !== undefined) return false;
+    if (this.#driver !== undefined || this.#finished) return false;
     this.#driver = sink;
     this.#pumping = false;
     return true;

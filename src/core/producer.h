@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <memory>
 #include <vector>
 
@@ -26,12 +27,18 @@ class Producer {
     Wakeup* wakeup;  // null: a link inside the engine, which fetches by its own clock
   };
 
-  // Writer thread (the environment's own). The consumer's first frame is the next one produced.
+  // Writer thread (the environment's own). The consumer's first frame is the next one produced; of
+  // a stream that is over it is told at once.
   void attach(std::shared_ptr<FrameQueue> queue, Wakeup* wakeup) {
     auto next = std::make_unique<std::vector<Consumer>>();
     if (consumers_.get() != nullptr) *next = *consumers_.get();
-    next->push_back({std::move(queue), wakeup});
+    next->push_back({queue, wakeup});
     consumers_.exchange(std::move(next));
+    // Published before it looks, as deliver_end() marks before it looks: one of them sees the
+    // other.
+    if (!over_) return;
+    queue->end();
+    if (wakeup != nullptr) wakeup->wake();
   }
 
   // Writer thread. When it returns the queue is no longer touched from here.
@@ -70,6 +77,7 @@ class Producer {
 
   // Producer thread, or any thread once it has stopped.
   void deliver_end() noexcept {
+    over_ = true;
     typename Published<std::vector<Consumer>>::Reading all(consumers_);
     if (!all) return;
     for (const Consumer& one : *all) {
@@ -80,6 +88,7 @@ class Producer {
 
  private:
   Published<std::vector<Consumer>> consumers_;
+  std::atomic<bool> over_{false};
 };
 
 }  // namespace patchcord

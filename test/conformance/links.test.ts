@@ -138,6 +138,23 @@ describe('a link', () => {
     }
   });
 
+  it.each(['a source', 'a mixer'])('ends a sink that opens only when %s is over', async (what) => {
+    const stream = what === 'a mixer' ? new Mixer() : mic({ durationMs: 100 });
+    stream.resume();
+    if (what === 'a source') {
+      await stream.ready;
+      await audio.advance(200);
+    }
+    const sink = cable();
+    stream.pipe(sink);
+    await stream.close();
+    const closed = event(sink, 'close');
+    await sink.ready;
+    await audio.advance(300);
+    await closed;
+    expect(sink.writableFinished).toBe(true);
+  });
+
   it('lets a source that nobody reads come to its end', async () => {
     const source = mic({ durationMs: 100 });
     const mixer = new Mixer();
@@ -215,12 +232,14 @@ describe('a link', () => {
     const mixer = new Mixer();
     mixer.resume();
     const closed = event<{ error: AudioError }>(mixer, 'inputClose');
-    const done = pipeline(source, mixer.createInput());
+    const rejected = expect(pipeline(source, mixer.createInput())).rejects.toMatchObject({
+      code: 'ERR_AUDIO_DEVICE_LOST',
+    });
     await source.ready;
     await audio.advance(200);
     audio.device('mic').unplug();
     await audio.advance(100);
-    await expect(done).rejects.toMatchObject({ code: 'ERR_AUDIO_DEVICE_LOST' });
+    await rejected;
     expect((await closed).error.code).toBe('ERR_AUDIO_DEVICE_LOST');
     expect(mixer.destroyed).toBe(false);
     expect(mixer.readableEnded).toBe(false);

@@ -282,6 +282,20 @@ TEST("a source gives every consumer its own place, also when they come and go wh
   audio.join();
 }
 
+TEST("who comes to a source as it ends is told of the end") {
+  StillClock clock;
+  NoWakeup wakeup;
+  for (int i = 0; i < 500; ++i) {
+    SourceNode source(clock, {kRate, 2, 0, 0, false}, &wakeup);
+    source.open({kRate, 2, SampleFormat::kF32});
+    std::thread audio([&] { source.finish(); });
+    auto queue = std::make_shared<FrameQueue>(2, kRate, 48000);
+    source.attach(queue, nullptr);
+    audio.join();
+    CHECK(queue->ended());
+  }
+}
+
 TEST("written inputs are mixed to the bit, however they are cut") {
   const auto mixed = [](size_t cut, bool limiter) {
     NoWakeup wakeup;
