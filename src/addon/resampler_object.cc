@@ -37,6 +37,15 @@ ResamplerObject::ResamplerObject(const Napi::CallbackInfo& info)
                                              map_first_ ? to_.channels : from_.channels,
                                              quality_from(info[2].As<Napi::String>()), false);
   }
+  dithered_ = info[4].ToBoolean() && loses_bits();
+}
+
+// Whether samples are made that the format which comes out cannot hold: integers that are only
+// moved into a format as wide need no noise.
+bool ResamplerObject::loses_bits() const {
+  const bool exact = from_.sample_format != SampleFormat::kF32 &&
+                     bytes_per_sample(from_.sample_format) <= bytes_per_sample(to_.sample_format);
+  return resampler_ || map_ || !exact;
 }
 
 // process(bytes of whole frames): Buffer
@@ -93,7 +102,12 @@ Napi::Value ResamplerObject::convert(Napi::Env env, const uint8_t* data, size_t 
   }
   out_frames_ += made;
   auto buffer = Napi::Buffer<uint8_t>::New(env, made * bytes_per_frame(to_));
-  if (made > 0) from_float(in, to_.sample_format, buffer.Data(), made * to_.channels);
+  const size_t samples = made * to_.channels;
+  if (dithered_) {
+    from_float(in, to_.sample_format, buffer.Data(), samples, dither_);
+  } else {
+    from_float(in, to_.sample_format, buffer.Data(), samples);
+  }
   return buffer;
 }
 

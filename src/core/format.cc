@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "dither.h"
+
 namespace patchcord {
 namespace {
 
@@ -32,13 +34,23 @@ int32_t round_to_int(double x) noexcept {
   return static_cast<int32_t>(static_cast<uint32_t>(bits));
 }
 
-// To an integer of `kBits`. The comparisons are ordered so that NaN becomes 0.
+// To an integer of `kBits`, `noise` in units of it. The comparisons are ordered so that NaN
+// becomes 0.
 template <int kBits>
-int32_t quantize(float sample) noexcept {
+int32_t quantize(float sample, double noise = 0) noexcept {
   constexpr double kScale = static_cast<double>(int64_t{1} << (kBits - 1));
-  const double x = static_cast<double>(sample) * kScale;
+  const double x = static_cast<double>(sample) * kScale + noise;
   const double below = x < kScale - 1 ? x : (x >= kScale - 1 ? kScale - 1 : 0.0);
   return round_to_int(below > -kScale ? below : -kScale);
+}
+
+void store_s16(uint8_t* at, int32_t value) noexcept { store(at, static_cast<int16_t>(value)); }
+
+void store_s24(uint8_t* at, int32_t value) noexcept {
+  const uint32_t bits = static_cast<uint32_t>(value);
+  at[0] = static_cast<uint8_t>(bits);
+  at[1] = static_cast<uint8_t>(bits >> 8);
+  at[2] = static_cast<uint8_t>(bits >> 16);
 }
 
 template <size_t kBytes, typename Convert>
@@ -106,16 +118,11 @@ void from_float(const float* source, SampleFormat format, void* destination,
         *at = static_cast<uint8_t>(quantize<8>(sample) + 128);
       });
     case SampleFormat::kS16:
-      return write_each<2>(source, destination, samples, [](float sample, uint8_t* at) {
-        store(at, static_cast<int16_t>(quantize<16>(sample)));
-      });
+      return write_each<2>(source, destination, samples,
+                           [](float sample, uint8_t* at) { store_s16(at, quantize<16>(sample)); });
     case SampleFormat::kS24:
-      return write_each<3>(source, destination, samples, [](float sample, uint8_t* at) {
-        const uint32_t bits = static_cast<uint32_t>(quantize<24>(sample));
-        at[0] = static_cast<uint8_t>(bits);
-        at[1] = static_cast<uint8_t>(bits >> 8);
-        at[2] = static_cast<uint8_t>(bits >> 16);
-      });
+      return write_each<3>(source, destination, samples,
+                           [](float sample, uint8_t* at) { store_s24(at, quantize<24>(sample)); });
     case SampleFormat::kS24In32:
       return write_each<4>(source, destination, samples, [](float sample, uint8_t* at) {
         store(at, static_cast<uint32_t>(quantize<24>(sample)) << 8);
@@ -132,6 +139,21 @@ void from_float(const float* source, SampleFormat format, void* destination,
         store(at, finite(sample) ? static_cast<double>(sample) : 0.0);
       });
   }
+}
+
+void from_float(const float* source, SampleFormat format, void* destination, size_t samples,
+                Dither& dither) noexcept {
+  if (format == SampleFormat::kS16) {
+    return write_each<2>(source, destination, samples, [&dither](float sample, uint8_t* at) {
+      store_s16(at, quantize<16>(sample, dither.next()));
+    });
+  }
+  if (format == SampleFormat::kS24) {
+    return write_each<3>(source, destination, samples, [&dither](float sample, uint8_t* at) {
+      store_s24(at, quantize<24>(sample, dither.next()));
+    });
+  }
+  from_float(source, format, destination, samples);
 }
 
 }  // namespace patchcord

@@ -6,6 +6,8 @@
 
 namespace patchcord {
 
+class Dither;
+
 // Little-endian, interleaved. kS24 is packed in three bytes, kS24In32 carries 24 valid bits in the
 // high bytes of four (WASAPI's container); only devices use the latter.
 enum class SampleFormat : uint8_t { kS16, kS24, kS32, kF32, kS24In32, kU8, kF64 };
@@ -55,5 +57,10 @@ constexpr size_t bytes_per_frame(const Format& format) {
 void to_float(const void* source, SampleFormat format, float* destination, size_t samples) noexcept;
 void from_float(const float* source, SampleFormat format, void* destination,
                 size_t samples) noexcept;
+
+// The same with noise before the rounding to s16 and s24, one number of `dither` for each sample.
+// The other formats, finer than what they are made of, are as without.
+void from_float(const float* source, SampleFormat format, void* destination, size_t samples,
+                Dither& dither) noexcept;
 
 }  // namespace patchcord
