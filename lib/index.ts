@@ -7,6 +7,7 @@ export {
   type LinkStats,
 } from './audio-readable.js';
 export type { BackendName, BackendOption, SimulatedBackend } from './backend.js';
+export type { ChannelMap } from './channel-map.js';
 export type { ChunkOptions } from './chunker.js';
 export {
   DeviceMonitor,

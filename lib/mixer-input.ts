@@ -2,14 +2,23 @@ import { addAbortSignal, Writable } from 'node:stream';
 
 import type { AudioReadable } from './audio-readable.js';
 import type { AudioStream } from './audio-stream.js';
+import { checkChannelMap, type ChannelMap } from './channel-map.js';
 import { whenClosed } from './closing.js';
 import { AudioError } from './errors.js';
-import { formatUnknown, type AudioFormat } from './format.js';
+import { checkFormat, formatUnknown, type AudioFormat } from './format.js';
 import { FrameWriter } from './frame-writer.js';
 import { allUpstreams, linkable, linkTarget, upstreams, type LinkTarget } from './links.js';
 import type { Mixer } from './mixer.js';
-import { native, type ChannelMap, type NativeMixerInput } from './native.js';
-import { checkBoolean, checkNumber, checkObject, checkOptions, unsupported } from './validate.js';
+import { native, type NativeMixerInput } from './native.js';
+import {
+  checkAbortSignal,
+  checkBoolean,
+  checkInteger,
+  checkNumber,
+  checkOptions,
+  outOfRange,
+  unsupported,
+} from './validate.js';
 
 /** How an input sounds. */
 export interface MixerInputOptions {
@@ -18,19 +27,24 @@ export interface MixerInputOptions {
   /** -1 left, 0 centre, 1 right; the side turned to keeps its level. */
   pan?: number | undefined;
   muted?: boolean | undefined;
-  /**
-   * For each channel of the mix the channel of the input it takes (-1: none), or a row of gains. The
-   * usual up- and down-mix of ITU-R BS.775.
-   */
-  channelMap?: number[] | number[][] | undefined;
+  /** An entry for each channel of the mix; the usual up- and down-mix of ITU-R BS.775. */
+  channelMap?: ChannelMap | undefined;
   /** Of the bytes written, where no stream of this package is piped in. */
   format?: AudioFormat | undefined;
   /** How much may be written ahead, or a live stream may run ahead; 500, live 1000. */
   bufferMs?: number | undefined;
   signal?: AbortSignal | undefined;
-  /** Not in this version. */
+  /**
+   * Least age of a live stream's audio when it is mixed, where its packets need longer than the
+   * mixer's `latencyMs`: all inputs stay aligned, so the whole mix waits for it. Of written bytes in a
+   * live mix: what is queued before they are heard. 0 to 500; 0.
+   */
   latencyMs?: number | undefined;
-  /** Not in this version. */
+  /**
+   * The frame of the mix in which the first written frame lies, to the sample; until then the input is
+   * silence that nobody waits for. What is written too late for it begins when it comes. A live stream
+   * has its place by its times and cannot be given another. As soon as possible.
+   */
   startFrame?: number | undefined;
 }
 
@@ -73,6 +87,7 @@ export class MixerInput extends Writable implements AudioStream, LinkTarget {
   readonly #writer: FrameWriter;
   readonly #channelMap: ChannelMap | undefined;
   readonly #bufferMs: number | undefined;
+  readonly #startFrame: number | undefined;
   #linked: { source: AudioReadable; end: boolean } | undefined;
   #finishing: Done | undefined;
   #counted: Readonly<MixerInputStats> = {}; // of what is no longer linked, or of a closed input
@@ -90,16 +105,24 @@ export class MixerInput extends Writable implements AudioStream, LinkTarget {
       'latencyMs',
       'startFrame',
     ]);
-    const { gain = 1, pan = 0, muted = false, channelMap, format, bufferMs, signal } = given;
+    const { gain = 1, pan = 0, muted = false, channelMap, bufferMs, signal } = given;
+    const { latencyMs = 0, startFrame } = given;
+    const format = given.format && checkFormat(given.format, 'options.format');
     checkNumber(gain, 'options.gain', 0, 16);
     checkNumber(pan, 'options.pan', -1, 1);
     checkBoolean(muted, 'options.muted');
     if (bufferMs !== undefined) checkNumber(bufferMs, 'options.bufferMs', 20, 60_000);
-    if (channelMap !== undefined) checkChannelMap(channelMap, mixer.format.channels);
-    if (format !== undefined) checkObject(format, 'options.format');
-    for (const name of ['latencyMs', 'startFrame'] as const) {
-      if (given[name] !== undefined) {
-        throw unsupported(`createInput's option ${name}`, 'this version does not have it yet');
+    if (channelMap !== undefined) {
+      checkChannelMap(channelMap, 'options.channelMap', mixer.format.channels);
+    }
+    if (signal !== undefined) checkAbortSignal(signal, 'options.signal');
+    checkNumber(latencyMs, 'options.latencyMs', 0, 500);
+    if (startFrame !== undefined) {
+      checkInteger(startFrame, 'options.startFrame', 0);
+      const mixed = mixer.producer.position();
+      if (startFrame < mixed) {
+        const range = `>= ${mixed}, for what is before has been mixed`;
+        throw outOfRange('options.startFrame', range, startFrame);
       }
     }
     super({ highWaterMark: 64 * 1024 });
@@ -107,7 +130,13 @@ export class MixerInput extends Writable implements AudioStream, LinkTarget {
     this.#side = side;
     this.#channelMap = channelMap;
     this.#bufferMs = bufferMs;
-    this.#native = new (native().MixerInput)(mixer.producer, () => this.#attend());
+    this.#startFrame = startFrame;
+    this.#native = new (native().MixerInput)(
+      mixer.producer,
+      () => this.#attend(),
+      startFrame ?? 0,
+      latencyMs,
+    );
     this.#native.setGain(gain, 0);
     this.#native.setPan(pan);
     this.#native.setMuted(muted);
@@ -115,14 +144,16 @@ export class MixerInput extends Writable implements AudioStream, LinkTarget {
       this,
       {
         openWritten: (settled) => {
-          const frames = Math.ceil(((this.#bufferMs ?? 500) * settled.sampleRate) / 1000);
-          this.#native.openWritten(settled, frames, this.#channelMap);
+          const frames = (ms: number): number => Math.ceil((ms * settled.sampleRate) / 1000);
+          // Without a clock nobody plays while the fill is awaited: the mix itself waits.
+          const fill = mixer.live ? frames(latencyMs) : 0;
+          this.#native.openWritten(settled, frames(bufferMs ?? 500), this.#channelMap, fill);
           this.#side.changed(this);
         },
         write: (bytes) => this.#native.write(bytes),
         setPending: (more) => this.#native.setPending(more),
       },
-      format && Object.freeze({ ...format }),
+      format,
     );
     if (signal) addAbortSignal(signal, this);
   }
@@ -217,6 +248,12 @@ export class MixerInput extends Writable implements AudioStream, LinkTarget {
         );
       }
       if (!source.live) return 'it is not live yet, so no clock drives it';
+      if (this.#startFrame !== undefined) {
+        throw unsupported(
+          'a live stream in an input with a startFrame',
+          'its times say where in the mix it lies',
+        );
+      }
       const { sampleRate } = source.format;
       this.#linked = { source, end };
       this.#native.link(
@@ -316,18 +353,5 @@ export class MixerInput extends Writable implements AudioStream, LinkTarget {
   #timed(): AudioReadable {
     if (this.#linked) return this.#linked.source;
     throw unsupported('timeAt of an input without a live stream', 'written frames have no time');
-  }
-}
-
-function checkChannelMap(map: number[] | number[][], channels: number): void {
-  if (!Array.isArray(map) || map.length !== channels) {
-    throw new RangeError(
-      `options.channelMap must have one entry for each of the ${channels} channels`,
-    );
-  }
-  for (const row of map) {
-    for (const value of Array.isArray(row) ? row : [row]) {
-      checkNumber(value, 'options.channelMap', -32, 32);
-    }
   }
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 
 import load from 'node-gyp-build';
 
+import type { ChannelMap } from './channel-map.js';
 import { AudioError, type NativeError } from './errors.js';
 import type { AudioFormat, SampleFormat } from './format.js';
 
@@ -105,8 +106,6 @@ export interface NativeMixer extends NativeTimed {
 }
 
 export type NativeProducer = NativeSource | NativeMixer;
-export type ChannelMap = number[] | number[][];
-
 interface NativeWritable {
   /** Frames that were taken. */
   write(bytes: Buffer): number;
@@ -118,7 +117,12 @@ interface NativeWritable {
 
 export interface NativeMixerInput extends NativeWritable {
   link(producer: NativeProducer, bufferFrames: number, channelMap?: ChannelMap): void;
-  openWritten(format: AudioFormat, bufferFrames: number, channelMap?: ChannelMap): void;
+  openWritten(
+    format: AudioFormat,
+    bufferFrames: number,
+    channelMap: ChannelMap | undefined,
+    startFillFrames: number,
+  ): void;
   unlink(): void;
   remove(): void;
   setGain(gain: number, rampFrames: number): void;
@@ -190,13 +194,19 @@ export interface Native {
     latencyMs: number;
     limiter: boolean;
   }) => NativeMixer;
-  MixerInput: new (mixer: NativeMixer, onWake: () => void) => NativeMixerInput;
+  MixerInput: new (
+    mixer: NativeMixer,
+    onWake: () => void,
+    startFrame: number,
+    latencyMs: number,
+  ) => NativeMixerInput;
   Sink: new (host: NativeHost, onWake: () => void) => NativeSink;
   Resampler: new (
     from: AudioFormat,
     to: AudioFormat,
     quality: string,
     channelMap?: ChannelMap,
+    dither?: boolean,
   ) => NativeResampler;
 }
 

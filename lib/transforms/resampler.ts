@@ -1,6 +1,7 @@
 import { addAbortSignal, Transform, type TransformCallback } from 'node:stream';
 
 import type { AudioStream } from '../audio-stream.js';
+import type { ChannelMap } from '../channel-map.js';
 import { Chunker } from '../chunker.js';
 import { discardUnread, whenClosed } from '../closing.js';
 import { Deferred } from '../deferred.js';
@@ -15,11 +16,12 @@ import {
   type AudioFormat,
 } from '../format.js';
 import { upstreams } from '../links.js';
-import { native, type ChannelMap, type NativeResampler } from '../native.js';
+import { native, type NativeResampler } from '../native.js';
 import { Upstream } from '../upstream.js';
 import {
   checkAbortSignal,
   checkBigInt,
+  checkBoolean,
   checkInteger,
   checkNumber,
   checkOneOf,
@@ -38,7 +40,10 @@ export interface ResamplerOptions extends Partial<AudioFormat> {
   /** Frames in each chunk that comes out; without it as they come. */
   chunkFrames?: number | undefined;
   signal?: AbortSignal | undefined;
-  /** Not in this version. */
+  /**
+   * TPDF noise of 2 LSB before the rounding to `s16` or `s24`, so that what is quiet is not distorted;
+   * false. None where samples only pass through.
+   */
   dither?: boolean | undefined;
 }
 
@@ -90,7 +95,7 @@ export class Resampler extends Transform implements AudioStream {
     if (given.chunkFrames !== undefined) {
       checkInteger(given.chunkFrames, 'options.chunkFrames', 1, 3_840_000);
     }
-    if (given.dither) throw unsupported('dither', 'this version rounds to nearest');
+    if (given.dither !== undefined) checkBoolean(given.dither, 'options.dither');
     if (given.signal !== undefined) checkAbortSignal(given.signal, 'options.signal');
     // Object mode on the way out keeps Node from merging chunks that wait.
     super({ readableObjectMode: true, readableHighWaterMark: 4 });
@@ -224,9 +229,9 @@ export class Resampler extends Transform implements AudioStream {
     if (!this.#native) {
       this.#in = from;
       this.#out = resolveFormat(this.#options, from);
-      const { quality = 'high', channelMap, chunkFrames } = this.#options;
+      const { quality = 'high', channelMap, chunkFrames, dither } = this.#options;
       const map: ChannelMap | undefined = channelMap;
-      this.#native = new (native().Resampler)(from, this.#out, quality, map);
+      this.#native = new (native().Resampler)(from, this.#out, quality, map, dither);
       if (chunkFrames !== undefined) this.#chunker = new Chunker(this.#out, { chunkFrames });
       this.#ready.resolve(this);
     }

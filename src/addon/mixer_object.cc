@@ -7,6 +7,11 @@
 #include "values.h"
 
 namespace patchcord {
+namespace {
+
+constexpr double kRampSeconds = 0.01;  // of pan and mute
+
+}  // namespace
 
 Napi::Function MixerObject::define(Napi::Env env) {
   return DefineClass(env, "Mixer",
@@ -136,6 +141,9 @@ MixerInputObject::MixerInputObject(const Napi::CallbackInfo& info)
   input.controls = controls_;
   input.wakeup = waker_.get();
   input.events = &events_;
+  input.start_frame = static_cast<uint64_t>(info[2].As<Napi::Number>().Int64Value());
+  input.latency_ns = info[3].As<Napi::Number>().DoubleValue() * 1e6;
+  usual_ramp_ = static_cast<uint32_t>(kRampSeconds * mixer_->node()->config().sample_rate);
   mixer_->inputs().push_back(input);
   mixer_->publish();
   Ref();  // the mixer calls back into it until remove()
@@ -183,7 +191,7 @@ Napi::Value MixerInputObject::link(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// openWritten(format, bufferFrames, channelMap?)
+// openWritten(format, bufferFrames, channelMap, startFillFrames)
 Napi::Value MixerInputObject::open_written(const Napi::CallbackInfo& info) {
   disconnect();
   MixerNode::Input* input = entry();
@@ -194,6 +202,7 @@ Napi::Value MixerInputObject::open_written(const Napi::CallbackInfo& info) {
   config.rate = mixer.sample_rate;
   config.channels = mixer.channels;
   config.buffer_frames = info[1].As<Napi::Number>().Uint32Value();
+  config.start_frames = info[3].As<Napi::Number>().Uint32Value();
   written_ = std::make_shared<WrittenInput>(
       config, channel_map_from(info[2], config.format.channels, mixer.channels), &events_,
       waker_.get());
@@ -250,12 +259,12 @@ Napi::Value MixerInputObject::set_gain(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value MixerInputObject::set_pan(const Napi::CallbackInfo& info) {
-  controls_->set_pan(info[0].As<Napi::Number>().FloatValue());
+  controls_->set_pan(info[0].As<Napi::Number>().FloatValue(), usual_ramp_);
   return info.Env().Undefined();
 }
 
 Napi::Value MixerInputObject::set_muted(const Napi::CallbackInfo& info) {
-  controls_->set_muted(info[0].As<Napi::Boolean>());
+  controls_->set_muted(info[0].As<Napi::Boolean>(), usual_ramp_);
   return info.Env().Undefined();
 }
 

@@ -52,7 +52,8 @@ class MixerObject final : public Napi::ObjectWrap<MixerObject>, public ProducerH
 class MixerInputObject final : public Napi::ObjectWrap<MixerInputObject> {
  public:
   static Napi::Function define(Napi::Env env);
-  explicit MixerInputObject(const Napi::CallbackInfo& info);  // (mixer, onWake)
+  // (mixer, onWake, startFrame, latencyMs)
+  explicit MixerInputObject(const Napi::CallbackInfo& info);
   ~MixerInputObject() override;
 
  private:
@@ -73,6 +74,7 @@ class MixerInputObject final : public Napi::ObjectWrap<MixerInputObject> {
 
   std::shared_ptr<Environment> environment_;
   MixerObject* mixer_ = nullptr;
+  uint32_t usual_ramp_ = 0;  // frames
   Napi::ObjectReference mixer_reference_;
   std::unique_ptr<Waker> waker_;
   NodeEvents events_;

@@ -16,24 +16,40 @@ constexpr double kPumpPatience = 1e9;  // a pump later than this skips what it m
 
 }  // namespace
 
-void InputControls::add(const float* in, float* mix, size_t frames, uint32_t channels) noexcept {
-  const float gain =
-      muted_.load(std::memory_order_relaxed) ? 0 : gain_.load(std::memory_order_acquire);
-  const float pan = pan_.load(std::memory_order_relaxed);
+void InputControls::follow() noexcept {
+  const bool muted = muted_.load(std::memory_order_acquire);
+  const float gain = muted ? 0 : gain_.load(std::memory_order_acquire);
+  const float pan = pan_.load(std::memory_order_acquire);
   // Balance: the side turned to keeps its level, the other falls to nothing.
-  const float left = gain * std::min(1.0f, 1 - pan);
-  const float right = gain * std::min(1.0f, 1 + pan);
-  if (left_ < 0) {
-    left_ = left;
-    right_ = right;
+  const Sides wanted{gain * std::min(1.0f, 1 - pan), gain * std::min(1.0f, 1 + pan)};
+  if (!begun_) {
+    begun_ = true;
+    now_ = to_ = wanted;
+  } else if (wanted != to_) {
+    from_ = now_;
+    to_ = wanted;
+    ramp_ = ramp_frames_.load(std::memory_order_relaxed);
+    ramped_ = 0;
+    if (ramp_ == 0) now_ = to_;
   }
-  const uint32_t ramp = std::max<uint32_t>(1, ramp_frames_.load(std::memory_order_relaxed));
-  const float step = std::max({1.0f, gain, left_, right_}) / static_cast<float>(ramp);
+}
+
+// As in GainRamp: a smoothstep, from the frame's place in the ramp.
+InputControls::Sides InputControls::next() noexcept {
+  if (++ramped_ == ramp_) return to_;
+  const float t = static_cast<float>(ramped_) / static_cast<float>(ramp_);
+  const float way = t * t * (3 - 2 * t);
+  return {from_.left + (to_.left - from_.left) * way,
+          from_.right + (to_.right - from_.right) * way};
+}
+
+void InputControls::add(const float* in, float* mix, size_t frames, uint32_t channels) noexcept {
+  follow();
   for (size_t i = 0; i < frames; ++i) {
-    if (left_ != left) left_ += std::clamp(left - left_, -step, step);
-    if (right_ != right) right_ += std::clamp(right - right_, -step, step);
+    if (ramped_ < ramp_) now_ = next();
     for (uint32_t c = 0; c < channels; ++c) {
-      const float g = channels == 1 ? std::max(left_, right_) : (c % 2 == 0 ? left_ : right_);
+      const float g =
+          channels == 1 ? std::max(now_.left, now_.right) : (c % 2 == 0 ? now_.left : now_.right);
       mix[i * channels + c] += in[i * channels + c] * g;
     }
   }
@@ -47,7 +63,7 @@ MixerNode::MixerNode(const Config& config)
       lag_(config.latency_ns) {
   if (config.limiter) {
     limiter_ = std::make_unique<Limiter>(config.sample_rate, config.channels);
-    head_ = limiter_->latency_frames();
+    head_ = delay_frames();
   }
 }
 
@@ -55,14 +71,23 @@ void MixerNode::publish(std::vector<Input> inputs) {
   inputs_.exchange(std::make_unique<std::vector<Input>>(std::move(inputs)));
 }
 
-void MixerNode::mix(std::vector<Input>& inputs, float* out, size_t frames,
+// `frame`: of the mix, where what is summed here comes out.
+void MixerNode::mix(std::vector<Input>& inputs, uint64_t frame, float* out, size_t frames,
                     const PullTime& when) noexcept {
-  std::fill_n(out, frames * config_.channels, 0.0f);
+  const uint32_t channels = config_.channels;
+  std::fill_n(out, frames * channels, 0.0f);
   for (Input& input : inputs) {
-    Pullable* source = input.live ? static_cast<Pullable*>(input.live.get()) : input.written.get();
-    if (source == nullptr) continue;
-    source->pull(scratch_.data(), frames, when);
-    input.controls->add(scratch_.data(), out, frames, config_.channels);
+    size_t wait = 0;  // frames before its first one
+    if (input.live) {
+      input.live->pull(scratch_.data(), frames, when);
+    } else if (input.written) {
+      wait = static_cast<size_t>(
+          std::min<uint64_t>(frames, input.start_frame - std::min(input.start_frame, frame)));
+      if (wait < frames) input.written->pull(scratch_.data(), frames - wait, when);
+    } else {
+      continue;
+    }
+    input.controls->add(scratch_.data(), out + wait * channels, frames - wait, channels);
   }
   if (limiter_) {
     limiter_->process(out, frames);
@@ -79,12 +104,17 @@ void MixerNode::pull(float* out, size_t frames, const PullTime& when) noexcept {
     const double continued = when.time - content_next_;
     lag_ = continued >= config_.latency_ns && continued <= kMaxLag ? continued : config_.latency_ns;
   }
-  const double content = when.time - lag_;
-  double shortfall = 0;
+  double content, shortfall = 0;
   {
     Published<std::vector<Input>>::Reading inputs(inputs_);
     if (inputs) {
-      mix(*inputs, out, frames, {content, when.rate});
+      for (const Input& input : *inputs) {
+        if (input.live) lag_ = std::max(lag_, std::min(input.latency_ns, kMaxLag));
+      }
+    }
+    content = when.time - lag_;
+    if (inputs) {
+      mix(*inputs, position_ + delay_frames(), out, frames, {content, when.rate});
       for (const Input& input : *inputs) {
         if (input.live) shortfall = std::max(shortfall, input.live->take_shortfall());
         follow_ends(input);
@@ -98,8 +128,7 @@ void MixerNode::pull(float* out, size_t frames, const PullTime& when) noexcept {
   lag_shown_.store(lag_, std::memory_order_relaxed);
   content_next_ = content + static_cast<double>(frames) * 1e9 / when.rate;
 
-  const double delay =
-      limiter_ ? static_cast<double>(limiter_->latency_frames()) * 1e9 / config_.sample_rate : 0;
+  const double delay = static_cast<double>(delay_frames()) * 1e9 / config_.sample_rate;
   Record record;
   record.frame = position_;
   record.frames = frames;
@@ -154,12 +183,15 @@ int64_t MixerNode::pump(int64_t now) noexcept {
 size_t MixerNode::ready_frames(std::vector<Input>& inputs, bool* ending) noexcept {
   size_t running = SIZE_MAX, last = 0;
   for (const Input& input : inputs) {
-    if (!input.written) continue;
-    const size_t ready = input.written->ready_frames();
-    if (input.written->closing()) {
-      last = std::max(last, ready);
-    } else {
-      running = std::min(running, ready);
+    // An input that nothing was written to yet holds the mix, or it would begin wherever the mix
+    // happens to be then.
+    const size_t ready = input.written ? input.written->ready_frames() : 0;
+    const bool closing = input.written && input.written->closing();
+    const auto wait = static_cast<size_t>(input.start_frame - std::min(input.start_frame, fed_));
+    if (!closing) {
+      running = std::min(running, wait + ready);
+    } else if (ready > 0) {
+      last = std::max(last, wait + ready);
     }
   }
   *ending = running == SIZE_MAX;
@@ -168,9 +200,8 @@ size_t MixerNode::ready_frames(std::vector<Input>& inputs, bool* ending) noexcep
     if (last > 0) end_ = std::max(end_, fed_ + last);
     return static_cast<size_t>(end_ - std::min(end_, given_));
   }
-  const uint64_t delay = limiter_ ? limiter_->latency_frames() : 0;
   const uint64_t reachable = fed_ + running;
-  return static_cast<size_t>(reachable - std::min(reachable, given_ + delay));
+  return static_cast<size_t>(reachable - std::min(reachable, given_ + delay_frames()));
 }
 
 size_t MixerNode::mix_written(size_t frames) noexcept {
@@ -181,7 +212,7 @@ size_t MixerNode::mix_written(size_t frames) noexcept {
   for (size_t done = 0; done < count;) {
     // The limiter's delay is dropped at the start and pushed out by the inputs' silence at the end.
     const size_t block = std::min(kMaxPull, count - done + head_);
-    mix(*inputs, pumped_.data(), block, {0, static_cast<double>(config_.sample_rate)});
+    mix(*inputs, fed_, pumped_.data(), block, {0, static_cast<double>(config_.sample_rate)});
     for (const Input& input : *inputs) follow_ends(input);
     const size_t dropped = std::min(head_, block);
     head_ -= dropped;

@@ -16,25 +16,40 @@
 
 namespace patchcord {
 
-// An input's controls. Set on the JS thread, followed by the audio thread with a ramp.
+// An input's controls. Set on the JS thread, followed by the audio thread: every change is a ramp
+// of `ramp_frames` from where the gain is then, what is set before anything was mixed holds at
+// once.
 class InputControls {
  public:
-  void set_gain(float gain, uint32_t ramp_frames) {
-    ramp_frames_.store(ramp_frames, std::memory_order_relaxed);
-    gain_.store(gain, std::memory_order_release);
-  }
-  void set_pan(float pan) { pan_.store(pan, std::memory_order_relaxed); }
-  void set_muted(bool muted) { muted_.store(muted, std::memory_order_relaxed); }
+  void set_gain(float gain, uint32_t ramp_frames) { set(gain_, gain, ramp_frames); }
+  void set_pan(float pan, uint32_t ramp_frames) { set(pan_, pan, ramp_frames); }
+  void set_muted(bool muted, uint32_t ramp_frames) { set(muted_, muted, ramp_frames); }
 
   // Mixer's thread: adds `frames` of `in` to `mix`.
   void add(const float* in, float* mix, size_t frames, uint32_t channels) noexcept;
 
  private:
+  struct Sides {
+    float left, right;
+    bool operator!=(const Sides& other) const { return left != other.left || right != other.right; }
+  };
+
+  template <typename T>
+  void set(std::atomic<T>& control, T value, uint32_t ramp_frames) {
+    ramp_frames_.store(ramp_frames, std::memory_order_relaxed);
+    control.store(value, std::memory_order_release);
+  }
+  void follow() noexcept;
+  Sides next() noexcept;
+
   std::atomic<float> gain_{1};
   std::atomic<float> pan_{0};
   std::atomic<bool> muted_{false};
-  std::atomic<uint32_t> ramp_frames_{480};
-  float left_ = -1, right_ = -1;  // gains in force; below 0: nothing mixed yet
+  std::atomic<uint32_t> ramp_frames_{0};
+  // Mixer's thread.
+  Sides now_{0, 0}, from_{0, 0}, to_{0, 0};
+  uint32_t ramp_ = 0, ramped_ = 0;  // frames
+  bool begun_ = false;
 };
 
 class MixerNode final : public Pullable, public Producer {
@@ -53,6 +68,8 @@ class MixerNode final : public Pullable, public Producer {
     std::shared_ptr<WrittenInput> written;
     Wakeup* wakeup = nullptr;
     NodeEvents* events = nullptr;
+    uint64_t start_frame = 0;  // of the mix: there lies the first written frame
+    double latency_ns = 0;     // least age of this live stream; all inputs keep to the greatest
   };
 
   explicit MixerNode(const Config& config);
@@ -88,9 +105,11 @@ class MixerNode final : public Pullable, public Producer {
   uint64_t skipped_frames() const { return skipped_; }
 
  private:
-  void mix(std::vector<Input>& inputs, float* out, size_t frames, const PullTime& when) noexcept;
+  void mix(std::vector<Input>& inputs, uint64_t frame, float* out, size_t frames,
+           const PullTime& when) noexcept;
   void follow_ends(const Input& input) noexcept;
   size_t ready_frames(std::vector<Input>& inputs, bool* ending) noexcept;
+  uint64_t delay_frames() const { return limiter_ ? limiter_->latency_frames() : 0; }
 
   const Config config_;
   Published<std::vector<Input>> inputs_;

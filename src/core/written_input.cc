@@ -120,7 +120,8 @@ void WrittenInput::pull(float* out, size_t frames, const PullTime&) noexcept {
   size_t made = 0;
   if (idle_ && !finished_) {
     const size_t fill = queued();
-    if (fill > 0) waited_ += frames;
+    waited_ = fill > 0 && fill == waiting_fill_ ? waited_ + frames : 0;
+    waiting_fill_ = fill;
     if (ended_.load(std::memory_order_acquire) ||
         (fill > 0 && (fill >= config_.start_frames ||
                       static_cast<double>(waited_) >= kPatienceSeconds * config_.rate))) {
@@ -147,7 +148,7 @@ void WrittenInput::pull(float* out, size_t frames, const PullTime&) noexcept {
     std::fill(last_.begin(), last_.end(), 0.0f);
     if (!idle_) {
       idle_ = true;
-      waited_ = 0;
+      waiting_fill_ = 0;
       if (underrun) {
         fade_position_ = 0;
         stats_.underruns.add(1);

@@ -81,7 +81,8 @@ class WrittenInput final : public Pullable {
   bool end_told_ = false;
   uint64_t taken_ = 0;   // input frames given to the resampler
   uint64_t made_ = 0;    // output frames made of them
-  uint64_t waited_ = 0;  // output frames spent waiting for start_frames
+  uint64_t waited_ = 0;  // output frames for which nothing came while it waits for start_frames
+  size_t waiting_fill_ = 0;
   size_t fade_position_ = 0;
   const size_t fade_length_;
   std::vector<float> last_;
