@@ -1,0 +1,128 @@
+#include "true_peak.h"
+
+#include <algorithm>
+#include <cfloat>
+#include <cmath>
+
+#include "sane_sample.h"
+
+namespace patchcord {
+namespace {
+
+constexpr double kPi = 3.14159265358979323846;
+
+// Kaiser's formulas (1974): with 32 taps a phase, and a transition from 0.45 of the rate to 0.55,
+// what should be 0 is at -54 dB and the passband is flat to 0.02 dB.
+constexpr double kShape = 0.1102 * (53.9 - 8.7);
+
+// Higher is nothing that could be played (746 dB above full scale); no sum of it overflows.
+constexpr float kHighest = FLT_MAX / 64;
+
+// No parabola through points within [-1, 1] has its top beyond.
+constexpr float kHighestTop = 1.25f;
+
+// The modified Bessel function of the first kind, order 0.
+double bessel_i0(double x) {
+  double sum = 1;
+  double term = 1;
+  for (int k = 1; term > sum * 1e-17; ++k) {
+    const double factor = x / (2 * k);
+    term *= factor * factor;
+    sum += term;
+  }
+  return sum;
+}
+
+}  // namespace
+
+TruePeak::TruePeak(uint32_t sample_rate, uint32_t channels)
+    : channels_(channels),
+      factor_(sample_rate < 96000    ? 4
+              : sample_rate < 192000 ? 2
+                                     : 1),
+      state_(std::make_unique<Channel[]>(channels)) {
+  const double lead = kTaps / 2 - 1;
+  for (size_t phase = 1; phase < factor_; ++phase) {
+    std::array<double, kTaps> taps;
+    double sum = 0;
+    for (size_t k = 0; k < kTaps; ++k) {
+      const double at =
+          static_cast<double>(k) - lead - static_cast<double>(phase) / static_cast<double>(factor_);
+      const double place = at / (kTaps / 2);
+      taps[k] = std::sin(kPi * at) / at * bessel_i0(kShape * std::sqrt(1 - place * place));
+      sum += taps[k];
+    }
+    for (size_t k = 0; k < kTaps; ++k) phases_[phase][k] = static_cast<float>(taps[k] / sum);
+  }
+}
+
+void TruePeak::reset() noexcept { std::fill_n(state_.get(), channels_, Channel{}); }
+
+float TruePeak::take(uint32_t channel) noexcept {
+  const float peak = state_[channel].peak;
+  state_[channel].peak = 0;
+  return peak;
+}
+
+void TruePeak::oversample(const Channel& channel, size_t count, Oversampled* out) const noexcept {
+  std::copy_n(channel.plane.begin() + kTaps / 2 - 1, count, (*out)[0].begin());
+  // Several frames at once, so that they share the taps; what is beyond `count` is not used.
+  constexpr size_t kTogether = 8;
+  static_assert(kBlock % kTogether == 0, "the plane holds whole groups");
+  for (size_t phase = 1; phase < factor_; ++phase) {
+    for (size_t i = 0; i < count; i += kTogether) {
+      std::array<float, kTogether> sums{};
+      for (size_t k = 0; k < kTaps; ++k) {
+        const float tap = phases_[phase][k];
+        for (size_t j = 0; j < kTogether; ++j) sums[j] += tap * channel.plane[i + j + k];
+      }
+      std::copy(sums.begin(), sums.end(), (*out)[phase].begin() + i);
+    }
+  }
+}
+
+void TruePeak::find_tops(Channel* channel, const Oversampled& signal, size_t count) const noexcept {
+  float before = channel->before, last = channel->last, peak = channel->peak;
+  for (size_t i = 0; i < count; ++i) {
+    for (size_t phase = 0; phase < factor_; ++phase) {
+      const float next = signal[phase][i];
+      const float size = std::fabs(last);
+      if (size * kHighestTop > peak && size >= std::fabs(before) && size >= std::fabs(next)) {
+        const double rise = std::fabs(static_cast<double>(last) - static_cast<double>(before));
+        const double fall = std::fabs(static_cast<double>(last) - static_cast<double>(next));
+        const double bend = rise + fall;
+        const double top = bend > 0 ? (rise - fall) * (rise - fall) / (8 * bend) : 0;
+        peak = std::max(peak, static_cast<float>(static_cast<double>(size) + top));
+      }
+      before = last;
+      last = next;
+    }
+  }
+  channel->before = before;
+  channel->last = last;
+  channel->peak = peak;
+}
+
+void TruePeak::process(const float* frames, size_t count) noexcept {
+  Oversampled signal;
+  for (size_t done = 0; done < count;) {
+    const size_t now = std::min(count - done, kBlock);
+    for (size_t c = 0; c < channels_; ++c) {
+      Channel& channel = state_[c];
+      float highest = 0;
+      for (size_t i = 0; i < now; ++i) {
+        const float sample =
+            std::clamp(sane_sample(frames[(done + i) * channels_ + c]), -kHighest, kHighest);
+        highest = std::max(highest, std::fabs(sample));
+        channel.plane[kTaps - 1 + i] = sample;
+      }
+      channel.peak = std::max(channel.peak, highest);
+      oversample(channel, now, &signal);
+      find_tops(&channel, signal, now);
+      std::copy_n(channel.plane.begin() + now, kTaps - 1, channel.plane.begin());
+    }
+    done += now;
+  }
+}
+
+}  // namespace patchcord

@@ -1,0 +1,48 @@
+// Peaks between the samples, where a converter will play them.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+namespace patchcord {
+
+// As ITU-R BS.1770-4 Annex 2: oversampled, 4 times below 96 kHz, 2 times below 192 kHz, not at all
+// above; then a parabola through each three points with a top, which finds most of what 4 times
+// leaves (0.55 dB at 0.45 of the rate). Non-finite samples and denormals count as 0. Audio thread;
+// nothing but the constructor allocates.
+class TruePeak {
+ public:
+  TruePeak(uint32_t sample_rate, uint32_t channels);
+
+  // Interleaved. What is between the last 16 frames is judged when 16 more have come; they
+  // themselves count at once.
+  void process(const float* frames, size_t count) noexcept;
+  size_t latency_frames() const noexcept { return 0; }  // what passes is not delayed
+  float take(uint32_t channel) noexcept;  // the highest since the last call; linear, absolute
+  void reset() noexcept;
+
+ private:
+  static constexpr size_t kMaxFactor = 4;
+  static constexpr size_t kTaps = 32;   // of each phase
+  static constexpr size_t kBlock = 64;  // frames looked at together
+
+  struct Channel {
+    std::array<float, kTaps - 1 + kBlock> plane{};  // what came before, and the block
+    float before = 0, last = 0;                     // of the oversampled signal
+    float peak = 0;
+  };
+  // By phase: the frames themselves, then what is between each and the next.
+  using Oversampled = std::array<std::array<float, kBlock>, kMaxFactor>;
+
+  void oversample(const Channel& channel, size_t count, Oversampled* out) const noexcept;
+  void find_tops(Channel* channel, const Oversampled& signal, size_t count) const noexcept;
+
+  uint32_t channels_;
+  size_t factor_;
+  std::array<std::array<float, kTaps>, kMaxFactor> phases_{};
+  std::unique_ptr<Channel[]> state_;
+};
+
+}  // namespace patchcord
