@@ -1,7 +1,7 @@
 import { addAbortSignal, Transform, type TransformCallback } from 'node:stream';
 
 import type { AudioStream } from '../audio-stream.js';
-import type { ChannelMap } from '../channel-map.js';
+import { checkChannelMap, type ChannelMap } from '../channel-map.js';
 import { Chunker } from '../chunker.js';
 import { discardUnread, whenClosed } from '../closing.js';
 import { Deferred } from '../deferred.js';
@@ -31,8 +31,8 @@ import {
 
 /** What is not given stays as it comes in. */
 export interface ResamplerOptions extends Partial<AudioFormat> {
-  /** For each output channel the input channel (-1: none), or a row of gains; ITU-R BS.775 else. */
-  channelMap?: number[] | number[][] | undefined;
+  /** An entry for each channel that comes out, which also says how many there are; ITU-R BS.775 else. */
+  channelMap?: ChannelMap | undefined;
   /** Of what is written, where no stream of this package is piped in. */
   from?: AudioFormat | undefined;
   /** Passband and stopband; `high`: flat to 0.913 of the lower rate's half, 140 dB. */
@@ -76,7 +76,7 @@ export class Resampler extends Transform implements AudioStream {
    *   `ERR_AUDIO_UNSUPPORTED`.
    */
   constructor(options?: ResamplerOptions) {
-    const given = checkOptions(options, 'Resampler', [
+    const asked = checkOptions(options, 'Resampler', [
       'sampleRate',
       'channels',
       'sampleFormat',
@@ -87,7 +87,10 @@ export class Resampler extends Transform implements AudioStream {
       'signal',
       'dither',
     ]);
+    const { channelMap, channels = channelMap?.length } = asked;
+    const given = { ...asked, channels };
     resolveFormat(given);
+    if (channelMap !== undefined) checkChannelMap(channelMap, 'options.channelMap', channels ?? 1);
     const from = given.from && checkFormat(given.from, 'options.from');
     if (given.quality !== undefined) {
       checkOneOf(given.quality, 'options.quality', ['low', 'medium', 'high', 'best']);
@@ -230,8 +233,7 @@ export class Resampler extends Transform implements AudioStream {
       this.#in = from;
       this.#out = resolveFormat(this.#options, from);
       const { quality = 'high', channelMap, chunkFrames, dither } = this.#options;
-      const map: ChannelMap | undefined = channelMap;
-      this.#native = new (native().Resampler)(from, this.#out, quality, map, dither);
+      this.#native = new (native().Resampler)(from, this.#out, quality, channelMap, dither);
       if (chunkFrames !== undefined) this.#chunker = new Chunker(this.#out, { chunkFrames });
       this.#ready.resolve(this);
     }
