@@ -1,11 +1,6 @@
 // Named exports only. Importing loads no native code: first use does.
 export type { AudioStream } from './audio-stream.js';
-export {
-  AudioReadable,
-  type AudioChunk,
-  type Discontinuity,
-  type LinkStats,
-} from './audio-readable.js';
+export { AudioReadable } from './audio-readable.js';
 export type { BackendName, BackendOption, SimulatedBackend } from './backend.js';
 export type { ChannelMap } from './channel-map.js';
 export type { ChunkOptions } from './chunker.js';
@@ -25,6 +20,7 @@ export { AudioError, type AudioErrorCode, type AudioErrorDetails } from './error
 export { withFormat, type AudioFormat, type SampleFormat } from './format.js';
 export { MixerInput, type MixerInputOptions, type MixerInputStats } from './mixer-input.js';
 export { Mixer, type MixerEvents, type MixerOptions, type MixerStats } from './mixer.js';
+export type { AudioChunk, Discontinuity, LinkStats } from './outlet.js';
 export { chunkFlags } from './place.js';
 export {
   listAudioProcesses,
@@ -51,14 +47,19 @@ export { LoopbackSource, type LoopbackOptions } from './sources/loopback-source.
 export { MicSource, type MicOptions } from './sources/mic-source.js';
 export { ToneSource, type ToneSourceOptions } from './sources/tone-source.js';
 export type { Listen, ReadableEvents, WritableEvents } from './typed-events.js';
+export {
+  AudioTransform,
+  type TransformOptions,
+  type TransformStats,
+} from './transforms/audio-transform.js';
+export { Gain, type GainOptions } from './transforms/gain.js';
+export { Limiter, type LimiterOptions, type LimiterStats } from './transforms/limiter.js';
 export { Resampler, type ResamplerOptions } from './transforms/resampler.js';
 export { WavReader, type WavReaderOptions } from './transforms/wav-reader.js';
 export {
   captureMeeting,
-  Gain,
   getCapabilities,
   LevelMeter,
-  Limiter,
   listVirtualMics,
   LoudnessNormalizer,
 } from './unbuilt.js';

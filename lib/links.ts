@@ -1,5 +1,8 @@
-import type { AudioReadable } from './audio-readable.js';
+import type { Readable } from 'node:stream';
+
+import type { AudioStream } from './audio-stream.js';
 import type { Mixer } from './mixer.js';
+import type { NativeHost, NativeProducer } from './native.js';
 import type { AudioSource } from './sources/audio-source.js';
 
 // How `pipe()` between our own classes becomes a link inside the engine. The symbols are registered,
@@ -11,7 +14,18 @@ export const linkable: unique symbol = Symbol.for('patchcord.linkable') as never
 /** The receiving side of a link. */
 export const linkTarget: unique symbol = Symbol.for('patchcord.linkTarget') as never;
 
-/** What a mixer's input or a sink offers to a stream that is piped into it. */
+/** @internal The giving side of a link: a source, a mixer, a transform in a live path. */
+export interface Linkable extends AudioStream {
+  readonly producer: NativeProducer;
+  /** The audio system by whose clock it runs, if any. */
+  readonly host: NativeHost | undefined;
+  unpipe(destination?: NodeJS.WritableStream): unknown;
+}
+
+/** A stream that may be linked, as its destinations see it. */
+export type LinkSource = Readable & Linkable;
+
+/** What a mixer's input, a transform or a sink offers to a stream that is piped into it. */
 export interface LinkTarget {
   readonly [linkTarget]: {
     /**
@@ -20,8 +34,8 @@ export interface LinkTarget {
      *
      * @param end whether the destination ends when the stream has.
      */
-    connect(source: AudioReadable, end: boolean): string | undefined;
-    disconnect(source: AudioReadable): void;
+    connect(source: LinkSource, end: boolean): string | undefined;
+    disconnect(source: LinkSource): void;
   };
 }
 

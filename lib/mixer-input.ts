@@ -1,13 +1,19 @@
 import { addAbortSignal, Writable } from 'node:stream';
 
-import type { AudioReadable } from './audio-readable.js';
 import type { AudioStream } from './audio-stream.js';
 import { checkChannelMap, type ChannelMap } from './channel-map.js';
 import { whenClosed } from './closing.js';
 import { AudioError } from './errors.js';
 import { checkFormat, formatUnknown, type AudioFormat } from './format.js';
 import { FrameWriter } from './frame-writer.js';
-import { allUpstreams, linkable, linkTarget, upstreams, type LinkTarget } from './links.js';
+import {
+  allUpstreams,
+  linkable,
+  linkTarget,
+  upstreams,
+  type LinkSource,
+  type LinkTarget,
+} from './links.js';
 import type { Mixer } from './mixer.js';
 import { native, type NativeMixerInput } from './native.js';
 import {
@@ -88,7 +94,7 @@ export class MixerInput extends Writable implements AudioStream, LinkTarget {
   readonly #channelMap: ChannelMap | undefined;
   readonly #bufferMs: number | undefined;
   readonly #startFrame: number | undefined;
-  #linked: { source: AudioReadable; end: boolean } | undefined;
+  #linked: { source: LinkSource; end: boolean } | undefined;
   #finishing: Done | undefined;
   #counted: Readonly<MixerInputStats> = {}; // of what is no longer linked, or of a closed input
 
@@ -171,7 +177,7 @@ export class MixerInput extends Writable implements AudioStream, LinkTarget {
   }
 
   /** @internal The linked stream. */
-  get linked(): AudioReadable | undefined {
+  get linked(): LinkSource | undefined {
     return this.#linked?.source;
   }
 
@@ -238,7 +244,7 @@ export class MixerInput extends Writable implements AudioStream, LinkTarget {
 
   /** @internal */
   readonly [linkTarget] = {
-    connect: (source: AudioReadable, end: boolean): string | undefined => {
+    connect: (source: LinkSource, end: boolean): string | undefined => {
       if (this.#linked || this.#writer.used) throw this.#second();
       if ((source as object) === this.#mixer || allUpstreams(source).has(this.#mixer)) {
         throw new AudioError(
@@ -264,7 +270,7 @@ export class MixerInput extends Writable implements AudioStream, LinkTarget {
       this.#side.changed(this);
       return undefined;
     },
-    disconnect: (source: AudioReadable): void => {
+    disconnect: (source: LinkSource): void => {
       if (this.#linked?.source !== source) return;
       this.#linked = undefined;
       this.#counted = this.#native.stats();
@@ -350,7 +356,7 @@ export class MixerInput extends Writable implements AudioStream, LinkTarget {
     });
   }
 
-  #timed(): AudioReadable {
+  #timed(): LinkSource {
     if (this.#linked) return this.#linked.source;
     throw unsupported('timeAt of an input without a live stream', 'written frames have no time');
   }

@@ -1,12 +1,13 @@
 import { addAbortSignal } from 'node:stream';
 
-import { AudioReadable, type Discontinuity, type LinkStats } from './audio-readable.js';
+import { AudioReadable } from './audio-readable.js';
 import { checkChunkOptions, ChunkPlan, chunkOptionNames, type ChunkOptions } from './chunker.js';
 import { whenClosed } from './closing.js';
 import { resolveFormat, type AudioFormat } from './format.js';
 import { linkable, streamKind, upstreams } from './links.js';
 import { MixerInput, type MixerInputOptions, type MixerInputStats } from './mixer-input.js';
 import { native, type NativeHost, type NativeMixer } from './native.js';
+import type { Discontinuity, LinkStats } from './outlet.js';
 import type { Listen, ReadableEvents } from './typed-events.js';
 import {
   checkAbortSignal,

@@ -43,7 +43,8 @@ export interface NativeEvent {
     | 'drained'
     | 'played'
     | 'lowWater'
-    | 'inputEnded';
+    | 'inputEnded'
+    | 'progress';
   frame: number;
   frames: number;
 }
@@ -105,7 +106,25 @@ export interface NativeMixer extends NativeTimed {
   position(): number;
 }
 
-export type NativeProducer = NativeSource | NativeMixer;
+/** What a filter does: `gain` { gain }, `limiter` { ceiling }, `convert` { quality, channelMap, dither }. */
+export type FilterKind = 'convert' | 'gain' | 'limiter';
+
+export interface NativeFilter extends NativeTimed {
+  /** Of written bytes, while nothing was linked. */
+  process(bytes: Buffer): Buffer;
+  flush(): Buffer;
+  link(producer: NativeProducer, ends: boolean): void;
+  unlink(): void;
+  /** Once linked: what is held back comes out, then the stream ends. */
+  finish(): void;
+  setGain(gain: number, rampFrames: number): void;
+  takeEvents(): NativeEvent[];
+  stats(): { framesIn: number; framesOut: number; latencyFrames: number };
+  report(): Record<string, number>;
+}
+
+export type NativeProducer = NativeSource | NativeMixer | NativeFilter;
+
 interface NativeWritable {
   /** Frames that were taken. */
   write(bytes: Buffer): number;
@@ -143,12 +162,6 @@ export interface NativeSink extends NativeWritable, NativeTimed {
   drive(mixer: NativeMixer): void;
   unlink(): void;
   takeError(): NativeError | null;
-}
-
-export interface NativeResampler {
-  process(bytes: Buffer): Buffer;
-  flush(): Buffer;
-  latencyFrames(): number;
 }
 
 export interface NativeWorld {
@@ -201,13 +214,13 @@ export interface Native {
     latencyMs: number,
   ) => NativeMixerInput;
   Sink: new (host: NativeHost, onWake: () => void) => NativeSink;
-  Resampler: new (
+  Filter: new (
+    kind: FilterKind,
     from: AudioFormat,
     to: AudioFormat,
-    quality: string,
-    channelMap?: ChannelMap,
-    dither?: boolean,
-  ) => NativeResampler;
+    options: object,
+    onWake: () => void,
+  ) => NativeFilter;
 }
 
 /**

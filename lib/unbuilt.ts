@@ -13,10 +13,6 @@ function unbuilt(name: string, remedy?: string): new (options?: object) => objec
 }
 
 /** Not in this version: throws `ERR_AUDIO_UNSUPPORTED`. */
-export const Gain = unbuilt('Gain', 'Use the gain of a mixer input');
-/** Not in this version: throws `ERR_AUDIO_UNSUPPORTED`. */
-export const Limiter = unbuilt('Limiter', 'A Mixer limits what it mixes');
-/** Not in this version: throws `ERR_AUDIO_UNSUPPORTED`. */
 export const LoudnessNormalizer = unbuilt('LoudnessNormalizer');
 /** Not in this version: throws `ERR_AUDIO_UNSUPPORTED`. */
 export const LevelMeter = unbuilt('LevelMeter', 'Sources, mixers and sinks have level()');

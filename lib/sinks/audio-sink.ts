@@ -1,6 +1,5 @@
 import { addAbortSignal, Writable } from 'node:stream';
 
-import type { AudioReadable } from '../audio-readable.js';
 import type { AudioStream } from '../audio-stream.js';
 import { openBackend, type BackendOption } from '../backend.js';
 import { whenClosed } from '../closing.js';
@@ -16,6 +15,7 @@ import {
   isSource,
   linkTarget,
   upstreams,
+  type LinkSource,
   type LinkTarget,
 } from '../links.js';
 import type { MixDriver, Mixer } from '../mixer.js';
@@ -176,7 +176,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
   readonly #played = new Set<Deferred<void>>();
   #destination: Destination | undefined;
   #info: NativeStreamInfo | undefined;
-  #linked: { source: AudioReadable; end: boolean } | undefined;
+  #linked: { source: LinkSource; end: boolean } | undefined;
   #started = false;
   #finishing: Done | undefined;
   #queued = false;
@@ -336,7 +336,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
 
   /** @internal */
   readonly [linkTarget] = {
-    connect: (source: AudioReadable, end: boolean): string | undefined => {
+    connect: (source: LinkSource, end: boolean): string | undefined => {
       if (this.#linked || this.#writer.source) throw this.#second();
       if (!source.live && !isMixer(source)) return 'it is not live, so no clock drives it';
       this.#linked = { source, end };
@@ -345,7 +345,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
       this.#start();
       return undefined;
     },
-    disconnect: (source: AudioReadable): void => {
+    disconnect: (source: LinkSource): void => {
       if (this.#linked?.source !== source) return;
       this.#linked = undefined;
       this.#native.unlink();

@@ -1,6 +1,6 @@
 import { addAbortSignal } from 'node:stream';
 
-import { AudioReadable, type Discontinuity, type LinkStats } from '../audio-readable.js';
+import { AudioReadable } from '../audio-readable.js';
 import { openBackend, type BackendOption } from '../backend.js';
 import { checkChunkOptions, ChunkPlan, chunkOptionNames, type ChunkOptions } from '../chunker.js';
 import { whenClosed } from '../closing.js';
@@ -17,6 +17,7 @@ import { resolveFormat, type AudioFormat } from '../format.js';
 import { KeepAlive } from '../keep-alive.js';
 import { streamKind } from '../links.js';
 import { native, type NativeHost, type NativeSource, type NativeStreamInfo } from '../native.js';
+import type { Discontinuity, LinkStats } from '../outlet.js';
 import type { Listen, ReadableEvents } from '../typed-events.js';
 import {
   checkAbortSignal,

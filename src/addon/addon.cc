@@ -3,9 +3,9 @@
 
 #include "../backend/registry.h"
 #include "environment.h"
+#include "filter_object.h"
 #include "host_object.h"
 #include "mixer_object.h"
-#include "resampler_object.h"
 #include "sink_object.h"
 #include "source_object.h"
 #include "tap_object.h"
@@ -43,7 +43,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Mixer", MixerObject::define(env));
   exports.Set("MixerInput", MixerInputObject::define(env));
   exports.Set("Sink", SinkObject::define(env));
-  exports.Set("Resampler", ResamplerObject::define(env));
+  exports.Set("Filter", FilterObject::define(env));
   return exports;
 }
 

@@ -185,7 +185,6 @@ Napi::Value MixerInputObject::link(const Napi::CallbackInfo& info) {
                                   channel_map_from(info[2], producer->channels(), config.channels));
   producer_ = producer->producer();
   producer_->attach(queue, nullptr);
-  if (producer->finished()) queue->end();
   input->live = live_;
   mixer_->publish();
   return info.Env().Undefined();

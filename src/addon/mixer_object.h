@@ -22,7 +22,6 @@ class MixerObject final : public Napi::ObjectWrap<MixerObject>, public ProducerH
   std::shared_ptr<Producer> producer() const override { return node_; }
   uint32_t sample_rate() const override { return node_->config().sample_rate; }
   uint32_t channels() const override { return node_->config().channels; }
-  bool finished() const override { return finished_; }
 
   const std::shared_ptr<MixerNode>& node() const { return node_; }
   std::vector<MixerNode::Input>& inputs() { return inputs_; }

@@ -16,7 +16,7 @@ class ProducerHandle {
   virtual std::shared_ptr<Producer> producer() const = 0;
   virtual uint32_t sample_rate() const = 0;
   virtual uint32_t channels() const = 0;
-  virtual bool finished() const = 0;  // nothing more will be produced
+  virtual bool dithers() const { return false; }  // where its samples become integers
 
  protected:
   ~ProducerHandle() = default;

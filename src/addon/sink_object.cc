@@ -178,7 +178,6 @@ Napi::Value SinkObject::link(const Napi::CallbackInfo& info) {
   live_ = std::make_shared<LiveInput>(queue, node_->device().sample_rate, node_->device().channels);
   producer_ = producer->producer();
   producer_->attach(queue, nullptr);
-  if (producer->finished()) queue->end();
   linked_ = std::make_shared<LaggedInput>(live_, &node_->events(), waker_.get());
   publish();
   return info.Env().Undefined();

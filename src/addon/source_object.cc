@@ -106,7 +106,6 @@ Napi::Value SourceObject::open(const Napi::CallbackInfo& info) {
 
 // close(): Promise<void>. The device is released; what was captured can still be read.
 Napi::Value SourceObject::close(const Napi::CallbackInfo& info) {
-  finished_ = true;
   const bool opened = session_ != nullptr;
   return environment_->promise(
       info.Env(),

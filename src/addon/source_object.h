@@ -46,7 +46,6 @@ class SourceObject final : public Napi::ObjectWrap<SourceObject>, public Produce
   std::shared_ptr<Producer> producer() const override { return node_; }
   uint32_t sample_rate() const override { return node_->config().sample_rate; }
   uint32_t channels() const override { return node_->config().channels; }
-  bool finished() const override { return finished_; }
 
  private:
   Napi::Value open(const Napi::CallbackInfo& info);
@@ -66,7 +65,6 @@ class SourceObject final : public Napi::ObjectWrap<SourceObject>, public Produce
   std::shared_ptr<SourceNode> node_;
   std::shared_ptr<CaptureSession> session_;
   bool loopback_ = false;
-  bool finished_ = false;
 };
 
 }  // namespace patchcord

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "filter_object.h"
 #include "mixer_object.h"
 #include "source_object.h"
 #include "values.h"
@@ -10,9 +11,10 @@ namespace patchcord {
 
 ProducerHandle* producer_handle(const Napi::Value& object) {
   const Napi::Object value = object.As<Napi::Object>();
-  // Only mixers have the mark.
-  if (value.Get("kind").IsString()) return MixerObject::Unwrap(value);
-  return SourceObject::Unwrap(value);
+  const Napi::Value kind = value.Get("kind");  // sources have none
+  if (!kind.IsString()) return SourceObject::Unwrap(value);
+  if (kind.As<Napi::String>().Utf8Value() == "filter") return FilterObject::Unwrap(value);
+  return MixerObject::Unwrap(value);
 }
 
 Napi::Function TapObject::define(Napi::Env env) {
@@ -29,15 +31,11 @@ TapObject::TapObject(const Napi::CallbackInfo& info)
   ProducerHandle* producer = producer_handle(info[0]);
   if (producer == nullptr) return;
   producer_ = producer->producer();
+  dithered_ = producer->dithers();
   queue_ = std::make_shared<FrameQueue>(producer->channels(), producer->sample_rate(),
                                         info[1].As<Napi::Number>().Uint32Value());
   waker_ = std::make_unique<Waker>(environment_, info[2].As<Napi::Function>());
   producer_->attach(queue_, waker_.get());
-  if (producer->finished()) {
-    detach();
-    queue_->end();
-    waker_->wake();
-  }
 }
 
 TapObject::~TapObject() { detach(); }
@@ -69,7 +67,11 @@ Napi::Value TapObject::read(const Napi::CallbackInfo& info) {
     flags |= span.flags;
     uint8_t* to = data.Data() + done * channels * bytes_per_sample(format);
     if (span.samples != nullptr) {
-      from_float(span.samples, format, to, span.frames * channels);
+      if (dithered_) {
+        from_float(span.samples, format, to, span.frames * channels, dither_);
+      } else {
+        from_float(span.samples, format, to, span.frames * channels);
+      }
     } else {
       std::fill_n(to, span.frames * channels * bytes_per_sample(format), uint8_t{0});
     }

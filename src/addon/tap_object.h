@@ -4,15 +4,15 @@
 #include <napi.h>
 
 #include <memory>
-#include <vector>
 
+#include "../core/dither.h"
 #include "../core/frame_queue.h"
 #include "environment.h"
 #include "producer_handle.h"
 
 namespace patchcord {
 
-// A Source or Mixer object's producer side.
+// The producer side of a Source, Mixer or Filter object.
 ProducerHandle* producer_handle(const Napi::Value& object);
 
 class TapObject final : public Napi::ObjectWrap<TapObject> {
@@ -33,7 +33,8 @@ class TapObject final : public Napi::ObjectWrap<TapObject> {
   std::shared_ptr<Producer> producer_;
   std::shared_ptr<FrameQueue> queue_;
   std::unique_ptr<Waker> waker_;
-  std::vector<float> block_;
+  bool dithered_ = false;
+  Dither dither_;
 };
 
 }  // namespace patchcord

@@ -86,9 +86,11 @@ const char* event_name(NodeEventType type) {
     case NodeEventType::kLowWater:
       return "lowWater";
     case NodeEventType::kInputEnded:
+      return "inputEnded";
+    case NodeEventType::kProgress:
       break;
   }
-  return "inputEnded";
+  return "progress";
 }
 
 void set_text(Napi::Object object, const char* key, const std::string& text) {

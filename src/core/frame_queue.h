@@ -8,34 +8,22 @@
 #include <cstdint>
 #include <vector>
 
+#include "receiver.h"
+
 namespace patchcord {
 
-enum RecordFlag : uint32_t {
-  kRecordSilence = 1,  // the timeline's own: nothing was playing, the device was not open yet
-  kRecordHole = 2,     // the device or the system lost these frames
-  kRecordLost = 4,     // this consumer was too slow and lost them
-};
-
-struct Record {
-  uint64_t frame = 0;  // index of its first frame in the stream
-  uint64_t frames = 0;
-  double time = 0;     // ns, when the first frame was heard
-  double rate = 0;     // the stream's true frames per second of the host's clock
-  uint32_t flags = 0;  // 0: samples follow; otherwise zeros
-};
-
-class FrameQueue {
+class FrameQueue final : public Receiver {
  public:
   FrameQueue(uint32_t channels, uint32_t sample_rate, size_t capacity_frames);
 
   uint32_t channels() const { return channels_; }
   uint32_t sample_rate() const { return sample_rate_; }
 
-  // Producer thread. `samples` null: silence, with flags saying why. Consecutive records must be
-  // contiguous. Full: the newest audio is dropped, counted, and becomes a record of lost frames.
-  void push(const float* samples, const Record& record) noexcept;
-  void end() noexcept;           // nothing follows
-  size_t room() const noexcept;  // frames that push() would take now
+  // Producer thread. Full: the newest audio is dropped, counted, and becomes a record of lost
+  // frames.
+  void push(const float* samples, const Record& record) noexcept override;
+  void end() noexcept override;
+  size_t room() const noexcept override;
 
   // Consumer thread.
   struct Span {

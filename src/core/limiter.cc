@@ -31,13 +31,8 @@ void Limiter::reset() noexcept {
   sum_ = uint64_t{kUnity} * (look_ahead_ + 1);
   frame_ = 0;
   delay_at_ = recent_at_ = dips_at_ = dips_count_ = 0;
-  gain_ = lowest_ = kUnity;
-}
-
-float Limiter::take_lowest_gain() noexcept {
-  const float lowest = static_cast<float>(lowest_) / static_cast<float>(kUnity);
-  lowest_ = kUnity;
-  return lowest;
+  gain_ = kUnity;
+  lowest_ = 1;
 }
 
 uint32_t Limiter::required_gain(const float* frame) const noexcept {
@@ -93,8 +88,8 @@ void Limiter::process(float* frames, size_t count) noexcept {
     }
     const uint64_t average = sum_ / size;
     if (average == kUnity) continue;
-    lowest_ = std::min(lowest_, static_cast<uint32_t>(average));
     const float gain = static_cast<float>(average) / static_cast<float>(kUnity);
+    if (gain < lowest_gain()) lowest_.store(gain, std::memory_order_relaxed);
     for (size_t channel = 0; channel < channels_; ++channel) {
       // The product may round to just above the ceiling.
       frame[channel] = std::clamp(frame[channel] * gain, -ceiling_, ceiling_);

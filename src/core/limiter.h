@@ -1,6 +1,7 @@
 // A look-ahead brickwall limiter: the gain is already down when the peak arrives.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -18,8 +19,8 @@ class Limiter {
 
   void process(float* frames, size_t count) noexcept;             // in place, interleaved
   size_t latency_frames() const noexcept { return look_ahead_; }  // 1.5 ms, rounded down
-  // The lowest gain since the last call, 1 if it never had to act; for statistics.
-  float take_lowest_gain() noexcept;
+  // So far, 1 if it never had to act. Any thread.
+  double lowest_gain() const noexcept { return lowest_.load(std::memory_order_relaxed); }
   void reset() noexcept;
 
  private:
@@ -46,7 +47,7 @@ class Limiter {
   size_t dips_at_ = 0;
   size_t dips_count_ = 0;
   uint32_t gain_ = 0;  // after hold and release, before averaging
-  uint32_t lowest_ = 0;
+  std::atomic<double> lowest_{1};
 };
 
 }  // namespace patchcord

@@ -91,9 +91,6 @@ void MixerNode::mix(std::vector<Input>& inputs, uint64_t frame, float* out, size
   }
   if (limiter_) {
     limiter_->process(out, frames);
-    lowest_gain_.store(std::min<double>(lowest_gain_.load(std::memory_order_relaxed),
-                                        limiter_->take_lowest_gain()),
-                       std::memory_order_relaxed);
   }
   meter_.process(out, frames);
 }

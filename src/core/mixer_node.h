@@ -101,7 +101,7 @@ class MixerNode final : public Pullable, public Producer {
   const LevelMeter& meter() const { return meter_; }
   uint64_t position() const { return position_; }
   double lag_ns() const { return lag_shown_.load(std::memory_order_relaxed); }
-  double lowest_limiter_gain() const { return lowest_gain_.load(std::memory_order_relaxed); }
+  double lowest_limiter_gain() const { return limiter_ ? limiter_->lowest_gain() : 1; }
   uint64_t skipped_frames() const { return skipped_; }
 
  private:
@@ -127,7 +127,7 @@ class MixerNode final : public Pullable, public Producer {
   uint64_t end_ = 0;    // where the longest input ends, once all are ending
   Counter position_, skipped_;
   Anchor anchor_;
-  std::atomic<double> lag_shown_{0}, lowest_gain_{1};
+  std::atomic<double> lag_shown_{0};
 };
 
 }  // namespace patchcord

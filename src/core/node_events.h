@@ -17,6 +17,7 @@ enum class NodeEventType : uint8_t {
   kPlayed,      // ... and has been heard
   kLowWater,    // there is room for more bytes
   kInputEnded,  // a live input's source ended and all of it was mixed
+  kProgress,    // a filter has come further
 };
 
 struct NodeEvent {

@@ -6,8 +6,8 @@
 #include <memory>
 #include <vector>
 
-#include "frame_queue.h"
 #include "published.h"
+#include "receiver.h"
 
 namespace patchcord {
 
@@ -23,31 +23,32 @@ class Wakeup {
 class Producer {
  public:
   struct Consumer {
-    std::shared_ptr<FrameQueue> queue;
+    std::shared_ptr<Receiver> receiver;
     Wakeup* wakeup;  // null: a link inside the engine, which fetches by its own clock
   };
 
   // Writer thread (the environment's own). The consumer's first frame is the next one produced; of
   // a stream that is over it is told at once.
-  void attach(std::shared_ptr<FrameQueue> queue, Wakeup* wakeup) {
+  void attach(std::shared_ptr<Receiver> receiver, Wakeup* wakeup) {
     auto next = std::make_unique<std::vector<Consumer>>();
     if (consumers_.get() != nullptr) *next = *consumers_.get();
-    next->push_back({queue, wakeup});
+    next->push_back({receiver, wakeup});
     consumers_.exchange(std::move(next));
     // Published before it looks, as deliver_end() marks before it looks: one of them sees the
     // other.
     if (!over_) return;
-    queue->end();
+    receiver->end();
     if (wakeup != nullptr) wakeup->wake();
   }
 
-  // Writer thread. When it returns the queue is no longer touched from here.
-  void detach(const FrameQueue* queue) {
+  // Writer thread. When it returns the receiver is no longer touched from here.
+  void detach(const Receiver* receiver) {
     if (consumers_.get() == nullptr) return;
     auto next = std::make_unique<std::vector<Consumer>>(*consumers_.get());
-    next->erase(std::remove_if(next->begin(), next->end(),
-                               [queue](const Consumer& one) { return one.queue.get() == queue; }),
-                next->end());
+    next->erase(
+        std::remove_if(next->begin(), next->end(),
+                       [receiver](const Consumer& one) { return one.receiver.get() == receiver; }),
+        next->end());
     consumers_.exchange(std::move(next));
   }
 
@@ -61,7 +62,7 @@ class Producer {
     typename Published<std::vector<Consumer>>::Reading all(consumers_);
     if (!all || all->empty()) return 0;
     size_t room = SIZE_MAX;
-    for (const Consumer& one : *all) room = std::min(room, one.queue->room());
+    for (const Consumer& one : *all) room = std::min(room, one.receiver->room());
     return room;
   }
 
@@ -70,7 +71,7 @@ class Producer {
     typename Published<std::vector<Consumer>>::Reading all(consumers_);
     if (!all) return;
     for (const Consumer& one : *all) {
-      one.queue->push(samples, record);
+      one.receiver->push(samples, record);
       if (one.wakeup != nullptr) one.wakeup->wake();
     }
   }
@@ -81,7 +82,7 @@ class Producer {
     typename Published<std::vector<Consumer>>::Reading all(consumers_);
     if (!all) return;
     for (const Consumer& one : *all) {
-      one.queue->end();
+      one.receiver->end();
       if (one.wakeup != nullptr) one.wakeup->wake();
     }
   }

@@ -10,7 +10,6 @@ import {
   LoopbackSource,
   MicSource,
   Mixer,
-  Resampler,
   SpeakerSink,
   VirtualMicSink,
   type AudioError,
@@ -469,19 +468,5 @@ describe('a pipe that is no link', () => {
     await end;
     expect(bytes).toBe(300 * 48 * 8);
     expect(seen).toEqual(['pipe']);
-  });
-
-  it('ends a Resampler with exactly the right length', async () => {
-    const source = mic({ durationMs: 333 });
-    const narrow = new Resampler({ sampleRate: 16000, channels: 1, sampleFormat: 's16' });
-    source.pipe(narrow);
-    expect(source.stats().link[0]).toMatchObject({ to: 'Resampler', linked: false });
-    let bytes = 0;
-    narrow.on('data', (chunk: Buffer) => (bytes += chunk.length));
-    await source.ready;
-    const end = event(narrow, 'end');
-    await audio.advance(600);
-    await end;
-    expect(bytes).toBe(333 * 16 * 2);
   });
 });

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   captureMeeting,
   Gain,
+  Limiter,
   listVirtualMics,
   LoopbackSource,
   MicSource,
@@ -72,7 +73,8 @@ describe('construction', () => {
     [() => new Resampler({ dither: 'yes' as never }), 'ERR_INVALID_ARG_TYPE'],
     [() => new Resampler({ quality: 'superb' as never }), 'ERR_INVALID_ARG_VALUE'],
     [() => new ProcessSource({ process: 0 }), 'ERR_AUDIO_UNSUPPORTED'],
-    [() => new Gain(), 'ERR_AUDIO_UNSUPPORTED'],
+    [() => new Gain({ gain: -1 }), 'ERR_OUT_OF_RANGE'],
+    [() => new Limiter({ ceilingDb: 1 }), 'ERR_OUT_OF_RANGE'],
     [() => captureMeeting(), 'ERR_AUDIO_UNSUPPORTED'],
   ])('%s throws %s', (make, code) => {
     expect(make).toThrow(expect.objectContaining({ code }));

@@ -1,0 +1,438 @@
+import { addAbortSignal, Transform, type TransformCallback } from 'node:stream';
+
+import type { AudioStream } from '../audio-stream.js';
+import { Chunker, ChunkPlan } from '../chunker.js';
+import { discardUnread, whenClosed } from '../closing.js';
+import { Deferred } from '../deferred.js';
+import { AudioError } from '../errors.js';
+import {
+  bytesPerFrame,
+  checkFormat,
+  describeFormat,
+  formatUnknown,
+  sameFormat,
+  type AudioFormat,
+} from '../format.js';
+import { allUpstreams, linkTarget, upstreams, type LinkSource, type LinkTarget } from '../links.js';
+import {
+  native,
+  type FilterKind,
+  type NativeFilter,
+  type NativeHost,
+  type NativeProducer,
+} from '../native.js';
+import { Outlet, type LinkStats } from '../outlet.js';
+import { Upstream } from '../upstream.js';
+import {
+  checkAbortSignal,
+  checkBigInt,
+  checkInteger,
+  checkNumber,
+  unsupported,
+} from '../validate.js';
+
+/** Options that all transforms have. */
+export interface TransformOptions {
+  /** Of what is written, where no stream of this package is piped in. */
+  from?: AudioFormat | undefined;
+  /** Frames in each chunk that comes out; without it as they come, of a live stream 10 ms. */
+  chunkFrames?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export const transformOptionNames = ['from', 'chunkFrames', 'signal'] as const;
+
+/** Counters of a transform. */
+export interface TransformStats {
+  framesIn: number;
+  framesOut: number;
+  /** Frames that came in and are held back. */
+  latencyFrames: number;
+  /** Frames that the readable side lost because it was too slow; 0 where it is not in a live path. */
+  readerLostFrames: number;
+  /** Where `pipe()` leads, in a live path. */
+  link: LinkStats[];
+}
+
+/** @internal What a transform does to audio of a known format. */
+export interface FilterPlan {
+  kind: FilterKind;
+  /** Of what comes out. */
+  to: Readonly<AudioFormat>;
+  options: object;
+}
+
+type PipeOptions = { end?: boolean | undefined } | undefined;
+
+/** What reads behind a transform in a live path may fall behind before it loses frames. */
+const bufferMs = 1000;
+
+/**
+ * What all transforms have in common: the same kernel either in the engine, where a live stream is
+ * piped in, or called for each write. Exact length, no delay at the head, no lost tail, and the same
+ * bytes however the input is cut.
+ */
+export abstract class AudioTransform extends Transform implements AudioStream, LinkTarget {
+  readonly #ready = new Deferred<this>();
+  /** Resolves when the format that comes in is known. */
+  readonly ready: Promise<this> = this.#ready.promise;
+  readonly #from: Readonly<AudioFormat> | undefined;
+  readonly #chunkFrames: number | undefined;
+  readonly #upstream = new Upstream(this);
+  readonly #bytePipes = new Map<NodeJS.WritableStream, PipeOptions>();
+  #native: NativeFilter | undefined;
+  #in: Readonly<AudioFormat> | undefined;
+  #out: Readonly<AudioFormat> | undefined;
+  #noted: Readonly<AudioFormat> | undefined;
+  #half: Buffer = Buffer.alloc(0);
+  #chunker: Chunker | undefined;
+  #written = false;
+  #framesOut = 0;
+  // In a live path.
+  #outlet: Outlet | undefined;
+  #linked: { source: LinkSource; end: boolean } | undefined;
+  #host: NativeHost | undefined;
+  #readAsked = false;
+  #flushed: TransformCallback | undefined;
+
+  /** @internal */
+  constructor({ from, chunkFrames, signal }: TransformOptions) {
+    const declared = from && checkFormat(from, 'options.from');
+    if (chunkFrames !== undefined) checkInteger(chunkFrames, 'options.chunkFrames', 1, 3_840_000);
+    if (signal !== undefined) checkAbortSignal(signal, 'options.signal');
+    // Object mode on the way out keeps Node from merging chunks that wait.
+    super({ readableObjectMode: true, readableHighWaterMark: 4 });
+    this.#from = declared;
+    this.#chunkFrames = chunkFrames;
+    if (signal) addAbortSignal(signal, this);
+  }
+
+  /** @internal */
+  protected abstract plan(from: Readonly<AudioFormat>): FilterPlan;
+
+  /** @internal The kernel is further, by `progressFrames` of its options at least. */
+  protected progressed(): void {}
+
+  /** @internal The kernel, once the format is known. */
+  protected get kernel(): NativeFilter | undefined {
+    return this.#native;
+  }
+
+  /** Of what comes out. @throws `ERR_AUDIO_FORMAT_UNKNOWN` until what comes in is known. */
+  get format(): Readonly<AudioFormat> {
+    const from = this.#in ?? this.#upstream.format ?? this.#from;
+    if (!from) throw formatUnknown(this.constructor.name);
+    return this.#out ?? this.plan(from).to;
+  }
+
+  /** Whether what comes in is live. */
+  get live(): boolean {
+    if (this.#outlet) return true;
+    return (this.#upstream.source as { live?: boolean } | undefined)?.live === true;
+  }
+
+  /** @internal */
+  get producer(): NativeProducer {
+    return this.#native as NativeFilter;
+  }
+
+  /** @internal */
+  get host(): NativeHost | undefined {
+    return this.#host;
+  }
+
+  /** Frames that came out. */
+  get position(): number {
+    return this.#outlet?.position ?? this.#framesOut;
+  }
+
+  /** Of a live path, the stream's index of the first frame that was read; else 0. */
+  get firstFrame(): number {
+    return this.#outlet?.firstFrame ?? 0;
+  }
+
+  get [upstreams](): object[] {
+    const source = this.#linked?.source ?? this.#upstream.source;
+    return source ? [source] : [];
+  }
+
+  /** The time of a frame that came out, carried over from what comes in. */
+  timeAt(frame: number): bigint {
+    checkNumber(frame, 'frame');
+    if (this.#outlet) {
+      const time = this.#native?.timeAt(frame);
+      if (time === undefined) throw this.#untimed('nothing has come in yet');
+      return time;
+    }
+    const { stream, ratio, first } = this.#timed();
+    return stream.timeAt(first + frame * ratio);
+  }
+
+  frameAt(time: bigint): number {
+    checkBigInt(time, 'time');
+    if (this.#outlet) {
+      const frame = this.#native?.frameAt(time);
+      if (frame === undefined) throw this.#untimed('nothing has come in yet');
+      return frame;
+    }
+    const { stream, ratio, first } = this.#timed();
+    return (stream.frameAt(time) - first) / ratio;
+  }
+
+  stats(): Readonly<TransformStats> {
+    return {
+      ...(this.#native?.stats() ?? { framesIn: 0, framesOut: 0, latencyFrames: 0 }),
+      readerLostFrames: this.#outlet?.lostFrames ?? 0,
+      link: this.#outlet?.linkStats() ?? [],
+    };
+  }
+
+  /** Ends: what came in comes out with its tail. Without a reader it is discarded. */
+  close(): Promise<void> {
+    this.#linked?.source.unpipe(this);
+    this.#upstream.detach();
+    if (!this.writableEnded && !this.destroyed) this.end();
+    if (!this.#outlet) discardUnread(this);
+    return whenClosed(this);
+  }
+
+  override [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Does nothing: a transform keeps no process alive. */
+  ref(): this {
+    return this;
+  }
+
+  /** Does nothing: a transform keeps no process alive. */
+  unref(): this {
+    return this;
+  }
+
+  /**
+   * Pipes as in Node. In a live path it is a link inside the engine, see `stats().link`.
+   *
+   * @throws `ERR_AUDIO_GRAPH_CYCLE` when the audio would come back to where it is from.
+   */
+  override pipe<T extends NodeJS.WritableStream>(destination: T, options?: PipeOptions): T {
+    if (this.#outlet) {
+      this.#outlet.pipe(destination, options);
+      return destination;
+    }
+    this.#bytePipes.set(destination, options);
+    return super.pipe(destination, options);
+  }
+
+  override unpipe(destination?: NodeJS.WritableStream): this {
+    if (this.#outlet) {
+      this.#outlet.unpipe(destination);
+      return this;
+    }
+    if (destination) this.#bytePipes.delete(destination);
+    else this.#bytePipes.clear();
+    return super.unpipe(destination);
+  }
+
+  /** @internal */
+  readonly [linkTarget] = {
+    connect: (source: LinkSource, end: boolean): string | undefined => {
+      if (this.#linked) throw this.#second();
+      if ((source as object) === this || allUpstreams(source).has(this)) {
+        throw new AudioError(
+          'ERR_AUDIO_GRAPH_CYCLE',
+          `piping ${source.constructor.name} into ${this.constructor.name} would feed it with itself`,
+          { remedy: 'Send what is to come back through a Mixer' },
+        );
+      }
+      if (this.#written) return 'bytes were written to it before';
+      if (!source.live) return 'it is not live, so no clock drives it';
+      const filter = this.#settle(source.format);
+      this.#linked = { source, end };
+      this.#host = source.host;
+      filter.link(source.producer, end);
+      this.#join(filter);
+      return undefined;
+    },
+    disconnect: (source: LinkSource): void => {
+      if (this.#linked?.source !== source) return;
+      this.#linked = undefined;
+      this.#native?.unlink();
+    },
+  };
+
+  // The format is that of the stream piped in at the time of the write: when the bytes get their turn,
+  // that stream may be gone.
+  override write(
+    chunk: unknown,
+    encoding?: BufferEncoding | ((error?: Error | null) => void),
+    done?: (error?: Error | null) => void,
+  ): boolean {
+    this.#written = true;
+    this.#noted = this.#upstream.format ?? this.#noted;
+    return super.write(chunk, encoding as BufferEncoding, done);
+  }
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    try {
+      if (this.#outlet) throw this.#second();
+      const filter = this.#settle(this.#noted ?? this.#in ?? this.#from);
+      const size = bytesPerFrame(this.#in as AudioFormat);
+      const bytes = this.#half.length ? Buffer.concat([this.#half, chunk]) : chunk;
+      const whole = bytes.length - (bytes.length % size);
+      this.#half = Buffer.from(bytes.subarray(whole));
+      this.#give(filter.process(bytes.subarray(0, whole)));
+      done();
+    } catch (error) {
+      done(error as Error);
+    }
+  }
+
+  override _flush(done: TransformCallback): void {
+    if (this.#outlet) {
+      this.#linked?.source.unpipe(this);
+      this.#flushed = done;
+      this.#native?.finish();
+      this.#outlet.producerEnded();
+      return;
+    }
+    if (this.#half.length > 0) {
+      const size = bytesPerFrame(this.#in as AudioFormat);
+      return done(
+        new AudioError(
+          'ERR_AUDIO_PARTIAL_FRAME',
+          `the bytes written to ${this.constructor.name} ended ${this.#half.length} bytes into a frame of ${size}`,
+          { remedy: 'The writer lost or added bytes, or its format is not the one declared' },
+        ),
+      );
+    }
+    if (this.#native) this.#give(this.#native.flush());
+    const rest = this.#chunker?.rest();
+    if (rest) this.#push(rest);
+    done();
+  }
+
+  override _read(size: number): void {
+    if (this.#outlet) return this.#outlet.read();
+    this.#readAsked = true;
+    super._read(size);
+  }
+
+  // Whoever asked before the path became live is served by the outlet from here on; Node itself does
+  // not ask twice.
+  override read(size?: number): unknown {
+    if (this.#outlet && this.#readAsked) {
+      this.#readAsked = false;
+      this.#outlet.read();
+    }
+    return super.read(size);
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#linked?.source.unpipe(this);
+    if (this.#outlet) {
+      this.#native?.finish();
+      this.#outlet.release();
+    }
+    this.#ready.reject(
+      error ?? formatUnknown(`${this.constructor.name}, closed before the first frame,`),
+    );
+    done(error);
+  }
+
+  // From here on the engine does it, and who reads or is piped to is served from there.
+  #join(filter: NativeFilter): void {
+    if (this.#outlet) return;
+    const format = this.#out as Readonly<AudioFormat>;
+    const cut = this.#chunkFrames === undefined ? {} : { chunkFrames: this.#chunkFrames };
+    this.#outlet = new Outlet(this, {
+      producer: filter,
+      format,
+      plan: new ChunkPlan(format.sampleRate, cut),
+      bufferFrames: Math.ceil((bufferMs * format.sampleRate) / 1000),
+      ended: () => {
+        this.#flushed?.();
+        const isRead = this.listenerCount('data') + this.listenerCount('readable') > 0;
+        if (!isRead) this.resume();
+      },
+    });
+    const flowed = this.readableFlowing;
+    for (const [destination, options] of this.#bytePipes) {
+      super.unpipe(destination);
+      this.#outlet.pipe(destination, options);
+    }
+    this.#bytePipes.clear();
+    // Node pauses a stream that loses its last pipe, also when something else reads it.
+    if (flowed && this.listenerCount('data') > 0) this.resume();
+  }
+
+  #attend(): void {
+    for (const { type } of this.#native?.takeEvents() ?? []) {
+      if (type === 'progress') this.progressed();
+      else if (type === 'inputEnded') this.#inputEnded();
+    }
+  }
+
+  #inputEnded(): void {
+    const linked = this.#linked;
+    if (!linked) return;
+    linked.source.unpipe(this);
+    if (linked.end) this.end();
+  }
+
+  #settle(from: Readonly<AudioFormat> | undefined): NativeFilter {
+    if (this.#native && from === this.#in) return this.#native;
+    if (!from) throw formatUnknown(this.constructor.name);
+    if (this.#in && !sameFormat(from, this.#in)) {
+      const name = this.constructor.name;
+      throw new AudioError(
+        'ERR_AUDIO_FORMAT_UNSUPPORTED',
+        `${describeFormat(from)} was piped into a ${name} that began with ${describeFormat(this.#in)}`,
+        { remedy: `Use another ${name} for it` },
+      );
+    }
+    if (!this.#native) {
+      const { kind, to, options } = this.plan(from);
+      this.#in = from;
+      this.#out = to;
+      this.#native = new (native().Filter)(kind, from, to, options, () => this.#attend());
+      if (this.#chunkFrames !== undefined) {
+        this.#chunker = new Chunker(to, { chunkFrames: this.#chunkFrames });
+      }
+      this.#ready.resolve(this);
+    }
+    return this.#native;
+  }
+
+  #give(bytes: Buffer): void {
+    if (bytes.length === 0) return;
+    if (this.#chunker) for (const chunk of this.#chunker.push(bytes)) this.#push(chunk);
+    else this.#push(bytes);
+    this.progressed();
+  }
+
+  #push(bytes: Buffer): void {
+    this.#framesOut += bytes.length / bytesPerFrame(this.#out as AudioFormat);
+    this.push(bytes);
+  }
+
+  #second(): AudioError {
+    const name = this.constructor.name;
+    return new AudioError('ERR_AUDIO_UNSUPPORTED', `a second stream was given to one ${name}`, {
+      remedy: `Use another ${name}, or mix them: Mixer.createInput()`,
+    });
+  }
+
+  #timed(): { stream: AudioStream; ratio: number; first: number } {
+    const stream = this.#upstream.source as (AudioStream & { firstFrame?: number }) | undefined;
+    if (!stream || typeof stream.timeAt !== 'function' || !this.#in || !this.#out) {
+      throw this.#untimed('its frames have no time');
+    }
+    const ratio = this.#in.sampleRate / this.#out.sampleRate;
+    return { stream, ratio, first: stream.firstFrame ?? 0 };
+  }
+
+  #untimed(reason: string): AudioError {
+    return unsupported(`timeAt of a ${this.constructor.name} without a live stream`, reason);
+  }
+}

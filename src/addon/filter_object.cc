@@ -1,0 +1,211 @@
+#include "filter_object.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "../core/convert_filter.h"
+#include "tap_object.h"
+#include "values.h"
+
+namespace patchcord {
+namespace {
+
+ResamplerQuality quality_from(const std::string& name) {
+  if (name == "low") return ResamplerQuality::kLow;
+  if (name == "medium") return ResamplerQuality::kMedium;
+  if (name == "best") return ResamplerQuality::kBest;
+  return ResamplerQuality::kHigh;
+}
+
+}  // namespace
+
+Napi::Function FilterObject::define(Napi::Env env) {
+  return DefineClass(env, "Filter",
+                     {
+                         InstanceMethod<&FilterObject::process>("process"),
+                         InstanceMethod<&FilterObject::flush>("flush"),
+                         InstanceMethod<&FilterObject::link>("link"),
+                         InstanceMethod<&FilterObject::unlink>("unlink"),
+                         InstanceMethod<&FilterObject::finish>("finish"),
+                         InstanceMethod<&FilterObject::set_gain>("setGain"),
+                         InstanceMethod<&FilterObject::take_events>("takeEvents"),
+                         InstanceMethod<&FilterObject::stats>("stats"),
+                         InstanceMethod<&FilterObject::report>("report"),
+                         InstanceMethod<&FilterObject::level>("level"),
+                         InstanceMethod<&FilterObject::time_at_frame>("timeAt"),
+                         InstanceMethod<&FilterObject::frame_at_time>("frameAt"),
+                     });
+}
+
+FilterObject::FilterObject(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<FilterObject>(info),
+      environment_(Environment::of(info.Env())),
+      from_(format_from_value(info[1])),
+      to_(format_from_value(info[2])) {
+  const Napi::Object options = info[3].As<Napi::Object>();
+  if (options.Has("progressFrames")) {
+    progress_frames_ = options.Get("progressFrames").As<Napi::Number>().Uint32Value();
+  }
+  filter_ = make_filter(info[0].As<Napi::String>(), options);
+  waker_ = std::make_unique<Waker>(environment_, info[4].As<Napi::Function>());
+  in_.resize(kFilterBlock * from_.channels);
+  info.This().As<Napi::Object>().Set("kind", "filter");
+}
+
+FilterObject::~FilterObject() { disconnect(); }
+
+std::unique_ptr<Filter> FilterObject::make_filter(const std::string& kind,
+                                                  const Napi::Object& options) {
+  const auto number = [&options](const char* name) {
+    return options.Get(name).As<Napi::Number>().DoubleValue();
+  };
+  if (kind == "gain") {
+    gain_ = std::make_shared<GainRamp>(from_.sample_rate, from_.channels,
+                                       static_cast<float>(number("gain")));
+    return effect_filter(gain_);
+  }
+  if (kind == "limiter") {
+    limiter_ = std::make_shared<Limiter>(from_.sample_rate, from_.channels,
+                                         static_cast<float>(number("ceiling")));
+    return effect_filter(limiter_);
+  }
+  auto map = channel_map_from(options.Get("channelMap"), from_.channels, to_.channels);
+  // Integers that are only moved into a format as wide need no noise.
+  const bool moved = from_.sample_rate == to_.sample_rate && !map &&
+                     from_.sample_format != SampleFormat::kF32 &&
+                     bytes_per_sample(from_.sample_format) <= bytes_per_sample(to_.sample_format);
+  dithered_ = options.Get("dither").As<Napi::Boolean>() && !moved;
+  return std::make_unique<ConvertFilter>(
+      Filter::Shape{from_.sample_rate, from_.channels},
+      Filter::Shape{to_.sample_rate, to_.channels},
+      quality_from(options.Get("quality").As<Napi::String>()),
+      std::move(map));
+}
+
+template <class Effect>
+std::unique_ptr<Filter> FilterObject::effect_filter(std::shared_ptr<Effect> effect) {
+  return std::make_unique<EffectFilter<Effect>>(Filter::Shape{from_.sample_rate, from_.channels},
+                                                std::move(effect));
+}
+
+// process(bytes of whole frames): Buffer. Not once it is linked.
+Napi::Value FilterObject::process(const Napi::CallbackInfo& info) {
+  const auto bytes = info[0].As<Napi::Uint8Array>();
+  const size_t frames = bytes.ByteLength() / bytes_per_frame(from_);
+  in_frames_ += frames;
+  return convert(info.Env(), bytes.Data(), frames, UINT64_MAX);
+}
+
+// flush(): the rest, so that in all round(framesIn x out / in) frames have come out
+Napi::Value FilterObject::flush(const Napi::CallbackInfo& info) {
+  const uint64_t length = static_cast<uint64_t>(
+      std::llround(static_cast<double>(in_frames_) * to_.sample_rate / from_.sample_rate));
+  const uint64_t left = length - std::min(length, out_frames_);
+  const size_t zeros = filter_->held_frames() + from_.sample_rate / to_.sample_rate + 1;
+  return convert(info.Env(), nullptr, left == 0 ? 0 : zeros, left);
+}
+
+Napi::Value FilterObject::convert(Napi::Env env, const uint8_t* data, size_t frames,
+                                  uint64_t limit) {
+  out_.clear();
+  size_t made = 0;
+  for (size_t done = 0; done < frames;) {
+    const size_t block = std::min(kFilterBlock, frames - done);
+    const float* in = nullptr;
+    if (data != nullptr) {
+      to_float(data + done * bytes_per_frame(from_), from_.sample_format, in_.data(),
+               block * from_.channels);
+      in = in_.data();
+    }
+    out_.resize((made + filter_->most_out(block)) * to_.channels);
+    made += filter_->process(in, block, out_.data() + made * to_.channels);
+    done += block;
+  }
+  made = static_cast<size_t>(std::min<uint64_t>(made, limit));
+  out_frames_ += made;
+  auto buffer = Napi::Buffer<uint8_t>::New(env, made * bytes_per_frame(to_));
+  if (dithered_) {
+    from_float(out_.data(), to_.sample_format, buffer.Data(), made * to_.channels, dither_);
+  } else {
+    from_float(out_.data(), to_.sample_format, buffer.Data(), made * to_.channels);
+  }
+  return buffer;
+}
+
+// link(source | mixer | filter, ends): what it produces is processed on its audio thread, without
+// JavaScript.
+Napi::Value FilterObject::link(const Napi::CallbackInfo& info) {
+  disconnect();
+  ProducerHandle* producer = producer_handle(info[0]);
+  if (producer == nullptr) return info.Env().Undefined();
+  if (!node_) {
+    node_ = std::make_shared<FilterNode>(std::move(filter_), progress_frames_, waker_.get());
+  }
+  node_->set_ends(info[1].As<Napi::Boolean>());
+  upstream_ = producer->producer();
+  upstream_->attach(node_, nullptr);
+  return info.Env().Undefined();
+}
+
+void FilterObject::disconnect() {
+  if (upstream_) upstream_->detach(node_.get());
+  upstream_.reset();
+}
+
+Napi::Value FilterObject::unlink(const Napi::CallbackInfo& info) {
+  disconnect();
+  return info.Env().Undefined();
+}
+
+// finish(): what is held back comes out, then the stream ends
+Napi::Value FilterObject::finish(const Napi::CallbackInfo& info) {
+  disconnect();
+  node_->finish();
+  return info.Env().Undefined();
+}
+
+// setGain(gain, rampFrames)
+Napi::Value FilterObject::set_gain(const Napi::CallbackInfo& info) {
+  gain_->set(info[0].As<Napi::Number>().FloatValue(), info[1].As<Napi::Number>().Uint32Value());
+  return info.Env().Undefined();
+}
+
+Napi::Value FilterObject::take_events(const Napi::CallbackInfo& info) {
+  if (!node_) return Napi::Array::New(info.Env());
+  return events_to_value(info.Env(), node_->events());
+}
+
+// stats(): { framesIn, framesOut, latencyFrames }
+Napi::Value FilterObject::stats(const Napi::CallbackInfo& info) {
+  const Filter& filter = node_ ? node_->filter() : *filter_;
+  Napi::Object value = Napi::Object::New(info.Env());
+  value.Set("framesIn", static_cast<double>(node_ ? node_->taken() : in_frames_));
+  value.Set("framesOut", static_cast<double>(node_ ? node_->position() : out_frames_));
+  value.Set("latencyFrames", static_cast<double>(filter.held_frames()));
+  return value;
+}
+
+// report(): what this kind of filter has to tell
+Napi::Value FilterObject::report(const Napi::CallbackInfo& info) {
+  Napi::Object value = Napi::Object::New(info.Env());
+  if (limiter_) value.Set("lowestGain", limiter_->lowest_gain());
+  return value;
+}
+
+Napi::Value FilterObject::level(const Napi::CallbackInfo& info) {
+  if (!node_) return info.Env().Undefined();
+  return level_to_value(info.Env(), node_->meter().snapshot().overall);
+}
+
+Napi::Value FilterObject::time_at_frame(const Napi::CallbackInfo& info) {
+  if (!node_) return info.Env().Undefined();
+  return time_at(info.Env(), node_->anchor(), info[0]);
+}
+
+Napi::Value FilterObject::frame_at_time(const Napi::CallbackInfo& info) {
+  if (!node_) return info.Env().Undefined();
+  return frame_at(info.Env(), node_->anchor(), info[0]);
+}
+
+}  // namespace patchcord

@@ -1,0 +1,66 @@
+// class Filter: one step of processing, driven by JavaScript's writes or linked into the engine.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+#include <vector>
+
+#include "../core/dither.h"
+#include "../core/filter_node.h"
+#include "../core/format.h"
+#include "../core/gain.h"
+#include "../core/limiter.h"
+#include "environment.h"
+#include "producer_handle.h"
+
+namespace patchcord {
+
+class FilterObject final : public Napi::ObjectWrap<FilterObject>, public ProducerHandle {
+ public:
+  static Napi::Function define(Napi::Env env);
+  // (kind, from, to, options, onWake)
+  explicit FilterObject(const Napi::CallbackInfo& info);
+  ~FilterObject() override;
+
+  std::shared_ptr<Producer> producer() const override { return node_; }
+  uint32_t sample_rate() const override { return to_.sample_rate; }
+  uint32_t channels() const override { return to_.channels; }
+  bool dithers() const override { return dithered_; }
+
+ private:
+  std::unique_ptr<Filter> make_filter(const std::string& kind, const Napi::Object& options);
+  template <class Effect>
+  std::unique_ptr<Filter> effect_filter(std::shared_ptr<Effect> effect);
+  void disconnect();
+  Napi::Value process(const Napi::CallbackInfo& info);
+  Napi::Value flush(const Napi::CallbackInfo& info);
+  Napi::Value convert(Napi::Env env, const uint8_t* data, size_t frames, uint64_t limit);
+  Napi::Value link(const Napi::CallbackInfo& info);
+  Napi::Value unlink(const Napi::CallbackInfo& info);
+  Napi::Value finish(const Napi::CallbackInfo& info);
+  Napi::Value set_gain(const Napi::CallbackInfo& info);
+  Napi::Value take_events(const Napi::CallbackInfo& info);
+  Napi::Value stats(const Napi::CallbackInfo& info);
+  Napi::Value report(const Napi::CallbackInfo& info);
+  Napi::Value level(const Napi::CallbackInfo& info);
+  Napi::Value time_at_frame(const Napi::CallbackInfo& info);
+  Napi::Value frame_at_time(const Napi::CallbackInfo& info);
+
+  std::shared_ptr<Environment> environment_;
+  Format from_, to_;
+  bool dithered_ = false;  // what comes out as integers
+  Dither dither_;
+  uint64_t progress_frames_ = 0;
+  std::unique_ptr<Filter> filter_;  // until it is linked: then the node has it
+  std::shared_ptr<FilterNode> node_;
+  std::shared_ptr<Producer> upstream_;
+  std::unique_ptr<Waker> waker_;
+  // What the filter is made of, to be set and read while it runs.
+  std::shared_ptr<GainRamp> gain_;
+  std::shared_ptr<Limiter> limiter_;
+  uint64_t in_frames_ = 0, out_frames_ = 0;  // of written bytes
+  std::vector<float> in_, out_;
+};
+
+}  // namespace patchcord

@@ -1,0 +1,93 @@
+// One step of processing, whoever drives it: the engine packet by packet, JavaScript write by
+// write.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+namespace patchcord {
+
+// What is given to a filter at a time; scratch buffers have this size.
+constexpr size_t kFilterBlock = 1024;
+
+// Interleaved f32. Output frame k is the signal at input frame k * in_rate / out_rate: nothing is
+// delayed, but some is held back, and comes out when as many zeros follow. The same input gives the
+// same bytes however it is cut. Any thread, one at a time; nothing but constructors allocates.
+class Filter {
+ public:
+  struct Shape {
+    uint32_t rate;
+    uint32_t channels;
+  };
+  struct Skip {
+    uint64_t in_frames;
+    uint64_t out_frames;
+  };
+
+  Filter(Shape in, Shape out) : in_(in), out_(out) {}
+  virtual ~Filter() = default;
+
+  const Shape& in() const noexcept { return in_; }
+  const Shape& out() const noexcept { return out_; }
+
+  // Takes up to kFilterBlock frames, null: zeros. `out` has room for most_out(frames). Returns the
+  // frames made.
+  virtual size_t process(const float* in, size_t frames, float* out) noexcept = 0;
+
+  // Input frames that are held back.
+  virtual size_t held_frames() const noexcept = 0;
+
+  // Of so many zeros after kSettledSeconds of zeros: takes as many as it can in constant time; what
+  // comes out for them is silence.
+  virtual Skip skip_silence(uint64_t in_frames) noexcept = 0;
+
+  size_t most_out(size_t frames) const noexcept {
+    return static_cast<size_t>((static_cast<uint64_t>(frames) * out_.rate) / in_.rate) + 2;
+  }
+
+ private:
+  const Shape in_, out_;
+};
+
+// After so much silence no filter remembers sound.
+constexpr double kSettledSeconds = 0.5;
+
+// A class with process(frames, count), in place, and latency_frames(), as a filter: what its delay
+// pushes out at the beginning is dropped.
+template <class Effect>
+class EffectFilter final : public Filter {
+ public:
+  // The effect may be shared with those who set and read it while it runs.
+  EffectFilter(Shape shape, std::shared_ptr<Effect> effect)
+      : Filter(shape, shape), effect_(std::move(effect)), to_drop_(effect_->latency_frames()) {}
+
+  size_t process(const float* in, size_t frames, float* out) noexcept override {
+    const size_t channels = this->in().channels;
+    if (in != nullptr) {
+      std::copy_n(in, frames * channels, out);
+    } else {
+      std::fill_n(out, frames * channels, 0.0f);
+    }
+    effect_->process(out, frames);
+    const size_t dropped = std::min(to_drop_, frames);
+    to_drop_ -= dropped;
+    if (dropped > 0) {
+      std::memmove(out, out + dropped * channels, (frames - dropped) * channels * sizeof(float));
+    }
+    return frames - dropped;
+  }
+
+  size_t held_frames() const noexcept override { return effect_->latency_frames() - to_drop_; }
+
+  Skip skip_silence(uint64_t in_frames) noexcept override { return {in_frames, in_frames}; }
+
+ private:
+  const std::shared_ptr<Effect> effect_;
+  size_t to_drop_;
+};
+
+}  // namespace patchcord

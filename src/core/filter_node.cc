@@ -1,0 +1,104 @@
+#include "filter_node.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace patchcord {
+
+FilterNode::FilterNode(std::unique_ptr<Filter> filter, uint64_t progress_frames, Wakeup* wakeup)
+    : filter_(std::move(filter)),
+      progress_frames_(progress_frames),
+      wakeup_(wakeup),
+      in_per_out_(static_cast<double>(filter_->in().rate) / filter_->out().rate),
+      settled_frames_(static_cast<uint64_t>(kSettledSeconds * filter_->in().rate)),
+      out_(filter_->most_out(kFilterBlock) * filter_->out().channels),
+      meter_(filter_->out().channels, filter_->out().rate) {}
+
+void FilterNode::push(const float* samples, const Record& record) noexcept {
+  time_ = record.time;
+  rate_ = record.rate;
+  timed_ = taken_;
+  if (samples != nullptr) {
+    zeros_ = 0;
+    pass(samples, record.frames);
+    return;
+  }
+  // Silence is first processed like sound, until the filter has nothing to say any more; then it is
+  // a length, however long.
+  const uint64_t settling = settled_frames_ - std::min(zeros_, settled_frames_);
+  const uint64_t processed = std::min(record.frames, settling);
+  zeros_ += record.frames;
+  pass(nullptr, processed);
+  if (processed < record.frames) skip(record.frames - processed, record.flags);
+}
+
+void FilterNode::end() noexcept {
+  if (ends_) finish();
+  events_.push({NodeEventType::kInputEnded, position_, 0});
+  wakeup_->wake();
+}
+
+void FilterNode::finish() noexcept {
+  if (ended_) return;
+  ended_ = true;
+  flush();
+  deliver_end();
+}
+
+void FilterNode::pass(const float* samples, uint64_t frames) noexcept {
+  const uint32_t channels = filter_->in().channels;
+  while (frames > 0) {
+    const size_t block = static_cast<size_t>(std::min<uint64_t>(frames, kFilterBlock));
+    const size_t made = filter_->process(samples, block, out_.data());
+    taken_.add(block);
+    frames -= block;
+    if (samples != nullptr) samples += block * channels;
+    emit(out_.data(), made, 0);
+  }
+}
+
+void FilterNode::skip(uint64_t frames, uint32_t flags) noexcept {
+  const Filter::Skip skipped = filter_->skip_silence(frames);
+  taken_.add(skipped.in_frames);
+  emit(nullptr, skipped.out_frames, flags);
+  pass(nullptr, frames - skipped.in_frames);
+}
+
+// Exactly as long as what came in, at the new rate.
+void FilterNode::flush() noexcept {
+  const uint64_t length =
+      static_cast<uint64_t>(std::llround(static_cast<double>(taken()) / in_per_out_));
+  uint64_t held = filter_->held_frames() + kFilterBlock;
+  while (position() < length && held > 0) {
+    const size_t block = static_cast<size_t>(std::min<uint64_t>(held, kFilterBlock));
+    const uint64_t made = filter_->process(nullptr, block, out_.data());
+    held -= block;
+    emit(out_.data(), std::min(made, length - position()), 0);
+  }
+}
+
+void FilterNode::emit(const float* samples, uint64_t frames, uint32_t flags) noexcept {
+  if (frames == 0) return;
+  Record record;
+  record.frame = position_;
+  record.frames = frames;
+  const double at = static_cast<double>(record.frame) * in_per_out_;
+  record.time = time_ + (at - static_cast<double>(timed_)) * 1e9 / rate_;
+  record.rate = rate_ / in_per_out_;
+  record.flags = flags;
+  if (samples != nullptr) {
+    meter_.process(samples, static_cast<size_t>(frames));
+  } else {
+    meter_.silence(static_cast<size_t>(frames));
+  }
+  anchor_.set({static_cast<double>(record.frame), record.time, record.rate});
+  position_.add(frames);
+  deliver(samples, record);
+  if (progress_frames_ == 0 || position() - progress_ < progress_frames_) return;
+  progress_ = position_;
+  events_.push({NodeEventType::kProgress, position_, 0});
+  wakeup_->wake();
+}
+
+}  // namespace patchcord

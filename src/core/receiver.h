@@ -1,0 +1,20 @@
+// Who gets a producer's frames.
+#pragma once
+
+#include <cstddef>
+
+#include "record.h"
+
+namespace patchcord {
+
+class Receiver {
+ public:
+  virtual ~Receiver() = default;
+  // Producer thread. `samples` null: silence, with flags saying why. Consecutive records are
+  // contiguous.
+  virtual void push(const float* samples, const Record& record) noexcept = 0;
+  virtual void end() noexcept = 0;           // nothing follows
+  virtual size_t room() const noexcept = 0;  // frames that push() would take now
+};
+
+}  // namespace patchcord

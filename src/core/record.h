@@ -1,0 +1,22 @@
+// Which frames a piece of a stream is, and when they were heard.
+#pragma once
+
+#include <cstdint>
+
+namespace patchcord {
+
+enum RecordFlag : uint32_t {
+  kRecordSilence = 1,  // the timeline's own: nothing was playing, the device was not open yet
+  kRecordHole = 2,     // the device or the system lost these frames
+  kRecordLost = 4,     // this consumer was too slow and lost them
+};
+
+struct Record {
+  uint64_t frame = 0;  // index of its first frame in the stream
+  uint64_t frames = 0;
+  double time = 0;     // ns, when the first frame was heard
+  double rate = 0;     // the stream's true frames per second of the host's clock
+  uint32_t flags = 0;  // 0: samples follow; otherwise zeros
+};
+
+}  // namespace patchcord
