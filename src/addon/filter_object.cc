@@ -76,11 +76,10 @@ std::unique_ptr<Filter> FilterObject::make_filter(const std::string& kind,
                      from_.sample_format != SampleFormat::kF32 &&
                      bytes_per_sample(from_.sample_format) <= bytes_per_sample(to_.sample_format);
   dithered_ = options.Get("dither").As<Napi::Boolean>() && !moved;
-  return std::make_unique<ConvertFilter>(
-      Filter::Shape{from_.sample_rate, from_.channels},
-      Filter::Shape{to_.sample_rate, to_.channels},
-      quality_from(options.Get("quality").As<Napi::String>()),
-      std::move(map));
+  return std::make_unique<ConvertFilter>(Filter::Shape{from_.sample_rate, from_.channels},
+                                         Filter::Shape{to_.sample_rate, to_.channels},
+                                         quality_from(options.Get("quality").As<Napi::String>()),
+                                         std::move(map));
 }
 
 template <class Effect>
