@@ -31,7 +31,7 @@ export class FrameWriter {
   readonly #declared: Readonly<AudioFormat> | undefined;
   readonly #upstream: Upstream;
   #format: Readonly<AudioFormat> | undefined;
-  #noted: Readonly<AudioFormat> | undefined;
+  readonly #noted: (Readonly<AudioFormat> | undefined)[] = []; // of each chunk that waits for its turn
   #half: Buffer = Buffer.alloc(0);
   #waiting: { bytes: Buffer; done: Done } | undefined;
 
@@ -67,12 +67,12 @@ export class FrameWriter {
    * may no longer be piped in.
    */
   note(): void {
-    this.#noted = this.#upstream.format ?? this.#noted;
+    this.#noted.push(this.#upstream.format);
   }
 
   write(chunk: Buffer, done: Done): void {
     try {
-      const format = this.#settle();
+      const format = this.#settle(this.#noted.shift());
       const size = bytesPerFrame(format);
       const bytes = this.#half.length ? Buffer.concat([this.#half, chunk]) : chunk;
       const whole = bytes.length - (bytes.length % size);
@@ -116,8 +116,8 @@ export class FrameWriter {
     else done();
   }
 
-  #settle(): Readonly<AudioFormat> {
-    const wanted = this.#noted ?? this.#format ?? this.#declared;
+  #settle(noted: Readonly<AudioFormat> | undefined): Readonly<AudioFormat> {
+    const wanted = noted ?? this.#format ?? this.#declared;
     if (this.#format && wanted === this.#format) return this.#format;
     if (!wanted) throw formatUnknown(this.#name);
     if (this.#format && !sameFormat(wanted, this.#format)) {

@@ -137,7 +137,7 @@ export class Mixer extends AudioReadable {
   }
 
   get [upstreams](): object[] {
-    return [...this.#inputs].flatMap((input) => input[upstreams]);
+    return [...this.#inputs];
   }
 
   /** A new input. At any time; throws as the constructor, and when the mix is over. */

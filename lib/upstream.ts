@@ -2,6 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 
 import { AudioError } from './errors.js';
 import { formatOf, type AudioFormat } from './format.js';
+import { allUpstreams } from './links.js';
 
 /** The one stream that is piped into a destination; Node itself keeps no record of it there. */
 export class Upstream {
@@ -32,12 +33,21 @@ export class Upstream {
   }
 
   #attach(source: Readable): void {
+    const destination = this.#destination;
+    const { name } = destination.constructor;
     if (this.#source && this.#source !== source) {
-      const name = this.#destination.constructor.name;
-      this.#destination.destroy(
+      destination.destroy(
         new AudioError('ERR_AUDIO_UNSUPPORTED', `two streams were piped into one ${name}`, {
           remedy: 'Mix them: pipe each into an input of a Mixer, and the Mixer into this',
         }),
+      );
+    } else if ((source as object) === destination || allUpstreams(source).has(destination)) {
+      destination.destroy(
+        new AudioError(
+          'ERR_AUDIO_GRAPH_CYCLE',
+          `piping ${source.constructor.name} into this ${name} would bring its audio back to itself`,
+          { remedy: 'Send what is to come back through a stream of its own' },
+        ),
       );
     }
     this.#source = source;
