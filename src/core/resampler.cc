@@ -10,21 +10,11 @@
 namespace patchcord {
 namespace {
 
-constexpr size_t kBlock = 512;  // frames taken between two moves of the history
+constexpr size_t kBlock = 2048;  // frames taken between two moves of the history
 constexpr double kMaxDeviation = 0.01;
-constexpr float kTooLarge = 1e18f;
-// Far below the last bit of any format, far above where products with a coefficient would become
-// denormal numbers, which some processors compute a hundred times slower.
-constexpr float kTooSmall = 1e-24f;
-
 // A variable ratio counts phases in this many parts of a frame or nearly: 2^-32 of a ratio is
 // 0.0002 ppm.
 constexpr uint64_t kVariablePhases = uint64_t{1} << 32;
-
-float harmless(float sample) noexcept {
-  const float size = std::fabs(sample);
-  return size >= kTooSmall && size <= kTooLarge ? sample : 0.0f;
-}
 
 }  // namespace
 
@@ -48,7 +38,7 @@ Resampler::Resampler(uint32_t in_rate, uint32_t out_rate, uint32_t channels,
   }
   rows_per_phase_ = static_cast<double>(design_->rows) / static_cast<double>(phases_);
   history_ = std::make_unique<float[]>(capacity_ * channels_);
-  coefficients_ = std::make_unique<float[]>(taps_);
+  scratch_ = std::make_unique<float[]>(taps_);
   reset();
 }
 
@@ -90,19 +80,52 @@ double Resampler::position() const noexcept {
 
 // Appends to the history, one plane a channel.
 void Resampler::take(const float* in, size_t frames) noexcept {
-  for (size_t channel = 0; channel < channels_; ++channel) {
-    float* to = history_.get() + channel * capacity_ + fill_;
-    if (in == nullptr) {
-      std::fill_n(to, frames, 0.0f);
-      continue;
-    }
-    const float* from = in + channel;
-    for (size_t i = 0; i < frames; ++i) to[i] = harmless(from[i * channels_]);
-  }
+  float* to = history_.get() + fill_;
   fill_ += frames;
+  if (in != nullptr && channels_ == 2) return split_stereo(in, frames, to, to + capacity_);
+  for (size_t channel = 0; channel < channels_; ++channel, to += capacity_) {
+    for (size_t i = 0; i < frames; ++i) {
+      to[i] = in != nullptr ? harmless(in[i * channels_ + channel]) : 0.0f;
+    }
+  }
 }
 
-void Resampler::advance() noexcept {
+// Frame by frame from here on; the position moves on by as many.
+void Resampler::make_one_by_one(float* out, size_t frames) noexcept {
+  for (size_t frame = 0; frame < frames; ++frame, out += channels_) {
+    const float* under = history_.get() + read_;
+    if (taps_ == 1) {
+      for (size_t channel = 0; channel < channels_; ++channel)
+        out[channel] = under[channel * capacity_];
+    } else {
+      const double at = static_cast<double>(phase_) * rows_per_phase_;
+      const size_t row = std::min(static_cast<size_t>(at), design_->rows - 1);
+      kernel_.filter_between(design_->row(row), static_cast<float>(at - static_cast<double>(row)),
+                             taps_, {under, capacity_, channels_, 1, 0, out, 0}, scratch_.get());
+    }
+    step();
+  }
+}
+
+// Phase by phase: frames that are a period apart have the same coefficients.
+void Resampler::make_by_phases(float* out, size_t frames) noexcept {
+  const auto period_out = static_cast<size_t>(phases_);
+  const auto period_in = static_cast<size_t>(nominal_step_);
+  const size_t first_read = read_;
+  const uint64_t first_phase = phase_;
+  for (size_t frame = 0; frame < std::min(frames, period_out); ++frame) {
+    const size_t count = (frames - frame + period_out - 1) / period_out;
+    kernel_.filter(design_->row(phase_), taps_,
+                   {history_.get() + read_, capacity_, channels_, count, period_in,
+                    out + frame * channels_, period_out * channels_});
+    step();
+  }
+  read_ = first_read;
+  phase_ = first_phase;
+  advance(frames);
+}
+
+void Resampler::step() noexcept {
   read_ += step_frames_;
   phase_ += step_phase_;
   if (phase_ >= phases_) {
@@ -111,35 +134,34 @@ void Resampler::advance() noexcept {
   }
 }
 
-void Resampler::make_frame(float* out) noexcept {
-  const float* under = history_.get() + read_;
-  if (taps_ == 1) {
-    for (size_t channel = 0; channel < channels_; ++channel)
-      out[channel] = under[channel * capacity_];
-    return;
-  }
-  const float* coefficients;
-  if (design_->interpolated) {
-    const double at = static_cast<double>(phase_) * rows_per_phase_;
-    const size_t row = std::min(static_cast<size_t>(at), design_->rows - 1);
-    coefficients = coefficients_.get();
-    kernel_.interpolate(design_->table.data() + row * 4 * taps_,
-                        static_cast<float>(at - static_cast<double>(row)), taps_,
-                        coefficients_.get());
-  } else {
-    coefficients = design_->table.data() + phase_ * taps_;
-  }
-  kernel_.filter(coefficients, taps_, under, capacity_, channels_, out);
+void Resampler::advance(size_t frames) noexcept {
+  // No more frames than fit into the history: nothing overflows.
+  const uint64_t phase = phase_ + frames * step_phase_;
+  read_ += frames * step_frames_ + phase / phases_;
+  phase_ = phase % phases_;
+}
+
+// Output frames, of `wanted`, whose filter is covered by the history.
+size_t Resampler::ready_frames(size_t wanted) const noexcept {
+  if (wanted == 0 || read_ + taps_ > fill_) return 0;
+  // Frame n lies at floor((phase + n * step) / phases) after read_: the last that fits.
+  const uint64_t room = (fill_ - taps_ - read_ + 1) * phases_ - 1 - phase_;
+  const uint64_t step = step_frames_ * phases_ + step_phase_;
+  return static_cast<size_t>(std::min<uint64_t>(wanted, room / step + 1));
 }
 
 Resampler::Progress Resampler::process(const float* in, size_t in_frames, float* out,
                                        size_t out_frames) noexcept {
   Progress progress{0, 0};
   for (;;) {
-    for (; progress.produced < out_frames && read_ + taps_ <= fill_; ++progress.produced) {
-      make_frame(out + progress.produced * channels_);
-      advance();
+    const size_t ready = ready_frames(out_frames - progress.produced);
+    float* to = out + progress.produced * channels_;
+    if (design_->interpolated || taps_ == 1) {
+      make_one_by_one(to, ready);
+    } else {
+      make_by_phases(to, ready);
     }
+    progress.produced += ready;
     const size_t wanted =
         std::min(needed_for(out_frames - progress.produced), in_frames - progress.consumed);
     if (wanted == 0) return progress;

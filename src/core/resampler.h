@@ -73,8 +73,11 @@ class Resampler {
 
  private:
   void take(const float* in, size_t frames) noexcept;
-  void make_frame(float* out) noexcept;
-  void advance() noexcept;
+  void make_one_by_one(float* out, size_t frames) noexcept;
+  void make_by_phases(float* out, size_t frames) noexcept;
+  void step() noexcept;
+  void advance(size_t frames) noexcept;
+  size_t ready_frames(size_t wanted) const noexcept;
   void forget() noexcept;
   bool silent() const noexcept;
 
@@ -95,8 +98,8 @@ class Resampler {
   size_t read_ = 0;
   size_t fill_ = 0;
   size_t capacity_;
-  std::unique_ptr<float[]> history_;       // a plane of capacity_ frames for each channel
-  std::unique_ptr<float[]> coefficients_;  // of the frame in hand, where phases are interpolated
+  std::unique_ptr<float[]> history_;  // a plane of capacity_ frames for each channel
+  std::unique_ptr<float[]> scratch_;  // the kernel's
 };
 
 }  // namespace patchcord

@@ -95,26 +95,31 @@ class Prototype {
   double peak_;
 };
 
-void fill_bank(const Prototype& prototype, size_t rows, std::vector<float>* table) {
+using Table = std::vector<ResamplerDesign::Lanes>;
+
+float* samples(Table* table) { return reinterpret_cast<float*>(table->data()); }
+
+void fill_bank(const Prototype& prototype, size_t rows, Table* table) {
   std::vector<double> row(prototype.taps());
-  table->reserve(rows * row.size());
+  table->resize(rows * row.size() / kResamplerLanes);
   for (size_t p = 0; p < rows; ++p) {
     prototype.row(static_cast<double>(p) / static_cast<double>(rows), row.data());
-    table->insert(table->end(), row.begin(), row.end());
+    float* to = samples(table) + p * row.size();
+    for (size_t k = 0; k < row.size(); ++k) to[k] = static_cast<float>(row[k]);
   }
 }
 
 // Lagrange's cubic through the rows at -1, 0, 1, 2, in powers of the way from row 0 to row 1.
-void fill_cubics(const Prototype& prototype, size_t rows, std::vector<float>* table) {
+void fill_cubics(const Prototype& prototype, size_t rows, Table* table) {
   const size_t taps = prototype.taps();
   std::vector<double> grid((rows + 3) * taps);
   for (size_t p = 0; p < rows + 3; ++p) {
     const double phase = (static_cast<double>(p) - 1) / static_cast<double>(rows);
     prototype.row(phase, grid.data() + p * taps);
   }
-  table->resize(rows * 4 * taps);
+  table->resize(rows * 4 * taps / kResamplerLanes);
   for (size_t p = 0; p < rows; ++p) {
-    float* to = table->data() + p * 4 * taps;
+    float* to = samples(table) + p * 4 * taps;
     for (size_t k = 0; k < taps; ++k) {
       const double before = grid[p * taps + k], here = grid[(p + 1) * taps + k];
       const double next = grid[(p + 2) * taps + k], after = grid[(p + 3) * taps + k];

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "resampler.h"
+#include "resampler_kernel.h"
 
 namespace patchcord {
 
@@ -19,7 +20,15 @@ struct ResamplerDesign {
   size_t lead = 0;  // taps before the position
   size_t rows = 0;
   bool interpolated = false;
-  std::vector<float> table;
+  const float* row(size_t p) const {
+    return reinterpret_cast<const float*>(table.data()) + p * (interpolated ? 4 : 1) * taps;
+  }
+
+  // As wide as the widest vectors and aligned to them: a load across two cache lines is two.
+  struct alignas(kResamplerLanes * sizeof(float)) Lanes {
+    float lane[kResamplerLanes];
+  };
+  std::vector<Lanes> table;
 };
 
 }  // namespace patchcord

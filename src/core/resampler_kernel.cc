@@ -1,5 +1,6 @@
 #include "resampler_kernel.h"
 
+#include <cstdint>
 #include <cstring>
 
 namespace patchcord {
@@ -67,15 +68,18 @@ inline float filter_one(const float* coefficients, size_t taps, const float* x) 
   return sum(x0, x1, x2, x3);
 }
 
-void filter(const float* coefficients, size_t taps, const float* planes, size_t stride,
-            size_t channels, float* out) noexcept {
-  size_t channel = 0;
-  for (; channel + 2 <= channels; channel += 2) {
-    const float* x = planes + channel * stride;
-    filter_two(coefficients, taps, x, x + stride, out + channel);
-  }
-  if (channel < channels) {
-    out[channel] = filter_one(coefficients, taps, planes + channel * stride);
+void filter(const float* row, size_t taps, const FilterJob& job) noexcept {
+  for (size_t frame = 0; frame < job.frames; ++frame) {
+    const float* planes = job.planes + frame * job.frame_step;
+    float* out = job.out + frame * job.out_step;
+    size_t channel = 0;
+    for (; channel + 2 <= job.channels; channel += 2) {
+      const float* x = planes + channel * job.stride;
+      filter_two(row, taps, x, x + job.stride, out + channel);
+    }
+    if (channel < job.channels) {
+      out[channel] = filter_one(row, taps, planes + channel * job.stride);
+    }
   }
 }
 
@@ -89,10 +93,47 @@ void interpolate(const float* row, float t, size_t taps, float* coefficients) no
   }
 }
 
-constexpr ResamplerKernel kPortable{&filter, &interpolate};
+// The coefficients once, for all channels.
+void filter_between(const float* row, float t, size_t taps, const FilterJob& job,
+                    float* scratch) noexcept {
+  interpolate(row, t, taps, scratch);
+  filter(scratch, taps, job);
+}
+
+#if defined(__GNUC__)
+typedef int Mask __attribute__((vector_size(16)));
+
+inline Four harmless(Four samples) noexcept {
+  const Mask sign = Mask{} + INT32_MIN;
+  const Four size = (Four)((Mask)samples & ~sign);
+  return (Four)((Mask)samples & (size >= 1e-24f) & (size <= 1e18f));
+}
+#endif
 
 }  // namespace
 
-const ResamplerKernel& resampler_kernel() noexcept { return kPortable; }
+void split_stereo(const float* in, size_t frames, float* left, float* right) noexcept {
+  size_t i = 0;
+#if defined(__GNUC__)
+  for (; i + 4 <= frames; i += 4) {
+    const Four a = harmless(load(in + 2 * i)), b = harmless(load(in + 2 * i + 4));
+    const Four l = {a[0], a[2], b[0], b[2]}, r = {a[1], a[3], b[1], b[3]};
+    std::memcpy(left + i, &l, sizeof l);
+    std::memcpy(right + i, &r, sizeof r);
+  }
+#endif
+  for (; i < frames; ++i) {
+    left[i] = harmless(in[2 * i]);
+    right[i] = harmless(in[2 * i + 1]);
+  }
+}
+
+const ResamplerKernel kPortableKernel{&filter, &filter_between};
+
+const ResamplerKernel& resampler_kernel() noexcept {
+  if (const ResamplerKernel* kernel = avx512_kernel()) return *kernel;
+  if (const ResamplerKernel* kernel = avx2_kernel()) return *kernel;
+  return kPortableKernel;
+}
 
 }  // namespace patchcord
