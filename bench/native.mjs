@@ -12,7 +12,13 @@ const out = join(root, 'build/bench');
 
 const flags = ['-std=c++17', '-O2', '-fno-exceptions', '-fno-rtti', '-Wall', '-Wextra'];
 const libraries = [
-  { name: 'libsoxr', header: 'soxr.h', define: 'HAVE_SOXR', link: '-lsoxr', package: 'libsoxr-dev' },
+  {
+    name: 'libsoxr',
+    header: 'soxr.h',
+    define: 'HAVE_SOXR',
+    link: '-lsoxr',
+    package: 'libsoxr-dev',
+  },
   {
     name: 'libsamplerate',
     header: 'samplerate.h',
@@ -45,9 +51,12 @@ export async function nativeProgram(name) {
     return spawnSync('g++', ['-E', '-x', 'c++', '-'], { input }).status === 0;
   });
   for (const one of wished) {
-    if (!there.includes(one)) console.log(`absent: ${one.name} (Debian: apt-get install ${one.package})`);
+    if (!there.includes(one))
+      console.log(`absent: ${one.name} (Debian: apt-get install ${one.package})`);
   }
-  const own = list('src/core').filter((path) => path.endsWith('.cc') && uses.test(path.split('/').at(-1)));
+  const own = list('src/core').filter(
+    (path) => path.endsWith('.cc') && uses.test(path.split('/').at(-1)),
+  );
   const all = [...sources.map((file) => join(root, 'bench/native', file)), ...own];
   const program = join(out, [name, ...there.map((one) => one.name)].join('-'));
   const inputs = [...list('src/core'), ...list('bench/native'), fileURLToPath(import.meta.url)];
