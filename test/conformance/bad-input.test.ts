@@ -159,7 +159,7 @@ describe('a format that changes upstream', () => {
 describe('streams in a circle', () => {
   /** The refusal, thrown by pipe() or emitted by the stream that closes the circle. */
   async function refused(close: () => unknown, last: NodeJS.EventEmitter): Promise<string> {
-    const failed = event<AudioError>(last as never, 'error');
+    const failed = event<AudioError>(last, 'error');
     try {
       close();
     } catch (error) {
