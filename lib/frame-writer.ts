@@ -31,7 +31,6 @@ export class FrameWriter {
   readonly #declared: Readonly<AudioFormat> | undefined;
   readonly #upstream: Upstream;
   #format: Readonly<AudioFormat> | undefined;
-  readonly #noted: (Readonly<AudioFormat> | undefined)[] = []; // of each chunk that waits for its turn
   #half: Buffer = Buffer.alloc(0);
   #waiting: { bytes: Buffer; done: Done } | undefined;
 
@@ -62,17 +61,14 @@ export class FrameWriter {
     this.#upstream.detach();
   }
 
-  /**
-   * To be called when bytes are handed over: when they get their turn, the stream that they came from
-   * may no longer be piped in.
-   */
+  /** To be called when bytes are handed over, which get their turn later. */
   note(): void {
-    this.#noted.push(this.#upstream.format);
+    this.#upstream.note();
   }
 
   write(chunk: Buffer, done: Done): void {
     try {
-      const format = this.#settle(this.#noted.shift());
+      const format = this.#settle(this.#upstream.takeNoted());
       const size = bytesPerFrame(format);
       const bytes = this.#half.length ? Buffer.concat([this.#half, chunk]) : chunk;
       const whole = bytes.length - (bytes.length % size);

@@ -8,6 +8,7 @@ import { allUpstreams } from './links.js';
 export class Upstream {
   readonly #destination: Writable;
   #source: Readable | undefined;
+  readonly #noted: (Readonly<AudioFormat> | undefined)[] = [];
 
   constructor(destination: Writable) {
     this.#destination = destination;
@@ -25,6 +26,19 @@ export class Upstream {
   /** The format of what is piped in, as far as it is known. */
   get format(): Readonly<AudioFormat> | undefined {
     return this.#source && formatOf(this.#source);
+  }
+
+  /**
+   * To be called when bytes are handed over: when they get their turn, which `takeNoted()` tells, the
+   * stream that they came from may no longer be piped in.
+   */
+  note(): void {
+    this.#noted.push(this.format);
+  }
+
+  /** The format that was known when the chunk whose turn it is was handed over. */
+  takeNoted(): Readonly<AudioFormat> | undefined {
+    return this.#noted.shift();
   }
 
   /** Stops the flow, so that the destination can end without a write after its end. */

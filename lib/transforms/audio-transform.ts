@@ -83,7 +83,6 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
   #native: NativeFilter | undefined;
   #in: Readonly<AudioFormat> | undefined;
   #out: Readonly<AudioFormat> | undefined;
-  #noted: Readonly<AudioFormat> | undefined;
   #half: Buffer = Buffer.alloc(0);
   #chunker: Chunker | undefined;
   #written = false;
@@ -261,22 +260,21 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
     },
   };
 
-  // The format is that of the stream piped in at the time of the write: when the bytes get their turn,
-  // that stream may be gone.
   override write(
     chunk: unknown,
     encoding?: BufferEncoding | ((error?: Error | null) => void),
     done?: (error?: Error | null) => void,
   ): boolean {
     this.#written = true;
-    this.#noted = this.#upstream.format ?? this.#noted;
+    this.#upstream.note();
     return super.write(chunk, encoding as BufferEncoding, done);
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     try {
+      const noted = this.#upstream.takeNoted();
       if (this.#outlet) throw this.#second();
-      const filter = this.#settle(this.#noted ?? this.#in ?? this.#from);
+      const filter = this.#settle(noted ?? this.#in ?? this.#from);
       const size = bytesPerFrame(this.#in as AudioFormat);
       const bytes = this.#half.length ? Buffer.concat([this.#half, chunk]) : chunk;
       const whole = bytes.length - (bytes.length % size);
