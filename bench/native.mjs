@@ -36,6 +36,7 @@ const libraries = [
 ];
 const programs = {
   resampler: { sources: ['resampler.cc', 'engine.cc'], uses: /^resampler/, libraries },
+  qualities: { sources: ['qualities.cc'], uses: /^resampler/, libraries: [] },
   mixer: { sources: ['mixer.cc'], uses: /./, libraries: [] },
   drift: { sources: ['drift.cc'], uses: /./, libraries: [] },
 };
