@@ -7,8 +7,9 @@
 
 namespace patchcord {
 
-// At a gain of exactly 1 every finite sample passes bit for bit; else denormals become 0.
-// Non-finite samples become 0 always, and a product beyond the range of float stays at its end.
+// At a gain of exactly 1 every finite sample passes bit for bit; else what is below -602 dBFS
+// becomes 0. Non-finite samples become 0 always, and a product beyond the range of float stays at
+// its end.
 class GainRamp {
  public:
   // Needs no rate; kernels are all made alike.

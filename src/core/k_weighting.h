@@ -1,4 +1,4 @@
-// How loud sound is to the ear: the filter and the channel weights of ITU-R BS.1770.
+// How loud sound is to the ear: the filter and the channel weights of ITU-R BS.1770, at any rate.
 #pragma once
 
 #include <array>
@@ -10,9 +10,13 @@
 namespace patchcord {
 
 // Sums up weighted energy; what is done with it is LoudnessMeter's. Non-finite samples and
-// denormals count as 0. Audio thread; nothing allocates.
+// what is below -602 dBFS count as 0. Audio thread; nothing allocates.
 class KWeighting {
  public:
+  struct Biquad {
+    double b0, b1, b2, a1, a2;
+  };
+
   KWeighting(uint32_t sample_rate, uint32_t channels) noexcept;
 
   void process(const float* frames, size_t count) noexcept;  // interleaved
@@ -25,9 +29,6 @@ class KWeighting {
   static double channel_weight(uint32_t channels, uint32_t channel) noexcept;
 
  private:
-  struct Biquad {
-    double b0, b1, b2, a1, a2;
-  };
   struct State {
     double shelf[2]{}, high_pass[2]{};
     double energy = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 namespace patchcord {
 namespace {
@@ -42,7 +43,8 @@ LoudnessMeter::LoudnessMeter(uint32_t sample_rate, uint32_t channels, Peaks peak
 void LoudnessMeter::reset() noexcept {
   weighting_.reset();
   if (true_peak_) true_peak_->reset();
-  parts_.fill({});
+  energies_.fill(0);
+  peaks_.fill(0);
   closed_ = 0;
   begin_part();
   std::fill_n(bins_.get(), kBins, Bin{});
@@ -73,17 +75,21 @@ void LoudnessMeter::process(const float* frames, size_t count) noexcept {
 
 // Summed anew each time: a running sum would keep the rounding errors of the loudest sound ever.
 double LoudnessMeter::energy_of_last(size_t parts) const noexcept {
-  double sum = 0;
-  for (size_t i = 1; i <= parts; ++i) sum += parts_[(closed_ + kParts - i) % kParts].energy;
+  const auto end = energies_.begin() + static_cast<long>(closed_ % kParts);
+  const auto recent = std::min<long>(static_cast<long>(parts), end - energies_.begin());
+  const double wrapped =
+      std::accumulate(energies_.end() - (static_cast<long>(parts) - recent), energies_.end(), 0.0);
+  const double sum = std::accumulate(end - recent, end, wrapped);
   return sum * kPartsPerSecond / (static_cast<double>(parts) * sample_rate_);
 }
 
 void LoudnessMeter::close_part() noexcept {
-  Part& part = parts_[closed_ % kParts];
-  part = {weighting_.take_energy(), 0};
+  energies_[closed_ % kParts] = weighting_.take_energy();
+  float peak = 0;
   for (uint32_t channel = 0; true_peak_ && channel < channels_; ++channel) {
-    part.peak = std::max(part.peak, true_peak_->take(channel));
+    peak = std::max(peak, true_peak_->take(channel));
   }
+  peaks_[closed_ % kMomentaryParts] = peak;
   ++closed_;
   begin_part();
 
@@ -93,11 +99,8 @@ void LoudnessMeter::close_part() noexcept {
   current_.short_term = shown_lufs(short_term);
   current_.max_momentary = std::max(current_.max_momentary, current_.momentary);
   current_.max_short_term = std::max(current_.max_short_term, current_.short_term);
-  current_.true_peak = 0;
-  for (size_t i = 1; i <= kMomentaryParts; ++i) {
-    current_.true_peak = std::max(current_.true_peak, parts_[(closed_ + kParts - i) % kParts].peak);
-  }
-  current_.max_true_peak = std::max(current_.max_true_peak, part.peak);
+  current_.true_peak = *std::max_element(peaks_.begin(), peaks_.end());
+  current_.max_true_peak = std::max(current_.max_true_peak, peak);
   if (closed_ % kStepParts == 0 && closed_ >= kMomentaryParts) gate(momentary, short_term);
   shown_.store(current_);
 }

@@ -27,8 +27,8 @@ struct Loudness {
 // Renewed every 10 ms, so that no sound of 400 ms falls between two windows; integrated loudness
 // and range every 100 ms. What was before the first frame counts as silence in the windows, not in
 // integrated loudness and range. Memory and work stay the same however long it runs: loudnesses are
-// counted in bins of 0.1 LU, which keep their exact energy. Non-finite samples and denormals count
-// as 0.
+// counted in bins of 0.1 LU, which keep their exact energy. Non-finite samples and what is below
+// -602 dBFS count as 0.
 class LoudnessMeter {
  public:
   enum class Peaks : uint8_t { kMeasured, kIgnored };  // ignored, they cost nothing and are 0
@@ -57,11 +57,6 @@ class LoudnessMeter {
     uint32_t short_terms = 0;
   };
 
-  struct Part {
-    double energy = 0;
-    float peak = 0;
-  };
-
   void close_part() noexcept;
   void begin_part() noexcept;
   double energy_of_last(size_t parts) const noexcept;  // the mean square, weighted
@@ -73,10 +68,11 @@ class LoudnessMeter {
   uint32_t channels_;
   KWeighting weighting_;
   std::unique_ptr<TruePeak> true_peak_;
-  std::array<Part, kParts> parts_;
-  uint64_t closed_;     // parts
-  size_t part_frames_;  // of the one that is filled
-  size_t done_;         // frames of it
+  std::array<double, kParts> energies_;       // of the last parts
+  std::array<float, kMomentaryParts> peaks_;  // likewise
+  uint64_t closed_;                           // parts
+  size_t part_frames_;                        // of the one that is filled
+  size_t done_;                               // frames of it
 
   std::unique_ptr<Bin[]> bins_;
   double gated_energy_, ranged_energy_;  // sums over what is above -70 LUFS

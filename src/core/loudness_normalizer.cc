@@ -68,18 +68,21 @@ void LoudnessNormalizer::process(float* frames, size_t count) noexcept {
   while (count > 0) {
     const size_t now = std::min(count, ramp_frames_ - ramped_);
     meter_.process(frames, now);
-    for (size_t i = 0; i < now; ++i) {
-      const double place = static_cast<double>(++ramped_) / static_cast<double>(ramp_frames_);
-      const auto gain = static_cast<float>(from_ + (to_ - from_) * place);
-      for (size_t channel = 0; channel < channels_; ++channel) {
-        float& sample = frames[i * channels_ + channel];
-        sample = std::clamp(sane_sample(sample) * gain, -FLT_MAX, FLT_MAX);
-      }
-    }
+    amplify(frames, now);
     limiter_.process(frames, now);
     frames += now * channels_;
     count -= now;
     if (ramped_ == ramp_frames_) renew();
+  }
+}
+
+void LoudnessNormalizer::amplify(float* frames, size_t count) noexcept {
+  const double step = (to_ - from_) / static_cast<double>(ramp_frames_);
+  for (size_t i = 0; i < count; ++i, frames += channels_) {
+    const auto gain = static_cast<float>(from_ + step * static_cast<double>(++ramped_));
+    for (size_t channel = 0; channel < channels_; ++channel) {
+      frames[channel] = std::clamp(sane_sample(frames[channel]) * gain, -FLT_MAX, FLT_MAX);
+    }
   }
 }
 

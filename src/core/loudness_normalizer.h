@@ -26,7 +26,7 @@ constexpr double kMaxNormalizerGainDb = 20;
 // fan.
 // - Whatever is suddenly loud comes out no more than 8 LU above the target as soon as its momentary
 //   loudness tells; until then the limiter, which is last, holds it.
-// Non-finite samples and denormals count as 0.
+// Non-finite samples and what is below -602 dBFS count as 0.
 class LoudnessNormalizer {
  public:
   // Both finite.
@@ -46,6 +46,7 @@ class LoudnessNormalizer {
   static constexpr size_t kMemory = 60;  // blocks: 6 s
   static constexpr size_t kQuiet = 30;
 
+  void amplify(float* frames, size_t count) noexcept;
   void renew() noexcept;
   bool is_programme(double lufs) const noexcept;
   void learn(double lufs) noexcept;

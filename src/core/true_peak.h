@@ -10,8 +10,8 @@ namespace patchcord {
 
 // As ITU-R BS.1770-4 Annex 2: oversampled, 4 times below 96 kHz, 2 times below 192 kHz, not at all
 // above; then a parabola through each three points with a top, which finds most of what 4 times
-// leaves (0.55 dB at 0.45 of the rate). Non-finite samples and denormals count as 0. Audio thread;
-// nothing but the constructor allocates.
+// leaves (0.55 dB at 0.45 of the rate). Non-finite samples and what is below -602 dBFS count as 0.
+// Audio thread; nothing but the constructor allocates.
 class TruePeak {
  public:
   TruePeak(uint32_t sample_rate, uint32_t channels);

@@ -92,6 +92,16 @@ TEST("no gain lets NaN or infinity through, nor makes one") {
   }
 }
 
+TEST("what is far below any sound becomes 0, but at unity") {
+  std::vector<float> in = {FLT_TRUE_MIN, -FLT_MIN, 1e-31f, 1e-29f};
+  GainRamp half(48000, 1, 0.5f), unity(48000, 1);
+  std::vector<float> out = in;
+  unity.process(out.data(), out.size());
+  CHECK(same_bits(in, out));
+  half.process(out.data(), out.size());
+  CHECK(out[0] == 0 && out[1] == 0 && out[2] == 0 && out[3] == 1e-29f * 0.5f);
+}
+
 TEST("fuzz: the same however it is cut, whatever comes and whenever the gain is set") {
   RandomSignal random(2);
   for (int round = 0; round < 100; ++round) {

@@ -16,6 +16,9 @@ namespace {
 
 constexpr double kTolerance = 0.1;  // LU, in EBU Tech 3341
 
+constexpr uint32_t kRates[] = {8000,  11025, 16000, 22050,  32000,  44100, 44111,
+                               48000, 88200, 96000, 176400, 192000, 384000};
+
 struct Stretch {
   double seconds;
   double dbfs;  // peak level in each channel
@@ -202,15 +205,41 @@ TEST("at 48 kHz the filter is the published one") {
 
 TEST("997 Hz at full scale in one channel is -3.01 LUFS at any rate") {
   double worst = 0;
-  for (const uint32_t rate : {8000u, 11025u, 16000u, 22050u, 32000u, 44100u, 44111u, 48000u, 88200u,
-                              96000u, 176400u, 192000u, 384000u}) {
+  for (const uint32_t rate : kRates) {
     Tones tones(rate, 997);
     LoudnessMeter meter(rate, 1);
     play(&tones, &meter, {{4, 0}}, nothing, 1);
-    CHECK_NEAR(number(meter.snapshot().integrated), -3.01, 0.05);
+    CHECK_NEAR(number(meter.snapshot().integrated), -3.01, 0.01);
     worst = std::max(worst, std::fabs(number(meter.snapshot().integrated) + 3.01));
   }
   std::printf("  within %.3f LU\n", worst);
+}
+
+TEST("and so is the whole filter, as far as the rate goes") {
+  // The steady gain at `hz`, in dB.
+  const auto gain = [](uint32_t rate, double hz) {
+    KWeighting weighting(rate, 1);
+    Tones tones(rate, hz);
+    const auto take = [&](float* frames, size_t count) { weighting.process(frames, count); };
+    tones.play(0.3, {0}, take);
+    weighting.take_energy();
+    tones.play(0.4, {0}, take);
+    return 10 * std::log10(weighting.take_energy() / rate / 0.2);
+  };
+  double worst = 0, worst_at_8k = 0;
+  for (const double hz :
+       {25, 50, 100, 250, 500, 1000, 1750, 2500, 3500, 5000, 7500, 10000, 20000}) {
+    const double published = gain(48000, hz);
+    for (const uint32_t rate : kRates) {
+      if (hz > 0.45 * rate) continue;
+      const double error = std::fabs(gain(rate, hz) - published);
+      double& highest = rate < 16000 ? worst_at_8k : worst;
+      highest = std::max(highest, error);
+    }
+  }
+  CHECK(worst < 0.01);
+  CHECK(worst_at_8k < 0.06);
+  std::printf("  within %.4f dB, below 16 kHz within %.3f dB\n", worst, worst_at_8k);
 }
 
 TEST("each speaker weighs what its place in the WAVE layout says") {
