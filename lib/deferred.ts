@@ -4,14 +4,23 @@
  */
 export class Deferred<T> {
   readonly promise: Promise<T>;
-  resolve!: (value: T) => void;
-  reject!: (error: Error) => void;
+  // Not typed by T: what waits for a subclass would else be no Deferred of its base.
+  #resolve!: (value: never) => void;
+  #reject!: (error: Error) => void;
 
   constructor() {
     this.promise = new Promise((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
+      this.#resolve = resolve as never;
+      this.#reject = reject;
     });
     this.promise.catch(() => {});
+  }
+
+  resolve(value: T): void {
+    this.#resolve(value as never);
+  }
+
+  reject(error: Error): void {
+    this.#reject(error);
   }
 }

@@ -53,13 +53,13 @@ export {
   type TransformStats,
 } from './transforms/audio-transform.js';
 export { Gain, type GainOptions } from './transforms/gain.js';
+export {
+  LevelMeter,
+  type LevelMeterEvents,
+  type LevelMeterOptions,
+  type LevelReport,
+} from './transforms/level-meter.js';
 export { Limiter, type LimiterOptions, type LimiterStats } from './transforms/limiter.js';
 export { Resampler, type ResamplerOptions } from './transforms/resampler.js';
 export { WavReader, type WavReaderOptions } from './transforms/wav-reader.js';
-export {
-  captureMeeting,
-  getCapabilities,
-  LevelMeter,
-  listVirtualMics,
-  LoudnessNormalizer,
-} from './unbuilt.js';
+export { captureMeeting, getCapabilities, listVirtualMics, LoudnessNormalizer } from './unbuilt.js';

@@ -106,8 +106,8 @@ export interface NativeMixer extends NativeTimed {
   position(): number;
 }
 
-/** What a filter does: `gain` { gain }, `limiter` { ceiling }, `convert` { quality, channelMap, dither }. */
-export type FilterKind = 'convert' | 'gain' | 'limiter';
+/** What a filter does: `gain` { gain }, `limiter` { ceiling }, `meter`, `convert` { quality, channelMap, dither }. */
+export type FilterKind = 'convert' | 'gain' | 'limiter' | 'meter';
 
 export interface NativeFilter extends NativeTimed {
   /** Of written bytes, while nothing was linked. */
@@ -120,7 +120,7 @@ export interface NativeFilter extends NativeTimed {
   setGain(gain: number, rampFrames: number): void;
   takeEvents(): NativeEvent[];
   stats(): { framesIn: number; framesOut: number; latencyFrames: number };
-  report(): Record<string, number>;
+  report(): object;
 }
 
 export type NativeProducer = NativeSource | NativeMixer | NativeFilter;

@@ -14,8 +14,6 @@ function unbuilt(name: string, remedy?: string): new (options?: object) => objec
 
 /** Not in this version: throws `ERR_AUDIO_UNSUPPORTED`. */
 export const LoudnessNormalizer = unbuilt('LoudnessNormalizer');
-/** Not in this version: throws `ERR_AUDIO_UNSUPPORTED`. */
-export const LevelMeter = unbuilt('LevelMeter', 'Sources, mixers and sinks have level()');
 
 /** Not in this version: rejects with `ERR_AUDIO_UNSUPPORTED`. */
 export function getCapabilities(): Promise<never> {

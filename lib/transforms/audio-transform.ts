@@ -60,6 +60,8 @@ export interface FilterPlan {
   /** Of what comes out. */
   to: Readonly<AudioFormat>;
   options: object;
+  /** How often `progressed()` is called; never. */
+  progressFrames?: number;
 }
 
 type PipeOptions = { end?: boolean | undefined } | undefined;
@@ -86,6 +88,8 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
   #half: Buffer = Buffer.alloc(0);
   #chunker: Chunker | undefined;
   #written = false;
+  #progressFrames = Infinity;
+  #toProgress = Infinity;
   #framesOut = 0;
   // In a live path.
   #outlet: Outlet | undefined;
@@ -109,7 +113,7 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
   /** @internal */
   protected abstract plan(from: Readonly<AudioFormat>): FilterPlan;
 
-  /** @internal The kernel is further, by `progressFrames` of its options at least. */
+  /** @internal The kernel is further, by its plan's `progressFrames` or somewhat more. */
   protected progressed(): void {}
 
   /** @internal The kernel, once the format is known. */
@@ -279,7 +283,7 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
       const bytes = this.#half.length ? Buffer.concat([this.#half, chunk]) : chunk;
       const whole = bytes.length - (bytes.length % size);
       this.#half = Buffer.from(bytes.subarray(whole));
-      this.#give(filter.process(bytes.subarray(0, whole)));
+      this.#process(filter, bytes.subarray(0, whole));
       done();
     } catch (error) {
       done(error as Error);
@@ -390,10 +394,13 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
       );
     }
     if (!this.#native) {
-      const { kind, to, options } = this.plan(from);
+      const { kind, to, options, progressFrames } = this.plan(from);
+      this.#progressFrames = this.#toProgress = progressFrames ?? Infinity;
       this.#in = from;
       this.#out = to;
-      this.#native = new (native().Filter)(kind, from, to, options, () => this.#attend());
+      this.#native = new (native().Filter)(kind, from, to, { ...options, progressFrames }, () =>
+        this.#attend(),
+      );
       if (this.#chunkFrames !== undefined) {
         this.#chunker = new Chunker(to, { chunkFrames: this.#chunkFrames });
       }
@@ -402,11 +409,24 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
     return this.#native;
   }
 
+  // However much is written at once, what is to be told is told in between.
+  #process(filter: NativeFilter, bytes: Buffer): void {
+    const size = bytesPerFrame(this.#in as AudioFormat);
+    for (let rest = bytes; rest.length > 0;) {
+      const part = rest.subarray(0, Math.min(rest.length, this.#toProgress * size));
+      rest = rest.subarray(part.length);
+      this.#give(filter.process(part));
+      this.#toProgress -= part.length / size;
+      if (this.#toProgress > 0) continue;
+      this.#toProgress = this.#progressFrames;
+      this.progressed();
+    }
+  }
+
   #give(bytes: Buffer): void {
     if (bytes.length === 0) return;
     if (this.#chunker) for (const chunk of this.#chunker.push(bytes)) this.#push(chunk);
     else this.#push(bytes);
-    this.progressed();
   }
 
   #push(bytes: Buffer): void {

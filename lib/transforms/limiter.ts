@@ -43,7 +43,11 @@ export class Limiter extends AudioTransform {
   }
 
   override stats(): Readonly<LimiterStats> {
-    return { lowestGain: 1, ...super.stats(), ...this.kernel?.report() };
+    return {
+      lowestGain: 1,
+      ...super.stats(),
+      ...(this.kernel?.report() as { lowestGain: number } | undefined),
+    };
   }
 
   protected override plan(from: Readonly<AudioFormat>): FilterPlan {

@@ -18,6 +18,25 @@ ResamplerQuality quality_from(const std::string& name) {
   return ResamplerQuality::kHigh;
 }
 
+void report_meter(Napi::Object value, const Metering& metering) {
+  const Napi::Env env = value.Env();
+  const LevelMeter::Snapshot level = metering.level();
+  const Loudness loudness = metering.loudness();
+  value.Set("peakDb", decibels(level.overall.peak));
+  value.Set("rmsDb", decibels(level.overall.rms));
+  value.Set("truePeakDb", decibels(loudness.true_peak));
+  value.Set("maxTruePeakDb", decibels(loudness.max_true_peak));
+  value.Set("momentaryLufs", static_cast<double>(loudness.momentary));
+  value.Set("shortTermLufs", static_cast<double>(loudness.short_term));
+  value.Set("integratedLufs", static_cast<double>(loudness.integrated));
+  value.Set("rangeLu", static_cast<double>(loudness.range));
+  Napi::Array channels = Napi::Array::New(env, level.channels);
+  for (uint32_t i = 0; i < level.channels; ++i) {
+    channels.Set(i, level_to_value(env, level.channel[i]));
+  }
+  value.Set("channels", channels);
+}
+
 }  // namespace
 
 Napi::Function FilterObject::define(Napi::Env env) {
@@ -44,7 +63,7 @@ FilterObject::FilterObject(const Napi::CallbackInfo& info)
       from_(format_from_value(info[1])),
       to_(format_from_value(info[2])) {
   const Napi::Object options = info[3].As<Napi::Object>();
-  if (options.Has("progressFrames")) {
+  if (options.Get("progressFrames").IsNumber()) {
     progress_frames_ = options.Get("progressFrames").As<Napi::Number>().Uint32Value();
   }
   filter_ = make_filter(info[0].As<Napi::String>(), options);
@@ -69,6 +88,10 @@ std::unique_ptr<Filter> FilterObject::make_filter(const std::string& kind,
     limiter_ = std::make_shared<Limiter>(from_.sample_rate, from_.channels,
                                          static_cast<float>(number("ceiling")));
     return effect_filter(limiter_);
+  }
+  if (kind == "meter") {
+    metering_ = std::make_shared<Metering>(from_.sample_rate, from_.channels);
+    return effect_filter(metering_);
   }
   auto map = channel_map_from(options.Get("channelMap"), from_.channels, to_.channels);
   // Integers that are only moved into a format as wide need no noise.
@@ -189,6 +212,7 @@ Napi::Value FilterObject::stats(const Napi::CallbackInfo& info) {
 Napi::Value FilterObject::report(const Napi::CallbackInfo& info) {
   Napi::Object value = Napi::Object::New(info.Env());
   if (limiter_) value.Set("lowestGain", limiter_->lowest_gain());
+  if (metering_) report_meter(value, *metering_);
   return value;
 }
 

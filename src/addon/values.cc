@@ -97,8 +97,6 @@ void set_text(Napi::Object object, const char* key, const std::string& text) {
   if (!text.empty()) object.Set(key, text);
 }
 
-double decibels(float linear) { return 20 * std::log10(static_cast<double>(linear)); }
-
 }  // namespace
 
 Napi::Value error_to_value(Napi::Env env, const Error& error) {
@@ -166,6 +164,8 @@ Napi::Object stream_info_to_value(Napi::Env env, const StreamInfo& info) {
   value.Set("realtime", info.realtime);
   return value;
 }
+
+double decibels(float linear) { return 20 * std::log10(static_cast<double>(linear)); }
 
 Napi::Object level_to_value(Napi::Env env, const Level& level) {
   Napi::Object value = Napi::Object::New(env);

@@ -27,6 +27,7 @@ SampleFormat sample_format_from(const Napi::Value& name);
 
 Napi::Object device_to_value(Napi::Env env, const DeviceInfo& device, bool fed);
 Napi::Object stream_info_to_value(Napi::Env env, const StreamInfo& info);
+double decibels(float linear);  // silence: -Infinity
 Napi::Object level_to_value(Napi::Env env, const Level& level);
 Napi::Array events_to_value(Napi::Env env, NodeEvents& events);
 

@@ -7,6 +7,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 
 import {
   Gain,
+  LevelMeter,
   Limiter,
   MicSource,
   Mixer,
@@ -14,6 +15,8 @@ import {
   SpeakerSink,
   VirtualMicSink,
   type AudioError,
+  type AudioTransform,
+  type LevelReport,
 } from 'patchcord';
 import { SimulatedAudio, tone } from 'patchcord/testing';
 
@@ -41,15 +44,17 @@ const gaps = (sound: Float32Array) => findGaps(sound, { sampleRate: 48000, frequ
 const linkOf = (stream: { stats(): object }) => (stream.stats() as { link: object[] }).link;
 
 describe('a transform in a live path', () => {
-  const chains: [string, () => (Gain | Limiter | Resampler)[]][] = [
+  const chains: [string, () => AudioTransform[]][] = [
     ['Gain', () => [new Gain({ gain: 0.5 })]],
     ['Limiter', () => [new Limiter()]],
+    ['LevelMeter', () => [new LevelMeter()]],
     ['Resampler', () => [new Resampler({ sampleRate: 44100, channels: 1 })]],
     [
       'all of them',
       () => [
         new Gain({ gain: 0.5 }),
         new Limiter({ ceilingDb: -3 }),
+        new LevelMeter(),
         new Resampler({ sampleRate: 16000 }),
       ],
     ],
@@ -60,7 +65,7 @@ describe('a transform in a live path', () => {
     const source = mic();
     const mixer = new Mixer();
     const sink = cable();
-    let last: MicSource | Gain | Limiter | Resampler = source;
+    let last: MicSource | AudioTransform = source;
     for (const transform of chain) last = last.pipe(transform);
     last.pipe(mixer.createInput());
     mixer.pipe(sink);
@@ -329,7 +334,28 @@ describe('a transform in a live path', () => {
     expect(mine.bytes).toBe(100 * 48 * 8);
   });
 
-  it('passes an hour of silence on without an hour of work', async () => {
+  it('that measures tells what passes, also in the engine', async () => {
+    const source = mic();
+    const meter = new LevelMeter({ intervalMs: 50 });
+    const mixer = new Mixer();
+    mixer.resume();
+    const reports: LevelReport[] = [];
+    meter.on('level', (report) => reports.push(report));
+    source.pipe(meter).pipe(mixer.createInput());
+    await source.ready;
+    for (let i = 0; i < 40; i++) await audio.advance(50);
+    expect(reports.length).toBeGreaterThan(35);
+    expect(reports.length).toBeLessThanOrEqual(41);
+    const last = reports.at(-1) as LevelReport;
+    expect(last.peakDb).toBeCloseTo(-12.04, 1);
+    expect(last.truePeakDb).toBeCloseTo(-12.04, 1);
+    expect(last.momentaryLufs).toBeCloseTo(-12.04, 0);
+    expect(last.channels).toHaveLength(2);
+    await source.close();
+    await mixer.close();
+  });
+
+  it('keeps its length through silence', async () => {
     const source = mic();
     const gain = new Gain();
     const mixer = new Mixer();
@@ -356,7 +382,7 @@ describe('a transform of written bytes', () => {
   const samples = Float32Array.from({ length: 2 * 20_011 }, () => random() * 4 - 2);
   const bytes = Buffer.from(samples.buffer);
 
-  async function through(transform: Gain | Limiter | Resampler, portions: Buffer[]) {
+  async function through(transform: AudioTransform, portions: Buffer[]) {
     const out: Buffer[] = [];
     transform.on('data', (chunk: Buffer) => out.push(chunk));
     const end = event(transform, 'end');
@@ -369,6 +395,7 @@ describe('a transform of written bytes', () => {
   it.each([
     ['Gain', () => new Gain({ from, gain: 0.5 })],
     ['Limiter', () => new Limiter({ from })],
+    ['LevelMeter', () => new LevelMeter({ from })],
     ['Resampler', () => new Resampler({ from, sampleRate: 44100 })],
   ])('gives the same bytes however it is cut: %s', async (_name, make) => {
     const whole = await through(make(), [bytes]);
@@ -392,6 +419,30 @@ describe('a transform of written bytes', () => {
     const floats = new Float32Array(limited.buffer, limited.byteOffset, limited.length / 4);
     expect(Math.max(...floats.map(Math.abs))).toBeLessThanOrEqual(10 ** (-6 / 20) * 1.000001);
     expect(limiter.stats().lowestGain).toBeLessThan(0.3);
+  });
+
+  it('LevelMeter tells every interval of it, however it is cut', async () => {
+    const sine = Float32Array.from(
+      { length: 2 * 48000 },
+      (_, i) => 0.5 * Math.sin((2 * Math.PI * 997 * Math.floor(i / 2)) / 48000),
+    );
+    const sound = Buffer.from(sine.buffer);
+    for (const portions of [[sound], randomPortions(sound, seededRandom(5))]) {
+      const meter = new LevelMeter({ from });
+      const reports: LevelReport[] = [];
+      meter.on('level', (report) => reports.push(report));
+      expect((await through(meter, portions)).equals(sound)).toBe(true);
+      expect(reports.map(({ frame }) => frame)).toEqual(
+        Array.from({ length: 10 }, (_, i) => (i + 1) * 4800),
+      );
+      const last = reports.at(-1) as LevelReport;
+      expect(last.peakDb).toBeCloseTo(-6.02, 2);
+      expect(last.rmsDb).toBeCloseTo(-9.03, 2);
+      expect(last.truePeakDb).toBeCloseTo(-6.02, 1);
+      // 997 Hz at full scale in one of two channels is -3.01 LUFS.
+      expect(last.momentaryLufs).toBeCloseTo(-6.02, 1);
+      expect(last.integratedLufs).toBeCloseTo(-6.02, 1);
+    }
   });
 
   it('a gain that is changed arrives without a click', async () => {

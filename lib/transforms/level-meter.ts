@@ -1,0 +1,102 @@
+import type { AudioFormat } from '../format.js';
+import { linkable } from '../links.js';
+import type { Listen, ReadableEvents, WritableEvents } from '../typed-events.js';
+import { checkNumber, checkOptions } from '../validate.js';
+import {
+  AudioTransform,
+  transformOptionNames,
+  type FilterPlan,
+  type TransformOptions,
+} from './audio-transform.js';
+
+/** Options of a {@link LevelMeter}. */
+export interface LevelMeterOptions extends TransformOptions {
+  /** How often `level` is emitted, of audio, 10 to 10000; 100. */
+  intervalMs?: number | undefined;
+}
+
+/** What a {@link LevelMeter} shows; silence is `-Infinity`. */
+export interface LevelReport {
+  /** Frames that have passed. */
+  frame: number;
+  /** The highest sample of the last 100 ms, dBFS. */
+  peakDb: number;
+  /** Of the last 100 ms and all channels, dBFS relative to 1.0. */
+  rmsDb: number;
+  /** Between the samples too, of the last 400 ms, dBTP: ITU-R BS.1770-4 Annex 2. */
+  truePeakDb: number;
+  maxTruePeakDb: number;
+  /** Of the last 400 ms. */
+  momentaryLufs: number;
+  /** Of the last 3 s. */
+  shortTermLufs: number;
+  /** Of all that passed, gated: ITU-R BS.1770-4. */
+  integratedLufs: number;
+  /** Loudness range, LU: EBU Tech 3342. */
+  rangeLu: number;
+  channels: { peakDb: number; rmsDb: number }[];
+}
+
+/** Events of a {@link LevelMeter}, beside those of every Transform. */
+export interface LevelMeterEvents extends ReadableEvents, WritableEvents {
+  level: [report: LevelReport];
+}
+
+const silent: LevelReport = {
+  frame: 0,
+  peakDb: -Infinity,
+  rmsDb: -Infinity,
+  truePeakDb: -Infinity,
+  maxTruePeakDb: -Infinity,
+  momentaryLufs: -Infinity,
+  shortTermLufs: -Infinity,
+  integratedLufs: -Infinity,
+  rangeLu: 0,
+  channels: [],
+};
+
+/**
+ * Passes audio through unchanged and says how loud it is. Samples that are not finite count as 0.
+ *
+ * @example
+ * const meter = new LevelMeter();
+ * meter.on('level', ({ peakDb, momentaryLufs }) => draw(peakDb, momentaryLufs));
+ * mic.pipe(meter).pipe(mixer.createInput());
+ */
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
+export class LevelMeter extends AudioTransform {
+  /** @internal */
+  static readonly [linkable] = true;
+  readonly #intervalMs: number;
+
+  /** @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`. */
+  constructor(options?: LevelMeterOptions) {
+    const given = checkOptions(options, 'LevelMeter', [...transformOptionNames, 'intervalMs']);
+    const { intervalMs = 100 } = given;
+    checkNumber(intervalMs, 'options.intervalMs', 10, 10_000);
+    super(given);
+    this.#intervalMs = intervalMs;
+  }
+
+  /** What it shows now. */
+  level(): LevelReport {
+    const report = this.kernel?.report() as Omit<LevelReport, 'frame'> | undefined;
+    return { ...silent, ...report, frame: this.stats().framesOut };
+  }
+
+  protected override plan(from: Readonly<AudioFormat>): FilterPlan {
+    const progressFrames = Math.max(1, Math.round((this.#intervalMs * from.sampleRate) / 1000));
+    return { kind: 'meter', to: from, options: {}, progressFrames };
+  }
+
+  protected override progressed(): void {
+    this.emit('level', this.level());
+  }
+}
+
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
+export interface LevelMeter {
+  on: Listen<LevelMeterEvents, this>;
+  once: Listen<LevelMeterEvents, this>;
+  addListener: Listen<LevelMeterEvents, this>;
+}

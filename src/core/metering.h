@@ -1,0 +1,32 @@
+// Everything that a level meter shows, of what passes through it unchanged.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "level_meter.h"
+#include "loudness_meter.h"
+
+namespace patchcord {
+
+class Metering {
+ public:
+  Metering(uint32_t sample_rate, uint32_t channels)
+      : level_(channels, sample_rate), loudness_(sample_rate, channels) {}
+
+  void process(const float* frames, size_t count) noexcept {  // audio thread; interleaved
+    level_.process(frames, count);
+    loudness_.process(frames, count);
+  }
+  size_t latency_frames() const noexcept { return 0; }
+
+  // Any thread.
+  LevelMeter::Snapshot level() const noexcept { return level_.snapshot(); }
+  Loudness loudness() const noexcept { return loudness_.snapshot(); }
+
+ private:
+  LevelMeter level_;
+  LoudnessMeter loudness_;
+};
+
+}  // namespace patchcord
