@@ -60,6 +60,11 @@ export {
   type LevelReport,
 } from './transforms/level-meter.js';
 export { Limiter, type LimiterOptions, type LimiterStats } from './transforms/limiter.js';
+export {
+  LoudnessNormalizer,
+  type LoudnessNormalizerOptions,
+  type LoudnessNormalizerStats,
+} from './transforms/loudness-normalizer.js';
 export { Resampler, type ResamplerOptions } from './transforms/resampler.js';
 export { WavReader, type WavReaderOptions } from './transforms/wav-reader.js';
-export { captureMeeting, getCapabilities, listVirtualMics, LoudnessNormalizer } from './unbuilt.js';
+export { captureMeeting, getCapabilities, listVirtualMics } from './unbuilt.js';

@@ -98,7 +98,6 @@ export interface NativeTap {
 
 export interface NativeMixer extends NativeTimed {
   startPump(host: NativeHost): void;
-  stopPump(): void;
   mixWritten(frames: number): number;
   writtenOut(): boolean;
   finish(): void;
@@ -106,8 +105,8 @@ export interface NativeMixer extends NativeTimed {
   position(): number;
 }
 
-/** What a filter does: `gain` { gain }, `limiter` { ceiling }, `meter`, `convert` { quality, channelMap, dither }. */
-export type FilterKind = 'convert' | 'gain' | 'limiter' | 'meter';
+/** What a filter does: `gain` { gain }, `limiter` { ceiling }, `meter`, `normalizer` { targetLufs, maxGainDb }, `convert` { quality, channelMap, dither }. */
+export type FilterKind = 'convert' | 'gain' | 'limiter' | 'meter' | 'normalizer';
 
 export interface NativeFilter extends NativeTimed {
   /** Of written bytes, while nothing was linked. */

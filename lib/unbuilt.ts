@@ -2,19 +2,6 @@ import { unsupported } from './validate.js';
 
 // What the interface promises for later versions: its names exist, and say so when they are used.
 
-function unbuilt(name: string, remedy?: string): new (options?: object) => object {
-  const made = class {
-    constructor(_options?: object) {
-      throw unsupported(name, 'this version does not have it yet', remedy);
-    }
-  };
-  Object.defineProperty(made, 'name', { value: name });
-  return made;
-}
-
-/** Not in this version: throws `ERR_AUDIO_UNSUPPORTED`. */
-export const LoudnessNormalizer = unbuilt('LoudnessNormalizer');
-
 /** Not in this version: rejects with `ERR_AUDIO_UNSUPPORTED`. */
 export function getCapabilities(): Promise<never> {
   return Promise.reject(unsupported('getCapabilities()', 'this version does not have it yet'));

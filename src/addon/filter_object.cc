@@ -89,6 +89,11 @@ std::unique_ptr<Filter> FilterObject::make_filter(const std::string& kind,
                                          static_cast<float>(number("ceiling")));
     return effect_filter(limiter_);
   }
+  if (kind == "normalizer") {
+    normalizer_ = std::make_shared<LoudnessNormalizer>(from_.sample_rate, from_.channels,
+                                                       number("targetLufs"), number("maxGainDb"));
+    return effect_filter(normalizer_);
+  }
   if (kind == "meter") {
     metering_ = std::make_shared<Metering>(from_.sample_rate, from_.channels);
     return effect_filter(metering_);
@@ -213,6 +218,10 @@ Napi::Value FilterObject::report(const Napi::CallbackInfo& info) {
   Napi::Object value = Napi::Object::New(info.Env());
   if (limiter_) value.Set("lowestGain", limiter_->lowest_gain());
   if (metering_) report_meter(value, *metering_);
+  if (normalizer_) {
+    value.Set("gainDb", static_cast<double>(normalizer_->gain_db()));
+    value.Set("inputLufs", static_cast<double>(normalizer_->loudness().short_term));
+  }
   return value;
 }
 

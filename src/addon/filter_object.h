@@ -11,6 +11,7 @@
 #include "../core/format.h"
 #include "../core/gain.h"
 #include "../core/limiter.h"
+#include "../core/loudness_normalizer.h"
 #include "../core/metering.h"
 #include "environment.h"
 #include "producer_handle.h"
@@ -61,6 +62,7 @@ class FilterObject final : public Napi::ObjectWrap<FilterObject>, public Produce
   std::shared_ptr<GainRamp> gain_;
   std::shared_ptr<Limiter> limiter_;
   std::shared_ptr<Metering> metering_;
+  std::shared_ptr<LoudnessNormalizer> normalizer_;
   uint64_t in_frames_ = 0, out_frames_ = 0;  // of written bytes
   std::vector<float> in_, out_;
 };

@@ -17,7 +17,6 @@ Napi::Function MixerObject::define(Napi::Env env) {
   return DefineClass(env, "Mixer",
                      {
                          InstanceMethod<&MixerObject::start_pump>("startPump"),
-                         InstanceMethod<&MixerObject::stop_pump_now>("stopPump"),
                          InstanceMethod<&MixerObject::mix_written>("mixWritten"),
                          InstanceMethod<&MixerObject::written_out>("writtenOut"),
                          InstanceMethod<&MixerObject::finish>("finish"),
@@ -44,21 +43,14 @@ MixerObject::MixerObject(const Napi::CallbackInfo& info)
 
 MixerObject::~MixerObject() { pump_.reset(); }
 
-// startPump(host): mixes by the host's clock until stopPump() or until a sink drives.
+// startPump(host): mixes by the host's clock while no sink pulls.
 Napi::Value MixerObject::start_pump(const Napi::CallbackInfo& info) {
-  if (!pump_) {
-    HostObject* host = HostObject::Unwrap(info[0].As<Napi::Object>());
-    if (host == nullptr) return info.Env().Undefined();
-    pump_host_ = host->entry();
-    node_->change_driver();
-    pump_ = pump_host_->clock().start("mixer", Priority::kAudio,
-                                      [node = node_](int64_t now) { return node->pump(now); });
-  }
-  return info.Env().Undefined();
-}
-
-Napi::Value MixerObject::stop_pump_now(const Napi::CallbackInfo& info) {
+  HostObject* host = HostObject::Unwrap(info[0].As<Napi::Object>());
+  if (host == nullptr) return info.Env().Undefined();
   stop_pump();
+  pump_host_ = host->entry();
+  pump_ = pump_host_->clock().start("mixer", Priority::kAudio,
+                                    [node = node_](int64_t now) { return node->pump(now); });
   return info.Env().Undefined();
 }
 

@@ -30,7 +30,6 @@ class MixerObject final : public Napi::ObjectWrap<MixerObject>, public ProducerH
 
  private:
   Napi::Value start_pump(const Napi::CallbackInfo& info);
-  Napi::Value stop_pump_now(const Napi::CallbackInfo& info);
   Napi::Value mix_written(const Napi::CallbackInfo& info);
   Napi::Value written_out(const Napi::CallbackInfo& info);
   Napi::Value finish(const Napi::CallbackInfo& info);

@@ -130,7 +130,7 @@ void SinkObject::publish() { node_->publish(written_, linked_); }
 void SinkObject::disconnect() {
   linked_.reset();
   publish();
-  if (driven_) driven_->change_driver();
+  if (driven_) driven_->release_driver();
   driven_.reset();
   if (producer_) producer_->detach(live_->queue().get());
   producer_.reset();
@@ -188,9 +188,7 @@ Napi::Value SinkObject::drive(const Napi::CallbackInfo& info) {
   disconnect();
   MixerObject* mixer = MixerObject::Unwrap(info[0].As<Napi::Object>());
   if (mixer == nullptr) return info.Env().Undefined();
-  mixer->stop_pump();
   driven_ = mixer->node();
-  driven_->change_driver();
   const MixerNode::Config& config = driven_->config();
   const Format& device = node_->device();
   if (config.sample_rate == device.sample_rate && config.channels == device.channels) {

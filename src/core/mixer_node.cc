@@ -13,6 +13,7 @@ constexpr double kMaxLag = 500e6;   // no input may hold the mix back further
 constexpr double kLagMargin = 5e6;  // beyond the shortfall seen
 constexpr double kPumpSeconds = 0.01;
 constexpr double kPumpPatience = 1e9;  // a pump later than this skips what it missed
+constexpr int64_t kPumpRetry = kNsPerMs;
 
 }  // namespace
 
@@ -96,11 +97,35 @@ void MixerNode::mix(std::vector<Input>& inputs, uint64_t frame, float* out, size
 }
 
 void MixerNode::pull(float* out, size_t frames, const PullTime& when) noexcept {
-  if (driver_changed_.exchange(false, std::memory_order_acq_rel)) {
-    // A change of master moves no time, unless the new one could not be served that early or late.
-    const double continued = when.time - content_next_;
-    lag_ = continued >= config_.latency_ns && continued <= kMaxLag ? continued : config_.latency_ns;
+  pulled_.store(true, std::memory_order_release);
+  if (mixing_.test_and_set(std::memory_order_acquire)) {
+    std::fill_n(out, frames * config_.channels, 0.0f);
+    return;
   }
+  if (driver_changed_.exchange(false, std::memory_order_acq_rel) || pumped_last_) {
+    pumped_last_ = false;
+    silence_left_ = take_over(when);
+  }
+  const size_t silence = std::min(silence_left_, frames);
+  silence_left_ -= silence;
+  std::fill_n(out, silence * config_.channels, 0.0f);
+  if (silence < frames) {
+    mix_live(out + silence * config_.channels, frames - silence,
+             {when.time + static_cast<double>(silence) * 1e9 / when.rate, when.rate});
+  }
+  mixing_.clear(std::memory_order_release);
+}
+
+// A change of master moves no time: the mix goes on where it is. A master that is ahead of it waits
+// for it, in silence; behind one that is late it stays late. Returns the frames to wait.
+size_t MixerNode::take_over(const PullTime& when) noexcept {
+  const double continued = when.time - content_next_;
+  if (continued >= lag_ && continued <= kMaxLag) lag_ = continued;
+  const double ahead = lag_ - continued;
+  return ahead > 0 && ahead <= kMaxLag ? static_cast<size_t>(ahead * 1e-9 * when.rate) : 0;
+}
+
+void MixerNode::mix_live(float* out, size_t frames, const PullTime& when) noexcept {
   double content, shortfall = 0;
   {
     Published<std::vector<Input>>::Reading inputs(inputs_);
@@ -146,9 +171,23 @@ void MixerNode::follow_ends(const Input& input) noexcept {
 }
 
 int64_t MixerNode::pump(int64_t now) noexcept {
+  if (pulled_.load(std::memory_order_acquire)) return kNever;
+  if (mixing_.test_and_set(std::memory_order_acquire)) return now + kPumpRetry;
+  const int64_t next = mix_due(now);
+  mixing_.clear(std::memory_order_release);
+  return next;
+}
+
+int64_t MixerNode::mix_due(int64_t now) noexcept {
   const double rate = config_.sample_rate;
   const double start = static_cast<double>(now);
-  if (pump_next_ == 0 || driver_changed_.load(std::memory_order_acquire)) pump_next_ = start;
+  if (driver_changed_.exchange(false, std::memory_order_acq_rel) || !pumped_last_) {
+    pumped_last_ = true;
+    // Where a sink left off: what has become due since then is mixed at once.
+    const double left = content_next_ + lag_;
+    const bool began = content_next_ != 0;
+    pump_next_ = began && std::abs(left - start) <= kPumpPatience ? left : start;
+  }
   if (start - pump_next_ > kPumpPatience) {
     const uint64_t missed = static_cast<uint64_t>((start - pump_next_) * rate * 1e-9);
     Record record{position_, missed, pump_next_ - lag_, rate, kRecordHole};
@@ -170,7 +209,7 @@ int64_t MixerNode::pump(int64_t now) noexcept {
         }
       }
     }
-    pull(pumped_.data(), block, {pump_next_, true_rate});
+    mix_live(pumped_.data(), block, {pump_next_, true_rate});
     pump_next_ += static_cast<double>(block) * 1e9 / true_rate;
   }
   return static_cast<int64_t>(pump_next_) + 1;

@@ -77,13 +77,17 @@ class MixerNode final : public Pullable, public Producer {
   // JS thread.
   void publish(std::vector<Input> inputs);
 
-  // Audio thread of the one driver: the sink that pulls, or pump(). After a change of driver the
-  // first pull continues where the last one ended.
+  // Audio thread of the sink that drives: from its first pull on, and until release_driver(), it is
+  // the one who mixes. It continues where the mix is.
   void pull(float* out, size_t frames, const PullTime& when) noexcept override;
-  void change_driver() noexcept { driver_changed_.store(true, std::memory_order_release); }
+  // JS thread, when the sink that drove pulls no more.
+  void release_driver() noexcept {
+    pulled_.store(false, std::memory_order_release);
+    driver_changed_.store(true, std::memory_order_release);
+  }
 
-  // The driver when no sink pulls: mixes what is due by the first live input's clock, else the
-  // host's. Returns the next turn.
+  // Who mixes as long as no sink pulls, also until one that is linked begins to: what is due by the
+  // first live input's clock, else the host's. Returns the next turn.
   int64_t pump(int64_t now) noexcept;
 
   // JS thread, no driver: written inputs only, as fast as the slowest consumer reads. Mixes up to
@@ -105,6 +109,9 @@ class MixerNode final : public Pullable, public Producer {
   uint64_t skipped_frames() const { return skipped_; }
 
  private:
+  size_t take_over(const PullTime& when) noexcept;
+  int64_t mix_due(int64_t now) noexcept;
+  void mix_live(float* out, size_t frames, const PullTime& when) noexcept;
   void mix(std::vector<Input>& inputs, uint64_t frame, float* out, size_t frames,
            const PullTime& when) noexcept;
   void follow_ends(const Input& input) noexcept;
@@ -118,7 +125,13 @@ class MixerNode final : public Pullable, public Producer {
   std::vector<float> scratch_, pumped_;
   double lag_;  // pull time less the time of what is mixed
   double content_next_ = 0;
+  std::atomic<bool> pulled_{false};  // by a sink: pump() has nothing to do
   std::atomic<bool> driver_changed_{true};
+  // Held by who mixes. A sink's first pull may meet the last block of pump(), which is not waited
+  // for.
+  std::atomic_flag mixing_ = ATOMIC_FLAG_INIT;
+  size_t silence_left_ = 0;  // frames that a new driver hears before the mix goes on
+  bool pumped_last_ = false;
   double pump_next_ = 0;
   // mix_written's state, in frames.
   size_t head_ = 0;     // of the limiter's delay still to be dropped

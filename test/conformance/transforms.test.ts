@@ -8,6 +8,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import {
   Gain,
   LevelMeter,
+  LoudnessNormalizer,
   Limiter,
   MicSource,
   Mixer,
@@ -48,6 +49,7 @@ describe('a transform in a live path', () => {
     ['Gain', () => [new Gain({ gain: 0.5 })]],
     ['Limiter', () => [new Limiter()]],
     ['LevelMeter', () => [new LevelMeter()]],
+    ['LoudnessNormalizer', () => [new LoudnessNormalizer({ maxGainDb: 0, targetLufs: -5 })]],
     ['Resampler', () => [new Resampler({ sampleRate: 44100, channels: 1 })]],
     [
       'all of them',
@@ -396,6 +398,7 @@ describe('a transform of written bytes', () => {
     ['Gain', () => new Gain({ from, gain: 0.5 })],
     ['Limiter', () => new Limiter({ from })],
     ['LevelMeter', () => new LevelMeter({ from })],
+    ['LoudnessNormalizer', () => new LoudnessNormalizer({ from })],
     ['Resampler', () => new Resampler({ from, sampleRate: 44100 })],
   ])('gives the same bytes however it is cut: %s', async (_name, make) => {
     const whole = await through(make(), [bytes]);
@@ -442,6 +445,26 @@ describe('a transform of written bytes', () => {
       // 997 Hz at full scale in one of two channels is -3.01 LUFS.
       expect(last.momentaryLufs).toBeCloseTo(-6.02, 1);
       expect(last.integratedLufs).toBeCloseTo(-6.02, 1);
+    }
+  });
+
+  it('LoudnessNormalizer brings a quiet voice and a loud one to one loudness', async () => {
+    for (const level of [0.02, 0.7]) {
+      const voice = Float32Array.from({ length: 2 * 48000 * 20 }, (_, i) => {
+        const second = Math.floor(i / 2) / 48000;
+        return second % 1 < 0.6 ? level * Math.sin(2 * Math.PI * 997 * second) : 0;
+      });
+      const normalizer = new LoudnessNormalizer({ from });
+      const meter = new LevelMeter({ from });
+      normalizer.pipe(meter);
+      meter.resume();
+      const end = event(meter, 'end');
+      normalizer.end(Buffer.from(voice.buffer));
+      await end;
+      expect(meter.level().shortTermLufs).toBeGreaterThan(-21.5);
+      expect(meter.level().shortTermLufs).toBeLessThan(-16.5);
+      expect(meter.level().maxTruePeakDb).toBeLessThan(0.1);
+      expect(Math.sign(normalizer.stats().gainDb)).toBe(level < 0.1 ? 1 : -1);
     }
   });
 

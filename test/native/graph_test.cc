@@ -375,6 +375,61 @@ TEST("a live input follows a clock 200 ppm off without a break") {
   CHECK(peak < 0.5 * step * step * 1.05);
 }
 
+TEST("the mix goes from pump to sink and back without losing or repeating a frame") {
+  StillClock clock;
+  NoWakeup wakeup;
+  SourceNode source(clock, {kRate, 1, 0, 0, false}, &wakeup);
+  source.open({kRate, 1, SampleFormat::kF32});
+  auto queue = std::make_shared<FrameQueue>(1, kRate, kRate);
+  source.attach(queue, nullptr);
+  MixerNode mixer({kRate, 1, 30e6, false});
+  auto tap = std::make_shared<FrameQueue>(1, kRate, 10 * kRate);
+  mixer.attach(tap, nullptr);
+  mixer.publish({{std::make_shared<InputControls>(), std::make_shared<LiveInput>(queue, kRate, 1),
+                  nullptr, nullptr, nullptr}});
+  std::vector<float> packet(kPeriod), out(kPeriod);
+  int64_t next_pump = kPeriodNs, next_pull = 0;
+  const auto pulls = [](int64_t now) { return (now / kNsPerSecond) % 2 == 1; };
+  for (int64_t now = kPeriodNs; now < 6 * kNsPerSecond; now += kNsPerMs) {
+    if (now % kPeriodNs == 0) {
+      const int64_t position = (now / kPeriodNs - 1) * static_cast<int64_t>(kPeriod);
+      for (size_t i = 0; i < kPeriod; ++i) {
+        packet[i] = static_cast<float>(
+            0.5 * std::sin(2 * 3.14159265358979 * 997 / kRate *
+                           static_cast<double>(position + static_cast<int64_t>(i))));
+      }
+      source.packet(packet.data(), kPeriod, position, now - kPeriodNs, false);
+    }
+    if (pulls(now)) {
+      // Out of step with the pump by 7 ms.
+      if (!pulls(now - kNsPerMs)) next_pull = now + 7 * kNsPerMs;
+      if (now < next_pull) {
+        if (now >= next_pump) next_pump = mixer.pump(now);
+        continue;
+      }
+      mixer.pull(out.data(), kPeriod, {static_cast<double>(now), kRate});
+      next_pull += kPeriodNs;
+    } else {
+      if (pulls(now - kNsPerMs)) {
+        mixer.release_driver();
+        next_pump = now;
+      }
+      if (now >= next_pump) next_pump = mixer.pump(now);
+    }
+  }
+  CHECK(mixer.skipped_frames() == 0);
+  CHECK_NEAR(mixer.lag_ns(), 30e6, 1e6);
+  std::vector<float> all(tap->available());
+  tap->read(all.data(), all.size());
+  CHECK_NEAR(static_cast<double>(all.size()), 5.96 * kRate, 0.04 * kRate);
+  const double step = 2 * 3.14159265358979 * 997 / kRate;
+  double peak = 0;
+  for (size_t i = kRate / 10; i < all.size(); ++i) {
+    peak = std::max<double>(peak, std::fabs(all[i] - 2 * all[i - 1] + all[i - 2]));
+  }
+  CHECK(peak < 0.5 * step * step * 1.05);
+}
+
 TEST("a sink plays, fades between what it plays, and says when the written end was heard") {
   StillClock clock;
   NoWakeup wakeup;

@@ -1,0 +1,68 @@
+import type { AudioFormat } from '../format.js';
+import { linkable } from '../links.js';
+import { checkNumber, checkOptions } from '../validate.js';
+import {
+  AudioTransform,
+  transformOptionNames,
+  type FilterPlan,
+  type TransformOptions,
+  type TransformStats,
+} from './audio-transform.js';
+
+/** Options of a {@link LoudnessNormalizer}. */
+export interface LoudnessNormalizerOptions extends TransformOptions {
+  /** How loud it shall be, LUFS, -60 to -5; -18, which AES TD1008 recommends for speech. */
+  targetLufs?: number | undefined;
+  /** It is never raised by more, dB, 0 to 60; 20. */
+  maxGainDb?: number | undefined;
+}
+
+/** Counters of a {@link LoudnessNormalizer}. */
+export interface LoudnessNormalizerStats extends TransformStats {
+  /** The gain in force, dB. */
+  gainDb: number;
+  /** How loud the last 3 s came in, LUFS; silence is `-Infinity`. */
+  inputLufs: number;
+}
+
+/**
+ * Brings a voice, or any programme, to one loudness, so slowly that nobody hears it done: measured as
+ * ITU-R BS.1770 says, gated, so that pauses and noise are never raised, with a limiter at the end.
+ *
+ * @example
+ * mixer.pipe(new LoudnessNormalizer()).pipe(new VirtualMicSink());
+ */
+export class LoudnessNormalizer extends AudioTransform {
+  /** @internal */
+  static readonly [linkable] = true;
+  readonly #targetLufs: number;
+  readonly #maxGainDb: number;
+
+  /** @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`. */
+  constructor(options?: LoudnessNormalizerOptions) {
+    const given = checkOptions(options, 'LoudnessNormalizer', [
+      ...transformOptionNames,
+      'targetLufs',
+      'maxGainDb',
+    ]);
+    const { targetLufs = -18, maxGainDb = 20 } = given;
+    checkNumber(targetLufs, 'options.targetLufs', -60, -5);
+    checkNumber(maxGainDb, 'options.maxGainDb', 0, 60);
+    super(given);
+    this.#targetLufs = targetLufs;
+    this.#maxGainDb = maxGainDb;
+  }
+
+  override stats(): Readonly<LoudnessNormalizerStats> {
+    const report = this.kernel?.report() as { gainDb: number; inputLufs: number } | undefined;
+    return { gainDb: 0, inputLufs: -Infinity, ...super.stats(), ...report };
+  }
+
+  protected override plan(from: Readonly<AudioFormat>): FilterPlan {
+    return {
+      kind: 'normalizer',
+      to: from,
+      options: { targetLufs: this.#targetLufs, maxGainDb: this.#maxGainDb },
+    };
+  }
+}
