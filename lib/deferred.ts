@@ -10,7 +10,7 @@ export class Deferred<T> {
 
   constructor() {
     this.promise = new Promise((resolve, reject) => {
-      this.#resolve = resolve as never;
+      this.#resolve = resolve;
       this.#reject = reject;
     });
     this.promise.catch(() => {});

@@ -6,7 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import {
   DeviceMonitor,
+  Gain,
   getDefaultDevice,
+  LevelMeter,
   listDevices,
   LoopbackSource,
   MicSource,
@@ -57,19 +59,25 @@ describe('the main job', () => {
     const mixer = new Mixer();
     const sink = virtualMic();
     const inputs = [mixer.createInput(), mixer.createInput()];
-    mic.pipe(inputs[0]);
+    const gain = new Gain();
+    const meter = new LevelMeter();
+    mic.pipe(gain).pipe(meter).pipe(inputs[0]);
     loopback.pipe(inputs[1]);
     mixer.pipe(sink);
     await Promise.all([mic.ready, loopback.ready, sink.ready]);
-    expect(mic.stats().link).toEqual([{ to: 'MixerInput', linked: true }]);
+    expect(mic.stats().link).toEqual([{ to: 'Gain', linked: true }]);
+    expect(gain.stats().link).toEqual([{ to: 'LevelMeter', linked: true }]);
+    expect(meter.stats().link).toEqual([{ to: 'MixerInput', linked: true }]);
     expect(mixer.stats().link).toEqual([{ to: 'VirtualMicSink', linked: true }]);
     await until(() => sink.level().peakDb > -8, 'both tones in the sink');
     const recording = system.record(sink.microphone as AudioDevice, 4);
-    // Once while it is recorded.
-    const blocked = new Promise((resolve) => setTimeout(resolve, 1000)).then(() => block(800));
+    // For half of the time in which it is recorded.
+    const blocked = new Promise((resolve) => setTimeout(resolve, 1000)).then(() => block(2000));
     const [heard] = await Promise.all([recording, blocked]);
     const sound = sounding(heard);
     expect(sound.length).toBeGreaterThan(3 * 48000);
+    const { peakDb: metered } = meter.level();
+    expect(Math.abs(metered + 12)).toBeLessThan(0.5);
     const counted =
       inputs.reduce((sum, input) => sum + (input.stats().starvations ?? 0), 0) +
       sink.stats().underruns +
