@@ -194,6 +194,7 @@ export interface Native {
       sampleRate: number;
       channels: number;
       loopback: boolean;
+      hostClock: boolean;
       startTime: bigint | undefined;
       durationFrames: number;
     },

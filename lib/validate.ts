@@ -100,6 +100,16 @@ export function checkBigInt(value: unknown, name: string): bigint {
   return value;
 }
 
+const longestNs = 2n ** 62n;
+
+/** An instant, ns, within a century of the clock's own beginning: the engine calculates with it. */
+export function checkTime(value: unknown, name: string): bigint {
+  const time = checkBigInt(value, name);
+  if (time < -longestNs || time > longestNs)
+    throw outOfRange(name, '>= -2n ** 62n && <= 2n ** 62n', value);
+  return time;
+}
+
 export function checkBoolean(value: unknown, name: string): boolean {
   if (typeof value !== 'boolean') throw invalidType(name, 'of type boolean', value);
   return value;

@@ -22,8 +22,10 @@ import type { Listen, ReadableEvents } from '../typed-events.js';
 import {
   checkAbortSignal,
   checkBigInt,
+  checkTime,
   checkNumber,
   checkObject,
+  checkOneOf,
   checkOptions,
   checkString,
   unsupported,
@@ -40,11 +42,20 @@ export interface SourceOptions extends Partial<AudioFormat>, ChunkOptions, Backe
   durationMs?: number | undefined;
   /** What each consumer may fall behind before it loses frames; 1000. */
   bufferMs?: number | undefined;
-  /** The instant of frame 0 on the clock of `process.hrtime.bigint()`; the moment of construction. */
+  /**
+   * The instant of frame 0 on the clock of `process.hrtime.bigint()`; the moment of construction. From
+   * an instant that has passed until the device is open the stream is silence, made as it is read; of
+   * one that is to come frame 0 is what is heard then.
+   */
   startTime?: bigint | undefined;
   /** Destroys the stream with an `AbortError`. The normal stop is `close()`. */
   signal?: AbortSignal | undefined;
-  /** Only `'device'` so far. */
+  /**
+   * Whose seconds have `sampleRate` frames; `'device'`. The clocks of two devices differ by up to 0.7 s
+   * in an hour. With `'host'` the audio is resampled, never by a step that could be heard, so that
+   * frame k is what was heard at `startTime` + k / `sampleRate`: sources of the same `startTime` are
+   * aligned to the frame for ever.
+   */
   clock?: 'device' | 'host' | undefined;
   /** Only `'shared'` so far. */
   shareMode?: 'shared' | 'exclusive' | undefined;
@@ -126,7 +137,6 @@ export function checkSourceOptions<T extends SourceOptions>(
       throw unsupported(`${owner}'s option ${name}`, 'this version does not have it yet');
     }
   };
-  later('clock', 'device');
   later('shareMode', 'shared');
   later('lowLatency', false);
   later('isolation', 'thread');
@@ -168,9 +178,11 @@ export abstract class AudioSource extends AudioReadable {
     const format = resolveFormat(given);
     const plan = new ChunkPlan(format.sampleRate, checkChunkOptions(given));
     const { durationMs, startTime, signal, bufferMs = 1000, device = 'default' } = given;
+    const { clock = 'device' } = given;
+    checkOneOf(clock, 'options.clock', ['device', 'host']);
     if (durationMs !== undefined) checkNumber(durationMs, 'options.durationMs', 1, 1e12);
     checkNumber(bufferMs, 'options.bufferMs', 20, 60_000);
-    if (startTime !== undefined) checkBigInt(startTime, 'options.startTime');
+    if (startTime !== undefined) checkTime(startTime, 'options.startTime');
     if (signal !== undefined) checkAbortSignal(signal, 'options.signal');
     const host = openBackend(given);
     super({ format, plan, bufferMs });
@@ -183,6 +195,7 @@ export abstract class AudioSource extends AudioReadable {
         sampleRate: format.sampleRate,
         channels: format.channels,
         loopback: flow === 'output',
+        hostClock: clock === 'host',
         startTime,
         durationFrames: Math.round(((durationMs ?? 0) * format.sampleRate) / 1000),
       },
@@ -226,7 +239,10 @@ export abstract class AudioSource extends AudioReadable {
     return Promise.reject(unsupported('setDevice()', 'this version cannot change a device'));
   }
 
-  /** When a frame was heard, ns of `process.hrtime.bigint()`. */
+  /**
+   * When a frame was heard, ns of `process.hrtime.bigint()`. With `clock: 'host'` it never changes:
+   * `startTime` + `frame` / `sampleRate`.
+   */
   timeAt(frame: number): bigint {
     return this.#native.timeAt(checkNumber(frame, 'frame')) as bigint;
   }

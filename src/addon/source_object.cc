@@ -68,6 +68,7 @@ SourceObject::SourceObject(const Napi::CallbackInfo& info)
       static_cast<uint64_t>(options.Get("durationFrames").As<Napi::Number>().Int64Value());
   loopback_ = options.Get("loopback").As<Napi::Boolean>();
   config.fills_idle = loopback_;
+  config.host_clock = options.Get("hostClock").As<Napi::Boolean>();
   config.start = entry_->clock().now();
   if (options.Get("startTime").IsBigInt()) {
     bool lossless;

@@ -40,7 +40,7 @@ class CaptureSession final : public CaptureListener, public Session {
 class SourceObject final : public Napi::ObjectWrap<SourceObject>, public ProducerHandle {
  public:
   static Napi::Function define(Napi::Env env);
-  // (host, { sampleRate, channels, loopback, startTime?, durationFrames }, onWake)
+  // (host, { sampleRate, channels, loopback, hostClock, startTime?, durationFrames }, onWake)
   explicit SourceObject(const Napi::CallbackInfo& info);
 
   std::shared_ptr<Producer> producer() const override { return node_; }

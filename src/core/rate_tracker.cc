@@ -48,12 +48,12 @@ void RateTracker::reset() noexcept {
   sigma_ = stamp_sigma_;
   rate_variance_ = 0;
   doubt();
-  restart(0, 0);
+  move_to(0, 0);
   started_ = false;
 }
 
 // At another place, with all that is known of the rate.
-void RateTracker::restart(int64_t frame, int64_t time_ns) noexcept {
+void RateTracker::move_to(int64_t frame, int64_t time_ns) noexcept {
   origin_ = time_ns;
   offset_ns_ = 0;
   frame_ = frame;
@@ -73,12 +73,12 @@ void RateTracker::doubt() noexcept {
 }
 
 void RateTracker::update(int64_t frame, int64_t time_ns) noexcept {
-  if (!started_ || frame < frame_) return restart(frame, time_ns);
+  if (!started_ || frame < frame_) return move_to(frame, time_ns);
   if (frame == frame_) return;
   const double frames = static_cast<double>(frame - frame_);
   const double expected = offset_ns_ + frames * frame_ns_;
   double error = (static_cast<double>(time_ns - origin_) - expected) / kNsPerS;
-  if (std::fabs(error) > kJump) return restart(frame, time_ns);
+  if (std::fabs(error) > kJump) return move_to(frame, time_ns);
 
   const double seconds = frames * nominal_ns_ / kNsPerS;
   elapsed_ += seconds;

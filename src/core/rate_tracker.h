@@ -20,6 +20,10 @@ class RateTracker {
   // outliers hardly count; stamps that stay elsewhere are believed within a second.
   void update(int64_t frame, int64_t time_ns) noexcept;
 
+  // `frame` was at time_ns, after frames that say nothing of the rate.
+  void move_to(int64_t frame, int64_t time_ns) noexcept;
+  void renumber(int64_t by) noexcept { frame_ += by; }  // every frame is called that much more
+
   // Before the first update: frame 0 at 0, at nominal rate.
   int64_t time_at(double frame) const noexcept;  // ns
   double frame_at(double time_ns) const noexcept;
@@ -29,7 +33,6 @@ class RateTracker {
   void reset() noexcept;
 
  private:
-  void restart(int64_t frame, int64_t time_ns) noexcept;
   void doubt() noexcept;
 
   double nominal_ns_;     // per frame

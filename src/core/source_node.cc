@@ -25,7 +25,13 @@ void SourceNode::open(const Format& device) {
     map_ = std::make_unique<ChannelMap>(device.channels, config_.channels);
   }
   const uint32_t resampled_channels = map_first_ ? config_.channels : device.channels;
-  if (config_.sample_rate != device.sample_rate) {
+  if (config_.host_clock) {
+    // Of the variable ratios the one that is as flat as the fixed one below.
+    resampler_ = std::make_unique<Resampler>(device.sample_rate, config_.sample_rate,
+                                             resampled_channels, ResamplerQuality::kBest, true);
+    host_ = std::make_unique<HostClock>(config_.start, device.sample_rate, config_.sample_rate,
+                                        resampler_.get());
+  } else if (config_.sample_rate != device.sample_rate) {
     resampler_ = std::make_unique<Resampler>(device.sample_rate, config_.sample_rate,
                                              resampled_channels, ResamplerQuality::kHigh, false);
   }
@@ -44,22 +50,17 @@ void SourceNode::packet(const void* data, uint32_t frames, int64_t position, int
   rate_->follow(timeline_->tracker(), static_cast<double>(frames) / device_.sample_rate);
   const Timeline::Placement place = timeline_->place(frames, position, time, clock_.now());
   if (place.silence > 0) {
-    if (place.lost) {
-      const uint64_t lost = static_cast<uint64_t>(to_output(static_cast<double>(place.silence)));
-      stats_.holes.add(1);
-      stats_.hole_frames.add(lost);
-      tell(NodeEventType::kHole, position_, lost);
-    }
+    if (place.lost) hole(to_output(place.silence));
     silence(place.silence, place.lost ? kRecordHole : kRecordSilence);
   }
   if (idle_) {
     idle_ = false;
     tell(NodeEventType::kResumed, position_, 0);
   }
-  stats_.trimmed_frames.add(place.skip);
+  if (timeline_->begun()) stats_.trimmed_frames.add(place.skip);
   const uint8_t* bytes = static_cast<const uint8_t*>(data);
   const size_t frame_bytes = bytes_per_frame(device_);
-  for (size_t done = place.skip; done < frames && !ended_;) {
+  for (size_t done = place.skip + follow_leap(frames - place.skip); done < frames && !ended_;) {
     const size_t block = std::min<size_t>(kBlock, frames - done);
     convert(bytes != nullptr ? bytes + done * frame_bytes : nullptr, block, 0);
     done += block;
@@ -87,20 +88,48 @@ void SourceNode::finish() noexcept {
   }
 }
 
+void SourceNode::hole(uint64_t frames) noexcept {
+  stats_.holes.add(1);
+  stats_.hole_frames.add(frames);
+  tell(NodeEventType::kHole, position_, frames);
+}
+
+// Where the device's stamps have leapt the host's timeline keeps to them. Returns how many of the
+// device's next frames are left out.
+uint32_t SourceNode::follow_leap(uint32_t frames) noexcept {
+  const int64_t leap = host_ ? host_->leap(timeline_->tracker(), position_) : 0;
+  if (leap < 0) {
+    const uint64_t missing = to_output(static_cast<uint64_t>(-leap));
+    hole(missing);
+    emit(nullptr, missing, kRecordHole);
+  }
+  if (leap <= 0) return 0;
+  const uint32_t left_out = static_cast<uint32_t>(std::min<int64_t>(leap, frames));
+  host_->leave_out(left_out);
+  stats_.trimmed_frames.add(left_out);
+  return left_out;
+}
+
 void SourceNode::silence(uint64_t device_frames, uint32_t flags) noexcept {
   uint64_t left = device_frames;
-  if (resampler_) {
-    // The filter's memory rings out first; then whole periods of the ratio are skipped at once.
-    const uint64_t ringing = std::min<uint64_t>(left, 2 * resampler_->latency_in() + 1);
-    for (uint64_t done = 0; done < ringing; done += kBlock) {
-      convert(nullptr, static_cast<size_t>(std::min<uint64_t>(kBlock, ringing - done)), 0);
+  const auto zeros = [&](uint64_t count) {
+    for (left -= count; count > 0 && !ended_;) {
+      const size_t block = static_cast<size_t>(std::min<uint64_t>(kBlock, count));
+      convert(nullptr, block, flags);
+      count -= block;
     }
-    left -= ringing;
-    const Resampler::Skip skip = resampler_->skip_silence(left);
-    emit(nullptr, skip.out_frames, flags);
-    left -= skip.in_frames;
-    for (uint64_t done = 0; done < left; done += kBlock) {
-      convert(nullptr, static_cast<size_t>(std::min<uint64_t>(kBlock, left - done)), flags);
+  };
+  if (resampler_) {
+    // The filter's memory rings out first. The rest is skipped at once, by a fixed ratio whole
+    // periods of it.
+    zeros(std::min(left, ringing_));
+    if (host_) {
+      emit(nullptr, host_->skip_silence(timeline_->tracker(), position_, left), flags);
+    } else {
+      const Resampler::Skip skip = resampler_->skip_silence(left);
+      emit(nullptr, skip.out_frames, flags);
+      left -= skip.in_frames;
+      zeros(left);
     }
   } else {
     emit(nullptr, left, flags);
@@ -109,8 +138,9 @@ void SourceNode::silence(uint64_t device_frames, uint32_t flags) noexcept {
 }
 
 void SourceNode::convert(const uint8_t* data, size_t frames, uint32_t flags) noexcept {
-  // Without a resampler silence needs no samples at all.
-  if (!resampler_ && data == nullptr) return emit(nullptr, frames, flags ? flags : kRecordSilence);
+  // Silence needs no samples, once it is silence behind a resampler as well.
+  const bool silent = data == nullptr && ringing_ == 0;
+  if (!resampler_ && silent) return emit(nullptr, frames, flags ? flags : kRecordSilence);
   const float* in = nullptr;
   if (data != nullptr) {
     to_float(data, device_.sample_format, raw_.data(), frames * device_.channels);
@@ -127,6 +157,12 @@ void SourceNode::convert(const uint8_t* data, size_t frames, uint32_t flags) noe
     }
     return emit(in, frames, 0);
   }
+  if (data != nullptr) {
+    ringing_ = 2 * resampler_->latency_in() + 1;
+  } else {
+    ringing_ -= std::min<uint64_t>(ringing_, frames);
+  }
+  if (host_) host_->feed(timeline_->tracker(), rate_->rate(), position_, frames);
   const uint32_t channels = map_first_ ? config_.channels : device_.channels;
   const size_t room = resampled_.size() / channels;
   for (size_t done = 0;;) {
@@ -139,7 +175,7 @@ void SourceNode::convert(const uint8_t* data, size_t frames, uint32_t flags) noe
         map_->process(result, out_.data(), made.produced);
         result = out_.data();
       }
-      emit(result, made.produced, 0);
+      emit(silent ? nullptr : result, made.produced, flags);
     }
     if (done == frames && made.produced < room) break;
   }
@@ -161,11 +197,10 @@ void SourceNode::emit(const float* samples, uint64_t frames, uint32_t flags) noe
     meter_.silence(static_cast<size_t>(count));
     stats_.silence_frames.add(flags == kRecordSilence ? count : 0);
   }
-  const RateTracker& tracker = timeline_->tracker();
   Record record;
   record.frame = position_;
   record.frames = count;
-  record.time = static_cast<double>(tracker.time_at(static_cast<double>(record.frame) / ratio_));
+  record.time = time_at(static_cast<double>(record.frame));
   record.rate = true_rate();
   record.flags = samples != nullptr ? 0 : (flags != 0 ? flags : kRecordSilence);
   position_.add(count);
@@ -178,11 +213,25 @@ void SourceNode::emit(const float* samples, uint64_t frames, uint32_t flags) noe
 }
 
 void SourceNode::set_anchor() noexcept {
-  const RateTracker& tracker = timeline_->tracker();
   const double frame = static_cast<double>(position_);
-  anchor_.set({frame, static_cast<double>(tracker.time_at(frame / ratio_)), true_rate()});
+  // On the host's clock the first anchor holds for ever.
+  if (!host_) anchor_.set({frame, time_at(frame), true_rate()});
   drift_ppm_.store(rate_->ppm(), std::memory_order_relaxed);
   stamped_.store(timeline_->stamped(), std::memory_order_relaxed);
+}
+
+// What so many frames of the device become.
+uint64_t SourceNode::to_output(uint64_t device_frames) const noexcept {
+  return static_cast<uint64_t>(static_cast<double>(device_frames) * true_rate() / rate_->rate());
+}
+
+double SourceNode::time_at(double frame) const noexcept {
+  return host_ ? host_->time_at(frame)
+               : static_cast<double>(timeline_->tracker().time_at(frame / ratio_));
+}
+
+double SourceNode::true_rate() const noexcept {
+  return host_ ? config_.sample_rate : rate_->rate() * ratio_;
 }
 
 void SourceNode::tell(NodeEventType type, uint64_t frame, uint64_t frames) noexcept {

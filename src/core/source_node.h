@@ -10,6 +10,7 @@
 #include "channel_map.h"
 #include "clock.h"
 #include "format.h"
+#include "host_clock.h"
 #include "level_meter.h"
 #include "node_events.h"
 #include "producer.h"
@@ -27,6 +28,8 @@ class SourceNode final : public Producer {
     int64_t start = 0;             // instant of frame 0
     uint64_t duration_frames = 0;  // end after exactly so many; 0: when stopped
     bool fills_idle = false;       // loopback: silence by the clock while nothing plays
+    // Exactly sample_rate frames a second of the host's clock, not of the device's.
+    bool host_clock = false;
   };
 
   struct Stats {
@@ -66,13 +69,16 @@ class SourceNode final : public Producer {
   NodeEvents& events() { return events_; }
 
  private:
+  void hole(uint64_t frames) noexcept;
+  uint32_t follow_leap(uint32_t frames) noexcept;
   void silence(uint64_t device_frames, uint32_t flags) noexcept;
   void convert(const uint8_t* data, size_t frames, uint32_t flags) noexcept;
   void emit(const float* samples, uint64_t frames, uint32_t flags) noexcept;
   void tell(NodeEventType type, uint64_t frame, uint64_t frames) noexcept;
   void set_anchor() noexcept;
-  double to_output(double device_frame) const { return device_frame * ratio_; }
-  double true_rate() const noexcept { return rate_->rate() * ratio_; }
+  uint64_t to_output(uint64_t device_frames) const noexcept;
+  double time_at(double frame) const noexcept;
+  double true_rate() const noexcept;
 
   Clock& clock_;
   const Config config_;
@@ -82,6 +88,8 @@ class SourceNode final : public Producer {
   std::unique_ptr<Timeline> timeline_;
   std::unique_ptr<SteadyRate> rate_;      // of the device
   std::unique_ptr<Resampler> resampler_;  // null: the rates are the same
+  std::unique_ptr<HostClock> host_;       // of the resampler; null: the device's clock is followed
+  uint64_t ringing_ = 0;                  // zeros until the resampler has forgotten all sound
   std::unique_ptr<ChannelMap> map_;
   bool map_first_ = false;  // fewer channels to resample
   std::vector<float> raw_, mapped_, resampled_, out_;

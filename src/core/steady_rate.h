@@ -16,7 +16,8 @@ class SteadyRate {
 
   // After `seconds` of audio more.
   double follow(const RateTracker& tracker, double seconds) noexcept {
-    const double wanted = tracker.settled() ? tracker.rate() : nominal_;
+    if (!tracker.settled()) return rate_;  // a rate in doubt is kept until there is a better one
+    const double wanted = tracker.rate();
     const double step = nominal_ * kSlewPerSecond * seconds;
     rate_ += std::clamp(wanted - rate_, -step, step);
     return rate_;

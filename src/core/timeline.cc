@@ -21,7 +21,7 @@ Timeline::Timeline(uint32_t sample_rate, int64_t start, bool fills_idle)
       fills_idle_(fills_idle),
       tracker_(sample_rate, true),
       last_packet_(start) {
-  tracker_.update(0, start);
+  tracker_.move_to(0, start);
 }
 
 void Timeline::begin_epoch(uint32_t frames, int64_t time, int64_t now) noexcept {
@@ -43,29 +43,52 @@ Timeline::Placement Timeline::place(uint32_t frames, int64_t position, int64_t t
   const bool has_time = time != kUnknownTime;
   if (!has_time) time = now - static_cast<int64_t>(frames * 1e9 / rate_);
 
-  double at = static_cast<double>(next_);  // where the packet's first sample stands
+  int64_t at = next_;  // where the packet's first sample stands
   if (first) {
-    at = std::round(tracker_.frame_at(static_cast<double>(time)));
+    at = std::llround(tracker_.frame_at(static_cast<double>(time)));
   } else if (position >= 0 && position_ >= 0) {
-    at += std::max<double>(0, static_cast<double>(position - position_));
+    at += std::max<int64_t>(0, position - position_);
   } else if (has_time) {
     // No counter: a hole shows as time that passed without frames. Stamps jitter, so only a hole of
     // more than one and a half packets is believed.
-    const double late = tracker_.frame_at(static_cast<double>(time)) - at;
-    if (late > 1.5 * std::max<double>(frames, rate_ * 0.01)) at += std::floor(late);
+    const double late = tracker_.frame_at(static_cast<double>(time)) - static_cast<double>(at);
+    if (late > 1.5 * std::max<double>(frames, rate_ * 0.01)) at += static_cast<int64_t>(late);
   }
-  const double gap = at - static_cast<double>(next_);
-  if (gap > 0) placement.silence = static_cast<uint64_t>(gap);
-  if (gap < 0) placement.skip = static_cast<uint32_t>(std::min<double>(-gap, frames));
-  placement.lost = !first && gap > 0;
-
-  if (has_time || !stamped_) tracker_.update(static_cast<int64_t>(at), time);
+  if (has_time || !stamped_) learn(at, time);
   if (position >= 0) position_ = position + frames;
   last_packet_ = now;
   period_ns_ = static_cast<int64_t>(frames * 1e9 / rate_);
-  // A packet from before the start leaves the question open for the next one.
-  if (placement.skip == frames) in_epoch_ = false;
+
+  // What comes before the start is not kept, but teaches the clock and with it where the start is.
+  if (next_ <= 0 && at < 0) {
+    const int64_t start = std::llround(tracker_.frame_at(static_cast<double>(start_)));
+    tracker_.renumber(-start);
+    at -= start;
+  }
+  if (next_ <= 0) next_ = std::min<int64_t>(at, 0);
+  const int64_t gap = at - next_;
+  if (next_ < 0) {
+    placement.skip = static_cast<uint32_t>(std::min<int64_t>(-next_, frames));
+    next_ += placement.skip;
+  } else if (gap > 0) {
+    placement.silence = static_cast<uint64_t>(gap);
+    placement.lost = !first;
+  } else if (gap < 0) {
+    placement.skip = static_cast<uint32_t>(std::min<int64_t>(-gap, frames));
+    // All of it has been covered: the question is left open for the next packet.
+    if (placement.skip == frames) in_epoch_ = false;
+  }
   return placement;
+}
+
+// The first stamp says where the device is, and nothing of its rate since the start.
+void Timeline::learn(int64_t frame, int64_t time) noexcept {
+  if (heard_) {
+    tracker_.update(frame, time);
+  } else {
+    tracker_.move_to(frame, time);
+  }
+  heard_ = true;
 }
 
 uint64_t Timeline::idle(int64_t now) noexcept {
@@ -75,6 +98,7 @@ uint64_t Timeline::idle(int64_t now) noexcept {
   // says nothing.
   in_epoch_ = false;
   position_ = -1;
+  next_ = std::max<int64_t>(next_, 0);
   const double due = tracker_.frame_at(static_cast<double>(now - kIdleLag));
   return due > static_cast<double>(next_) ? static_cast<uint64_t>(due - static_cast<double>(next_))
                                           : 0;

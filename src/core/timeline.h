@@ -29,24 +29,26 @@ class Timeline {
   // After a wake-up that found nothing: frames of silence that are due.
   uint64_t idle(int64_t now) noexcept;
 
-  void advance(uint64_t frames) noexcept { next_ += frames; }
-  uint64_t next() const noexcept { return next_; }
+  void advance(uint64_t frames) noexcept { next_ += static_cast<int64_t>(frames); }
+  bool begun() const noexcept { return next_ > 0; }  // false: all that came was before the start
   const RateTracker& tracker() const noexcept { return tracker_; }
   bool stamped() const noexcept { return stamped_; }  // false: times are those of arrival
 
  private:
   void begin_epoch(uint32_t frames, int64_t time, int64_t now) noexcept;
+  void learn(int64_t frame, int64_t time) noexcept;
 
   const double rate_;
   const int64_t start_;
   const bool fills_idle_;
   RateTracker tracker_;
-  uint64_t next_ = 0;        // first frame not yet on the timeline
+  int64_t next_ = 0;         // first frame not yet on the timeline; below 0: before the start
   int64_t position_ = -1;    // the device's counter behind the last packet
   int64_t last_packet_ = 0;  // when it arrived
   int64_t period_ns_ = 0;    // length of the last packet
   bool in_epoch_ = false;    // packets follow each other; false: place the next one by its time
   bool stamped_ = true;
+  bool heard_ = false;  // there has been a stamp
 };
 
 }  // namespace patchcord

@@ -48,7 +48,7 @@ describe('construction', () => {
     [{ lowLatency: true }, 'ERR_AUDIO_UNSUPPORTED'],
     [{ shareMode: 'exclusive' }, 'ERR_AUDIO_UNSUPPORTED'],
     [{ recover: true }, 'ERR_AUDIO_UNSUPPORTED'],
-    [{ clock: 'host' }, 'ERR_AUDIO_UNSUPPORTED'],
+    [{ clock: 'wall' }, 'ERR_INVALID_ARG_VALUE'],
     [{ raw: true }, 'ERR_AUDIO_UNSUPPORTED'],
   ])('MicSource(%j) throws %s', (options, code) => {
     const given = { backend: system.backend, ...options } as never;

@@ -12,6 +12,7 @@ import {
   checkOneOf,
   checkOptions,
   checkString,
+  checkTime,
   unsupported,
 } from '../../lib/validate.js';
 
@@ -67,6 +68,13 @@ describe('argument checks', () => {
       TypeError,
       'ERR_INVALID_ARG_TYPE',
       'The "options.startTime" property must be of type bigint. Received type number (5)',
+    ],
+    [
+      'an instant that no clock reaches',
+      () => checkTime(2n ** 63n, 'options.startTime'),
+      RangeError,
+      'ERR_OUT_OF_RANGE',
+      'The value of "options.startTime" is out of range. It must be >= -2n ** 62n && <= 2n ** 62n. Received 9223372036854775808n',
     ],
     [
       'no function',
@@ -160,6 +168,7 @@ describe('argument checks', () => {
     expect(checkOneOf('mme', 'x', ['wasapi', 'mme'])).toBe('mme');
     expect(checkString('a', 'x')).toBe('a');
     expect(checkBigInt(0n, 'x')).toBe(0n);
+    expect(checkTime(-5n, 'x')).toBe(-5n);
     expect(checkBoolean(false, 'x')).toBe(false);
     const { signal } = new AbortController();
     expect(checkAbortSignal(signal, 'x')).toBe(signal);
