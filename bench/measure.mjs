@@ -15,6 +15,26 @@ export function percentiles(values) {
   return { p50: at(0.5), p99: at(0.99), max: at(1) };
 }
 
+export function median(values) {
+  const sorted = values.filter((value) => !Number.isNaN(value)).sort((a, b) => a - b);
+  return sorted[sorted.length >> 1] ?? NaN;
+}
+
+export function fixed(number, digits = 2) {
+  return Number(number.toFixed(digits));
+}
+
+/** Shares of the values in bins whose bounds are `perDecade` to a decade: [lower bound, share]. */
+export function histogram(values, from, to, perDecade = 10) {
+  const count = Math.round(Math.log10(to / from) * perDecade);
+  const bins = new Array(count).fill(0);
+  for (const value of values) {
+    const bin = Math.floor(Math.log10(Math.max(value, from) / from) * perDecade);
+    bins[Math.min(bin, count - 1)] += 1 / values.length;
+  }
+  return bins.map((share, i) => [from * 10 ** (i / perDecade), share]);
+}
+
 const built = join(root, 'build/bench/index.js');
 
 /** The tests' measuring tools; they are TypeScript. */

@@ -1,10 +1,13 @@
-// `npm run bench`: measures, prints tables, and writes everything to bench/results/latest.json.
+// `npm run bench`: measures, prints tables, and writes tables, plots and all figures to bench/results.
 //
-//     npm run bench -- [--minutes N] [--seconds N] [PART...]      e.g. npm run bench -- --minutes 10 memory
+//     npm run bench -- [--minutes N] [--seconds N] [--rounds N] [--hours N] [--docs] [PART...]
 //
-// Parts: delivery, cpu, blocked, pipeline, memory, kernels. --minutes is how long the memory part streams (0.2),
-// --seconds how long the pipeline part records (15). Each figure stands beside the machine's load and, where it is
-// a time or a share, beside a baseline of the same run. It uses the built package: `npm run build` comes first.
+// Parts: resampler, mixer, drift, stalls, delivery, cpu, blocked, pipeline, memory, kernels. --minutes is how long
+// the memory part streams (0.2), --seconds how long the pipeline part records (15), --rounds how often resampler and
+// mixer compare (7), --hours of simulated time for drift (1). --docs puts what was measured into
+// docs/performance.md, between its marks, and the plots beside it. Each figure stands beside the machine's load and,
+// where it is a time or a share, beside a baseline of the same run. It uses the built package: `npm run build` comes
+// first.
 import { execFile, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
@@ -13,7 +16,13 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 
 import { startPipeWire, startPulseAudio, whyAbsent } from '../test/servers.mjs';
-import { buildInstruments } from './measure.mjs';
+import { drift } from './drift.mjs';
+import { buildInstruments, fixed } from './measure.mjs';
+import { mixer } from './mixer.mjs';
+import { lineChart } from './plot.mjs';
+import { resampler } from './resampler.mjs';
+import { stalls } from './stalls.mjs';
+import { markdown, putIntoDocs } from './tables.mjs';
 
 const run = promisify(execFile);
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -23,9 +32,23 @@ const { values, positionals } = parseArgs({
   options: {
     minutes: { type: 'string', default: '0.2' },
     seconds: { type: 'string', default: '15' },
+    rounds: { type: 'string', default: '7' },
+    hours: { type: 'string', default: '1' },
+    docs: { type: 'boolean', default: false },
   },
 });
-const parts = { delivery, cpu, blocked, pipeline, memory, kernels };
+const parts = {
+  resampler,
+  mixer,
+  drift,
+  stalls,
+  delivery,
+  cpu,
+  blocked,
+  pipeline,
+  memory,
+  kernels,
+};
 for (const name of positionals) {
   if (!(name in parts))
     throw new Error(`no part '${name}'; there are ${Object.keys(parts).join(', ')}`);
@@ -40,22 +63,31 @@ for (const [name, start] of Object.entries(servers)) {
   else systems.push({ name, start });
 }
 
-const results = {
-  node: process.version,
-  processors: `${cpus().length} x ${cpus()[0].model}`,
-  parts: {},
-};
+const machine = { node: process.version, processors: `${cpus().length} x ${cpus()[0].model}` };
 await buildInstruments();
+mkdirSync(here('results'), { recursive: true });
+const options = { rounds: Number(values.rounds), hours: Number(values.hours) };
 for (const [name, measure] of Object.entries(parts)) {
   if (positionals.length > 0 && !positionals.includes(name)) continue;
   const loadBefore = loadavg()[0];
-  const rows = await measure();
-  results.parts[name] = { loadBefore, loadAfter: loadavg()[0], rows };
-  console.log(`\n${name} (load ${loadBefore.toFixed(1)} before, ${loadavg()[0].toFixed(1)} after)`);
-  console.table(rows);
+  const made = await measure(options);
+  const { note, tables, plots, data } = Array.isArray(made) ? { tables: { [name]: made } } : made;
+  const load = `load ${loadBefore.toFixed(1)} before, ${loadavg()[0].toFixed(1)} after`;
+  const kept = { machine, loadBefore, loadAfter: loadavg()[0], note, tables, data };
+  writeFileSync(here(`results/${name}.json`), `${JSON.stringify(kept, null, 2)}\n`);
+  for (const [title, rows] of Object.entries(tables)) {
+    const heading = [load, note].filter(Boolean).join('; ');
+    console.log(`\n${title} (${heading})\n\n${markdown(rows)}`);
+    if (values.docs) putIntoDocs(title, `${markdown(rows)}\n${sentence(heading)}\n`);
+  }
+  for (const [file, svg] of Object.entries(plots ?? {})) {
+    writeFileSync(here(`results/${file}`), svg);
+    if (values.docs) writeFileSync(here(`../docs/performance/${file}`), svg);
+  }
 }
-mkdirSync(here('results'), { recursive: true });
-writeFileSync(here('results/latest.json'), `${JSON.stringify(results, null, 2)}\n`);
+function sentence(text) {
+  return `${text[0].toUpperCase()}${text.slice(1)}.`;
+}
 
 async function part(name, args, env, nodeArgs = []) {
   const command = [...nodeArgs, here(`parts/${name}.mjs`), ...args.map(String)];
@@ -81,8 +113,10 @@ async function each(names, measure) {
 // is how late a 10 ms timer of an idle process is called.
 async function delivery() {
   const timer = await part('timer', [8]);
-  return each(['simulated', 'pulse', 'pipewire'], async (system, env) => {
-    const { packetMs, chunkMs } = await part('delivery', [1, 8], env);
+  const series = [{ name: 'a 10 ms timer, idle process', points: timer.histogram }];
+  const rows = await each(['simulated', 'pulse', 'pipewire'], async (system, env) => {
+    const { packetMs, chunkMs, packetHistogram } = await part('delivery', [1, 8], env);
+    series.push({ name: system, points: packetHistogram });
     return [
       {
         system,
@@ -95,6 +129,22 @@ async function delivery() {
       },
     ];
   });
+  const plot = lineChart({
+    title: "From a packet's last frame being heard to its 'data' event",
+    x: {
+      label: 'ms',
+      from: 0.02,
+      to: 20,
+      log: true,
+      ticks: [0.02, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20],
+    },
+    y: { label: '% of packets', from: 0, to: 60, ticks: [0, 20, 40, 60] },
+    series: series.map(({ name, points }) => ({
+      name,
+      points: points.map(([at, share]) => [at, share * 100]),
+    })),
+  });
+  return { tables: { delivery: rows }, plots: { 'delivery.svg': plot } };
 }
 
 // Per cent of one core. `per stream` is what is above a process without streams; `timers` are as many 10 ms timers
@@ -216,8 +266,4 @@ function memory() {
 async function kernels() {
   const times = await part('kernels', [20]);
   return Object.entries(times).map(([kernel, n]) => ({ kernel, 'x real time': Math.round(n) }));
-}
-
-function fixed(number, digits = 2) {
-  return Number(number.toFixed(digits));
 }

@@ -218,8 +218,9 @@ int main(int argc, char** argv) {
     const double off_ppm = (last_turns - turns) / kToneHz / kPeriodSeconds * 1e6;
     last_turns = turns;
     if (std::fabs(off_ppm) > 10) heard_late = nominal;
-    // A break of one frame at full level would be a rest of -30 dB.
-    if (nominal > first_sound + 0.1 && heard.rest > 1e-3) ++glitches;
+    // A pitch that is off by the 500 ppm that may be leaves a rest of 0.01, a frame too many or too
+    // few one of 0.06.
+    if (nominal > first_sound + 0.1 && heard.rest > 0.02) ++glitches;
     const double age_us = turns / kToneHz * 1e6;
     if (nominal > kSettled) {
       age.add(age_us);
@@ -245,10 +246,13 @@ int main(int argc, char** argv) {
               glitches, static_cast<unsigned long long>(input->stats().starvations),
               static_cast<unsigned long long>(input->stats().starved_frames),
               static_cast<unsigned long long>(input->stats().resyncs));
-  std::printf("\"holes\":%llu,\"trimmed\":%llu,\"lost\":%llu,\"lagMs\":%.2f,\"points\":[",
-              static_cast<unsigned long long>(source.stats().holes),
-              static_cast<unsigned long long>(source.stats().trimmed_frames),
-              static_cast<unsigned long long>(input->lost_frames()), mixer->lag_ns() / 1e6);
+  std::printf(
+      "\"holes\":%llu,\"trimmed\":%llu,\"lost\":%llu,\"lagMs\":%.2f,\"limiterMs\":%.2f,\"points\":"
+      "[",
+      static_cast<unsigned long long>(source.stats().holes),
+      static_cast<unsigned long long>(source.stats().trimmed_frames),
+      static_cast<unsigned long long>(input->lost_frames()), mixer->lag_ns() / 1e6,
+      1e3 * static_cast<double>(Limiter(kRate, 1).latency_frames()) / kRate);
   const char* comma = "";
   for (const Point& point : points) {
     std::printf("%s[%.2f,%.3f,%.3f,%.3f,%.3f,%.2f]", comma, point.seconds, point.true_ppm,

@@ -50,9 +50,54 @@ std::vector<float> converted(Engine* engine, const std::vector<float>& in) {
   return out;
 }
 
-SineFit fit_middle(const std::vector<float>& out, double hz, double rate) {
-  return fit_sine(out.data() + out.size() / 4, 1, out.size() / 2,
-                  [=](size_t i) { return hz * static_cast<double>(i) / rate; });
+// Takes a tone of slowly changing level and phase out of a piece of signal, and tells what is left:
+// sine and cosine, each times 1, t, t^2. `turns` says what the phase should be.
+double rest_energy(const float* samples, const double* turns, size_t count, double* tone_energy) {
+  constexpr size_t kTerms = 6;
+  std::array<std::array<double, kTerms + 1>, kTerms> m{};
+  std::vector<std::array<double, kTerms>> rows(count);
+  for (size_t i = 0; i < count; ++i) {
+    const double t = 2 * (static_cast<double>(i) + 0.5) / static_cast<double>(count) - 1;
+    const double s = std::sin(2 * kPi * turns[i]), c = std::cos(2 * kPi * turns[i]);
+    rows[i] = {s, c, s * t, c * t, s * t * t, c * t * t};
+    for (size_t a = 0; a < kTerms; ++a) {
+      for (size_t b = 0; b < kTerms; ++b) m[a][b] += rows[i][a] * rows[i][b];
+      m[a][kTerms] += rows[i][a] * double{samples[i]};
+    }
+  }
+  for (size_t p = 0; p < kTerms; ++p) {  // positive definite: no pivots needed
+    for (size_t a = 0; a < kTerms; ++a) {
+      if (a == p) continue;
+      const double share = m[a][p] / m[p][p];
+      for (size_t b = p; b <= kTerms; ++b) m[a][b] -= share * m[p][b];
+    }
+  }
+  double rest = 0;
+  for (size_t i = 0; i < count; ++i) {
+    double tone = 0;
+    for (size_t a = 0; a < kTerms; ++a) tone += rows[i][a] * m[a][kTerms] / m[a][a];
+    rest += (double{samples[i]} - tone) * (double{samples[i]} - tone);
+    *tone_energy += tone * tone;
+  }
+  return rest;
+}
+
+struct Fit {
+  double snr_db, rest_rms;
+};
+
+// Of the middle half. A ratio that is off by its last bit would count as noise if only a steady
+// sine were taken out.
+Fit fit_middle(const std::vector<float>& out, double hz, double rate) {
+  const size_t count = out.size() / 2;
+  std::vector<double> turns(count);
+  for (size_t i = 0; i < count; ++i) {
+    const double at = hz * static_cast<double>(i) / rate;
+    turns[i] = at - std::floor(at);
+  }
+  double tone = 0;
+  const double rest = rest_energy(out.data() + out.size() / 4, turns.data(), count, &tone);
+  return {10 * std::log10(tone / rest), std::sqrt(rest / static_cast<double>(count))};
 }
 
 double x_real_time(const EngineKind& kind, const Conversion& conversion) {
@@ -141,38 +186,6 @@ double latency_ms(const EngineKind& kind, const Conversion& c) {
   return (behind + delay) * 1e3;
 }
 
-// Takes a tone of slowly changing level and phase out of a piece of signal, and tells what is left:
-// sine and cosine, each times 1, t, t^2. `turns` says what the phase should be.
-double rest_energy(const float* samples, const double* turns, size_t count, double* tone_energy) {
-  constexpr size_t kTerms = 6;
-  std::array<std::array<double, kTerms + 1>, kTerms> m{};
-  std::vector<std::array<double, kTerms>> rows(count);
-  for (size_t i = 0; i < count; ++i) {
-    const double t = 2 * (static_cast<double>(i) + 0.5) / static_cast<double>(count) - 1;
-    const double s = std::sin(2 * kPi * turns[i]), c = std::cos(2 * kPi * turns[i]);
-    rows[i] = {s, c, s * t, c * t, s * t * t, c * t * t};
-    for (size_t a = 0; a < kTerms; ++a) {
-      for (size_t b = 0; b < kTerms; ++b) m[a][b] += rows[i][a] * rows[i][b];
-      m[a][kTerms] += rows[i][a] * double{samples[i]};
-    }
-  }
-  for (size_t p = 0; p < kTerms; ++p) {  // positive definite: no pivots needed
-    for (size_t a = 0; a < kTerms; ++a) {
-      if (a == p) continue;
-      const double share = m[a][p] / m[p][p];
-      for (size_t b = p; b <= kTerms; ++b) m[a][b] -= share * m[p][b];
-    }
-  }
-  double rest = 0;
-  for (size_t i = 0; i < count; ++i) {
-    double tone = 0;
-    for (size_t a = 0; a < kTerms; ++a) tone += rows[i][a] * m[a][kTerms] / m[a][a];
-    rest += (double{samples[i]} - tone) * (double{samples[i]} - tone);
-    *tone_energy += tone * tone;
-  }
-  return rest;
-}
-
 // The ratio moves by up to 6 ppm each block, within 200 ppm. Pieces of the signal are fitted by
 // themselves, so that only what is heard beside the tone counts.
 double moving_snr_db(const EngineKind& kind, double hz) {
@@ -215,7 +228,7 @@ void print_quality() {
         if (hz > 0.45 * c.out_rate) continue;
         const std::vector<float> out = converted(kind.make(c.in_rate, c.out_rate).get(),
                                                  sine(hz, c.in_rate, 48000, kChannels, kLevel));
-        std::printf("%s\"%g\":%.1f", comma, hz, fit_middle(out, hz, c.out_rate).snr_db());
+        std::printf("%s\"%g\":%.1f", comma, hz, fit_middle(out, hz, c.out_rate).snr_db);
         comma = ",";
       }
       std::printf("},\"aliasDb\":%.1f,\"latencyMs\":%.2f}", worst_alias_db(kind, c),

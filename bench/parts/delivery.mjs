@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { MicSource } from 'patchcord';
 
-import { percentiles, report } from '../measure.mjs';
+import { histogram, percentiles, report } from '../measure.mjs';
 
 const [streams, seconds] = process.argv.slice(2).map(Number);
 const sources = Array.from({ length: streams }, () => new MicSource());
@@ -28,4 +28,9 @@ await delay(2000);
 measuring = true;
 await delay(seconds * 1000);
 measuring = false;
-report({ count: packet.length, packetMs: percentiles(packet), chunkMs: percentiles(chunk) });
+report({
+  count: packet.length,
+  packetMs: percentiles(packet),
+  chunkMs: percentiles(chunk),
+  packetHistogram: histogram(packet, 0.02, 20),
+});

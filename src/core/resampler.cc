@@ -90,20 +90,36 @@ void Resampler::take(const float* in, size_t frames) noexcept {
   }
 }
 
-// Frame by frame from here on; the position moves on by as many.
-void Resampler::make_one_by_one(float* out, size_t frames) noexcept {
-  for (size_t frame = 0; frame < frames; ++frame, out += channels_) {
-    const float* under = history_.get() + read_;
-    if (taps_ == 1) {
-      for (size_t channel = 0; channel < channels_; ++channel)
-        out[channel] = under[channel * capacity_];
-    } else {
-      const double at = static_cast<double>(phase_) * rows_per_phase_;
-      const size_t row = std::min(static_cast<size_t>(at), design_->rows - 1);
-      kernel_.filter_between(design_->row(row), static_cast<float>(at - static_cast<double>(row)),
-                             taps_, {under, capacity_, channels_, 1, 0, out, 0}, scratch_.get());
+// No filter, one channel after the other.
+void Resampler::copy(float* out, size_t frames) noexcept {
+  for (size_t frame = 0; frame < frames; ++frame, step()) {
+    for (size_t channel = 0; channel < channels_; ++channel) {
+      *out++ = history_[channel * capacity_ + read_];
     }
+  }
+}
+
+// Where the ratio hardly differs from 1 the next frame mostly lies between the same two rows: two
+// frames then share their loads.
+void Resampler::make_between(float* out, size_t frames) noexcept {
+  const auto place = [this](float* t) {
+    const double at = static_cast<double>(phase_) * rows_per_phase_;
+    const size_t row = std::min(static_cast<size_t>(at), design_->rows - 1);
+    *t = static_cast<float>(at - static_cast<double>(row));
+    return row;
+  };
+  for (size_t frame = 0; frame < frames;) {
+    float t[2];
+    const size_t row = place(&t[0]);
+    const size_t first = read_;
     step();
+    const bool two = frame + 1 < frames && place(&t[1]) == row;
+    kernel_.filter_between(design_->row(row), t, taps_,
+                           {history_.get() + first, capacity_, channels_, two ? 2u : 1u,
+                            read_ - first, out + frame * channels_, channels_},
+                           scratch_.get());
+    if (two) step();
+    frame += two ? 2 : 1;
   }
 }
 
@@ -156,8 +172,10 @@ Resampler::Progress Resampler::process(const float* in, size_t in_frames, float*
   for (;;) {
     const size_t ready = ready_frames(out_frames - progress.produced);
     float* to = out + progress.produced * channels_;
-    if (design_->interpolated || taps_ == 1) {
-      make_one_by_one(to, ready);
+    if (taps_ == 1) {
+      copy(to, ready);
+    } else if (design_->interpolated) {
+      make_between(to, ready);
     } else {
       make_by_phases(to, ready);
     }

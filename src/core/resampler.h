@@ -73,7 +73,8 @@ class Resampler {
 
  private:
   void take(const float* in, size_t frames) noexcept;
-  void make_one_by_one(float* out, size_t frames) noexcept;
+  void copy(float* out, size_t frames) noexcept;
+  void make_between(float* out, size_t frames) noexcept;
   void make_by_phases(float* out, size_t frames) noexcept;
   void step() noexcept;
   void advance(size_t frames) noexcept;

@@ -94,10 +94,16 @@ void interpolate(const float* row, float t, size_t taps, float* coefficients) no
 }
 
 // The coefficients once, for all channels.
-void filter_between(const float* row, float t, size_t taps, const FilterJob& job,
+void filter_between(const float* row, const float* t, size_t taps, const FilterJob& job,
                     float* scratch) noexcept {
-  interpolate(row, t, taps, scratch);
-  filter(scratch, taps, job);
+  FilterJob one = job;
+  one.frames = 1;
+  for (size_t frame = 0; frame < job.frames; ++frame) {
+    interpolate(row, t[frame], taps, scratch);
+    filter(scratch, taps, one);
+    one.planes += job.frame_step;
+    one.out += job.out_step;
+  }
 }
 
 #if defined(__GNUC__)

@@ -26,10 +26,10 @@ struct FilterJob {
 struct ResamplerKernel {
   // The sum over k of row[k] * samples[k]
   void (*filter)(const float* row, size_t taps, const FilterJob& job) noexcept;
-  // The same for one frame, with coefficients between two phases:
+  // The same for one frame or two, with coefficients between two phases, t[f] of the way:
   // row[k] + t * (row[taps + k] + t * (row[2 * taps + k] + t * row[3 * taps + k]))
   // `scratch` has room for taps.
-  void (*filter_between)(const float* row, float t, size_t taps, const FilterJob& job,
+  void (*filter_between)(const float* row, const float* t, size_t taps, const FilterJob& job,
                          float* scratch) noexcept;
 };
 

@@ -77,31 +77,56 @@ AVX2 void filter(const float* row, size_t taps, const FilterJob& job) noexcept {
   if (channel < job.channels) filter_channels<1>(row, taps, channel, job);
 }
 
-AVX2 INLINED __m256 between(const float* row, size_t taps, __m256 t) noexcept {
-  __m256 value = _mm256_loadu_ps(row + 3 * taps);
-  value = _mm256_fmadd_ps(value, t, _mm256_loadu_ps(row + 2 * taps));
-  value = _mm256_fmadd_ps(value, t, _mm256_loadu_ps(row + taps));
-  return _mm256_fmadd_ps(value, t, _mm256_loadu_ps(row));
+AVX2 INLINED __m256 between(__m256 a, __m256 b, __m256 c, __m256 d, __m256 t) noexcept {
+  return _mm256_fmadd_ps(_mm256_fmadd_ps(_mm256_fmadd_ps(d, t, c), t, b), t, a);
 }
 
-AVX2 void filter_between(const float* row, float t, size_t taps, const FilterJob& job,
-                         float* scratch) noexcept {
-  const __m256 at = _mm256_set1_ps(t);
-  if (job.channels != 2) {
-    for (size_t k = 0; k < taps; k += 8) _mm256_storeu_ps(scratch + k, between(row + k, taps, at));
-    return filter(scratch, taps, job);
-  }
-  // Stereo, the usual case, without the way through memory.
-  const float* x = job.planes;
-  const float* y = x + job.stride;
-  __m256 sum_x = _mm256_setzero_ps(), sum_y = sum_x;
+// Stereo, the usual case, without the way through memory.
+template <size_t kFrames>
+AVX2 INLINED void between_stereo(const float* row, const float* t, size_t taps,
+                                 const FilterJob& job) noexcept {
+  __m256 at[kFrames], sums[kFrames * 2];
+#pragma GCC unroll 8
+  for (size_t n = 0; n < kFrames; ++n) at[n] = _mm256_set1_ps(t[n]);
+#pragma GCC unroll 8
+  for (size_t n = 0; n < kFrames * 2; ++n) sums[n] = _mm256_setzero_ps();
   for (size_t k = 0; k < taps; k += 8) {
-    const __m256 c = between(row + k, taps, at);
-    sum_x = _mm256_fmadd_ps(c, _mm256_loadu_ps(x + k), sum_x);
-    sum_y = _mm256_fmadd_ps(c, _mm256_loadu_ps(y + k), sum_y);
+    const __m256 a = _mm256_loadu_ps(row + k), b = _mm256_loadu_ps(row + taps + k);
+    const __m256 c = _mm256_loadu_ps(row + 2 * taps + k), d = _mm256_loadu_ps(row + 3 * taps + k);
+#pragma GCC unroll 8
+    for (size_t n = 0; n < kFrames; ++n) {
+      const __m256 value = between(a, b, c, d, at[n]);
+      const float* x = job.planes + n * job.frame_step + k;
+      sums[2 * n] = _mm256_fmadd_ps(value, _mm256_loadu_ps(x), sums[2 * n]);
+      sums[2 * n + 1] = _mm256_fmadd_ps(value, _mm256_loadu_ps(x + job.stride), sums[2 * n + 1]);
+    }
   }
-  job.out[0] = sum(sum_x);
-  job.out[1] = sum(sum_y);
+#pragma GCC unroll 8
+  for (size_t n = 0; n < kFrames * 2; ++n) {
+    job.out[n / 2 * job.out_step + n % 2] = sum(sums[n]);
+  }
+}
+
+AVX2 void filter_between(const float* row, const float* t, size_t taps, const FilterJob& job,
+                         float* scratch) noexcept {
+  if (job.channels == 2) {
+    return job.frames == 2 ? between_stereo<2>(row, t, taps, job)
+                           : between_stereo<1>(row, t, taps, job);
+  }
+  FilterJob one = job;
+  one.frames = 1;
+  for (size_t n = 0; n < job.frames; ++n) {
+    const __m256 at = _mm256_set1_ps(t[n]);
+    for (size_t k = 0; k < taps; k += 8) {
+      const float* from = row + k;
+      _mm256_storeu_ps(scratch + k, between(_mm256_loadu_ps(from), _mm256_loadu_ps(from + taps),
+                                            _mm256_loadu_ps(from + 2 * taps),
+                                            _mm256_loadu_ps(from + 3 * taps), at));
+    }
+    filter(scratch, taps, one);
+    one.planes += job.frame_step;
+    one.out += job.out_step;
+  }
 }
 
 constexpr ResamplerKernel kKernel{&filter, &filter_between};
@@ -168,31 +193,56 @@ AVX512 void filter(const float* row, size_t taps, const FilterJob& job) noexcept
   if (channel < job.channels) filter_channels<1>(row, taps, channel, job);
 }
 
-AVX512 INLINED __m512 between(const float* row, size_t taps, __m512 t) noexcept {
-  __m512 value = _mm512_loadu_ps(row + 3 * taps);
-  value = _mm512_fmadd_ps(value, t, _mm512_loadu_ps(row + 2 * taps));
-  value = _mm512_fmadd_ps(value, t, _mm512_loadu_ps(row + taps));
-  return _mm512_fmadd_ps(value, t, _mm512_loadu_ps(row));
+AVX512 INLINED __m512 between(__m512 a, __m512 b, __m512 c, __m512 d, __m512 t) noexcept {
+  return _mm512_fmadd_ps(_mm512_fmadd_ps(_mm512_fmadd_ps(d, t, c), t, b), t, a);
 }
 
-AVX512 void filter_between(const float* row, float t, size_t taps, const FilterJob& job,
-                           float* scratch) noexcept {
-  const __m512 at = _mm512_set1_ps(t);
-  if (job.channels != 2) {
-    for (size_t k = 0; k < taps; k += 16) _mm512_storeu_ps(scratch + k, between(row + k, taps, at));
-    return filter(scratch, taps, job);
-  }
-  // Stereo, the usual case, without the way through memory.
-  const float* x = job.planes;
-  const float* y = x + job.stride;
-  __m512 sum_x = _mm512_setzero_ps(), sum_y = sum_x;
+// Stereo, the usual case, without the way through memory.
+template <size_t kFrames>
+AVX512 INLINED void between_stereo(const float* row, const float* t, size_t taps,
+                                   const FilterJob& job) noexcept {
+  __m512 at[kFrames], sums[kFrames * 2];
+#pragma GCC unroll 8
+  for (size_t n = 0; n < kFrames; ++n) at[n] = _mm512_set1_ps(t[n]);
+#pragma GCC unroll 8
+  for (size_t n = 0; n < kFrames * 2; ++n) sums[n] = _mm512_setzero_ps();
   for (size_t k = 0; k < taps; k += 16) {
-    const __m512 c = between(row + k, taps, at);
-    sum_x = _mm512_fmadd_ps(c, _mm512_loadu_ps(x + k), sum_x);
-    sum_y = _mm512_fmadd_ps(c, _mm512_loadu_ps(y + k), sum_y);
+    const __m512 a = _mm512_loadu_ps(row + k), b = _mm512_loadu_ps(row + taps + k);
+    const __m512 c = _mm512_loadu_ps(row + 2 * taps + k), d = _mm512_loadu_ps(row + 3 * taps + k);
+#pragma GCC unroll 8
+    for (size_t n = 0; n < kFrames; ++n) {
+      const __m512 value = between(a, b, c, d, at[n]);
+      const float* x = job.planes + n * job.frame_step + k;
+      sums[2 * n] = _mm512_fmadd_ps(value, _mm512_loadu_ps(x), sums[2 * n]);
+      sums[2 * n + 1] = _mm512_fmadd_ps(value, _mm512_loadu_ps(x + job.stride), sums[2 * n + 1]);
+    }
   }
-  job.out[0] = sum(sum_x);
-  job.out[1] = sum(sum_y);
+#pragma GCC unroll 8
+  for (size_t n = 0; n < kFrames * 2; ++n) {
+    job.out[n / 2 * job.out_step + n % 2] = sum(sums[n]);
+  }
+}
+
+AVX512 void filter_between(const float* row, const float* t, size_t taps, const FilterJob& job,
+                           float* scratch) noexcept {
+  if (job.channels == 2) {
+    return job.frames == 2 ? between_stereo<2>(row, t, taps, job)
+                           : between_stereo<1>(row, t, taps, job);
+  }
+  FilterJob one = job;
+  one.frames = 1;
+  for (size_t n = 0; n < job.frames; ++n) {
+    const __m512 at = _mm512_set1_ps(t[n]);
+    for (size_t k = 0; k < taps; k += 16) {
+      const float* from = row + k;
+      _mm512_storeu_ps(scratch + k, between(_mm512_loadu_ps(from), _mm512_loadu_ps(from + taps),
+                                            _mm512_loadu_ps(from + 2 * taps),
+                                            _mm512_loadu_ps(from + 3 * taps), at));
+    }
+    filter(scratch, taps, one);
+    one.planes += job.frame_step;
+    one.out += job.out_step;
+  }
 }
 
 constexpr ResamplerKernel kKernel{&filter, &filter_between};

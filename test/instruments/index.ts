@@ -3,5 +3,5 @@ export { findDelay, type Delay } from './find-delay.js';
 export { findGaps, type FindGapsOptions, type Gap } from './find-gaps.js';
 export { measureTone, type Tone } from './measure-tone.js';
 export { randomPortions, seededRandom } from './random.js';
-export { spectrum, type Spectrum } from './spectrum.js';
+export { fft, spectrum, type Spectrum } from './spectrum.js';
 export { toFloat } from './to-float.js';
