@@ -14,7 +14,8 @@ using namespace patchcord;
 
 namespace {
 
-constexpr double kTolerance = 0.1;  // LU, in EBU Tech 3341
+constexpr auto kNoPeaks = LoudnessMeter::Peaks::kIgnored;  // most tests are about the rest
+constexpr double kTolerance = 0.1;                         // LU, in EBU Tech 3341
 
 constexpr uint32_t kRates[] = {8000,  11025, 16000, 22050,  32000,  44100, 44111,
                                48000, 88200, 96000, 176400, 192000, 384000};
@@ -46,7 +47,7 @@ void play(Tones* tones, LoudnessMeter* meter, const std::vector<Stretch>& stretc
 
 Loudness measured(const std::vector<Stretch>& stretches) {
   Tones tones(48000);
-  LoudnessMeter meter(48000, 2);
+  LoudnessMeter meter(48000, 2, kNoPeaks);
   play(&tones, &meter, stretches);
   return meter.snapshot();
 }
@@ -104,7 +105,7 @@ TEST("EBU Tech 3341 case 6: five channels, and 5.1 whose LFE does not count") {
     std::vector<double> levels = {-28, -28, -24, -30, -30};
     if (lfe) levels.insert(levels.begin() + 3, 0);
     Tones tones(48000);
-    LoudnessMeter meter(48000, static_cast<uint32_t>(levels.size()));
+    LoudnessMeter meter(48000, static_cast<uint32_t>(levels.size()), kNoPeaks);
     tones.play(20, levels, [&](float* frames, size_t count) { meter.process(frames, count); });
     const double integrated = number(meter.snapshot().integrated);
     CHECK_NEAR(integrated, -23, kTolerance);
@@ -115,7 +116,7 @@ TEST("EBU Tech 3341 case 6: five channels, and 5.1 whose LFE does not count") {
 TEST("EBU Tech 3341 cases 9 and 12: steady within the window, steady on the meter") {
   const auto extremes = [](std::vector<Stretch> stretches, double from, auto value) {
     Tones tones(48000);
-    LoudnessMeter meter(48000, 2);
+    LoudnessMeter meter(48000, 2, kNoPeaks);
     double lowest = 1000, highest = -1000, seconds = 0;
     play(&tones, &meter, stretches, [&](const LoudnessMeter& now) {
       seconds += 0.01;
@@ -150,7 +151,7 @@ TEST("EBU Tech 3341 cases 10 and 13: maxima wherever in a file the tone is") {
 TEST("EBU Tech 3341 cases 11 and 14: maxima of tones that rise, on a meter that runs on") {
   const auto rising = [](double step, double tone, auto value) {
     Tones tones(48000);
-    LoudnessMeter meter(48000, 2);
+    LoudnessMeter meter(48000, 2, kNoPeaks);
     double worst = 0;
     for (int i = 0; i < 20; ++i) {
       double highest = -1000;
@@ -207,8 +208,8 @@ TEST("997 Hz at full scale in one channel is -3.01 LUFS at any rate") {
   double worst = 0;
   for (const uint32_t rate : kRates) {
     Tones tones(rate, 997);
-    LoudnessMeter meter(rate, 1);
-    play(&tones, &meter, {{4, 0}}, nothing, 1);
+    LoudnessMeter meter(rate, 1, kNoPeaks);
+    play(&tones, &meter, {{1, 0}}, nothing, 1);
     CHECK_NEAR(number(meter.snapshot().integrated), -3.01, 0.01);
     worst = std::max(worst, std::fabs(number(meter.snapshot().integrated) + 3.01));
   }
@@ -221,10 +222,10 @@ TEST("and so is the whole filter, as far as the rate goes") {
     KWeighting weighting(rate, 1);
     Tones tones(rate, hz);
     const auto take = [&](float* frames, size_t count) { weighting.process(frames, count); };
-    tones.play(0.3, {0}, take);
+    tones.play(0.2, {0}, take);
     weighting.take_energy();
-    tones.play(0.4, {0}, take);
-    return 10 * std::log10(weighting.take_energy() / rate / 0.2);
+    tones.play(0.2, {0}, take);
+    return 10 * std::log10(weighting.take_energy() / rate / 0.1);
   };
   double worst = 0, worst_at_8k = 0;
   for (const double hz :
@@ -261,7 +262,7 @@ TEST("each speaker weighs what its place in the WAVE layout says") {
       std::vector<double> levels(channels, kNoTone);
       levels[channel] = -20;
       Tones tones(48000);
-      LoudnessMeter meter(48000, channels);
+      LoudnessMeter meter(48000, channels, kNoPeaks);
       tones.play(0.5, levels, [&](float* frames, size_t count) { meter.process(frames, count); });
       const double expected = -23 + 10 * std::log10(layout[channel]);
       const double momentary = number(meter.snapshot().momentary);
@@ -276,7 +277,7 @@ TEST("bins instead of a list cost next to nothing, however the levels are spread
   double worst = 0, worst_range = 0;
   for (int round = 0; round < 12; ++round) {
     Tones tones(8000);
-    LoudnessMeter meter(8000, 1);
+    LoudnessMeter meter(8000, 1, kNoPeaks);
     const double low = random.real(-75, -20), high = random.real(low, 0);
     std::vector<double> blocks, short_terms;
     uint64_t renewals = 0;
@@ -323,7 +324,7 @@ TEST("bins instead of a list cost next to nothing, however the levels are spread
 }
 
 TEST("true peak: now and the highest ever") {
-  LoudnessMeter meter(48000, 2), blind(48000, 2, LoudnessMeter::Peaks::kIgnored);
+  LoudnessMeter meter(48000, 2), blind(48000, 2, kNoPeaks);
   std::vector<float> frames(2 * 48000, 0.0f);
   frames[2 * 100 + 1] = -0.5f;
   meter.process(frames.data(), 9600);
@@ -343,7 +344,7 @@ TEST("silence is -Infinity, and nothing was above the gate") {
                             loudness.max_momentary, loudness.max_short_term}) {
     CHECK(value == -std::numeric_limits<float>::infinity());
   }
-  CHECK(loudness.range == 0 && loudness.max_true_peak == 0);
+  CHECK(loudness.range == 0);
   CHECK(!std::isfinite(measured({{4, -75}}).integrated));
 }
 
@@ -377,10 +378,10 @@ TEST("the largest floats pass through the meter and are over") {
 
 TEST("fuzz: any rate, any channels, any cut, any bits") {
   RandomSignal random(4);
-  for (int round = 0; round < 40; ++round) {
+  for (int round = 0; round < 24; ++round) {
     const uint32_t rate = random.whole(kMinSampleRate, round % 4 == 0 ? kMaxSampleRate : 50000);
     const uint32_t channels = random.whole(1, round % 4 == 0 ? 2 : kMaxChannels);
-    const size_t frames = random.whole(1, rate);
+    const size_t frames = random.whole(1, rate / 2);
     std::vector<float> in = random.samples(frames * channels);
     spoil(&random, &in, random.whole(1, 50));
     LoudnessMeter whole(rate, channels), cut(rate, channels);

@@ -240,10 +240,10 @@ TEST("reset begins anew") {
 
 TEST("fuzz: any rate, any channels, any cut, any bits; nothing is allocated") {
   RandomSignal random(7);
-  for (int round = 0; round < 30; ++round) {
+  for (int round = 0; round < 16; ++round) {
     const uint32_t rate = random.whole(kMinSampleRate, round % 4 == 0 ? kMaxSampleRate : 50000);
     const uint32_t channels = random.whole(1, round % 4 == 0 ? 2 : kMaxChannels);
-    const size_t frames = random.whole(1, 2 * rate);
+    const size_t frames = random.whole(1, rate);
     std::vector<float> whole = random.samples(frames * channels, 0.1f);
     for (float& sample : whole) {
       const auto bits = static_cast<uint32_t>(random.bits() >> 32);

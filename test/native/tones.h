@@ -17,6 +17,8 @@ class Tones {
   void play(double seconds, const std::vector<double>& dbfs, const Take& take) {
     until_ += seconds * rate_;
     const auto end = static_cast<uint64_t>(std::llround(until_));
+    std::vector<double> levels;
+    for (const double level : dbfs) levels.push_back(std::pow(10, level / 20));
     std::vector<float> block;
     while (frame_ < end) {
       const size_t count = std::min<uint64_t>(end - frame_, rate_ / 50);
@@ -24,9 +26,7 @@ class Tones {
       for (size_t i = 0; i < count; ++i, ++frame_) {
         const double turns = hz_ * static_cast<double>(frame_) / rate_;
         const double value = std::sin(2 * 3.14159265358979323846 * (turns - std::floor(turns)));
-        for (const double level : dbfs) {
-          block.push_back(static_cast<float>(value * std::pow(10, level / 20)));
-        }
+        for (const double level : levels) block.push_back(static_cast<float>(value * level));
       }
       take(block.data(), count);
     }
