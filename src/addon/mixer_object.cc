@@ -178,6 +178,7 @@ Napi::Value MixerInputObject::link(const Napi::CallbackInfo& info) {
   producer_ = producer->producer();
   producer_->attach(queue, nullptr);
   input->live = live_;
+  ++input->connection;
   mixer_->publish();
   return info.Env().Undefined();
 }
@@ -198,6 +199,7 @@ Napi::Value MixerInputObject::open_written(const Napi::CallbackInfo& info) {
       config, channel_map_from(info[2], config.format.channels, mixer.channels), &events_,
       waker_.get());
   input->written = written_;
+  ++input->connection;
   mixer_->publish();
   return info.Env().Undefined();
 }

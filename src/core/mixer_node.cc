@@ -12,6 +12,7 @@ namespace {
 constexpr double kMaxLag = 500e6;   // no input may hold the mix back further
 constexpr double kLagMargin = 5e6;  // beyond the shortfall seen
 constexpr double kPumpSeconds = 0.01;
+constexpr double kFadeSeconds = 0.003;
 constexpr double kPumpPatience = 1e9;  // a pump later than this skips what it missed
 constexpr int64_t kPumpRetry = kNsPerMs;
 
@@ -51,7 +52,8 @@ void InputControls::add(const float* in, float* mix, size_t frames, uint32_t cha
     for (uint32_t c = 0; c < channels; ++c) {
       const float g =
           channels == 1 ? std::max(now_.left, now_.right) : (c % 2 == 0 ? now_.left : now_.right);
-      mix[i * channels + c] += in[i * channels + c] * g;
+      last_[c] = in[i * channels + c] * g;
+      mix[i * channels + c] += last_[c];
     }
   }
 }
@@ -61,6 +63,7 @@ MixerNode::MixerNode(const Config& config)
       meter_(config.channels, config.sample_rate),
       scratch_(kMaxPull * config.channels),
       pumped_(kMaxPull * config.channels),
+      fade_length_(static_cast<size_t>(kFadeSeconds * config.sample_rate)),
       lag_(config.latency_ns) {
   if (config.limiter) {
     limiter_ = std::make_unique<Limiter>(config.sample_rate, config.channels);
@@ -73,27 +76,52 @@ void MixerNode::publish(std::vector<Input> inputs) {
 }
 
 // `frame`: of the mix, where what is summed here comes out.
-void MixerNode::mix(std::vector<Input>& inputs, uint64_t frame, float* out, size_t frames,
-                    const PullTime& when) noexcept {
+void MixerNode::mix(std::vector<Input>& inputs, Pace pace, uint64_t frame, float* out,
+                    size_t frames, const PullTime& when) noexcept {
   const uint32_t channels = config_.channels;
   std::fill_n(out, frames * channels, 0.0f);
+  ++turn_;
+  size_t heard = 0, going_on = 0;
+  InputControls::Frame last{}, went = last_;
   for (Input& input : inputs) {
-    size_t wait = 0;  // frames before its first one
-    if (input.live) {
-      input.live->pull(scratch_.data(), frames, when);
-    } else if (input.written) {
-      wait = static_cast<size_t>(
-          std::min<uint64_t>(frames, input.start_frame - std::min(input.start_frame, frame)));
-      if (wait < frames) input.written->pull(scratch_.data(), frames - wait, when);
-    } else {
-      continue;
+    Pullable* source = input.live ? static_cast<Pullable*>(input.live.get()) : input.written.get();
+    if (source == nullptr) continue;
+    const uint64_t start = input.written ? input.start_frame : 0;
+    // Frames before its first one.
+    const auto wait =
+        static_cast<size_t>(std::min<uint64_t>(frames, start - std::min(start, frame)));
+    if (wait == frames) continue;
+    InputControls& controls = *input.controls;
+    ++heard;
+    if (controls.goes_on(input.connection, turn_)) {
+      ++going_on;
+      for (uint32_t c = 0; c < channels; ++c) went[c] -= controls.last()[c];
     }
-    input.controls->add(scratch_.data(), out + wait * channels, frames - wait, channels);
+    source->pull(scratch_.data(), frames - wait, when);
+    controls.add(scratch_.data(), out + wait * channels, frames - wait, channels);
+    for (uint32_t c = 0; c < channels; ++c) last[c] += controls.last()[c];
   }
+  // A mix of what is written is exactly that.
+  if (pace == Pace::kClock && going_on < heard_) {
+    const float left = static_cast<float>(fade_left_) / static_cast<float>(fade_length_);
+    for (uint32_t c = 0; c < channels; ++c) went_[c] = went_[c] * left + went[c];
+    fade_left_ = fade_length_;
+  }
+  heard_ = heard;
+  last_ = last;
+  fade_what_went(out, frames);
   if (limiter_) {
     limiter_->process(out, frames);
   }
   meter_.process(out, frames);
+}
+
+void MixerNode::fade_what_went(float* out, size_t frames) noexcept {
+  for (size_t i = 0; i < frames && fade_left_ > 0; ++i) {
+    const float gain = static_cast<float>(--fade_left_) / static_cast<float>(fade_length_);
+    for (uint32_t c = 0; c < config_.channels; ++c)
+      out[i * config_.channels + c] += went_[c] * gain;
+  }
 }
 
 void MixerNode::pull(float* out, size_t frames, const PullTime& when) noexcept {
@@ -136,7 +164,7 @@ void MixerNode::mix_live(float* out, size_t frames, const PullTime& when) noexce
     }
     content = when.time - lag_;
     if (inputs) {
-      mix(*inputs, position_ + delay_frames(), out, frames, {content, when.rate});
+      mix(*inputs, Pace::kClock, position_ + delay_frames(), out, frames, {content, when.rate});
       for (const Input& input : *inputs) {
         if (input.live) shortfall = std::max(shortfall, input.live->take_shortfall());
         follow_ends(input);
@@ -248,7 +276,8 @@ size_t MixerNode::mix_written(size_t frames) noexcept {
   for (size_t done = 0; done < count;) {
     // The limiter's delay is dropped at the start and pushed out by the inputs' silence at the end.
     const size_t block = std::min(kMaxPull, count - done + head_);
-    mix(*inputs, fed_, pumped_.data(), block, {0, static_cast<double>(config_.sample_rate)});
+    mix(*inputs, Pace::kWriters, fed_, pumped_.data(), block,
+        {0, static_cast<double>(config_.sample_rate)});
     for (const Input& input : *inputs) follow_ends(input);
     const size_t dropped = std::min(head_, block);
     head_ -= dropped;

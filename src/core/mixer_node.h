@@ -1,11 +1,13 @@
 // The mixer: inputs come and go, aligned by the time at which they were heard, summed, limited.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <memory>
 #include <vector>
 
 #include "anchor.h"
+#include "format.h"
 #include "level_meter.h"
 #include "limiter.h"
 #include "live_input.h"
@@ -27,6 +29,16 @@ class InputControls {
 
   // Mixer's thread: adds `frames` of `in` to `mix`.
   void add(const float* in, float* mix, size_t frames, uint32_t channels) noexcept;
+  using Frame = std::array<float, kMaxChannels>;
+  const Frame& last() const noexcept { return last_; }  // the last frame that was added
+
+  // Mixer's thread: `connection` is heard in `turn` of the mix. Whether it was in the turn before.
+  bool goes_on(uint64_t connection, uint64_t turn) noexcept {
+    const bool same = connection == connection_ && turn == turn_ + 1;
+    connection_ = connection;
+    turn_ = turn;
+    return same;
+  }
 
  private:
   struct Sides {
@@ -50,6 +62,9 @@ class InputControls {
   Sides now_{0, 0}, from_{0, 0}, to_{0, 0};
   uint32_t ramp_ = 0, ramped_ = 0;  // frames
   bool begun_ = false;
+  Frame last_{};
+  uint64_t connection_ = 0;
+  uint64_t turn_ = 0;
 };
 
 class MixerNode final : public Pullable, public Producer {
@@ -66,6 +81,7 @@ class MixerNode final : public Pullable, public Producer {
     std::shared_ptr<InputControls> controls;
     std::shared_ptr<LiveInput> live;
     std::shared_ptr<WrittenInput> written;
+    uint64_t connection = 0;  // another number for each that the input had
     Wakeup* wakeup = nullptr;
     NodeEvents* events = nullptr;
     uint64_t start_frame = 0;  // of the mix: there lies the first written frame
@@ -109,11 +125,13 @@ class MixerNode final : public Pullable, public Producer {
   uint64_t skipped_frames() const { return skipped_; }
 
  private:
+  enum class Pace { kClock, kWriters };
   size_t take_over(const PullTime& when) noexcept;
   int64_t mix_due(int64_t now) noexcept;
   void mix_live(float* out, size_t frames, const PullTime& when) noexcept;
-  void mix(std::vector<Input>& inputs, uint64_t frame, float* out, size_t frames,
+  void mix(std::vector<Input>& inputs, Pace pace, uint64_t frame, float* out, size_t frames,
            const PullTime& when) noexcept;
+  void fade_what_went(float* out, size_t frames) noexcept;
   void follow_ends(const Input& input) noexcept;
   size_t ready_frames(std::vector<Input>& inputs, bool* ending) noexcept;
   uint64_t delay_frames() const { return limiter_ ? limiter_->latency_frames() : 0; }
@@ -123,6 +141,13 @@ class MixerNode final : public Pullable, public Producer {
   std::unique_ptr<Limiter> limiter_;
   LevelMeter meter_;
   std::vector<float> scratch_, pumped_;
+  // What went in the middle of its sound is faded from where it was.
+  InputControls::Frame last_{};  // the sum of the inputs' last frames
+  InputControls::Frame went_{};
+  uint64_t turn_ = 0;
+  size_t heard_ = 0;  // inputs, in the last turn
+  size_t fade_left_ = 0;
+  const size_t fade_length_;
   double lag_;  // pull time less the time of what is mixed
   double content_next_ = 0;
   std::atomic<bool> pulled_{false};  // by a sink: pump() has nothing to do

@@ -6,6 +6,7 @@ import { PassThrough, type Duplex } from 'node:stream';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import {
+  LoopbackSource,
   MicSource,
   Mixer,
   Resampler,
@@ -189,6 +190,41 @@ describe('streams in a circle', () => {
     const alone = new Resampler();
     expect(await refused(() => alone.pipe(alone), alone)).toBe('ERR_AUDIO_GRAPH_CYCLE');
     for (const one of [a, b, alone]) one.destroy();
+  });
+});
+
+describe('a live input that is closed in the middle of a ramp', () => {
+  it('goes without a click, and the others stay', async () => {
+    // At its peak where the engine's periods end.
+    audio.device('mic').play(tone(500, { phase: Math.PI / 2 }));
+    audio.device('speakers').play(tone(443));
+    const source = new MicSource({ backend: audio });
+    const loopback = new LoopbackSource({ backend: audio });
+    const mixer = new Mixer();
+    const input = mixer.createInput();
+    source.pipe(input);
+    loopback.pipe(mixer.createInput());
+    const chunks: Buffer[] = [];
+    mixer.on('data', (chunk: Buffer) => chunks.push(chunk));
+    await Promise.all([source.ready, loopback.ready]);
+    await audio.advance(500);
+    input.setGain(0.5, { rampMs: 400 });
+    await audio.advance(203);
+    await input.close();
+    await audio.advance(500);
+    const [sound] = toFloat(Buffer.concat(chunks), stereo);
+    const steady = sound.subarray(4800);
+    // A jump shows whole in the second difference; a fade leaves a corner, no sharper than the sine is
+    // steep: 0.25 x 2 pi 500 / 48000.
+    let sharpest = 0;
+    for (let i = 2; i < steady.length; i++) {
+      sharpest = Math.max(sharpest, Math.abs(steady[i] - 2 * steady[i - 1] + steady[i - 2]));
+    }
+    expect(sharpest).toBeLessThan(0.0164);
+    const after = sound.subarray(-14_400);
+    expect(measureTone(after, 48000, 443).peakDb).toBeCloseTo(-12.04, 1);
+    expect(measureTone(after, 48000, 443).snrDb).toBeGreaterThan(80);
+    for (const one of [source, loopback, mixer]) one.destroy();
   });
 });
 

@@ -44,11 +44,13 @@ class Bench {
     return inputs_.back();
   }
   void open(size_t index) {
+    ++inputs_[index].connection;
     inputs_[index].written = std::make_shared<WrittenInput>(
         WrittenInput::Config{{kRate, 1, SampleFormat::kF32}, kRate, 1, 48000, 0}, nullptr, &events_,
         &wakeup_);
   }
   WrittenInput& written(size_t index) { return *inputs_[index].written; }
+  void remove(size_t index) { inputs_.erase(inputs_.begin() + static_cast<long>(index)); }
   void publish() { mixer_.publish(inputs_); }
 
   std::vector<float> taken() {
@@ -174,6 +176,61 @@ TEST("in a mix that runs by a clock it begins at the same frame, behind the limi
     const std::vector<float> out = bench.taken();
     CHECK(out.size() == 10 * kPeriod);
     for (size_t i = 0; i < out.size(); ++i) CHECK(out[i] == (i >= 1700 && i < 2700 ? 0.5f : 0));
+  }
+}
+
+TEST("an input that goes, or changes its stream, in the middle of its sound does not click") {
+  for (const bool changes : {false, true}) {
+    Bench bench(false);
+    bench.add();
+    bench.add();
+    bench.open(0);
+    bench.open(1);
+    bench.publish();
+    const std::vector<float> stays(9600, 0.25f), goes(9600, 0.5f);
+    bench.written(0).write(stays.data(), stays.size());
+    bench.written(1).write(goes.data(), goes.size());
+    std::vector<float> block(kPeriod);
+    const auto pull = [&] { bench.mixer().pull(block.data(), kPeriod, {1e9, kRate}); };
+    pull();
+    pull();
+    CHECK(bench.taken() == std::vector<float>(2 * kPeriod, 0.75f));
+    if (changes) {
+      bench.open(1);
+    } else {
+      bench.remove(1);
+    }
+    bench.publish();
+    pull();
+    pull();
+    const std::vector<float> out = bench.taken();
+    for (size_t i = 0; i < out.size(); ++i) {
+      CHECK_NEAR(out[i], 0.25 + 0.5 * std::max(0.0, 1 - (static_cast<double>(i) + 1) / 144), 1e-6);
+    }
+    CHECK(out.back() == 0.25f);
+  }
+}
+
+TEST("what ends, comes or waits is no reason to fade anything") {
+  Bench bench(false);
+  bench.add();
+  bench.add(700);
+  bench.open(0);
+  bench.open(1);
+  bench.publish();
+  const std::vector<float> samples(600, 0.5f);
+  for (size_t i = 0; i < 2; ++i) {
+    bench.written(i).write(samples.data(), samples.size());
+    bench.written(i).end();
+  }
+  std::vector<float> block(kPeriod);
+  for (int turn = 0; turn < 2; ++turn) bench.mixer().pull(block.data(), kPeriod, {1e9, kRate});
+  bench.remove(0);
+  bench.publish();
+  for (int turn = 0; turn < 2; ++turn) bench.mixer().pull(block.data(), kPeriod, {1e9, kRate});
+  const std::vector<float> out = bench.taken();
+  for (size_t i = 0; i < out.size(); ++i) {
+    CHECK(out[i] == (i < 600 || (i >= 700 && i < 1300) ? 0.5f : 0));
   }
 }
 
