@@ -75,10 +75,10 @@ void LoudnessMeter::process(const float* frames, size_t count) noexcept {
 
 // Summed anew each time: a running sum would keep the rounding errors of the loudest sound ever.
 double LoudnessMeter::energy_of_last(size_t parts) const noexcept {
-  const auto end = energies_.begin() + static_cast<long>(closed_ % kParts);
-  const auto recent = std::min<long>(static_cast<long>(parts), end - energies_.begin());
-  const double wrapped =
-      std::accumulate(energies_.end() - (static_cast<long>(parts) - recent), energies_.end(), 0.0);
+  const auto end = energies_.begin() + static_cast<ptrdiff_t>(closed_ % kParts);
+  const auto recent = std::min<ptrdiff_t>(static_cast<ptrdiff_t>(parts), end - energies_.begin());
+  const double wrapped = std::accumulate(energies_.end() - (static_cast<ptrdiff_t>(parts) - recent),
+                                         energies_.end(), 0.0);
   const double sum = std::accumulate(end - recent, end, wrapped);
   return sum * kPartsPerSecond / (static_cast<double>(parts) * sample_rate_);
 }
