@@ -26,6 +26,8 @@ export interface FindGapsOptions {
   frequency: number;
   /** The shortest run of zeros that counts as silence. */
   minFrames?: number;
+  /** How far a sample may be from the predicted one where the pitch is not constant; 0.000001. */
+  tolerance?: number;
   /** The longest jump to be told from a shorter one that looks alike. */
   maxFrames?: number;
 }
@@ -46,12 +48,12 @@ export function findGaps(samples: Float32Array, options: FindGapsOptions): Gap[]
   const starts = [0, ...silences.map(([, to]) => to)];
   const ends = [...silences.map(([from]) => from), samples.length];
   const omega = typicalOmega(samples, options);
-  const noise = typicalError(samples, omega);
+  const limit = Math.max(10 * typicalError(samples, omega), options.tolerance ?? 1e-6);
 
   // What is between silences, cut where the prediction of the next sample fails.
   let before: SineFit | undefined;
   starts.forEach((start, s) => {
-    const breaks = failures(samples, start, ends[s], omega, noise);
+    const breaks = failures(samples, start, ends[s], omega, limit);
     const pieces = [
       ...breaks.map(([from], i) => [i === 0 ? start : breaks[i - 1][1], from]),
       [breaks.at(-1)?.[1] ?? start, ends[s]],
@@ -112,9 +114,8 @@ function failures(
   start: number,
   end: number,
   omega: number,
-  noise: number,
+  limit: number,
 ): [number, number][] {
-  const limit = Math.max(10 * noise, 1e-6);
   const found: [number, number][] = [];
   for (let i = start + 2; i < end; i++) {
     if (Math.abs(predictionError(samples, i, omega)) <= limit) continue;
