@@ -204,6 +204,29 @@ TEST("frames from before the start are left out") {
   CHECK(next.silence == 0);
 }
 
+TEST("frame 0 is what is heard at the start, however fast the device counts until then") {
+  for (const double ppm : {200.0, -200.0}) {
+    constexpr int64_t kStart = 10 * kNsPerSecond;
+    Timeline timeline(kRate, kStart, false);
+    const double frame_ns = 1e9 / (kRate * (1 + ppm * 1e-6));
+    for (int64_t position = 0;; position += kPeriod) {
+      const int64_t time = std::llround(static_cast<double>(position) * frame_ns);
+      const Timeline::Placement place =
+          timeline.place(kPeriod, position, time, time + std::llround(kPeriod * frame_ns));
+      CHECK(place.silence == 0);
+      timeline.advance(kPeriod - place.skip);
+      if (place.skip == kPeriod) {
+        CHECK(!timeline.begun());
+        continue;
+      }
+      CHECK_NEAR(static_cast<double>(time) + place.skip * frame_ns, kStart, 0.6 * frame_ns);
+      CHECK_NEAR(static_cast<double>(timeline.tracker().time_at(0)), kStart, 0.6 * frame_ns);
+      CHECK(timeline.begun());
+      break;
+    }
+  }
+}
+
 TEST("a jump of the device's counter is a hole of that many frames") {
   Timeline timeline(kRate, 0, false);
   int64_t now = kPeriodNs, position = 77;
