@@ -1,9 +1,7 @@
 import type { Readable } from 'node:stream';
 
 import type { AudioStream } from './audio-stream.js';
-import type { Mixer } from './mixer.js';
 import type { NativeHost, NativeProducer } from './native.js';
-import type { AudioSource } from './sources/audio-source.js';
 
 // How `pipe()` between our own classes becomes a link inside the engine. The symbols are registered,
 // so that streams of the ESM and of the CommonJS build link with each other.
@@ -48,14 +46,6 @@ export function isLinkTarget(stream: object): stream is LinkTarget {
 
 /** What a stream is, also one of the package's other build, of which `instanceof` knows nothing. */
 export const streamKind: unique symbol = Symbol.for('patchcord.streamKind') as never;
-
-export function isMixer(stream: object): stream is Mixer {
-  return (stream as { [streamKind]?: unknown })[streamKind] === 'mixer';
-}
-
-export function isSource(stream: object): stream is AudioSource {
-  return (stream as { [streamKind]?: unknown })[streamKind] === 'source';
-}
 
 /** Only our classes as they are: a subclass may look at the bytes or change them. */
 export function isUnsubclassed(stream: object): boolean {

@@ -59,6 +59,11 @@ export interface MixerEvents extends ReadableEvents {
   discontinuity: [event: Discontinuity];
 }
 
+/** @internal Also one of the package's other build, of which `instanceof` knows nothing. */
+export function isMixer(stream: object): stream is Mixer {
+  return (stream as { [streamKind]?: unknown })[streamKind] === 'mixer';
+}
+
 /**
  * Mixes what is piped into its inputs. Live inputs are aligned by the time at which they were heard
  * and follow one clock: that of the sink it is piped into first, else of the first live input. Without

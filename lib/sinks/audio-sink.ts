@@ -11,14 +11,12 @@ import { FrameWriter } from '../frame-writer.js';
 import { KeepAlive } from '../keep-alive.js';
 import {
   allUpstreams,
-  isMixer,
-  isSource,
   linkTarget,
   upstreams,
   type LinkSource,
   type LinkTarget,
 } from '../links.js';
-import type { MixDriver, Mixer } from '../mixer.js';
+import { isMixer, type MixDriver, type Mixer } from '../mixer.js';
 import {
   native,
   type NativeDevice,
@@ -26,6 +24,7 @@ import {
   type NativeSink,
   type NativeStreamInfo,
 } from '../native.js';
+import { isSource } from '../sources/audio-source.js';
 import type { Listen, WritableEvents } from '../typed-events.js';
 import {
   checkAbortSignal,

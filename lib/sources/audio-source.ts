@@ -150,6 +150,11 @@ export function checkSourceOptions<T extends SourceOptions>(
   return given;
 }
 
+/** @internal Also one of the package's other build, of which `instanceof` knows nothing. */
+export function isSource(stream: object): stream is AudioSource {
+  return (stream as { [streamKind]?: unknown })[streamKind] === 'source';
+}
+
 /**
  * A device's sound as a stream: contiguous from the moment of construction, every frame with a time,
  * whatever the device does. What it did not deliver is silence of that length, counted and announced.
