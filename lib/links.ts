@@ -44,6 +44,17 @@ export function isLinkTarget(stream: object): stream is LinkTarget {
   return linkTarget in stream;
 }
 
+/** A stream into which others may be piped at any time: those downstream want to know. */
+export interface Watchable {
+  /** `callback` is called when what flows in changes. */
+  watch(callback: () => void): void;
+  unwatch(callback: () => void): void;
+}
+
+export function isWatchable(stream: object): stream is Watchable {
+  return 'unwatch' in stream;
+}
+
 /** What a stream is, also one of the package's other build, of which `instanceof` knows nothing. */
 export const streamKind: unique symbol = Symbol.for('patchcord.streamKind') as never;
 

@@ -220,7 +220,7 @@ export class Mixer extends AudioReadable {
     this.#changed();
   }
 
-  /** @internal Called when what flows in changes. */
+  /** @internal */
   watch(callback: () => void): void {
     this.#watchers.add(callback);
   }

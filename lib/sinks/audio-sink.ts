@@ -11,12 +11,14 @@ import { FrameWriter } from '../frame-writer.js';
 import { KeepAlive } from '../keep-alive.js';
 import {
   allUpstreams,
+  isWatchable,
   linkTarget,
   upstreams,
   type LinkSource,
   type LinkTarget,
+  type Watchable,
 } from '../links.js';
-import { isMixer, type MixDriver, type Mixer } from '../mixer.js';
+import { isMixer, type MixDriver } from '../mixer.js';
 import {
   native,
   type NativeDevice,
@@ -171,7 +173,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
   readonly #bufferMs: number;
   readonly #allowFeedback: boolean;
   readonly #keepAlive = new KeepAlive();
-  readonly #watching = new Set<Mixer>();
+  readonly #watching = new Set<Watchable>();
   readonly #played = new Set<Deferred<void>>();
   #destination: Destination | undefined;
   #info: NativeStreamInfo | undefined;
@@ -339,7 +341,6 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
       if (this.#linked || this.#writer.source) throw this.#second();
       if (!source.live && !isMixer(source)) return 'it is not live, so no clock drives it';
       this.#linked = { source, end };
-      if (isMixer(source)) this.#watch(source);
       void this.#checkFeedback();
       this.#start();
       return undefined;
@@ -349,10 +350,8 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
       this.#linked = undefined;
       this.#native.unlink();
       this.#started = false;
-      if (isMixer(source)) {
-        source.releaseDriver(this);
-        this.#unwatch(source);
-      }
+      for (const stream of [...this.#watching]) this.#unwatch(stream);
+      if (isMixer(source)) source.releaseDriver(this);
     },
   };
 
@@ -396,7 +395,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#linked?.source.unpipe(this);
-    for (const mixer of [...this.#watching]) this.#unwatch(mixer);
+    for (const stream of [...this.#watching]) this.#unwatch(stream);
     this.#writer.abandon(error);
     for (const played of this.#played) {
       played.reject(error ?? new Error('The sink was closed before all of it was heard'));
@@ -489,14 +488,14 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
     }
   }
 
-  #watch(mixer: Mixer): void {
-    this.#watching.add(mixer);
-    mixer.watch(this.#onGraph);
+  #watch(stream: Watchable): void {
+    this.#watching.add(stream);
+    stream.watch(this.#onGraph);
   }
 
-  #unwatch(mixer: Mixer): void {
-    this.#watching.delete(mixer);
-    mixer.unwatch(this.#onGraph);
+  #unwatch(stream: Watchable): void {
+    this.#watching.delete(stream);
+    stream.unwatch(this.#onGraph);
   }
 
   readonly #onGraph = (): void => void this.#checkFeedback();
@@ -505,7 +504,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
   async #checkFeedback(): Promise<void> {
     if (this.#allowFeedback || this.destroyed) return;
     for (const stream of allUpstreams(this)) {
-      if (isMixer(stream) && !this.#watching.has(stream)) this.#watch(stream);
+      if (isWatchable(stream) && !this.#watching.has(stream)) this.#watch(stream);
       if (!isSource(stream)) continue;
       if (!stream.device) {
         stream.ready.then(this.#onGraph, () => {});

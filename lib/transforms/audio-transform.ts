@@ -97,6 +97,7 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
   #host: NativeHost | undefined;
   #readAsked = false;
   #flushed: TransformCallback | undefined;
+  readonly #watchers = new Set<() => void>();
 
   /** @internal */
   constructor({ from, chunkFrames, signal }: TransformOptions) {
@@ -255,14 +256,30 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
       this.#host = source.host;
       filter.link(source.producer, end);
       this.#join(filter);
+      this.#changed();
       return undefined;
     },
     disconnect: (source: LinkSource): void => {
       if (this.#linked?.source !== source) return;
       this.#linked = undefined;
       this.#native?.unlink();
+      this.#changed();
     },
   };
+
+  /** @internal */
+  watch(callback: () => void): void {
+    this.#watchers.add(callback);
+  }
+
+  /** @internal */
+  unwatch(callback: () => void): void {
+    this.#watchers.delete(callback);
+  }
+
+  #changed(): void {
+    for (const callback of [...this.#watchers]) callback();
+  }
 
   override write(
     chunk: unknown,

@@ -8,6 +8,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import {
   Gain,
   LevelMeter,
+  LoopbackSource,
   LoudnessNormalizer,
   Limiter,
   MicSource,
@@ -297,6 +298,20 @@ describe('a transform in a live path', () => {
     expect(source.stats().link).toEqual([]);
     await source.close();
     mixer.destroy();
+  });
+
+  it('hides no feedback: what is piped into it later is looked at', async () => {
+    const gain = new Gain();
+    const speaker = new SpeakerSink({ backend: audio, device: 'speakers' });
+    const source = mic();
+    source.pipe(gain).pipe(speaker);
+    await Promise.all([source.ready, speaker.ready]);
+    source.unpipe(gain);
+    const loopback = new LoopbackSource({ backend: audio, device: 'speakers' });
+    const failed = event<AudioError>(speaker, 'error');
+    loopback.pipe(gain);
+    expect((await failed).code).toBe('ERR_AUDIO_FEEDBACK');
+    await Promise.all([source.close(), loopback.close(), gain.close()]);
   });
 
   it('refuses cycles, a second stream, and bytes beside a link', async () => {
