@@ -43,11 +43,11 @@ class Bench {
     inputs_.push_back(input);
     return inputs_.back();
   }
-  void open(size_t index) {
+  void open(size_t index, uint32_t start_fill = 0) {
     ++inputs_[index].connection;
     inputs_[index].written = std::make_shared<WrittenInput>(
-        WrittenInput::Config{{kRate, 1, SampleFormat::kF32}, kRate, 1, 48000, 0}, nullptr, &events_,
-        &wakeup_);
+        WrittenInput::Config{{kRate, 1, SampleFormat::kF32}, kRate, 1, 48000, start_fill}, nullptr,
+        &events_, &wakeup_);
   }
   WrittenInput& written(size_t index) { return *inputs_[index].written; }
   void remove(size_t index) { inputs_.erase(inputs_.begin() + static_cast<long>(index)); }
@@ -177,6 +177,28 @@ TEST("in a mix that runs by a clock it begins at the same frame, behind the limi
     CHECK(out.size() == 10 * kPeriod);
     for (size_t i = 0; i < out.size(); ++i) CHECK(out[i] == (i >= 1700 && i < 2700 ? 0.5f : 0));
   }
+}
+
+TEST("a written input waits for its fill while its writer goes on, and for 20 ms when he stops") {
+  Bench bench(false);
+  bench.add();
+  bench.open(0, 2000);
+  bench.publish();
+  const std::vector<float> samples(480, 0.5f);
+  std::vector<float> block(kPeriod);
+  const auto heard = [&](bool written) {
+    if (written) bench.written(0).write(samples.data(), samples.size());
+    bench.mixer().pull(block.data(), kPeriod, {1e9, kRate});
+    return block == samples;
+  };
+  for (int turn = 0; turn < 4; ++turn) CHECK(!heard(true));
+  CHECK(heard(true));  // 2400 frames are there
+  for (int turn = 0; turn < 4; ++turn) CHECK(heard(false));
+  CHECK(!heard(false));  // it ran dry and waits anew
+  CHECK(!heard(true));
+  CHECK(!heard(false));
+  CHECK(heard(false));
+  CHECK(!heard(false));
 }
 
 TEST("an input that goes, or changes its stream, in the middle of its sound does not click") {
