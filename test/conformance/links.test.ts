@@ -433,13 +433,15 @@ describe('a mixer', () => {
       const source = mic(format);
       const loopback = new LoopbackSource({ backend: audio, ...format });
       const mixer = new Mixer({ ...format, chunkMs: 1000, bufferMs: 20_000 });
-      source.pipe(mixer.createInput());
-      loopback.pipe(mixer.createInput());
       let bytes = 0;
       mixer.on('data', (chunk: Buffer) => {
         bytes += chunk.length;
         hash.update(chunk);
       });
+      // Before the mix runs: a reader begins at the live edge.
+      await tick();
+      source.pipe(mixer.createInput());
+      loopback.pipe(mixer.createInput());
       await Promise.all([source.ready, loopback.ready]);
       for (let i = 0; i < 360; i++) await audio.advance(10_000);
       const { readerLostFrames, inputs } = mixer.stats();
