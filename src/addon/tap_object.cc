@@ -49,11 +49,11 @@ void TapObject::detach() {
 // fewer when they are the last; null while there are not that many; undefined after the last.
 Napi::Value TapObject::read(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const bool ended = queue_->ended();  // before available(): what came before the end is then seen
-  const uint64_t available = queue_->available();
-  if (available == 0 && ended) return env.Undefined();
   const size_t wanted = info[0].As<Napi::Number>().Uint32Value();
-  if (available < wanted && !ended) return env.Null();
+  const bool ended = queue_->ended();  // before available(): what came before the end is then seen
+  if (!ended && !queue_->await(wanted)) return env.Null();
+  const uint64_t available = queue_->available();
+  if (ended && available == 0) return env.Undefined();
   const size_t frames = static_cast<size_t>(std::min<uint64_t>(wanted, available));
   const SampleFormat format = sample_format_from(info[1]);
   const uint32_t channels = queue_->channels();

@@ -53,8 +53,17 @@ void FrameQueue::publish(const float* samples, const Record& record) noexcept {
   const uint64_t head = head_.load(std::memory_order_relaxed);
   records_[head & record_mask_] = record;
   head_.store(head + 1, std::memory_order_release);
-  // After the record, so that no consumer counts on frames that it cannot see yet.
-  end_frame_.store(record.frame + record.frames, std::memory_order_release);
+  // After the record, so that no consumer counts on frames that it cannot see yet. In one order
+  // with awaited_: either the consumer sees these frames, or take_awaited() sees that it waits.
+  end_frame_.store(record.frame + record.frames, std::memory_order_seq_cst);
+}
+
+bool FrameQueue::take_awaited() noexcept {
+  const uint64_t awaited = awaited_.load(std::memory_order_seq_cst);
+  if (awaited == kNothing || end_frame_.load(std::memory_order_relaxed) < awaited) return false;
+  // Should the consumer have begun to wait for more meanwhile, it is woken now and will ask again.
+  awaited_.store(kNothing, std::memory_order_seq_cst);
+  return true;
 }
 
 void FrameQueue::push(const float* samples, const Record& record) noexcept {
@@ -128,12 +137,15 @@ void FrameQueue::advance(size_t frames) noexcept {
   }
 }
 
-void FrameQueue::skip_to(uint64_t frame) noexcept {
+uint64_t FrameQueue::skip_to(uint64_t frame) noexcept {
+  uint64_t sound = 0;
   while (next_frame() < frame) {
     const Span span = front(static_cast<size_t>(std::min<uint64_t>(frame - next_, SIZE_MAX)));
-    if (span.frames == 0) return;
+    if (span.frames == 0) break;
+    if (span.flags == 0) sound += span.frames;
     advance(span.frames);
   }
+  return sound;
 }
 
 size_t FrameQueue::read(float* destination, size_t frames) noexcept {
@@ -151,6 +163,16 @@ size_t FrameQueue::read(float* destination, size_t frames) noexcept {
     done += span.frames;
   }
   return done;
+}
+
+bool FrameQueue::await(size_t frames) noexcept {
+  const uint64_t ready = available();
+  if (ready >= frames) return true;
+  // Before the first record nobody knows which frame that will be: any will do.
+  const uint64_t next = next_frame();
+  awaited_.store(head_.load(std::memory_order_acquire) == 0 ? 0 : next + frames,
+                 std::memory_order_seq_cst);
+  return end_frame_.load(std::memory_order_seq_cst) - next >= frames && available() >= frames;
 }
 
 const Record* FrameQueue::latest() noexcept {

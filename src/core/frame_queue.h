@@ -24,6 +24,7 @@ class FrameQueue final : public Receiver {
   void push(const float* samples, const Record& record) noexcept override;
   void end() noexcept override;
   size_t room() const noexcept override;
+  bool take_awaited() noexcept override;  // true once when what await() waited for is there
 
   // Consumer thread.
   struct Span {
@@ -35,10 +36,14 @@ class FrameQueue final : public Receiver {
   };
   Span front(size_t max_frames) noexcept;  // contiguous; 0 frames: empty
   void advance(size_t frames) noexcept;    // at most what front() returned
-  void skip_to(uint64_t frame) noexcept;   // as far as there are frames
+  // As far as there are frames; returns how many of them were no silence.
+  uint64_t skip_to(uint64_t frame) noexcept;
   // Copies up to `frames` frames, zeros for silence; returns how many.
   size_t read(float* destination, size_t frames) noexcept;
   const Record* latest() noexcept;  // newest record published, null before the first
+  // Whether `frames` frames can be read. If not, take_awaited() tells the producer when they can,
+  // and once: a consumer need not be woken for parts of what it reads whole.
+  bool await(size_t frames) noexcept;
 
   // Consumer thread; values of the moment.
   bool started() const noexcept { return head_.load(std::memory_order_acquire) != 0 || ended(); }
@@ -51,6 +56,8 @@ class FrameQueue final : public Receiver {
   uint64_t lost_frames() const noexcept { return lost_.load(std::memory_order_relaxed); }
 
  private:
+  static constexpr uint64_t kNothing = UINT64_MAX;
+
   bool room_for(uint64_t stored_frames, size_t records) const noexcept;
   void publish(const float* samples, const Record& record) noexcept;
   const Record* current() noexcept;
@@ -73,6 +80,7 @@ class FrameQueue final : public Receiver {
   // Consumer's side.
   alignas(64) std::atomic<uint64_t> tail_{0};  // records consumed
   std::atomic<uint64_t> frame_tail_{0};        // frames consumed
+  std::atomic<uint64_t> awaited_{0};           // end_frame_ that is waited for, kNothing: none
   uint64_t offset_ = 0;                        // frames consumed of the current record
   uint64_t next_ = 0;
   Record latest_;

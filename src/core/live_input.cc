@@ -7,10 +7,13 @@ namespace patchcord {
 namespace {
 
 // A position error is worked off in kServoSeconds, sooner after the start, by at most kMaxServo of
-// the rate: half a hertz at 1 kHz.
+// the rate: half a hertz at 1 kHz. In the first second the place itself is in doubt, and an error
+// is hardly heard: then it is more, and if that is not enough there is a jump.
 constexpr double kServoSeconds = 10, kFirstServoSeconds = 0.3;
-constexpr double kMaxServo = 500e-6;
-constexpr double kMaxDrift = 5e-3;  // clocks further apart than 0.5 % are not clocks
+constexpr double kMaxServo = 500e-6, kMaxFirstServo = 2e-3;
+constexpr double kYoungSeconds = 1;
+constexpr double kMaxFirstError = 1e-3;  // s
+constexpr double kMaxDrift = 5e-3;       // clocks further apart than 0.5 % are not clocks
 constexpr double kResyncSeconds = 0.2;
 constexpr double kFadeSeconds = 0.003;
 constexpr int kLateLooks = 4;
@@ -28,7 +31,8 @@ LiveInput::LiveInput(std::shared_ptr<FrameQueue> queue, uint32_t rate, uint32_t 
       map_(std::move(map)),
       resampler_(queue_->sample_rate(), rate, queue_->channels(), ResamplerQuality::kMedium, true),
       mapped_(kMaxPull * queue_->channels()),
-      last_(channels) {
+      last_(channels),
+      before_(channels) {
   if (!map_ && in_channels_ != out_channels_) {
     map_ = std::make_unique<ChannelMap>(in_channels_, out_channels_);
   }
@@ -58,49 +62,70 @@ void LiveInput::pull(float* out, size_t frames, const PullTime& when) noexcept {
       const double at = static_cast<double>(fed_) + resampler_.position();
       const double error = want - at;
       offset_us_.store(error / in_rate_ * 1e6, std::memory_order_relaxed);
-      if (std::abs(error) > kResyncSeconds * in_rate_) {
+      const bool young = when.time - first_ < kYoungSeconds * 1e9;
+      if (std::abs(error) > (young ? kMaxFirstError : kResyncSeconds) * in_rate_) {
         stats_.resyncs.add(1);
         running_ = false;
       } else {
         const double age = (when.time - started_) * 1e-9;
         const double seconds = std::clamp(age / 2, kFirstServoSeconds, kServoSeconds);
-        const double servo = std::clamp(error / (in_rate_ * seconds), -kMaxServo, kMaxServo);
+        const double limit = young ? kMaxFirstServo : kMaxServo;
+        const double servo = std::clamp(error / (in_rate_ * seconds), -limit, limit);
         resampler_.set_ratio(drift + servo);
       }
     }
     if (!running_) {
-      made = start(frames, want, fresh) ? silent_tail_ : 0;
+      if (start(frames, want, fresh, when.time)) {
+        made = silent_tail_;
+        resampler_.set_ratio(drift);
+      }
       started_ = when.time;
     }
     if (running_) {
-      std::fill_n(out, made * out_channels_, 0.0f);
+      if (made > 0) fade_out(out, made);
       made += produce(out + made * out_channels_, frames - made);
     }
   }
   if (newest == nullptr && over) ended_ = true;  // closed before its first frame
   if (made == frames) return;
-  float* rest = out + made * out_channels_;
-  fade_out(rest, frames - made);
-  if (!running_) return;
+  const size_t missing = frames - made;
+  fade_out(out + made * out_channels_, missing);
+  if (running_ && queue_->ended()) ended_ = true;
   running_ = false;
-  if (queue_->ended()) {
-    ended_ = true;
-    return;
+  if (!started_before_ || ended_ || early_) return;
+  if (quiet) {
+    quiet_frames_ += missing;
+  } else {
+    starve(missing, when.time);
   }
-  if (quiet) return;
+}
+
+void LiveInput::starve(size_t frames, double time) noexcept {
+  stats_.starved_frames.add(frames);
+  if (std::exchange(starving_, true)) return;
   stats_.starvations.add(1);
-  stats_.starved_frames.add(frames - made);
-  if (when.time - last_starvation_ > kStarvationMemory) recent_starvations_ = 0;
-  last_starvation_ = when.time;
+  if (time - last_starvation_ > kStarvationMemory) recent_starvations_ = 0;
+  last_starvation_ = time;
   if (++recent_starvations_ >= 3) {
-    shortfall_ = std::max(shortfall_, static_cast<double>(frames - made) * 1e9 / out_rate_);
+    shortfall_ = std::max(shortfall_, static_cast<double>(frames) * 1e9 / out_rate_);
   }
+}
+
+// What is left out is counted already, unless silence was given because the stream had said that
+// there is nothing: sound that turns out to belong there came too late.
+void LiveInput::skip_to(double frame, double time) noexcept {
+  const uint64_t sound = queue_->skip_to(static_cast<uint64_t>(std::max(0.0, frame)));
+  const size_t late = static_cast<size_t>(std::min(
+      static_cast<double>(quiet_frames_), static_cast<double>(sound) * out_rate_ / in_rate_));
+  quiet_frames_ -= late;
+  if (late > 0) starve(late, time);
 }
 
 // Begins to read so that the first frame produced is the one wanted. `silent_tail_` becomes the
 // output frames that come before the stream's first one.
-bool LiveInput::start(size_t frames, double want, bool fresh) noexcept {
+bool LiveInput::start(size_t frames, double want, bool fresh, double time) noexcept {
   silent_tail_ = 0;
+  early_ = false;
   const double ratio = in_rate_ / out_rate_;
   const double first = static_cast<double>(queue_->next_frame());
   const double end = first + static_cast<double>(queue_->available());
@@ -121,23 +146,32 @@ bool LiveInput::start(size_t frames, double want, bool fresh) noexcept {
         late_looks_ = 0;
       }
     }
-    queue_->skip_to(static_cast<uint64_t>(std::max(0.0, want)));
+    skip_to(want, time);
     return false;
   }
   if (first > want) {
     const double lead = (first - want) / ratio;
-    if (lead >= static_cast<double>(frames)) return false;
+    early_ = lead >= static_cast<double>(frames);
+    if (early_) return false;
     silent_tail_ = static_cast<size_t>(lead);
   } else {
-    queue_->skip_to(static_cast<uint64_t>(std::llround(want)));
+    skip_to(std::round(want), time);
   }
   late_looks_ = 0;
+  quiet_frames_ = 0;
+  starving_ = false;
   // What overflowed before anyone pulled was nobody's loss.
-  if (!started_before_) lost_before_.store(queue_->lost_frames(), std::memory_order_relaxed);
+  if (!started_before_) {
+    lost_before_.store(queue_->lost_frames(), std::memory_order_relaxed);
+    first_ = time;
+  }
   started_before_ = true;
   resampler_.reset();
   fed_ = queue_->next_frame();
   fade_position_ = 0;
+  // After a leading silence there is nothing left of what was before.
+  before_ = last_;  // same size: no allocation
+  if (silent_tail_ > 0) std::fill(before_.begin(), before_.end(), 0.0f);
   running_ = true;
   return true;
 }
@@ -175,7 +209,10 @@ size_t LiveInput::produce(float* out, size_t frames) noexcept {
 void LiveInput::fade_in(float* out, size_t frames) noexcept {
   for (size_t i = 0; i < frames && fade_position_ < fade_length_; ++i, ++fade_position_) {
     const float gain = static_cast<float>(fade_position_) / static_cast<float>(fade_length_);
-    for (uint32_t c = 0; c < out_channels_; ++c) out[i * out_channels_ + c] *= gain;
+    for (uint32_t c = 0; c < out_channels_; ++c) {
+      float& sample = out[i * out_channels_ + c];
+      sample = before_[c] + (sample - before_[c]) * gain;
+    }
   }
 }
 

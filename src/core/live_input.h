@@ -22,7 +22,7 @@ class LiveInput final : public Pullable {
   struct Stats {
     Counter starved_frames;  // asked for but not there in time: silence was played instead
     Counter starvations;
-    Counter resyncs;  // jumps because the two clocks were over 200 ms apart
+    Counter resyncs;  // jumps: over 200 ms out of place, or a first place that was wrong
   };
 
   // Takes the producer's frames from `queue`; gives `rate` and `channels`, or the channels of
@@ -57,7 +57,9 @@ class LiveInput final : public Pullable {
   }  // its true rate, 0: unknown yet
 
  private:
-  bool start(size_t frames, double want, bool fresh) noexcept;
+  bool start(size_t frames, double want, bool fresh, double time) noexcept;
+  void starve(size_t frames, double time) noexcept;
+  void skip_to(double frame, double time) noexcept;
   size_t produce(float* out, size_t frames) noexcept;
   void fade_in(float* out, size_t frames) noexcept;
   void fade_out(float* out, size_t frames) noexcept;
@@ -69,6 +71,7 @@ class LiveInput final : public Pullable {
   Resampler resampler_;
   std::vector<float> mapped_;  // before the map
   std::vector<float> last_;    // last frame given out, where a fade-out begins
+  std::vector<float> before_;  // last frame before a jump, faded into what follows
   bool running_ = false;
   bool started_before_ = false;
   std::atomic<uint64_t> lost_before_{UINT64_MAX};
@@ -77,10 +80,14 @@ class LiveInput final : public Pullable {
   uint64_t seen_ = UINT64_MAX;  // first frame of the newest record at the last pull
   uint64_t fed_ = 0;            // stream index behind the last frame given to the resampler
   size_t fade_position_ = 0, fade_length_ = 0, silent_tail_ = 0;
-  double started_ = 0;  // asked time of the first frame since it runs
+  double first_ = 0;    // asked time of the first frame since it is this stream
+  double started_ = 0;  // ... since it runs
   double shortfall_ = 0;
   double least_late_ = 0;
   int late_looks_ = 0;
+  bool early_ = false;       // what comes next is for later
+  bool starving_ = false;    // since it ran dry
+  size_t quiet_frames_ = 0;  // of silence, given because the stream said that there is nothing
   int recent_starvations_ = 0;
   double last_starvation_ = 0;
   Stats stats_;

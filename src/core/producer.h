@@ -11,7 +11,7 @@
 
 namespace patchcord {
 
-// Told on the audio thread that there is something to fetch: must only set a flag and signal.
+// Told on the audio thread that what was awaited is there: must only set a flag and signal.
 class Wakeup {
  public:
   virtual void wake() noexcept = 0;
@@ -72,7 +72,7 @@ class Producer {
     if (!all) return;
     for (const Consumer& one : *all) {
       one.receiver->push(samples, record);
-      if (one.wakeup != nullptr) one.wakeup->wake();
+      if (one.wakeup != nullptr && one.receiver->take_awaited()) one.wakeup->wake();
     }
   }
 

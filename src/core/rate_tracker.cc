@@ -10,11 +10,13 @@ constexpr double kPi = 3.14159265358979323846;
 constexpr double kNsPerS = 1e9;
 constexpr double kJump = 0.2;  // s
 
-// What suits each kind of stamp once the loop is steady.
+// Of each kind of stamp: how it scatters, and the loop's bandwidth once it is steady, for packets
+// of 10 ms. Stamps that turn out worse or rarer narrow it.
 constexpr double kDeviceBandwidth = 0.02;  // Hz
 constexpr double kArrivalBandwidth = 0.01;
 constexpr double kDeviceSigma = 20e-6;  // s
 constexpr double kArrivalSigma = 0.5e-3;
+constexpr double kUsualPeriod = 0.01;  // s
 
 constexpr double kUsualDeviation = 300e-6;  // crystals are within that of nominal, nearly all
 constexpr double kMaxDeviation = 0.01;      // and no audio clock is 1 % off
@@ -27,27 +29,33 @@ constexpr double kSigmaMemory = 10;  // s
 constexpr double kMinSigma = 1e-6;
 constexpr double kSigmaStart = 0.1;   // s
 constexpr double kPlaceKnown = 0.02;  // s
-constexpr double kPoorStamps = 8;
+constexpr double kPoorStamps = 1.5;
+// A first stamp may be a system's guess, so far off that the rate could not explain it.
+constexpr double kYoung = 1;        // s
+constexpr double kFirstGuess = 50;  // sigmas
 // The mean of a second's innovations is a tenth of a sigma by chance, for packets of 10 ms. So much
 // of it means that place or rate have changed; a lone outlier, clamped, cannot do it.
 constexpr double kBiasMemory = 1;      // s
 constexpr double kMaxBiasShare = 0.1;  // of one stamp, however long its packet
 constexpr double kDoubtSigmas = 1.5;
+constexpr double kLeastDoubt = 0.25;  // of the sigma supposed: stamps without any jitter
 
 }  // namespace
 
 RateTracker::RateTracker(double nominal_rate_hz, bool device_stamps)
     : nominal_ns_(kNsPerS / nominal_rate_hz),
       stamp_sigma_(device_stamps ? kDeviceSigma : kArrivalSigma),
-      stiffness_(std::pow(2 * kPi * (device_stamps ? kDeviceBandwidth : kArrivalBandwidth), 4)) {
+      wander_(std::pow(2 * kPi * (device_stamps ? kDeviceBandwidth : kArrivalBandwidth), 4) *
+              stamp_sigma_ * stamp_sigma_ * kUsualPeriod) {
   reset();
 }
 
 void RateTracker::reset() noexcept {
   frame_ns_ = nominal_ns_;
   sigma_ = stamp_sigma_;
+  elapsed_ = 0;
   rate_variance_ = 0;
-  doubt();
+  doubt(kUsualDeviation);
   move_to(0, 0);
   started_ = false;
 }
@@ -63,13 +71,12 @@ void RateTracker::move_to(int64_t frame, int64_t time_ns) noexcept {
   started_ = true;
 }
 
-// Place and rate may have changed: be as quick as at the start.
-void RateTracker::doubt() noexcept {
+// The place has changed, and perhaps the rate: the next stamp is believed, and from there on the
+// rate is learnt anew. What is known of the stamps stays.
+void RateTracker::doubt(double rate_sigma) noexcept {
   place_variance_ += kJump * kJump;
-  rate_variance_ += kUsualDeviation * kUsualDeviation;
+  rate_variance_ += rate_sigma * rate_sigma;
   bias_ = 0;
-  elapsed_ = 0;
-  sigma_ = stamp_sigma_;
 }
 
 void RateTracker::update(int64_t frame, int64_t time_ns) noexcept {
@@ -78,15 +85,17 @@ void RateTracker::update(int64_t frame, int64_t time_ns) noexcept {
   const double frames = static_cast<double>(frame - frame_);
   const double expected = offset_ns_ + frames * frame_ns_;
   double error = (static_cast<double>(time_ns - origin_) - expected) / kNsPerS;
-  if (std::fabs(error) > kJump) return move_to(frame, time_ns);
-
   const double seconds = frames * nominal_ns_ / kNsPerS;
   elapsed_ += seconds;
+  const double jump = elapsed_ < kYoung ? kFirstGuess * stamp_sigma_ : kJump;
+  if (std::fabs(error) > jump) return move_to(frame, time_ns);
   if (elapsed_ > kClampAfter) {
     const double clamped = std::clamp(error, -kClampSigmas * sigma_, kClampSigmas * sigma_);
-    bias_ += std::min(kMaxBiasShare, seconds / kBiasMemory) * (clamped - bias_);
-    if (std::fabs(bias_) > kDoubtSigmas * sigma_) {
-      doubt();
+    const double share = std::min(kMaxBiasShare, seconds / kBiasMemory);
+    bias_ += share * (clamped - bias_);
+    if (std::fabs(bias_) > kDoubtSigmas * std::max(sigma_, kLeastDoubt * stamp_sigma_)) {
+      // What has moved so far in the time that the bias covers, and twice that.
+      doubt(std::min(kUsualDeviation, 2 * std::fabs(bias_) * share / seconds));
     } else {
       error = clamped;
     }
@@ -95,16 +104,13 @@ void RateTracker::update(int64_t frame, int64_t time_ns) noexcept {
   // Not while the place itself is unknown.
   if (place_variance_ < kPlaceKnown * kPlaceKnown) {
     const double memory = std::min(1.0, seconds / std::clamp(elapsed_, kSigmaStart, kSigmaMemory));
-    sigma_ += memory * (std::max(kMinSigma, 1.25 * std::fabs(error)) - sigma_);
+    sigma_ += memory * (std::max(kMinSigma, 1.25 * std::fabs(error - bias_)) - sigma_);
   }
-
-  // The rate wanders as much as makes the steady loop's bandwidth what it should be. Stamps that
-  // have been seen to be far worse than expected are trusted less.
   const double deviation = sigma_ > kPoorStamps * stamp_sigma_ ? sigma_ : stamp_sigma_;
   const double noise = deviation * deviation;
   place_variance_ += seconds * (2 * covariance_ + seconds * rate_variance_);
   covariance_ += seconds * rate_variance_;
-  rate_variance_ += noise * stiffness_ * seconds * seconds;
+  rate_variance_ += wander_ * seconds;
   const double place_gain = place_variance_ / (place_variance_ + noise);
   const double rate_gain = covariance_ / (place_variance_ + noise);
   place_variance_ *= 1 - place_gain;

@@ -8,7 +8,8 @@ namespace patchcord {
 // A delay-locked loop of two states, place and rate (Adriaensen, "Using a DLL to filter time",
 // 2005). It filters the stamps, never a queue's length, which moves in packets. Its gains come from
 // a Kalman filter whose steady state is that loop: so the first second is a line fitted to all that
-// was heard, with no wider bandwidth than the stamps bear. One thread at a time.
+// was heard, and its bandwidth is what a crystal's wander asks for and the stamps bear, be they
+// exact or poor, of every packet or of few. One thread at a time.
 class RateTracker {
  public:
   // device_stamps: stamps are the system's own; otherwise moments of arrival, which jitter more and
@@ -16,8 +17,9 @@ class RateTracker {
   RateTracker(double nominal_rate_hz, bool device_stamps);
 
   // `frame` was at time_ns. Frames rise, by any step. A stamp more than 200 ms from where it was
-  // expected, or a frame that goes back, begins anew at its place and keeps the rate. Single
-  // outliers hardly count; stamps that stay elsewhere are believed within a second.
+  // expected (in the first second: more than stamps of its kind scatter), or a frame that goes
+  // back, begins anew at its place and keeps the rate. Single outliers hardly count; stamps that
+  // stay elsewhere are believed within a second, or ten of them.
   void update(int64_t frame, int64_t time_ns) noexcept;
 
   // `frame` was at time_ns, after frames that say nothing of the rate.
@@ -33,11 +35,11 @@ class RateTracker {
   void reset() noexcept;
 
  private:
-  void doubt() noexcept;
+  void doubt(double rate_sigma) noexcept;
 
   double nominal_ns_;     // per frame
   double stamp_sigma_;    // s, of the stamps as supposed
-  double stiffness_;      // the loop's angular bandwidth to the fourth
+  double wander_;         // of the rate: variance that a second adds
   double frame_ns_;       // per frame, estimated
   int64_t origin_ = 0;    // ns; keeps offset_ns_ small, hence exact
   double offset_ns_ = 0;  // filtered time of frame_, after origin_
@@ -47,8 +49,8 @@ class RateTracker {
   double covariance_ = 0;
   double rate_variance_ = 0;
   double sigma_;    // s, of the innovations as seen
-  double bias_;     // s, their mean over a second: 0 while place and rate are right
-  double elapsed_;  // s since the rate was last in doubt
+  double bias_;     // s, the mean of the last ones: 0 while place and rate are right
+  double elapsed_;  // s since the first stamp
   bool started_ = false;
 };
 

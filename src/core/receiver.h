@@ -15,6 +15,8 @@ class Receiver {
   virtual void push(const float* samples, const Record& record) noexcept = 0;
   virtual void end() noexcept = 0;           // nothing follows
   virtual size_t room() const noexcept = 0;  // frames that push() would take now
+  // After push(): whether its reader is to be woken.
+  virtual bool take_awaited() noexcept { return true; }
 };
 
 }  // namespace patchcord

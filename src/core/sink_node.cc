@@ -11,8 +11,11 @@ constexpr double kFadeSeconds = 0.003;
 // Wakes after the start whose lead is only learnt from: nothing is pulled before the device's pace
 // is known, or the first pulls would ask for what was not heard yet.
 constexpr int kSettlingWakes = 4;
-constexpr int kStampPatience = 30;   // wakes
-constexpr double kLeadJump = 100e6;  // ns: the device is elsewhere now; learn again
+constexpr int kStampPatience = 30;  // wakes
+// Another lead for that long means that the device is elsewhere now: learn again. A late wake is
+// followed by asking for all that is missing, each time for its own place, and moves nothing.
+constexpr double kLeadJump = 100e6;      // ns
+constexpr double kLeadPatience = 500e6;  // ns
 
 }  // namespace
 
@@ -101,6 +104,19 @@ void SinkNode::fill(float* out, size_t frames, const PullTime& when) noexcept {
   std::copy_n(out + (frames - 1) * device_.channels, device_.channels, last_.begin());
 }
 
+void SinkNode::follow_lead(double now, double lead, uint32_t frames) noexcept {
+  if (settling_ > 0 && std::abs(lead - lead_) > kLeadJump) {
+    if (elsewhere_ == 0) elsewhere_ = now;
+    if (now - elsewhere_ > kLeadPatience) settling_ = 0;
+  } else {
+    elsewhere_ = 0;
+  }
+  if (settling_ >= kSettlingWakes) return;
+  lead_ = settling_ == 0 ? lead : std::max(lead_, lead);
+  if (settling_ == 0 || now - woken_ > frames * 0.5e9 / device_.sample_rate) ++settling_;
+  woken_ = now;
+}
+
 void SinkNode::render(void* data, uint32_t frames, int64_t play_time) noexcept {
   if (frames == 0) return;
   const double now = static_cast<double>(clock_.now());
@@ -119,12 +135,8 @@ void SinkNode::render(void* data, uint32_t frames, int64_t play_time) noexcept {
   }
   const bool timed = stamps_ || tracker_ == arrival_tracker_.get();
   const double played = static_cast<double>(tracker_->time_at(static_cast<double>(frame_)));
-  if (settling_ > 0 && std::abs(played - now - lead_) > kLeadJump) settling_ = 0;
   const bool settled = settling_ >= kSettlingWakes;
-  if (timed && !settled) {
-    lead_ = settling_ == 0 ? played - now : std::max(lead_, played - now);
-    ++settling_;
-  }
+  if (timed) follow_lead(now, played - now, frames);
   const double rate = rate_->follow(*tracker_, static_cast<double>(frames) / device_.sample_rate);
   if (drained_ != 0 && tracker_->frame_at(now) >= static_cast<double>(drained_)) {
     events_.push({NodeEventType::kPlayed, drained_, 0});

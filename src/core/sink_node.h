@@ -77,6 +77,7 @@ class SinkNode {
     std::shared_ptr<Pullable> linked;
   };
 
+  void follow_lead(double now, double lead, uint32_t frames) noexcept;
   void fill(float* out, size_t frames, const PullTime& when) noexcept;
 
   Clock& clock_;
@@ -97,6 +98,8 @@ class SinkNode {
   uint64_t drained_ = 0;  // device frame behind the last one written; 0: told
   int settling_ = 0;
   double lead_ = 0;
+  double woken_ = 0;      // the last wake; a wake may ask several times
+  double elsewhere_ = 0;  // since when the lead is another, 0: it is not
   Stats stats_;
   Anchor anchor_;
   NodeEvents events_;

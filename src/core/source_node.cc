@@ -49,10 +49,14 @@ void SourceNode::packet(const void* data, uint32_t frames, int64_t position, int
   if (discontinuity) stats_.hints.add(1);
   rate_->follow(timeline_->tracker(), static_cast<double>(frames) / device_.sample_rate);
   const Timeline::Placement place = timeline_->place(frames, position, time, clock_.now());
-  if (place.silence > 0) {
-    if (place.lost) hole(to_output(place.silence));
-    silence(place.silence, place.lost ? kRecordHole : kRecordSilence);
+  if (place.lost > 0) {
+    // What was skipped has had its place before here.
+    const uint64_t lost = to_output(place.lost);
+    const uint64_t filled = place.silence > 0 ? 0 : std::min<uint64_t>(position_, lost);
+    hole(position_ - filled, lost, skipping_);
   }
+  skipping_ = place.skip == frames;
+  if (place.silence > 0) silence(place.silence, place.lost > 0 ? kRecordHole : kRecordSilence);
   if (idle_) {
     idle_ = false;
     tell(NodeEventType::kResumed, position_, 0);
@@ -88,10 +92,10 @@ void SourceNode::finish() noexcept {
   }
 }
 
-void SourceNode::hole(uint64_t frames) noexcept {
-  stats_.holes.add(1);
+void SourceNode::hole(uint64_t frame, uint64_t frames, bool continued) noexcept {
+  if (!continued) stats_.holes.add(1);
   stats_.hole_frames.add(frames);
-  tell(NodeEventType::kHole, position_, frames);
+  tell(NodeEventType::kHole, frame, frames);
 }
 
 // Where the device's stamps have leapt the host's timeline keeps to them. Returns how many of the
@@ -100,7 +104,7 @@ uint32_t SourceNode::follow_leap(uint32_t frames) noexcept {
   const int64_t leap = host_ ? host_->leap(timeline_->tracker(), position_) : 0;
   if (leap < 0) {
     const uint64_t missing = to_output(static_cast<uint64_t>(-leap));
-    hole(missing);
+    hole(position_, missing, false);
     emit(nullptr, missing, kRecordHole);
   }
   if (leap <= 0) return 0;

@@ -69,7 +69,7 @@ class SourceNode final : public Producer {
   NodeEvents& events() { return events_; }
 
  private:
-  void hole(uint64_t frames) noexcept;
+  void hole(uint64_t frame, uint64_t frames, bool continued) noexcept;
   uint32_t follow_leap(uint32_t frames) noexcept;
   void silence(uint64_t device_frames, uint32_t flags) noexcept;
   void convert(const uint8_t* data, size_t frames, uint32_t flags) noexcept;
@@ -102,6 +102,7 @@ class SourceNode final : public Producer {
   std::atomic<bool> stamped_{true};
   std::atomic<bool> enabled_{true};
   bool idle_ = false;
+  bool skipping_ = false;  // the last packet came too late as a whole
   bool ended_ = false;
 };
 

@@ -8,8 +8,8 @@
 
 namespace patchcord {
 
-// Audio thread. Systems whose stamps are off while a stream starts (PipeWire's are for seconds)
-// would be heard as a glide in pitch; a true rate is reached a little later.
+// Audio thread. It is nominal until the rate is known; from then on what the tracker takes back, or
+// learns anew after a disturbance, is followed too slowly to be heard as a change of pitch.
 class SteadyRate {
  public:
   explicit SteadyRate(double nominal) : nominal_(nominal), rate_(nominal) {}
@@ -17,9 +17,10 @@ class SteadyRate {
   // After `seconds` of audio more.
   double follow(const RateTracker& tracker, double seconds) noexcept {
     if (!tracker.settled()) return rate_;  // a rate in doubt is kept until there is a better one
-    const double wanted = tracker.rate();
+    if (!known_) rate_ = tracker.rate();
+    known_ = true;
     const double step = nominal_ * kSlewPerSecond * seconds;
-    rate_ += std::clamp(wanted - rate_, -step, step);
+    rate_ += std::clamp(tracker.rate() - rate_, -step, step);
     return rate_;
   }
   double rate() const noexcept { return rate_; }
@@ -29,6 +30,7 @@ class SteadyRate {
   static constexpr double kSlewPerSecond = 100e-6;
 
   double nominal_, rate_;
+  bool known_ = false;
 };
 
 }  // namespace patchcord

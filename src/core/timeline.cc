@@ -26,7 +26,14 @@ Timeline::Timeline(uint32_t sample_rate, int64_t start, bool fills_idle)
 
 void Timeline::begin_epoch(uint32_t frames, int64_t time, int64_t now) noexcept {
   const int64_t arrival = now - static_cast<int64_t>(frames * 1e9 / rate_);
-  stamped_ = time != kUnknownTime && std::llabs(time - arrival) <= kImplausible;
+  const bool stamped = time != kUnknownTime && std::llabs(time - arrival) <= kImplausible;
+  if (stamped != stamped_) {
+    // Another kind of stamp, another loop; it goes on at the same place.
+    const int64_t here = tracker_.time_at(static_cast<double>(next_));
+    tracker_ = RateTracker(rate_, stamped);
+    tracker_.move_to(next_, here);
+  }
+  stamped_ = stamped;
   in_epoch_ = true;
 }
 
@@ -43,7 +50,7 @@ Timeline::Placement Timeline::place(uint32_t frames, int64_t position, int64_t t
   const bool has_time = time != kUnknownTime;
   if (!has_time) time = now - static_cast<int64_t>(frames * 1e9 / rate_);
 
-  int64_t at = next_;  // where the packet's first sample stands
+  int64_t at = next_ - behind_;  // where the packet's first sample stands
   if (first) {
     at = std::llround(tracker_.frame_at(static_cast<double>(time)));
   } else if (position >= 0 && position_ >= 0) {
@@ -72,12 +79,13 @@ Timeline::Placement Timeline::place(uint32_t frames, int64_t position, int64_t t
     next_ += placement.skip;
   } else if (gap > 0) {
     placement.silence = static_cast<uint64_t>(gap);
-    placement.lost = !first;
+    if (!first) placement.lost = placement.silence;
   } else if (gap < 0) {
     placement.skip = static_cast<uint32_t>(std::min<int64_t>(-gap, frames));
-    // All of it has been covered: the question is left open for the next packet.
-    if (placement.skip == frames) in_epoch_ = false;
+    if (filled_) placement.lost = placement.skip;
   }
+  behind_ = next_ > 0 && gap < 0 ? -gap - placement.skip : 0;
+  filled_ = filled_ && placement.skip == frames;
   return placement;
 }
 
@@ -100,8 +108,10 @@ uint64_t Timeline::idle(int64_t now) noexcept {
   position_ = -1;
   next_ = std::max<int64_t>(next_, 0);
   const double due = tracker_.frame_at(static_cast<double>(now - kIdleLag));
-  return due > static_cast<double>(next_) ? static_cast<uint64_t>(due - static_cast<double>(next_))
-                                          : 0;
+  const double frames = std::floor(due - static_cast<double>(next_));
+  if (frames < 1) return 0;
+  filled_ = true;
+  return static_cast<uint64_t>(frames);
 }
 
 }  // namespace patchcord

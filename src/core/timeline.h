@@ -20,7 +20,9 @@ class Timeline {
   struct Placement {
     uint64_t silence = 0;  // zero frames that come before the packet
     uint32_t skip = 0;     // frames at the packet's start that are covered already
-    bool lost = false;     // the silence stands for audio that was lost, not for quiet
+    // Frames of audio that nobody hears: the silence, where it is not for quiet, or those skipped
+    // because an idle device's silence had been put in their place.
+    uint64_t lost = 0;
   };
   // For a packet of `frames`, arriving `now`. `time` and `position` as in backend.h's Packet;
   // negative position and INT64_MIN time mean unknown.
@@ -43,10 +45,12 @@ class Timeline {
   const bool fills_idle_;
   RateTracker tracker_;
   int64_t next_ = 0;         // first frame not yet on the timeline; below 0: before the start
+  int64_t behind_ = 0;       // next_ less where the last packet ended: all of that is skipped
   int64_t position_ = -1;    // the device's counter behind the last packet
   int64_t last_packet_ = 0;  // when it arrived
   int64_t period_ns_ = 0;    // length of the last packet
   bool in_epoch_ = false;    // packets follow each other; false: place the next one by its time
+  bool filled_ = false;      // idle() has filled since the last packet that had its place
   bool stamped_ = true;
   bool heard_ = false;  // there has been a stamp
 };

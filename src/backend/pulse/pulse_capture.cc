@@ -1,6 +1,7 @@
 #include "pulse_capture.h"
 
 #include <optional>
+#include <utility>
 
 namespace patchcord {
 namespace pulse {
@@ -24,9 +25,14 @@ class PulseCapture final : public PulseStream {
   void timing(int64_t time, double queued, double device) noexcept override;
   void no_timing() noexcept override;
   void deliver() noexcept;
+  void begin_timing() noexcept {
+    timing_.emplace(info_.format.sample_rate, dropped_ns());
+    restart_timing();
+  }
   void stop_timer() noexcept;
   static void on_readable(pa_stream*, size_t, void* self);
   static void on_timer(pa_mainloop_api*, pa_time_event*, const timeval*, void* self);
+  static void on_answer(pa_stream*, int success, void* self);
   pa_usec_t idle_time() const {
     return static_cast<pa_usec_t>((connection_.clock().now() + kIdleAfter) / 1000);
   }
@@ -34,6 +40,10 @@ class PulseCapture final : public PulseStream {
   CaptureListener& listener_;
   std::optional<StreamTiming> timing_;
   pa_time_event* timer_ = nullptr;
+  pa_operation* answer_ = nullptr;  // to the question whether there is really nothing
+  bool loopback_ = false;
+  bool quiet_ = false;      // nothing has come since that was asked
+  bool idle_ = false;       // nothing has come since the listener was told
   int64_t position_ = 0;    // frames read, or known to be lost
   bool unstamped_ = false;  // reports do not work here: packets go without a time
 };
@@ -41,14 +51,14 @@ class PulseCapture final : public PulseStream {
 Error PulseCapture::open(const CaptureRequest& request) {
   Connection::Lock lock(connection_);
   Connection::Deadline deadline(&connection_, kCallLimit);
-  const bool loopback = request.kind == CaptureRequest::Kind::kLoopback;
+  loopback_ = request.kind == CaptureRequest::Kind::kLoopback;
   info_.device_id = request.device_id;
   PulseDevice device;
-  Error error = query_device(&connection_, loopback ? Flow::kOutput : Flow::kInput,
+  Error error = query_device(&connection_, loopback_ ? Flow::kOutput : Flow::kInput,
                              request.device_id, deadline, &device);
   if (error) return error;
-  source_or_sink_ = loopback ? device.monitor : device.name;
-  if ((error = create(loopback ? "Loopback" : "Microphone", device))) return error;
+  source_or_sink_ = loopback_ ? device.monitor : device.name;
+  if ((error = create(loopback_ ? "Loopback" : "Microphone", device))) return error;
   library().pa_stream_set_read_callback(stream_, on_readable, this);
 
   info_.period_frames = static_cast<uint32_t>(
@@ -73,8 +83,7 @@ Error PulseCapture::start() {
   // What arrived before the last stop is older than this start.
   if (!lost_) connection_.forget(library().pa_stream_flush(stream_, nullptr, nullptr));
   if (Error error = set_corked(false)) return error;
-  timing_.emplace(info_.format.sample_rate);
-  restart_timing();
+  begin_timing();
   running_ = true;
   timer_ = library().pa_context_rttime_new(connection_.context(), idle_time(), on_timer, this);
   return Error::none();
@@ -109,8 +118,8 @@ void PulseCapture::on_readable(pa_stream*, size_t, void* self) {
 
 void PulseCapture::deliver() noexcept {
   const LibPulse& pulse = library();
-  // The first packet places the stream in time, so it waits in libpulse for the first report. That
-  // is asked for only now: before there is data the server counts from the request, although an
+  // The first packet places the stream in time, so it waits in libpulse for the first reports. They
+  // are asked for only now: before there is data the server counts from the request, although an
   // idle null sink may sleep for 2 s more.
   if (running_ && !timing_->known() && !unstamped_) {
     ask_timing();
@@ -128,7 +137,10 @@ void PulseCapture::deliver() noexcept {
       packet.data = data;
       packet.frames = frames;
       packet.position = position_;
-      packet.time = timing_->time_of(position_);
+      packet.time = timing_->take_stamp(position_);
+      // What follows silence is placed by its time.
+      if (idle_ && packet.time == kNoTime) packet.time = timing_->time_of(position_);
+      idle_ = quiet_ = false;
       listener_.on_packet(packet);
       delivered = true;
     }
@@ -140,16 +152,37 @@ void PulseCapture::deliver() noexcept {
   ask_timing();
 }
 
+// After a stall of this thread, or of the server, the timer is due before what waits has been read.
+// The answer to a question comes behind all of that.
 void PulseCapture::on_timer(pa_mainloop_api*, pa_time_event*, const timeval*, void* self) {
   auto* capture = static_cast<PulseCapture*>(self);
+  const LibPulse& pulse = capture->library();
+  if (!capture->answer_) {
+    capture->quiet_ = true;
+    capture->answer_ = pulse.pa_stream_update_timing_info(capture->stream_, on_answer, capture);
+  }
+  pulse.pa_context_rttime_restart(capture->connection_.context(), capture->timer_,
+                                  capture->idle_time());
+}
+
+void PulseCapture::on_answer(pa_stream* stream, int, void* self) {
+  auto* capture = static_cast<PulseCapture*>(self);
+  capture->connection_.forget(std::exchange(capture->answer_, nullptr));
+  if (!capture->running_ || !capture->quiet_) return;
+  if (capture->library().pa_stream_readable_size(stream) > 0) return;  // waits for its first stamp
+  // What a suspended device did not play was not lost.
+  if (capture->loopback_ && capture->library().pa_stream_is_suspended(stream) == 1) {
+    capture->begin_timing();
+  }
+  capture->idle_ = true;
   capture->listener_.on_idle();
-  capture->library().pa_context_rttime_restart(capture->connection_.context(), capture->timer_,
-                                               capture->idle_time());
 }
 
 void PulseCapture::stop_timer() noexcept {
   if (timer_) connection_.api()->time_free(timer_);
   timer_ = nullptr;
+  if (answer_) library().pa_operation_cancel(answer_);
+  connection_.forget(std::exchange(answer_, nullptr));
 }
 
 }  // namespace

@@ -82,7 +82,7 @@ Error PulseRender::start() {
   Connection::Lock lock(connection_);
   if (running_) return Error::none();
   if (lost_) return loss_;
-  timing_.emplace(info_.format.sample_rate);
+  timing_.emplace(info_.format.sample_rate, dropped_ns());
   restart_timing();
   dry_ = false;
   running_ = true;
@@ -156,7 +156,7 @@ void PulseRender::write(size_t bytes, int64_t skip_frames) noexcept {
     if (pulse.pa_stream_begin_write(stream_, &data, &room) != 0 || !data) return;
     const uint32_t frames = static_cast<uint32_t>(std::min<size_t>(room, bytes) / frame_bytes_);
     if (frames == 0) return;
-    listener_.on_render(data, frames, timing_->time_of(position_));
+    listener_.on_render(data, frames, timing_->take_stamp(position_));
     const size_t length = size_t{frames} * frame_bytes_;
     if (pulse.pa_stream_write(stream_, data, length, nullptr, skip_frames * frame_bytes_,
                               PA_SEEK_RELATIVE) != 0) {

@@ -3,48 +3,45 @@
 
 #include <cstdint>
 
+#include "../../core/rate_tracker.h"
 #include "../backend.h"
 
 namespace patchcord {
 namespace pulse {
 
 // Each report says "this position was heard at this instant". Its error is one-sided: a server that
-// is scheduled late stamps late, and what was heard since it last looked is missing. So the lowest
-// offset of several reports is believed, and a line through the last ones gives the device's drift.
-// Audio thread.
+// is scheduled late stamps late, and what was heard since it last looked is missing. So of several
+// reports the earliest is believed, and becomes a stamp. Audio thread.
 class StreamTiming {
  public:
-  explicit StreamTiming(uint32_t sample_rate) : frame_ns_(1e9 / sample_rate) {}
+  // `late_ns`: stamps that are later by more than that show frames that the server dropped.
+  StreamTiming(uint32_t sample_rate, double late_ns)
+      : frame_ns_(1e9 / sample_rate), late_ns_(late_ns), tracker_(sample_rate, true) {}
 
-  // Returns the frames that the device went through without this stream (0 almost always): reports
-  // that stay later than any period explains. The caller adds them to its positions, later ones
-  // given here included.
+  // Returns the frames that the device went through without this stream (0 almost always). The
+  // caller adds them to its positions, later ones given here included.
   int64_t observe(int64_t time, double position) noexcept;
-  bool known() const noexcept { return origin_ != kNoTime; }
-  // kNoTime before the first report.
+  bool known() const noexcept { return known_; }  // a first stamp is there
+  // By all stamps so far; kNoTime before the first.
   int64_t time_of(int64_t position) const noexcept;
+  // By the newest stamp, once for each; kNoTime when there is nothing new. To be filtered: what
+  // time_of() says has been already.
+  int64_t take_stamp(int64_t position) noexcept;
 
  private:
-  int64_t close_window() noexcept;
-  void fit() noexcept;
-  double offset_at(double time) const noexcept { return level_ + slope_ * (time - center_); }
-
-  struct Low {
-    double time = 0;    // ns after origin_
-    double offset = 0;  // time less position, ns
-  };
-  static constexpr int kLows = 16;
-
   const double frame_ns_;
-  int64_t origin_ = kNoTime;  // keeps the doubles small, hence exact
-  Low lows_[kLows];           // of the last windows
-  int count_ = 0;
-  int next_ = 0;
-  Low window_;  // of the one under way
+  const double late_ns_;
+  RateTracker tracker_;
+  struct Stamp {
+    int64_t position = 0;
+    int64_t time = 0;
+    double late = 0;  // against the tracker, ns
+  };
+  Stamp earliest_;  // of the reports under way
+  Stamp stamp_;     // of those before
   int reports_ = 0;
-  double center_ = 0;
-  double level_ = 0;
-  double slope_ = 0;
+  bool known_ = false;
+  bool fresh_ = false;
 };
 
 }  // namespace pulse
