@@ -9,6 +9,7 @@ namespace {
 
 // The contract allows 20 ms without a word; packets come every 10 or so.
 constexpr int64_t kIdleAfter = 15 * kNsPerMs;
+constexpr int64_t kNoAnswer = 100 * kNsPerMs;
 
 class PulseCapture final : public PulseStream {
  public:
@@ -42,8 +43,9 @@ class PulseCapture final : public PulseStream {
   pa_time_event* timer_ = nullptr;
   pa_operation* answer_ = nullptr;  // to the question whether there is really nothing
   bool loopback_ = false;
-  bool quiet_ = false;      // nothing has come since that was asked
-  bool idle_ = false;       // nothing has come since the listener was told
+  bool quiet_ = false;  // nothing has come since that was asked
+  bool idle_ = false;   // nothing has come since the listener was told
+  int64_t question_at_ = 0;
   int64_t position_ = 0;    // frames read, or known to be lost
   bool unstamped_ = false;  // reports do not work here: packets go without a time
 };
@@ -153,13 +155,17 @@ void PulseCapture::deliver() noexcept {
 }
 
 // After a stall of this thread, or of the server, the timer is due before what waits has been read.
-// The answer to a question comes behind all of that.
+// The answer to a question comes behind all of that; a server that gives none is as good as silent.
 void PulseCapture::on_timer(pa_mainloop_api*, pa_time_event*, const timeval*, void* self) {
   auto* capture = static_cast<PulseCapture*>(self);
   const LibPulse& pulse = capture->library();
   if (!capture->answer_) {
     capture->quiet_ = true;
+    capture->question_at_ = capture->connection_.clock().now();
     capture->answer_ = pulse.pa_stream_update_timing_info(capture->stream_, on_answer, capture);
+  } else if (capture->connection_.clock().now() - capture->question_at_ > kNoAnswer) {
+    capture->idle_ = true;
+    capture->listener_.on_idle();
   }
   pulse.pa_context_rttime_restart(capture->connection_.context(), capture->timer_,
                                   capture->idle_time());
