@@ -70,7 +70,7 @@ export interface MixerInputStats {
   /** Times that its frames came too late, and frames of silence mixed instead. */
   starvations?: number;
   starvedFrames?: number;
-  /** Jumps because it was more than 200 ms out of place. */
+  /** Jumps because it was more than 200 ms out of place, in its first second more than 1 ms. */
   resyncs?: number;
   lostFrames?: number;
   writtenFrames?: number;

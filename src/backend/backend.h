@@ -44,7 +44,8 @@ struct Packet {
   // forward means that as many frames were lost before us.
   int64_t position = kNoPosition;
   // When the first frame was heard (at the microphone, or at the loudspeaker for loopback), on the
-  // Clock of the host. kNoTime where the system has no stamp or flags it as wrong.
+  // Clock of the host. kNoTime where the system has no stamp, none that is news, or flags it as
+  // wrong. What follows on_idle() has one: it is placed by it.
   int64_t time = kNoTime;
   bool discontinuity = false;  // the system's own hint; counted, not trusted
 };
@@ -69,7 +70,8 @@ class CaptureListener {
 class RenderListener {
  public:
   // Fill `frames` frames of the stream's format. `play_time`: when the first of them will be heard,
-  // on the host's Clock, by the device's own position (kNoTime where it cannot be told).
+  // on the host's Clock, by the device's own position (kNoTime where it cannot be told, or where
+  // nothing new is known: then it follows from what was told before).
   virtual void on_render(void* data, uint32_t frames, int64_t play_time) noexcept = 0;
   // The device ran dry, seen by the system (a callback) or from positions; `frames` that it played
   // of nothing, 0 if it cannot be told.
