@@ -160,7 +160,12 @@ int main(int argc, char** argv) {
   config.channels = 1;
   auto mixer = std::make_shared<MixerNode>(config);
   NodeEvents events;
-  mixer->publish({{std::make_shared<InputControls>(), input, nullptr, &wakeup, &events}});
+  MixerNode::Input mixed;
+  mixed.controls = std::make_shared<InputControls>();
+  mixed.live = input;
+  mixed.wakeup = &wakeup;
+  mixed.events = &events;
+  mixer->publish({mixed});
   SinkNode sink(clock, &wakeup);
   sink.open({kRate, 1, SampleFormat::kF32});
   sink.publish(nullptr, mixer);

@@ -50,7 +50,12 @@ double written_x_real_time(size_t inputs) {
     auto written = std::make_shared<WrittenInput>(
         WrittenInput::Config{{kRate, kStereo, SampleFormat::kF32}, kRate, kStereo, 4800, 0},
         nullptr, &events, &wakeup);
-    all.push_back({std::make_shared<InputControls>(), nullptr, written, &wakeup, &events});
+    MixerNode::Input input;
+    input.controls = std::make_shared<InputControls>();
+    input.written = written;
+    input.wakeup = &wakeup;
+    input.events = &events;
+    all.push_back(input);
   }
   mixer.publish(all);
   auto queue = std::make_shared<FrameQueue>(kStereo, kRate, kRate);
@@ -91,8 +96,12 @@ Share live_share(size_t inputs) {
     sources.back()->open({kRate, kStereo, SampleFormat::kF32});
     auto queue = std::make_shared<FrameQueue>(kStereo, kRate, kRate);
     sources.back()->attach(queue, nullptr);
-    all.push_back({std::make_shared<InputControls>(),
-                   std::make_shared<LiveInput>(queue, kRate, kStereo), nullptr, &wakeup, &events});
+    MixerNode::Input input;
+    input.controls = std::make_shared<InputControls>();
+    input.live = std::make_shared<LiveInput>(queue, kRate, kStereo);
+    input.wakeup = &wakeup;
+    input.events = &events;
+    all.push_back(input);
     rates.push_back(kRate * (1 + (static_cast<double>(i) - 3.5) * 50e-6));
   }
   mixer.publish(all);
