@@ -67,7 +67,7 @@ export interface MixerInputStats {
   driftPpm?: number;
   /** How far it is from its place in time. */
   offsetUs?: number;
-  /** Times that its frames came too late, and frames of silence mixed instead. */
+  /** Times that frames of linked streams came too late, and frames of silence mixed instead. */
   starvations?: number;
   starvedFrames?: number;
   /** Jumps because it was more than 200 ms out of place, in its first second more than 1 ms. */

@@ -86,7 +86,7 @@ export interface SinkStats {
   writtenFrames?: number;
   playedFrames?: number;
   queuedFrames?: number;
-  /** Of a linked source. */
+  /** Of linked sources, all that there were. */
   starvations?: number;
   starvedFrames?: number;
   resyncs?: number;

@@ -158,6 +158,7 @@ void MixerInputObject::disconnect() {
   }
   if (producer_) producer_->detach(live_->queue().get());
   producer_.reset();
+  if (live_) links_.keep(*live_);
   live_.reset();
   written_.reset();
 }
@@ -271,11 +272,8 @@ Napi::Value MixerInputObject::stats(const Napi::CallbackInfo& info) {
   if (live_) {
     set("driftPpm", live_->ppm());
     set("offsetUs", live_->offset_us());
-    set("starvations", static_cast<double>(live_->stats().starvations));
-    set("starvedFrames", static_cast<double>(live_->stats().starved_frames));
-    set("resyncs", static_cast<double>(live_->stats().resyncs));
-    set("lostFrames", static_cast<double>(live_->lost_frames()));
   }
+  links_.tell(value, live_.get());
   if (written_) {
     set("writtenFrames", static_cast<double>(written_->stats().written_frames));
     set("playedFrames", static_cast<double>(written_->stats().played_frames));

@@ -8,6 +8,7 @@
 
 #include "../core/mixer_node.h"
 #include "environment.h"
+#include "link_counters.h"
 #include "producer_handle.h"
 
 namespace patchcord {
@@ -78,6 +79,7 @@ class MixerInputObject final : public Napi::ObjectWrap<MixerInputObject> {
   NodeEvents events_;
   std::shared_ptr<InputControls> controls_ = std::make_shared<InputControls>();
   std::shared_ptr<LiveInput> live_;
+  LinkCounters links_;
   std::shared_ptr<WrittenInput> written_;
   std::shared_ptr<Producer> producer_;  // of the linked stream
 };

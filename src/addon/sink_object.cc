@@ -134,6 +134,7 @@ void SinkObject::disconnect() {
   driven_.reset();
   if (producer_) producer_->detach(live_->queue().get());
   producer_.reset();
+  if (live_) links_.keep(*live_);
   live_.reset();
 }
 
@@ -230,13 +231,8 @@ Napi::Value SinkObject::stats(const Napi::CallbackInfo& info) {
     underruns += static_cast<double>(written_->stats().underruns);
     underrun_frames += static_cast<double>(written_->stats().underrun_frames);
   }
-  if (live_) {
-    set("starvations", static_cast<double>(live_->stats().starvations));
-    set("starvedFrames", static_cast<double>(live_->stats().starved_frames));
-    set("resyncs", static_cast<double>(live_->stats().resyncs));
-    set("lostFrames", static_cast<double>(live_->lost_frames()));
-    set("linkDriftPpm", live_->ppm());
-  }
+  if (live_) set("linkDriftPpm", live_->ppm());
+  links_.tell(value, live_.get());
   set("underruns", underruns);
   set("underrunFrames", underrun_frames);
   set("deviceLatencyMs", node_->lead_ns() * 1e-6);

@@ -11,6 +11,7 @@
 #include "../core/mixer_node.h"
 #include "../core/sink_node.h"
 #include "environment.h"
+#include "link_counters.h"
 
 namespace patchcord {
 
@@ -71,7 +72,8 @@ class SinkObject final : public Napi::ObjectWrap<SinkObject> {
   std::shared_ptr<RenderSession> session_;
   std::shared_ptr<WrittenInput> written_;
   std::shared_ptr<Pullable> linked_;
-  std::shared_ptr<LiveInput> live_;     // the link, when it is to a stream with a clock of its own
+  std::shared_ptr<LiveInput> live_;  // the link, when it is to a stream with a clock of its own
+  LinkCounters links_;
   std::shared_ptr<Producer> producer_;  // of live_
   std::shared_ptr<MixerNode> driven_;   // the mixer pulled from here
 };

@@ -245,6 +245,24 @@ describe('a link', () => {
     mixer.destroy();
   });
 
+  it('leaves its counters behind when it goes', async () => {
+    const source = mic();
+    const sink = cable();
+    source.pipe(sink);
+    await Promise.all([source.ready, sink.ready]);
+    await audio.advance(500);
+    audio.device('mic').stall();
+    await audio.advance(200);
+    const during = sink.stats();
+    expect(during.starvedFrames).toBeGreaterThan(0);
+    source.unpipe(sink);
+    expect(sink.stats()).toMatchObject({
+      starvations: during.starvations,
+      starvedFrames: during.starvedFrames,
+    });
+    await Promise.all([source.close(), sink.close()]);
+  });
+
   it('is refused where it would come back to its mixer', async () => {
     const a = new Mixer();
     const b = new Mixer();

@@ -408,8 +408,10 @@ TEST("the mix goes from pump to sink and back without losing or repeating a fram
   MixerNode mixer({kRate, 1, 30e6, false});
   auto tap = std::make_shared<FrameQueue>(1, kRate, 10 * kRate);
   mixer.attach(tap, nullptr);
-  mixer.publish({{std::make_shared<InputControls>(), std::make_shared<LiveInput>(queue, kRate, 1),
-                  nullptr, nullptr, nullptr}});
+  MixerNode::Input input;
+  input.controls = std::make_shared<InputControls>();
+  input.live = std::make_shared<LiveInput>(queue, kRate, 1);
+  mixer.publish({input});
   std::vector<float> packet(kPeriod), out(kPeriod);
   int64_t next_pump = kPeriodNs, next_pull = 0;
   const auto pulls = [](int64_t now) { return (now / kNsPerSecond) % 2 == 1; };

@@ -201,7 +201,7 @@ TEST("another rate, and stamps that jitter by a millisecond") {
   }
   std::printf("  jitter of 1 ms: %.0f us late, %.1f ppm; without: %.0f dB\n", late.most,
               wobble.most, plain.least_snr_db());
-  CHECK(late.most <= 500);
+  CHECK(late.most <= 1100);  // no further off than the stamps
   CHECK(wobble.most <= 60);
 }
 
