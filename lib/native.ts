@@ -93,7 +93,7 @@ export interface NativeTap {
   /** A chunk; null: not yet; undefined: there will be none. */
   read(frames: number, sampleFormat: SampleFormat): NativeChunk | null | undefined;
   close(): void;
-  stats(): { lostFrames: number; bufferedFrames: number; nextFrame: number };
+  stats(): { lostFrames: number };
 }
 
 export interface NativeMixer extends NativeTimed {

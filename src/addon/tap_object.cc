@@ -49,6 +49,7 @@ void TapObject::detach() {
 // fewer when they are the last; null while there are not that many; undefined after the last.
 Napi::Value TapObject::read(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
+  if (!queue_) return env.Undefined();
   const size_t wanted = info[0].As<Napi::Number>().Uint32Value();
   const bool ended = queue_->ended();  // before available(): what came before the end is then seen
   if (!ended && !queue_->await(wanted)) return env.Null();
@@ -90,14 +91,15 @@ Napi::Value TapObject::read(const Napi::CallbackInfo& info) {
 Napi::Value TapObject::close(const Napi::CallbackInfo& info) {
   detach();
   waker_->silence();
+  // At once, not when the object is collected: V8 does not know of its half a megabyte.
+  if (queue_) lost_frames_ = queue_->lost_frames();
+  queue_.reset();
   return info.Env().Undefined();
 }
 
 Napi::Value TapObject::stats(const Napi::CallbackInfo& info) {
   Napi::Object value = Napi::Object::New(info.Env());
-  value.Set("lostFrames", static_cast<double>(queue_->lost_frames()));
-  value.Set("bufferedFrames", static_cast<double>(queue_->available()));
-  value.Set("nextFrame", static_cast<double>(queue_->next_frame()));
+  value.Set("lostFrames", static_cast<double>(queue_ ? queue_->lost_frames() : lost_frames_));
   return value;
 }
 

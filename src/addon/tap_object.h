@@ -31,7 +31,8 @@ class TapObject final : public Napi::ObjectWrap<TapObject> {
 
   std::shared_ptr<Environment> environment_;
   std::shared_ptr<Producer> producer_;
-  std::shared_ptr<FrameQueue> queue_;
+  std::shared_ptr<FrameQueue> queue_;  // until close()
+  uint64_t lost_frames_ = 0;           // after it
   std::unique_ptr<Waker> waker_;
   bool dithered_ = false;
   Dither dither_;
