@@ -98,8 +98,8 @@ export class Chunker {
   }
 }
 
-// Outside Node's shared pool: a chunk may be transferred to a worker, and is aligned for any sample.
-function ownCopy(bytes: Buffer): Buffer {
+/** Outside Node's shared pool: a chunk may be transferred to a worker, and is aligned for any sample. */
+export function ownCopy(bytes: Buffer): Buffer {
   const copy = Buffer.allocUnsafeSlow(bytes.length);
   bytes.copy(copy);
   return copy;

@@ -78,7 +78,7 @@ export class CopyPipe {
         this.#onDone();
         return;
       }
-      this.#waiting = !this.#destination.write(chunk.data);
+      this.#waiting = !this.#destination.write(chunk);
     }
   }
 }

@@ -54,14 +54,6 @@ export interface NativeLevel {
   rmsDb: number;
 }
 
-export interface NativeChunk {
-  data: Buffer;
-  frame: number;
-  frames: number;
-  time: bigint;
-  flags: number;
-}
-
 export interface NativeHost {
   listDevices(): Promise<NativeDevice[]>;
   watch(callback: (() => void) | null): void;
@@ -90,8 +82,11 @@ export interface NativeSource extends NativeTimed {
 }
 
 export interface NativeTap {
-  /** A chunk; null: not yet; undefined: there will be none. */
-  read(frames: number, sampleFormat: SampleFormat): NativeChunk | null | undefined;
+  /**
+   * Fills `into`, or as much of it as the last frames need, and the label: index of the first frame, its
+   * time in ns, flags. Returns how many frames; 0: not yet, `onData` tells; undefined: there will be none.
+   */
+  read(into: Uint8Array): number | undefined;
   close(): void;
   stats(): { lostFrames: number };
 }
@@ -200,7 +195,13 @@ export interface Native {
     },
     onWake: () => void,
   ) => NativeSource;
-  Tap: new (producer: NativeProducer, bufferFrames: number, onData: () => void) => NativeTap;
+  Tap: new (
+    producer: NativeProducer,
+    bufferFrames: number,
+    sampleFormat: SampleFormat,
+    label: Float64Array,
+    onData: () => void,
+  ) => NativeTap;
   Mixer: new (options: {
     sampleRate: number;
     channels: number;

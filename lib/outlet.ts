@@ -2,7 +2,7 @@ import type { Writable } from 'node:stream';
 
 import type { ChunkPlan } from './chunker.js';
 import { CopyPipe } from './copy-pipe.js';
-import type { AudioFormat } from './format.js';
+import { bytesPerFrame, type AudioFormat } from './format.js';
 import { KeepAlive } from './keep-alive.js';
 import {
   isLinkTarget,
@@ -149,6 +149,7 @@ export class Outlet {
   chunks(): AsyncIterableIterator<AudioChunk> {
     let wake = (): void => {};
     let failure: Error | undefined;
+    const { format } = this.#owner;
     const place = new Place(this.#owner, () => wake());
     this.#stream.once('error', (error: Error) => {
       failure = error;
@@ -161,7 +162,13 @@ export class Outlet {
           const chunk = place.read();
           if (chunk === undefined) return;
           if (chunk !== null) {
-            yield chunk;
+            yield {
+              data: chunk,
+              frame: place.chunkFrame,
+              frames: chunk.length / bytesPerFrame(format),
+              time: place.chunkTime,
+              flags: place.chunkFlags,
+            };
           } else {
             if (failure) throw failure;
             await more;
@@ -252,7 +259,7 @@ export class Outlet {
         this.#tryEnd();
         break;
       }
-      this.#wanted = this.#stream.push(chunk.data);
+      this.#wanted = this.#stream.push(chunk);
     }
     this.#pumping = false;
   }

@@ -1,6 +1,6 @@
-import type { ChunkPlan } from './chunker.js';
-import type { AudioFormat } from './format.js';
-import { native, type NativeChunk, type NativeProducer, type NativeTap } from './native.js';
+import { ownCopy, type ChunkPlan } from './chunker.js';
+import { bytesPerFrame, type AudioFormat } from './format.js';
+import { native, type NativeProducer, type NativeTap } from './native.js';
 
 /** Flags of a chunk: why it, or part of it, is silence. */
 export const chunkFlags = Object.freeze({
@@ -27,7 +27,11 @@ export interface PlaceOwner {
 /** One consumer's place in a stream, with a buffer of its own. */
 export class Place {
   readonly #owner: PlaceOwner;
+  readonly #frameBytes: number;
   readonly #tap: NativeTap;
+  readonly #label = new Float64Array(3);
+  /** What was made for a chunk that was not there yet. */
+  #spare: Buffer | undefined;
   #chunks = 0;
   #lostFrames = 0;
   #firstFrame: number | undefined;
@@ -36,7 +40,14 @@ export class Place {
   /** It starts at the live edge. `onData` is called on the JS thread when there may be more to read. */
   constructor(owner: PlaceOwner, onData: () => void) {
     this.#owner = owner;
-    this.#tap = new (native().Tap)(owner.producer, owner.bufferFrames, onData);
+    this.#frameBytes = bytesPerFrame(owner.format);
+    this.#tap = new (native().Tap)(
+      owner.producer,
+      owner.bufferFrames,
+      owner.format.sampleFormat,
+      this.#label,
+      onData,
+    );
   }
 
   /** The stream's index of the first frame read; undefined before that. */
@@ -53,30 +64,48 @@ export class Place {
     return this.#lostFrames;
   }
 
+  /** The stream's index of the first frame of the last chunk. */
+  get chunkFrame(): number {
+    return this.#label[0];
+  }
+
+  /** When that was heard, ns of the `process.hrtime.bigint()` clock. */
+  get chunkTime(): bigint {
+    return BigInt(Math.round(this.#label[1]));
+  }
+
+  /** `chunkFlags` of the last chunk. */
+  get chunkFlags(): number {
+    return this.#label[2];
+  }
+
   /** The next chunk; null: not yet; undefined: there will be none. */
-  read(): NativeChunk | null | undefined {
-    const { plan, format } = this.#owner;
+  read(): Buffer | null | undefined {
+    const { plan } = this.#owner;
     const size = plan.end(this.#chunks + 1) - plan.end(this.#chunks);
-    let chunk = this.#tap.read(size, format.sampleFormat);
-    while (chunk === null && this.#owner.makeMore(size)) {
-      chunk = this.#tap.read(size, format.sampleFormat);
-    }
-    if (!chunk) return chunk;
+    const bytes = size * this.#frameBytes;
+    // Not of Node's shared pool, see ownCopy().
+    const chunk = this.#spare?.length === bytes ? this.#spare : Buffer.allocUnsafeSlow(bytes);
+    let frames = this.#tap.read(chunk);
+    while (frames === 0 && this.#owner.makeMore(size)) frames = this.#tap.read(chunk);
+    this.#spare = frames === 0 ? chunk : undefined;
+    if (!frames) return frames === 0 ? null : undefined;
     this.#chunks++;
-    this.#firstFrame ??= chunk.frame;
-    this.#frames += chunk.frames;
-    if (chunk.flags & chunkFlags.lost) {
+    this.#firstFrame ??= this.chunkFrame;
+    this.#frames += frames;
+    if (this.chunkFlags & chunkFlags.lost) {
       const { lostFrames } = this.#tap.stats();
       if (lostFrames > this.#lostFrames) {
-        this.#owner.overrun(chunk.frame, lostFrames - this.#lostFrames);
+        this.#owner.overrun(this.chunkFrame, lostFrames - this.#lostFrames);
         this.#lostFrames = lostFrames;
       }
     }
-    return chunk;
+    return frames === size ? chunk : ownCopy(chunk.subarray(0, frames * this.#frameBytes));
   }
 
   close(): void {
     this.#lostFrames = this.#tap.stats().lostFrames;
     this.#tap.close();
+    this.#spare = undefined;
   }
 }

@@ -30,6 +30,7 @@ export function crossBuildWindows() {
   const target = `prebuilds/win32-x64/${gyp.name}.node`;
   mkdirSync(join(root, folder), { recursive: true });
   mkdirSync(join(root, dirname(target)), { recursive: true });
+  writeChanged(join(root, folder, 'node.def'), hostSymbols());
   writeChanged(join(root, folder, 'Makefile'), makefile(gyp, target));
   execFileSync('make', ['-f', `${folder}/Makefile`, '-j2', '--silent', target], {
     cwd: root,
@@ -38,8 +39,16 @@ export function crossBuildWindows() {
   return join(root, target);
 }
 
+const headers = createRequire(import.meta.url)('node-api-headers');
+
+// What the executable that loads the addon exports: Node-API, and of libuv what we declare.
+function hostSymbols() {
+  const declared = readFileSync(join(root, 'src/addon/loop_signal.cc'), 'utf8');
+  const libuv = declared.match(/\buv_\w+(?=\()/g);
+  return [readFileSync(headers.def_paths.node_api_def, 'utf8'), ...new Set(libuv), ''].join('\n');
+}
+
 function makefile(gyp, target) {
-  const headers = createRequire(import.meta.url)('node-api-headers');
   const includes = [relative(root, headers.include_dir), ...gyp.includeDirs];
   const flags = [
     ...gyp.cflags,
@@ -58,7 +67,7 @@ function makefile(gyp, target) {
 \t@mv $@.part $@
 
 # Delay-loaded (-y), so that src/addon/delay_load_hook.cc decides what "node.exe" is.
-${host}: ${relative(root, headers.def_paths.node_api_def)} ${folder}/Makefile
+${host}: ${folder}/node.def ${folder}/Makefile
 \t@${prefix}dlltool -d $< -D node.exe -y $@
 
 ${folder}/%.o: %.cc ${folder}/Makefile

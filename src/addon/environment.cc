@@ -76,36 +76,23 @@ std::shared_ptr<Environment> Environment::of(Napi::Env env) {
   if (data == nullptr) {
     data = new InstanceData{std::make_shared<Environment>(env)};
     env.SetInstanceData(data);
-    napi_add_env_cleanup_hook(env, on_cleanup, data->environment.get());
+    napi_add_async_cleanup_hook(env, on_cleanup, data->environment.get(), nullptr);
   }
   return data->environment;
 }
 
-Environment::Environment(Napi::Env env) : env_(env), event_(Event::create()) {
-  function_ = Napi::ThreadSafeFunction::New(
-      env,
-      Napi::Function::New(env, [this](const Napi::CallbackInfo& info) { dispatch(info.Env()); }),
-      "patchcord", 0, 1);
-  function_.Unref(env);
+Environment::Environment(Napi::Env env)
+    : env_(env), context_(env, "patchcord"), signal_(env, [this] { dispatch(); }) {
   control_ = std::thread([this] { control_loop(); });
-  notifier_ = std::thread([this] {
-    while (!closing_.load(std::memory_order_acquire)) {
-      event_->wait(-1);
-      // At most one call is queued: its dispatch serves every wake up to then.
-      if (!closing_.load(std::memory_order_acquire) &&
-          !pending_.exchange(true, std::memory_order_acq_rel)) {
-        function_.NonBlockingCall();
-      }
-    }
-  });
 }
 
-Environment::~Environment() { shut_down(); }
-
-void Environment::on_cleanup(void* self) { static_cast<Environment*>(self)->shut_down(); }
+void Environment::on_cleanup(napi_async_cleanup_hook_handle hook, void* self) {
+  auto* environment = static_cast<Environment*>(self);
+  environment->shut_down();
+  environment->signal_.close([hook] { napi_remove_async_cleanup_hook(hook); });
+}
 
 void Environment::shut_down() {
-  if (std::exchange(shut_down_, true)) return;
   // Devices first: when the control thread has ended no audio thread of ours runs any more.
   {
     std::lock_guard<std::mutex> lock(control_mutex_);
@@ -118,10 +105,6 @@ void Environment::shut_down() {
   }
   control_wakeup_.notify_one();
   control_.join();
-  closing_.store(true, std::memory_order_release);
-  event_->signal();
-  notifier_.join();
-  function_.Abort();
   for (Waker* waker : std::vector<Waker*>(wakers_)) waker->silence();
   completions_.clear();
 }
@@ -156,19 +139,23 @@ void Environment::run(std::function<void()> work, Done done) {
   control_wakeup_.notify_one();
 }
 
-Napi::Promise Environment::promise(Napi::Env env, std::function<Error()> work,
-                                   std::function<Napi::Value(Napi::Env)> result) {
-  auto deferred = std::make_shared<Napi::Promise::Deferred>(env);
+Napi::Value Environment::promise(Napi::Env env, std::function<Error()> work,
+                                 std::function<Napi::Value(Napi::Env)> result) {
+  // Not Napi::Promise::Deferred: in a worker that is being terminated no promise can be made, and
+  // that class then hands on what its memory holds.
+  napi_deferred deferred = nullptr;
+  napi_value promise = nullptr;
+  if (napi_create_promise(env, &deferred, &promise) != napi_ok) return {};
   auto error = std::make_shared<Error>();
   run([work = std::move(work), error] { *error = work(); },
       [deferred, error, result = std::move(result)](Napi::Env env) {
         if (*error) {
-          deferred->Reject(error_to_value(env, *error));
+          napi_reject_deferred(env, deferred, error_to_value(env, *error));
         } else {
-          deferred->Resolve(result ? result(env) : env.Undefined());
+          napi_resolve_deferred(env, deferred, result ? result(env) : env.Undefined());
         }
       });
-  return deferred->Promise();
+  return {env, promise};
 }
 
 void Environment::complete(Done done) {
@@ -179,8 +166,11 @@ void Environment::complete(Done done) {
   notify();
 }
 
-void Environment::dispatch(Napi::Env env) {
-  pending_.store(false, std::memory_order_release);
+void Environment::dispatch() {
+  const Napi::Env env = env_;
+  Napi::HandleScope scope(env);
+  // Its end runs the microtasks and process.nextTick()'s, as after any callback of Node's.
+  Napi::CallbackScope callback_scope(env, context_);
   // Completions are taken before the wakes are served and run after them: whoever waits for one has
   // by then received everything that came before it.
   std::vector<Done> completions;
@@ -210,11 +200,11 @@ void Environment::dispatch(Napi::Env env) {
 }
 
 void Environment::ref() {
-  if (references_++ == 0) function_.Ref(env_);
+  if (references_++ == 0) signal_.ref();
 }
 
 void Environment::unref() {
-  if (--references_ == 0) function_.Unref(env_);
+  if (--references_ == 0) signal_.unref();
 }
 
 std::shared_ptr<HostEntry> Environment::host(const std::string& name, Clock& clock,

@@ -1,5 +1,5 @@
 // What the addon keeps for each Node environment (main thread, worker): the control thread that
-// talks to the systems, the notifier that wakes JavaScript, and the order in which all of it ends.
+// talks to the systems, what wakes JavaScript, and the order in which all of it ends.
 #pragma once
 
 #include <napi.h>
@@ -19,6 +19,7 @@
 #include "../backend/backend.h"
 #include "../core/clock.h"
 #include "../core/producer.h"
+#include "loop_signal.h"
 
 namespace patchcord {
 
@@ -84,20 +85,20 @@ class Environment : public std::enable_shared_from_this<Environment> {
  public:
   static std::shared_ptr<Environment> of(Napi::Env env);
   explicit Environment(Napi::Env env);
-  ~Environment();
 
   using Done = std::function<void(Napi::Env)>;
   // JS thread. `work` runs on the control thread, `done` then on the JS thread. The process stays
   // alive meanwhile.
   void run(std::function<void()> work, Done done);
   // As run, as a promise: rejected with the error's record, or resolved with what `result` makes.
-  Napi::Promise promise(Napi::Env env, std::function<Error()> work,
-                        std::function<Napi::Value(Napi::Env)> result);
+  // Empty, with nothing done, in a worker whose end has begun.
+  Napi::Value promise(Napi::Env env, std::function<Error()> work,
+                      std::function<Napi::Value(Napi::Env)> result);
   // Any thread but an audio thread: `done` on the JS thread, after every wake that came before.
   void complete(Done done);
 
-  void notify() noexcept { event_->signal(); }  // any thread
-  void ref();                                   // JS thread: counted; keeps the process alive
+  void notify() noexcept { signal_.send(); }  // any thread
+  void ref();                                 // JS thread: counted; keeps the process alive
   void unref();
 
   std::shared_ptr<HostEntry> host(const std::string& name, Clock& clock,
@@ -106,20 +107,18 @@ class Environment : public std::enable_shared_from_this<Environment> {
   void add(Session* session) { sessions_.insert(session); }    // control thread
   void remove(Session* session) { sessions_.erase(session); }  // control thread
 
-  void shut_down();  // JS thread, once, from the cleanup hook
-
  private:
   friend class Waker;
   void control_loop();
-  void dispatch(Napi::Env env);
-  static void on_cleanup(void* self);
+  void dispatch();
+  // JS thread, once, when the environment ends. The loop runs on until it has let go of signal_.
+  static void on_cleanup(napi_async_cleanup_hook_handle hook, void* self);
+  void shut_down();
 
   Napi::Env env_;
-  Napi::ThreadSafeFunction function_;
+  Napi::AsyncContext context_;
+  LoopSignal signal_;
   int references_ = 0;
-  std::unique_ptr<Event> event_;
-  std::atomic<bool> pending_{false};
-  std::atomic<bool> closing_{false};
   std::vector<Waker*> wakers_;  // JS thread
   std::map<std::string, std::shared_ptr<HostEntry>> hosts_;
   std::vector<std::shared_ptr<HostEntry>> anonymous_hosts_;
@@ -132,9 +131,6 @@ class Environment : public std::enable_shared_from_this<Environment> {
   std::condition_variable control_wakeup_;
   std::deque<std::function<void()>> commands_;
   bool control_stopping_ = false;
-  bool shut_down_ = false;
-
-  std::thread notifier_;
   std::thread control_;
 };
 

@@ -63,8 +63,8 @@ FilterObject::FilterObject(const Napi::CallbackInfo& info)
       from_(format_from_value(info[1])),
       to_(format_from_value(info[2])) {
   const Napi::Object options = info[3].As<Napi::Object>();
-  if (options.Get("progressFrames").IsNumber()) {
-    progress_frames_ = options.Get("progressFrames").As<Napi::Number>().Uint32Value();
+  if (property(options, "progressFrames").IsNumber()) {
+    progress_frames_ = property(options, "progressFrames").As<Napi::Number>().Uint32Value();
   }
   filter_ = make_filter(info[0].As<Napi::String>(), options);
   waker_ = std::make_unique<Waker>(environment_, info[4].As<Napi::Function>());
@@ -77,7 +77,7 @@ FilterObject::~FilterObject() { disconnect(); }
 std::unique_ptr<Filter> FilterObject::make_filter(const std::string& kind,
                                                   const Napi::Object& options) {
   const auto number = [&options](const char* name) {
-    return options.Get(name).As<Napi::Number>().DoubleValue();
+    return property(options, name).As<Napi::Number>().DoubleValue();
   };
   if (kind == "gain") {
     gain_ = std::make_shared<GainRamp>(from_.sample_rate, from_.channels,
@@ -98,16 +98,16 @@ std::unique_ptr<Filter> FilterObject::make_filter(const std::string& kind,
     metering_ = std::make_shared<Metering>(from_.sample_rate, from_.channels);
     return effect_filter(metering_);
   }
-  auto map = channel_map_from(options.Get("channelMap"), from_.channels, to_.channels);
+  auto map = channel_map_from(property(options, "channelMap"), from_.channels, to_.channels);
   // Integers that are only moved into a format as wide need no noise.
   const bool moved = from_.sample_rate == to_.sample_rate && !map &&
                      from_.sample_format != SampleFormat::kF32 &&
                      bytes_per_sample(from_.sample_format) <= bytes_per_sample(to_.sample_format);
-  dithered_ = options.Get("dither").As<Napi::Boolean>() && !moved;
-  return std::make_unique<ConvertFilter>(Filter::Shape{from_.sample_rate, from_.channels},
-                                         Filter::Shape{to_.sample_rate, to_.channels},
-                                         quality_from(options.Get("quality").As<Napi::String>()),
-                                         std::move(map));
+  dithered_ = property(options, "dither").As<Napi::Boolean>() && !moved;
+  return std::make_unique<ConvertFilter>(
+      Filter::Shape{from_.sample_rate, from_.channels},
+      Filter::Shape{to_.sample_rate, to_.channels},
+      quality_from(property(options, "quality").As<Napi::String>()), std::move(map));
 }
 
 template <class Effect>
@@ -152,6 +152,7 @@ Napi::Value FilterObject::convert(Napi::Env env, const uint8_t* data, size_t fra
   made = static_cast<size_t>(std::min<uint64_t>(made, limit));
   out_frames_ += made;
   auto buffer = Napi::Buffer<uint8_t>::New(env, made * bytes_per_frame(to_));
+  if (buffer.IsEmpty()) return buffer;  // a worker whose end has begun
   if (dithered_) {
     from_float(out_.data(), to_.sample_format, buffer.Data(), made * to_.channels, dither_);
   } else {

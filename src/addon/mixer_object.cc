@@ -32,10 +32,10 @@ MixerObject::MixerObject(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<MixerObject>(info), environment_(Environment::of(info.Env())) {
   const Napi::Object options = info[0].As<Napi::Object>();
   MixerNode::Config config;
-  config.sample_rate = options.Get("sampleRate").As<Napi::Number>().Uint32Value();
-  config.channels = options.Get("channels").As<Napi::Number>().Uint32Value();
-  config.latency_ns = options.Get("latencyMs").As<Napi::Number>().DoubleValue() * 1e6;
-  config.limiter = options.Get("limiter").As<Napi::Boolean>();
+  config.sample_rate = property(options, "sampleRate").As<Napi::Number>().Uint32Value();
+  config.channels = property(options, "channels").As<Napi::Number>().Uint32Value();
+  config.latency_ns = property(options, "latencyMs").As<Napi::Number>().DoubleValue() * 1e6;
+  config.limiter = property(options, "limiter").As<Napi::Boolean>();
   if (config.sample_rate == 0 || config.channels == 0) return;
   node_ = std::make_shared<MixerNode>(config);
   info.This().As<Napi::Object>().Set("kind", "mixer");

@@ -62,17 +62,17 @@ SourceObject::SourceObject(const Napi::CallbackInfo& info)
   entry_ = host->entry();
   const Napi::Object options = info[1].As<Napi::Object>();
   SourceNode::Config config;
-  config.sample_rate = options.Get("sampleRate").As<Napi::Number>().Uint32Value();
-  config.channels = options.Get("channels").As<Napi::Number>().Uint32Value();
+  config.sample_rate = property(options, "sampleRate").As<Napi::Number>().Uint32Value();
+  config.channels = property(options, "channels").As<Napi::Number>().Uint32Value();
   config.duration_frames =
-      static_cast<uint64_t>(options.Get("durationFrames").As<Napi::Number>().Int64Value());
-  loopback_ = options.Get("loopback").As<Napi::Boolean>();
+      static_cast<uint64_t>(property(options, "durationFrames").As<Napi::Number>().Int64Value());
+  loopback_ = property(options, "loopback").As<Napi::Boolean>();
   config.fills_idle = loopback_;
-  config.host_clock = options.Get("hostClock").As<Napi::Boolean>();
+  config.host_clock = property(options, "hostClock").As<Napi::Boolean>();
   config.start = entry_->clock().now();
-  if (options.Get("startTime").IsBigInt()) {
+  if (property(options, "startTime").IsBigInt()) {
     bool lossless;
-    config.start = options.Get("startTime").As<Napi::BigInt>().Int64Value(&lossless);
+    config.start = property(options, "startTime").As<Napi::BigInt>().Int64Value(&lossless);
   }
   if (config.sample_rate == 0 || config.channels == 0) return;
   waker_ = std::make_shared<Waker>(environment_, info[2].As<Napi::Function>());

@@ -11,7 +11,7 @@ namespace patchcord {
 
 ProducerHandle* producer_handle(const Napi::Value& object) {
   const Napi::Object value = object.As<Napi::Object>();
-  const Napi::Value kind = value.Get("kind");  // sources have none
+  const Napi::Value kind = property(value, "kind");  // sources have none
   if (!kind.IsString()) return SourceObject::Unwrap(value);
   if (kind.As<Napi::String>().Utf8Value() == "filter") return FilterObject::Unwrap(value);
   return MixerObject::Unwrap(value);
@@ -34,7 +34,9 @@ TapObject::TapObject(const Napi::CallbackInfo& info)
   dithered_ = producer->dithers();
   queue_ = std::make_shared<FrameQueue>(producer->channels(), producer->sample_rate(),
                                         info[1].As<Napi::Number>().Uint32Value());
-  waker_ = std::make_unique<Waker>(environment_, info[2].As<Napi::Function>());
+  format_ = sample_format_from(info[2]);
+  label_ = Napi::Persistent(info[3].As<Napi::Float64Array>());
+  waker_ = std::make_unique<Waker>(environment_, info[4].As<Napi::Function>());
   producer_->attach(queue_, waker_.get());
 }
 
@@ -45,47 +47,43 @@ void TapObject::detach() {
   producer_.reset();
 }
 
-// read(frames, sampleFormat): { data, frame, frames, time, flags } of exactly so many frames, or
-// fewer when they are the last; null while there are not that many; undefined after the last.
+// read(into): fills the buffer, or as much of it as the last frames need, and labels them. Returns
+// how many frames that were; 0 while there are not enough, and onData is called when there are;
+// undefined after the last. Called for each chunk of each stream, so it makes no object.
 Napi::Value TapObject::read(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (!queue_) return env.Undefined();
-  const size_t wanted = info[0].As<Napi::Number>().Uint32Value();
+  Napi::Uint8Array into = info[0].As<Napi::Uint8Array>();
+  const uint32_t channels = queue_->channels();
+  const size_t frame_bytes = channels * bytes_per_sample(format_);
+  const size_t wanted = into.ByteLength() / frame_bytes;
   const bool ended = queue_->ended();  // before available(): what came before the end is then seen
-  if (!ended && !queue_->await(wanted)) return env.Null();
+  if (!ended && !queue_->await(wanted)) return Napi::Number::New(env, 0);
   const uint64_t available = queue_->available();
   if (ended && available == 0) return env.Undefined();
   const size_t frames = static_cast<size_t>(std::min<uint64_t>(wanted, available));
-  const SampleFormat format = sample_format_from(info[1]);
-  const uint32_t channels = queue_->channels();
   const FrameQueue::Span first = queue_->front(frames);
   uint32_t flags = first.flags;
-  // Electron forbids external buffers, so the bytes are V8's own.
-  auto data = Napi::Buffer<uint8_t>::New(env, frames * channels * bytes_per_sample(format));
   for (size_t done = 0; done < frames;) {
     const FrameQueue::Span span = queue_->front(frames - done);
     if (span.frames == 0) break;
     flags |= span.flags;
-    uint8_t* to = data.Data() + done * channels * bytes_per_sample(format);
-    if (span.samples != nullptr) {
-      if (dithered_) {
-        from_float(span.samples, format, to, span.frames * channels, dither_);
-      } else {
-        from_float(span.samples, format, to, span.frames * channels);
-      }
+    uint8_t* const to = into.Data() + done * frame_bytes;
+    if (span.samples == nullptr) {
+      std::fill_n(to, span.frames * frame_bytes, uint8_t{0});
+    } else if (dithered_) {
+      from_float(span.samples, format_, to, span.frames * channels, dither_);
     } else {
-      std::fill_n(to, span.frames * channels * bytes_per_sample(format), uint8_t{0});
+      from_float(span.samples, format_, to, span.frames * channels);
     }
     queue_->advance(span.frames);
     done += span.frames;
   }
-  Napi::Object chunk = Napi::Object::New(env);
-  chunk.Set("data", data);
-  chunk.Set("frame", static_cast<double>(first.frame));
-  chunk.Set("frames", static_cast<double>(frames));
-  chunk.Set("time", time_to_value(env, first.time));
-  chunk.Set("flags", flags);
-  return chunk;
+  double* const label = label_.Value().Data();
+  label[0] = static_cast<double>(first.frame);
+  label[1] = first.time;
+  label[2] = flags;
+  return Napi::Number::New(env, static_cast<double>(frames));
 }
 
 Napi::Value TapObject::close(const Napi::CallbackInfo& info) {
@@ -94,6 +92,7 @@ Napi::Value TapObject::close(const Napi::CallbackInfo& info) {
   // At once, not when the object is collected: V8 does not know of its half a megabyte.
   if (queue_) lost_frames_ = queue_->lost_frames();
   queue_.reset();
+  label_.Reset();
   return info.Env().Undefined();
 }
 

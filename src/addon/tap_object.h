@@ -18,8 +18,9 @@ ProducerHandle* producer_handle(const Napi::Value& object);
 class TapObject final : public Napi::ObjectWrap<TapObject> {
  public:
   static Napi::Function define(Napi::Env env);
-  // (source | mixer, bufferFrames, onData). The producer's object must outlive it: TypeScript holds
-  // it.
+  // (source | mixer | filter, bufferFrames, sampleFormat, label, onData). `label`, a Float64Array,
+  // is where read() says of what it read: [first frame, its time in ns, flags]. The producer's
+  // object must outlive it: TypeScript holds it.
   explicit TapObject(const Napi::CallbackInfo& info);
   ~TapObject() override;
 
@@ -34,6 +35,8 @@ class TapObject final : public Napi::ObjectWrap<TapObject> {
   std::shared_ptr<FrameQueue> queue_;  // until close()
   uint64_t lost_frames_ = 0;           // after it
   std::unique_ptr<Waker> waker_;
+  SampleFormat format_ = SampleFormat::kF32;
+  Napi::Reference<Napi::Float64Array> label_;
   bool dithered_ = false;
   Dither dither_;
 };

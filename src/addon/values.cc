@@ -99,6 +99,20 @@ void set_text(Napi::Object object, const char* key, const std::string& text) {
 
 }  // namespace
 
+Napi::Value property(const Napi::Object& object, const char* key) {
+  napi_value value = nullptr;
+  if (napi_get_named_property(object.Env(), object, key, &value) != napi_ok) {
+    return object.Env().Undefined();
+  }
+  return {object.Env(), value};
+}
+
+Napi::Value element(const Napi::Object& list, uint32_t index) {
+  napi_value value = nullptr;
+  if (napi_get_element(list.Env(), list, index, &value) != napi_ok) return list.Env().Undefined();
+  return {list.Env(), value};
+}
+
 Napi::Value error_to_value(Napi::Env env, const Error& error) {
   Napi::Object value = Napi::Object::New(env);
   value.Set("code", code_name(error.code));
@@ -121,9 +135,9 @@ SampleFormat sample_format_from(const Napi::Value& name) {
 Format format_from_value(const Napi::Value& value) {
   const Napi::Object object = value.As<Napi::Object>();
   Format format;
-  format.sample_rate = object.Get("sampleRate").As<Napi::Number>().Uint32Value();
-  format.channels = object.Get("channels").As<Napi::Number>().Uint32Value();
-  format.sample_format = sample_format_from(object.Get("sampleFormat"));
+  format.sample_rate = property(object, "sampleRate").As<Napi::Number>().Uint32Value();
+  format.channels = property(object, "channels").As<Napi::Number>().Uint32Value();
+  format.sample_format = sample_format_from(property(object, "sampleFormat"));
   // What could not be read must not be divided by.
   return format.sample_rate != 0 && format.channels != 0 ? format : Format();
 }
@@ -211,12 +225,12 @@ std::unique_ptr<ChannelMap> channel_map_from(const Napi::Value& value, uint32_t 
   std::vector<int32_t> sources;
   std::vector<std::vector<float>> gains;
   for (uint32_t i = 0; i < rows.Length(); ++i) {
-    const Napi::Value row = rows.Get(i);
+    const Napi::Value row = element(rows, i);
     if (row.IsArray()) {
       const Napi::Array cells = row.As<Napi::Array>();
       std::vector<float> values;
       for (uint32_t k = 0; k < cells.Length(); ++k) {
-        values.push_back(cells.Get(k).As<Napi::Number>().FloatValue());
+        values.push_back(element(cells, k).As<Napi::Number>().FloatValue());
       }
       gains.push_back(std::move(values));
     } else {

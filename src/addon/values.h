@@ -1,7 +1,7 @@
 // Between JavaScript values and the engine's. Arguments were checked in TypeScript. But a worker
 // can be terminated at any moment, and from then on calls into Node-API fail: wrapped objects come
-// out null, properties empty and numbers 0. Whoever meets that returns at once; no JavaScript runs
-// any more that could see what was left undone.
+// out null, new buffers empty, properties undefined and numbers 0. Whoever meets that returns at
+// once; no JavaScript runs any more that could see what was left undone.
 #pragma once
 
 #include <napi.h>
@@ -16,6 +16,11 @@
 #include "../core/node_events.h"
 
 namespace patchcord {
+
+// Never an empty Napi::Value as its own Get() gives: to ask one of those for its number or its
+// string ends the process.
+Napi::Value property(const Napi::Object& object, const char* key);
+Napi::Value element(const Napi::Object& list, uint32_t index);
 
 // { code: 'DEVICE_LOST', message, syscall, osCode, deviceId, remedy }; lib/errors.ts makes an
 // AudioError of it.

@@ -10,17 +10,18 @@ namespace patchcord {
 namespace {
 
 std::string text(const Napi::Object& object, const char* key, const char* otherwise = "") {
-  const Napi::Value value = object.Get(key);
+  const Napi::Value value = property(object, key);
   return value.IsString() ? value.As<Napi::String>().Utf8Value() : otherwise;
 }
 
 double number(const Napi::Object& object, const char* key, double otherwise = 0) {
-  const Napi::Value value = object.Get(key);
+  const Napi::Value value = property(object, key);
   return value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : otherwise;
 }
 
 bool flag(const Napi::Object& object, const char* key) {
-  return object.Get(key).ToBoolean().Value();
+  const Napi::Value value = property(object, key);
+  return value.IsBoolean() && value.As<Napi::Boolean>().Value();
 }
 
 int64_t to_ns(double ms) { return static_cast<int64_t>(ms * static_cast<double>(kNsPerMs)); }
@@ -38,7 +39,7 @@ DeviceDescription device_from(const Napi::Value& value) {
   device.id = text(object, "id");
   device.name = text(object, "name", device.id.c_str());
   device.flow = text(object, "flow") == "output" ? Flow::kOutput : Flow::kInput;
-  device.format = format_from_value(object.Get("format"));
+  device.format = format_from_value(property(object, "format"));
   device.period_frames = static_cast<uint32_t>(number(object, "periodFrames"));
   device.default_console = flag(object, "defaultConsole");
   device.default_communications = flag(object, "defaultCommunications");
@@ -57,7 +58,7 @@ CableDescription cable_from(const Napi::Value& value) {
   cable.render_name = text(object, "renderName", cable.render_id.c_str());
   cable.capture_id = text(object, "captureId");
   cable.capture_name = text(object, "captureName", cable.capture_id.c_str());
-  cable.format = format_from_value(object.Get("format"));
+  cable.format = format_from_value(property(object, "format"));
   cable.period_frames = static_cast<uint32_t>(number(object, "periodFrames"));
   cable.drift_ppm = number(object, "driftPpm");
   return cable;
@@ -74,14 +75,18 @@ SignalPtr signal_from(const Napi::Value& value) {
     return noise(static_cast<uint64_t>(number(object, "seed", 1)), number(object, "gain", 1));
   }
   if (type == "pcm") {
-    const auto samples = object.Get("samples").As<Napi::Float32Array>();
+    const Napi::Value value = property(object, "samples");
+    if (!value.IsTypedArray()) return silence();
+    const auto samples = value.As<Napi::Float32Array>();
     return sequence(std::vector<float>(samples.Data(), samples.Data() + samples.ElementLength()),
                     static_cast<uint32_t>(number(object, "channels", 1)), flag(object, "loop"));
   }
   if (type == "sum") {
-    const Napi::Array list = object.Get("parts").As<Napi::Array>();
+    const Napi::Value value = property(object, "parts");
+    if (!value.IsArray()) return silence();
+    const auto list = value.As<Napi::Array>();
     std::vector<SignalPtr> parts;
-    for (uint32_t i = 0; i < list.Length(); ++i) parts.push_back(signal_from(list.Get(i)));
+    for (uint32_t i = 0; i < list.Length(); ++i) parts.push_back(signal_from(element(list, i)));
     return sum(std::move(parts));
   }
   return silence();
@@ -108,21 +113,21 @@ WorldObject::WorldObject(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<WorldObject>(info), environment_(Environment::of(info.Env())) {
   const Napi::Object options = info[0].As<Napi::Object>();
   WorldDescription description;
-  const Napi::Value devices = options.Get("devices");
-  const Napi::Value cables = options.Get("cables");
+  const Napi::Value devices = property(options, "devices");
+  const Napi::Value cables = property(options, "cables");
   if (!devices.IsArray() && !cables.IsArray()) {
     description = WorldDescription::standard();
   } else {
     if (devices.IsArray()) {
       const Napi::Array list = devices.As<Napi::Array>();
       for (uint32_t i = 0; i < list.Length(); ++i) {
-        description.devices.push_back(device_from(list.Get(i)));
+        description.devices.push_back(device_from(element(list, i)));
       }
     }
     if (cables.IsArray()) {
       const Napi::Array list = cables.As<Napi::Array>();
       for (uint32_t i = 0; i < list.Length(); ++i) {
-        description.cables.push_back(cable_from(list.Get(i)));
+        description.cables.push_back(cable_from(element(list, i)));
       }
     }
   }
@@ -190,6 +195,7 @@ Napi::Value WorldObject::recorded(const Napi::CallbackInfo& info) {
   if (error) return error_to_value(env, error);
   Napi::Object value = Napi::Object::New(env);
   auto data = Napi::Float32Array::New(env, recorded.data.size());
+  if (data.IsEmpty()) return data;  // a worker whose end has begun
   std::copy(recorded.data.begin(), recorded.data.end(), data.Data());
   value.Set("data", data);
   value.Set("format", format_to_value(env, recorded.format));

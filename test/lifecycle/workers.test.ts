@@ -22,3 +22,8 @@ describe.each(backends)('workers on %s', (backend) => {
     });
   });
 });
+
+it('workers are terminated in the middle of native calls, 40 times', async () => {
+  const outcome = await runScene('interrupted-workers.mjs', { args: ['40'], limitMs: 60_000 });
+  expect(outcome).toEqual({ code: 0, signal: null, stdout: '40\n', stderr: '', stuck: false });
+});
