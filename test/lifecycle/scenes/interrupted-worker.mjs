@@ -48,7 +48,6 @@ const calls = [
   "new addon.Tap(source, 480, 'f32', label, nothing)",
   'new addon.Source(host, { ...format, ...capture }, nothing)',
   "new addon.Filter('convert', format, format, conversion, nothing)",
-  'new addon.World({ manualClock: true })',
   'new addon.Mixer({ ...format, latencyMs: 20, limiter: true })',
 ];
 const names = Object.keys(made).join(', ');
