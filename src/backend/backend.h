@@ -130,7 +130,8 @@ enum class DeviceEvent : uint8_t { kAdded, kRemoved, kChanged, kDefaultChanged }
 class DeviceListener {
  public:
   virtual void on_devices_changed() noexcept = 0;
-  // The whole backend is gone (server died, service stopped). Streams have their own on_lost.
+  // The whole backend is gone (server died, service stopped). Streams have their own on_lost. Also
+  // on the control thread, in the midst of a call that found out.
   virtual void on_backend_lost(const Error& error) noexcept = 0;
 
  protected:

@@ -35,7 +35,9 @@
 //                                         fail mic IAudioClient::Start 0x88890004 times 1
 //                                         <d> is process-loopback for ActivateAudioInterfaceAsync and its client,
 //                                         whose activation alone fails as the call ActivateAudioInterface
-//   mend                                  no more of them
+//   hang <d>|* <call> [after <calls>]     does not return until mended
+//   mend                                  no more of either
+//   hanging                               ok <calls that do not return>
 //   id <d>                                ok <the endpoint's id>
 //   stats <d>                             ok <position> <wakes> <late> <lost> <underrun frames>
 //   objects                               ok <COM objects that are alive>

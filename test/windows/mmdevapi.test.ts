@@ -180,7 +180,9 @@ describe('a microphone', () => {
     for (const samples of channels) expectTone(samples.subarray(rate / 10), 997, -12.04);
   });
 
-  it('is lost with the audio service, which can be reached again when it is back', async () => {
+  it('is lost with the audio service', async () => {
+    const monitor = new DeviceMonitor({ backend });
+    await monitor.ready;
     const mic = new MicSource({ backend, device: 'Microphone' });
     const failed = event<AudioError>(mic, 'error');
     mic.once('data', () => void here.send('service stopped'));
@@ -189,8 +191,14 @@ describe('a microphone', () => {
     expect(error.osCode).toContain('0x88890010');
     const unlisted = await listDevices({ backend }).catch((reason: AudioError) => reason);
     expect(unlisted).toMatchObject({ code: 'ERR_AUDIO_BACKEND_UNAVAILABLE' });
+    // Back, it knows nobody of before. Who then lists the devices connects the monitor too.
     await here.send('service running');
     expect(await listDevices({ backend })).toHaveLength(4);
+    const told = event<AudioDevice>(monitor, 'add');
+    await here.send('device usb input 44100 1 s16 "Headset (USB Audio)"');
+    expect((await told).name).toBe('Headset (USB Audio)');
+    await here.send('remove usb');
+    monitor.close();
   });
 
   it('fails as the call fails that a script chose', async () => {
@@ -213,6 +221,31 @@ describe('a microphone', () => {
     expect(frames).toBeGreaterThan(0);
     expect(objects).toBe(1); // the enumerator: all of the stream is released
   });
+});
+
+describe('a driver that hangs', () => {
+  const program = fileURLToPath(new URL('mmdevapi-hang.mjs', import.meta.url));
+  const cases = [
+    ['open', 'ERR_AUDIO_TIMEOUT'],
+    ['start', 'ERR_AUDIO_TIMEOUT'],
+    ['stop', 'closed'],
+    ['list', 'ERR_AUDIO_TIMEOUT'],
+    ['worker', 'terminated'],
+  ];
+
+  it.each(cases)(
+    'at %s is given up after 10 s, and the program ends well',
+    { concurrent: true },
+    async (moment, outcome) => {
+      const { code, stdout } = await run(process.execPath, [program, moment]);
+      console.log(moment, stdout);
+      expect(code).toBe(0);
+      const { seconds, ...rest } = JSON.parse(stdout);
+      expect(rest).toEqual({ outcome });
+      expect(seconds).toBeGreaterThan(10);
+      expect(seconds).toBeLessThan(15);
+    },
+  );
 });
 
 describe('a loopback', () => {

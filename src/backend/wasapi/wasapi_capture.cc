@@ -42,16 +42,16 @@ class CaptureWork final : public StreamWork {
     return client_.start();
   }
 
-  CallResult turn() noexcept override {
+  CallResult turn(Gate* gate) noexcept override {
     uint32_t drained = 0;
-    const CallResult drain_result = drain(&drained);
+    const CallResult drain_result = drain(gate, &drained);
     if (drain_result.failed()) return drain_result;
     const int64_t now = clock_->now();
     if (drained > 0) {
       quiet_since_ = now;
       return {};
     }
-    listener_->on_idle();
+    if (const Gate::Pass pass(gate); pass) listener_->on_idle();
     if (now - quiet_since_ < kWatchdog) return {};
     quiet_since_ = now;
     UINT32 frames = 0;
@@ -61,7 +61,7 @@ class CaptureWork final : public StreamWork {
  private:
   // One wake-up may stand for several packets or for none. Ends after a buffer's worth, so that a
   // device that never says "empty" cannot hold the thread.
-  CallResult drain(uint32_t* drained) noexcept {
+  CallResult drain(Gate* gate, uint32_t* drained) noexcept {
     while (*drained <= buffer_frames_) {
       BYTE* data = nullptr;
       UINT32 frames = 0;
@@ -78,7 +78,7 @@ class CaptureWork final : public StreamWork {
       }
       if (FAILED(result)) return {result, "IAudioCaptureClient::GetBuffer"};
       held_ = frames;
-      if (frames > 0) deliver(data, frames, flags, position, stamp);
+      if (frames > 0) deliver(gate, data, frames, flags, position, stamp);
       capture_->ReleaseBuffer(frames);
       if (frames == 0) break;
       *drained += frames;
@@ -86,7 +86,7 @@ class CaptureWork final : public StreamWork {
     return {};
   }
 
-  void deliver(const BYTE* data, UINT32 frames, DWORD flags, UINT64 position,
+  void deliver(Gate* gate, const BYTE* data, UINT32 frames, DWORD flags, UINT64 position,
                UINT64 stamp) noexcept {
     Packet packet;
     // Flagged as silent, the memory holds whatever was there.
@@ -100,7 +100,7 @@ class CaptureWork final : public StreamWork {
     // Undefined on the first packet.
     packet.discontinuity = !first_ && (flags & AUDCLNT_BUFFERFLAGS_DATA_DISCONTINUITY) != 0;
     first_ = false;
-    listener_->on_packet(packet);
+    if (const Gate::Pass pass(gate); pass) listener_->on_packet(packet);
   }
 
   const bool loopback_;

@@ -1,11 +1,12 @@
 #include "wasapi_host.h"
 
 #include <functional>
-#include <thread>
 #include <utility>
 
+#include "announcer.h"
 #include "handle.h"
 #include "notification_client.h"
+#include "system_thread.h"
 #include "wasapi_capture.h"
 #include "wasapi_devices.h"
 #include "wasapi_render.h"
@@ -14,50 +15,116 @@
 namespace patchcord {
 namespace {
 
-// Owns one COM thread with the enumerator on it. The control thread hands it work and waits;
-// between work it waits for the system's notifications and passes them on. As both are on one
-// thread, no notification runs while watch() does.
+const char kReaching[] = "reaching the audio system";
+
+// The COM thread of a host: the enumerator and its notifications. Between work it waits for the
+// system.
+class Service {
+ public:
+  using Work = std::function<Error(IMMDeviceEnumerator*)>;
+
+  explicit Service(std::shared_ptr<Announcer> announcer) : announcer_(std::move(announcer)) {}
+
+  void live();  // the COM thread
+
+  // The control thread.
+  const Handle& answered() const { return answered_; }
+  Error take_answer() { return std::move(answer_); }  // after answered()
+  void ask(Work work) {
+    work_ = std::move(work);
+    SetEvent(asked_.get());
+  }
+  void quit() { SetEvent(quit_.get()); }
+
+ private:
+  static CallResult reach(ComPtr<IMMDeviceEnumerator>* enumerator, NotificationClient* client);
+  void serve(IMMDeviceEnumerator* enumerator, NotificationClient* client);
+  void answer(Error error) {
+    answer_ = std::move(error);
+    SetEvent(answered_.get());
+  }
+
+  const std::shared_ptr<Announcer> announcer_;
+  Handle quit_{make_latch()};
+  Handle asked_{make_pulse()};
+  Handle answered_{make_pulse()};
+  Work work_;     // handed over by asked_
+  Error answer_;  // handed back by answered_
+};
+
+void Service::live() {
+  const Apartment apartment;
+  ComPtr<IMMDeviceEnumerator> enumerator;
+  const ComPtr<NotificationClient> client(new NotificationClient);
+  const CallResult reached = reach(&enumerator, client.get());
+  answer(reached.failed() ? to_error(reached, kReaching) : Error::none());
+  if (reached.failed()) return;
+  serve(enumerator.get(), client.get());
+  // Waits for callbacks in flight, which only raise an event.
+  enumerator->UnregisterEndpointNotificationCallback(client.get());
+}
+
+CallResult Service::reach(ComPtr<IMMDeviceEnumerator>* enumerator, NotificationClient* client) {
+  const CallResult created = create_enumerator(enumerator);
+  if (created.failed()) return created;
+  return {(*enumerator)->RegisterEndpointNotificationCallback(client),
+          "IMMDeviceEnumerator::RegisterEndpointNotificationCallback"};
+}
+
+void Service::serve(IMMDeviceEnumerator* enumerator, NotificationClient* client) {
+  const HANDLE events[] = {quit_.get(), asked_.get(), client->changed()};
+  for (;;) {
+    switch (WaitForMultipleObjects(3, events, FALSE, INFINITE)) {
+      case WAIT_OBJECT_0:
+        return;
+      case WAIT_OBJECT_0 + 1:
+        answer(work_(enumerator));
+        break;
+      default:
+        announcer_->devices_changed();
+    }
+  }
+}
+
 class WasapiHost final : public Host {
  public:
-  WasapiHost() {
-    thread_ = std::thread([this] { live(); });
-  }
+  WasapiHost()
+      : announcer_(std::make_shared<Announcer>()),
+        service_(std::make_shared<Service>(announcer_)),
+        thread_([service = service_] { service->live(); }) {}
   ~WasapiHost() override {
-    SetEvent(quit_.get());
-    thread_.join();
+    announcer_->set_listener(nullptr);
+    service_->quit();
   }
 
   // Whether the thread could reach the audio system. Once, after construction.
-  Error connected() {
-    WaitForSingleObject(done_.get(), INFINITE);
-    return std::move(result_);
-  }
+  Error connected() { return wait_for_answer(kReaching); }
 
   Clock& clock() override { return real_clock(); }
 
   Error list_devices(std::vector<DeviceInfo>* devices) override {
-    return perform(
-        [devices](IMMDeviceEnumerator* enumerator) { return read_devices(enumerator, devices); });
+    // Not the caller's: a thread that hangs may fill it when the caller is gone.
+    const auto found = std::make_shared<std::vector<DeviceInfo>>();
+    Error error = perform("listing the devices", [found](IMMDeviceEnumerator* enumerator) {
+      return read_devices(enumerator, found.get());
+    });
+    if (!error) *devices = std::move(*found);
+    return error;
   }
 
   Error open_capture(const CaptureRequest& request, CaptureListener* listener,
                      std::unique_ptr<Stream>* stream) override {
-    return WasapiStream::open(request.device_id,
-                              make_capture_work(request.kind, &clock(), listener), stream);
+    return WasapiStream::open(
+        request.device_id, make_capture_work(request.kind, &clock(), listener), announcer_, stream);
   }
 
   Error open_render(const RenderRequest& request, RenderListener* listener,
                     std::unique_ptr<Stream>* stream) override {
     return WasapiStream::open(request.device_id, make_render_work(request.latency_ms, listener),
-                              stream);
+                              announcer_, stream);
   }
 
-  void watch(DeviceListener* listener) override {
-    perform([this, listener](IMMDeviceEnumerator*) {
-      listener_ = listener;
-      return Error::none();
-    });
-  }
+  void watch(DeviceListener* listener) override { announcer_->set_listener(listener); }
 
   Error make_cable(const std::string&, const Format&, Cable*) override {
     return Error::make(
@@ -69,63 +136,26 @@ class WasapiHost final : public Host {
   void remove_cable(const Cable&) override {}
 
  private:
-  using Work = std::function<Error(IMMDeviceEnumerator*)>;
-
-  // Control thread.
-  Error perform(Work work) {
-    work_ = std::move(work);
-    SetEvent(asked_.get());
-    WaitForSingleObject(done_.get(), INFINITE);
-    return std::move(result_);
+  Error perform(const char* attempt, Service::Work work) {
+    if (!thread_.runs()) return timeout_error(attempt);
+    service_->ask(std::move(work));
+    Error error = wait_for_answer(attempt);
+    announcer_->failed(error);
+    return error;
   }
 
-  // The COM thread.
-  void live() {
-    const Apartment apartment;
-    ComPtr<IMMDeviceEnumerator> enumerator;
-    const ComPtr<NotificationClient> client(new NotificationClient);
-    const CallResult reached = reach(&enumerator, client.get());
-    answer(reached.failed() ? to_error(reached, "reaching the audio system") : Error::none());
-    if (reached.failed()) return;
-    serve(enumerator.get(), client.get());
-    // Waits for callbacks in flight, which only raise an event.
-    enumerator->UnregisterEndpointNotificationCallback(client.get());
+  Error wait_for_answer(const char* attempt) {
+    if (wait_for(service_->answered())) return service_->take_answer();
+    service_->quit();
+    thread_.leave_behind();
+    Error error = timeout_error(attempt);
+    announcer_->backend_lost(error);  // the next use has a thread that does not hang
+    return error;
   }
 
-  static CallResult reach(ComPtr<IMMDeviceEnumerator>* enumerator, NotificationClient* client) {
-    const CallResult created = create_enumerator(enumerator);
-    if (created.failed()) return created;
-    return {(*enumerator)->RegisterEndpointNotificationCallback(client),
-            "IMMDeviceEnumerator::RegisterEndpointNotificationCallback"};
-  }
-
-  void serve(IMMDeviceEnumerator* enumerator, NotificationClient* client) {
-    const HANDLE events[] = {quit_.get(), asked_.get(), client->changed()};
-    for (;;) {
-      switch (WaitForMultipleObjects(3, events, FALSE, INFINITE)) {
-        case WAIT_OBJECT_0:
-          return;
-        case WAIT_OBJECT_0 + 1:
-          answer(work_(enumerator));
-          break;
-        default:
-          if (listener_ != nullptr) listener_->on_devices_changed();
-      }
-    }
-  }
-
-  void answer(Error error) {
-    result_ = std::move(error);
-    SetEvent(done_.get());
-  }
-
-  Handle quit_{make_latch()};
-  Handle asked_{make_pulse()};
-  Handle done_{make_pulse()};
-  Work work_;                           // handed over by asked_
-  Error result_;                        // handed back by done_
-  DeviceListener* listener_ = nullptr;  // COM thread
-  std::thread thread_;
+  const std::shared_ptr<Announcer> announcer_;
+  const std::shared_ptr<Service> service_;
+  SystemThread thread_;
 };
 
 }  // namespace

@@ -68,9 +68,9 @@ class RenderWork final : public StreamWork {
     return client_.start();
   }
 
-  CallResult turn() noexcept override {
+  CallResult turn(Gate* gate) noexcept override {
     const int64_t play_time = time_of_next_frame();
-    check_underrun(play_time);
+    check_underrun(gate, play_time);
     UINT32 padding = 0;
     const CallResult asked = client_.padding(&padding);
     if (asked.failed()) return asked;
@@ -80,7 +80,11 @@ class RenderWork final : public StreamWork {
     HRESULT result = render_->GetBuffer(frames, &data);
     if (result == AUDCLNT_E_BUFFER_OPERATION_PENDING) return {};  // the next turn writes it
     if (FAILED(result)) return {result, "IAudioRenderClient::GetBuffer"};
-    listener_->on_render(data, frames, play_time);
+    {
+      const Gate::Pass pass(gate);
+      if (!pass) return {};  // the stream is over; what the buffer holds is not to be heard
+      listener_->on_render(data, frames, play_time);
+    }
     result = render_->ReleaseBuffer(frames, 0);
     if (FAILED(result)) return {result, "IAudioRenderClient::ReleaseBuffer"};
     written_ += frames;
@@ -107,7 +111,7 @@ class RenderWork final : public StreamWork {
   // Starved, the position stands while time goes on, so that what comes next is heard later than
   // what was written before it promised. Padding does not show it: it is back before this thread
   // wakes. One late turn is only a driver that moved its position late.
-  void check_underrun(int64_t play_time) noexcept {
+  void check_underrun(Gate* gate, int64_t play_time) noexcept {
     if (play_time == kNoTime) return;
     const int64_t late = expected_ == kNoTime ? 0 : play_time - expected_;
     late_turns_ = late > to_ns(period_frames_) / 2 ? late_turns_ + 1 : 0;
@@ -117,7 +121,8 @@ class RenderWork final : public StreamWork {
     } else if (late_turns_ == kLateTurns) {
       late_turns_ = 0;
       expected_ = play_time;
-      listener_->on_underrun(static_cast<uint32_t>(late * sample_rate_ / kNsPerSecond));
+      const Gate::Pass pass(gate);
+      if (pass) listener_->on_underrun(static_cast<uint32_t>(late * sample_rate_ / kNsPerSecond));
     }
   }
 

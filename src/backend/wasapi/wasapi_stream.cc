@@ -2,13 +2,12 @@
 
 #include <utility>
 
+#include "../../core/clock.h"
 #include "formats.h"
 #include "wasapi_devices.h"
 
 namespace patchcord {
 namespace {
-
-constexpr DWORD kOpenTimeoutMs = 10000;
 
 // Without the flag, and on Windows before 1803 with it refused, a timer waits for the next tick of
 // 15.6 ms.
@@ -20,54 +19,87 @@ HANDLE make_timer() {
 
 }  // namespace
 
-Error WasapiStream::open(const std::string& device_id, std::unique_ptr<StreamWork> work,
-                         std::unique_ptr<Stream>* stream) {
-  std::unique_ptr<WasapiStream> opened(new WasapiStream(device_id, std::move(work)));
-  if (WaitForSingleObject(opened->answered_.get(), kOpenTimeoutMs) != WAIT_OBJECT_0) {
-    // A hanging driver holds the audio thread inside the system, where it can neither be waited for
-    // nor ended. It keeps the object, and finds itself stopped if the call ever returns.
-    SetEvent(opened->stop_.get());
-    opened->thread_.detach();
-    opened.release();
-    Error error = Error::make(ErrorCode::kTimeout, "opening the device took over 10 s",
-                              "unplug the device, or update its driver");
-    error.device_id = device_id;
-    return error;
+class WasapiStream::Run {
+ public:
+  Run(const std::string& device_id, std::unique_ptr<StreamWork> work,
+      std::shared_ptr<Announcer> announcer)
+      : announcer_(std::move(announcer)), work_(std::move(work)) {
+    info_.device_id = device_id;
   }
-  Error error = std::move(opened->answer_);
+
+  void live();  // the audio thread
+
+  // The control thread.
+  const StreamInfo& info() const { return info_; }
+  const Handle& answered() const { return answered_; }
+  Error take_answer() { return std::move(answer_); }  // after answered()
+  void start() { SetEvent(start_.get()); }
+  void stop() { SetEvent(stop_.get()); }
+  void silence() { gate_.shut(); }
+
+ private:
+  Error prepare(StreamWork* work);
+  bool wait_for_start();
+  void stream(StreamWork* work);
+  void answer(Error error);
+
+  StreamInfo info_;  // written before the first answer
+  Error answer_;     // handed over by answered_
+  Gate gate_;
+  const std::shared_ptr<Announcer> announcer_;
+
+  Handle stop_{make_latch()};
+  Handle start_{make_pulse()};
+  Handle answered_{make_pulse()};
+  Handle wake_{make_pulse()};
+
+  std::unique_ptr<StreamWork> work_;
+};
+
+// Control thread.
+
+Error WasapiStream::open(const std::string& device_id, std::unique_ptr<StreamWork> work,
+                         std::shared_ptr<Announcer> announcer, std::unique_ptr<Stream>* stream) {
+  std::unique_ptr<WasapiStream> opened(
+      new WasapiStream(std::make_shared<Run>(device_id, std::move(work), std::move(announcer))));
+  Error error = opened->wait_for_answer("opening the device");
   if (!error) *stream = std::move(opened);
   return error;
 }
 
-WasapiStream::WasapiStream(const std::string& device_id, std::unique_ptr<StreamWork> work)
-    : work_(std::move(work)) {
-  info_.device_id = device_id;
-  thread_ = std::thread([this] { live(); });
-}
+WasapiStream::WasapiStream(std::shared_ptr<Run> run)
+    : run_(std::move(run)), thread_([run = run_] { run->live(); }) {}
 
-WasapiStream::~WasapiStream() { stop(); }
+const StreamInfo& WasapiStream::info() const { return run_->info(); }
 
 Error WasapiStream::start() {
-  if (!thread_.joinable()) {
+  if (!thread_.runs()) {
     return Error::make(ErrorCode::kBackend, "starting a stream that was stopped",
                        "open the device again");
   }
   if (started_) return Error::none();
   started_ = true;
-  SetEvent(start_.get());
-  WaitForSingleObject(answered_.get(), INFINITE);
-  return std::move(answer_);
+  run_->start();
+  return wait_for_answer("starting the stream");
 }
 
 void WasapiStream::stop() {
-  if (!thread_.joinable()) return;
-  SetEvent(stop_.get());
-  thread_.join();
+  run_->stop();
+  if (!thread_.end()) run_->silence();
+}
+
+Error WasapiStream::wait_for_answer(const char* attempt) {
+  if (wait_for(run_->answered())) return run_->take_answer();
+  // If the call ever returns, the thread finds itself stopped, with nobody to call.
+  run_->stop();
+  run_->silence();
+  thread_.leave_behind();
+  return timeout_error(attempt, run_->info().device_id);
 }
 
 // Audio thread from here on.
 
-void WasapiStream::live() {
+void WasapiStream::Run::live() {
   const ThreadPriority priority(Priority::kAudio);
   const Apartment apartment;
   // Declared after the apartment, so that the last reference goes before COM does.
@@ -81,10 +113,10 @@ void WasapiStream::live() {
   const CallResult started = work->start();
   answer(started.failed() ? to_error(started, "starting the stream", info_.device_id)
                           : Error::none());
-  if (!started.failed()) run(work.get());
+  if (!started.failed()) stream(work.get());
 }
 
-Error WasapiStream::prepare(StreamWork* work) {
+Error WasapiStream::Run::prepare(StreamWork* work) {
   ComPtr<IMMDeviceEnumerator> enumerator;
   const CallResult created = create_enumerator(&enumerator);
   if (created.failed()) return to_error(created, "reaching the audio system", info_.device_id);
@@ -95,12 +127,12 @@ Error WasapiStream::prepare(StreamWork* work) {
   return opened.failed() ? to_error(opened, "opening the device", info_.device_id) : Error::none();
 }
 
-bool WasapiStream::wait_for_start() {
+bool WasapiStream::Run::wait_for_start() {
   const HANDLE events[] = {stop_.get(), start_.get()};
   return WaitForMultipleObjects(2, events, FALSE, INFINITE) == WAIT_OBJECT_0 + 1;
 }
 
-void WasapiStream::run(StreamWork* work) {
+void WasapiStream::Run::stream(StreamWork* work) {
   const Handle timer(make_timer());
   const HANDLE events[] = {stop_.get(), wake_.get(), timer.get()};
   LARGE_INTEGER longest_wait;  // negative: relative
@@ -110,15 +142,20 @@ void WasapiStream::run(StreamWork* work) {
     // has none while nothing plays.
     SetWaitableTimer(timer.get(), &longest_wait, 0, nullptr, nullptr, FALSE);
     if (WaitForMultipleObjects(3, events, FALSE, INFINITE) == WAIT_OBJECT_0) return;
-    const CallResult turned = work->turn();
-    if (turned.failed()) {
-      work->lost(to_error(turned, "streaming", info_.device_id));
-      return;
-    }
+    const CallResult turned = work->turn(&gate_);
+    if (!turned.failed()) continue;
+    const Error error = to_error(turned, "streaming", info_.device_id);
+    const Gate::Pass pass(&gate_);
+    if (!pass) return;
+    // First, so that who opens anew after the loss finds a new connection.
+    announcer_->failed(error);
+    work->lost(error);
+    return;
   }
 }
 
-void WasapiStream::answer(Error error) {
+void WasapiStream::Run::answer(Error error) {
+  announcer_->failed(error);
   answer_ = std::move(error);
   SetEvent(answered_.get());
 }

@@ -4,11 +4,13 @@
 
 #include <memory>
 #include <string>
-#include <thread>
 
 #include "../backend.h"
+#include "announcer.h"
 #include "com_support.h"
+#include "gate.h"
 #include "handle.h"
+#include "system_thread.h"
 
 namespace patchcord {
 
@@ -19,9 +21,10 @@ class StreamWork {
   virtual ~StreamWork() = default;
   virtual CallResult open(IMMDevice* device, HANDLE wake, StreamInfo* info) = 0;
   virtual CallResult start() = 0;
-  // One wake-up, by the device or by `longest_wait_ns`. A failure ends the stream.
-  virtual CallResult turn() noexcept = 0;
-  virtual void lost(const Error& error) noexcept = 0;
+  // One wake-up, by the device or by `longest_wait_ns`. A failure ends the stream. The listener is
+  // called inside `gate` alone.
+  virtual CallResult turn(Gate* gate) noexcept = 0;
+  virtual void lost(const Error& error) noexcept = 0;  // inside the gate
 
   virtual Flow flow() const = 0;
   virtual int64_t longest_wait_ns() const = 0;
@@ -30,35 +33,23 @@ class StreamWork {
 class WasapiStream final : public Stream {
  public:
   static Error open(const std::string& device_id, std::unique_ptr<StreamWork> work,
-                    std::unique_ptr<Stream>* stream);
-  ~WasapiStream() override;
+                    std::shared_ptr<Announcer> announcer, std::unique_ptr<Stream>* stream);
+  ~WasapiStream() override { stop(); }
 
-  const StreamInfo& info() const override { return info_; }
+  const StreamInfo& info() const override;
   Error start() override;
   void stop() override;  // for good: a stopped stream has released its device
 
  private:
-  WasapiStream(const std::string& device_id, std::unique_ptr<StreamWork> work);
+  class Run;  // the audio thread's side, which both hold
 
-  // The audio thread.
-  void live();
-  Error prepare(StreamWork* work);
-  bool wait_for_start();
-  void run(StreamWork* work);
-  void answer(Error error);
+  explicit WasapiStream(std::shared_ptr<Run> run);
+  // What the thread answered to `attempt`; without an answer it is left behind.
+  Error wait_for_answer(const char* attempt);
 
-  StreamInfo info_;  // written before the first answer
-  Error answer_;     // handed over by answered_
-
-  bool started_ = false;  // control thread
-
-  Handle stop_{make_latch()};
-  Handle start_{make_pulse()};
-  Handle answered_{make_pulse()};
-  Handle wake_{make_pulse()};
-
-  std::unique_ptr<StreamWork> work_;
-  std::thread thread_;
+  const std::shared_ptr<Run> run_;
+  bool started_ = false;
+  SystemThread thread_;
 };
 
 }  // namespace patchcord

@@ -1,6 +1,7 @@
 // The simulated Windows audio engine of this process: the world, and what Windows has beside it.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -15,9 +16,12 @@ struct Engine {
   // Made at the first use; lives as long as the process, whose end stops its threads.
   static Engine& get();
 
-  explicit Engine(std::shared_ptr<World> made) : world(std::move(made)), notifier(world) {}
+  explicit Engine(std::shared_ptr<World> made)
+      : world(std::move(made)), notifier(world, &service_run) {}
 
   std::shared_ptr<World> world;
+  // Which run of the audio service this is. Enumerators and registrations end with their run.
+  std::atomic<uint32_t> service_run{0};
   ProcessTaps taps;
   Faults faults;
   Notifier notifier;

@@ -6,7 +6,6 @@
 #include "endpoint.h"
 #include "endpoint_id.h"
 #include "engine.h"
-#include "results.h"
 
 namespace patchcord {
 namespace {
@@ -47,6 +46,7 @@ HRESULT DeviceEnumerator::EnumAudioEndpoints(EDataFlow flow, DWORD states,
   if (collection == nullptr) return E_POINTER;
   *collection = nullptr;
   PATCHCORD_SCRIPTED("", "IMMDeviceEnumerator::EnumAudioEndpoints");
+  if (const HRESULT reached = reach(); FAILED(reached)) return reached;
   if (flow >= EDataFlow_enum_count || (states & ~DEVICE_STATEMASK_ALL) != 0) return E_INVALIDARG;
   std::vector<DeviceInfo> devices;
   if (Error error = Engine::get().world->devices(&devices)) return to_result(error);
@@ -64,6 +64,7 @@ HRESULT DeviceEnumerator::GetDefaultAudioEndpoint(EDataFlow flow, ERole role, IM
   if (device == nullptr) return E_POINTER;
   *device = nullptr;
   PATCHCORD_SCRIPTED("", "IMMDeviceEnumerator::GetDefaultAudioEndpoint");
+  if (const HRESULT reached = reach(); FAILED(reached)) return reached;
   if ((flow != eRender && flow != eCapture) || role >= ERole_enum_count) return E_INVALIDARG;
   std::vector<DeviceInfo> devices;
   if (Error error = Engine::get().world->devices(&devices)) return to_result(error);
@@ -80,6 +81,7 @@ HRESULT DeviceEnumerator::GetDefaultAudioEndpoint(EDataFlow flow, ERole role, IM
 HRESULT DeviceEnumerator::GetDevice(LPCWSTR id, IMMDevice** device) {
   if (device == nullptr || id == nullptr) return E_POINTER;
   *device = nullptr;
+  if (const HRESULT reached = reach(); FAILED(reached)) return reached;
   std::vector<DeviceInfo> devices;
   if (Error error = Engine::get().world->devices(&devices)) return to_result(error);
   const DeviceInfo* const found = find_endpoint(devices, id);
@@ -92,6 +94,9 @@ HRESULT DeviceEnumerator::GetDevice(LPCWSTR id, IMMDevice** device) {
 HRESULT DeviceEnumerator::RegisterEndpointNotificationCallback(IMMNotificationClient* client) {
   PATCHCORD_SCRIPTED("", "IMMDeviceEnumerator::RegisterEndpointNotificationCallback");
   if (client == nullptr) return E_POINTER;
+  if (const HRESULT reached = reach(); FAILED(reached)) return reached;
+  std::vector<DeviceInfo> devices;
+  if (Error error = Engine::get().world->devices(&devices)) return to_result(error);
   Engine::get().notifier.add(client);
   return S_OK;
 }

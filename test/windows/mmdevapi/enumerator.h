@@ -1,7 +1,11 @@
 // The way in: the endpoints there are.
 #pragma once
 
+#include <cstdint>
+
 #include "com_object.h"
+#include "engine.h"
+#include "results.h"
 
 namespace patchcord {
 
@@ -16,6 +20,14 @@ class DeviceEnumerator final : public ComObject<IMMDeviceEnumerator> {
   RegisterEndpointNotificationCallback(IMMNotificationClient* client) override;
   HRESULT STDMETHODCALLTYPE
   UnregisterEndpointNotificationCallback(IMMNotificationClient* client) override;
+
+ private:
+  // It talks to the service that ran when it was made; to a later one it takes a new enumerator.
+  HRESULT reach() const {
+    return service_run_ == Engine::get().service_run ? S_OK : kServerUnavailable;
+  }
+
+  const uint32_t service_run_ = Engine::get().service_run;
 };
 
 }  // namespace patchcord

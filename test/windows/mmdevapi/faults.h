@@ -1,7 +1,8 @@
-// Scripted answers: which call of which endpoint fails, with what, when, and how often.
+// Scripted answers: which call of which endpoint fails, with what, when, and how often; or hangs.
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <mutex>
 #include <string>
@@ -23,6 +24,8 @@ class Faults {
     HRESULT result;  // may be a success code: the call then does nothing and says so
     uint32_t after;  // calls that go well before
     uint32_t times;  // calls that fail
+    // The call returns only when the faults are cleared, and then goes well: a driver that hangs.
+    bool hangs = false;
   };
 
   // Any thread.
@@ -34,14 +37,22 @@ class Faults {
   void clear() {
     std::lock_guard<std::mutex> lock(mutex_);
     faults_.clear();
+    ++cleared_;
     armed_.store(false, std::memory_order_release);
+    mended_.notify_all();
+  }
+
+  // Calls that hang now.
+  uint32_t hanging() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return hanging_;
   }
 
   // Whether this call is to be answered by `result` alone. Any thread; nothing is locked while no
   // fault is scripted.
   bool strikes(const std::string& endpoint, const char* call, HRESULT* result) {
     if (!armed_.load(std::memory_order_acquire)) return false;
-    std::lock_guard<std::mutex> lock(mutex_);
+    std::unique_lock<std::mutex> lock(mutex_);
     for (Fault& fault : faults_) {
       if (fault.times == 0 || fault.call != call) continue;
       if (fault.endpoint != "*" && fault.endpoint != endpoint) continue;
@@ -50,6 +61,12 @@ class Faults {
         continue;
       }
       if (fault.times != kForever) --fault.times;
+      if (fault.hangs) {
+        ++hanging_;
+        mended_.wait(lock, [this, now = cleared_] { return cleared_ != now; });
+        --hanging_;
+        return false;
+      }
       *result = fault.result;
       return true;
     }
@@ -59,7 +76,10 @@ class Faults {
  private:
   std::atomic<bool> armed_{false};
   std::mutex mutex_;
+  std::condition_variable mended_;
   std::vector<Fault> faults_;
+  uint64_t cleared_ = 0;
+  uint32_t hanging_ = 0;
 };
 
 }  // namespace patchcord

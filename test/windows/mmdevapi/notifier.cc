@@ -25,7 +25,8 @@ std::wstring default_id(const std::vector<DeviceInfo>& devices, Flow flow,
 
 }  // namespace
 
-Notifier::Notifier(std::shared_ptr<World> world) : world_(std::move(world)) {
+Notifier::Notifier(std::shared_ptr<World> world, const std::atomic<uint32_t>* service_run)
+    : world_(std::move(world)), service_run_(service_run) {
   world_->devices(&known_);
   task_ = world_->clock().start("mmdevapi-notify", Priority::kNormal, [this](int64_t) {
     compare();
@@ -38,15 +39,24 @@ Notifier::~Notifier() { world_->remove_observer(this); }
 
 void Notifier::add(IMMNotificationClient* client) {
   std::lock_guard<std::mutex> lock(calling_);
-  clients_.push_back(client);
+  registrations_.push_back({client, service_run_->load()});
 }
 
 bool Notifier::remove(IMMNotificationClient* client) {
   std::lock_guard<std::mutex> lock(calling_);
-  const auto found = std::find(clients_.begin(), clients_.end(), client);
-  if (found == clients_.end()) return false;
-  clients_.erase(found);
+  const auto found = std::find_if(registrations_.begin(), registrations_.end(),
+                                  [client](const Registration& r) { return r.client == client; });
+  if (found == registrations_.end()) return false;
+  registrations_.erase(found);
   return true;
+}
+
+std::vector<IMMNotificationClient*> Notifier::listening() const {
+  std::vector<IMMNotificationClient*> clients;
+  for (const Registration& one : registrations_) {
+    if (one.service_run == service_run_->load()) clients.push_back(one.client);
+  }
+  return clients;
 }
 
 void Notifier::compare() {
@@ -54,10 +64,11 @@ void Notifier::compare() {
   if (world_->devices(&now))
     return;  // the service is stopped; what changed is told when it is back
   std::lock_guard<std::mutex> lock(calling_);
+  const std::vector<IMMNotificationClient*> clients = listening();
   for (const DeviceInfo& device : now) {
     const DeviceInfo* const before = find(known_, device.id);
     const std::wstring id = to_endpoint_id(device);
-    for (IMMNotificationClient* client : clients_) {
+    for (IMMNotificationClient* client : clients) {
       if (before == nullptr) client->OnDeviceAdded(id.c_str());
       if (before == nullptr || before->state != device.state) {
         client->OnDeviceStateChanged(id.c_str(), to_state_bit(device.state));
@@ -70,23 +81,24 @@ void Notifier::compare() {
   for (const DeviceInfo& device : known_) {
     if (find(now, device.id) != nullptr) continue;
     const std::wstring id = to_endpoint_id(device);
-    for (IMMNotificationClient* client : clients_) client->OnDeviceRemoved(id.c_str());
+    for (IMMNotificationClient* client : clients) client->OnDeviceRemoved(id.c_str());
   }
   for (const Flow flow : {Flow::kOutput, Flow::kInput}) {
     // The sound settings set the multimedia role along with the console's.
-    compare_default(now, flow, &DeviceInfo::default_console, {eConsole, eMultimedia});
-    compare_default(now, flow, &DeviceInfo::default_communications, {eCommunications});
+    compare_default(now, flow, &DeviceInfo::default_console, {eConsole, eMultimedia}, clients);
+    compare_default(now, flow, &DeviceInfo::default_communications, {eCommunications}, clients);
   }
   known_ = std::move(now);
 }
 
 void Notifier::compare_default(const std::vector<DeviceInfo>& now, Flow flow,
-                               bool DeviceInfo::*is_default, const std::vector<ERole>& roles) {
+                               bool DeviceInfo::*is_default, const std::vector<ERole>& roles,
+                               const std::vector<IMMNotificationClient*>& clients) {
   const std::wstring id = default_id(now, flow, is_default);
   if (id == default_id(known_, flow, is_default)) return;
   const EDataFlow data_flow = flow == Flow::kInput ? eCapture : eRender;
   for (const ERole role : roles) {
-    for (IMMNotificationClient* client : clients_) {
+    for (IMMNotificationClient* client : clients) {
       // Null: the last device went.
       client->OnDefaultDeviceChanged(data_flow, role, id.empty() ? nullptr : id.c_str());
     }

@@ -1,6 +1,7 @@
 // Tells IMMNotificationClients what changed in the world.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -14,7 +15,7 @@ namespace patchcord {
 // holds up the next, and one that unregisters waits for itself for ever.
 class Notifier final : private WorldObserver {
  public:
-  explicit Notifier(std::shared_ptr<World> world);
+  Notifier(std::shared_ptr<World> world, const std::atomic<uint32_t>* service_run);
   ~Notifier();
 
   // Any thread but that of the callbacks. Not counted as a reference, as documented.
@@ -26,13 +27,22 @@ class Notifier final : private WorldObserver {
   void on_world_changed() noexcept override { task_->wake(); }
   void on_server_gone() noexcept override {}  // calls fail; nobody is told
 
+  // Of a service that stopped since, nobody is told any more.
+  struct Registration {
+    IMMNotificationClient* client;
+    uint32_t service_run;
+  };
+
   void compare();
+  std::vector<IMMNotificationClient*> listening() const;
   void compare_default(const std::vector<DeviceInfo>& now, Flow flow, bool DeviceInfo::*is_default,
-                       const std::vector<ERole>& roles);
+                       const std::vector<ERole>& roles,
+                       const std::vector<IMMNotificationClient*>& clients);
 
   std::shared_ptr<World> world_;
+  const std::atomic<uint32_t>* const service_run_;
   std::mutex calling_;
-  std::vector<IMMNotificationClient*> clients_;
+  std::vector<Registration> registrations_;
   std::vector<DeviceInfo> known_;  // the task's
   std::unique_ptr<Clock::Task> task_;
 };

@@ -328,6 +328,7 @@ const Command kCommands[] = {
      [](Engine& engine, Words& words) -> Run {
        const bool runs = words.choice("state", {"stopped", "running"}) == 1;
        return [&engine, runs] {
+         if (!runs) ++engine.service_run;
          runs ? engine.world->server_back() : engine.world->server_gone();
          return std::string("ok");
        };
@@ -393,6 +394,20 @@ const Command kCommands[] = {
          return std::string("ok");
        };
      }},
+    {"hang",
+     [](Engine& engine, Words& words) -> Run {
+       Faults::Fault fault;
+       fault.endpoint = words.text("device");
+       fault.call = words.text("call");
+       fault.result = S_OK;
+       fault.after = words.take("after") ? words.whole("calls") : 0;
+       fault.times = Faults::kForever;
+       fault.hangs = true;
+       return [&engine, fault] {
+         engine.faults.add(fault);
+         return std::string("ok");
+       };
+     }},
     {"mend",
      [](Engine& engine, Words&) -> Run {
        return [&engine] {
@@ -407,6 +422,10 @@ const Command kCommands[] = {
     {"id",
      [](Engine& engine, Words& words) -> Run {
        return [&engine, id = words.text("device")] { return endpoint_id(engine, id); };
+     }},
+    {"hanging",
+     [](Engine& engine, Words&) -> Run {
+       return [&engine] { return "ok " + std::to_string(engine.faults.hanging()); };
      }},
     {"objects",
      [](Engine&, Words&) -> Run {

@@ -1,0 +1,44 @@
+// Who is told when endpoints change or the audio service goes.
+#pragma once
+
+#include <mutex>
+
+#include "../backend.h"
+
+namespace patchcord {
+
+// Shared by a host, its COM thread and its streams: whoever notices tells, on its own thread. Not
+// for audio threads that still run.
+class Announcer {
+ public:
+  // When it returns, the former listener is not called any more.
+  void set_listener(DeviceListener* listener) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    listener_ = listener;
+  }
+
+  void devices_changed() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (listener_ != nullptr) listener_->on_devices_changed();
+  }
+
+  // Of any error that a call came to: only that of a missing service concerns the whole backend.
+  void failed(const Error& error) {
+    if (error.code == ErrorCode::kBackendUnavailable) backend_lost(error);
+  }
+
+  // Once: a host that lost its service is not used again.
+  void backend_lost(const Error& error) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (lost_) return;
+    lost_ = true;
+    if (listener_ != nullptr) listener_->on_backend_lost(error);
+  }
+
+ private:
+  std::mutex mutex_;
+  DeviceListener* listener_ = nullptr;
+  bool lost_ = false;
+};
+
+}  // namespace patchcord
