@@ -80,8 +80,7 @@ std::unique_ptr<Filter> FilterObject::make_filter(const std::string& kind,
     return property(options, name).As<Napi::Number>().DoubleValue();
   };
   if (kind == "gain") {
-    gain_ = std::make_shared<GainRamp>(from_.sample_rate, from_.channels,
-                                       static_cast<float>(number("gain")));
+    gain_ = std::make_shared<GainRamp>(from_.channels, static_cast<float>(number("gain")));
     return effect_filter(gain_);
   }
   if (kind == "limiter") {

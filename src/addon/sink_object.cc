@@ -20,9 +20,7 @@ Error RenderSession::open(std::shared_ptr<HostEntry> entry, const RenderRequest&
 }
 
 void RenderSession::release() noexcept {
-  if (stream_) stream_->stop();
-  stream_.reset();
-  host_.reset();
+  close_stream();
   if (!fed_.empty()) entry_->fed.erase(entry_->fed.find(fed_));
   fed_.clear();
 }
@@ -32,19 +30,6 @@ void RenderSession::on_render(void* data, uint32_t frames, int64_t play_time) no
 }
 
 void RenderSession::on_underrun(uint32_t frames) noexcept { node_->underrun(frames); }
-
-void RenderSession::on_lost(const Error& error) noexcept {
-  {
-    std::lock_guard<std::mutex> lock(error_mutex_);
-    error_ = error;
-  }
-  waker_->wake();
-}
-
-Error RenderSession::take_error() {
-  std::lock_guard<std::mutex> lock(error_mutex_);
-  return std::exchange(error_, Error::none());
-}
 
 Napi::Function SinkObject::define(Napi::Env env) {
   return DefineClass(env, "Sink",
@@ -84,13 +69,13 @@ Napi::Value SinkObject::open(const Napi::CallbackInfo& info) {
   request.period_frames = static_cast<uint32_t>(request.preferred.sample_rate *
                                                 info[2].As<Napi::Number>().DoubleValue() / 1000);
   request.latency_ms = info[3].As<Napi::Number>().Uint32Value();
-  auto session = std::make_shared<RenderSession>(node_, waker_.get());
+  auto session = std::make_shared<RenderSession>(node_, waker_);
   auto opened = std::make_shared<StreamInfo>();
   session_ = session;
   Ref();  // an open device keeps its object
   return environment_->promise(
       info.Env(),
-      [environment = environment_, entry = entry_, session, request, opened, waker = waker_] {
+      [environment = environment_, entry = entry_, session, request, opened] {
         environment->add(session.get());
         Error error = session->open(entry, request, opened.get());
         if (error) {
@@ -107,7 +92,7 @@ Napi::Value SinkObject::close(const Napi::CallbackInfo& info) {
   const bool opened = session_ != nullptr;
   return environment_->promise(
       info.Env(),
-      [environment = environment_, session = session_, waker = waker_] {
+      [environment = environment_, session = session_] {
         if (session) {
           session->release();
           environment->remove(session.get());

@@ -4,21 +4,20 @@
 #include <napi.h>
 
 #include <memory>
-#include <mutex>
 
 #include "../core/lagged_input.h"
 #include "../core/live_input.h"
 #include "../core/mixer_node.h"
 #include "../core/sink_node.h"
-#include "environment.h"
+#include "device_session.h"
 #include "link_counters.h"
 
 namespace patchcord {
 
-class RenderSession final : public RenderListener, public Session {
+class RenderSession final : public RenderListener, public DeviceSession {
  public:
-  RenderSession(std::shared_ptr<SinkNode> node, Waker* waker)
-      : node_(std::move(node)), waker_(waker) {}
+  RenderSession(std::shared_ptr<SinkNode> node, std::shared_ptr<Waker> waker)
+      : DeviceSession(std::move(waker)), node_(std::move(node)) {}
 
   // Control thread.
   Error open(std::shared_ptr<HostEntry> entry, const RenderRequest& request, StreamInfo* info);
@@ -26,19 +25,12 @@ class RenderSession final : public RenderListener, public Session {
 
   void on_render(void* data, uint32_t frames, int64_t play_time) noexcept override;
   void on_underrun(uint32_t frames) noexcept override;
-  void on_lost(const Error& error) noexcept override;
-
-  Error take_error();  // any thread
+  void on_lost(const Error& error) noexcept override { tell_lost(error); }
 
  private:
   const std::shared_ptr<SinkNode> node_;
-  Waker* const waker_;
   std::shared_ptr<HostEntry> entry_;
-  std::shared_ptr<Host> host_;
-  std::unique_ptr<Stream> stream_;
   std::string fed_;
-  std::mutex error_mutex_;
-  Error error_;
 };
 
 class SinkObject final : public Napi::ObjectWrap<SinkObject> {

@@ -14,9 +14,7 @@ Error CaptureSession::open(HostEntry& entry, const CaptureRequest& request, Stre
 }
 
 void CaptureSession::release() noexcept {
-  if (stream_) stream_->stop();
-  stream_.reset();
-  host_.reset();
+  close_stream();
   node_->finish();
 }
 
@@ -25,19 +23,6 @@ void CaptureSession::on_packet(const Packet& packet) noexcept {
 }
 
 void CaptureSession::on_idle() noexcept { node_->idle(); }
-
-void CaptureSession::on_lost(const Error& error) noexcept {
-  {
-    std::lock_guard<std::mutex> lock(error_mutex_);
-    error_ = error;
-  }
-  waker_->wake();
-}
-
-Error CaptureSession::take_error() {
-  std::lock_guard<std::mutex> lock(error_mutex_);
-  return std::exchange(error_, Error::none());
-}
 
 Napi::Function SourceObject::define(Napi::Env env) {
   return DefineClass(env, "Source",
@@ -87,13 +72,13 @@ Napi::Value SourceObject::open(const Napi::CallbackInfo& info) {
   request.preferred = {node_->config().sample_rate, node_->config().channels, SampleFormat::kF32};
   request.period_frames = static_cast<uint32_t>(request.preferred.sample_rate *
                                                 info[1].As<Napi::Number>().DoubleValue() / 1000);
-  auto session = std::make_shared<CaptureSession>(node_, waker_.get());
+  auto session = std::make_shared<CaptureSession>(node_, waker_);
   auto opened = std::make_shared<StreamInfo>();
   session_ = session;
   Ref();  // an open device keeps its object
   return environment_->promise(
       info.Env(),
-      [environment = environment_, entry = entry_, session, request, opened, waker = waker_] {
+      [environment = environment_, entry = entry_, session, request, opened] {
         environment->add(session.get());
         Error error = session->open(*entry, request, opened.get());
         if (error) {
@@ -110,7 +95,7 @@ Napi::Value SourceObject::close(const Napi::CallbackInfo& info) {
   const bool opened = session_ != nullptr;
   return environment_->promise(
       info.Env(),
-      [environment = environment_, session = session_, node = node_, waker = waker_] {
+      [environment = environment_, session = session_, node = node_] {
         if (session) {
           session->release();
           environment->remove(session.get());

@@ -4,19 +4,18 @@
 #include <napi.h>
 
 #include <memory>
-#include <mutex>
 
 #include "../core/source_node.h"
-#include "environment.h"
+#include "device_session.h"
 #include "producer_handle.h"
 
 namespace patchcord {
 
 // What runs while the device is open: the system's stream and the node that it feeds.
-class CaptureSession final : public CaptureListener, public Session {
+class CaptureSession final : public CaptureListener, public DeviceSession {
  public:
-  CaptureSession(std::shared_ptr<SourceNode> node, Waker* waker)
-      : node_(std::move(node)), waker_(waker) {}
+  CaptureSession(std::shared_ptr<SourceNode> node, std::shared_ptr<Waker> waker)
+      : DeviceSession(std::move(waker)), node_(std::move(node)) {}
 
   // Control thread.
   Error open(HostEntry& entry, const CaptureRequest& request, StreamInfo* info);
@@ -24,17 +23,10 @@ class CaptureSession final : public CaptureListener, public Session {
 
   void on_packet(const Packet& packet) noexcept override;
   void on_idle() noexcept override;
-  void on_lost(const Error& error) noexcept override;
-
-  Error take_error();  // any thread
+  void on_lost(const Error& error) noexcept override { tell_lost(error); }
 
  private:
   const std::shared_ptr<SourceNode> node_;
-  Waker* const waker_;
-  std::shared_ptr<Host> host_;
-  std::unique_ptr<Stream> stream_;
-  std::mutex error_mutex_;
-  Error error_;
 };
 
 class SourceObject final : public Napi::ObjectWrap<SourceObject>, public ProducerHandle {

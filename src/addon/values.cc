@@ -206,17 +206,15 @@ Napi::BigInt time_to_value(Napi::Env env, double ns) {
 }
 
 Napi::Value time_at(Napi::Env env, const Anchor& anchor, const Napi::Value& frame) {
-  const Anchor::Value value = anchor.get();
-  if (value.rate == 0) return env.Undefined();
-  return time_to_value(env, value.time_at(frame.As<Napi::Number>().DoubleValue()));
+  if (anchor.rate == 0) return env.Undefined();
+  return time_to_value(env, anchor.time_at(frame.As<Napi::Number>().DoubleValue()));
 }
 
 Napi::Value frame_at(Napi::Env env, const Anchor& anchor, const Napi::Value& time) {
-  const Anchor::Value value = anchor.get();
-  if (value.rate == 0) return env.Undefined();
+  if (anchor.rate == 0) return env.Undefined();
   bool lossless;
   const int64_t at = time.As<Napi::BigInt>().Int64Value(&lossless);
-  return Napi::Number::New(env, value.frame_at(static_cast<double>(at)));
+  return Napi::Number::New(env, anchor.frame_at(static_cast<double>(at)));
 }
 
 std::unique_ptr<ChannelMap> channel_map_from(const Napi::Value& value, uint32_t in, uint32_t out) {

@@ -92,7 +92,7 @@ void FilterNode::emit(const float* samples, uint64_t frames, uint32_t flags) noe
   } else {
     meter_.silence(static_cast<size_t>(frames));
   }
-  anchor_.set({static_cast<double>(record.frame), record.time, record.rate});
+  anchor_.store({static_cast<double>(record.frame), record.time, record.rate});
   position_.add(frames);
   deliver(samples, record);
   if (progress_frames_ == 0 || position() - progress_ < progress_frames_) return;

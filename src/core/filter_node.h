@@ -11,6 +11,7 @@
 #include "node_events.h"
 #include "producer.h"
 #include "receiver.h"
+#include "shown.h"
 
 namespace patchcord {
 
@@ -33,7 +34,7 @@ class FilterNode final : public Receiver, public Producer {
 
   // Any thread.
   const Filter& filter() const { return *filter_; }
-  const Anchor& anchor() const { return anchor_; }
+  Anchor anchor() const { return anchor_.load(); }
   const LevelMeter& meter() const { return meter_; }
   uint64_t taken() const { return taken_; }        // frames that came in
   uint64_t position() const { return position_; }  // frames delivered
@@ -60,7 +61,7 @@ class FilterNode final : public Receiver, public Producer {
   uint64_t progress_ = 0;  // output frame of the last kProgress
   Counter taken_;          // input frames so far
   Counter position_;
-  Anchor anchor_;
+  Shown<Anchor> anchor_;
   LevelMeter meter_;
   NodeEvents events_;
 };

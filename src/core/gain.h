@@ -12,28 +12,31 @@ namespace patchcord {
 // its end.
 class GainRamp {
  public:
-  // Needs no rate; kernels are all made alike.
-  GainRamp(uint32_t sample_rate, uint32_t channels, float gain = 1);
+  explicit GainRamp(uint32_t channels, float gain = 1);
 
   // Any thread: from the next process() on the gain goes from where it is to `gain` within
   // `ramp_frames`; 0: at once. Negative turns the polarity over; non-finite counts as 0.
   void set(float gain, uint32_t ramp_frames) noexcept;
-  float target() const noexcept;  // any thread: what was set last
   float gain() const noexcept { return shown_.load(std::memory_order_relaxed); }  // any thread: now
 
   void process(float* frames, size_t count) noexcept;  // audio thread; in place, interleaved
   size_t latency_frames() const noexcept { return 0; }
-  void reset() noexcept;  // audio thread: a ramp that is under way ends here
 
  private:
+  // Read and written as one: never the gain of one call with the ramp of another.
+  struct Ask {
+    float gain;
+    uint32_t ramp_frames;
+  };
+  static_assert(std::atomic<Ask>::is_always_lock_free, "an audio thread reads it");
+
   void follow() noexcept;
   float next_gain() noexcept;
 
   uint32_t channels_;
-  // Gain and ramp in one word: never the gain of one call with the ramp of another.
-  std::atomic<uint64_t> asked_;
+  std::atomic<Ask> asked_;
   std::atomic<float> shown_;
-  uint64_t followed_;
+  Ask followed_;
   double from_, to_;
   uint32_t ramp_frames_ = 0;
   uint32_t ramped_ = 0;

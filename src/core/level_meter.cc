@@ -3,25 +3,8 @@
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
-#include <cstring>
 
 namespace patchcord {
-namespace {
-
-uint64_t pack(const Level& level) noexcept {
-  static_assert(sizeof(Level) == sizeof(uint64_t), "peak and rms fill one word");
-  uint64_t word;
-  std::memcpy(&word, &level, sizeof word);
-  return word;
-}
-
-Level unpack(uint64_t word) noexcept {
-  Level level;
-  std::memcpy(&level, &word, sizeof level);
-  return level;
-}
-
-}  // namespace
 
 LevelMeter::LevelMeter(uint32_t channels, uint32_t sample_rate)
     : channels_(channels), part_frames_(sample_rate / 10 / kParts) {
@@ -31,7 +14,7 @@ LevelMeter::LevelMeter(uint32_t channels, uint32_t sample_rate)
 void LevelMeter::reset() noexcept {
   parts_.fill({});
   at_ = 0;
-  for (auto& word : published_) word.store(pack({}), std::memory_order_relaxed);
+  for (auto& level : published_) level.store({}, std::memory_order_relaxed);
 }
 
 void LevelMeter::process(const float* frames, size_t count) noexcept {
@@ -80,7 +63,7 @@ void LevelMeter::close_part() noexcept {
       energy += part.energy[channel];
     }
     const Level level{peak, static_cast<float>(std::sqrt(energy / static_cast<double>(frames)))};
-    published_[channel].store(pack(level), std::memory_order_relaxed);
+    published_[channel].store(level, std::memory_order_relaxed);
   }
   at_ = (at_ + 1) % kParts;
   parts_[at_] = {};
@@ -91,7 +74,7 @@ LevelMeter::Snapshot LevelMeter::snapshot() const noexcept {
   snapshot.channels = channels_;
   double energy = 0;
   for (size_t channel = 0; channel < channels_; ++channel) {
-    const Level level = unpack(published_[channel].load(std::memory_order_relaxed));
+    const Level level = published_[channel].load(std::memory_order_relaxed);
     snapshot.channel[channel] = level;
     snapshot.overall.peak = std::max(snapshot.overall.peak, level.peak);
     energy += static_cast<double>(level.rms) * static_cast<double>(level.rms);

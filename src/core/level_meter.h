@@ -46,8 +46,9 @@ class LevelMeter {
   size_t part_frames_;
   std::array<Part, kParts> parts_;
   size_t at_ = 0;
-  // A channel's peak and RMS in one word, so that a reader never sees halves of two windows.
-  std::array<std::atomic<uint64_t>, kMaxChannels> published_;
+  // Peak and RMS as one, so that a reader never sees halves of two windows.
+  static_assert(std::atomic<Level>::is_always_lock_free, "an audio thread writes it");
+  std::array<std::atomic<Level>, kMaxChannels> published_;
 };
 
 }  // namespace patchcord

@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "format.h"
+#include "smoothstep.h"
 
 namespace patchcord {
 namespace {
@@ -36,11 +37,11 @@ void InputControls::follow() noexcept {
   }
 }
 
-// As in GainRamp: a smoothstep, from the frame's place in the ramp.
+// As in GainRamp: from the frame's place in the ramp.
 InputControls::Sides InputControls::next() noexcept {
   if (++ramped_ == ramp_) return to_;
   const float t = static_cast<float>(ramped_) / static_cast<float>(ramp_);
-  const float way = t * t * (3 - 2 * t);
+  const float way = smoothstep(t);
   return {from_.left + (to_.left - from_.left) * way,
           from_.right + (to_.right - from_.right) * way};
 }
@@ -184,7 +185,7 @@ void MixerNode::mix_live(float* out, size_t frames, const PullTime& when) noexce
   record.frames = frames;
   record.time = content - delay;
   record.rate = when.rate;
-  anchor_.set({static_cast<double>(record.frame), record.time, record.rate});
+  anchor_.store({static_cast<double>(record.frame), record.time, record.rate});
   position_.add(frames);
   deliver(out, record);
 }

@@ -14,6 +14,7 @@
 #include "node_events.h"
 #include "producer.h"
 #include "pullable.h"
+#include "shown.h"
 #include "written_input.h"
 
 namespace patchcord {
@@ -117,7 +118,7 @@ class MixerNode final : public Pullable, public Producer {
   void finish() noexcept { deliver_end(); }
 
   const Config& config() const { return config_; }
-  const Anchor& anchor() const { return anchor_; }
+  Anchor anchor() const { return anchor_.load(); }
   const LevelMeter& meter() const { return meter_; }
   uint64_t position() const { return position_; }
   double lag_ns() const { return lag_shown_.load(std::memory_order_relaxed); }
@@ -164,7 +165,7 @@ class MixerNode final : public Pullable, public Producer {
   uint64_t given_ = 0;  // out of it
   uint64_t end_ = 0;    // where the longest input ends, once all are ending
   Counter position_, skipped_;
-  Anchor anchor_;
+  Shown<Anchor> anchor_;
   std::atomic<double> lag_shown_{0};
 };
 

@@ -41,7 +41,7 @@ class Shown {
       version = version_.load(std::memory_order_relaxed);
     }
     T value;
-    std::memcpy(&value, words.data(), sizeof value);
+    std::memcpy(static_cast<void*>(&value), words.data(), sizeof value);
     return value;
   }
 

@@ -157,7 +157,7 @@ void SinkNode::render(void* data, uint32_t frames, int64_t play_time) noexcept {
     to += block * bytes_per_frame(device_);
     done += block;
   }
-  if (timed) anchor_.set({static_cast<double>(frame_), played, rate});
+  if (timed) anchor_.store({static_cast<double>(frame_), played, rate});
   frame_ += frames;
   stats_.rendered_frames.add(frames);
   lead_shown_.store(lead_, std::memory_order_relaxed);

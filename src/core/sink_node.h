@@ -16,6 +16,7 @@
 #include "pullable.h"
 #include "rate_tracker.h"
 #include "resampler.h"
+#include "shown.h"
 #include "steady_rate.h"
 #include "written_input.h"
 
@@ -65,7 +66,7 @@ class SinkNode {
   const Format& device() const { return device_; }
   Clock& clock() { return clock_; }
   const Stats& stats() const { return stats_; }
-  const Anchor& anchor() const { return anchor_; }
+  Anchor anchor() const { return anchor_.load(); }
   const LevelMeter& meter() const { return *meter_; }
   double lead_ns() const { return lead_shown_.load(std::memory_order_relaxed); }  // pull to heard
   double drift_ppm() const { return drift_ppm_.load(std::memory_order_relaxed); }
@@ -101,7 +102,7 @@ class SinkNode {
   double woken_ = 0;      // the last wake; a wake may ask several times
   double elsewhere_ = 0;  // since when the lead is another, 0: it is not
   Stats stats_;
-  Anchor anchor_;
+  Shown<Anchor> anchor_;
   NodeEvents events_;
   std::atomic<double> lead_shown_{0}, drift_ppm_{0};
 };

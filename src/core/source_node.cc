@@ -12,7 +12,7 @@ constexpr size_t kBlock = 1024;  // device frames converted at a time
 
 SourceNode::SourceNode(Clock& clock, const Config& config, Wakeup* events)
     : clock_(clock), config_(config), wakeup_(events), meter_(config.channels, config.sample_rate) {
-  anchor_.set({0, static_cast<double>(config.start), static_cast<double>(config.sample_rate)});
+  anchor_.store({0, static_cast<double>(config.start), static_cast<double>(config.sample_rate)});
 }
 
 void SourceNode::open(const Format& device) {
@@ -219,7 +219,7 @@ void SourceNode::emit(const float* samples, uint64_t frames, uint32_t flags) noe
 void SourceNode::set_anchor() noexcept {
   const double frame = static_cast<double>(position_);
   // On the host's clock the first anchor holds for ever.
-  if (!host_) anchor_.set({frame, time_at(frame), true_rate()});
+  if (!host_) anchor_.store({frame, time_at(frame), true_rate()});
   drift_ppm_.store(rate_->ppm(), std::memory_order_relaxed);
   stamped_.store(timeline_->stamped(), std::memory_order_relaxed);
 }

@@ -15,6 +15,7 @@
 #include "node_events.h"
 #include "producer.h"
 #include "resampler.h"
+#include "shown.h"
 #include "steady_rate.h"
 #include "timeline.h"
 
@@ -59,7 +60,7 @@ class SourceNode final : public Producer {
   const Config& config() const { return config_; }
   Clock& clock() { return clock_; }
   const Stats& stats() const { return stats_; }
-  const Anchor& anchor() const { return anchor_; }
+  Anchor anchor() const { return anchor_.load(); }
   const LevelMeter& meter() const { return meter_; }
   uint64_t position() const { return position_; }  // frames delivered
   double drift_ppm() const { return drift_ppm_.load(std::memory_order_relaxed); }
@@ -95,7 +96,7 @@ class SourceNode final : public Producer {
   std::vector<float> raw_, mapped_, resampled_, out_;
   LevelMeter meter_;
   Stats stats_;
-  Anchor anchor_;
+  Shown<Anchor> anchor_;
   NodeEvents events_;
   Counter position_;
   std::atomic<double> drift_ppm_{0};

@@ -105,7 +105,7 @@ TEST("times go through: a frame that comes out was heard when the one that came 
       queue->advance(1);
     }
   }
-  CHECK_NEAR(node.anchor().get().rate, kTrue / 3, 1e-6);
+  CHECK_NEAR(node.anchor().rate, kTrue / 3, 1e-6);
 }
 
 TEST("an hour of silence is a length, and the sound after it is in its place") {
@@ -146,7 +146,7 @@ TEST("an hour of silence is a length, and the sound after it is in its place") {
 TEST("the end goes through at once where it should, and is told") {
   CountingWakeup wakeup;
   for (const bool ends : {true, false}) {
-    FilterNode node(effect(std::make_shared<GainRamp>(48000, 2)), 480, &wakeup);
+    FilterNode node(effect(std::make_shared<GainRamp>(2)), 480, &wakeup);
     auto queue = std::make_shared<FrameQueue>(2, 48000, 4800);
     node.attach(queue, nullptr);
     node.set_ends(ends);
@@ -180,7 +180,7 @@ TEST("filters are linked and taken out while their source runs") {
     }
   });
   for (int i = 0; i < 200; ++i) {
-    auto gain = std::make_shared<GainRamp>(48000, 2);
+    auto gain = std::make_shared<GainRamp>(2);
     auto first = std::make_shared<FilterNode>(effect(gain), 0, &wakeup);
     auto second = std::make_shared<FilterNode>(converter(48000, 44100), 0, &wakeup);
     auto queue = std::make_shared<FrameQueue>(2, 44100, 48000);

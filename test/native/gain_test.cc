@@ -26,7 +26,7 @@ TEST("unity passes every finite sample bit for bit, before and after a ramp") {
   in[11] = FLT_TRUE_MIN;
   in[12] = FLT_MAX;
   std::vector<float> out = in;
-  GainRamp ramp(48000, 2);
+  GainRamp ramp(2);
   ramp.process(out.data(), 1000);
   CHECK(same_bits(in, out));
   CHECK(ramp.latency_frames() == 0);
@@ -44,7 +44,7 @@ TEST("unity passes every finite sample bit for bit, before and after a ramp") {
 TEST("a ramp never steps: it rises steadily, has no corner, and ends on the frame asked for") {
   constexpr size_t kRamp = 480;
   std::vector<float> out(1000, 1.0f);
-  GainRamp ramp(48000, 1, 0);
+  GainRamp ramp(1, 0);
   ramp.set(1, kRamp);
   ramp.process(out.data(), out.size());
   CHECK(out[0] > 0 && out[kRamp - 2] < 1 && out[kRamp - 1] == 1);
@@ -60,10 +60,10 @@ TEST("a ramp never steps: it rises steadily, has no corner, and ends on the fram
 
 TEST("a new ramp in the middle of one goes on from where it was") {
   std::vector<float> out(300, 1.0f);
-  GainRamp ramp(48000, 1, 0);
+  GainRamp ramp(1, 0);
   ramp.set(1, 200);
   ramp.process(out.data(), 100);
-  CHECK(ramp.gain() == out[99] && ramp.target() == 1);
+  CHECK(ramp.gain() == out[99]);
   ramp.set(-1, 200);
   ramp.process(out.data() + 100, 200);
   CHECK(std::fabs(out[100] - out[99]) < 0.01f);
@@ -72,17 +72,13 @@ TEST("a new ramp in the middle of one goes on from where it was") {
   out.assign(300, 1.0f);
   ramp.process(out.data(), 1);
   CHECK(out[0] == 0.25f);
-  ramp.set(1, 1000);
-  ramp.process(out.data() + 1, 10);
-  ramp.reset();
-  CHECK(ramp.gain() == 1);
 }
 
 TEST("no gain lets NaN or infinity through, nor makes one") {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const float infinity = std::numeric_limits<float>::infinity();
   for (const float gain : {1.0f, 0.0f, 0.5f, 100.0f, nan, infinity}) {
-    GainRamp ramp(48000, 1);
+    GainRamp ramp(1);
     ramp.set(gain, 3);
     std::vector<float> out = {nan, infinity, nan, -infinity, nan, 0.25f, FLT_MAX, -FLT_MAX};
     ramp.process(out.data(), out.size());
@@ -94,7 +90,7 @@ TEST("no gain lets NaN or infinity through, nor makes one") {
 
 TEST("what is far below any sound becomes 0, but at unity") {
   std::vector<float> in = {FLT_TRUE_MIN, -FLT_MIN, 1e-31f, 1e-29f};
-  GainRamp half(48000, 1, 0.5f), unity(48000, 1);
+  GainRamp half(1, 0.5f), unity(1);
   std::vector<float> out = in;
   unity.process(out.data(), out.size());
   CHECK(same_bits(in, out));
@@ -106,7 +102,7 @@ TEST("fuzz: the same however it is cut, whatever comes and whenever the gain is 
   RandomSignal random(2);
   for (int round = 0; round < 100; ++round) {
     const uint32_t channels = random.whole(1, kMaxChannels);
-    GainRamp whole(44100, channels), cut(44100, channels);
+    GainRamp whole(channels), cut(channels);
     for (int part = 0; part < 4; ++part) {
       const size_t frames = random.whole(1, 500);
       const float gain = random.whole(0, 3) == 0 ? 1 : static_cast<float>(random.real(-3, 3));
@@ -134,7 +130,7 @@ TEST("fuzz: the same however it is cut, whatever comes and whenever the gain is 
 // ThreadSanitizer's. Each gain has a ramp of its own: that of another would end on another frame.
 TEST("gains set by another thread arrive whole") {
   const auto ramp_of = [](float gain) { return static_cast<uint32_t>(gain * 8); };
-  GainRamp ramp(48000, 1);
+  GainRamp ramp(1);
   std::atomic<bool> done{false};
   std::thread writer([&] {
     for (uint32_t i = 0; !done.load(); ++i) {

@@ -171,15 +171,15 @@ TEST("a published value is never freed while it is read") {
   CHECK(wrong == 0);
 }
 
-TEST("an anchor is read whole") {
-  Anchor anchor;
+TEST("what an audio thread shows is read whole") {
+  Shown<Anchor> anchor;
   std::atomic<bool> stop{false};
   std::thread writer([&] {
-    for (double n = 1; !stop.load(std::memory_order_acquire); ++n) anchor.set({n, 2 * n, 3 * n});
+    for (double n = 1; !stop.load(std::memory_order_acquire); ++n) anchor.store({n, 2 * n, 3 * n});
   });
   uint64_t wrong = 0;
   for (int i = 0; i < 200000; ++i) {
-    const Anchor::Value value = anchor.get();
+    const Anchor value = anchor.load();
     if (value.time != 2 * value.frame || value.rate != 3 * value.frame) ++wrong;
   }
   stop.store(true, std::memory_order_release);

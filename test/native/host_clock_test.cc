@@ -212,8 +212,8 @@ TEST("frame k was heard at start + k / rate, exactly, and every record says so")
   for (double second = 1; second < 20; ++second) {
     for (Track* track : {&a, &b}) {
       track->run(second);
-      CHECK(track->node().anchor().get().time_at(kRate * 3600.0) == start + 3600e9);
-      CHECK_NEAR(track->node().anchor().get().frame_at(start + 1e9), kRate, 1e-6);
+      CHECK(track->node().anchor().time_at(kRate * 3600.0) == start + 3600e9);
+      CHECK_NEAR(track->node().anchor().frame_at(start + 1e9), kRate, 1e-6);
       for (;;) {
         const FrameQueue::Span span = track->queue().front(kRate);
         if (span.frames == 0) break;

@@ -1,0 +1,12 @@
+// The shape of every ramp of a gain.
+#pragma once
+
+namespace patchcord {
+
+// From 0 to 1 as `t` does, without a corner at either end, which a loud tone would show.
+template <typename T>
+constexpr T smoothstep(T t) noexcept {
+  return t * t * (3 - 2 * t);
+}
+
+}  // namespace patchcord
