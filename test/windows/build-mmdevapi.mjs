@@ -1,5 +1,5 @@
 // `node test/windows/build-mmdevapi.mjs`: cross-compiles the mmdevapi.dll of test/windows/mmdevapi/ and
-// process_loopback_probe.exe into build/mmdevapi-win32-x64. make compiles only what changed.
+// its probes into build/mmdevapi-win32-x64. make compiles only what changed.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -38,12 +38,19 @@ const probe = [
   'test/windows/process_loopback_probe.cc',
   ...['com_support', 'formats'].map((name) => `src/backend/wasapi/${name}.cc`),
 ];
+const engineProbe = [
+  'test/windows/engine_probe.cc',
+  ...['cable_names', 'com_support', 'formats', 'wasapi_devices'].map(
+    (name) => `src/backend/wasapi/${name}.cc`,
+  ),
+];
 const targets = [
   { file: 'mmdevapi.dll', sources: library, link: '-shared', libraries: ['ole32', 'ws2_32'] },
   { file: 'process_loopback_probe.exe', sources: probe, link: '', libraries: ['ole32'] },
+  { file: 'engine_probe.exe', sources: engineProbe, link: '', libraries: ['ole32'] },
 ];
 
-/** Brings both up to date. @returns {{ library: string, probe: string }} their paths */
+/** Brings all up to date. @returns {{ library: string, probe: string, engineProbe: string }} their paths */
 export function buildMmdevapi() {
   mkdirSync(join(root, folder), { recursive: true });
   const text = makefile();
@@ -54,7 +61,8 @@ export function buildMmdevapi() {
     cwd: root,
     stdio: ['ignore', 'inherit', 'inherit'],
   });
-  return { library: join(root, files[0]), probe: join(root, files[1]) };
+  const [library, probe, engineProbe] = files.map((file) => join(root, file));
+  return { library, probe, engineProbe };
 }
 
 function makefile() {

@@ -20,10 +20,12 @@
 //   record <d> <frames>                   what an output plays, at most so many frames
 //   recorded <d> <file>                   writes it as floats: ok <frames> <rate> <channels> <gaps>
 //   standard                              adds the devices of the standard world, for a script's beginning
-//   device <d> input|output <f> <name>    cable <d> <d> <f> <render name> <capture name>    remove <d>
+//   device <d> input|output <f> <name> [period <frames>]    cable <d> <d> <f> <render name> <capture name>    remove <d>
 //   unplug <d>   plug <d>   state <d> active|disabled|notpresent|unplugged
 //   default <d> console|communications    format <d> <f>    service stopped|running
 //   drift <d> <ppm>   volume <d> <0..1>   mute <d>   unmute <d>
+//   meter <d> <peak>|heard                what the endpoint's meter says
+//   exclusive <d> refused|allowed|busy    raw <d> refused|allowed     refused, unless said
 //   deny <d>   allow <d>                  opening it is E_ACCESSDENIED
 //   die <d>   revive <d>                  delivers zeros
 //   glitch <d> <frames>                   lost: device positions jump

@@ -28,22 +28,27 @@ const installed = 'C:\\windows\\system32\\mmdevapi.dll';
  * @template T
  */
 export async function withSimulatedWindows({ node, log }, use) {
-  const { library, probe } = buildMmdevapi();
+  const { library, probe, engineProbe } = buildMmdevapi();
   const env = { WINEDLLOVERRIDES: 'mscoree,mshtml=;mmdevapi=n', NO_COLOR: '1' };
   return withWine({ node, env, log }, async (wine) => {
     // build/ is empty in a session, its own folder is not.
-    const [libraryInside, probeInside] = [library, probe].map((file) => {
-      const inside = join(wine.folder, basename(file));
-      copyFileSync(file, inside);
-      return `Z:${inside.replaceAll('/', '\\')}`;
-    });
+    const [libraryInside, probeInside, engineProbeInside] = [library, probe, engineProbe].map(
+      (file) => {
+        const inside = join(wine.folder, basename(file));
+        copyFileSync(file, inside);
+        return `Z:${inside.replaceAll('/', '\\')}`;
+      },
+    );
     const copied = await wine.run(['cmd', '/c', 'copy', '/y', libraryInside, installed]);
     assert.equal(
       copied.code,
       0,
       `mmdevapi.dll was not installed\n${copied.stdout}${copied.stderr}`,
     );
-    return use(wine, { PATCHCORD_PROCESS_LOOPBACK_PROBE: probeInside });
+    return use(wine, {
+      PATCHCORD_PROCESS_LOOPBACK_PROBE: probeInside,
+      PATCHCORD_ENGINE_PROBE: engineProbeInside,
+    });
   });
 }
 

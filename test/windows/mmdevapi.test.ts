@@ -27,6 +27,7 @@ import { steerMmdevapi, type SteeredProcess } from './mmdevapi-control.mjs';
 const backend = 'wasapi';
 const rate = 48000;
 const probe = process.env.PATCHCORD_PROCESS_LOOPBACK_PROBE as string;
+const engineProbe = process.env.PATCHCORD_ENGINE_PROBE as string;
 
 let windows: Awaited<ReturnType<typeof steerMmdevapi>>;
 let here: SteeredProcess;
@@ -272,6 +273,66 @@ describe('an output', () => {
     expectTone(samples, 997, -12.04);
     expect(findGaps(samples, { sampleRate: rate, frequency: 997 })).toEqual([]);
     await event(sink, 'finish');
+  });
+});
+
+describe('the rest of the engine', () => {
+  it('answers as documented', async () => {
+    const script = join(folder, 'engine-script');
+    const devices = [
+      'device usb input 44100 2 s16 "Headset (USB Audio)"',
+      'default usb console',
+      'exclusive usb allowed',
+      'device fast output 48000 2 f32 "Fast" period 128',
+      'default fast console',
+      'play fast tone 1000 0.25 channel 0 by 1001',
+    ];
+    writeFileSync(script, `standard\n${devices.join('\n')}\n`);
+    process.env.PATCHCORD_MMDEVAPI_SCRIPT = script;
+    const { code, stdout } = await run(engineProbe, []);
+    delete process.env.PATCHCORD_MMDEVAPI_SCRIPT;
+    console.log(stdout);
+    expect(code).toBe(0);
+    const { halfDb, left, ...answers } = JSON.parse(stdout);
+    expect(halfDb).toBeCloseTo(-6.02, 2);
+    expect(left).toBeCloseTo(0.25, 2);
+    expect(answers).toEqual({
+      volume: '0x00000000',
+      mute: '0x00000000',
+      muteAgain: '0x00000001', // S_FALSE
+      told: 1,
+      unregister: '0x00000000',
+      listenerReferences: 1,
+      tooLoud: '0x80070057',
+      meter: '0x00000000',
+      peaks: '0x00000000',
+      right: 0,
+      threePeaks: '0x80070057',
+      client3: '0x00000000',
+      properties: '0x00000000',
+      raw: '0x88890027', // AUDCLNT_E_RAW_MODE_UNSUPPORTED
+      bufferLimits: '0x88890023', // AUDCLNT_E_OFFLOAD_MODE_ONLY
+      enginePeriod: '0x00000000',
+      standardPeriod: 480,
+      shortestPeriod: 128,
+      autoconvert: '0x88890021', // AUDCLNT_E_INVALID_STREAM_FLAG
+      locked: '0x88890028', // AUDCLNT_E_ENGINE_PERIODICITY_LOCKED
+      tooShort: '0x88890020', // AUDCLNT_E_INVALID_DEVICE_PERIOD
+      granted: '0x00000000',
+      notStartedWithoutEvent: '0x88890014', // AUDCLNT_E_EVENTHANDLE_NOT_SET
+      stopped: '0x00000001', // S_FALSE
+      exclusiveTooShort: '0x88890020',
+      exclusiveUnequal: '0x88890013', // AUDCLNT_E_BUFDURATION_PERIOD_NOT_EQUAL
+      exclusiveUnaligned: '0x88890019', // AUDCLNT_E_BUFFER_SIZE_NOT_ALIGNED
+      alignedSize: '0x00000000',
+      alignedFrames: 448,
+      exclusiveAligned: '0x00000000',
+      exclusiveRefused: '0x8889000E', // AUDCLNT_E_EXCLUSIVE_MODE_NOT_ALLOWED
+      missingProperty: '0x00000000',
+      missingType: 0,
+      setProperty: '0x80030005',
+      complete: true,
+    });
   });
 });
 

@@ -2,6 +2,7 @@
 
 #include "engine.h"
 #include "results.h"
+#include "wave_format.h"
 
 namespace patchcord {
 
@@ -29,26 +30,46 @@ HRESULT AudioClient::finish_open(const Error& error) {
   return to_result(error);
 }
 
+// Each of the three is the base of the next, so that one pointer serves for all.
+HRESULT AudioClient::QueryInterface(REFIID iid, void** object) {
+  if (object == nullptr) return E_POINTER;
+  const bool later = iid == __uuidof(IAudioClient2) || iid == __uuidof(IAudioClient3);
+  if (iid != __uuidof(IAudioClient) && !later) return ComObject::QueryInterface(iid, object);
+  *object = nullptr;
+  if (later && generation_ == Generation::kFirst) return E_NOINTERFACE;
+  *object = static_cast<IAudioClient3*>(this);
+  AddRef();
+  return S_OK;
+}
+
+HRESULT AudioClient::initialize(const Request& request) {
+  if (request.wave == nullptr) return E_POINTER;
+  if (initialized_) return AUDCLNT_E_ALREADY_INITIALIZED;
+  if (request.duration < 0) return E_INVALIDARG;
+  const HRESULT opened = open(request);
+  flags_ = request.flags;
+  initialized_ = SUCCEEDED(opened);
+  return opened;
+}
+
 HRESULT AudioClient::Initialize(AUDCLNT_SHAREMODE mode, DWORD flags, REFERENCE_TIME duration,
                                 REFERENCE_TIME periodicity, const WAVEFORMATEX* wave, LPCGUID) {
   std::lock_guard<std::mutex> lock(mutex_);
   const HRESULT entered = enter("IAudioClient::Initialize");
   if (entered != S_OK) return entered;
-  if (wave == nullptr) return E_POINTER;
-  if (initialized_) return AUDCLNT_E_ALREADY_INITIALIZED;
-  if (mode != AUDCLNT_SHAREMODE_SHARED) return AUDCLNT_E_EXCLUSIVE_MODE_NOT_ALLOWED;
-  if (periodicity != 0 || duration < 0) return E_INVALIDARG;
-  const HRESULT opened = open({flags, duration, wave});
-  flags_ = flags;
-  initialized_ = SUCCEEDED(opened);
-  return opened;
+  return initialize({mode, flags, duration, periodicity, wave});
 }
 
 HRESULT AudioClient::GetBufferSize(UINT32* frames) {
   std::lock_guard<std::mutex> lock(mutex_);
   if (frames == nullptr) return E_POINTER;
-  const HRESULT entered = enter_initialized("IAudioClient::GetBufferSize");
+  const HRESULT entered = enter("IAudioClient::GetBufferSize");
   if (entered != S_OK) return entered;
+  if (!initialized_ && suggested_frames_ > 0) {
+    *frames = suggested_frames_;
+    return S_OK;
+  }
+  if (!initialized_) return AUDCLNT_E_NOT_INITIALIZED;
   *frames = buffer_frames_;
   return S_OK;
 }
@@ -104,6 +125,73 @@ HRESULT AudioClient::GetService(REFIID iid, void** service) {
   *service = nullptr;
   const HRESULT entered = enter_initialized("IAudioClient::GetService");
   return entered == S_OK ? make_service(iid, service) : entered;
+}
+
+// The simulated hardware mixes nothing by itself.
+HRESULT AudioClient::IsOffloadCapable(AUDIO_STREAM_CATEGORY, BOOL* capable) {
+  if (capable == nullptr) return E_POINTER;
+  *capable = FALSE;
+  return enter("IAudioClient2::IsOffloadCapable");
+}
+
+HRESULT AudioClient::SetClientProperties(const AudioClientProperties* properties) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const HRESULT entered = enter("IAudioClient2::SetClientProperties");
+  if (entered != S_OK) return entered;
+  if (properties == nullptr) return E_POINTER;
+  if (initialized_) return AUDCLNT_E_ALREADY_INITIALIZED;
+  if (properties->cbSize != sizeof(*properties)) return E_INVALIDARG;
+  const bool raw = (properties->Options & AUDCLNT_STREAMOPTIONS_RAW) != 0;
+  return raw && !Engine::get().policies.of(endpoint_).raw ? kRawModeUnsupported : S_OK;
+}
+
+HRESULT AudioClient::GetBufferSizeLimits(const WAVEFORMATEX*, BOOL, REFERENCE_TIME*,
+                                         REFERENCE_TIME*) {
+  const HRESULT entered = enter("IAudioClient2::GetBufferSizeLimits");
+  return entered != S_OK ? entered : kOffloadModeOnly;
+}
+
+// The period is the device's, for all of its clients: who asks for another finds it locked, as with
+// a client that came first.
+HRESULT AudioClient::GetSharedModeEnginePeriod(const WAVEFORMATEX* wave, UINT32* standard,
+                                               UINT32* fundamental, UINT32* shortest,
+                                               UINT32* longest) {
+  const HRESULT entered = enter("IAudioClient3::GetSharedModeEnginePeriod");
+  if (entered != S_OK) return entered;
+  if (wave == nullptr || standard == nullptr || fundamental == nullptr || shortest == nullptr ||
+      longest == nullptr) {
+    return E_POINTER;
+  }
+  const EnginePeriod period = engine_period();
+  if (!describes(wave, period.format)) return AUDCLNT_E_UNSUPPORTED_FORMAT;
+  *standard = *longest = period.standard;
+  *shortest = period.current;
+  *fundamental = 1;
+  return S_OK;
+}
+
+HRESULT AudioClient::GetCurrentSharedModeEnginePeriod(WAVEFORMATEX** wave, UINT32* frames) {
+  if (wave == nullptr || frames == nullptr) return E_POINTER;
+  *wave = nullptr;
+  const HRESULT entered = enter("IAudioClient3::GetCurrentSharedModeEnginePeriod");
+  if (entered != S_OK) return entered;
+  const EnginePeriod period = engine_period();
+  *frames = period.current;
+  *wave = allocate_wave_format(period.format);
+  return *wave != nullptr ? S_OK : E_OUTOFMEMORY;
+}
+
+HRESULT AudioClient::InitializeSharedAudioStream(DWORD flags, UINT32 frames,
+                                                 const WAVEFORMATEX* wave, LPCGUID) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const HRESULT entered = enter("IAudioClient3::InitializeSharedAudioStream");
+  if (entered != S_OK) return entered;
+  // Neither loopback nor a conversion.
+  if ((flags & ~AUDCLNT_STREAMFLAGS_EVENTCALLBACK) != 0) return AUDCLNT_E_INVALID_STREAM_FLAG;
+  const EnginePeriod period = engine_period();
+  if (frames < period.current || frames > period.standard) return AUDCLNT_E_INVALID_DEVICE_PERIOD;
+  if (frames != period.current) return kEnginePeriodicityLocked;
+  return initialize({AUDCLNT_SHAREMODE_SHARED, flags, 0, 0, wave});
 }
 
 }  // namespace patchcord

@@ -1,6 +1,7 @@
 // The life of an IAudioClient: what those of endpoints and of process loopback have in common.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -13,8 +14,10 @@
 namespace patchcord {
 
 // Each method refuses what the documentation refuses, with its code.
-class AudioClient : public ComObject<IAudioClient> {
+class AudioClient : public ComObject<IAudioClient3> {
  public:
+  HRESULT STDMETHODCALLTYPE QueryInterface(REFIID iid, void** object) override;
+
   HRESULT STDMETHODCALLTYPE Initialize(AUDCLNT_SHAREMODE mode, DWORD flags, REFERENCE_TIME duration,
                                        REFERENCE_TIME periodicity, const WAVEFORMATEX* wave,
                                        LPCGUID session) override;
@@ -24,6 +27,22 @@ class AudioClient : public ComObject<IAudioClient> {
   HRESULT STDMETHODCALLTYPE Reset() override;
   HRESULT STDMETHODCALLTYPE SetEventHandle(HANDLE event) override;
   HRESULT STDMETHODCALLTYPE GetService(REFIID iid, void** service) override;
+
+  // IAudioClient2 and 3, for those that have them.
+  HRESULT STDMETHODCALLTYPE IsOffloadCapable(AUDIO_STREAM_CATEGORY category,
+                                             BOOL* capable) override;
+  HRESULT STDMETHODCALLTYPE SetClientProperties(const AudioClientProperties* properties) override;
+  HRESULT STDMETHODCALLTYPE GetBufferSizeLimits(const WAVEFORMATEX* wave, BOOL event_driven,
+                                                REFERENCE_TIME* shortest,
+                                                REFERENCE_TIME* longest) override;
+  HRESULT STDMETHODCALLTYPE GetSharedModeEnginePeriod(const WAVEFORMATEX* wave, UINT32* standard,
+                                                      UINT32* fundamental, UINT32* shortest,
+                                                      UINT32* longest) override;
+  HRESULT STDMETHODCALLTYPE GetCurrentSharedModeEnginePeriod(WAVEFORMATEX** wave,
+                                                             UINT32* frames) override;
+  HRESULT STDMETHODCALLTYPE InitializeSharedAudioStream(DWORD flags, UINT32 period,
+                                                        const WAVEFORMATEX* wave,
+                                                        LPCGUID session) override;
 
   // For the services, which keep their client alive. Fixed once initialised.
   const std::string& endpoint() const { return endpoint_; }
@@ -35,16 +54,28 @@ class AudioClient : public ComObject<IAudioClient> {
 
  protected:
   struct Request {
+    AUDCLNT_SHAREMODE mode;
     DWORD flags;
     REFERENCE_TIME duration;
+    REFERENCE_TIME periodicity;
     const WAVEFORMATEX* wave;
   };
+  // Process loopback has the interface of Windows Vista alone.
+  enum class Generation { kFirst, kThird };
 
-  explicit AudioClient(std::string endpoint) : endpoint_(std::move(endpoint)) {}
+  AudioClient(std::string endpoint, Generation generation)
+      : endpoint_(std::move(endpoint)), generation_(generation) {}
 
-  // Initialize, in shared mode, once: ends with open_capture() or open_render().
+  // Initialize, once: ends with open_capture() or open_render().
   virtual HRESULT open(const Request& request) = 0;
   virtual HRESULT make_service(REFIID iid, void** service) = 0;
+
+  struct EnginePeriod {
+    Format format;
+    uint32_t standard;  // frames: 10 ms
+    uint32_t current;   // frames, at most the standard
+  };
+  virtual EnginePeriod engine_period() const { return {}; }
 
   // The world's part. `open_stream(listener, &stream)` asks it for the stream.
   template <class Opener>
@@ -58,16 +89,22 @@ class AudioClient : public ComObject<IAudioClient> {
   HRESULT enter(const char* call) const;
   // The same, for methods of an initialised client.
   HRESULT enter_initialized(const char* call) const;
+  bool initialized() const { return initialized_; }
+  // What GetBufferSize answers of a stream that was refused for its size.
+  void suggest_buffer(uint32_t frames) { suggested_frames_ = frames; }
 
  private:
   HRESULT finish_open(const Error& error);
+  HRESULT initialize(const Request& request);
 
   const std::string endpoint_;  // the world's id
-  std::mutex mutex_;            // the calls above it; never those that move frames
+  const Generation generation_;
+  std::mutex mutex_;  // the calls above it; never those that move frames
   DWORD flags_ = 0;
   HANDLE event_ = nullptr;
   bool initialized_ = false;
   bool running_ = false;
+  uint32_t suggested_frames_ = 0;
   Format format_;
   uint32_t buffer_frames_ = 0;
   std::unique_ptr<PacketQueue> packets_;
@@ -80,7 +117,9 @@ HRESULT AudioClient::open_capture(const Format& format, uint32_t buffer_frames,
                                   uint32_t period_frames, Opener open_stream) {
   format_ = format;
   buffer_frames_ = buffer_frames;
-  packets_ = std::make_unique<PacketQueue>(format, buffer_frames, period_frames);
+  // The world may deliver more at a time than a buffer holds that was asked for in exclusive mode.
+  packets_ = std::make_unique<PacketQueue>(format, std::max(buffer_frames, 2 * period_frames),
+                                           period_frames);
   return finish_open(open_stream(packets_.get(), &stream_));
 }
 

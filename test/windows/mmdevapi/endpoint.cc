@@ -6,6 +6,7 @@
 
 #include "endpoint_client.h"
 #include "endpoint_id.h"
+#include "endpoint_volume.h"
 #include "engine.h"
 #include "property_store.h"
 #include "results.h"
@@ -33,6 +34,10 @@ HRESULT Endpoint::Activate(REFIID iid, DWORD, PROPVARIANT*, void** object) {
   const HRESULT looked = look(&now);
   if (FAILED(looked)) return looked;
   if (now.state != DeviceState::kActive) return AUDCLNT_E_DEVICE_INVALIDATED;
+  if (iid == __uuidof(IAudioEndpointVolume)) {
+    return hand_over(new EndpointVolume(now), iid, object);
+  }
+  if (iid == __uuidof(IAudioMeterInformation)) return EndpointMeter::make(now, iid, object);
   return hand_over(new EndpointClient(now), iid, object);
 }
 

@@ -13,16 +13,62 @@ namespace {
 // The audio engine's, for every device.
 constexpr REFERENCE_TIME kPeriod = 10 * kReferencePerMs;
 
+// Of exclusive streams.
+constexpr REFERENCE_TIME kShortestPeriod = 3 * kReferencePerMs;
+constexpr REFERENCE_TIME kLongestPeriod = 500 * kReferencePerMs;
+
+// What a driver's direct memory access moves at a time, as of Intel's HD Audio: buffers are a whole
+// number of them.
+constexpr uint32_t kAlignmentBytes = 128;
+
 }  // namespace
 
+AudioClient::EnginePeriod EndpointClient::engine_period() const {
+  const uint32_t standard = to_frames(kPeriod, device_.format.sample_rate);
+  const uint32_t chosen = Engine::get().policies.of(device_.id).period_frames;
+  return {device_.format, standard, chosen == 0 ? standard : chosen};
+}
+
+HRESULT EndpointClient::check_exclusive(const Request& request) {
+  switch (Engine::get().policies.of(device_.id).exclusive) {
+    case Exclusive::kRefused:
+      return AUDCLNT_E_EXCLUSIVE_MODE_NOT_ALLOWED;
+    case Exclusive::kBusy:
+      return AUDCLNT_E_DEVICE_IN_USE;
+    case Exclusive::kAllowed:
+      break;
+  }
+  if ((request.flags & AUDCLNT_STREAMFLAGS_LOOPBACK) != 0) return AUDCLNT_E_INVALID_STREAM_FLAG;
+  if (!describes(request.wave, device_.format)) return AUDCLNT_E_UNSUPPORTED_FORMAT;
+  if (request.periodicity < kShortestPeriod || request.periodicity > kLongestPeriod) {
+    return AUDCLNT_E_INVALID_DEVICE_PERIOD;
+  }
+  if ((request.flags & AUDCLNT_STREAMFLAGS_EVENTCALLBACK) == 0) return S_OK;
+  if (request.duration != request.periodicity) return AUDCLNT_E_BUFDURATION_PERIOD_NOT_EQUAL;
+  const size_t frame_bytes = bytes_per_frame(device_.format);
+  uint32_t frames = to_frames(request.duration, device_.format.sample_rate);
+  if (frames * frame_bytes % kAlignmentBytes == 0) return S_OK;
+  while (frames * frame_bytes % kAlignmentBytes != 0) ++frames;
+  suggest_buffer(frames);
+  return AUDCLNT_E_BUFFER_SIZE_NOT_ALIGNED;
+}
+
 HRESULT EndpointClient::open(const Request& request) {
+  if (request.mode == AUDCLNT_SHAREMODE_EXCLUSIVE) {
+    const HRESULT refused = check_exclusive(request);
+    if (refused != S_OK) return refused;
+  } else if (request.periodicity != 0) {
+    return E_INVALIDARG;
+  }
   const bool loopback = (request.flags & AUDCLNT_STREAMFLAGS_LOOPBACK) != 0;
   if (loopback && device_.flow == Flow::kInput) return AUDCLNT_E_WRONG_ENDPOINT_TYPE;
   const Format& format = device_.format;
   if (!describes(request.wave, format)) return AUDCLNT_E_UNSUPPORTED_FORMAT;
-  // The duration is a wish for headroom: never below two periods.
-  const uint32_t period = to_frames(kPeriod, format.sample_rate);
-  const uint32_t buffer = std::max(to_frames(request.duration, format.sample_rate), 2 * period);
+  // In shared mode the duration is a wish for headroom: never below two periods.
+  const uint32_t period = engine_period().current;
+  const uint32_t asked = to_frames(request.duration, format.sample_rate);
+  const uint32_t buffer =
+      request.mode == AUDCLNT_SHAREMODE_EXCLUSIVE ? asked : std::max(asked, 2 * period);
   World& world = *Engine::get().world;
   if (loopback || device_.flow == Flow::kInput) {
     CaptureRequest wanted;
@@ -76,7 +122,11 @@ HRESULT EndpointClient::IsFormatSupported(AUDCLNT_SHAREMODE mode, const WAVEFORM
   const HRESULT entered = enter("IAudioClient::IsFormatSupported");
   if (entered != S_OK) return entered;
   if (wave == nullptr) return E_POINTER;
-  if (mode != AUDCLNT_SHAREMODE_SHARED) return AUDCLNT_E_EXCLUSIVE_MODE_NOT_ALLOWED;
+  if (mode == AUDCLNT_SHAREMODE_EXCLUSIVE) {
+    const bool allowed = Engine::get().policies.of(device_.id).exclusive != Exclusive::kRefused;
+    if (!allowed) return AUDCLNT_E_EXCLUSIVE_MODE_NOT_ALLOWED;
+    return describes(wave, device_.format) ? S_OK : AUDCLNT_E_UNSUPPORTED_FORMAT;
+  }
   if (closest == nullptr) return E_POINTER;
   if (describes(wave, device_.format)) return S_OK;
   *closest = allocate_wave_format(device_.format);
@@ -97,7 +147,7 @@ HRESULT EndpointClient::GetDevicePeriod(REFERENCE_TIME* standard, REFERENCE_TIME
   const HRESULT entered = enter("IAudioClient::GetDevicePeriod");
   if (entered != S_OK) return entered;
   if (standard != nullptr) *standard = kPeriod;
-  if (minimum != nullptr) *minimum = kPeriod;
+  if (minimum != nullptr) *minimum = kShortestPeriod;
   return S_OK;
 }
 

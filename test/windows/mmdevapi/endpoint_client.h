@@ -1,4 +1,5 @@
-// The IAudioClient of an endpoint: microphone, loopback, render; shared mode at the mix format.
+// The IAudioClient of an endpoint: microphone, loopback, render. In shared mode at the mix format,
+// in exclusive mode, where the policy allows it, too.
 #pragma once
 
 #include "audio_client.h"
@@ -7,7 +8,8 @@ namespace patchcord {
 
 class EndpointClient final : public AudioClient {
  public:
-  explicit EndpointClient(const DeviceInfo& device) : AudioClient(device.id), device_(device) {}
+  explicit EndpointClient(const DeviceInfo& device)
+      : AudioClient(device.id, Generation::kThird), device_(device) {}
 
   HRESULT STDMETHODCALLTYPE GetStreamLatency(REFERENCE_TIME* latency) override;
   HRESULT STDMETHODCALLTYPE GetCurrentPadding(UINT32* frames) override;
@@ -20,6 +22,9 @@ class EndpointClient final : public AudioClient {
  private:
   HRESULT open(const Request& request) override;
   HRESULT make_service(REFIID iid, void** service) override;
+  EnginePeriod engine_period() const override;
+  // What exclusive mode asks for beyond the rest: S_OK, or why it is refused.
+  HRESULT check_exclusive(const Request& request);
 
   const DeviceInfo device_;  // when activated: its format is the mix's, whatever comes
 };

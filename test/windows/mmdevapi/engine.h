@@ -8,7 +8,9 @@
 #include "../../../src/backend/simulated/world.h"
 #include "faults.h"
 #include "notifier.h"
+#include "policies.h"
 #include "process_taps.h"
+#include "volumes.h"
 
 namespace patchcord {
 
@@ -17,14 +19,20 @@ struct Engine {
   static Engine& get();
 
   explicit Engine(std::shared_ptr<World> made)
-      : world(std::move(made)), notifier(world, &service_run) {}
+      : world(std::move(made)),
+        notifier(world, &service_run),
+        callbacks(world->clock()),
+        volumes(world.get(), &callbacks) {}
 
   std::shared_ptr<World> world;
   // Which run of the audio service this is. Enumerators and registrations end with their run.
   std::atomic<uint32_t> service_run{0};
   ProcessTaps taps;
   Faults faults;
+  Policies policies;
   Notifier notifier;
+  CallbackThread callbacks;
+  Volumes volumes;
   std::string first_script_error;
 };
 

@@ -27,7 +27,7 @@ constexpr REFERENCE_TIME kLongestBuffer = 5 * kReferencePerSecond;
 class ProcessLoopbackClient final : public AudioClient {
  public:
   ProcessLoopbackClient(uint32_t pid, ProcessTaps::Mode mode)
-      : AudioClient(kEndpoint), pid_(pid), mode_(mode) {}
+      : AudioClient(kEndpoint, Generation::kFirst), pid_(pid), mode_(mode) {}
 
   // Before the first packet Windows gives no sensible figure.
   HRESULT STDMETHODCALLTYPE GetBufferSize(UINT32* frames) override {
@@ -53,6 +53,7 @@ class ProcessLoopbackClient final : public AudioClient {
  private:
   // In the caller's format: the system converts.
   HRESULT open(const Request& request) override {
+    if (request.mode != AUDCLNT_SHAREMODE_SHARED) return AUDCLNT_E_EXCLUSIVE_MODE_NOT_ALLOWED;
     if ((request.flags & AUDCLNT_STREAMFLAGS_LOOPBACK) == 0) return AUDCLNT_E_WRONG_ENDPOINT_TYPE;
     Format format;
     if (!from_wave_format(request.wave, sizeof(*request.wave) + request.wave->cbSize, &format)) {

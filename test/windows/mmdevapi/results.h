@@ -6,6 +6,11 @@
 
 namespace patchcord {
 
+// Those that mingw-w64 10 does not name.
+constexpr HRESULT kOffloadModeOnly = static_cast<HRESULT>(0x88890023);
+constexpr HRESULT kRawModeUnsupported = static_cast<HRESULT>(0x88890027);
+constexpr HRESULT kEnginePeriodicityLocked = static_cast<HRESULT>(0x88890028);
+
 constexpr HRESULT kElementNotFound = static_cast<HRESULT>(0x80070490);  // ERROR_NOT_FOUND
 constexpr HRESULT kFileNotFound = static_cast<HRESULT>(0x80070002);     // ERROR_FILE_NOT_FOUND
 constexpr HRESULT kServerUnavailable =

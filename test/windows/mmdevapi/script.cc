@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "com_object.h"
@@ -248,6 +249,15 @@ Run read_duration(Engine& engine, Words& words) {
   };
 }
 
+template <bool muted>
+Run read_mute(Engine& engine, Words& words) {
+  return [&engine, id = words.text("device")] {
+    Volumes::Level level = engine.volumes.of(id);
+    level.muted = muted;
+    return answer(engine.volumes.set(id, level));
+  };
+}
+
 const Command kCommands[] = {
     {"play",
      [](Engine& engine, Words& words) -> Run {
@@ -290,7 +300,12 @@ const Command kCommands[] = {
        device.flow = static_cast<Flow>(words.choice("flow", kFlows));
        device.format = read_format(words);
        device.name = words.text("name");
-       return [&engine, device] { return answer(engine.world->add_device(device)); };
+       if (words.take("period")) device.period_frames = words.whole("frames");
+       return [&engine, device] {
+         engine.policies.change(
+             device.id, [&](Policy& policy) { policy.period_frames = device.period_frames; });
+         return answer(engine.world->add_device(device));
+       };
      }},
     {"cable",
      [](Engine& engine, Words& words) -> Run {
@@ -334,13 +349,31 @@ const Command kCommands[] = {
        };
      }},
     {"drift", read_number<&World::drift>},
-    {"volume", read_number<&World::volume>},
+    {"volume",
+     [](Engine& engine, Words& words) -> Run {
+       const std::string id = words.text("device");
+       return [&engine, id, scalar = static_cast<float>(words.number("volume"))] {
+         Volumes::Level level = engine.volumes.of(id);
+         level.scalar = scalar;
+         return answer(engine.volumes.set(id, level));
+       };
+     }},
+    {"mute", read_mute<true>},
+    {"unmute", read_mute<false>},
+    {"meter",
+     [](Engine& engine, Words& words) -> Run {
+       const std::string id = words.text("device");
+       std::optional<float> peak;
+       if (!words.take("heard")) peak = static_cast<float>(words.number("peak"));
+       return [&engine, id, peak] {
+         engine.policies.change(id, [&](Policy& policy) { policy.meter = peak; });
+         return std::string("ok");
+       };
+     }},
     {"deny", read_switch<&World::deny, true>},
     {"allow", read_switch<&World::deny, false>},
     {"die", read_switch<&World::die, true>},
     {"revive", read_switch<&World::die, false>},
-    {"mute", read_switch<&World::mute, true>},
-    {"unmute", read_switch<&World::mute, false>},
     {"stall", read_id<&World::stall>},
     {"resume", read_id<&World::resume>},
     {"glitch",
@@ -412,6 +445,25 @@ const Command kCommands[] = {
      [](Engine& engine, Words&) -> Run {
        return [&engine] {
          engine.faults.clear();
+         return std::string("ok");
+       };
+     }},
+    {"exclusive",
+     [](Engine& engine, Words& words) -> Run {
+       const std::string id = words.text("device");
+       const auto exclusive =
+           static_cast<Exclusive>(words.choice("policy", {"refused", "allowed", "busy"}));
+       return [&engine, id, exclusive] {
+         engine.policies.change(id, [&](Policy& policy) { policy.exclusive = exclusive; });
+         return std::string("ok");
+       };
+     }},
+    {"raw",
+     [](Engine& engine, Words& words) -> Run {
+       const std::string id = words.text("device");
+       const bool raw = words.choice("policy", {"refused", "allowed"}) == 1;
+       return [&engine, id, raw] {
+         engine.policies.change(id, [&](Policy& policy) { policy.raw = raw; });
          return std::string("ok");
        };
      }},

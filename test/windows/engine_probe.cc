@@ -1,0 +1,187 @@
+// Asks the endpoints of the standard world what the addon does not ask (yet), and prints the
+// answers, one JSON object. What each is to be, mmdevapi.test.ts says.
+//
+//   engine_probe.exe
+#include <atomic>
+#include <cstdio>
+#include <cstring>
+#include <string>
+
+#include "../../src/backend/wasapi/com_support.h"
+#include "../../src/backend/wasapi/formats.h"
+#include "../../src/backend/wasapi/handle.h"
+#include "../../src/backend/wasapi/wasapi_devices.h"
+#include "mmdevapi/meter_information.h"
+
+namespace patchcord {
+namespace {
+
+constexpr DWORD kLongestWaitMs = 10000;
+
+void report(const char* name, HRESULT result) {
+  std::printf("\"%s\":\"0x%08lX\",", name, static_cast<unsigned long>(result));
+}
+void report_number(const char* name, double number) { std::printf("\"%s\":%.6g,", name, number); }
+
+class VolumeListener final : public IAudioEndpointVolumeCallback {
+ public:
+  HRESULT STDMETHODCALLTYPE QueryInterface(REFIID, void** object) override {
+    *object = nullptr;
+    return E_NOINTERFACE;
+  }
+  ULONG STDMETHODCALLTYPE AddRef() override { return ++references; }
+  ULONG STDMETHODCALLTYPE Release() override { return --references; }
+  HRESULT STDMETHODCALLTYPE OnNotify(AUDIO_VOLUME_NOTIFICATION_DATA* data) override {
+    muted = data->bMuted != FALSE;
+    SetEvent(told.get());
+    return S_OK;
+  }
+
+  std::atomic<ULONG> references{1};
+  std::atomic<bool> muted{false};
+  const Handle told{make_pulse()};
+};
+
+template <class Interface>
+HRESULT activate(IMMDevice* device, ComPtr<Interface>* made) {
+  return device->Activate(__uuidof(Interface), CLSCTX_ALL, nullptr, made->receive());
+}
+
+void probe_volume(IMMDevice* device) {
+  ComPtr<IAudioEndpointVolume> volume;
+  report("volume", activate(device, &volume));
+  VolumeListener listener;
+  volume->RegisterControlChangeNotify(&listener);
+  report("mute", volume->SetMute(TRUE, nullptr));
+  report("muteAgain", volume->SetMute(TRUE, nullptr));
+  report_number("told", WaitForSingleObject(listener.told.get(), kLongestWaitMs) == WAIT_OBJECT_0 &&
+                            listener.muted);
+  volume->SetMute(FALSE, nullptr);
+  report("unregister", volume->UnregisterControlChangeNotify(&listener));
+  report_number("listenerReferences", listener.references);
+  report("tooLoud", volume->SetMasterVolumeLevelScalar(1.5f, nullptr));
+  volume->SetMasterVolumeLevelScalar(0.5f, nullptr);
+  float db = 0;
+  volume->GetMasterVolumeLevel(&db);
+  report_number("halfDb", static_cast<double>(db));
+  volume->SetMasterVolumeLevelScalar(1.0f, nullptr);
+}
+
+void probe_meter(IMMDevice* device) {
+  ComPtr<IAudioMeterInformation> meter;
+  report("meter", activate(device, &meter));
+  float peak = 0;
+  for (DWORD waited = 0; peak == 0 && waited < kLongestWaitMs; waited += 10) {
+    Sleep(10);
+    meter->GetPeakValue(&peak);
+  }
+  Sleep(50);  // a whole period of the tone, which began in the midst of one
+  float peaks[2] = {};
+  report("peaks", meter->GetChannelsPeakValues(2, peaks));
+  report_number("left", static_cast<double>(peaks[0]));
+  report_number("right", static_cast<double>(peaks[1]));
+  report("threePeaks", meter->GetChannelsPeakValues(3, peaks));
+}
+
+void probe_client3(IMMDevice* device) {
+  ComPtr<IAudioClient3> client;
+  report("client3", activate(device, &client));
+  AudioClientProperties properties = {};
+  properties.cbSize = sizeof(properties);
+  report("properties", client->SetClientProperties(&properties));
+  properties.Options = AUDCLNT_STREAMOPTIONS_RAW;
+  report("raw", client->SetClientProperties(&properties));
+  REFERENCE_TIME least = 0;
+  REFERENCE_TIME most = 0;
+  WAVEFORMATEX* raw = nullptr;
+  client->GetMixFormat(&raw);
+  const CoMem<WAVEFORMATEX> wave(raw);
+  report("bufferLimits", client->GetBufferSizeLimits(wave.get(), TRUE, &least, &most));
+  UINT32 standard = 0;
+  UINT32 fundamental = 0;
+  UINT32 shortest = 0;
+  UINT32 longest = 0;
+  report("enginePeriod", client->GetSharedModeEnginePeriod(wave.get(), &standard, &fundamental,
+                                                           &shortest, &longest));
+  report_number("standardPeriod", standard);
+  report_number("shortestPeriod", shortest);
+  report("autoconvert", client->InitializeSharedAudioStream(AUDCLNT_STREAMFLAGS_AUTOCONVERTPCM,
+                                                            shortest, wave.get(), nullptr));
+  report("locked", client->InitializeSharedAudioStream(0, shortest + 1, wave.get(), nullptr));
+  report("tooShort", client->InitializeSharedAudioStream(0, 1, wave.get(), nullptr));
+  report("granted", client->InitializeSharedAudioStream(AUDCLNT_STREAMFLAGS_EVENTCALLBACK, shortest,
+                                                        wave.get(), nullptr));
+  report("notStartedWithoutEvent", client->Start());
+  report("stopped", client->Stop());
+}
+
+HRESULT initialize_exclusive(IAudioClient* client, const WAVEFORMATEX* wave, REFERENCE_TIME period,
+                             REFERENCE_TIME duration) {
+  return client->Initialize(AUDCLNT_SHAREMODE_EXCLUSIVE, AUDCLNT_STREAMFLAGS_EVENTCALLBACK,
+                            duration, period, wave, nullptr);
+}
+
+// As the documentation has an application do it: what is not aligned tells what would be.
+void probe_exclusive(IMMDevice* device) {
+  ComPtr<IAudioClient> client;
+  activate(device, &client);
+  WAVEFORMATEX* raw = nullptr;
+  client->GetMixFormat(&raw);
+  const CoMem<WAVEFORMATEX> wave(raw);
+  constexpr REFERENCE_TIME kMs = kReferencePerMs;
+  report("exclusiveTooShort", initialize_exclusive(client.get(), wave.get(), kMs, kMs));
+  report("exclusiveUnequal", initialize_exclusive(client.get(), wave.get(), 10 * kMs, 20 * kMs));
+  report("exclusiveUnaligned", initialize_exclusive(client.get(), wave.get(), 10 * kMs, 10 * kMs));
+  UINT32 frames = 0;
+  report("alignedSize", client->GetBufferSize(&frames));
+  report_number("alignedFrames", frames);
+  activate(device, &client);
+  const REFERENCE_TIME period = (kReferencePerSecond * frames + wave->nSamplesPerSec / 2) /
+                                static_cast<REFERENCE_TIME>(wave->nSamplesPerSec);
+  report("exclusiveAligned", initialize_exclusive(client.get(), wave.get(), period, period));
+}
+
+void probe_refused_exclusive(IMMDevice* device) {
+  ComPtr<IAudioClient> client;
+  activate(device, &client);
+  WAVEFORMATEX* raw = nullptr;
+  client->GetMixFormat(&raw);
+  const CoMem<WAVEFORMATEX> wave(raw);
+  report("exclusiveRefused", initialize_exclusive(client.get(), wave.get(), 10 * kReferencePerMs,
+                                                  10 * kReferencePerMs));
+}
+
+void probe_properties(IMMDevice* device) {
+  ComPtr<IPropertyStore> store;
+  device->OpenPropertyStore(STGM_READ, store.receive());
+  PROPVARIANT value;
+  PropVariantInit(&value);
+  const PROPERTYKEY unknown = {{1, 2, 3, {4, 5, 6, 7, 8, 9, 10, 11}}, 12};
+  report("missingProperty", store->GetValue(unknown, &value));
+  report_number("missingType", value.vt);
+  report("setProperty", store->SetValue(unknown, value));
+}
+
+int run() {
+  const Apartment apartment;
+  ComPtr<IMMDeviceEnumerator> enumerator;
+  if (create_enumerator(&enumerator).failed()) return 1;
+  ComPtr<IMMDevice> speakers;
+  ComPtr<IMMDevice> mic;
+  if (FAILED(enumerator->GetDefaultAudioEndpoint(eRender, eConsole, speakers.receive()))) return 1;
+  if (FAILED(enumerator->GetDefaultAudioEndpoint(eCapture, eConsole, mic.receive()))) return 1;
+  std::printf("{");
+  probe_volume(speakers.get());
+  probe_meter(speakers.get());
+  probe_client3(speakers.get());
+  probe_exclusive(mic.get());
+  probe_refused_exclusive(speakers.get());
+  probe_properties(mic.get());
+  std::printf("\"complete\":true}\n");
+  return 0;
+}
+
+}  // namespace
+}  // namespace patchcord
+
+int main() { return patchcord::run(); }

@@ -1,0 +1,40 @@
+// What a device's driver and its settings grant, beside what the world knows of it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+
+namespace patchcord {
+
+enum class Exclusive : uint8_t { kRefused, kAllowed, kBusy };
+
+struct Policy {
+  uint32_t period_frames = 0;  // of the audio engine; 0: 10 ms
+  Exclusive exclusive = Exclusive::kRefused;
+  std::optional<float> meter;  // what its meter says, whatever is heard
+  bool raw = false;            // whether it has a stream without the communications effects
+};
+
+// Any thread.
+class Policies {
+ public:
+  Policy of(const std::string& id) const {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const auto found = policies_.find(id);
+    return found == policies_.end() ? Policy() : found->second;
+  }
+  template <class Change>
+  void change(const std::string& id, Change change) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    change(policies_[id]);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::string, Policy> policies_;
+};
+
+}  // namespace patchcord
