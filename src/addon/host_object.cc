@@ -48,10 +48,17 @@ Napi::Value HostObject::list_devices(const Napi::CallbackInfo& info) {
   return environment_->promise(
       info.Env(),
       [entry = entry_, answer] {
-        std::shared_ptr<Host> host;
-        if (Error error = entry->use(&host)) return error;
         answer->fed = entry->fed;
-        return host->list_devices(&answer->devices);
+        Error error;
+        // That a connection was lost may only be found out by using it: then once more, on a new
+        // one.
+        for (int attempt = 0; attempt < 2; ++attempt) {
+          std::shared_ptr<Host> host;
+          if (Error unreachable = entry->use(&host)) return unreachable;
+          error = host->list_devices(&answer->devices);
+          if (error.code != ErrorCode::kBackendUnavailable) break;
+        }
+        return error;
       },
       [answer](Napi::Env env) -> Napi::Value {
         Napi::Array list = Napi::Array::New(env);

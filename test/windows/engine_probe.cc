@@ -42,9 +42,30 @@ class VolumeListener final : public IAudioEndpointVolumeCallback {
   const Handle told{make_pulse()};
 };
 
+class SessionListener final : public IAudioSessionNotification {
+ public:
+  HRESULT STDMETHODCALLTYPE QueryInterface(REFIID, void** object) override {
+    *object = nullptr;
+    return E_NOINTERFACE;
+  }
+  ULONG STDMETHODCALLTYPE AddRef() override { return ++references; }
+  ULONG STDMETHODCALLTYPE Release() override { return --references; }
+  HRESULT STDMETHODCALLTYPE OnSessionCreated(IAudioSessionControl*) override {
+    SetEvent(told.get());
+    return S_OK;
+  }
+
+  std::atomic<ULONG> references{1};
+  const Handle told{make_pulse()};
+};
+
 template <class Interface>
 HRESULT activate(IMMDevice* device, ComPtr<Interface>* made) {
   return device->Activate(__uuidof(Interface), CLSCTX_ALL, nullptr, made->receive());
+}
+
+bool is_told(const Handle& event) {
+  return WaitForSingleObject(event.get(), kLongestWaitMs) == WAIT_OBJECT_0;
 }
 
 void probe_volume(IMMDevice* device) {
@@ -54,8 +75,7 @@ void probe_volume(IMMDevice* device) {
   volume->RegisterControlChangeNotify(&listener);
   report("mute", volume->SetMute(TRUE, nullptr));
   report("muteAgain", volume->SetMute(TRUE, nullptr));
-  report_number("told", WaitForSingleObject(listener.told.get(), kLongestWaitMs) == WAIT_OBJECT_0 &&
-                            listener.muted);
+  report_number("told", is_told(listener.told) && listener.muted);
   volume->SetMute(FALSE, nullptr);
   report("unregister", volume->UnregisterControlChangeNotify(&listener));
   report_number("listenerReferences", listener.references);
@@ -81,6 +101,52 @@ void probe_meter(IMMDevice* device) {
   report_number("left", static_cast<double>(peaks[0]));
   report_number("right", static_cast<double>(peaks[1]));
   report("threePeaks", meter->GetChannelsPeakValues(3, peaks));
+}
+
+// The program that plays, the system's sounds, and a new one: of this program.
+void probe_sessions(IMMDevice* device) {
+  ComPtr<IAudioSessionManager2> manager;
+  report("manager", activate(device, &manager));
+  SessionListener listener;
+  manager->RegisterSessionNotification(&listener);
+  ComPtr<IAudioSessionEnumerator> sessions;
+  report("sessions", manager->GetSessionEnumerator(sessions.receive()));
+  int count = 0;
+  sessions->GetCount(&count);
+  report_number("sessionCount", count);
+  report("noSession", sessions->GetSession(count, ComPtr<IAudioSessionControl>().receive()));
+  for (int i = 0; i < count; ++i) {
+    ComPtr<IAudioSessionControl> session;
+    ComPtr<IAudioSessionControl2> control;
+    ComPtr<ISimpleAudioVolume> volume;
+    ComPtr<IAudioMeterInformation> meter;
+    sessions->GetSession(i, session.receive());
+    session->QueryInterface(__uuidof(IAudioSessionControl2), control.receive());
+    session->QueryInterface(__uuidof(ISimpleAudioVolume), volume.receive());
+    session->QueryInterface(__uuidof(IAudioMeterInformation), meter.receive());
+    DWORD pid = 0;
+    const HRESULT known = control->GetProcessId(&pid);
+    if (control->IsSystemSoundsSession() == S_OK) {
+      report("systemSoundsProcess", known);
+      continue;
+    }
+    report_number("pid", pid);
+    AudioSessionState state = AudioSessionStateInactive;
+    control->GetState(&state);
+    report_number("active", state == AudioSessionStateActive);
+    float peak = 0;
+    meter->GetPeakValue(&peak);
+    report_number("sessionPeak", static_cast<double>(peak));
+    volume->SetMute(TRUE, nullptr);
+    meter->GetPeakValue(&peak);
+    report_number("mutedPeak", static_cast<double>(peak));
+    volume->SetMute(FALSE, nullptr);
+  }
+  ComPtr<IAudioSessionControl> own;
+  report("own", manager->GetAudioSessionControl(nullptr, 0, own.receive()));
+  report_number("created", is_told(listener.told));
+  report("unregisterSessions", manager->UnregisterSessionNotification(&listener));
+  report_number("sessionListenerReferences", listener.references);
 }
 
 void probe_client3(IMMDevice* device) {
@@ -173,6 +239,7 @@ int run() {
   std::printf("{");
   probe_volume(speakers.get());
   probe_meter(speakers.get());
+  probe_sessions(speakers.get());
   probe_client3(speakers.get());
   probe_exclusive(mic.get());
   probe_refused_exclusive(speakers.get());

@@ -16,6 +16,8 @@
 //   play <d> silence [by <pid>]           zeros, from a program that keeps its stream open
 //   stop <d> [by <pid>]
 //   process <pid> <parent>                who started whom: process loopback takes trees
+//   process-ended <pid>                   its sessions expire
+//   session <d> <pid> name <name>|volume <0..1>|mute|unmute          of an output, by its user
 //   process-silence none|packets          taps opened from now on, while nothing plays
 //   record <d> <frames>                   what an output plays, at most so many frames
 //   recorded <d> <file>                   writes it as floats: ok <frames> <rate> <channels> <gaps>

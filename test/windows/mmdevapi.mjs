@@ -1,4 +1,4 @@
-// `node test/windows/mmdevapi.mjs [--node 20|22|24]`: runs mmdevapi.test.ts as Windows, in Wine, with the
+// `node test/windows/mmdevapi.mjs [--node 20|22|24]`: runs mmdevapi.test.ts and a part of campaign.test.ts as Windows, in Wine, with the
 // unmodified addon on the simulated Windows audio engine (test/windows/mmdevapi/). Needs no audio server.
 // Ends with `N passed, N failed`.
 import assert from 'node:assert/strict';
@@ -15,7 +15,6 @@ import { whyNoWine } from './prepare.mjs';
 import { withWine } from './wine.mjs';
 
 const project = join(dirname(fileURLToPath(import.meta.url)), '../..');
-const limitMs = 5 * 60_000;
 const installed = 'C:\\windows\\system32\\mmdevapi.dll';
 
 /**
@@ -52,8 +51,18 @@ export async function withSimulatedWindows({ node, log }, use) {
   });
 }
 
-/** @returns {Promise<{ passed: number, failed: number }>} */
-export async function runMmdevapi({ node = '20', log = console.log } = {}) {
+/**
+ * @param {{ node?: '20' | '22' | '24', log?: (line: string) => void, files?: string[],
+ *   env?: Record<string, string>, limitMs?: number }} [options] `files`: default all; `env`: for the tests.
+ * @returns {Promise<{ passed: number, failed: number }>}
+ */
+export async function runMmdevapi({
+  node = '20',
+  log = console.log,
+  files = [],
+  env: given = {},
+  limitMs = 5 * 60_000,
+} = {}) {
   crossBuildWindows();
   // For the test's program of its own; its types are judged elsewhere.
   execFileSync('npx', ['tsup', '--no-dts', '--no-clean'], {
@@ -62,11 +71,11 @@ export async function runMmdevapi({ node = '20', log = console.log } = {}) {
   });
   return withSimulatedWindows({ node, log }, async (wine, env) => {
     const report = join(wine.folder, 'mmdevapi.json');
-    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+    const reporters = ['--reporter=verbose', '--reporter=json', `--outputFile.json=${report}`];
     const config = ['run', '--config', 'test/windows/mmdevapi.vitest.mjs'];
     const { code, timedOut } = await wine.run(
-      [wine.node, 'node_modules/vitest/vitest.mjs', ...config, ...reporters],
-      { env, limitMs, onOutput: (text) => process.stdout.write(text) },
+      [wine.node, 'node_modules/vitest/vitest.mjs', ...config, ...reporters, ...files],
+      { env: { ...env, ...given }, limitMs, onOutput: (text) => process.stdout.write(text) },
     );
     const json = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : {};
     const { numPassedTests: passed = 0, numFailedTests: failed = 0 } = json;

@@ -293,7 +293,8 @@ describe('the rest of the engine', () => {
     delete process.env.PATCHCORD_MMDEVAPI_SCRIPT;
     console.log(stdout);
     expect(code).toBe(0);
-    const { halfDb, left, ...answers } = JSON.parse(stdout);
+    const { halfDb, left, sessionPeak, ...answers } = JSON.parse(stdout);
+    expect(sessionPeak).toBeCloseTo(0.25, 2);
     expect(halfDb).toBeCloseTo(-6.02, 2);
     expect(left).toBeCloseTo(0.25, 2);
     expect(answers).toEqual({
@@ -308,6 +309,18 @@ describe('the rest of the engine', () => {
       peaks: '0x00000000',
       right: 0,
       threePeaks: '0x80070057',
+      manager: '0x00000000',
+      sessions: '0x00000000',
+      sessionCount: 2,
+      noSession: '0x80070057',
+      systemSoundsProcess: '0x0889000D', // AUDCLNT_S_NO_SINGLE_PROCESS
+      pid: 1001,
+      active: 1,
+      mutedPeak: 0,
+      own: '0x00000000',
+      created: 1,
+      unregisterSessions: '0x00000000',
+      sessionListenerReferences: 1,
       client3: '0x00000000',
       properties: '0x00000000',
       raw: '0x88890027', // AUDCLNT_E_RAW_MODE_UNSUPPORTED

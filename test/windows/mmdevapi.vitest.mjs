@@ -2,12 +2,12 @@ import { defineConfig } from 'vitest/config';
 
 import base from '../../vitest.config.mts';
 
-// In the place of the projects: a test of the session that mmdevapi.mjs makes.
+// In the place of the projects: the tests of the session that mmdevapi.mjs makes.
 export default defineConfig({
   resolve: base.resolve,
   test: {
     name: 'mmdevapi',
-    include: ['test/windows/mmdevapi.test.ts'],
+    include: ['test/windows/mmdevapi.test.ts', 'test/windows/campaign.test.ts'],
     pool: 'forks',
     testTimeout: 60_000,
     hookTimeout: 30_000,

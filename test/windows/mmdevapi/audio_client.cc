@@ -84,6 +84,7 @@ HRESULT AudioClient::Start() {
   }
   const HRESULT started = to_result(stream_->start());
   running_ = SUCCEEDED(started);
+  if (running_) on_running(true);
   return started;
 }
 
@@ -94,6 +95,7 @@ HRESULT AudioClient::Stop() {
   if (!running_) return S_FALSE;
   stream_->stop();
   running_ = false;
+  on_running(false);
   return S_OK;
 }
 

@@ -70,6 +70,8 @@ class AudioClient : public ComObject<IAudioClient3> {
   virtual HRESULT open(const Request& request) = 0;
   virtual HRESULT make_service(REFIID iid, void** service) = 0;
 
+  virtual void on_running(bool) {}
+
   struct EnginePeriod {
     Format format;
     uint32_t standard;  // frames: 10 ms

@@ -10,6 +10,7 @@
 #include "engine.h"
 #include "property_store.h"
 #include "results.h"
+#include "session_objects.h"
 
 namespace patchcord {
 
@@ -36,6 +37,9 @@ HRESULT Endpoint::Activate(REFIID iid, DWORD, PROPVARIANT*, void** object) {
   if (now.state != DeviceState::kActive) return AUDCLNT_E_DEVICE_INVALIDATED;
   if (iid == __uuidof(IAudioEndpointVolume)) {
     return hand_over(new EndpointVolume(now), iid, object);
+  }
+  if (iid == __uuidof(IAudioSessionManager) || iid == __uuidof(IAudioSessionManager2)) {
+    return hand_over(new SessionManager(now.id), iid, object);
   }
   if (iid == __uuidof(IAudioMeterInformation)) return EndpointMeter::make(now, iid, object);
   return hand_over(new EndpointClient(now), iid, object);

@@ -5,6 +5,7 @@
 #include "capture_service.h"
 #include "engine.h"
 #include "render_services.h"
+#include "session_objects.h"
 #include "wave_format.h"
 
 namespace patchcord {
@@ -99,7 +100,17 @@ HRESULT EndpointClient::make_service(REFIID iid, void** service) {
   if (iid == __uuidof(IAudioClock) && playing() != nullptr) {
     return hand_over(new ClockService(this), iid, service);
   }
+  if ((iid == __uuidof(IAudioSessionControl) || iid == __uuidof(ISimpleAudioVolume)) &&
+      playing() != nullptr) {
+    return hand_over(new SessionControl(Engine::get().sessions.own(device_.id)), iid, service);
+  }
   return E_NOINTERFACE;
+}
+
+void EndpointClient::on_running(bool running) {
+  if (playing() == nullptr) return;
+  Sessions& sessions = Engine::get().sessions;
+  sessions.set_active(sessions.own(device_.id), running);
 }
 
 HRESULT EndpointClient::GetStreamLatency(REFERENCE_TIME* latency) {

@@ -23,6 +23,7 @@ class EndpointClient final : public AudioClient {
   HRESULT open(const Request& request) override;
   HRESULT make_service(REFIID iid, void** service) override;
   EnginePeriod engine_period() const override;
+  void on_running(bool running) override;
   // What exclusive mode asks for beyond the rest: S_OK, or why it is refused.
   HRESULT check_exclusive(const Request& request);
 

@@ -10,6 +10,7 @@
 #include "notifier.h"
 #include "policies.h"
 #include "process_taps.h"
+#include "sessions.h"
 #include "volumes.h"
 
 namespace patchcord {
@@ -22,7 +23,8 @@ struct Engine {
       : world(std::move(made)),
         notifier(world, &service_run),
         callbacks(world->clock()),
-        volumes(world.get(), &callbacks) {}
+        volumes(world.get(), &callbacks),
+        sessions(world.get(), &taps, &callbacks) {}
 
   std::shared_ptr<World> world;
   // Which run of the audio service this is. Enumerators and registrations end with their run.
@@ -33,6 +35,7 @@ struct Engine {
   Notifier notifier;
   CallbackThread callbacks;
   Volumes volumes;
+  Sessions sessions;
   std::string first_script_error;
 };
 

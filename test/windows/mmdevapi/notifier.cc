@@ -4,6 +4,7 @@
 #include <string>
 
 #include "endpoint_id.h"
+#include "engine.h"
 
 namespace patchcord {
 namespace {
@@ -63,6 +64,7 @@ void Notifier::compare() {
   std::vector<DeviceInfo> now;
   if (world_->devices(&now))
     return;  // the service is stopped; what changed is told when it is back
+  disconnect_sessions(now);
   std::lock_guard<std::mutex> lock(calling_);
   const std::vector<IMMNotificationClient*> clients = listening();
   for (const DeviceInfo& device : now) {
@@ -89,6 +91,20 @@ void Notifier::compare() {
     compare_default(now, flow, &DeviceInfo::default_communications, {eCommunications}, clients);
   }
   known_ = std::move(now);
+}
+
+// Sessions end with the endpoint that they belong to, and with its format.
+void Notifier::disconnect_sessions(const std::vector<DeviceInfo>& now) {
+  Sessions& sessions = Engine::get().sessions;
+  for (const DeviceInfo& before : known_) {
+    if (before.flow != Flow::kOutput || before.state != DeviceState::kActive) continue;
+    const DeviceInfo* const after = find(now, before.id);
+    if (after == nullptr || after->state != DeviceState::kActive) {
+      sessions.disconnect(before.id, DisconnectReasonDeviceRemoval);
+    } else if (after->format != before.format) {
+      sessions.disconnect(before.id, DisconnectReasonFormatChanged);
+    }
+  }
 }
 
 void Notifier::compare_default(const std::vector<DeviceInfo>& now, Flow flow,

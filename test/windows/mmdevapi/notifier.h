@@ -34,6 +34,7 @@ class Notifier final : private WorldObserver {
   };
 
   void compare();
+  void disconnect_sessions(const std::vector<DeviceInfo>& now);
   std::vector<IMMNotificationClient*> listening() const;
   void compare_default(const std::vector<DeviceInfo>& now, Flow flow, bool DeviceInfo::*is_default,
                        const std::vector<ERole>& roles,

@@ -45,13 +45,6 @@ void ProcessTaps::play(const std::string& output, uint32_t pid, SignalPtr signal
   update();
 }
 
-void ProcessTaps::stop_all(const std::string& output) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  const auto same = [&](const Sound& s) { return s.output == output; };
-  sounds_.erase(std::remove_if(sounds_.begin(), sounds_.end(), same), sounds_.end());
-  update();
-}
-
 Error ProcessTaps::open(uint32_t pid, Mode mode, const Format& format, CaptureListener* listener,
                         std::unique_ptr<Stream>* stream) {
   std::lock_guard<std::mutex> lock(mutex_);

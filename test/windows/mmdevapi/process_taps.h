@@ -29,7 +29,6 @@ class ProcessTaps {
   void set_parent(uint32_t pid, uint32_t parent);
   void set_silence(Silence silence);
   void play(const std::string& output, uint32_t pid, SignalPtr signal);  // null: stops
-  void stop_all(const std::string& output);
   Error open(uint32_t pid, Mode mode, const Format& format, CaptureListener* listener,
              std::unique_ptr<Stream>* stream);
 

@@ -7,6 +7,7 @@
 namespace patchcord {
 
 // Those that mingw-w64 10 does not name.
+constexpr HRESULT kNoSingleProcess = static_cast<HRESULT>(0x0889000D);  // success
 constexpr HRESULT kOffloadModeOnly = static_cast<HRESULT>(0x88890023);
 constexpr HRESULT kRawModeUnsupported = static_cast<HRESULT>(0x88890027);
 constexpr HRESULT kEnginePeriodicityLocked = static_cast<HRESULT>(0x88890028);

@@ -160,9 +160,8 @@ std::string program_name(uint32_t pid) {
 }
 
 std::string play(Engine& engine, const std::string& id, uint32_t pid, const SignalPtr& signal) {
-  if (Error error = engine.world->play(id, signal, program_name(pid))) return answer(error);
-  if (is_output(*engine.world, id)) engine.taps.play(id, pid, signal);
-  return "ok";
+  if (is_output(*engine.world, id)) return answer(engine.sessions.play(id, pid, signal));
+  return answer(engine.world->play(id, signal, program_name(pid)));
 }
 
 // What an output played, as 32-bit floats in a file.
@@ -273,7 +272,7 @@ const Command kCommands[] = {
          return [&engine, id, pid = words.whole("pid")] { return play(engine, id, pid, nullptr); };
        }
        return [&engine, id] {
-         engine.taps.stop_all(id);
+         if (is_output(*engine.world, id)) return answer(engine.sessions.stop_all(id));
          return answer(engine.world->stop(id));
        };
      }},
@@ -403,6 +402,32 @@ const Command kCommands[] = {
        return [&engine, pid, parent = words.whole("parent")] {
          engine.taps.set_parent(pid, parent);
          return std::string("ok");
+       };
+     }},
+    {"process-ended",
+     [](Engine& engine, Words& words) -> Run {
+       return [&engine, pid = words.whole("pid")] {
+         engine.sessions.end(pid);
+         return std::string("ok");
+       };
+     }},
+    {"session",
+     [](Engine& engine, Words& words) -> Run {
+       const std::string id = words.text("device");
+       const uint32_t pid = words.whole("pid");
+       const size_t what = words.choice("change", {"name", "volume", "mute", "unmute"});
+       const std::wstring name = what == 0 ? to_wide(words.text("name")) : std::wstring();
+       const float volume = what == 1 ? static_cast<float>(words.number("volume")) : 0.0f;
+       return [&engine, id, pid, what, name, volume] {
+         const SessionPtr session = engine.sessions.find(id, pid);
+         if (session == nullptr) return "error no session of " + std::to_string(pid);
+         const Session now = engine.sessions.look(session);
+         if (what == 0) {
+           engine.sessions.set_name(session, name, {});
+           return std::string("ok");
+         }
+         return answer(engine.sessions.set_volume(session, what == 1 ? volume : now.volume,
+                                                  what == 1 ? now.muted : what == 2, {}));
        };
      }},
     {"process-silence",

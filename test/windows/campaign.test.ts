@@ -1,0 +1,221 @@
+// The fault campaign: the unmodified addon on the simulated Windows audio engine, one fault at a time. Of each
+// stream: it ends with the right code or it survives; its timeline has no hole that is not told and none that is
+// told wrongly; its device is released; and the next stream opens. PATCHCORD_CAMPAIGN=<seed>:<count> chooses some
+// of the faults, `#<number>,...` names some, `all` runs them all in order (`npm run campaign:windows`).
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import {
+  listDevices,
+  LoopbackSource,
+  MicSource,
+  SpeakerSink,
+  ToneSource,
+  type AudioChunk,
+  type AudioError,
+} from 'patchcord';
+
+import { until } from '../conformance/wait.js';
+import { findGaps, seededRandom, toFloat } from '../instruments/index.js';
+import { allFaults, type CampaignFault, type Kind } from './campaign-faults.js';
+import { steerMmdevapi, type SteeredProcess } from './mmdevapi-control.mjs';
+
+const backend = 'wasapi';
+const rate = 48000;
+const frequency = 997;
+const enough = rate / 4; // frames, before a fault and after it
+
+let windows: Awaited<ReturnType<typeof steerMmdevapi>>;
+let here: SteeredProcess;
+let idle: string; // COM objects that are alive while nothing streams
+const counts = { survived: 0, lostFrames: 0, ended: {} as Record<string, number> };
+
+beforeAll(async () => {
+  windows = await steerMmdevapi();
+  Object.assign(process.env, windows.env);
+  await listDevices({ backend });
+  here = await windows.process(process.pid);
+  idle = await here.send('objects');
+});
+afterAll(async () => {
+  console.log(JSON.stringify(counts));
+  await windows.close();
+});
+
+describe('a fault', () => {
+  it.each(chosen())(
+    '%s',
+    async (_name, fault, number) => {
+      const id = `d${number}`;
+      const flow = fault.kind === 'microphone' ? 'input' : 'output';
+      await here.send(`device ${id} ${flow} ${fault.format ?? `${rate} 2 f32`} "Device ${number}"`);
+      if (fault.kind !== 'output') await here.send(`play ${id} tone ${frequency} 0.25`);
+      try {
+        await suffer(fault, id, await here.send(`id ${id}`));
+      } finally {
+        await here.send('mend');
+        await here.send('service running');
+        await here.send(`remove ${id}`).catch(() => {}); // the fault was that
+      }
+      // Nothing of it is left, and the next one opens. (A lost service took its enumerator along.)
+      await listDevices({ backend });
+      await until(async () => (await here.send('objects')) === idle, `${idle} COM objects`);
+      const next = new MicSource({ backend, device: 'Microphone' });
+      await next.ready;
+      await next.close();
+    },
+    30_000,
+  );
+});
+
+function chosen(): [name: string, fault: CampaignFault, number: number][] {
+  const all = allFaults().map((fault, i): [string, CampaignFault, number] => {
+    const commands =
+      fault.commands.length > 3 ? `${fault.commands.length} commands` : fault.commands.join('; ');
+    const format = fault.format ? ` (${fault.format})` : '';
+    return [`${i}: ${fault.kind}${format} ${fault.state}: ${commands}`, fault, i];
+  });
+  const wanted = process.env.PATCHCORD_CAMPAIGN ?? '1:24';
+  if (wanted === 'all') return all;
+  if (wanted.startsWith('#')) {
+    const numbers = wanted.slice(1).split(',').map(Number);
+    return all.filter(([, , number]) => numbers.includes(number));
+  }
+  const [seed, count] = wanted.split(':').map(Number);
+  const random = seededRandom(seed);
+  return all
+    .map((one) => ({ one, order: random() }))
+    .sort((a, b) => a.order - b.order)
+    .slice(0, count)
+    .map(({ one }) => one);
+}
+
+async function suffer(fault: CampaignFault, id: string, endpoint: string): Promise<void> {
+  const strike = async () => {
+    for (const command of fault.commands)
+      await here.send(command.replaceAll('<d>', id).replaceAll('<other>', 'mic'));
+  };
+  if (fault.state === 'before it opens') await strike();
+  const stream = open(fault.kind, endpoint, fault.state !== 'while nobody reads it');
+  if (fault.state !== 'before it opens') {
+    await until(() => stream.position() > enough || stream.error() !== undefined, 'it flows');
+    expect(stream.error()).toBeUndefined();
+    await strike();
+  }
+  if (fault.state !== 'while it closes') {
+    const from = stream.position();
+    await until(
+      () =>
+        stream.error() !== undefined ||
+        (fault.ends.length === 0 && stream.position() > from + enough),
+      fault.ends.length > 0 ? `it ends with ${fault.ends.join(' or ')}` : 'it flows on',
+      10_000,
+    );
+  }
+  await stream.close();
+
+  const { code } = stream.error() ?? {};
+  if (fault.state === 'while it closes') expect([...fault.ends, undefined]).toContain(code);
+  else if (fault.ends.length > 0) expect(fault.ends).toContain(code);
+  else expect(code).toBeUndefined();
+  if (code) counts.ended[code] = (counts.ended[code] ?? 0) + 1;
+  else counts.survived++;
+  stream.judge(fault);
+}
+
+/** What the campaign does with a stream of any kind. */
+interface Sufferer {
+  position(): number;
+  error(): AudioError | undefined;
+  /** Resolves when it is over, also after an error. */
+  close(): Promise<void>;
+  judge(fault: CampaignFault): void;
+}
+
+function open(kind: Kind, device: string, read: boolean): Sufferer {
+  return kind === 'output' ? openOutput(device, read) : openInput(kind, device, read);
+}
+
+function openInput(kind: Kind, device: string, read: boolean): Sufferer {
+  const source =
+    kind === 'microphone'
+      ? new MicSource({ backend, device })
+      : new LoopbackSource({ backend, device });
+  let error: AudioError | undefined;
+  source.on('error', (reason) => (error = reason as AudioError));
+  const over = new Promise<void>((resolve) => source.once('close', () => resolve()));
+  const told: { frames: number }[] = [];
+  source.on('discontinuity', (gap) => told.push(gap));
+  const chunks: AudioChunk[] = [];
+  const reading = read ? collect(source, chunks) : Promise.resolve();
+  return {
+    position: () => source.stats().frames,
+    error: () => error,
+    async close() {
+      if (!error) await source.close();
+      await reading;
+      if (read || error) await over;
+    },
+    judge(fault) {
+      judgeTimeline(chunks);
+      const lost = told.reduce((sum, { frames }) => sum + frames, 0);
+      expect(source.stats().lostFrames).toBe(lost);
+      if (fault.lost !== undefined) expect(lost).toBe(fault.lost);
+      counts.lostFrames += lost;
+      if (fault.format === undefined && chunks.length > 0) judgeSound(chunks, source.format, lost);
+    },
+  };
+}
+
+async function collect(source: MicSource | LoopbackSource, chunks: AudioChunk[]): Promise<void> {
+  try {
+    for await (const chunk of source.chunks()) chunks.push(chunk);
+  } catch {
+    // The error that ends it is told by its event.
+  }
+}
+
+// Contiguous from frame 0 on and heard in order, not in the future: a device's stamps are believed as long as
+// they are within half a second of the local clock.
+function judgeTimeline(chunks: AudioChunk[]): void {
+  let frame = 0;
+  let time = -1n;
+  for (const chunk of chunks) {
+    if (chunk.frame !== frame) throw new Error(`frame ${chunk.frame} in the place of ${frame}`);
+    if (chunk.time < time) throw new Error(`frame ${frame} was heard before the ones before it`);
+    frame += chunk.frames;
+    time = chunk.time;
+  }
+  expect(time).toBeLessThan(process.hrtime.bigint() + 500_000_000n);
+}
+
+// The tone is whole but for what was told as lost, which is silence in its place.
+function judgeSound(chunks: AudioChunk[], format: MicSource['format'], lost: number): void {
+  const [samples] = toFloat(Buffer.concat(chunks.map(({ data }) => data)), format);
+  const first = samples.findIndex((sample) => sample !== 0);
+  const settled = first + rate / 20; // it begins with a fade
+  if (first < 0 || settled >= samples.length) return;
+  const silent = findGaps(samples.subarray(settled), { sampleRate: rate, frequency, minFrames: 1 })
+    .filter(({ kind }) => kind === 'silence')
+    .reduce((sum, { frames }) => sum + frames, 0);
+  expect(Math.abs(silent - lost)).toBeLessThanOrEqual(lost === 0 ? 0 : 2);
+}
+
+function openOutput(device: string, fed: boolean): Sufferer {
+  const sink = new SpeakerSink({ backend, device });
+  let error: AudioError | undefined;
+  sink.on('error', (reason) => (error = reason as AudioError));
+  const over = new Promise<void>((resolve) => sink.once('close', () => resolve()));
+  const tone = fed ? new ToneSource({ frequency, gain: 0.25 }) : undefined;
+  tone?.on('error', () => {}).pipe(sink);
+  return {
+    position: () => sink.position,
+    error: () => error,
+    async close() {
+      tone?.destroy();
+      // What is queued cannot be played to the end, which close() tells too.
+      if (!error) await sink.close().catch((reason: AudioError) => (error ??= reason));
+      await over;
+    },
+    judge() {},
+  };
+}

@@ -1,0 +1,74 @@
+// The audio sessions of outputs: one for each program that plays there, and the system's own
+// sounds.
+#pragma once
+
+#include <audiopolicy.h>
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "../../../src/backend/simulated/world.h"
+#include "callbacks.h"
+#include "process_taps.h"
+
+namespace patchcord {
+
+struct Session {
+  const std::string output;  // the world's id
+  const uint32_t pid;        // ProcessTaps::kNobody: the system sounds
+  const std::string key;     // of listeners
+
+  // Guarded by the Sessions.
+  AudioSessionState state = AudioSessionStateInactive;
+  float volume = 1.0f;
+  bool muted = false;
+  std::wstring name{};   // empty, as most programs leave it
+  SignalPtr signal{};    // what it plays, before its volume
+  int64_t began_ns = 0;  // when
+};
+using SessionPtr = std::shared_ptr<Session>;
+
+// Any thread.
+class Sessions {
+ public:
+  Sessions(World* world, ProcessTaps* taps, CallbackThread* thread)
+      : events(thread), created(thread), world_(world), taps_(taps) {}
+
+  // A program plays on an output, or (null) stops; its session becomes active, or inactive.
+  Error play(const std::string& output, uint32_t pid, const SignalPtr& signal);
+  Error stop_all(const std::string& output);
+  // A program is gone: its sessions are expired, as long as somebody holds them.
+  void end(uint32_t pid);
+  // A program that plays through this library itself.
+  SessionPtr own(const std::string& output);
+  void set_active(const SessionPtr& session, bool active);
+
+  // What is not expired; the system sounds are always there.
+  std::vector<SessionPtr> of(const std::string& output);
+  Session look(const SessionPtr& session) const;
+  // Heard at once: muted, a program is silent for process loopback too.
+  Error set_volume(const SessionPtr& session, float volume, bool muted, const GUID& context);
+  void set_name(const SessionPtr& session, const std::wstring& name, const GUID& context);
+  SessionPtr find(const std::string& output, uint32_t pid) const;
+  // Peak of what it plays now.
+  float peak(const SessionPtr& session) const;
+
+  void disconnect(const std::string& output, AudioSessionDisconnectReason reason);
+
+  Listeners<IAudioSessionEvents> events;         // by session
+  Listeners<IAudioSessionNotification> created;  // by output
+
+ private:
+  SessionPtr find_or_make(const std::string& output, uint32_t pid);
+  void tell_state(const SessionPtr& session, AudioSessionState state);
+  Error sound(const SessionPtr& session);
+
+  World* const world_;
+  ProcessTaps* const taps_;
+  mutable std::mutex mutex_;
+  std::vector<SessionPtr> sessions_;
+};
+
+}  // namespace patchcord
