@@ -1,19 +1,23 @@
-// Sample-rate conversion: a polyphase windowed sinc of our own. One class, two drivers: the graph
-// on an audio thread, JavaScript's Transform on the JS thread.
+// Sample-rate conversion by polyphase filters of our own; where the ratio is large, behind halvings
+// of the rate or before doublings, which take fewer multiplications (CascadePlan). One class, two
+// drivers: the graph on an audio thread, JavaScript's Transform on the JS thread.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
-#include "resampler_kernel.h"
+#include "resampler_position.h"
+#include "resampler_stage.h"
 
 namespace patchcord {
 
-struct ResamplerDesign;
+class PolyphaseStage;
+struct CascadePlan;
 
-// Flat up to `pass` of half the lower rate, nothing above all of it: `stop`, as measured, is how
-// far down what would fold is. Latency is the price.
+// Flat (within 0.001 dB) up to `pass` of half the lower rate, nothing above all of it: `stop`, as
+// measured, is how far down what would fold is. Latency is the price.
 //             fixed: pass, stop        variable: pass, stop
 //   kLow      .800   -100 dB           .750                     -100 dB
 //   kMedium   .875   -124 dB           .833 (20 kHz at 48 kHz)  -122 dB
@@ -49,8 +53,8 @@ class Resampler {
   // click. Clamped to 1 +- 0.01; ignored when fixed.
   void set_ratio(double in_per_out_relative_to_nominal) noexcept;
 
-  // Input frames that must follow a position before its output can be made: half the filter.
-  size_t latency_in() const noexcept { return taps_ - 1 - lead_; }
+  // Input frames that must follow a position before its output is made: half the filter.
+  size_t latency_in() const noexcept { return latency_; }
 
   // What process() will consume to make out_frames from here, if the ratio stays.
   size_t needed_for(size_t out_frames) const noexcept;
@@ -60,7 +64,7 @@ class Resampler {
     uint64_t out_frames;
   };
   // For holes in the timeline, in constant time: skips the largest whole number of periods of the
-  // ratio that is at most in_frames of zeros; the output frames it returns are silence, the input
+  // filters that is at most in_frames of zeros; the output frames it returns are silence, the input
   // frames left over are the caller's to process. Skips nothing while the filter still remembers
   // sound (2 * latency_in() zeros make it forget), nor when variable.
   Skip skip_silence(uint64_t in_frames) noexcept;
@@ -72,35 +76,25 @@ class Resampler {
   void reset() noexcept;  // as new; the ratio back to nominal
 
  private:
+  struct Step {
+    std::unique_ptr<ResamplerStage> stage;
+    std::vector<float> out;  // what it makes for the next one
+  };
+  void build(const CascadePlan& plan);
+  void set_step(uint64_t step) noexcept;
   void take(const float* in, size_t frames) noexcept;
-  void copy(float* out, size_t frames) noexcept;
-  void make_between(float* out, size_t frames) noexcept;
-  void make_by_phases(float* out, size_t frames) noexcept;
-  void step() noexcept;
-  void advance(size_t frames) noexcept;
-  size_t ready_frames(size_t wanted) const noexcept;
-  void forget() noexcept;
-  bool silent() const noexcept;
 
-  std::unique_ptr<const ResamplerDesign> design_;
-  const ResamplerKernel& kernel_;
-  uint32_t channels_;
-  bool variable_;
-  size_t taps_;  // frames under the filter
-  size_t lead_;  // of them before the position
-  // The position is read_ + lead_ + phase_ / phases_ in history frames; step is what one output
-  // frame adds. Whole numbers, so that nothing ever rounds.
-  uint64_t phases_;
-  uint64_t nominal_step_;  // in 1 / phases_
-  uint64_t step_frames_;
-  uint64_t step_phase_;
-  double rows_per_phase_;  // of the interpolated table
-  uint64_t phase_ = 0;
-  size_t read_ = 0;
-  size_t fill_ = 0;
-  size_t capacity_;
-  std::unique_ptr<float[]> history_;  // a plane of capacity_ frames for each channel
-  std::unique_ptr<float[]> scratch_;  // the kernel's
+  const uint32_t channels_;
+  std::vector<Step> steps_;          // none when nothing is to be done
+  PolyphaseStage* sharp_ = nullptr;  // of them
+  const bool variable_;
+  uint64_t nominal_step_;
+  size_t latency_ = 0;
+  uint64_t period_in_ = 1, period_out_ = 1;
+  // Of the next output frame, counted as taken_ is: from a frame that moves on with both. What the
+  // steps could make sooner than a single filter waits, so that nobody can tell them apart.
+  ResamplerPosition position_;
+  size_t taken_ = 0;
 };
 
 }  // namespace patchcord

@@ -4,153 +4,236 @@
 #include <cmath>
 #include <numeric>
 
-#include "resampler_kernel.h"
+#include "kaiser.h"
 
 namespace patchcord {
 namespace {
 
-constexpr double kPi = 3.14159265358979323846;
-
 struct Spec {
-  double pass;         // of half the lower rate; the stopband begins at all of it
-  double stopband_db;  // coefficients in f32 keep about 140
+  const LowPass& low_pass;
+  double stopband_db;  // of the steps around it
 };
 
 Spec spec_of(ResamplerQuality quality, bool variable) {
   switch (quality) {
     case ResamplerQuality::kLow:
-      return variable ? Spec{0.750, 103} : Spec{0.800, 103};
+      return {variable ? kVariableLow : kFixedLow, 112};
     case ResamplerQuality::kMedium:
-      return variable ? Spec{0.8333, 122} : Spec{0.875, 125};
+      return {variable ? kVariableMedium : kFixedMedium, 147};
     case ResamplerQuality::kHigh:
-      return variable ? Spec{0.8333, 140} : Spec{0.913, 140};
+      return {variable ? kVariableHigh : kFixedHigh, 147};
     case ResamplerQuality::kBest:
       break;
   }
-  return variable ? Spec{0.907, 140} : Spec{0.950, 145};
+  return {variable ? kVariableBest : kFixedBest, 147};
 }
 
 // Beyond as many phases (44.1 to 192 kHz has 640) a bank outgrows the second-level cache, and cubic
 // interpolation is the cheaper way to the same coefficients.
 constexpr size_t kMaxBankRows = 640;
 
+// Rows for each place relative to kResamplerLanes are worth it as long as they stay in the caches.
+constexpr size_t kMaxAlignedFloats = 64 * 1024;
+
 // A cubic through 128 phases of an input frame is 1e-8 off at most; a filter that is wider, because
 // it goes down in rate, is as much smoother.
 constexpr double kInterpolatedRows = 128;
 constexpr size_t kMinInterpolatedRows = 16;
 
-// The modified Bessel function of the first kind, order 0.
-double bessel_i0(double x) {
-  double sum = 1;
-  double term = 1;
-  for (int k = 1; term > sum * 1e-17; ++k) {
-    const double factor = x / (2 * k);
-    term *= factor * factor;
-    sum += term;
-  }
-  return sum;
+size_t round_up(size_t value, size_t step) { return (value + step - 1) / step * step; }
+
+double scale_of(const ResamplerRatio& ratio) { return std::max(1.0, ratio.in_per_out()); }
+
+size_t taps_of(const LowPass& low_pass, const ResamplerRatio& ratio) {
+  return round_up(static_cast<size_t>(std::ceil(low_pass.support * scale_of(ratio))), 2);
 }
 
-// The continuous filter. Times in input frames, frequencies in cycles per input frame.
-class Prototype {
- public:
-  Prototype(double in_rate, double out_rate, const Spec& spec) {
-    const double stop = 0.5 * std::min(1.0, out_rate / in_rate);
-    const double transition = stop * (1 - spec.pass);
-    cutoff_ = stop * (1 + spec.pass) / 2;
-    // Kaiser's formulas (1974) for length and shape.
-    const double length = (spec.stopband_db - 7.95) / (14.36 * transition);
-    taps_ = static_cast<size_t>(std::ceil(length / kResamplerLanes)) * kResamplerLanes;
-    shape_ = 0.1102 * (spec.stopband_db - 8.7);
-    peak_ = bessel_i0(shape_);
+double value_at(const LowPass& low_pass, double time) {
+  const double place = time / low_pass.support;
+  if (std::fabs(place) >= 0.5) return 0;
+  // Clenshaw's recurrence for a sum of cosines.
+  const double twice = 2 * std::cos(2 * kPi * place);
+  double last = 0, before = 0;
+  for (size_t m = low_pass.count - 1; m > 0; --m) {
+    const double next = low_pass.cosines[m] + twice * last - before;
+    before = last;
+    last = next;
   }
+  return low_pass.cosines[0] + twice / 2 * last - before;
+}
 
-  size_t taps() const { return taps_; }
+// Taps at whole input frames around a position `phase` (0 to 1) after a frame, with a sum of
+// exactly 1, so that the rows agree about the level and no image of DC appears.
+class Rows {
+ public:
+  Rows(const LowPass& low_pass, double scale, size_t taps)
+      : low_pass_(low_pass), scale_(scale), taps_(taps) {}
 
-  // One row: taps at whole frames around a position `phase` (0 to 1) after a frame, with a sum of
-  // exactly 1, so that the rows agree about the level and no image of DC appears.
   void row(double phase, double* to) const {
     const double lead = static_cast<double>(taps_ / 2 - 1);
     double sum = 0;
     for (size_t k = 0; k < taps_; ++k) {
-      to[k] = at(static_cast<double>(k) - lead - phase);
+      to[k] = value_at(low_pass_, (static_cast<double>(k) - lead - phase) / scale_);
       sum += to[k];
     }
     for (size_t k = 0; k < taps_; ++k) to[k] /= sum;
   }
 
  private:
-  double at(double time) const {
-    const double edge = time / (static_cast<double>(taps_) / 2);
-    const double inside = 1 - edge * edge;
-    if (inside <= 0) return 0;
-    const double angle = 2 * kPi * cutoff_ * time;
-    const double sinc = std::fabs(angle) < 1e-9 ? 1 : std::sin(angle) / angle;
-    return sinc * bessel_i0(shape_ * std::sqrt(inside)) / peak_;
-  }
-
-  double cutoff_;
+  const LowPass& low_pass_;
+  double scale_;
   size_t taps_;
-  double shape_;
-  double peak_;
 };
 
-using Table = std::vector<ResamplerDesign::Lanes>;
-
-float* samples(Table* table) { return reinterpret_cast<float*>(table->data()); }
-
-void fill_bank(const Prototype& prototype, size_t rows, Table* table) {
-  std::vector<double> row(prototype.taps());
-  table->resize(rows * row.size() / kResamplerLanes);
-  for (size_t p = 0; p < rows; ++p) {
-    prototype.row(static_cast<double>(p) / static_cast<double>(rows), row.data());
-    float* to = samples(table) + p * row.size();
-    for (size_t k = 0; k < row.size(); ++k) to[k] = static_cast<float>(row[k]);
+void fill_bank(const Rows& prototype, const PolyphaseDesign& design, ResamplerTable* table) {
+  std::vector<double> row(design.taps);
+  table->resize(design.rows * design.width / kResamplerLanes);
+  float* to = samples(table);
+  for (size_t n = 0; n < design.rows; ++n, to += design.width) {
+    const size_t place = n * design.period_in;
+    prototype.row(static_cast<double>(place % design.rows) / static_cast<double>(design.rows),
+                  row.data());
+    const size_t zeros = design.aligned ? place / design.rows % kResamplerLanes : 0;
+    for (size_t k = 0; k < design.taps; ++k) to[zeros + k] = static_cast<float>(row[k]);
   }
 }
 
 // Lagrange's cubic through the rows at -1, 0, 1, 2, in powers of the way from row 0 to row 1.
-void fill_cubics(const Prototype& prototype, size_t rows, Table* table) {
-  const size_t taps = prototype.taps();
+void fill_cubics(const Rows& prototype, const PolyphaseDesign& design, ResamplerTable* table) {
+  const size_t taps = design.taps, width = design.width, rows = design.rows;
   std::vector<double> grid((rows + 3) * taps);
   for (size_t p = 0; p < rows + 3; ++p) {
     const double phase = (static_cast<double>(p) - 1) / static_cast<double>(rows);
     prototype.row(phase, grid.data() + p * taps);
   }
-  table->resize(rows * 4 * taps / kResamplerLanes);
-  for (size_t p = 0; p < rows; ++p) {
-    float* to = samples(table) + p * 4 * taps;
+  table->resize(rows * 4 * width / kResamplerLanes);
+  float* to = samples(table);
+  for (size_t p = 0; p < rows; ++p, to += 4 * width) {
     for (size_t k = 0; k < taps; ++k) {
       const double before = grid[p * taps + k], here = grid[(p + 1) * taps + k];
       const double next = grid[(p + 2) * taps + k], after = grid[(p + 3) * taps + k];
       to[k] = static_cast<float>(here);
-      to[taps + k] = static_cast<float>(next - before / 3 - here / 2 - after / 6);
-      to[2 * taps + k] = static_cast<float>((before + next) / 2 - here);
-      to[3 * taps + k] = static_cast<float>((after - before) / 6 + (here - next) / 2);
+      to[width + k] = static_cast<float>(next - before / 3 - here / 2 - after / 6);
+      to[2 * width + k] = static_cast<float>((before + next) / 2 - here);
+      to[3 * width + k] = static_cast<float>((after - before) / 6 + (here - next) / 2);
     }
   }
 }
 
+// The half that follows the middle of a half-band filter, from its end inwards.
+std::vector<double> half_band_taps(size_t side, double stopband_db) {
+  const double shape = kaiser_shape(stopband_db);
+  const double half = 2 * static_cast<double>(side);  // the window's, in frames
+  std::vector<double> taps(side);
+  double sum = 0;
+  for (size_t k = 0; k < side; ++k) {
+    const double time = half - 1 - 2 * static_cast<double>(k);  // odd numbers of frames
+    taps[k] = std::sin(kPi * time / 2) / time * kaiser(shape, time / half);
+    sum += taps[k];
+  }
+  for (double& tap : taps) tap *= 0.5 / sum;
+  return taps;
+}
+
+// The largest response where there should be none.
+double half_band_leak(const std::vector<double>& taps, double pass) {
+  constexpr int kPoints = 200;
+  double most = 0;
+  for (int n = 0; n <= kPoints; ++n) {
+    const double turn = 2 * kPi * (0.5 - pass * n / kPoints);
+    double response = 0.5;
+    for (size_t k = 0; k < taps.size(); ++k) {
+      const double time = 2 * static_cast<double>(taps.size() - k) - 1;
+      response += taps[k] * std::cos(turn * time);
+    }
+    most = std::max(most, std::fabs(response));
+  }
+  return most;
+}
+
 }  // namespace
 
-ResamplerDesign::ResamplerDesign(uint32_t in_rate, uint32_t out_rate, ResamplerQuality quality,
-                                 bool variable) {
-  if (in_rate == out_rate && !variable) {
-    taps = 1;
-    return;
-  }
-  const Prototype prototype(in_rate, out_rate, spec_of(quality, variable));
-  taps = prototype.taps();
+ResamplerRatio::ResamplerRatio(uint64_t in_rate, uint64_t out_rate)
+    : in(in_rate / std::gcd(in_rate, out_rate)), out(out_rate / std::gcd(in_rate, out_rate)) {}
+
+PolyphaseDesign::PolyphaseDesign(ResamplerRatio ratio, const LowPass& low_pass, bool variable) {
+  taps = taps_of(low_pass, ratio);
   lead = taps / 2 - 1;
-  rows = out_rate / std::gcd(in_rate, out_rate);
-  interpolated = variable || rows > kMaxBankRows;
-  if (!interpolated) {
-    fill_bank(prototype, rows, &table);
+  choose_rows(ratio, variable);
+  width = round_up(taps + (aligned ? kResamplerLanes - 1 : 0), kResamplerLanes);
+  const Rows prototype(low_pass, scale_of(ratio), taps);
+  if (interpolated) {
+    fill_cubics(prototype, *this, &table);
+  } else {
+    fill_bank(prototype, *this, &table);
+  }
+}
+
+void PolyphaseDesign::choose_rows(ResamplerRatio ratio, bool variable) {
+  interpolated = variable || ratio.out > kMaxBankRows;
+  if (interpolated) {
+    const double wanted = std::ceil(kInterpolatedRows / scale_of(ratio));
+    rows = std::max(kMinInterpolatedRows, static_cast<size_t>(wanted));
     return;
   }
-  const double share = std::min(1.0, static_cast<double>(out_rate) / in_rate);
-  rows = std::max(kMinInterpolatedRows, static_cast<size_t>(std::ceil(kInterpolatedRows * share)));
-  fill_cubics(prototype, rows, &table);
+  // So many periods begin where the first one does, relative to the lanes.
+  const size_t periods = kResamplerLanes / std::gcd(ratio.in, uint64_t{kResamplerLanes});
+  const size_t width_aligned = round_up(taps + kResamplerLanes - 1, kResamplerLanes);
+  aligned = periods * ratio.out * width_aligned <= kMaxAlignedFloats;
+  rows = static_cast<size_t>(ratio.out) * (aligned ? periods : 1);
+  period_in = static_cast<size_t>(ratio.in) * (aligned ? periods : 1);
+}
+
+// Kaiser's formula is a few dB off where the transition is wide, so what it gives is measured.
+HalfBandDesign::HalfBandDesign(double pass, double stopband_db) {
+  const double length = kaiser_length(stopband_db, 0.5 - 2 * pass);
+  const double allowed = std::pow(10, -stopband_db / 20);
+  std::vector<double> exact;
+  for (auto side = static_cast<size_t>(std::ceil((length + 2) / 4));; ++side) {
+    exact = half_band_taps(side, stopband_db);
+    if (half_band_leak(exact, pass) <= allowed) break;
+  }
+  taps.assign(exact.begin(), exact.end());
+}
+
+CascadePlan::CascadePlan(uint32_t in_rate, uint32_t out_rate, ResamplerQuality quality,
+                         bool variable)
+    : sharp(in_rate, out_rate) {
+  const Spec spec = spec_of(quality, variable);
+  low_pass = &spec.low_pass;
+  stopband_db = spec.stopband_db;
+  if (variable) return;
+  // Nothing above half the lower rate is kept: that is how wide the steps beyond it may be.
+  const bool down = in_rate > out_rate;
+  const double low = down ? out_rate : in_rate, high = down ? in_rate : out_rate;
+  const auto ratio = [&](uint64_t halved) {
+    return down ? ResamplerRatio(in_rate, out_rate * halved)
+                : ResamplerRatio(in_rate * halved, out_rate);
+  };
+  // Multiplications, and what moving a frame from step to step costs as if it were some, for each
+  // frame of the higher rate.
+  constexpr double kMove = 8;
+  // At 0.25 a half-band filter would have no room to fall, and near it it is late.
+  constexpr double kWidestPass = 0.2;
+  double steps_cost = 0, best = INFINITY;
+  std::vector<double> steps;
+  for (uint64_t halved = 1;; halved *= 2) {
+    const double share = 1 / static_cast<double>(halved);
+    const ResamplerRatio rest = ratio(halved);
+    const double made = down ? low / high : share;
+    const double cost = steps_cost + made * (static_cast<double>(taps_of(*low_pass, rest)) + kMove);
+    if (cost < best) {
+      best = cost;
+      sharp = rest;
+      (down ? halvings : doublings) = steps;
+    }
+    const double pass = low / 2 / (high * share);
+    if (pass > kWidestPass) break;
+    steps.push_back(pass);
+    const double taps = 2 * static_cast<double>(HalfBandDesign(pass, stopband_db).taps.size());
+    steps_cost += share / 2 * (taps + kMove);
+  }
+  std::reverse(doublings.begin(), doublings.end());
 }
 
 }  // namespace patchcord

@@ -1,7 +1,10 @@
 #include "resampler_kernel.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
+
+#include "sane_sample.h"
 
 namespace patchcord {
 namespace {
@@ -31,6 +34,10 @@ inline Four load(const float* at) noexcept {
   std::memcpy(&four, at, sizeof four);  // history is read at any frame: never aligned
   return four;
 }
+
+inline Four all(float value) noexcept { return Four{value, value, value, value}; }
+
+inline void store(const Four& four, float* to) noexcept { std::memcpy(to, &four, sizeof four); }
 
 inline float sum(Four a, Four b, Four c, Four d) noexcept {
   const Four all = (a + c) + (b + d);
@@ -68,48 +75,74 @@ inline float filter_one(const float* coefficients, size_t taps, const float* x) 
   return sum(x0, x1, x2, x3);
 }
 
-void filter(const float* row, size_t taps, const FilterJob& job) noexcept {
-  for (size_t frame = 0; frame < job.frames; ++frame) {
-    const float* planes = job.planes + frame * job.frame_step;
-    float* out = job.out + frame * job.out_step;
-    size_t channel = 0;
-    for (; channel + 2 <= job.channels; channel += 2) {
-      const float* x = planes + channel * job.stride;
-      filter_two(row, taps, x, x + job.stride, out + channel);
+void filter(const float* row, size_t width, const float* planes, size_t stride, size_t channels,
+            float* out) noexcept {
+  size_t channel = 0;
+  for (; channel + 2 <= channels; channel += 2) {
+    const float* x = planes + channel * stride;
+    filter_two(row, width, x, x + stride, out + channel);
+  }
+  if (channel < channels) out[channel] = filter_one(row, width, planes + channel * stride);
+}
+
+void filter_bank(const BankJob& job) noexcept {
+  ResamplerPosition at = job.position;
+  size_t row = job.row;
+  for (size_t frame = 0; frame < std::min(job.frames, job.row_count); ++frame) {
+    const float* x = job.planes + at.frame / job.align * job.align;
+    for (size_t same = frame; same < job.frames; same += job.row_count, x += job.period) {
+      filter(job.rows + row * job.width, job.width, x, job.stride, job.channels,
+             job.out + same * job.channels);
     }
-    if (channel < job.channels) {
-      out[channel] = filter_one(row, taps, planes + channel * job.stride);
-    }
+    at.step();
+    if (++row == job.row_count) row = 0;
   }
 }
 
-void interpolate(const float* row, float t, size_t taps, float* coefficients) noexcept {
-  const Four at = {t, t, t, t};
-  for (size_t k = 0; k < taps; k += 4) {
+void interpolate(const float* row, float t, size_t width, float* coefficients) noexcept {
+  const Four at = all(t);
+  for (size_t k = 0; k < width; k += 4) {
     const float* a = row + k;
     const Four value =
-        load(a) + at * (load(a + taps) + at * (load(a + 2 * taps) + at * load(a + 3 * taps)));
-    std::memcpy(coefficients + k, &value, sizeof value);
+        load(a) + at * (load(a + width) + at * (load(a + 2 * width) + at * load(a + 3 * width)));
+    store(value, coefficients + k);
   }
 }
 
 // The coefficients once, for all channels.
-void filter_between(const float* row, const float* t, size_t taps, const FilterJob& job,
+void filter_between(const float* row, const float* t, size_t width, const BetweenJob& job,
                     float* scratch) noexcept {
-  FilterJob one = job;
-  one.frames = 1;
   for (size_t frame = 0; frame < job.frames; ++frame) {
-    interpolate(row, t[frame], taps, scratch);
-    filter(scratch, taps, one);
-    one.planes += job.frame_step;
-    one.out += job.out_step;
+    interpolate(row, t[frame], width, scratch);
+    filter(scratch, width, job.planes + frame * job.frame_step, job.stride, job.channels,
+           job.out + frame * job.channels);
+  }
+}
+
+void convolve(const SymmetricalFilter& filter, const float* in, const float* middle_in, float* out,
+              size_t count) noexcept {
+  constexpr size_t kVectors = 4;
+  const Four middle = all(filter.middle);
+  for (size_t i = 0; i < count; i += 4 * kVectors) {
+    const float* x = in + i;
+    const float* y = x + (2 * filter.side - 1) * filter.spacing;
+    Four sums[kVectors] = {};
+    for (size_t k = 0; k < filter.side; ++k, x += filter.spacing, y -= filter.spacing) {
+      const Four tap = all(filter.taps[k]);
+      for (size_t n = 0; n < kVectors; ++n) {
+        sums[n] = sums[n] + tap * (load(x + 4 * n) + load(y + 4 * n));
+      }
+    }
+    for (size_t n = 0; n < kVectors; ++n) {
+      store(sums[n] + middle * load(middle_in + i + 4 * n), out + i + 4 * n);
+    }
   }
 }
 
 #if defined(__GNUC__)
 typedef int Mask __attribute__((vector_size(16)));
 
-inline Four harmless(Four samples) noexcept {
+inline Four filter_sample(Four samples) noexcept {
   const Mask sign = Mask{} + INT32_MIN;
   const Four size = (Four)((Mask)samples & ~sign);
   return (Four)((Mask)samples & (size >= 1e-24f) & (size <= 1e18f));
@@ -122,19 +155,56 @@ void split_stereo(const float* in, size_t frames, float* left, float* right) noe
   size_t i = 0;
 #if defined(__GNUC__)
   for (; i + 4 <= frames; i += 4) {
-    const Four a = harmless(load(in + 2 * i)), b = harmless(load(in + 2 * i + 4));
+    const Four a = filter_sample(load(in + 2 * i)), b = filter_sample(load(in + 2 * i + 4));
     const Four l = {a[0], a[2], b[0], b[2]}, r = {a[1], a[3], b[1], b[3]};
-    std::memcpy(left + i, &l, sizeof l);
-    std::memcpy(right + i, &r, sizeof r);
+    store(l, left + i);
+    store(r, right + i);
   }
 #endif
   for (; i < frames; ++i) {
-    left[i] = harmless(in[2 * i]);
-    right[i] = harmless(in[2 * i + 1]);
+    left[i] = filter_sample(in[2 * i]);
+    right[i] = filter_sample(in[2 * i + 1]);
   }
 }
 
-const ResamplerKernel kPortableKernel{&filter, &filter_between};
+void split_frames(const float* in, size_t pairs, size_t channels, float* first,
+                  float* second) noexcept {
+  size_t pair = 0;
+#if defined(__GNUC__)
+  if (channels == 2) {
+    for (; pair < pairs; ++pair) {
+      const Four both = filter_sample(load(in + 4 * pair));
+      std::memcpy(first + 2 * pair, &both, sizeof both / 2);
+      const Four swapped = {both[2], both[3], both[0], both[1]};
+      std::memcpy(second + 2 * pair, &swapped, sizeof both / 2);
+    }
+  }
+#endif
+  for (; pair < pairs; ++pair) {
+    const float* from = in + 2 * pair * channels;
+    for (size_t c = 0; c < channels; ++c) {
+      first[pair * channels + c] = filter_sample(from[c]);
+      second[pair * channels + c] = filter_sample(from[channels + c]);
+    }
+  }
+}
+
+void merge_frames(const float* first, const float* second, size_t pairs, size_t channels,
+                  float* out) noexcept {
+  if (channels == 2) {
+    for (size_t pair = 0; pair < pairs; ++pair) {
+      std::memcpy(out + 4 * pair, first + 2 * pair, 2 * sizeof(float));
+      std::memcpy(out + 4 * pair + 2, second + 2 * pair, 2 * sizeof(float));
+    }
+    return;
+  }
+  for (size_t pair = 0; pair < pairs; ++pair) {
+    out = std::copy_n(first + pair * channels, channels, out);
+    out = std::copy_n(second + pair * channels, channels, out);
+  }
+}
+
+const ResamplerKernel kPortableKernel{&filter_bank, &filter_between, &convolve};
 
 const ResamplerKernel& resampler_kernel() noexcept {
   if (const ResamplerKernel* kernel = avx512_kernel()) return *kernel;

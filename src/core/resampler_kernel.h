@@ -2,35 +2,64 @@
 // processor has.
 #pragma once
 
-#include <cmath>
 #include <cstddef>
+
+#include "resampler_position.h"
 
 namespace patchcord {
 
-constexpr size_t kResamplerLanes = 16;  // taps come in multiples of it
+constexpr size_t kResamplerLanes = 16;  // rows of coefficients come in multiples of it
+constexpr size_t kConvolveSlack = 64;
 
-// The frames that one row of coefficients makes: the first lies at `planes`, each further one
-// `frame_step` samples on; a plane for each channel, `stride` apart. Frame f of channel c goes to
-// out[f * out_step + c].
-struct FilterJob {
+// Frames that are made by rows of coefficients, one row after the other, over and over: frame n is
+// row n's sum over k of row[k] * samples[k]. Frames that are made by the same row share its loads.
+struct BankJob {
+  const float* rows;
+  size_t width;      // floats of a row
+  size_t row_count;  // the first may begin anywhere among them, at
+  size_t row;
+  const float* planes;  // one for each channel, `stride` apart
+  size_t stride;
+  size_t channels;
+  ResamplerPosition position;  // of the first sample, in the planes;
+  size_t align;                // rounded down to a multiple of this power of two
+  size_t period;               // samples between two frames of the same row
+  size_t frames;
+  float* out;  // interleaved
+};
+
+// One frame or two, the second `frame_step` samples on.
+struct BetweenJob {
   const float* planes;
   size_t stride;
   size_t channels;
   size_t frames;
   size_t frame_step;
-  float* out;
-  size_t out_step;
+  float* out;  // interleaved
+};
+
+// A symmetrical filter: taps from either end inwards, so that the smallest products are added first
+// and rounding stays small, then a middle one for other samples.
+struct SymmetricalFilter {
+  const float* taps;
+  size_t side;     // of them, one for each end
+  size_t spacing;  // of the samples that they are for
+  float middle;
 };
 
 // A frame's bits do not depend on which others are made with it.
 struct ResamplerKernel {
-  // The sum over k of row[k] * samples[k]
-  void (*filter)(const float* row, size_t taps, const FilterJob& job) noexcept;
-  // The same for one frame or two, with coefficients between two phases, t[f] of the way:
-  // row[k] + t * (row[taps + k] + t * (row[2 * taps + k] + t * row[3 * taps + k]))
-  // `scratch` has room for taps.
-  void (*filter_between)(const float* row, const float* t, size_t taps, const FilterJob& job,
+  void (*filter_bank)(const BankJob& job) noexcept;
+  // With coefficients between two phases, t[f] of the way:
+  // row[k] + t * (row[width + k] + t * (row[2 * width + k] + t * row[3 * width + k]))
+  // `scratch` has room for `width`.
+  void (*filter_between)(const float* row, const float* t, size_t width, const BetweenJob& job,
                          float* scratch) noexcept;
+  // out[i] = the sum over k of taps[k] * (in[i + k * spacing] + in[i + (2 * side - 1 - k) *
+  // spacing]) + middle * middle_in[i], for count samples; up to kConvolveSlack more are read and
+  // written.
+  void (*convolve)(const SymmetricalFilter& filter, const float* in, const float* middle_in,
+                   float* out, size_t count) noexcept;
 };
 
 extern const ResamplerKernel kPortableKernel;
@@ -42,15 +71,12 @@ const ResamplerKernel* avx512_kernel() noexcept;
 
 const ResamplerKernel& resampler_kernel() noexcept;  // the best this processor has
 
-// What would poison a sum counts as 0: what is not finite, or beyond 1e18, which no sum of signals
-// is; and, far below the last bit of any format, what would become denormal numbers when multiplied
-// by a coefficient, which some processors compute a hundred times slower.
-inline float harmless(float sample) noexcept {
-  const float size = std::fabs(sample);
-  return size >= 1e-24f && size <= 1e18f ? sample : 0.0f;
-}
-
-// Interleaved frames into two planes, harmless.
+// Interleaved frames into two planes, each sample a filter_sample.
 void split_stereo(const float* in, size_t frames, float* left, float* right) noexcept;
+// Pairs of interleaved frames into the first ones and the second ones, each a filter_sample.
+void split_frames(const float* in, size_t pairs, size_t channels, float* first,
+                  float* second) noexcept;
+void merge_frames(const float* first, const float* second, size_t pairs, size_t channels,
+                  float* out) noexcept;
 
 }  // namespace patchcord

@@ -6,13 +6,14 @@
 
 #include <immintrin.h>
 
+#include <algorithm>
+#include <cstring>
+
 // Of gcc 12's own header for AVX-512, which uses variables that it leaves undefined on purpose.
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 
 // All is inlined into the outer loops, and those fit into the registers: on Windows the stack is
 // aligned to 16 bytes only, and vectors that were spilled there would fault.
-#define AVX2 __attribute__((target("avx2,fma")))
-#define AVX512 __attribute__((target("avx512f,avx512dq")))
 #define INLINED __attribute__((always_inline)) inline
 
 namespace patchcord {
@@ -20,232 +21,86 @@ namespace {
 
 namespace avx2 {
 
-AVX2 INLINED float sum(__m256 v) noexcept {
-  __m128 four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
-  four = _mm_add_ps(four, _mm_movehl_ps(four, four));
-  return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
-}
+#define TARGET __attribute__((target("avx2,fma")))
 
-// kFrames frames of kChannels channels share the loads of the coefficients, which for many phases
-// come from the second cache; their sums, a chain each, keep the multipliers busy. One chain a
-// frame whatever kFrames is: the order of summation, hence the bits, are the same.
-template <size_t kFrames, size_t kChannels>
-AVX2 INLINED void filter_group(const float* row, size_t taps, const float* x, const FilterJob& job,
-                               float* out) noexcept {
-  __m256 sums[kFrames * kChannels];
-#pragma GCC unroll 8
-  for (size_t n = 0; n < kFrames * kChannels; ++n) sums[n] = _mm256_setzero_ps();
-  for (size_t k = 0; k < taps; k += 8) {
-    const __m256 c = _mm256_loadu_ps(row + k);
-#pragma GCC unroll 8
-    for (size_t n = 0; n < kFrames * kChannels; ++n) {
-      const float* at = x + n / kChannels * job.frame_step + n % kChannels * job.stride + k;
-      sums[n] = _mm256_fmadd_ps(c, _mm256_loadu_ps(at), sums[n]);
-    }
-  }
-#pragma GCC unroll 8
-  for (size_t n = 0; n < kFrames * kChannels; ++n) {
-    out[n / kChannels * job.out_step + n % kChannels] = sum(sums[n]);
-  }
-}
+struct Vector {
+  using Type = __m256;
+  static constexpr size_t kLanes = 8;
+  static constexpr size_t kBatch = 4;
 
-template <size_t kChannels>
-AVX2 INLINED void filter_channels(const float* row, size_t taps, size_t channel,
-                                  const FilterJob& job) noexcept {
-  const float* x = job.planes + channel * job.stride;
-  float* out = job.out + channel;
-  size_t frame = 0;
-  for (; frame + 4 <= job.frames; frame += 4) {
-    filter_group<4, kChannels>(row, taps, x + frame * job.frame_step, job,
-                               out + frame * job.out_step);
+  TARGET INLINED static Type all(float value) noexcept { return _mm256_set1_ps(value); }
+  TARGET INLINED static Type load(const float* from) noexcept { return _mm256_loadu_ps(from); }
+  TARGET INLINED static void store(Type v, float* to) noexcept { _mm256_storeu_ps(to, v); }
+  TARGET INLINED static Type add(Type a, Type b) noexcept { return _mm256_add_ps(a, b); }
+  TARGET INLINED static Type fma(Type a, Type b, Type c) noexcept {
+    return _mm256_fmadd_ps(a, b, c);
   }
-  x += frame * job.frame_step;
-  out += frame * job.out_step;
-  switch (job.frames - frame) {
-    case 3:
-      return filter_group<3, kChannels>(row, taps, x, job, out);
-    case 2:
-      return filter_group<2, kChannels>(row, taps, x, job, out);
-    case 1:
-      return filter_group<1, kChannels>(row, taps, x, job, out);
-  }
-}
 
-AVX2 void filter(const float* row, size_t taps, const FilterJob& job) noexcept {
-  size_t channel = 0;
-  for (; channel + 2 <= job.channels; channel += 2) filter_channels<2>(row, taps, channel, job);
-  if (channel < job.channels) filter_channels<1>(row, taps, channel, job);
-}
-
-AVX2 INLINED __m256 between(__m256 a, __m256 b, __m256 c, __m256 d, __m256 t) noexcept {
-  return _mm256_fmadd_ps(_mm256_fmadd_ps(_mm256_fmadd_ps(d, t, c), t, b), t, a);
-}
-
-// Stereo, the usual case, without the way through memory.
-template <size_t kFrames>
-AVX2 INLINED void between_stereo(const float* row, const float* t, size_t taps,
-                                 const FilterJob& job) noexcept {
-  __m256 at[kFrames], sums[kFrames * 2];
-#pragma GCC unroll 8
-  for (size_t n = 0; n < kFrames; ++n) at[n] = _mm256_set1_ps(t[n]);
-#pragma GCC unroll 8
-  for (size_t n = 0; n < kFrames * 2; ++n) sums[n] = _mm256_setzero_ps();
-  for (size_t k = 0; k < taps; k += 8) {
-    const __m256 a = _mm256_loadu_ps(row + k), b = _mm256_loadu_ps(row + taps + k);
-    const __m256 c = _mm256_loadu_ps(row + 2 * taps + k), d = _mm256_loadu_ps(row + 3 * taps + k);
-#pragma GCC unroll 8
-    for (size_t n = 0; n < kFrames; ++n) {
-      const __m256 value = between(a, b, c, d, at[n]);
-      const float* x = job.planes + n * job.frame_step + k;
-      sums[2 * n] = _mm256_fmadd_ps(value, _mm256_loadu_ps(x), sums[2 * n]);
-      sums[2 * n + 1] = _mm256_fmadd_ps(value, _mm256_loadu_ps(x + job.stride), sums[2 * n + 1]);
-    }
+  // The sum of each of kBatch vectors. Adding what lies half a vector apart, a shorter vector has
+  // room for another one's sums.
+  TARGET INLINED static void sum(const Type* v, float* to) noexcept {
+    const Type even = halves(v[0], v[2]), odd = halves(v[1], v[3]);
+    Type sums =
+        _mm256_add_ps(_mm256_shuffle_ps(even, odd, 0x88), _mm256_shuffle_ps(even, odd, 0xdd));
+    sums = _mm256_add_ps(sums, _mm256_permute_ps(sums, 0xb1));
+    sums = _mm256_shuffle_ps(sums, sums, 0x88);
+    const __m256d pairs = _mm256_permute4x64_pd(_mm256_castps_pd(sums), 0x08);
+    _mm_storeu_ps(to, _mm256_castps256_ps128(_mm256_castpd_ps(pairs)));
   }
-#pragma GCC unroll 8
-  for (size_t n = 0; n < kFrames * 2; ++n) {
-    job.out[n / 2 * job.out_step + n % 2] = sum(sums[n]);
-  }
-}
 
-AVX2 void filter_between(const float* row, const float* t, size_t taps, const FilterJob& job,
-                         float* scratch) noexcept {
-  if (job.channels == 2) {
-    return job.frames == 2 ? between_stereo<2>(row, t, taps, job)
-                           : between_stereo<1>(row, t, taps, job);
+ private:
+  TARGET INLINED static Type halves(Type a, Type b) noexcept {
+    return _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
   }
-  FilterJob one = job;
-  one.frames = 1;
-  for (size_t n = 0; n < job.frames; ++n) {
-    const __m256 at = _mm256_set1_ps(t[n]);
-    for (size_t k = 0; k < taps; k += 8) {
-      const float* from = row + k;
-      _mm256_storeu_ps(scratch + k, between(_mm256_loadu_ps(from), _mm256_loadu_ps(from + taps),
-                                            _mm256_loadu_ps(from + 2 * taps),
-                                            _mm256_loadu_ps(from + 3 * taps), at));
-    }
-    filter(scratch, taps, one);
-    one.planes += job.frame_step;
-    one.out += job.out_step;
-  }
-}
+};
 
-constexpr ResamplerKernel kKernel{&filter, &filter_between};
+#include "resampler_kernel_lanes.h"
+
+#undef TARGET
 
 }  // namespace avx2
 
 namespace avx512 {
 
-AVX512 INLINED float sum(__m512 v) noexcept {
-  const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
-  __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
-  four = _mm_add_ps(four, _mm_movehl_ps(four, four));
-  return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
-}
+#define TARGET __attribute__((target("avx512f,avx512dq")))
 
-// kFrames frames of kChannels channels share the loads of the coefficients, which for many phases
-// come from the second cache; their sums, a chain each, keep the multipliers busy. One chain a
-// frame whatever kFrames is: the order of summation, hence the bits, are the same.
-template <size_t kFrames, size_t kChannels>
-AVX512 INLINED void filter_group(const float* row, size_t taps, const float* x,
-                                 const FilterJob& job, float* out) noexcept {
-  __m512 sums[kFrames * kChannels];
-#pragma GCC unroll 8
-  for (size_t n = 0; n < kFrames * kChannels; ++n) sums[n] = _mm512_setzero_ps();
-  for (size_t k = 0; k < taps; k += 16) {
-    const __m512 c = _mm512_loadu_ps(row + k);
-#pragma GCC unroll 8
-    for (size_t n = 0; n < kFrames * kChannels; ++n) {
-      const float* at = x + n / kChannels * job.frame_step + n % kChannels * job.stride + k;
-      sums[n] = _mm512_fmadd_ps(c, _mm512_loadu_ps(at), sums[n]);
-    }
-  }
-#pragma GCC unroll 8
-  for (size_t n = 0; n < kFrames * kChannels; ++n) {
-    out[n / kChannels * job.out_step + n % kChannels] = sum(sums[n]);
-  }
-}
+struct Vector {
+  using Type = __m512;
+  static constexpr size_t kLanes = 16;
+  static constexpr size_t kBatch = 8;
 
-template <size_t kChannels>
-AVX512 INLINED void filter_channels(const float* row, size_t taps, size_t channel,
-                                    const FilterJob& job) noexcept {
-  const float* x = job.planes + channel * job.stride;
-  float* out = job.out + channel;
-  size_t frame = 0;
-  for (; frame + 4 <= job.frames; frame += 4) {
-    filter_group<4, kChannels>(row, taps, x + frame * job.frame_step, job,
-                               out + frame * job.out_step);
+  TARGET INLINED static Type all(float value) noexcept { return _mm512_set1_ps(value); }
+  TARGET INLINED static Type load(const float* from) noexcept { return _mm512_loadu_ps(from); }
+  TARGET INLINED static void store(Type v, float* to) noexcept { _mm512_storeu_ps(to, v); }
+  TARGET INLINED static Type add(Type a, Type b) noexcept { return _mm512_add_ps(a, b); }
+  TARGET INLINED static Type fma(Type a, Type b, Type c) noexcept {
+    return _mm512_fmadd_ps(a, b, c);
   }
-  x += frame * job.frame_step;
-  out += frame * job.out_step;
-  switch (job.frames - frame) {
-    case 3:
-      return filter_group<3, kChannels>(row, taps, x, job, out);
-    case 2:
-      return filter_group<2, kChannels>(row, taps, x, job, out);
-    case 1:
-      return filter_group<1, kChannels>(row, taps, x, job, out);
-  }
-}
 
-AVX512 void filter(const float* row, size_t taps, const FilterJob& job) noexcept {
-  size_t channel = 0;
-  for (; channel + 2 <= job.channels; channel += 2) filter_channels<2>(row, taps, channel, job);
-  if (channel < job.channels) filter_channels<1>(row, taps, channel, job);
-}
-
-AVX512 INLINED __m512 between(__m512 a, __m512 b, __m512 c, __m512 d, __m512 t) noexcept {
-  return _mm512_fmadd_ps(_mm512_fmadd_ps(_mm512_fmadd_ps(d, t, c), t, b), t, a);
-}
-
-// Stereo, the usual case, without the way through memory.
-template <size_t kFrames>
-AVX512 INLINED void between_stereo(const float* row, const float* t, size_t taps,
-                                   const FilterJob& job) noexcept {
-  __m512 at[kFrames], sums[kFrames * 2];
-#pragma GCC unroll 8
-  for (size_t n = 0; n < kFrames; ++n) at[n] = _mm512_set1_ps(t[n]);
-#pragma GCC unroll 8
-  for (size_t n = 0; n < kFrames * 2; ++n) sums[n] = _mm512_setzero_ps();
-  for (size_t k = 0; k < taps; k += 16) {
-    const __m512 a = _mm512_loadu_ps(row + k), b = _mm512_loadu_ps(row + taps + k);
-    const __m512 c = _mm512_loadu_ps(row + 2 * taps + k), d = _mm512_loadu_ps(row + 3 * taps + k);
-#pragma GCC unroll 8
-    for (size_t n = 0; n < kFrames; ++n) {
-      const __m512 value = between(a, b, c, d, at[n]);
-      const float* x = job.planes + n * job.frame_step + k;
-      sums[2 * n] = _mm512_fmadd_ps(value, _mm512_loadu_ps(x), sums[2 * n]);
-      sums[2 * n + 1] = _mm512_fmadd_ps(value, _mm512_loadu_ps(x + job.stride), sums[2 * n + 1]);
-    }
+  TARGET INLINED static void sum(const Type* v, float* to) noexcept {
+    const Type even = quarters(v[0], v[2], v[4], v[6]), odd = quarters(v[1], v[3], v[5], v[7]);
+    Type sums =
+        _mm512_add_ps(_mm512_shuffle_ps(even, odd, 0x88), _mm512_shuffle_ps(even, odd, 0xdd));
+    sums = _mm512_add_ps(sums, _mm512_permute_ps(sums, 0xb1));
+    sums = _mm512_shuffle_ps(sums, sums, 0x88);
+    const __m512i places = _mm512_set_epi64(6, 4, 2, 0, 6, 4, 2, 0);
+    const __m512d pairs = _mm512_permutexvar_pd(places, _mm512_castps_pd(sums));
+    _mm256_storeu_ps(to, _mm512_castps512_ps256(_mm512_castpd_ps(pairs)));
   }
-#pragma GCC unroll 8
-  for (size_t n = 0; n < kFrames * 2; ++n) {
-    job.out[n / 2 * job.out_step + n % 2] = sum(sums[n]);
-  }
-}
 
-AVX512 void filter_between(const float* row, const float* t, size_t taps, const FilterJob& job,
-                           float* scratch) noexcept {
-  if (job.channels == 2) {
-    return job.frames == 2 ? between_stereo<2>(row, t, taps, job)
-                           : between_stereo<1>(row, t, taps, job);
+ private:
+  TARGET INLINED static Type quarters(Type a, Type b, Type c, Type d) noexcept {
+    const Type ab = halves(a, b), cd = halves(c, d);
+    return _mm512_add_ps(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
   }
-  FilterJob one = job;
-  one.frames = 1;
-  for (size_t n = 0; n < job.frames; ++n) {
-    const __m512 at = _mm512_set1_ps(t[n]);
-    for (size_t k = 0; k < taps; k += 16) {
-      const float* from = row + k;
-      _mm512_storeu_ps(scratch + k, between(_mm512_loadu_ps(from), _mm512_loadu_ps(from + taps),
-                                            _mm512_loadu_ps(from + 2 * taps),
-                                            _mm512_loadu_ps(from + 3 * taps), at));
-    }
-    filter(scratch, taps, one);
-    one.planes += job.frame_step;
-    one.out += job.out_step;
+  TARGET INLINED static Type halves(Type a, Type b) noexcept {
+    return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
   }
-}
+};
 
-constexpr ResamplerKernel kKernel{&filter, &filter_between};
+#include "resampler_kernel_lanes.h"
+
+#undef TARGET
 
 }  // namespace avx512
 

@@ -1,6 +1,7 @@
 // What a sample counts as when it is no sound.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 
@@ -14,6 +15,14 @@ inline float sane_sample(float sample) noexcept {
   uint32_t bits;
   std::memcpy(&bits, &sample, sizeof bits);
   return (bits & kExponent) - kSmallest < kExponent - kSmallest ? sample : 0;
+}
+
+// The same for a filter of many taps, whose sums must stay finite and its products normal: what is
+// beyond 1e18, which no sum of signals is, and below 1e-24, far below the last bit of any format,
+// counts as 0 as well.
+inline float filter_sample(float sample) noexcept {
+  const float size = std::fabs(sample);
+  return size >= 1e-24f && size <= 1e18f ? sample : 0.0f;
 }
 
 }  // namespace patchcord

@@ -4,34 +4,21 @@
 #include <cfloat>
 #include <cmath>
 
+#include "kaiser.h"
 #include "sane_sample.h"
 
 namespace patchcord {
 namespace {
 
-constexpr double kPi = 3.14159265358979323846;
-
-// Kaiser's formulas (1974): with 32 taps a phase, and a transition from 0.45 of the rate to 0.55,
+// By Kaiser's formulas: with 32 taps a phase, and a transition from 0.45 of the rate to 0.55,
 // what should be 0 is at -54 dB and the passband is flat to 0.02 dB.
-constexpr double kShape = 0.1102 * (53.9 - 8.7);
+constexpr double kShape = kaiser_shape(53.9);
 
 // Higher is nothing that could be played (746 dB above full scale); no sum of it overflows.
 constexpr float kHighest = FLT_MAX / 64;
 
 // No parabola through points within [-1, 1] has its top beyond.
 constexpr float kHighestTop = 1.25f;
-
-// The modified Bessel function of the first kind, order 0.
-double bessel_i0(double x) {
-  double sum = 1;
-  double term = 1;
-  for (int k = 1; term > sum * 1e-17; ++k) {
-    const double factor = x / (2 * k);
-    term *= factor * factor;
-    sum += term;
-  }
-  return sum;
-}
 
 }  // namespace
 
@@ -49,7 +36,7 @@ TruePeak::TruePeak(uint32_t sample_rate, uint32_t channels)
       const double at =
           static_cast<double>(k) - lead - static_cast<double>(phase) / static_cast<double>(factor_);
       const double place = at / (kTaps / 2);
-      taps[k] = std::sin(kPi * at) / at * bessel_i0(kShape * std::sqrt(1 - place * place));
+      taps[k] = std::sin(kPi * at) / at * kaiser(kShape, place);
       sum += taps[k];
     }
     for (size_t k = 0; k < kTaps; ++k) phases_[phase][k] = static_cast<float>(taps[k] / sum);

@@ -20,7 +20,9 @@ namespace {
 
 constexpr uint32_t kRate = 8000;
 constexpr uint32_t kPeriod = 80;
-constexpr double kFilter = 103;  // frames that the resampler holds back
+// Frames that the node's resampler holds back.
+const double kFilter =
+    static_cast<double>(Resampler(kRate, kRate, 1, ResamplerQuality::kBest, true).latency_in());
 constexpr double kHz = 440;
 constexpr int64_t kUptime = 500000 * kNsPerSecond;  // a machine that has been up for six days
 

@@ -1,0 +1,70 @@
+// The cheap steps of a resampler: half the rate, or twice, with a half-band filter. They work on
+// interleaved frames as they come: one frame after the other, all channels get the same taps.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "resampler_design.h"
+#include "resampler_stage.h"
+
+namespace patchcord {
+
+// Both begin `ahead` output frames before frame 0 and take at most `block` frames at a time.
+
+class HalvingStage final : public ResamplerStage {
+ public:
+  HalvingStage(HalfBandDesign design, uint32_t channels, size_t ahead, size_t block);
+
+  size_t latency_in() const noexcept override { return 2 * side_ - 1; }
+  size_t zeros_in() const noexcept override { return 2 * (ahead_ + side_); }
+  uint64_t period_in() const noexcept override { return 2; }
+  uint64_t period_out() const noexcept override { return 1; }
+  void take(const float* in, size_t frames) noexcept override;
+  size_t ready_frames() const noexcept override;
+  void make(float* out, size_t frames) noexcept override;
+  bool silent() const noexcept override;
+  void reset() noexcept override;
+
+ private:
+  void put(const float* in, size_t frames) noexcept;
+
+  HalfBandDesign design_;  // halved: two frames become one
+  const ResamplerKernel& kernel_;
+  const size_t channels_;
+  const size_t ahead_;
+  const size_t side_;  // taps
+  // Frames 0, 2, 4... and 1, 3, 5...: the filter's middle, and its other taps, which skip a frame.
+  std::vector<float> even_, odd_;
+  size_t read_ = 0;  // pairs
+  size_t fill_ = 0;  // frames
+};
+
+class DoublingStage final : public ResamplerStage {
+ public:
+  DoublingStage(HalfBandDesign design, uint32_t channels, size_t ahead, size_t block);
+
+  size_t latency_in() const noexcept override { return side_; }
+  size_t zeros_in() const noexcept override { return (ahead_ + 1) / 2 + side_ - 1; }
+  uint64_t period_in() const noexcept override { return 1; }
+  uint64_t period_out() const noexcept override { return 2; }
+  void take(const float* in, size_t frames) noexcept override;
+  size_t ready_frames() const noexcept override;
+  void make(float* out, size_t frames) noexcept override;
+  bool silent() const noexcept override;
+  void reset() noexcept override;
+
+ private:
+  const HalfBandDesign design_;
+  const ResamplerKernel& kernel_;
+  const size_t channels_;
+  const size_t ahead_;
+  const size_t side_;
+  std::vector<float> history_;
+  std::vector<float> between_;  // what was made half a frame off
+  size_t next_ = 0;             // output frames, from the first input frame that is filtered
+  size_t fill_ = 0;
+};
+
+}  // namespace patchcord

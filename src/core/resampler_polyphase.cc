@@ -1,0 +1,126 @@
+#include "resampler_polyphase.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "sane_sample.h"
+
+namespace patchcord {
+namespace {
+
+size_t round_up(size_t value) {
+  return (value + kResamplerLanes - 1) / kResamplerLanes * kResamplerLanes;
+}
+
+size_t frames_back(ResamplerRatio ratio, size_t ahead) {
+  return static_cast<size_t>((ahead * ratio.in + ratio.out - 1) / ratio.out);
+}
+
+}  // namespace
+
+PolyphaseStage::PolyphaseStage(ResamplerRatio ratio, const LowPass& low_pass, bool variable,
+                               uint32_t channels, size_t ahead, size_t block)
+    : ratio_(ratio),
+      design_(ratio, low_pass, variable),
+      kernel_(resampler_kernel()),
+      channels_(channels),
+      periods_(design_.interpolated ? 1 : design_.rows / ratio.out),
+      ahead_(ahead),
+      // Frame 0 is filtered from a whole number of lanes on, where the rows expect it.
+      zeros_(design_.lead + round_up(frames_back(ratio, ahead))),
+      // What the last frame's row covers of what has not come yet is multiplied by zeros.
+      capacity_(round_up(zeros_ + 2 * design_.width + 2 * block)),
+      history_(capacity_ / kResamplerLanes * channels),
+      scratch_(design_.width / kResamplerLanes),
+      planes_(samples(&history_)) {
+  set_step(ratio.out, ratio.in);
+  reset();
+}
+
+void PolyphaseStage::set_step(uint64_t phases, uint64_t step) noexcept {
+  position_.phases = phases;
+  position_.set_step(step);
+  rows_per_phase_ = static_cast<double>(design_.rows) / static_cast<double>(phases);
+}
+
+void PolyphaseStage::reset() noexcept {
+  std::fill_n(planes_, capacity_ * channels_, 0.0f);
+  const size_t back = frames_back(ratio_, ahead_);
+  position_.frame = zeros_ - design_.lead - back;
+  position_.phase = back * ratio_.out - ahead_ * ratio_.in;
+  row_ = (design_.rows - ahead_ % design_.rows) % design_.rows;
+  fill_ = 0;
+}
+
+// Appends to the history, one plane a channel.
+void PolyphaseStage::take(const float* in, size_t frames) noexcept {
+  if (fill_ + frames + design_.width > capacity_) forget();
+  float* to = planes_ + fill_;
+  fill_ += frames;
+  if (in != nullptr && channels_ == 2) return split_stereo(in, frames, to, to + capacity_);
+  for (size_t channel = 0; channel < channels_; ++channel, to += capacity_) {
+    for (size_t i = 0; i < frames; ++i) {
+      to[i] = in != nullptr ? filter_sample(in[i * channels_ + channel]) : 0.0f;
+    }
+  }
+}
+
+// Moves what the filter still covers to the front of the planes, by whole lanes.
+void PolyphaseStage::forget() noexcept {
+  const size_t gone = position_.frame / kResamplerLanes * kResamplerLanes;
+  for (size_t channel = 0; channel < channels_; ++channel) {
+    float* plane = planes_ + channel * capacity_;
+    std::memmove(plane, plane + gone, (fill_ - gone) * sizeof(float));
+  }
+  fill_ -= gone;
+  position_.frame -= gone;
+}
+
+size_t PolyphaseStage::ready_frames() const noexcept {
+  return fill_ < design_.taps ? 0 : position_.frames_before(fill_ - design_.taps + 1, SIZE_MAX);
+}
+
+void PolyphaseStage::make(float* out, size_t frames) noexcept {
+  if (design_.interpolated) return make_between(out, frames);
+  kernel_.filter_bank({samples(design_.table), design_.width, design_.rows, row_, planes_,
+                       capacity_, channels_, position_, design_.aligned ? kResamplerLanes : 1,
+                       design_.period_in, frames, out});
+  position_.advance(frames);
+  row_ = (row_ + frames) % design_.rows;
+}
+
+// Where the ratio hardly differs from 1 the next frame mostly lies between the same two rows: two
+// frames then share their loads.
+void PolyphaseStage::make_between(float* out, size_t frames) noexcept {
+  const auto place = [this](float* t) {
+    const double at = static_cast<double>(position_.phase) * rows_per_phase_;
+    const size_t row = std::min(static_cast<size_t>(at), design_.rows - 1);
+    *t = static_cast<float>(at - static_cast<double>(row));
+    return row;
+  };
+  for (size_t frame = 0; frame < frames;) {
+    float t[2];
+    const size_t row = place(&t[0]);
+    const size_t first = position_.frame;
+    position_.step();
+    const bool two = frame + 1 < frames && place(&t[1]) == row;
+    kernel_.filter_between(samples(design_.table) + row * 4 * design_.width, t, design_.width,
+                           {planes_ + first, capacity_, channels_, two ? 2u : 1u,
+                            position_.frame - first, out + frame * channels_},
+                           samples(&scratch_));
+    if (two) position_.step();
+    frame += two ? 2 : 1;
+  }
+}
+
+bool PolyphaseStage::silent() const noexcept {
+  for (size_t channel = 0; channel < channels_; ++channel) {
+    const float* plane = planes_ + channel * capacity_;
+    for (size_t i = position_.frame; i < fill_; ++i) {
+      if (plane[i] != 0) return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace patchcord
