@@ -48,44 +48,54 @@ size_t taps_of(const LowPass& low_pass, const ResamplerRatio& ratio) {
   return round_up(static_cast<size_t>(std::ceil(low_pass.support * scale_of(ratio))), 2);
 }
 
-double value_at(const LowPass& low_pass, double time) {
-  const double place = time / low_pass.support;
-  if (std::fabs(place) >= 0.5) return 0;
-  // Clenshaw's recurrence for a sum of cosines.
-  const double twice = 2 * std::cos(2 * kPi * place);
-  double last = 0, before = 0;
-  for (size_t m = low_pass.count - 1; m > 0; --m) {
-    const double next = low_pass.cosines[m] + twice * last - before;
-    before = last;
-    last = next;
-  }
-  return low_pass.cosines[0] + twice / 2 * last - before;
-}
-
-// Taps at whole input frames around a position `phase` (0 to 1) after a frame, with a sum of
-// exactly 1, so that the rows agree about the level and no image of DC appears.
-class Rows {
+// A low-pass filter at a ratio's scale.
+class Prototype {
  public:
-  Rows(const LowPass& low_pass, double scale, size_t taps)
-      : low_pass_(low_pass), scale_(scale), taps_(taps) {}
+  Prototype(const LowPass& low_pass, double scale, size_t taps)
+      : low_pass_(low_pass), length_(low_pass.support * scale), taps_(taps) {}
 
+  // Taps at whole input frames around a position `phase` (0 to 1) after a frame, with a sum of
+  // exactly 1, so that the rows agree about the level and no image of DC appears.
   void row(double phase, double* to) const {
-    const double lead = static_cast<double>(taps_ / 2 - 1);
+    const double first = -static_cast<double>(taps_ / 2 - 1) - phase;
     double sum = 0;
-    for (size_t k = 0; k < taps_; ++k) {
-      to[k] = value_at(low_pass_, (static_cast<double>(k) - lead - phase) / scale_);
-      sum += to[k];
+    for (size_t k = 0; k < taps_; k += kTogether) {
+      double made[kTogether];
+      values(first + static_cast<double>(k), made);
+      for (size_t n = 0; n < std::min(kTogether, taps_ - k); ++n) sum += to[k + n] = made[n];
     }
     for (size_t k = 0; k < taps_; ++k) to[k] /= sum;
   }
 
  private:
+  static constexpr size_t kTogether = 8;  // recurrences that do not wait for each other
+
+  // At `time` and the frames after it: Clenshaw's recurrence for a sum of cosines.
+  void values(double time, double* to) const {
+    double place[kTogether], twice[kTogether], last[kTogether] = {}, before[kTogether] = {};
+    for (size_t n = 0; n < kTogether; ++n) {
+      place[n] = (time + static_cast<double>(n)) / length_;
+      twice[n] = 2 * std::cos(2 * kPi * place[n]);
+    }
+    for (size_t m = low_pass_.count - 1; m > 0; --m) {
+      for (size_t n = 0; n < kTogether; ++n) {
+        const double next = low_pass_.cosines[m] + twice[n] * last[n] - before[n];
+        before[n] = last[n];
+        last[n] = next;
+      }
+    }
+    for (size_t n = 0; n < kTogether; ++n) {
+      const double value = low_pass_.cosines[0] + twice[n] / 2 * last[n] - before[n];
+      to[n] = std::fabs(place[n]) < 0.5 ? value : 0;
+    }
+  }
+
   const LowPass& low_pass_;
-  double scale_;
+  double length_;  // input frames
   size_t taps_;
 };
 
-void fill_bank(const Rows& prototype, const PolyphaseDesign& design, ResamplerTable* table) {
+void fill_bank(const Prototype& prototype, const PolyphaseDesign& design, ResamplerTable* table) {
   std::vector<double> row(design.taps);
   table->resize(design.rows * design.width / kResamplerLanes);
   float* to = samples(table);
@@ -99,7 +109,7 @@ void fill_bank(const Rows& prototype, const PolyphaseDesign& design, ResamplerTa
 }
 
 // Lagrange's cubic through the rows at -1, 0, 1, 2, in powers of the way from row 0 to row 1.
-void fill_cubics(const Rows& prototype, const PolyphaseDesign& design, ResamplerTable* table) {
+void fill_cubics(const Prototype& prototype, const PolyphaseDesign& design, ResamplerTable* table) {
   const size_t taps = design.taps, width = design.width, rows = design.rows;
   std::vector<double> grid((rows + 3) * taps);
   for (size_t p = 0; p < rows + 3; ++p) {
@@ -161,7 +171,7 @@ PolyphaseDesign::PolyphaseDesign(ResamplerRatio ratio, const LowPass& low_pass, 
   lead = taps / 2 - 1;
   choose_rows(ratio, variable);
   width = round_up(taps + (aligned ? kResamplerLanes - 1 : 0), kResamplerLanes);
-  const Rows prototype(low_pass, scale_of(ratio), taps);
+  const Prototype prototype(low_pass, scale_of(ratio), taps);
   if (interpolated) {
     fill_cubics(prototype, *this, &table);
   } else {

@@ -24,6 +24,7 @@ PolyphaseStage::PolyphaseStage(ResamplerRatio ratio, const LowPass& low_pass, bo
       design_(ratio, low_pass, variable),
       kernel_(resampler_kernel()),
       channels_(channels),
+      last_row_(static_cast<int64_t>(design_.rows) - 1),
       periods_(design_.interpolated ? 1 : design_.rows / ratio.out),
       ahead_(ahead),
       // Frame 0 is filtered from a whole number of lanes on, where the rows expect it.
@@ -92,25 +93,28 @@ void PolyphaseStage::make(float* out, size_t frames) noexcept {
 // Where the ratio hardly differs from 1 the next frame mostly lies between the same two rows: two
 // frames then share their loads.
 void PolyphaseStage::make_between(float* out, size_t frames) noexcept {
-  const auto place = [this](float* t) {
-    const double at = static_cast<double>(position_.phase) * rows_per_phase_;
-    const size_t row = std::min(static_cast<size_t>(at), design_.rows - 1);
-    *t = static_cast<float>(at - static_cast<double>(row));
-    return row;
+  ResamplerPosition at = position_;  // a copy, so that it stays in registers
+  const auto place = [this, &at](float* t) {
+    const double row = static_cast<double>(static_cast<int64_t>(at.phase)) * rows_per_phase_;
+    const int64_t whole = std::min(static_cast<int64_t>(row), last_row_);
+    *t = static_cast<float>(row - static_cast<double>(whole));
+    return whole;
   };
   for (size_t frame = 0; frame < frames;) {
     float t[2];
-    const size_t row = place(&t[0]);
-    const size_t first = position_.frame;
-    position_.step();
+    const int64_t row = place(&t[0]);
+    const size_t first = at.frame;
+    at.step();
     const bool two = frame + 1 < frames && place(&t[1]) == row;
-    kernel_.filter_between(samples(design_.table) + row * 4 * design_.width, t, design_.width,
-                           {planes_ + first, capacity_, channels_, two ? 2u : 1u,
-                            position_.frame - first, out + frame * channels_},
+    kernel_.filter_between(samples(design_.table) + static_cast<size_t>(row) * 4 * design_.width, t,
+                           design_.width,
+                           {planes_ + first, capacity_, channels_, two ? 2u : 1u, at.frame - first,
+                            out + frame * channels_},
                            samples(&scratch_));
-    if (two) position_.step();
+    if (two) at.step();
     frame += two ? 2 : 1;
   }
+  position_ = at;
 }
 
 bool PolyphaseStage::silent() const noexcept {

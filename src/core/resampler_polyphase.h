@@ -38,6 +38,7 @@ class PolyphaseStage final : public ResamplerStage {
   const PolyphaseDesign design_;
   const ResamplerKernel& kernel_;
   const uint32_t channels_;
+  const int64_t last_row_;
   const uint64_t periods_;  // of the ratio, until the rows come again
   const size_t ahead_;
   const size_t zeros_;
