@@ -220,18 +220,16 @@ CascadePlan::CascadePlan(uint32_t in_rate, uint32_t out_rate, ResamplerQuality q
     return down ? ResamplerRatio(in_rate, out_rate * halved)
                 : ResamplerRatio(in_rate * halved, out_rate);
   };
-  // Multiplications, and what moving a frame from step to step costs as if it were some, for each
-  // frame of the higher rate.
-  constexpr double kMove = 8;
   // At 0.25 a half-band filter would have no room to fall, and near it it is late.
   constexpr double kWidestPass = 0.2;
+  // Taps for each frame of the higher rate.
   double steps_cost = 0, best = INFINITY;
   std::vector<double> steps;
   for (uint64_t halved = 1;; halved *= 2) {
     const double share = 1 / static_cast<double>(halved);
     const ResamplerRatio rest = ratio(halved);
     const double made = down ? low / high : share;
-    const double cost = steps_cost + made * (static_cast<double>(taps_of(*low_pass, rest)) + kMove);
+    const double cost = steps_cost + made * static_cast<double>(taps_of(*low_pass, rest));
     if (cost < best) {
       best = cost;
       sharp = rest;
@@ -241,7 +239,7 @@ CascadePlan::CascadePlan(uint32_t in_rate, uint32_t out_rate, ResamplerQuality q
     if (pass > kWidestPass) break;
     steps.push_back(pass);
     const double taps = 2 * static_cast<double>(HalfBandDesign(pass, stopband_db).taps.size());
-    steps_cost += share / 2 * (taps + kMove);
+    steps_cost += share / 2 * taps;
   }
   std::reverse(doublings.begin(), doublings.end());
 }
