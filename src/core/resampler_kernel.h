@@ -28,7 +28,8 @@ struct BankJob {
   float* out;  // interleaved
 };
 
-// One frame or two, the second `frame_step` samples on.
+// Up to kBetweenFrames, each `frame_step` samples on.
+constexpr size_t kBetweenFrames = 4;
 struct BetweenJob {
   const float* planes;
   size_t stride;
@@ -50,7 +51,7 @@ struct SymmetricalFilter {
 // A frame's bits do not depend on which others are made with it.
 struct ResamplerKernel {
   void (*filter_bank)(const BankJob& job) noexcept;
-  // With coefficients between two phases, t[f] of the way:
+  // With coefficients between two phases, for frame f t[f] of the way:
   // row[k] + t * (row[width + k] + t * (row[2 * width + k] + t * row[3 * width + k]))
   // `scratch` has room for `width`.
   void (*filter_between)(const float* row, const float* t, size_t width, const BetweenJob& job,

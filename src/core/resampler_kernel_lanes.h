@@ -82,19 +82,19 @@ TARGET INLINED Vector::Type between(const float* row, size_t width, Vector::Type
 // kFrames frames of kChannels channels, whose coefficients never go through memory.
 template <size_t kFrames, size_t kChannels>
 TARGET INLINED void between_group(const float* row, const float* t, size_t width,
-                                  const BetweenJob& job) noexcept {
+                                  const BetweenJob& job, size_t first) noexcept {
   constexpr size_t kSums = kFrames * kChannels;
   constexpr size_t kRoom = (kSums + Vector::kBatch - 1) / Vector::kBatch * Vector::kBatch;
   Vector::Type at[kFrames], sums[kRoom];
 #pragma GCC unroll 8
-  for (size_t n = 0; n < kFrames; ++n) at[n] = Vector::all(t[n]);
+  for (size_t n = 0; n < kFrames; ++n) at[n] = Vector::all(t[first + n]);
 #pragma GCC unroll 8
   for (size_t n = 0; n < kRoom; ++n) sums[n] = Vector::all(0);
   for (size_t k = 0; k < width; k += Vector::kLanes) {
 #pragma GCC unroll 8
     for (size_t n = 0; n < kFrames; ++n) {
       const Vector::Type value = between(row + k, width, at[n]);
-      const float* x = job.planes + n * job.frame_step + k;
+      const float* x = job.planes + (first + n) * job.frame_step + k;
 #pragma GCC unroll 8
       for (size_t channel = 0; channel < kChannels; ++channel) {
         Vector::Type& sum = sums[n * kChannels + channel];
@@ -105,19 +105,23 @@ TARGET INLINED void between_group(const float* row, const float* t, size_t width
   float made[kRoom];
 #pragma GCC unroll 8
   for (size_t n = 0; n < kRoom; n += Vector::kBatch) Vector::sum(sums + n, made + n);
-  std::memcpy(job.out, made, kSums * sizeof(float));
+  std::memcpy(job.out + first * kChannels, made, kSums * sizeof(float));
+}
+
+template <size_t kFrames, size_t kChannels>
+TARGET INLINED void between_groups(const float* row, const float* t, size_t width,
+                                   const BetweenJob& job, size_t first) noexcept {
+  for (; first + kFrames <= job.frames; first += kFrames) {
+    between_group<kFrames, kChannels>(row, t, width, job, first);
+  }
+  if constexpr (kFrames > 1) between_groups<kFrames / 2, kChannels>(row, t, width, job, first);
 }
 
 TARGET void filter_between(const float* row, const float* t, size_t width, const BetweenJob& job,
                            float* scratch) noexcept {
-  if (job.channels <= 2) {
-    const bool two = job.frames == 2;
-    if (job.channels == 2) {
-      return two ? between_group<2, 2>(row, t, width, job)
-                 : between_group<1, 2>(row, t, width, job);
-    }
-    return two ? between_group<2, 1>(row, t, width, job) : between_group<1, 1>(row, t, width, job);
-  }
+  constexpr size_t kFrames = Vector::kLanes / 4;  // as there are registers for
+  if (job.channels == 1) return between_groups<kFrames, 1>(row, t, width, job, 0);
+  if (job.channels == 2) return between_groups<kFrames, 2>(row, t, width, job, 0);
   // The coefficients once, for all channels.
   for (size_t n = 0; n < job.frames; ++n) {
     const Vector::Type at = Vector::all(t[n]);

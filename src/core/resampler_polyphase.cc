@@ -90,8 +90,8 @@ void PolyphaseStage::make(float* out, size_t frames) noexcept {
   row_ = (row_ + frames) % design_.rows;
 }
 
-// Where the ratio hardly differs from 1 the next frame mostly lies between the same two rows: two
-// frames then share their loads.
+// Where the ratio hardly differs from 1 the next frames mostly lie between the same two rows, and
+// as far apart: such frames share their loads.
 void PolyphaseStage::make_between(float* out, size_t frames) noexcept {
   ResamplerPosition at = position_;  // a copy, so that it stays in registers
   const auto place = [this, &at](float* t) {
@@ -100,19 +100,27 @@ void PolyphaseStage::make_between(float* out, size_t frames) noexcept {
     *t = static_cast<float>(row - static_cast<double>(whole));
     return whole;
   };
-  for (size_t frame = 0; frame < frames;) {
-    float t[2];
-    const int64_t row = place(&t[0]);
+  float t[kBetweenFrames];
+  int64_t row = place(&t[0]);
+  while (frames > 0) {
     const size_t first = at.frame;
+    const size_t most = std::min(frames, kBetweenFrames);
     at.step();
-    const bool two = frame + 1 < frames && place(&t[1]) == row;
-    kernel_.filter_between(samples(design_.table) + static_cast<size_t>(row) * 4 * design_.width, t,
-                           design_.width,
-                           {planes_ + first, capacity_, channels_, two ? 2u : 1u, at.frame - first,
-                            out + frame * channels_},
-                           samples(&scratch_));
-    if (two) at.step();
-    frame += two ? 2 : 1;
+    const size_t frame_step = at.frame - first;
+    size_t count = 1;
+    float next_t;
+    int64_t next_row = place(&next_t);
+    for (; count < most && next_row == row; next_row = place(&next_t)) {
+      t[count++] = next_t;
+      at.step();
+    }
+    kernel_.filter_between(
+        samples(design_.table) + static_cast<size_t>(row) * 4 * design_.width, t, design_.width,
+        {planes_ + first, capacity_, channels_, count, frame_step, out}, samples(&scratch_));
+    row = next_row;
+    t[0] = next_t;
+    frames -= count;
+    out += count * channels_;
   }
   position_ = at;
 }

@@ -127,7 +127,7 @@ static void check_between(const ResamplerKernel& kernel, size_t channels, size_t
   constexpr size_t kStride = 200;
   const std::vector<float> row = random->samples(4 * width);
   const std::vector<float> planes = random->samples(channels * kStride);
-  const float t[] = {0.37f, 0.92f};
+  const float t[kBetweenFrames] = {0.37f, 0.92f, 0.11f, 0.58f};
   std::vector<float> out(frames * channels), one(channels), scratch(width);
   kernel.filter_between(row.data(), t, width,
                         {planes.data(), kStride, channels, frames, 7, out.data()}, scratch.data());
@@ -183,7 +183,7 @@ TEST("every kernel gives the same sums, each frame's whatever is made with it") 
             check_bank(*kernel, {channels, width, 1 + frames % 5, align, frames}, &random);
           }
         }
-        for (const size_t frames : {1, 2}) {
+        for (size_t frames = 1; frames <= kBetweenFrames; ++frames) {
           check_between(*kernel, channels, width, frames, &random);
         }
       }
