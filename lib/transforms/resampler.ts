@@ -23,9 +23,9 @@ export interface ResamplerOptions extends Partial<AudioFormat>, TransformOptions
 }
 
 /**
- * Changes sample rate, channels, sample format. A polyphase windowed sinc of our own; the result has
- * exactly `round(framesIn x out / in)` frames, without delay at the head and with the whole tail, and
- * the same bytes however the input is cut.
+ * Changes sample rate, channels, sample format. Polyphase filters of our own; the result has exactly
+ * `round(framesIn x out / in)` frames, without delay at the head and with the whole tail, and the same
+ * bytes however the input is cut.
  *
  * @example
  * mixer.pipe(new Resampler({ sampleRate: 16000, channels: 1, sampleFormat: 's16' })).pipe(transcriber);
