@@ -3,6 +3,7 @@
 
 #include <napi.h>
 
+#include <atomic>
 #include <functional>
 
 struct uv_async_s;
@@ -20,18 +21,22 @@ class LoopSignal {
   LoopSignal& operator=(const LoopSignal&) = delete;
 
   // Any thread, audio threads too: libuv's is safe even in signal handlers. One call of `serve`
-  // stands for all before it.
+  // stands for all before it. After close() it does nothing.
   void send() noexcept;
 
   void ref();    // JS thread: keeps the process alive
   void unref();  // JS thread
 
-  // JS thread, once, after the last send(): `serve` is not called any more. `closed` is called by
-  // the loop, which must still turn for that and after which *this may go.
+  // JS thread, once: `serve` is not called any more. `closed` is called by the loop, which must
+  // still turn for that. *this may go after it and after the last send(): threads that no session
+  // ends, as those that pump a mixer, send until their object is destroyed.
   void close(std::function<void()> closed);
 
  private:
   uv_async_s* async_ = nullptr;
+  // libuv asserts on Windows that nobody sends to a handle that is closing.
+  std::atomic<bool> closing_{false};
+  std::atomic<int> sending_{0};
   std::function<void()> serve_;
   std::function<void()> closed_;
 };

@@ -249,6 +249,15 @@ describe('a driver that hangs', () => {
   );
 });
 
+describe('workers', () => {
+  it('that stream are terminated, and the program streams on', async () => {
+    const scene = fileURLToPath(new URL('../lifecycle/scenes/workers.mjs', import.meta.url));
+    const { code, stdout } = await run(process.execPath, [scene, '40']);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toEqual({ terminated: 40, lost: 0 });
+  });
+});
+
 describe('a loopback', () => {
   it('hears every program of its output', async () => {
     await here.send('play speakers tone 440 0.25 channel 0 by 1001');

@@ -36,7 +36,7 @@ void RenderBuffer::commit(uint32_t frames, bool silent) {
 void RenderBuffer::clear() {
   written_.store(0, std::memory_order_relaxed);
   played_.store(0, std::memory_order_relaxed);
-  heard_.set({});
+  heard_.store({});
 }
 
 uint32_t RenderBuffer::padding() const {
@@ -46,7 +46,7 @@ uint32_t RenderBuffer::padding() const {
 }
 
 uint64_t RenderBuffer::position_at(int64_t now) const {
-  const Anchor::Value anchor = heard_.get();
+  const Anchor anchor = heard_.load();
   if (anchor.rate == 0) return 0;
   const double frame = anchor.frame_at(static_cast<double>(now));
   const double taken = static_cast<double>(played_.load(std::memory_order_acquire));
@@ -67,8 +67,8 @@ void RenderBuffer::on_render(void* data, uint32_t frames, int64_t play_time) noe
   }
   std::memset(out + taken * frame_bytes_, zero_of(format_), (frames - taken) * frame_bytes_);
   if (play_time != kNoTime) {
-    heard_.set({static_cast<double>(played), static_cast<double>(play_time),
-                static_cast<double>(format_.sample_rate)});
+    heard_.store({static_cast<double>(played), static_cast<double>(play_time),
+                  static_cast<double>(format_.sample_rate)});
   }
   played_.store(played + taken, std::memory_order_release);
   if (const HANDLE event = event_.load(std::memory_order_acquire)) SetEvent(event);

@@ -9,6 +9,7 @@
 #include "../../../src/backend/backend.h"
 #include "../../../src/backend/wasapi/windows_sdk.h"
 #include "../../../src/core/anchor.h"
+#include "../../../src/core/shown.h"
 
 namespace patchcord {
 
@@ -40,7 +41,7 @@ class RenderBuffer final : public RenderListener {
   std::vector<uint8_t> staging_;
   std::atomic<uint64_t> written_{0};
   std::atomic<uint64_t> played_{0};  // taken by the world
-  Anchor heard_;                     // when the frame taken last but one period is heard
+  Shown<Anchor> heard_;              // when the frame taken last but one period is heard
   std::atomic<HANDLE> event_{nullptr};
   std::atomic<HRESULT> failure_{S_OK};
 };
