@@ -169,6 +169,7 @@ void split_stereo(const float* in, size_t frames, float* left, float* right) noe
 
 void split_frames(const float* in, size_t pairs, size_t channels, float* first,
                   float* second) noexcept {
+  if (channels == 1) return split_stereo(in, pairs, first, second);
   size_t pair = 0;
 #if defined(__GNUC__)
   if (channels == 2) {
@@ -198,9 +199,11 @@ void merge_frames(const float* first, const float* second, size_t pairs, size_t 
     }
     return;
   }
-  for (size_t pair = 0; pair < pairs; ++pair) {
-    out = std::copy_n(first + pair * channels, channels, out);
-    out = std::copy_n(second + pair * channels, channels, out);
+  for (size_t pair = 0; pair < pairs; ++pair, out += 2 * channels) {
+    for (size_t c = 0; c < channels; ++c) {
+      out[c] = first[pair * channels + c];
+      out[channels + c] = second[pair * channels + c];
+    }
   }
 }
 
