@@ -216,12 +216,12 @@ function pipeline() {
       env,
     );
     const events = Object.entries(counted).filter(([, n]) => n > 0);
-    return tones.map(({ name, frequency, heard, baseline }) => ({
+    return tones.map(({ name, heard, baseline }) => ({
       system,
       from: name,
       seconds,
-      'Hz off': fixed(heard.frequency - frequency, 3),
-      'dB off': fixed(heard.peakDb + 12, 3),
+      'Hz off, worst second': fixed(heard.hzOff, 3),
+      'dB off, worst second': fixed(heard.dbOff, 3),
       'SNR dB': fixed(heard.snrDb, 1),
       gaps: heard.gaps.length,
       'gaps, baseline': baseline.gaps.length,

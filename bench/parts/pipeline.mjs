@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LoopbackSource, MicSource, Mixer, VirtualMicSink } from 'patchcord';
 
-import { instruments, report } from '../measure.mjs';
+import { instruments, median, report } from '../measure.mjs';
 
 const [seconds, latencyMs] = process.argv.slice(2).map(Number);
 const { findGaps, measureTone, toFloat } = await instruments();
@@ -61,12 +61,18 @@ try {
 }
 if (exit) throw exit;
 
+// Second by second: one sine fitted to all of it would take the wandering of a clock that is followed for a
+// change of level. The worst second's frequency and level, the middle one's SNR.
 function judge(samples, near) {
-  const { frequency, peakDb, snrDb } = measureTone(samples, rate, near);
+  const each = [];
+  for (let from = 0; from + rate <= samples.length; from += rate) {
+    each.push(measureTone(samples.subarray(from, from + rate), rate, near));
+  }
+  const worst = (values) => values.reduce((a, b) => (Math.abs(b) > Math.abs(a) ? b : a));
   return {
-    frequency,
-    peakDb,
-    snrDb,
+    hzOff: worst(each.map(({ frequency }) => frequency - near)),
+    dbOff: worst(each.map(({ peakDb }) => peakDb - 20 * Math.log10(peak))),
+    snrDb: median(each.map(({ snrDb }) => snrDb)),
     // Where a clock is followed a sample may be off by 80 dB less than the tone has; the smallest jump by a
     // whole frame is 60 dB above that.
     gaps: findGaps(samples, { sampleRate: rate, frequency: near, tolerance: 2.5e-5 }),
