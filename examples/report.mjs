@@ -54,7 +54,7 @@ export function reportLines({
     ),
     row('frames too late for the mix', micInput.starvedFrames, systemInput.starvedFrames),
     row('frames lost before the mix', micInput.lostFrames, systemInput.lostFrames),
-    row('jumps of over 200 ms', micInput.resyncs, systemInput.resyncs),
+    row('jumps to another place', micInput.resyncs, systemInput.resyncs),
     row('frames skipped, machine asleep', '', '', mixer.skippedFrames),
     row('frames lost by the file', '', '', lostByFile),
     row('underruns', '', '', '', virtualMic?.underruns),
