@@ -93,7 +93,8 @@ void Environment::on_cleanup(napi_async_cleanup_hook_handle hook, void* self) {
 }
 
 void Environment::shut_down() {
-  // Devices first: when the control thread has ended no audio thread of ours runs any more.
+  // Devices first: when the control thread has ended no device's thread of ours runs any more. What
+  // pumps a mixer does, until its object goes: LoopSignal bears it.
   {
     std::lock_guard<std::mutex> lock(control_mutex_);
     commands_.push_back([this] {
