@@ -8,6 +8,7 @@
       "target_name": "patchcord",
       "sources": [
         "<!@(node scripts/sources.mjs src/core src/addon src/backend/simulated)",
+        "src/backend/known_cables.cc",
         "src/backend/registry.cc"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
@@ -61,7 +62,7 @@
             # Windows 10: what Node 20 itself asks for.
             "_WIN32_WINNT=0x0A00"
           ],
-          "libraries": ["ole32.lib", "avrt.lib"],
+          "libraries": ["advapi32.lib", "ole32.lib", "avrt.lib"],
           "msvs_settings": {
             "VCCLCompilerTool": {
               "AdditionalOptions": ["/std:c++17", "/utf-8"],

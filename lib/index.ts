@@ -67,4 +67,10 @@ export {
 } from './transforms/loudness-normalizer.js';
 export { Resampler, type ResamplerOptions } from './transforms/resampler.js';
 export { WavReader, type WavReaderOptions } from './transforms/wav-reader.js';
-export { captureMeeting, getCapabilities, listVirtualMics } from './unbuilt.js';
+export { captureMeeting, getCapabilities } from './unbuilt.js';
+export {
+  listVirtualMics,
+  type VirtualMic,
+  type VirtualMicDriver,
+  type VirtualMicEvidence,
+} from './virtual-mics.js';

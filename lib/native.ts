@@ -23,6 +23,14 @@ export interface NativeDevice {
   peerId?: string;
   /** Whether this process plays to it, or to what it hears. */
   fed: boolean;
+  /** Of which kind of virtual cable it is an end: `vb-cable`. */
+  cable?: string;
+  product?: string;
+  bus?: string;
+  recognisedBy?: string;
+  pairedBy?: string;
+  /** Where no one peer could be told, and for a virtual mixer: all that it may be. */
+  possiblePeers: string[];
 }
 
 export interface NativeStreamInfo {

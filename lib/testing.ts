@@ -47,6 +47,20 @@ export function sum(...parts: Signal[]): Signal {
   return { type: 'sum', parts };
 }
 
+/** What the system tells of a device's driver; names and descriptions people can change, these they cannot. */
+export interface SimulatedOrigin {
+  /** What the driver calls itself, `VB-Audio Virtual Cable`. */
+  maker?: string;
+  /** `VBAudioVACWDM`. */
+  hardwareId?: string;
+  /** `VBAudioVACMME`, `snd_aloop`. */
+  service?: string;
+  /** The same for all ends of one installed device. */
+  parent?: string;
+  /** Which of a loopback card's devices: `0` and `1` are joined. */
+  end?: string;
+}
+
 /** A device of a simulated world. */
 export interface SimulatedDeviceOptions {
   id: string;
@@ -66,6 +80,7 @@ export interface SimulatedDeviceOptions {
   state?: 'active' | 'disabled' | 'notPresent' | 'unplugged';
   /** An output with nothing to play delivers silent packets to its loopbacks, not none. */
   idleSilence?: boolean;
+  origin?: SimulatedOrigin;
 }
 
 /** An output and the input that hears it, on one clock. */
@@ -77,6 +92,10 @@ export interface SimulatedCableOptions {
   format?: AudioFormat;
   periodFrames?: number;
   driftPpm?: number;
+  renderOrigin?: SimulatedOrigin;
+  captureOrigin?: SimulatedOrigin;
+  /** The system does not say that the two ends are one cable, as Windows does not. */
+  hidesPair?: boolean;
 }
 
 /** The world. Without devices and cables: `mic`, `speakers`, and `cable-input` to `cable-output`. */

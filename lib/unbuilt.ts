@@ -7,17 +7,6 @@ export function getCapabilities(): Promise<never> {
   return Promise.reject(unsupported('getCapabilities()', 'this version does not have it yet'));
 }
 
-/** Not in this version: rejects with `ERR_AUDIO_UNSUPPORTED`. */
-export function listVirtualMics(): Promise<never> {
-  return Promise.reject(
-    unsupported(
-      'listVirtualMics()',
-      'this version does not have it yet',
-      'listDevices() marks virtual devices',
-    ),
-  );
-}
-
 /** Not in this version: throws `ERR_AUDIO_UNSUPPORTED`. */
 export function captureMeeting(_options?: object): never {
   throw unsupported(

@@ -1,10 +1,21 @@
+import type { BackendOption } from '../backend.js';
 import { askDevices, selectDevice, toPublic, type AudioDevice } from '../devices.js';
 import { AudioError, fromNative, type NativeError } from '../errors.js';
 import { defaultFormat } from '../format.js';
 import { linkable } from '../links.js';
 import type { NativeDevice, NativeHost } from '../native.js';
-import { checkString, unsupported } from '../validate.js';
+import { checkOneOf, checkString } from '../validate.js';
+import {
+  chooseVirtualMic,
+  driverMissing,
+  findVirtualMics,
+  listVirtualMics,
+  virtualMicDrivers,
+  type VirtualMic,
+  type VirtualMicDriver,
+} from '../virtual-mics.js';
 import { AudioSink, checkSinkOptions, type Destination, type SinkOptions } from './audio-sink.js';
+import { probeVirtualMic } from './virtual-mic-probe.js';
 
 /** Options of a {@link VirtualMicSink}. */
 export interface VirtualMicOptions extends SinkOptions {
@@ -15,8 +26,8 @@ export interface VirtualMicOptions extends SinkOptions {
   device?: SinkOptions['device'];
   /** Of the microphone that is made; `patchcord`. */
   name?: string | undefined;
-  /** Not in this version. */
-  driver?: string | undefined;
+  /** A demand: only a cable of this kind will do. */
+  driver?: VirtualMicDriver | undefined;
 }
 
 /**
@@ -34,6 +45,23 @@ export interface VirtualMicOptions extends SinkOptions {
 export class VirtualMicSink extends AudioSink {
   /** @internal */
   static readonly [linkable] = true;
+
+  /** The cables that are there: {@link listVirtualMics}. */
+  static list(options?: BackendOption): Promise<VirtualMic[]> {
+    return listVirtualMics(options);
+  }
+
+  /**
+   * Finds out by trying which input hears a cable: plays half a second of a tone that people do not
+   * hear, -50 dBFS above 15 kHz, and listens. Resolves with the cable, its `capture` set and
+   * `pairedBy: 'probe'`, or as it was when nothing was heard.
+   *
+   * @throws as opening the devices does.
+   */
+  static probe(mic: VirtualMic, options?: BackendOption): Promise<VirtualMic> {
+    return probeVirtualMic(mic, options);
+  }
+
   readonly #options: VirtualMicOptions;
 
   /**
@@ -45,9 +73,7 @@ export class VirtualMicSink extends AudioSink {
       'name',
       'driver',
     ]);
-    if (given.driver !== undefined) {
-      throw unsupported("VirtualMicSink's option driver", 'this version takes what is installed');
-    }
+    if (given.driver !== undefined) checkOneOf(given.driver, 'options.driver', virtualMicDrivers);
     if (given.name !== undefined) checkString(given.name, 'options.name');
     super(given);
     this.#options = given;
@@ -60,42 +86,90 @@ export class VirtualMicSink extends AudioSink {
 
   /** @internal */
   protected async prepare(host: NativeHost): Promise<Destination> {
-    const { device = 'auto', name = 'patchcord' } = this.#options;
+    const { device = 'auto', driver } = this.#options;
     const devices = await askDevices(host);
-    if (device !== 'auto') {
-      const chosen = selectDevice(devices, device, 'output');
-      return { renderId: chosen.id, device: chosen, microphone: heard(devices, chosen) };
+    if (device !== 'auto') return this.#chosen(devices, device);
+    const made = driver ? madeBySystem.includes(driver) : process.platform === 'linux';
+    const mic = made ? undefined : chooseVirtualMic(devices, driver);
+    if (mic) return destination(devices, mic.render.id, mic.capture?.id);
+    if (driver && !made) throw driverMissing(driver);
+    return this.#make(host);
+  }
+
+  #chosen(devices: NativeDevice[], device: NonNullable<SinkOptions['device']>): Destination {
+    const { driver } = this.#options;
+    const other = isMicrophone(devices, device);
+    if (other) throw notAnOutput(devices, other);
+    const output = selectDevice(devices, device, 'output');
+    if (driver && output.cable !== driver) {
+      throw new AudioError(
+        'ERR_AUDIO_UNSUPPORTED',
+        `'${output.name}' is not of the driver '${driver}'${output.cable ? ` but of '${output.cable}'` : ''}`,
+        { deviceId: output.id, remedy: 'Leave one of them out: the device, or the driver' },
+      );
     }
-    const cable = process.platform === 'linux' ? undefined : freeCable(devices);
-    if (cable) return { renderId: cable.id, device: cable, microphone: heard(devices, cable) };
+    if (output.peerId) return destination(devices, output.id, output.peerId);
+    const problem = findVirtualMics(devices).find(({ render }) => render.id === output.id)?.problem;
+    throw new AudioError(
+      'ERR_AUDIO_DEVICE_NOT_FOUND',
+      `'${output.name}' is not known to be heard by any microphone${problem ? `: ${problem}` : ''}`,
+      {
+        deviceId: output.id,
+        remedy: "Use device: 'auto', or a SpeakerSink to play to it all the same",
+      },
+    );
+  }
+
+  async #make(host: NativeHost): Promise<Destination> {
+    const { name = 'patchcord', driver } = this.#options;
     const made = await host.makeCable(name, defaultFormat).catch((record: NativeError) => {
       throw fromNative(record);
     });
-    return {
-      renderId: made.renderId,
-      device: (await askDevices(host)).find((one) => one.id === made.renderId),
-      microphone: made.microphone,
-      release: () => host.removeCable(made.renderId, made.microphone.id),
-    };
+    const release = (): Promise<void> => host.removeCable(made.renderId, made.microphone.id);
+    const device = (await askDevices(host)).find((one) => one.id === made.renderId);
+    if (driver && device?.cable !== driver) {
+      await release();
+      throw driverMissing(driver);
+    }
+    return { renderId: made.renderId, device, microphone: made.microphone, release };
   }
 }
 
-function freeCable(devices: readonly NativeDevice[]): NativeDevice | undefined {
-  const cables = devices.filter(
-    (one) => one.flow === 'output' && one.state === 'active' && one.virtual && one.peerId,
-  );
-  return cables.find((one) => !one.fed) ?? cables[0];
+const madeBySystem: readonly VirtualMicDriver[] = ['pulseaudio', 'pipewire', 'simulated'];
+
+function destination(
+  devices: readonly NativeDevice[],
+  renderId: string,
+  microphoneId: string | undefined,
+): Destination {
+  return {
+    renderId,
+    device: devices.find(({ id }) => id === renderId),
+    microphone: devices.find(({ id }) => id === microphoneId),
+  };
 }
 
-function heard(devices: readonly NativeDevice[], output: NativeDevice): NativeDevice {
-  const microphone = devices.find((one) => one.id === output.peerId);
-  if (microphone) return microphone;
-  throw new AudioError(
+// The other end of a cable, given by mistake: what the other program selects.
+function isMicrophone(
+  devices: readonly NativeDevice[],
+  device: NonNullable<SinkOptions['device']>,
+): NativeDevice | undefined {
+  const { id, name } = typeof device === 'string' ? { id: device, name: device } : device;
+  const means = (flow: string) => (one: NativeDevice) =>
+    one.flow === flow && (one.id === id || one.name === name);
+  return devices.some(means('output')) ? undefined : devices.find(means('input'));
+}
+
+function notAnOutput(devices: readonly NativeDevice[], input: NativeDevice): AudioError {
+  const output = devices.find((one) => one.flow === 'output' && one.id === input.peerId);
+  return new AudioError(
     'ERR_AUDIO_DEVICE_NOT_FOUND',
-    `'${output.name}' is not known to be heard by any microphone`,
+    `'${input.name}' is a microphone, nothing can be played to it`,
     {
-      deviceId: output.id,
-      remedy: "Use device: 'auto', or a SpeakerSink to play to it all the same",
+      deviceId: input.id,
+      remedy: output
+        ? `Play to the other end of the cable, '${output.name}', and select '${input.name}' in the other program`
+        : "Give the output of a cable, or use device: 'auto'",
     },
   );
 }

@@ -53,6 +53,27 @@ const char* format_name(SampleFormat format) {
   return "f32";
 }
 
+// Undefined in JavaScript where there is none.
+std::string evidence_name(Evidence evidence) {
+  switch (evidence) {
+    case Evidence::kServer:
+      return "server";
+    case Evidence::kHardwareId:
+      return "hardware-id";
+    case Evidence::kService:
+      return "service";
+    case Evidence::kParent:
+      return "parent";
+    case Evidence::kMaker:
+      return "driver-name";
+    case Evidence::kName:
+      return "name";
+    case Evidence::kNone:
+      break;
+  }
+  return {};
+}
+
 const char* state_name(DeviceState state) {
   switch (state) {
     case DeviceState::kActive:
@@ -166,6 +187,16 @@ Napi::Object device_to_value(Napi::Env env, const DeviceInfo& device, bool fed) 
   set_text(value, "driver", device.driver);
   set_text(value, "peerId", device.peer_id);
   value.Set("fed", fed);
+  const CableEnd& cable = device.cable;
+  set_text(value, "cable", cable.driver);
+  set_text(value, "product", cable.product);
+  set_text(value, "bus", cable.bus);
+  set_text(value, "recognisedBy", evidence_name(cable.recognised_by));
+  set_text(value, "pairedBy", evidence_name(cable.paired_by));
+  Napi::Array possible = Napi::Array::New(env);
+  for (uint32_t i = 0; i < cable.possible_peers.size(); ++i)
+    possible.Set(i, cable.possible_peers[i]);
+  value.Set("possiblePeers", possible);
   return value;
 }
 

@@ -33,6 +33,19 @@ DeviceState state_from(const std::string& name) {
   return DeviceState::kActive;
 }
 
+DeviceOrigin origin_from(const Napi::Value& value) {
+  DeviceOrigin origin;
+  if (!value.IsObject()) return origin;
+  const Napi::Object object = value.As<Napi::Object>();
+  origin.maker = text(object, "maker");
+  const std::string hardware_id = text(object, "hardwareId");
+  if (!hardware_id.empty()) origin.hardware_ids.push_back(hardware_id);
+  origin.service = text(object, "service");
+  origin.parent = text(object, "parent");
+  origin.end = text(object, "end");
+  return origin;
+}
+
 DeviceDescription device_from(const Napi::Value& value) {
   const Napi::Object object = value.As<Napi::Object>();
   DeviceDescription device;
@@ -48,6 +61,7 @@ DeviceDescription device_from(const Napi::Value& value) {
   device.is_virtual = flag(object, "virtual");
   device.state = state_from(text(object, "state"));
   device.idle_silence = flag(object, "idleSilence");
+  device.origin = origin_from(property(object, "origin"));
   return device;
 }
 
@@ -61,6 +75,9 @@ CableDescription cable_from(const Napi::Value& value) {
   cable.format = format_from_value(property(object, "format"));
   cable.period_frames = static_cast<uint32_t>(number(object, "periodFrames"));
   cable.drift_ppm = number(object, "driftPpm");
+  cable.render_origin = origin_from(property(object, "renderOrigin"));
+  cable.capture_origin = origin_from(property(object, "captureOrigin"));
+  cable.tells_pair = !flag(object, "hidesPair");
   return cable;
 }
 

@@ -17,6 +17,30 @@ namespace patchcord {
 enum class Flow : uint8_t { kInput, kOutput };
 enum class DeviceState : uint8_t { kActive, kDisabled, kNotPresent, kUnplugged };
 
+// Who stands behind a device, by what the system tells of its driver; empty: it does not tell.
+// People rename devices, and installers translate their names: none of this changes with either.
+struct DeviceOrigin {
+  std::string maker;                      // what the driver calls itself: "VB-Audio Virtual Cable"
+  std::vector<std::string> hardware_ids;  // "VBAudioVACWDM"
+  std::string service;                    // "VBAudioVACMME", "snd_aloop"
+  std::string parent;                     // the same for all ends of one installed device
+  std::string end;  // which of a loopback card's devices: "0" and "1" are joined
+};
+
+// How something was found out, the surest first.
+enum class Evidence : uint8_t { kNone, kServer, kHardwareId, kService, kParent, kMaker, kName };
+
+// What a device is an end of: filled in by recognise_cables().
+struct CableEnd {
+  std::string driver;   // "vb-cable", "voicemeeter"...; empty: of no cable that is known
+  std::string product;  // "VB-CABLE A", to be shown to people
+  std::string bus;      // of a virtual mixer: "B1" of an input, "Strip 0" of an output
+  Evidence recognised_by = Evidence::kNone;
+  Evidence paired_by = Evidence::kNone;  // of DeviceInfo::peer_id
+  // Where no one peer can be told from the others: all that it may be.
+  std::vector<std::string> possible_peers;
+};
+
 struct DeviceInfo {
   std::string id;    // stable while the device exists and, where the system can, across runs
   std::string name;  // as the system shows it to people
@@ -31,6 +55,8 @@ struct DeviceInfo {
   // carries it (a cable's microphone, PulseAudio's remap of a monitor), for an input the output
   // device that it carries. Empty: none known. Feedback is found with it.
   std::string peer_id;
+  DeviceOrigin origin;
+  CableEnd cable;
 };
 
 constexpr int64_t kNoTime = INT64_MIN;

@@ -44,7 +44,7 @@ const tests = list(here, /_test\.cc$/).filter(
 );
 const sources = [
   ...list(join(root, 'src/core'), /\.cc$/),
-  ...list(join(root, 'src/backend'), /^(platform_posix|registry)\.cc$/),
+  ...list(join(root, 'src/backend'), /^(known_cables|platform_posix|registry)\.cc$/),
   ...list(join(root, 'src/backend/simulated'), /\.cc$/),
   ...list(join(root, 'src/backend/pulse'), /\.cc$/),
 ];

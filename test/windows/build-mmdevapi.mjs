@@ -32,6 +32,7 @@ const library = [
   ...['world', 'card', 'signal'].map((name) => `src/backend/simulated/${name}.cc`),
   ...['com_support', 'formats'].map((name) => `src/backend/wasapi/${name}.cc`),
   ...['manual_clock', 'format'].map((name) => `src/core/${name}.cc`),
+  'src/backend/known_cables.cc',
   'src/backend/platform_windows.cc',
 ];
 const probe = [
@@ -40,9 +41,10 @@ const probe = [
 ];
 const engineProbe = [
   'test/windows/engine_probe.cc',
-  ...['cable_names', 'com_support', 'formats', 'wasapi_devices'].map(
+  ...['com_support', 'device_origin', 'formats', 'wasapi_devices'].map(
     (name) => `src/backend/wasapi/${name}.cc`,
   ),
+  'src/backend/known_cables.cc',
 ];
 const targets = [
   { file: 'mmdevapi.dll', sources: library, link: '-shared', libraries: ['ole32', 'ws2_32'] },

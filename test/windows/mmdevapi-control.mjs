@@ -22,7 +22,9 @@
 //   record <d> <frames>                   what an output plays, at most so many frames
 //   recorded <d> <file>                   writes it as floats: ok <frames> <rate> <channels> <gaps>
 //   standard                              adds the devices of the standard world, for a script's beginning
-//   device <d> input|output <f> <name> [period <frames>]    cable <d> <d> <f> <render name> <capture name>    remove <d>
+//   device <d> input|output <f> <name> [period <frames>] [of <origin>]    remove <d>
+//   cable <d> <d> <f> <render name> <capture name> [of <origin>]
+//                                         <origin>: <instance path> <driver's name> <hardware id>, each or -
 //   unplug <d>   plug <d>   state <d> active|disabled|notpresent|unplugged
 //   default <d> console|communications    format <d> <f>    service stopped|running
 //   drift <d> <ppm>   volume <d> <0..1>   mute <d>   unmute <d>

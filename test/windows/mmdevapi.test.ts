@@ -11,10 +11,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   DeviceMonitor,
   listDevices,
+  listVirtualMics,
   LoopbackSource,
   MicSource,
   SpeakerSink,
   ToneSource,
+  VirtualMicSink,
   type AudioChunk,
   type AudioDevice,
   type AudioError,
@@ -22,6 +24,7 @@ import {
 
 import { event } from '../conformance/wait.js';
 import { findGaps, measureTone, toFloat } from '../instruments/index.js';
+import { setups, told } from './known-cables.js';
 import { steerMmdevapi, type SteeredProcess } from './mmdevapi-control.mjs';
 
 const backend = 'wasapi';
@@ -113,6 +116,62 @@ describe('the devices of the world', () => {
     await here.send('remove usb');
     expect((await gone).name).toBe('Headset (USB Audio)');
     monitor.close();
+  });
+});
+
+describe('virtual cables', () => {
+  beforeAll(() => here.send('remove cable-input'));
+  afterAll(() =>
+    here.send('cable cable-input cable-output 48000 2 f32 "CABLE Input" "CABLE Output"'),
+  );
+
+  it.each(setups)('$name', async ({ devices, expected }) => {
+    const ids: string[] = [];
+    for (const { of, ends } of devices) {
+      const origin = [of.parent, of.maker, of.hardwareId].map((word) => `"${word ?? '-'}"`);
+      for (const [flow, name] of ends) {
+        ids.push(`end-${ids.length}`);
+        const device = `${ids.at(-1)} ${flow} 48000 2 f32 "${name}"`;
+        await here.send(`device ${device} of ${origin.join(' ')}`);
+      }
+    }
+    const mics = await listVirtualMics({ backend });
+    for (const id of ids) await here.send(`remove ${id}`);
+    expect(told(mics)).toEqual(expected);
+  });
+
+  it('are told by the service that Plug and Play wrote down', async () => {
+    const path = 'ROOT\\MEDIA\\0009';
+    const key = `HKLM\\System\\CurrentControlSet\\Enum\\${path}`;
+    const service = 'EuMusDesignVirtualAudioCableWdm';
+    expect((await run('reg', ['add', key, '/v', 'Service', '/d', service, '/f'])).code).toBe(0);
+    const ids = 'MULTI\\0Other';
+    const value = ['/v', 'HardwareID', '/t', 'REG_MULTI_SZ', '/d', ids, '/f'];
+    expect((await run('reg', ['add', key, ...value])).code).toBe(0);
+    await here.send(`cable service-out service-in 48000 2 f32 Kabel Mikrofon of "${path}" - -`);
+    const mics = await listVirtualMics({ backend });
+    await here.send('remove service-out');
+    expect(told(mics)).toEqual({
+      Kabel: ['virtual-audio-cable', 'Virtual Audio Cable', 'Mikrofon', 'service', 'parent'],
+    });
+  });
+
+  it('that are renamed beyond telling are probed', async () => {
+    const of = 'of ROOT\\MEDIA\\0008 - VBAudioVACWDM';
+    await here.send(`cable probed-out probed-in 48000 2 f32 Robot Two ${of}`);
+    await here.send(`device deaf input 48000 2 f32 One ${of}`);
+    const [mic] = await listVirtualMics({ backend });
+    const found = await VirtualMicSink.probe(mic, { backend });
+    await here.send('remove probed-out');
+    await here.send('remove deaf');
+    expect(mic.capture).toBeUndefined();
+    expect(found).toMatchObject({ capture: { name: 'Two' }, pairedBy: 'probe' });
+  });
+
+  it('that are absent are named, with where to get one', async () => {
+    const error = await event<AudioError>(new VirtualMicSink({ backend }), 'error');
+    expect(error.code).toBe('ERR_AUDIO_UNSUPPORTED');
+    expect(error.message).toContain('https://vb-audio.com/Cable');
   });
 });
 

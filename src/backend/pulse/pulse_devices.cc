@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "../known_cables.h"
+
 namespace patchcord {
 namespace pulse {
 namespace {
@@ -92,6 +94,9 @@ PulseDevice::PulseDevice(const LibPulse& library, const pa_device_info& info)
       monitor(text(info.monitor_name)),
       master(text(library.pa_proplist_gets(info.proplist, "device.master_device"))),
       driver(text(info.driver)),
+      kernel_driver(text(library.pa_proplist_gets(info.proplist, "alsa.driver_name"))),
+      card(text(library.pa_proplist_gets(info.proplist, "alsa.card"))),
+      card_device(text(library.pa_proplist_gets(info.proplist, "alsa.device"))),
       hardware((info.flags & (kDeviceIsHardware | kDeviceIsNetwork)) != 0),
       unplugged(info.active_port && info.active_port->available == kPortNotAvailable) {}
 
@@ -171,6 +176,7 @@ DeviceInfo to_device_info(const PulseDevice& device, Flow flow, const ServerDefa
                  sample_format(device.sample_spec.format)};
   info.is_virtual = !device.hardware;
   info.driver = device.driver;
+  info.origin = {{}, {}, device.kernel_driver, device.card, device.card_device};
   return info;
 }
 
@@ -204,6 +210,7 @@ Error list_pulse_devices(Connection* connection, std::vector<DeviceInfo>* device
     }
     devices->push_back(std::move(info));
   }
+  recognise_cables(devices, connection->on_pipewire() ? "pipewire" : "pulseaudio");
   return Error::none();
 }
 

@@ -24,6 +24,9 @@ struct PulseDevice {
   std::string monitor;  // a sink's monitor source; of a monitor source, its sink; else empty
   std::string master;   // of a remapped source, what it takes its sound from
   std::string driver;
+  std::string kernel_driver;  // of a sound card: "snd_aloop"
+  std::string card;
+  std::string card_device;
   bool hardware = false;  // here or at the other end of a network
   bool unplugged = false;
 };

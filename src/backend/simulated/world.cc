@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include "../known_cables.h"
+
 namespace patchcord {
 namespace {
 
@@ -214,6 +216,7 @@ Error World::add_locked(const DeviceDescription& device) {
   entry->info.format = device.format;
   entry->info.is_virtual = device.is_virtual;
   entry->info.driver = "simulated";
+  entry->info.origin = device.origin;
   entry->period_frames = device.period_frames != 0 ? device.period_frames : ten_ms(device.format);
   entry->card = std::make_shared<Card>(clock(), device.format, entry->period_frames,
                                        device.drift_ppm, device.phase_ns, cards_made_++,
@@ -243,10 +246,11 @@ Error World::add_locked(const CableDescription& cable, bool made) {
     auto entry = std::make_unique<Entry>();
     entry->info.id = output ? cable.render_id : cable.capture_id;
     entry->info.name = output ? cable.render_name : cable.capture_name;
-    entry->info.peer_id = output ? cable.capture_id : cable.render_id;
+    entry->info.origin = output ? cable.render_origin : cable.capture_origin;
+    if (cable.tells_pair) entry->info.peer_id = output ? cable.capture_id : cable.render_id;
     entry->info.flow = output ? Flow::kOutput : Flow::kInput;
     entry->info.format = cable.format;
-    entry->info.is_virtual = true;
+    entry->info.is_virtual = cable.tells_pair;
     entry->info.driver = "simulated";
     entry->period_frames = period;
     entry->card = card;
@@ -454,6 +458,7 @@ Error World::devices(std::vector<DeviceInfo>* devices) const {
     info.default_communications = default_of(info.flow, Role::kCommunications) == entry.get();
     devices->push_back(std::move(info));
   }
+  recognise_cables(devices, "simulated");
   return Error::none();
 }
 

@@ -37,6 +37,7 @@ struct DeviceDescription {
   // An output that plays nothing gives its loopbacks no packets, as on Windows; or, if this is set,
   // packets flagged silent, as some drivers do.
   bool idle_silence = false;
+  DeviceOrigin origin;
 };
 
 // An output and the input that hears it, on one clock.
@@ -49,6 +50,11 @@ struct CableDescription {
   uint32_t period_frames = 0;
   double drift_ppm = 0;
   int64_t phase_ns = 0;
+  DeviceOrigin render_origin;
+  DeviceOrigin capture_origin;
+  // Whether the system itself says that the two ends are one cable, as PulseAudio does. Windows
+  // does not: there it has to be found out.
+  bool tells_pair = true;
 };
 
 struct WorldDescription {

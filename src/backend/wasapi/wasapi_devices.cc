@@ -3,34 +3,13 @@
 
 #include "wasapi_devices.h"
 
-#include "cable_names.h"
+#include "../known_cables.h"
+#include "device_origin.h"
+#include "endpoint_property.h"
 #include "formats.h"
 
 namespace patchcord {
 namespace {
-
-class Property {
- public:
-  Property(IPropertyStore* store, const PROPERTYKEY& key) {
-    PropVariantInit(&value_);
-    if (store != nullptr) store->GetValue(key, &value_);
-  }
-  ~Property() { PropVariantClear(&value_); }
-  Property(const Property&) = delete;
-  Property& operator=(const Property&) = delete;
-
-  std::string text() const {
-    return value_.vt == VT_LPWSTR && value_.pwszVal != nullptr ? to_utf8(value_.pwszVal) : "";
-  }
-  bool wave_format(Format* format) const {
-    return value_.vt == VT_BLOB && value_.blob.pBlobData != nullptr &&
-           from_wave_format(reinterpret_cast<const WAVEFORMATEX*>(value_.blob.pBlobData),
-                            value_.blob.cbSize, format);
-  }
-
- private:
-  PROPVARIANT value_;
-};
 
 std::string id_of(IMMDevice* device) {
   LPWSTR raw = nullptr;
@@ -77,7 +56,7 @@ const char* describe(DWORD state) {
 
 // The property is free; asking the audio client makes the system open the device.
 void read_format(IMMDevice* device, IPropertyStore* store, Format* format) {
-  if (Property(store, PKEY_AudioEngine_DeviceFormat).wave_format(format)) return;
+  if (EndpointProperty(store, PKEY_AudioEngine_DeviceFormat).wave_format(format)) return;
   ComPtr<IAudioClient> client;
   if (FAILED(device->Activate(__uuidof(IAudioClient), CLSCTX_ALL, nullptr, client.receive()))) {
     return;
@@ -98,11 +77,11 @@ bool read_device(IMMDevice* device, DeviceInfo* info) {
   info->state = state_of(state);
   ComPtr<IPropertyStore> store;
   device->OpenPropertyStore(STGM_READ, store.receive());  // absent for some that are not present
-  info->name = Property(store.get(), PKEY_Device_FriendlyName).text();
+  info->name = EndpointProperty(store.get(), PKEY_Device_FriendlyName).text();
   if (info->name.empty()) info->name = info->id;
-  info->driver = Property(store.get(), PKEY_DeviceInterface_FriendlyName).text();
   if (info->state == DeviceState::kActive) read_format(device, store.get(), &info->format);
-  info->is_virtual = is_cable_name(info->name, info->flow);
+  info->origin = read_origin(store.get());
+  info->driver = info->origin.maker;
   return true;
 }
 
@@ -114,20 +93,6 @@ void mark_default(IMMDeviceEnumerator* enumerator, Flow flow, ERole role,
   const std::string id = id_of(device.get());
   for (DeviceInfo& info : *devices) {
     if (info.id == id) info.*is_default = true;
-  }
-}
-
-// Absent endpoints are left out: a driver that was reinstalled leaves its old ones behind.
-void pair_cables(std::vector<DeviceInfo>* devices) {
-  for (DeviceInfo& output : *devices) {
-    if (output.flow != Flow::kOutput || output.state != DeviceState::kActive) continue;
-    for (DeviceInfo& input : *devices) {
-      if (input.flow != Flow::kInput || input.state != DeviceState::kActive) continue;
-      if (!are_cable_ends(output.name, input.name)) continue;
-      output.peer_id = input.id;
-      if (input.peer_id.empty()) input.peer_id = output.id;
-      break;
-    }
   }
 }
 
@@ -159,7 +124,7 @@ Error read_devices(IMMDeviceEnumerator* enumerator, std::vector<DeviceInfo>* dev
     mark_default(enumerator, flow, eConsole, &DeviceInfo::default_console, devices);
     mark_default(enumerator, flow, eCommunications, &DeviceInfo::default_communications, devices);
   }
-  pair_cables(devices);
+  recognise_cables(devices);
   return Error::none();
 }
 

@@ -12,11 +12,22 @@
 namespace patchcord {
 namespace {
 
+// Both as read_origin() of the addon has them: the adapter's instance path, and the hardware id by
+// which its driver was chosen.
+const PROPERTYKEY kAdapterPath = {
+    {0xb3f8fa53, 0x0004, 0x438e, {0x90, 0x03, 0x51, 0xa4, 0x6e, 0x13, 0x9b, 0xfc}}, 2};
+const PROPERTYKEY kMatchingDeviceId = {
+    {0xa8b865dd, 0x2e3d, 0x4094, {0xad, 0x97, 0xe5, 0x93, 0xa7, 0x0c, 0x75, 0xd6}}, 8};
+
 // Not static: the keys' addresses are only known once the library is loaded.
 const PROPERTYKEY* key_at(DWORD index) {
-  const PROPERTYKEY* const keys[] = {
-      &PKEY_Device_FriendlyName, &PKEY_Device_DeviceDesc, &PKEY_DeviceInterface_FriendlyName,
-      &PKEY_AudioEngine_DeviceFormat, &PKEY_AudioEndpoint_FormFactor};
+  const PROPERTYKEY* const keys[] = {&PKEY_Device_FriendlyName,
+                                     &PKEY_Device_DeviceDesc,
+                                     &PKEY_DeviceInterface_FriendlyName,
+                                     &PKEY_AudioEngine_DeviceFormat,
+                                     &PKEY_AudioEndpoint_FormFactor,
+                                     &kAdapterPath,
+                                     &kMatchingDeviceId};
   return index < sizeof(keys) / sizeof(keys[0]) ? keys[index] : nullptr;
 }
 
@@ -68,7 +79,14 @@ HRESULT EndpointProperties::GetValue(REFPROPERTYKEY key, PROPVARIANT* value) {
   if (is_same(key, PKEY_Device_FriendlyName)) return put_text(device_.name, value);
   if (is_same(key, PKEY_Device_DeviceDesc)) return put_text(description_of(device_.name), value);
   if (is_same(key, PKEY_DeviceInterface_FriendlyName)) {
-    return put_text(interface_of(device_.name), value);
+    const std::string& maker = device_.origin.maker;
+    return put_text(maker.empty() ? interface_of(device_.name) : maker, value);
+  }
+  if (is_same(key, kAdapterPath) && !device_.origin.parent.empty()) {
+    return put_text("{1}." + device_.origin.parent, value);
+  }
+  if (is_same(key, kMatchingDeviceId) && !device_.origin.hardware_ids.empty()) {
+    return put_text(device_.origin.hardware_ids[0], value);
   }
   if (is_same(key, PKEY_AudioEndpoint_FormFactor)) {
     value->vt = VT_UI4;

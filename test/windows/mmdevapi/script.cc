@@ -128,6 +128,20 @@ Format read_format(Words& words) {
   return format;
 }
 
+// "-" stands for what the system does not tell.
+DeviceOrigin read_origin(Words& words) {
+  const auto told = [&words](const char* what) {
+    const std::string word = words.text(what);
+    return word == "-" ? std::string() : word;
+  };
+  DeviceOrigin origin;
+  origin.parent = told("instance path");
+  origin.maker = told("maker");
+  const std::string hardware_id = told("hardware id");
+  if (!hardware_id.empty()) origin.hardware_ids.push_back(hardware_id);
+  return origin;
+}
+
 SignalPtr read_signal(Words& words) {
   switch (words.choice("signal", {"tone", "noise", "silence"})) {
     case 0: {
@@ -300,6 +314,7 @@ const Command kCommands[] = {
        device.format = read_format(words);
        device.name = words.text("name");
        if (words.take("period")) device.period_frames = words.whole("frames");
+       if (words.take("of")) device.origin = read_origin(words);
        return [&engine, device] {
          engine.policies.change(
              device.id, [&](Policy& policy) { policy.period_frames = device.period_frames; });
@@ -314,6 +329,7 @@ const Command kCommands[] = {
        cable.format = read_format(words);
        cable.render_name = words.text("render name");
        cable.capture_name = words.text("capture name");
+       if (words.take("of")) cable.render_origin = cable.capture_origin = read_origin(words);
        return [&engine, cable] { return answer(engine.world->add_cable(cable)); };
      }},
     {"remove", read_id<&World::remove_device>},

@@ -1,0 +1,12 @@
+// Whose driver an endpoint belongs to. Any thread in the multithreaded apartment.
+#pragma once
+
+#include "../backend.h"
+#include "com_support.h"
+
+namespace patchcord {
+
+// `store`: the endpoint's properties; nullptr where it has none.
+DeviceOrigin read_origin(IPropertyStore* store);
+
+}  // namespace patchcord

@@ -1,0 +1,187 @@
+// Which devices are virtual microphones, by everything that a system may tell of them.
+import { describe, expect, it } from 'vitest';
+
+import { listVirtualMics, VirtualMicSink, type AudioError } from 'patchcord';
+import { SimulatedAudio, type SimulatedDeviceOptions } from 'patchcord/testing';
+
+import { event } from '../conformance/wait.js';
+import { setups, told } from '../windows/known-cables.js';
+
+describe('what is installed', () => {
+  it.each(setups)('$name', async ({ devices, expected }) => {
+    const listed = devices.flatMap(({ of, ends }, device) =>
+      ends.map(([flow, name], end): SimulatedDeviceOptions => ({
+        id: `${device}-${end}-${flow}`,
+        name,
+        flow,
+        origin: of,
+      })),
+    );
+    const backend = new SimulatedAudio({ devices: listed });
+    expect(told(await listVirtualMics({ backend }))).toEqual(expected);
+  });
+
+  it('is told by the service where nothing else is known', async () => {
+    const of = { parent: 'ROOT\\MEDIA\\0000', service: 'EuMusDesignVirtualAudioCableWdm' };
+    const backend = new SimulatedAudio({
+      devices: [
+        { id: 'out', name: 'Kabel', flow: 'output', origin: of },
+        { id: 'in', name: 'Mikrofon', flow: 'input', origin: of },
+      ],
+    });
+    const [mic] = await VirtualMicSink.list({ backend });
+    expect(mic).toMatchObject({
+      driver: 'virtual-audio-cable',
+      recognisedBy: 'service',
+      pairedBy: 'parent',
+      capture: { id: 'in' },
+    });
+  });
+
+  it("is ALSA's loopback card, whose two devices are joined crosswise", async () => {
+    const end = (number: string) => ({ service: 'snd_aloop', parent: '1', end: number });
+    const backend = new SimulatedAudio({
+      devices: [
+        { id: 'out0', flow: 'output', origin: end('0') },
+        { id: 'in0', flow: 'input', origin: end('0') },
+        { id: 'in1', flow: 'input', origin: end('1') },
+        { id: 'other', flow: 'output', origin: { ...end('1'), parent: '2' } },
+      ],
+    });
+    const [mic, half] = await listVirtualMics({ backend });
+    expect(mic).toMatchObject({
+      driver: 'alsa-loopback',
+      render: { id: 'out0' },
+      capture: { id: 'in1' },
+    });
+    expect(half.capture).toBeUndefined();
+    expect(half.problem).toContain("the card's other device");
+  });
+});
+
+describe('a setup that cannot be used', () => {
+  const cable = { parent: 'ROOT\\MEDIA\\0000', hardwareId: 'VBAudioVACWDM' };
+  const output = { id: 'out', name: 'CABLE Input', flow: 'output', origin: cable } as const;
+  const input = { id: 'in', name: 'CABLE Output', flow: 'input', origin: cable } as const;
+
+  async function failure(backend: SimulatedAudio, options = {}): Promise<AudioError> {
+    return event<AudioError>(
+      new VirtualMicSink({ backend, driver: 'vb-cable', ...options }),
+      'error',
+    );
+  }
+
+  it('with its microphone switched off says so', async () => {
+    const backend = new SimulatedAudio({ devices: [output, { ...input, state: 'disabled' }] });
+    const [mic] = await listVirtualMics({ backend });
+    expect(mic.capture).toBeUndefined();
+    expect(mic.problem).toBe(
+      "the microphone that hears 'CABLE Input' is not in use: 'CABLE Output' is disabled",
+    );
+    const error = await failure(backend);
+    expect(error.code).toBe('ERR_AUDIO_DEVICE_NOT_FOUND');
+    expect(error.message).toContain("'CABLE Output' is disabled");
+    expect(error.message).toContain('Enable both ends');
+  });
+
+  it('with its output switched off says so', async () => {
+    const backend = new SimulatedAudio({ devices: [{ ...output, state: 'unplugged' }, input] });
+    expect((await failure(backend)).message).toContain("its output 'CABLE Input' is unplugged");
+  });
+
+  it('with only one side says so', async () => {
+    const backend = new SimulatedAudio({ devices: [output] });
+    expect((await failure(backend)).message).toContain(
+      "the microphone that hears 'CABLE Input' is not there",
+    );
+  });
+
+  it('of another driver than the one demanded names what to install', async () => {
+    const backend = new SimulatedAudio({ devices: [output, input] });
+    const error = await failure(backend, { driver: 'voicemeeter' });
+    expect(error.code).toBe('ERR_AUDIO_UNSUPPORTED');
+    expect(error.message).toContain('https://voicemeeter.com');
+    const chosen = await failure(backend, { device: 'CABLE Input', driver: 'voicemeeter' });
+    expect(chosen.code).toBe('ERR_AUDIO_UNSUPPORTED');
+    expect(chosen.message).toContain("but of 'vb-cable'");
+  });
+
+  it('given by its wrong end names the right one', async () => {
+    const backend = new SimulatedAudio({ devices: [output, input] });
+    for (const device of ['in', 'CABLE Output']) {
+      const error = await failure(backend, { device, driver: undefined });
+      expect(error.code).toBe('ERR_AUDIO_DEVICE_NOT_FOUND');
+      expect(error.message).toContain("Play to the other end of the cable, 'CABLE Input'");
+    }
+  });
+
+  it('that is ambiguous names its candidates, and is not guessed', async () => {
+    const backend = new SimulatedAudio({
+      devices: [output, { ...input, name: 'One' }, { ...input, id: 'in2', name: 'Two' }],
+    });
+    const [mic] = await listVirtualMics({ backend });
+    expect(mic.candidates.map(({ name }) => name)).toEqual(['One', 'Two']);
+    const error = await failure(backend);
+    expect(error.code).toBe('ERR_AUDIO_DEVICE_NOT_FOUND');
+    expect(error.message).toContain("which of 'One', 'Two' hears 'CABLE Input'");
+    expect(error.message).toContain('VirtualMicSink.probe()');
+  });
+});
+
+describe('of several cables', () => {
+  const cables = ['A', 'B'].map((letter) => ({
+    renderId: `out-${letter}`,
+    renderName: `CABLE-${letter} Input (VB-Audio Cable ${letter})`,
+    captureId: `in-${letter}`,
+    captureName: `CABLE-${letter} Output (VB-Audio Cable ${letter})`,
+    hidesPair: true,
+  }));
+
+  it('each sink takes one that is free', async () => {
+    const backend = new SimulatedAudio({ cables });
+    const options = { backend, driver: 'vb-cable' } as const;
+    const one = await new VirtualMicSink(options).ready;
+    const two = await new VirtualMicSink(options).ready;
+    expect([one, two].map((sink) => sink.microphone?.id)).toEqual(['in-A', 'in-B']);
+    // More sinks than cables: the system mixes them.
+    const three = await new VirtualMicSink(options).ready;
+    expect(three.microphone?.id).toBe('in-A');
+    await Promise.all([one, two, three].map((sink) => sink.close()));
+  });
+
+  it('a probe finds the one that hears, and leaves the others', async () => {
+    const of = { parent: 'ROOT\\MEDIA\\0000', hardwareId: 'VBAudioVACWDM' };
+    const backend = new SimulatedAudio({
+      devices: [{ id: 'deaf', name: 'One', flow: 'input', origin: of }],
+      cables: [
+        {
+          renderId: 'out',
+          renderName: 'Robot',
+          captureId: 'in',
+          captureName: 'Two',
+          renderOrigin: of,
+          captureOrigin: of,
+          hidesPair: true,
+        },
+      ],
+    });
+    const [mic] = await listVirtualMics({ backend });
+    expect(mic.capture).toBeUndefined();
+    const found = await VirtualMicSink.probe(mic, { backend });
+    expect(found).toMatchObject({ capture: { id: 'in' }, pairedBy: 'probe' });
+    expect(found.problem).toBeUndefined();
+  });
+
+  it('a probe that hears nothing says what it said before', async () => {
+    const of = { parent: 'ROOT\\MEDIA\\0000', hardwareId: 'VBAudioVACWDM' };
+    const backend = new SimulatedAudio({
+      devices: [
+        { id: 'out', name: 'Robot', flow: 'output', origin: of },
+        { id: 'in1', name: 'One', flow: 'input', origin: of },
+        { id: 'in2', name: 'Two', flow: 'input', origin: of },
+      ],
+    });
+    const [mic] = await listVirtualMics({ backend });
+    expect(await VirtualMicSink.probe(mic, { backend })).toEqual(mic);
+  });
+});
