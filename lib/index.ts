@@ -20,6 +20,7 @@ export { AudioError, type AudioErrorCode, type AudioErrorDetails } from './error
 export { withFormat, type AudioFormat, type SampleFormat } from './format.js';
 export { MixerInput, type MixerInputOptions, type MixerInputStats } from './mixer-input.js';
 export { Mixer, type MixerEvents, type MixerOptions, type MixerStats } from './mixer.js';
+export type { Granted, MicWishes, OpenOptions, StreamCategory } from './open-options.js';
 export type { AudioChunk, Discontinuity, LinkStats } from './outlet.js';
 export { chunkFlags } from './place.js';
 export {

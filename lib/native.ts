@@ -39,6 +39,19 @@ export interface NativeStreamInfo {
   bufferFrames: number;
   deviceId: string;
   realtime: boolean;
+  exclusive: boolean;
+  /** Of a wish: true where it was granted, else why not; '' where it was not made. */
+  lowLatency: true | string;
+  raw: true | string;
+  category: true | string;
+}
+
+/** How a device is to be opened. */
+export interface NativeOpenOptions {
+  exclusive: boolean;
+  lowLatency: boolean;
+  raw: boolean;
+  category: string;
 }
 
 export interface NativeEvent {
@@ -80,7 +93,7 @@ interface NativeTimed {
 }
 
 export interface NativeSource extends NativeTimed {
-  open(deviceId: string, periodMs: number): Promise<NativeStreamInfo>;
+  open(deviceId: string, periodMs: number, options: NativeOpenOptions): Promise<NativeStreamInfo>;
   close(): Promise<void>;
   takeEvents(): NativeEvent[];
   takeError(): NativeError | null;
@@ -157,6 +170,7 @@ export interface NativeSink extends NativeWritable, NativeTimed {
     format: AudioFormat,
     periodMs: number,
     latencyMs: number,
+    options: NativeOpenOptions,
   ): Promise<NativeStreamInfo>;
   close(): Promise<void>;
   openWritten(format: AudioFormat, bufferFrames: number, startFrames: number): void;

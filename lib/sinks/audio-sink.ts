@@ -23,9 +23,18 @@ import {
   native,
   type NativeDevice,
   type NativeHost,
+  type NativeOpenOptions,
   type NativeSink,
   type NativeStreamInfo,
 } from '../native.js';
+import {
+  checkOpenOptions,
+  openOptionNames,
+  periodOf,
+  toGranted,
+  type Granted,
+  type OpenOptions,
+} from '../open-options.js';
 import { isSource } from '../sources/audio-source.js';
 import type { Listen, WritableEvents } from '../typed-events.js';
 import {
@@ -39,7 +48,7 @@ import {
 } from '../validate.js';
 
 /** Options that all sinks have. */
-export interface SinkOptions extends BackendOption {
+export interface SinkOptions extends OpenOptions, BackendOption {
   /** An output: an `AudioDevice`, an exact id or name, or a part of only one name. */
   device?: DeviceSelector | undefined;
   /** Of the bytes written, where no stream of this package is piped in. */
@@ -57,10 +66,6 @@ export interface SinkOptions extends BackendOption {
   normalize?: boolean | undefined;
   /** Not in this version. */
   limiter?: boolean | undefined;
-  /** Only `'shared'` so far. */
-  shareMode?: 'shared' | 'exclusive' | undefined;
-  /** Only false so far. */
-  lowLatency?: boolean | undefined;
   /** Only false so far. */
   recover?: boolean | undefined;
   /** Not in this version. */
@@ -130,8 +135,7 @@ export function checkSinkOptions<T extends SinkOptions>(
     'deviceFormat',
     'normalize',
     'limiter',
-    'shareMode',
-    'lowLatency',
+    ...openOptionNames,
     'recover',
     'live',
   ];
@@ -140,8 +144,6 @@ export function checkSinkOptions<T extends SinkOptions>(
     deviceFormat: undefined,
     normalize: false,
     limiter: false,
-    shareMode: 'shared',
-    lowLatency: false,
     recover: false,
     live: undefined,
   };
@@ -175,6 +177,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
   readonly #keepAlive = new KeepAlive();
   readonly #watching = new Set<Watchable>();
   readonly #played = new Set<Deferred<void>>();
+  readonly #openOptions: NativeOpenOptions;
   #destination: Destination | undefined;
   #info: NativeStreamInfo | undefined;
   #linked: { source: LinkSource; end: boolean } | undefined;
@@ -190,9 +193,11 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
     checkNumber(bufferMs, 'options.bufferMs', 20, 60_000);
     checkBoolean(allowFeedback, 'options.allowFeedback');
     if (signal !== undefined) checkAbortSignal(signal, 'options.signal');
+    const openOptions = checkOpenOptions(given);
     const host = openBackend(given);
     super({ highWaterMark: 64 * 1024 });
     this.#host = host;
+    this.#openOptions = openOptions;
     this.#latencyMs = latencyMs;
     this.#bufferMs = bufferMs;
     this.#allowFeedback = allowFeedback;
@@ -241,6 +246,11 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
   /** The device's own format; undefined until `ready`. */
   get deviceFormat(): Readonly<AudioFormat> | undefined {
     return this.#info?.format;
+  }
+
+  /** What the device was opened with, and why not with what was wished; undefined until `ready`. */
+  get granted(): Readonly<Granted> | undefined {
+    return this.#info && toGranted(this.#openOptions, this.#info);
   }
 
   /** Frames that the device took. */
@@ -413,8 +423,9 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
       this.#info = await this.#native.open(
         this.#destination.renderId,
         this.#destination.device?.format ?? defaultFormat,
-        10,
+        periodOf(this.#openOptions),
         this.#latencyMs,
+        this.#openOptions,
       );
     } catch (record) {
       const error = record instanceof Error ? record : fromNative(record as NativeError);

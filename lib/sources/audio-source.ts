@@ -16,7 +16,22 @@ import { fromNative, type NativeError } from '../errors.js';
 import { resolveFormat, type AudioFormat } from '../format.js';
 import { KeepAlive } from '../keep-alive.js';
 import { streamKind } from '../links.js';
-import { native, type NativeHost, type NativeSource, type NativeStreamInfo } from '../native.js';
+import {
+  native,
+  type NativeHost,
+  type NativeOpenOptions,
+  type NativeSource,
+  type NativeStreamInfo,
+} from '../native.js';
+import {
+  checkOpenOptions,
+  openOptionNames,
+  periodOf,
+  toGranted,
+  type Granted,
+  type MicWishes,
+  type OpenOptions,
+} from '../open-options.js';
 import type { Discontinuity, LinkStats } from '../outlet.js';
 import type { Listen, ReadableEvents } from '../typed-events.js';
 import {
@@ -32,7 +47,8 @@ import {
 } from '../validate.js';
 
 /** Options that all sources have. The format defaults to 48000 Hz, 2 channels, `f32`. */
-export interface SourceOptions extends Partial<AudioFormat>, ChunkOptions, BackendOption {
+export interface SourceOptions
+  extends Partial<AudioFormat>, ChunkOptions, OpenOptions, BackendOption {
   /**
    * An `AudioDevice`, which pins it; an exact id, an exact name, or a part of only one name;
    * `'default'`, which is the default.
@@ -57,10 +73,6 @@ export interface SourceOptions extends Partial<AudioFormat>, ChunkOptions, Backe
    * aligned to the frame for ever.
    */
   clock?: 'device' | 'host' | undefined;
-  /** Only `'shared'` so far. */
-  shareMode?: 'shared' | 'exclusive' | undefined;
-  /** Only false so far. */
-  lowLatency?: boolean | undefined;
   /** Only `'thread'` so far. */
   isolation?: 'thread' | 'process' | undefined;
   /** Only false so far: a device that goes is `ERR_AUDIO_DEVICE_LOST`. */
@@ -80,8 +92,7 @@ export const sourceOptionNames = [
   'startTime',
   'signal',
   'clock',
-  'shareMode',
-  'lowLatency',
+  ...openOptionNames,
   'isolation',
   'recover',
   'maxFillMs',
@@ -137,8 +148,6 @@ export function checkSourceOptions<T extends SourceOptions>(
       throw unsupported(`${owner}'s option ${name}`, 'this version does not have it yet');
     }
   };
-  later('shareMode', 'shared');
-  later('lowLatency', false);
   later('isolation', 'thread');
   later('recover', false);
   later('maxFillMs', undefined);
@@ -172,6 +181,7 @@ export abstract class AudioSource extends AudioReadable {
   readonly #selector: DeviceSelector;
   readonly #flow: 'input' | 'output';
   readonly #keepAlive = new KeepAlive();
+  readonly #openOptions: NativeOpenOptions;
   #device: AudioDevice | undefined;
   #info: NativeStreamInfo | undefined;
   #opening: Promise<void> = Promise.resolve();
@@ -179,7 +189,7 @@ export abstract class AudioSource extends AudioReadable {
   #enabled = true;
 
   /** @internal */
-  constructor(given: SourceOptions, flow: 'input' | 'output') {
+  constructor(given: SourceOptions & MicWishes, flow: 'input' | 'output') {
     const format = resolveFormat(given);
     const plan = new ChunkPlan(format.sampleRate, checkChunkOptions(given));
     const { durationMs, startTime, signal, bufferMs = 1000, device = 'default' } = given;
@@ -189,11 +199,13 @@ export abstract class AudioSource extends AudioReadable {
     checkNumber(bufferMs, 'options.bufferMs', 20, 60_000);
     if (startTime !== undefined) checkTime(startTime, 'options.startTime');
     if (signal !== undefined) checkAbortSignal(signal, 'options.signal');
+    const openOptions = checkOpenOptions(given);
     const host = openBackend(given);
     super({ format, plan, bufferMs });
     this.#host = host;
     this.#selector = device;
     this.#flow = flow;
+    this.#openOptions = openOptions;
     this.#native = new (native().Source)(
       host,
       {
@@ -222,6 +234,11 @@ export abstract class AudioSource extends AudioReadable {
   /** The device that is heard; undefined until `ready`. */
   get device(): AudioDevice | undefined {
     return this.#device;
+  }
+
+  /** What the device was opened with, and why not with what was wished; undefined until `ready`. */
+  get granted(): Readonly<Granted> | undefined {
+    return this.#info && toGranted(this.#openOptions, this.#info);
   }
 
   /** False delivers silence in place of what is heard, as a MediaStreamTrack does. */
@@ -317,7 +334,11 @@ export abstract class AudioSource extends AudioReadable {
     if (this.#closing) return;
     const device = selectDevice(devices, this.#selector, this.#flow);
     try {
-      this.#info = await this.#native.open(device.id, 10);
+      this.#info = await this.#native.open(
+        device.id,
+        periodOf(this.#openOptions),
+        this.#openOptions,
+      );
     } catch (record) {
       throw fromNative(record as NativeError);
     }

@@ -1,4 +1,5 @@
 import { linkable } from '../links.js';
+import { unsupported } from '../validate.js';
 import { AudioSource, checkSourceOptions, type SourceOptions } from './audio-source.js';
 
 /** Options of a {@link LoopbackSource}; `device` is an output. */
@@ -22,6 +23,14 @@ export class LoopbackSource extends AudioSource {
    *   `ERR_AUDIO_UNSUPPORTED`, `ERR_AUDIO_NATIVE_LOAD_FAILED`.
    */
   constructor(options?: LoopbackOptions) {
-    super(checkSourceOptions(options, 'LoopbackSource'), 'output');
+    const given = checkSourceOptions(options, 'LoopbackSource');
+    if (given.shareMode === 'exclusive') {
+      throw unsupported(
+        'an exclusive loopback',
+        'it hears what all programs share',
+        'Leave it out',
+      );
+    }
+    super(given, 'output');
   }
 }

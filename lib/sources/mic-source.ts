@@ -1,17 +1,14 @@
 import { linkable } from '../links.js';
+import type { MicWishes } from '../open-options.js';
 import { unsupported } from '../validate.js';
 import { AudioSource, checkSourceOptions, type SourceOptions } from './audio-source.js';
 
 /** Options of a {@link MicSource}. */
-export interface MicOptions extends SourceOptions {
+export interface MicOptions extends SourceOptions, MicWishes {
   /** Beside what every source takes, `'communications'`: the system's default for calls. */
   device?: SourceOptions['device'];
   /** Not in this version. */
   api?: 'wasapi' | 'mme' | 'directsound' | undefined;
-  /** Not in this version. */
-  raw?: boolean | undefined;
-  /** Not in this version. */
-  category?: string | undefined;
 }
 
 /**
@@ -34,10 +31,8 @@ export class MicSource extends AudioSource {
    */
   constructor(options?: MicOptions) {
     const given = checkSourceOptions<MicOptions>(options, 'MicSource', ['api', 'raw', 'category']);
-    for (const name of ['api', 'raw', 'category'] as const) {
-      if (given[name] !== undefined && given[name] !== false) {
-        throw unsupported(`MicSource's option ${name}`, 'this version does not have it yet');
-      }
+    if (given.api !== undefined) {
+      throw unsupported("MicSource's option api", 'this version does not have it yet');
     }
     super(given, 'input');
   }

@@ -61,7 +61,7 @@ SinkObject::SinkObject(const Napi::CallbackInfo& info)
   node_ = std::make_shared<SinkNode>(entry_->clock(), waker_.get());
 }
 
-// open(deviceId, format, periodMs, latencyMs): Promise<StreamInfo>
+// open(deviceId, format, periodMs, latencyMs, options): Promise<StreamInfo>
 Napi::Value SinkObject::open(const Napi::CallbackInfo& info) {
   RenderRequest request;
   request.device_id = info[0].As<Napi::String>();
@@ -69,6 +69,7 @@ Napi::Value SinkObject::open(const Napi::CallbackInfo& info) {
   request.period_frames = static_cast<uint32_t>(request.preferred.sample_rate *
                                                 info[2].As<Napi::Number>().DoubleValue() / 1000);
   request.latency_ms = info[3].As<Napi::Number>().Uint32Value();
+  request.options = open_options_from(info[4]);
   auto session = std::make_shared<RenderSession>(node_, waker_);
   auto opened = std::make_shared<StreamInfo>();
   session_ = session;

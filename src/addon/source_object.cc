@@ -9,7 +9,7 @@ Error CaptureSession::open(HostEntry& entry, const CaptureRequest& request, Stre
   if (Error error = entry.use(&host_)) return error;
   if (Error error = host_->open_capture(request, this, &stream_)) return error;
   *info = stream_->info();
-  node_->open(info->format);
+  node_->open(info->format, info->idle_lag_ms * kNsPerMs);
   return stream_->start();
 }
 
@@ -64,7 +64,7 @@ SourceObject::SourceObject(const Napi::CallbackInfo& info)
   node_ = std::make_shared<SourceNode>(entry_->clock(), config, waker_.get());
 }
 
-// open(deviceId, periodMs): Promise<StreamInfo>
+// open(deviceId, periodMs, options): Promise<StreamInfo>
 Napi::Value SourceObject::open(const Napi::CallbackInfo& info) {
   CaptureRequest request;
   request.kind = loopback_ ? CaptureRequest::Kind::kLoopback : CaptureRequest::Kind::kMicrophone;
@@ -72,6 +72,7 @@ Napi::Value SourceObject::open(const Napi::CallbackInfo& info) {
   request.preferred = {node_->config().sample_rate, node_->config().channels, SampleFormat::kF32};
   request.period_frames = static_cast<uint32_t>(request.preferred.sample_rate *
                                                 info[1].As<Napi::Number>().DoubleValue() / 1000);
+  request.options = open_options_from(info[2]);
   auto session = std::make_shared<CaptureSession>(node_, waker_);
   auto opened = std::make_shared<StreamInfo>();
   session_ = session;

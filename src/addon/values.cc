@@ -200,6 +200,23 @@ Napi::Object device_to_value(Napi::Env env, const DeviceInfo& device, bool fed) 
   return value;
 }
 
+OpenOptions open_options_from(const Napi::Value& value) {
+  const Napi::Object object = value.As<Napi::Object>();
+  const auto flag = [&object](const char* key) {
+    const Napi::Value given = property(object, key);
+    return given.IsBoolean() && given.As<Napi::Boolean>().Value();
+  };
+  OpenOptions options;
+  options.exclusive = flag("exclusive");
+  options.low_latency = flag("lowLatency");
+  options.raw = flag("raw");
+  const std::string category = property(object, "category").As<Napi::String>();
+  if (category == "communications") options.category = Category::kCommunications;
+  if (category == "media") options.category = Category::kMedia;
+  if (category == "speech") options.category = Category::kSpeech;
+  return options;
+}
+
 Napi::Object stream_info_to_value(Napi::Env env, const StreamInfo& info) {
   Napi::Object value = Napi::Object::New(env);
   value.Set("format", format_to_value(env, info.format));
@@ -207,6 +224,17 @@ Napi::Object stream_info_to_value(Napi::Env env, const StreamInfo& info) {
   value.Set("bufferFrames", info.buffer_frames);
   value.Set("deviceId", info.device_id);
   value.Set("realtime", info.realtime);
+  value.Set("exclusive", info.granted.exclusive);
+  const auto set_wish = [&](const char* key, const Wish& wish) {
+    if (wish.granted) {
+      value.Set(key, true);
+    } else {
+      value.Set(key, wish.why_not);
+    }
+  };
+  set_wish("lowLatency", info.granted.low_latency);
+  set_wish("raw", info.granted.raw);
+  set_wish("category", info.granted.category);
   return value;
 }
 

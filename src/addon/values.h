@@ -31,6 +31,9 @@ Napi::Object format_to_value(Napi::Env env, const Format& format);
 SampleFormat sample_format_from(const Napi::Value& name);
 
 Napi::Object device_to_value(Napi::Env env, const DeviceInfo& device, bool fed);
+// { exclusive, lowLatency, raw, category }
+OpenOptions open_options_from(const Napi::Value& value);
+// A wish that was granted is true, another the reason why not, or ''.
 Napi::Object stream_info_to_value(Napi::Env env, const StreamInfo& info);
 double decibels(float linear);  // silence: -Infinity
 Napi::Object level_to_value(Napi::Env env, const Level& level);

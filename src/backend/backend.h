@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "../core/clock.h"
@@ -108,6 +109,35 @@ class RenderListener {
   ~RenderListener() = default;
 };
 
+// What a stream is for, as far as systems treat it differently.
+enum class Category : uint8_t { kOther, kCommunications, kMedia, kSpeech };
+
+// How a device is to be opened.
+struct OpenOptions {
+  // A demand. Refused with kUnsupported, with kDeviceBusy while somebody else has the device.
+  bool exclusive = false;
+  // Wishes. What became of them is told in Granted.
+  bool low_latency = false;  // the shortest period that there is
+  bool raw = false;          // a microphone without the system's effects
+  Category category = Category::kOther;
+};
+
+struct Wish {
+  bool granted = false;
+  std::string why_not;  // of one that was made: half a sentence for the app's author
+
+  static Wish fulfilled() { return {true, {}}; }
+  static Wish refused(std::string why_not) { return {false, std::move(why_not)}; }
+};
+
+// What became of OpenOptions; wishes that were not made are not granted.
+struct Granted {
+  bool exclusive = false;
+  Wish low_latency;
+  Wish raw;
+  Wish category;
+};
+
 struct CaptureRequest {
   enum class Kind : uint8_t { kMicrophone, kLoopback };
   Kind kind = Kind::kMicrophone;
@@ -116,6 +146,7 @@ struct CaptureRequest {
   // the device's mix format and say so in StreamInfo.
   Format preferred;
   uint32_t period_frames = 480;  // of preferred.sample_rate: how often packets are wanted
+  OpenOptions options;
 };
 
 struct RenderRequest {
@@ -123,6 +154,7 @@ struct RenderRequest {
   Format preferred;
   uint32_t period_frames = 480;
   uint32_t latency_ms = 15;  // fill to hold between the engine and the device
+  OpenOptions options;
 };
 
 // What was opened.
@@ -132,6 +164,10 @@ struct StreamInfo {
   uint32_t buffer_frames = 0;  // the system's buffer, 0 if unknown
   std::string device_id;
   bool realtime = false;  // whether the audio thread got real-time priority
+  Granted granted;
+  // The oldest that a loopback's packet is when it comes: so far behind the clock its silence stays
+  // while nothing plays.
+  uint32_t idle_lag_ms = 30;
 };
 
 // An open stream of the system. Created stopped. Control thread; the destructor stops it.

@@ -15,10 +15,11 @@ SourceNode::SourceNode(Clock& clock, const Config& config, Wakeup* events)
   anchor_.store({0, static_cast<double>(config.start), static_cast<double>(config.sample_rate)});
 }
 
-void SourceNode::open(const Format& device) {
+void SourceNode::open(const Format& device, int64_t idle_lag_ns) {
   device_ = device;
   ratio_ = static_cast<double>(config_.sample_rate) / device.sample_rate;
-  timeline_ = std::make_unique<Timeline>(device.sample_rate, config_.start, config_.fills_idle);
+  timeline_ = std::make_unique<Timeline>(device.sample_rate, config_.start, config_.fills_idle,
+                                         idle_lag_ns);
   rate_ = std::make_unique<SteadyRate>(device.sample_rate);
   map_first_ = config_.channels < device.channels;
   if (config_.channels != device.channels) {

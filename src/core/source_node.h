@@ -46,7 +46,7 @@ class SourceNode final : public Producer {
   SourceNode(Clock& clock, const Config& config, Wakeup* events);
 
   // Environment's thread, before the device runs.
-  void open(const Format& device);
+  void open(const Format& device, int64_t idle_lag_ns = 30 * kNsPerMs);
 
   // Audio thread.
   void packet(const void* data, uint32_t frames, int64_t position, int64_t time,

@@ -9,16 +9,14 @@ namespace {
 constexpr int64_t kUnknownTime = INT64_MIN;
 // A stamp further from the local clock than this is wrong, whatever it says (Chromium's bound).
 constexpr int64_t kImplausible = 500 * kNsPerMs;
-// How far the filled silence of an idle device stays behind the clock: a packet that comes now is
-// at most that old, so that little of it has to be trimmed.
-constexpr int64_t kIdleLag = 30 * kNsPerMs;
 
 }  // namespace
 
-Timeline::Timeline(uint32_t sample_rate, int64_t start, bool fills_idle)
+Timeline::Timeline(uint32_t sample_rate, int64_t start, bool fills_idle, int64_t idle_lag)
     : rate_(sample_rate),
       start_(start),
       fills_idle_(fills_idle),
+      idle_lag_(idle_lag),
       tracker_(sample_rate, true),
       last_packet_(start) {
   tracker_.move_to(0, start);
@@ -101,13 +99,13 @@ void Timeline::learn(int64_t frame, int64_t time) noexcept {
 
 uint64_t Timeline::idle(int64_t now) noexcept {
   if (!fills_idle_) return 0;
-  if (now - last_packet_ <= std::max(3 * period_ns_, kIdleLag)) return 0;
+  if (now - last_packet_ <= std::max(3 * period_ns_, idle_lag_)) return 0;
   // From here on the next packet is placed by its time: what the device counted while it was idle
   // says nothing.
   in_epoch_ = false;
   position_ = -1;
   next_ = std::max<int64_t>(next_, 0);
-  const double due = tracker_.frame_at(static_cast<double>(now - kIdleLag));
+  const double due = tracker_.frame_at(static_cast<double>(now - idle_lag_));
   const double frames = std::floor(due - static_cast<double>(next_));
   if (frames < 1) return 0;
   filled_ = true;

@@ -14,8 +14,9 @@ namespace patchcord {
 class Timeline {
  public:
   // `start`: the instant of frame 0. `fills_idle`: a device that delivers nothing while nothing
-  // plays (loopback) gets silence by the clock; a microphone does not, its silence is a symptom.
-  Timeline(uint32_t sample_rate, int64_t start, bool fills_idle);
+  // plays (loopback) gets silence by the clock, `idle_lag` ns behind it, so that little has to be
+  // trimmed of a packet that comes; a microphone does not, its silence is a symptom.
+  Timeline(uint32_t sample_rate, int64_t start, bool fills_idle, int64_t idle_lag);
 
   struct Placement {
     uint64_t silence = 0;  // zero frames that come before the packet
@@ -43,6 +44,7 @@ class Timeline {
   const double rate_;
   const int64_t start_;
   const bool fills_idle_;
+  const int64_t idle_lag_;
   RateTracker tracker_;
   int64_t next_ = 0;         // first frame not yet on the timeline; below 0: before the start
   int64_t behind_ = 0;       // next_ less where the last packet ended: all of that is skipped

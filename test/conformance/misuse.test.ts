@@ -44,11 +44,12 @@ describe('construction', () => {
     [{ sampelRate: 48000 }, 'ERR_INVALID_ARG_VALUE'],
     [{ backend: 'jack' }, 'ERR_INVALID_ARG_VALUE'],
     [{ backend: 5 }, 'ERR_INVALID_ARG_TYPE'],
-    [{ lowLatency: true }, 'ERR_AUDIO_UNSUPPORTED'],
-    [{ shareMode: 'exclusive' }, 'ERR_AUDIO_UNSUPPORTED'],
+    [{ lowLatency: 'yes' }, 'ERR_INVALID_ARG_TYPE'],
+    [{ shareMode: 'mine' }, 'ERR_INVALID_ARG_VALUE'],
     [{ recover: true }, 'ERR_AUDIO_UNSUPPORTED'],
     [{ clock: 'wall' }, 'ERR_INVALID_ARG_VALUE'],
-    [{ raw: true }, 'ERR_AUDIO_UNSUPPORTED'],
+    [{ raw: 1 }, 'ERR_INVALID_ARG_TYPE'],
+    [{ category: 'calls' }, 'ERR_INVALID_ARG_VALUE'],
   ])('MicSource(%j) throws %s', (options, code) => {
     const given = { backend: system.backend, ...options } as never;
     expect(() => new MicSource(given)).toThrow(expect.objectContaining({ code }));

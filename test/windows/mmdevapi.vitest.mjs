@@ -7,7 +7,11 @@ export default defineConfig({
   resolve: base.resolve,
   test: {
     name: 'mmdevapi',
-    include: ['test/windows/mmdevapi.test.ts', 'test/windows/campaign.test.ts'],
+    include: [
+      'test/windows/mmdevapi.test.ts',
+      'test/windows/campaign.test.ts',
+      'test/windows/mmdevapi-open.test.ts',
+    ],
     pool: 'forks',
     testTimeout: 60_000,
     hookTimeout: 30_000,

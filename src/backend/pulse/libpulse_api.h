@@ -300,8 +300,8 @@ using pa_time_event_cb_t = void (*)(pa_mainloop_api*, pa_time_event*, const time
   F(void, pa_proplist_free, (pa_proplist*))                                                    \
   F(int, pa_proplist_sets, (pa_proplist*, const char*, const char*))                           \
   F(const char*, pa_proplist_gets, (const pa_proplist*, const char*))                          \
-  F(pa_stream*, pa_stream_new,                                                                 \
-    (pa_context*, const char*, const pa_sample_spec*, const pa_channel_map*))                  \
+  F(pa_stream*, pa_stream_new_with_proplist,                                                   \
+    (pa_context*, const char*, const pa_sample_spec*, const pa_channel_map*, pa_proplist*))    \
   F(void, pa_stream_unref, (pa_stream*))                                                       \
   F(pa_stream_state_t, pa_stream_get_state, (const pa_stream*))                                \
   F(const char*, pa_stream_get_device_name, (const pa_stream*))                                \

@@ -60,7 +60,8 @@ Error PulseCapture::open(const CaptureRequest& request) {
                              request.device_id, deadline, &device);
   if (error) return error;
   source_or_sink_ = loopback_ ? device.monitor : device.name;
-  if ((error = create(loopback_ ? "Loopback" : "Microphone", device))) return error;
+  if ((error = create(loopback_ ? "Loopback" : "Microphone", device, request.options)))
+    return error;
   library().pa_stream_set_read_callback(stream_, on_readable, this);
 
   info_.period_frames = static_cast<uint32_t>(
@@ -76,6 +77,7 @@ Error PulseCapture::open(const CaptureRequest& request) {
   const pa_buffer_attr* granted = library().pa_stream_get_buffer_attr(stream_);
   info_.period_frames = granted->fragsize / frame_bytes_;
   info_.buffer_frames = granted->maxlength / frame_bytes_;
+  if (request.options.low_latency) grant_low_latency();
   return Error::none();
 }
 

@@ -46,7 +46,7 @@ Error PulseRender::open(const RenderRequest& request, bool full_volume) {
   Error error = query_device(&connection_, Flow::kOutput, request.device_id, deadline, &device);
   if (error) return error;
   source_or_sink_ = device.name;
-  if ((error = create("Playback", device))) return error;
+  if ((error = create("Playback", device, request.options))) return error;
   library().pa_stream_set_write_callback(stream_, on_writable, this);
   library().pa_stream_set_underflow_callback(stream_, on_underflow, this);
 
@@ -75,6 +75,7 @@ Error PulseRender::open(const RenderRequest& request, bool full_volume) {
   const pa_buffer_attr* granted = library().pa_stream_get_buffer_attr(stream_);
   info_.period_frames = granted->minreq / frame_bytes_;
   info_.buffer_frames = granted->tlength / frame_bytes_;
+  if (request.options.low_latency) grant_low_latency();
   return Error::none();
 }
 

@@ -9,6 +9,7 @@ namespace {
 
 constexpr int kQuickReports = 32;
 constexpr int64_t kReportInterval = 100 * kNsPerMs;
+constexpr uint32_t kUsualPeriodMs = 10;
 
 // Where WAVE's channel mask puts a position; unknown ones keep the server's order behind.
 int wave_rank(int position) {
@@ -34,6 +35,12 @@ int wave_rank(int position) {
                           std::begin(kOrder));
 }
 
+// What the server's policies know a stream by; it has no word for speech that a machine listens to.
+const char* role_of(Category category) {
+  if (category == Category::kCommunications) return "phone";
+  return category == Category::kMedia ? "music" : nullptr;
+}
+
 }  // namespace
 
 PulseStream::~PulseStream() {
@@ -41,7 +48,15 @@ PulseStream::~PulseStream() {
   release();
 }
 
-Error PulseStream::create(const char* name, const PulseDevice& device) {
+Error PulseStream::create(const char* name, const PulseDevice& device, const OpenOptions& options) {
+  if (options.exclusive) {
+    Error error = Error::make(ErrorCode::kUnsupported,
+                              "The audio server shares every device: none can be had exclusively",
+                              "leave shareMode out");
+    error.device_id = info_.device_id;
+    return error;
+  }
+  grant(options, device);
   // The device's own rate and channels, in f32 and WAVE's channel order: rates are the engine's to
   // convert, sample formats the server converts exactly.
   info_.format = {device.sample_spec.rate, device.sample_spec.channels, SampleFormat::kF32};
@@ -52,11 +67,44 @@ Error PulseStream::create(const char* name, const PulseDevice& device) {
   pa_channel_map map = device.channel_map;
   std::stable_sort(map.map, map.map + map.channels,
                    [](int a, int b) { return wave_rank(a) < wave_rank(b); });
-  stream_ = library().pa_stream_new(connection_.context(), name, &spec, &map);
-  if (!stream_) return connection_.last_error("pa_stream_new", "The stream could not be made");
+  pa_proplist* const properties = library().pa_proplist_new();
+  if (const char* role = role_of(options.category)) {
+    library().pa_proplist_sets(properties, "media.role", role);
+  }
+  stream_ =
+      library().pa_stream_new_with_proplist(connection_.context(), name, &spec, &map, properties);
+  library().pa_proplist_free(properties);
+  if (!stream_) {
+    return connection_.last_error("pa_stream_new_with_proplist", "The stream could not be made");
+  }
   library().pa_stream_set_state_callback(stream_, on_state, this);
   library().pa_stream_set_moved_callback(stream_, on_moved, this);
   return Error::none();
+}
+
+void PulseStream::grant(const OpenOptions& options, const PulseDevice& device) {
+  if (options.category != Category::kOther) {
+    info_.granted.category = role_of(options.category) != nullptr
+                                 ? Wish::fulfilled()
+                                 : Wish::refused("the audio server knows no such role");
+  }
+  if (!options.raw) return;
+  // The server itself changes nothing on the way; what does are sources made for it.
+  if (device.driver == "module-echo-cancel.c") {
+    info_.granted.raw = Wish::refused("the device is an echo canceller: choose its microphone");
+  } else if (connection_.on_pipewire()) {
+    info_.granted.raw = Wish::refused("PipeWire does not tell which filters a device has");
+  } else {
+    info_.granted.raw = Wish::fulfilled();
+  }
+}
+
+void PulseStream::grant_low_latency() {
+  const uint32_t period_ms = info_.period_frames * 1000 / info_.format.sample_rate;
+  info_.granted.low_latency =
+      period_ms < kUsualPeriodMs
+          ? Wish::fulfilled()
+          : Wish::refused("the audio server serves it every " + std::to_string(period_ms) + " ms");
 }
 
 Error PulseStream::await_ready(int connected, const char* function,

@@ -20,7 +20,9 @@ class PulseStream : public Stream {
   ~PulseStream() override;
 
   // Control thread, under the lock. `name` is what the user sees in a volume control.
-  Error create(const char* name, const PulseDevice& device);
+  Error create(const char* name, const PulseDevice& device, const OpenOptions& options);
+  // Once it is known how often the server serves the stream.
+  void grant_low_latency();
   // After pa_stream_connect_*: waits for the server and checks that it gave the device that was
   // asked for.
   Error await_ready(int connected, const char* function, const Connection::Deadline& deadline);
@@ -56,6 +58,7 @@ class PulseStream : public Stream {
   Error loss_;
 
  private:
+  void grant(const OpenOptions& options, const PulseDevice& device);
   static void on_state(pa_stream*, void* self);
   static void on_moved(pa_stream*, void* self);
   static void on_timing(pa_stream*, int success, void* self);

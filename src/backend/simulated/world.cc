@@ -28,6 +28,25 @@ Error server_error() {
 
 Error out_of_range(const std::string& what) { return Error::make(ErrorCode::kUnsupported, what); }
 
+// The world is one mixer with one period, for everybody.
+Error grant(const OpenOptions& options, const DeviceInfo& device, StreamInfo* info) {
+  if (options.exclusive) {
+    return device_error(ErrorCode::kUnsupported, device,
+                        "cannot be had exclusively: the simulated system shares every device",
+                        "leave shareMode out");
+  }
+  if (options.low_latency) {
+    info->granted.low_latency = info->period_frames < ten_ms(info->format)
+                                    ? Wish::fulfilled()
+                                    : Wish::refused("the device was described with this period");
+  }
+  if (options.raw) info->granted.raw = Wish::fulfilled();
+  if (options.category != Category::kOther) {
+    info->granted.category = Wish::refused("the simulated system treats all streams alike");
+  }
+  return Error::none();
+}
+
 // A stream on a card. Control thread.
 template <class Client>
 class CardStream final : public Stream {
@@ -532,6 +551,7 @@ Error World::open_capture(const CaptureRequest& request, CaptureListener* listen
   info.period_frames = entry->period_frames;
   info.buffer_frames = info.format.sample_rate;  // kCaptureBufferNs
   info.device_id = entry->info.id;
+  if (Error error = grant(request.options, entry->info, &info)) return error;
   *stream = std::make_unique<CardStream<Card::CaptureClient>>(
       entry->card, entry->side, std::make_shared<Card::CaptureClient>(listener), info);
   return Error::none();
@@ -547,6 +567,7 @@ Error World::open_render(const RenderRequest& request, RenderListener* listener,
   info.period_frames = entry->period_frames;
   info.buffer_frames = 2 * entry->period_frames;
   info.device_id = entry->info.id;
+  if (Error error = grant(request.options, entry->info, &info)) return error;
   const size_t bytes = info.period_frames * bytes_per_frame(info.format);
   *stream = std::make_unique<CardStream<Card::RenderClient>>(
       entry->card, entry->side, std::make_shared<Card::RenderClient>(listener, bytes), info);

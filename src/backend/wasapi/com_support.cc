@@ -42,7 +42,7 @@ const Meaning kMeanings[] = {
      "microphone access is turned off for desktop apps",
      "turn on \"Let desktop apps access your microphone\" in Settings > Privacy > Microphone"},
     {AUDCLNT_E_DEVICE_IN_USE, "AUDCLNT_E_DEVICE_IN_USE", ErrorCode::kDeviceBusy,
-     "another program uses the device exclusively",
+     "another program has the device, exclusively or while exclusive mode is asked for",
      "close that program, or clear \"Allow applications to take exclusive control\" in the "
      "device's "
      "properties"},

@@ -5,11 +5,14 @@
 namespace patchcord {
 namespace {
 
-// Every subformat of an extensible format is its tag followed by these twelve bytes.
-bool is_tagged(const GUID& subformat) {
-  static const GUID kBase = {0, 0x0000, 0x0010, {0x80, 0x00, 0x00, 0xAA, 0x00, 0x38, 0x9B, 0x71}};
-  return subformat.Data2 == kBase.Data2 && subformat.Data3 == kBase.Data3 &&
-         std::memcmp(subformat.Data4, kBase.Data4, sizeof(kBase.Data4)) == 0;
+// KSDATAFORMAT_SUBTYPE_*: the format's tag, then always the same twelve bytes.
+GUID subformat(WORD tag) {
+  return {tag, 0x0000, 0x0010, {0x80, 0x00, 0x00, 0xAA, 0x00, 0x38, 0x9B, 0x71}};
+}
+
+bool is_tagged(const GUID& guid) {
+  const GUID tagged = subformat(static_cast<WORD>(guid.Data1));
+  return std::memcmp(&guid, &tagged, sizeof(tagged)) == 0;
 }
 
 bool to_sample_format(uint32_t tag, uint32_t container_bits, uint32_t valid_bits,
@@ -38,6 +41,24 @@ bool to_sample_format(uint32_t tag, uint32_t container_bits, uint32_t valid_bits
   }
 }
 
+// Where the speakers stand. Beyond 7.1 Windows leaves them unnamed.
+DWORD speakers(uint32_t channels) {
+  switch (channels) {
+    case 1:
+      return 0x4;  // KSAUDIO_SPEAKER_MONO: front centre
+    case 2:
+      return 0x3;
+    case 4:
+      return 0x33;
+    case 6:
+      return 0x60F;  // 5.1 with side speakers
+    case 8:
+      return 0x63F;
+    default:
+      return 0;
+  }
+}
+
 }  // namespace
 
 bool from_wave_format(const WAVEFORMATEX* wave, size_t bytes, Format* format) {
@@ -60,6 +81,24 @@ bool from_wave_format(const WAVEFORMATEX* wave, size_t bytes, Format* format) {
   if (!to_sample_format(tag, wave->wBitsPerSample, valid_bits, &read.sample_format)) return false;
   *format = read;
   return true;
+}
+
+WAVEFORMATEXTENSIBLE to_wave_format(const Format& format) {
+  WAVEFORMATEXTENSIBLE wave = {};
+  const bool is_float =
+      format.sample_format == SampleFormat::kF32 || format.sample_format == SampleFormat::kF64;
+  const WORD bits = static_cast<WORD>(bytes_per_sample(format.sample_format) * 8);
+  wave.Format.wFormatTag = WAVE_FORMAT_EXTENSIBLE;
+  wave.Format.nChannels = static_cast<WORD>(format.channels);
+  wave.Format.nSamplesPerSec = format.sample_rate;
+  wave.Format.nBlockAlign = static_cast<WORD>(bytes_per_frame(format));
+  wave.Format.nAvgBytesPerSec = format.sample_rate * wave.Format.nBlockAlign;
+  wave.Format.wBitsPerSample = bits;
+  wave.Format.cbSize = sizeof(wave) - sizeof(wave.Format);
+  wave.Samples.wValidBitsPerSample = format.sample_format == SampleFormat::kS24In32 ? 24 : bits;
+  wave.dwChannelMask = speakers(format.channels);
+  wave.SubFormat = subformat(is_float ? WAVE_FORMAT_IEEE_FLOAT : WAVE_FORMAT_PCM);
+  return wave;
 }
 
 }  // namespace patchcord

@@ -10,6 +10,9 @@ namespace patchcord {
 // `bytes` is how much memory `wave` really has, as a property of the registry may be cut short.
 bool from_wave_format(const WAVEFORMATEX* wave, size_t bytes, Format* format);
 
+// As the audio engine describes its mixes: always extensible.
+WAVEFORMATEXTENSIBLE to_wave_format(const Format& format);
+
 // REFERENCE_TIME counts 100 ns.
 constexpr REFERENCE_TIME kReferencePerSecond = 10000000;
 constexpr REFERENCE_TIME kReferencePerMs = 10000;

@@ -1,67 +1,132 @@
 #include "shared_client.h"
 
+#include "client_properties.h"
 #include "formats.h"
 
 namespace patchcord {
 namespace {
 
-// Says what the stream is for, which only works before Initialize. Without IAudioClient2, or when
-// refused, the stream merely has the default treatment.
-void set_category(IAudioClient* client) {
-  ComPtr<IAudioClient2> client2;
-  if (FAILED(client->QueryInterface(__uuidof(IAudioClient2), client2.receive()))) return;
-  AudioClientProperties properties = {};
-  properties.cbSize = sizeof(properties);
-  properties.eCategory = AudioCategory_Other;
-  client2->SetClientProperties(&properties);
+CallResult read_mix_format(IAudioClient* client, CoMem<WAVEFORMATEX>* wave, Format* format) {
+  WAVEFORMATEX* raw = nullptr;
+  const HRESULT result = client->GetMixFormat(&raw);
+  if (FAILED(result)) return {result, "IAudioClient::GetMixFormat"};
+  wave->reset(raw);
+  if (!from_wave_format(raw, sizeof(*raw) + raw->cbSize, format)) {
+    return {AUDCLNT_E_UNSUPPORTED_FORMAT, "IAudioClient::GetMixFormat"};
+  }
+  return {};
+}
+
+std::string in_ms(uint32_t frames, uint32_t sample_rate) {
+  const uint32_t tenths = (frames * 10000 + sample_rate / 2) / sample_rate;
+  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " ms";
+}
+
+const char kNoAudioClient3[] = "this Windows has no IAudioClient3";
+
+// The audio engine's period as it is. It has one for all streams of a device, the shortest that a
+// program asked for, and loopback, which cannot ask, has it too.
+Wish look_at_period(IAudioClient* client, uint32_t standard_frames, StreamInfo* info) {
+  ComPtr<IAudioClient3> client3;
+  if (FAILED(client->QueryInterface(__uuidof(IAudioClient3), client3.receive()))) {
+    return Wish::refused(kNoAudioClient3);
+  }
+  WAVEFORMATEX* raw = nullptr;
+  UINT32 frames = 0;
+  if (FAILED(client3->GetCurrentSharedModeEnginePeriod(&raw, &frames)) || frames == 0) {
+    return Wish::refused("the system does not tell the audio engine's period");
+  }
+  const CoMem<WAVEFORMATEX> wave(raw);
+  info->period_frames = frames;
+  if (frames < standard_frames) return Wish::fulfilled();
+  return Wish::refused("loopback has the audio engine's own period, " +
+                       in_ms(frames, info->format.sample_rate) +
+                       ": no program that plays has asked for a shorter one");
+}
+
+// Initialises `client` with the shortest period that the driver has, or with the one that the audio
+// engine is held to by a stream that came first. False: it has to be made anew, and `wish` says
+// why.
+bool initialize_small(IMMDevice* device, const ClientRequest& request, const WAVEFORMATEX* wave,
+                      uint32_t standard_frames, ComPtr<IAudioClient>* client, StreamInfo* info) {
+  Wish& wish = info->granted.low_latency;
+  uint32_t locked = 0;
+  // The second time with the period that the first has learnt.
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    ComPtr<IAudioClient3> client3;
+    if (FAILED((*client)->QueryInterface(__uuidof(IAudioClient3), client3.receive()))) {
+      wish = Wish::refused(kNoAudioClient3);
+      return false;
+    }
+    UINT32 standard = 0;
+    UINT32 fundamental = 0;
+    UINT32 shortest = 0;
+    UINT32 longest = 0;
+    HRESULT result =
+        client3->GetSharedModeEnginePeriod(wave, &standard, &fundamental, &shortest, &longest);
+    if (FAILED(result)) {
+      wish =
+          Wish::refused(to_error({result, ""}, "IAudioClient3::GetSharedModeEnginePeriod").message);
+      return false;
+    }
+    const uint32_t period = locked != 0 ? locked : shortest;
+    if (period >= standard_frames) {
+      wish = Wish::refused((locked != 0 ? "another program holds the audio engine to "
+                                        : "the driver has no period below ") +
+                           in_ms(period, info->format.sample_rate));
+      return false;
+    }
+    result = client3->InitializeSharedAudioStream(AUDCLNT_STREAMFLAGS_EVENTCALLBACK, period, wave,
+                                                  nullptr);
+    if (SUCCEEDED(result)) {
+      info->period_frames = period;
+      wish = Wish::fulfilled();
+      return true;
+    }
+    wish =
+        Wish::refused(to_error({result, ""}, "IAudioClient3::InitializeSharedAudioStream").message);
+    if (result != AUDCLNT_E_ENGINE_PERIODICITY_LOCKED) return false;
+    WAVEFORMATEX* raw = nullptr;
+    UINT32 current = 0;
+    if (FAILED(client3->GetCurrentSharedModeEnginePeriod(&raw, &current))) return false;
+    const CoMem<WAVEFORMATEX> current_wave(raw);
+    locked = current;
+    // A client that was refused once may answer E_UNEXPECTED from then on.
+    if (activate_client(device, request.options, client, info).failed()) return false;
+  }
+  return false;
 }
 
 }  // namespace
 
-SharedClient::~SharedClient() {
-  if (started_) client_->Stop();
-}
-
-CallResult SharedClient::open(IMMDevice* device, DWORD flags, REFERENCE_TIME buffer, HANDLE wake,
-                              StreamInfo* info) {
-  HRESULT result = device->Activate(__uuidof(IAudioClient), CLSCTX_ALL, nullptr, client_.receive());
-  if (FAILED(result)) return {result, "IMMDevice::Activate(IAudioClient)"};
-  set_category(client_.get());
-
-  WAVEFORMATEX* raw = nullptr;
-  result = client_->GetMixFormat(&raw);
-  if (FAILED(result)) return {result, "IAudioClient::GetMixFormat"};
-  const CoMem<WAVEFORMATEX> wave(raw);
-  if (!from_wave_format(wave.get(), sizeof(*raw) + raw->cbSize, &info->format)) {
-    return {AUDCLNT_E_UNSUPPORTED_FORMAT, "IAudioClient::GetMixFormat"};
-  }
-
+CallResult open_shared(IMMDevice* device, const ClientRequest& request,
+                       ComPtr<IAudioClient>* client, StreamInfo* info) {
+  CallResult made = activate_client(device, request.options, client, info);
+  if (made.failed()) return made;
+  CoMem<WAVEFORMATEX> wave;
+  made = read_mix_format(client->get(), &wave, &info->format);
+  if (made.failed()) return made;
   REFERENCE_TIME period = 0;
-  result = client_->GetDevicePeriod(&period, nullptr);
+  HRESULT result = (*client)->GetDevicePeriod(&period, nullptr);
   if (FAILED(result)) return {result, "IAudioClient::GetDevicePeriod"};
-  info->period_frames = to_frames(period, info->format.sample_rate);
+  const uint32_t standard_frames = to_frames(period, info->format.sample_rate);
+  info->period_frames = standard_frames;
 
+  const bool loopback = (request.flags & AUDCLNT_STREAMFLAGS_LOOPBACK) != 0;
+  if (request.options.low_latency && !loopback) {
+    if (initialize_small(device, request, wave.get(), standard_frames, client, info)) return {};
+    made = activate_client(device, request.options, client, info);
+    if (made.failed()) return made;
+  }
   // Periodicity must be 0 in shared mode: the audio engine has a period of its own.
-  result = client_->Initialize(AUDCLNT_SHAREMODE_SHARED, AUDCLNT_STREAMFLAGS_EVENTCALLBACK | flags,
-                               buffer, 0, wave.get(), nullptr);
+  result = (*client)->Initialize(AUDCLNT_SHAREMODE_SHARED,
+                                 AUDCLNT_STREAMFLAGS_EVENTCALLBACK | request.flags, request.buffer,
+                                 0, wave.get(), nullptr);
   if (FAILED(result)) return {result, "IAudioClient::Initialize"};
-  result = client_->SetEventHandle(wake);
-  if (FAILED(result)) return {result, "IAudioClient::SetEventHandle"};
-  UINT32 buffer_frames = 0;
-  result = client_->GetBufferSize(&buffer_frames);
-  if (FAILED(result)) return {result, "IAudioClient::GetBufferSize"};
-  info->buffer_frames = buffer_frames;
+  if (request.options.low_latency && loopback) {
+    info->granted.low_latency = look_at_period(client->get(), standard_frames, info);
+  }
   return {};
-}
-
-CallResult SharedClient::start() {
-  const HRESULT result = client_->Start();
-  started_ = SUCCEEDED(result);
-  return {result, "IAudioClient::Start"};
-}
-
-CallResult SharedClient::padding(UINT32* frames) {
-  return {client_->GetCurrentPadding(frames), "IAudioClient::GetCurrentPadding"};
 }
 
 }  // namespace patchcord

@@ -1,29 +1,13 @@
-// A shared-mode IAudioClient at the device's mix format, driven by an event. Made, used and
-// destroyed on the audio thread of one stream.
+// Opening a stream in shared mode: at the device's mix format, in the audio engine's period or in a
+// shorter one (IAudioClient3).
 #pragma once
 
-#include "../backend.h"
-#include "com_support.h"
+#include "stream_client.h"
 
 namespace patchcord {
 
-class SharedClient {
- public:
-  ~SharedClient();
-
-  // `flags` are added to EVENTCALLBACK. `buffer` is headroom: the smallest buffer that the system
-  // may give. `wake` is signalled once a period.
-  CallResult open(IMMDevice* device, DWORD flags, REFERENCE_TIME buffer, HANDLE wake,
-                  StreamInfo* info);
-  CallResult start();
-
-  // Frames that wait to be read, or to be played. Fails once the device is gone.
-  CallResult padding(UINT32* frames);
-  IAudioClient* get() const { return client_.get(); }
-
- private:
-  ComPtr<IAudioClient> client_;
-  bool started_ = false;
-};
+// Audio thread. The client that it makes is initialised for events.
+CallResult open_shared(IMMDevice* device, const ClientRequest& request,
+                       ComPtr<IAudioClient>* client, StreamInfo* info);
 
 }  // namespace patchcord

@@ -1,7 +1,7 @@
 #include "wasapi_capture.h"
 
 #include "formats.h"
-#include "shared_client.h"
+#include "stream_client.h"
 
 namespace patchcord {
 namespace {
@@ -14,6 +14,9 @@ constexpr REFERENCE_TIME kHeadroom = 200 * kReferencePerMs;
 // microphone's only has to notice that its events stopped.
 constexpr int64_t kLoopbackWait = 10 * kNsPerMs;
 constexpr int64_t kMicrophoneWait = 20 * kNsPerMs;
+// Of loopback whose packets are short too.
+constexpr int64_t kShortWait = 3 * kNsPerMs;
+constexpr uint32_t kShortIdleLagMs = 6;
 
 // A removed device may signal for ever without a packet, or never again: after this long without
 // one it is asked for its padding, which fails when it is gone.
@@ -21,17 +24,25 @@ constexpr int64_t kWatchdog = 250 * kNsPerMs;
 
 class CaptureWork final : public StreamWork {
  public:
-  CaptureWork(CaptureRequest::Kind kind, Clock* clock, CaptureListener* listener)
-      : loopback_(kind == CaptureRequest::Kind::kLoopback), clock_(clock), listener_(listener) {}
+  CaptureWork(const CaptureRequest& request, Clock* clock, CaptureListener* listener)
+      : loopback_(request.kind == CaptureRequest::Kind::kLoopback),
+        options_(request.options),
+        clock_(clock),
+        listener_(listener) {}
 
   Flow flow() const override { return loopback_ ? Flow::kOutput : Flow::kInput; }
-  int64_t longest_wait_ns() const override { return loopback_ ? kLoopbackWait : kMicrophoneWait; }
+  int64_t longest_wait_ns() const override {
+    if (!loopback_) return kMicrophoneWait;
+    return low_latency_ ? kShortWait : kLoopbackWait;
+  }
   void lost(const Error& error) noexcept override { listener_->on_lost(error); }
 
   CallResult open(IMMDevice* device, HANDLE wake, StreamInfo* info) override {
     const DWORD flags = loopback_ ? AUDCLNT_STREAMFLAGS_LOOPBACK : 0;
-    const CallResult opened = client_.open(device, flags, kHeadroom, wake, info);
+    const CallResult opened = client_.open(device, {options_, flags, kHeadroom}, wake, info);
     if (opened.failed()) return opened;
+    low_latency_ = info->granted.low_latency.granted;
+    if (low_latency_) info->idle_lag_ms = kShortIdleLagMs;
     buffer_frames_ = info->buffer_frames;
     return {client_.get()->GetService(__uuidof(IAudioCaptureClient), capture_.receive()),
             "IAudioClient::GetService(IAudioCaptureClient)"};
@@ -42,7 +53,7 @@ class CaptureWork final : public StreamWork {
     return client_.start();
   }
 
-  CallResult turn(Gate* gate) noexcept override {
+  CallResult turn(Gate* gate, bool) noexcept override {
     uint32_t drained = 0;
     const CallResult drain_result = drain(gate, &drained);
     if (drain_result.failed()) return drain_result;
@@ -104,22 +115,24 @@ class CaptureWork final : public StreamWork {
   }
 
   const bool loopback_;
+  const OpenOptions options_;
   Clock* const clock_;
   CaptureListener* const listener_;
 
-  SharedClient client_;
+  StreamClient client_;
   ComPtr<IAudioCaptureClient> capture_;
   uint32_t buffer_frames_ = 0;
   uint32_t held_ = 0;  // frames of the last GetBuffer
   int64_t quiet_since_ = 0;
   bool first_ = true;
+  bool low_latency_ = false;  // granted
 };
 
 }  // namespace
 
-std::unique_ptr<StreamWork> make_capture_work(CaptureRequest::Kind kind, Clock* clock,
+std::unique_ptr<StreamWork> make_capture_work(const CaptureRequest& request, Clock* clock,
                                               CaptureListener* listener) {
-  return std::make_unique<CaptureWork>(kind, clock, listener);
+  return std::make_unique<CaptureWork>(request, clock, listener);
 }
 
 }  // namespace patchcord

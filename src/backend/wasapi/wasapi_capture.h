@@ -7,7 +7,7 @@
 
 namespace patchcord {
 
-std::unique_ptr<StreamWork> make_capture_work(CaptureRequest::Kind kind, Clock* clock,
+std::unique_ptr<StreamWork> make_capture_work(const CaptureRequest& request, Clock* clock,
                                               CaptureListener* listener);
 
 }  // namespace patchcord

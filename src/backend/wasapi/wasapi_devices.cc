@@ -155,4 +155,10 @@ Error find_device(IMMDeviceEnumerator* enumerator, const std::string& id, Flow f
   return Error::none();
 }
 
+bool read_device_format(IMMDevice* device, Format* format) {
+  ComPtr<IPropertyStore> store;
+  device->OpenPropertyStore(STGM_READ, store.receive());
+  return EndpointProperty(store.get(), PKEY_AudioEngine_DeviceFormat).wave_format(format);
+}
+
 }  // namespace patchcord

@@ -19,4 +19,7 @@ Error read_devices(IMMDeviceEnumerator* enumerator, std::vector<DeviceInfo>* dev
 Error find_device(IMMDeviceEnumerator* enumerator, const std::string& id, Flow flow,
                   ComPtr<IMMDevice>* device);
 
+// What the user chose for it in the sound settings: the format that its driver runs at.
+bool read_device_format(IMMDevice* device, Format* format);
+
 }  // namespace patchcord

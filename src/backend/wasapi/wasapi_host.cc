@@ -114,14 +114,14 @@ class WasapiHost final : public Host {
 
   Error open_capture(const CaptureRequest& request, CaptureListener* listener,
                      std::unique_ptr<Stream>* stream) override {
-    return WasapiStream::open(
-        request.device_id, make_capture_work(request.kind, &clock(), listener), announcer_, stream);
+    return WasapiStream::open(request.device_id, make_capture_work(request, &clock(), listener),
+                              announcer_, stream);
   }
 
   Error open_render(const RenderRequest& request, RenderListener* listener,
                     std::unique_ptr<Stream>* stream) override {
-    return WasapiStream::open(request.device_id, make_render_work(request.latency_ms, listener),
-                              announcer_, stream);
+    return WasapiStream::open(request.device_id, make_render_work(request, listener), announcer_,
+                              stream);
   }
 
   void watch(DeviceListener* listener) override { announcer_->set_listener(listener); }

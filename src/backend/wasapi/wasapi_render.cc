@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "formats.h"
-#include "shared_client.h"
+#include "stream_client.h"
 
 namespace patchcord {
 namespace {
@@ -31,15 +31,18 @@ void refuse_ducking(IAudioClient* client) {
 
 class RenderWork final : public StreamWork {
  public:
-  RenderWork(uint32_t latency_ms, RenderListener* listener)
-      : latency_ms_(std::min(latency_ms, kMaxLatencyMs)), listener_(listener) {}
+  RenderWork(const RenderRequest& request, RenderListener* listener)
+      : latency_ms_(std::min(request.latency_ms, kMaxLatencyMs)),
+        options_(request.options),
+        listener_(listener) {}
 
   Flow flow() const override { return Flow::kOutput; }
   int64_t longest_wait_ns() const override { return kLongestWait; }
   void lost(const Error& error) noexcept override { listener_->on_lost(error); }
 
   CallResult open(IMMDevice* device, HANDLE wake, StreamInfo* info) override {
-    const CallResult opened = client_.open(device, 0, latency_ms_ * kReferencePerMs, wake, info);
+    const CallResult opened =
+        client_.open(device, {options_, 0, latency_ms_ * kReferencePerMs}, wake, info);
     if (opened.failed()) return opened;
     refuse_ducking(client_.get());
     sample_rate_ = info->format.sample_rate;
@@ -48,6 +51,8 @@ class RenderWork final : public StreamWork {
     // late wake would be a hole.
     const uint32_t wanted = to_frames(latency_ms_ * kReferencePerMs, sample_rate_);
     target_ = std::min(std::max(wanted, period_frames_ + period_frames_ / 4), info->buffer_frames);
+    // There each event asks for the whole of the buffer that the device is done with.
+    if (options_.exclusive) target_ = info->buffer_frames;
 
     HRESULT result = client_.get()->GetService(__uuidof(IAudioRenderClient), render_.receive());
     if (FAILED(result)) return {result, "IAudioClient::GetService(IAudioRenderClient)"};
@@ -68,17 +73,21 @@ class RenderWork final : public StreamWork {
     return client_.start();
   }
 
-  CallResult turn(Gate* gate) noexcept override {
+  CallResult turn(Gate* gate, bool signalled) noexcept override {
     const int64_t play_time = time_of_next_frame();
     check_underrun(gate, play_time);
     UINT32 padding = 0;
     const CallResult asked = client_.padding(&padding);
     if (asked.failed()) return asked;
-    if (padding >= target_) return {};
-    const uint32_t frames = target_ - padding;
+    // In exclusive mode the padding says nothing: there are two buffers, and the event is the turn
+    // of one of them.
+    if (options_.exclusive ? !signalled : padding >= target_) return {};
+    const uint32_t frames = options_.exclusive ? target_ : target_ - padding;
     BYTE* data = nullptr;
     HRESULT result = render_->GetBuffer(frames, &data);
-    if (result == AUDCLNT_E_BUFFER_OPERATION_PENDING) return {};  // the next turn writes it
+    // The next turn writes it.
+    if (result == AUDCLNT_E_BUFFER_OPERATION_PENDING) return {};
+    if (options_.exclusive && result == AUDCLNT_E_BUFFER_TOO_LARGE) return {};
     if (FAILED(result)) return {result, "IAudioRenderClient::GetBuffer"};
     {
       const Gate::Pass pass(gate);
@@ -127,9 +136,10 @@ class RenderWork final : public StreamWork {
   }
 
   const uint32_t latency_ms_;
+  const OpenOptions options_;
   RenderListener* const listener_;
 
-  SharedClient client_;
+  StreamClient client_;
   ComPtr<IAudioRenderClient> render_;
   ComPtr<IAudioClock> device_clock_;
   UINT64 units_per_second_ = 0;
@@ -143,8 +153,9 @@ class RenderWork final : public StreamWork {
 
 }  // namespace
 
-std::unique_ptr<StreamWork> make_render_work(uint32_t latency_ms, RenderListener* listener) {
-  return std::make_unique<RenderWork>(latency_ms, listener);
+std::unique_ptr<StreamWork> make_render_work(const RenderRequest& request,
+                                             RenderListener* listener) {
+  return std::make_unique<RenderWork>(request, listener);
 }
 
 }  // namespace patchcord

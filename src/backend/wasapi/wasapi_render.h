@@ -7,6 +7,7 @@
 
 namespace patchcord {
 
-std::unique_ptr<StreamWork> make_render_work(uint32_t latency_ms, RenderListener* listener);
+std::unique_ptr<StreamWork> make_render_work(const RenderRequest& request,
+                                             RenderListener* listener);
 
 }  // namespace patchcord

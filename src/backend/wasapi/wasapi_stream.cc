@@ -141,8 +141,9 @@ void WasapiStream::Run::stream(StreamWork* work) {
     // The device's events are not to be trusted alone: they stop when it is removed, and loopback
     // has none while nothing plays.
     SetWaitableTimer(timer.get(), &longest_wait, 0, nullptr, nullptr, FALSE);
-    if (WaitForMultipleObjects(3, events, FALSE, INFINITE) == WAIT_OBJECT_0) return;
-    const CallResult turned = work->turn(&gate_);
+    const DWORD woken_by = WaitForMultipleObjects(3, events, FALSE, INFINITE);
+    if (woken_by == WAIT_OBJECT_0) return;
+    const CallResult turned = work->turn(&gate_, woken_by == WAIT_OBJECT_0 + 1);
     if (!turned.failed()) continue;
     const Error error = to_error(turned, "streaming", info_.device_id);
     const Gate::Pass pass(&gate_);

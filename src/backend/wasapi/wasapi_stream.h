@@ -21,9 +21,9 @@ class StreamWork {
   virtual ~StreamWork() = default;
   virtual CallResult open(IMMDevice* device, HANDLE wake, StreamInfo* info) = 0;
   virtual CallResult start() = 0;
-  // One wake-up, by the device or by `longest_wait_ns`. A failure ends the stream. The listener is
-  // called inside `gate` alone.
-  virtual CallResult turn(Gate* gate) noexcept = 0;
+  // One wake-up: by the device's event (`signalled`) or after `longest_wait_ns`. A failure ends the
+  // stream. The listener is called inside `gate` alone.
+  virtual CallResult turn(Gate* gate, bool signalled) noexcept = 0;
   virtual void lost(const Error& error) noexcept = 0;  // inside the gate
 
   virtual Flow flow() const = 0;

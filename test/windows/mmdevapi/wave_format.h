@@ -5,10 +5,7 @@
 
 namespace patchcord {
 
-// As the audio engine describes its mixes: always extensible.
-WAVEFORMATEXTENSIBLE to_wave_format(const Format& format);
-
-// The same in memory that the caller of a COM method frees; null when there is none.
+// In memory that the caller of a COM method frees; null when there is none.
 WAVEFORMATEX* allocate_wave_format(const Format& format);
 
 // Whether a caller's description is of `format`.

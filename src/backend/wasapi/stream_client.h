@@ -1,0 +1,37 @@
+// An IAudioClient driven by an event, in shared or exclusive mode. Made, used and destroyed on the
+// audio thread of one stream.
+#pragma once
+
+#include "../backend.h"
+#include "com_support.h"
+
+namespace patchcord {
+
+struct ClientRequest {
+  OpenOptions options;
+  DWORD flags = 0;            // of shared mode: added to EVENTCALLBACK
+  REFERENCE_TIME buffer = 0;  // of shared mode: headroom, the smallest that the system may give
+};
+
+// A client that nothing was asked of but its properties.
+CallResult activate_client(IMMDevice* device, const OpenOptions& options,
+                           ComPtr<IAudioClient>* client, StreamInfo* info);
+
+class StreamClient {
+ public:
+  ~StreamClient();
+
+  // `wake` is signalled once a period.
+  CallResult open(IMMDevice* device, const ClientRequest& request, HANDLE wake, StreamInfo* info);
+  CallResult start();
+
+  // Frames that wait to be read, or to be played. Fails once the device is gone.
+  CallResult padding(UINT32* frames);
+  IAudioClient* get() const { return client_.get(); }
+
+ private:
+  ComPtr<IAudioClient> client_;
+  bool started_ = false;
+};
+
+}  // namespace patchcord

@@ -1,0 +1,112 @@
+// How a device is opened: what is demanded is had or refused in words, what is wished is had or
+// `granted` says why not, and in every case the audio is as it should be.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { LoopbackSource, MicSource, SpeakerSink, type AudioError } from 'patchcord';
+
+import { findGaps, measureTone, toFloat } from '../instruments/index.js';
+import { openSystem, type System } from './system.js';
+import { event } from './wait.js';
+
+let system: System;
+beforeAll(async () => {
+  system = await openSystem();
+});
+afterAll(() => system.close());
+
+const mic = (options: object) =>
+  new MicSource({ backend: system.backend, device: system.microphone, ...options });
+
+describe('a demand that cannot be met', () => {
+  it.each([
+    ['a microphone', () => mic({ shareMode: 'exclusive' })],
+    [
+      'an output',
+      () =>
+        new SpeakerSink({
+          backend: system.backend,
+          device: system.speakers,
+          shareMode: 'exclusive',
+        }),
+    ],
+  ])('is refused in words: %s', async (_, make) => {
+    const stream = make();
+    const error = await event<AudioError>(stream, 'error');
+    // Wine says that somebody else has the device.
+    const code = system.name === 'wasapi' ? 'ERR_AUDIO_DEVICE_BUSY' : 'ERR_AUDIO_UNSUPPORTED';
+    expect(error.code).toBe(code);
+    expect(error.message).toMatch(/exclusive/);
+    expect(error.remedy).toBeTruthy();
+  });
+
+  it('is refused at once of a loopback', () => {
+    const options = { backend: system.backend, shareMode: 'exclusive' } as const;
+    expect(() => new LoopbackSource(options)).toThrow(
+      expect.objectContaining({ code: 'ERR_AUDIO_UNSUPPORTED' }),
+    );
+  });
+});
+
+describe('wishes', () => {
+  it('that nobody made are not granted, and need no reason', async () => {
+    const source = mic({});
+    expect(source.granted).toBeUndefined();
+    await source.ready;
+    expect(source.granted).toEqual({
+      shareMode: 'shared',
+      lowLatency: false,
+      raw: false,
+      category: 'other',
+      realtime: expect.any(Boolean),
+      reasons: {},
+    });
+    source.destroy();
+  });
+
+  it('are granted or explained, and the microphone is heard, each gap counted', async () => {
+    const stop = await system.play('microphone', 997);
+    const source = mic({ lowLatency: true, raw: true, category: 'communications' });
+    const { granted } = await source.ready;
+    console.log(JSON.stringify(granted), source.periodMs);
+    const { lowLatency, raw, category, reasons } = granted as NonNullable<typeof granted>;
+    for (const [name, given] of Object.entries({
+      lowLatency,
+      raw,
+      category: category === 'communications',
+    })) {
+      const reason = (reasons as Record<string, string>)[name];
+      if (given) expect(reason).toBeUndefined();
+      else expect(reason).toMatch(/\w+ \w+/);
+    }
+    if (lowLatency) expect(source.periodMs).toBeLessThan(10);
+    const chunks: Buffer[] = [];
+    let frames = 0;
+    for await (const chunk of source.chunks()) {
+      frames += chunk.frames;
+      // The player outside takes its time.
+      if (frames > 48000) chunks.push(chunk.data);
+      if (frames > 96000) break;
+    }
+    await stop();
+    const [left] = toFloat(Buffer.concat(chunks), source.format);
+    expect(measureTone(left, 48000, 997).frequency).toBeCloseTo(997, 0);
+    // With so little headroom a busy machine loses a block (PipeWire now and then), and counts it.
+    const { lostFrames } = source.stats();
+    if (!lowLatency) expect(lostFrames).toBe(0);
+    if (lostFrames === 0) {
+      expect(findGaps(left, { sampleRate: 48000, frequency: 997 })).toEqual([]);
+    }
+    source.destroy();
+  });
+
+  it('of a loopback and a sink are granted or explained', async () => {
+    const options = { backend: system.backend, device: system.speakers, lowLatency: true };
+    for (const stream of [new LoopbackSource(options), new SpeakerSink(options)]) {
+      await stream.ready;
+      const { lowLatency, reasons } = stream.granted as NonNullable<typeof stream.granted>;
+      console.log(stream.constructor.name, lowLatency, JSON.stringify(reasons));
+      expect(Boolean(reasons.lowLatency)).toBe(!lowLatency);
+      stream.destroy();
+    }
+  });
+});
