@@ -21,3 +21,10 @@ export function whenClosed(stream: Readable | Writable): Promise<void> {
 export function discardUnread(stream: Readable): void {
   if (stream.readableFlowing === null && stream.listenerCount('readable') === 0) stream.resume();
 }
+
+/** Node's own error for what was asked of a stream that is over. */
+export function closed(what: string): Error {
+  return Object.assign(new Error(`Cannot call ${what} after a stream was destroyed`), {
+    code: 'ERR_STREAM_DESTROYED',
+  });
+}

@@ -5,7 +5,7 @@ import { Deferred } from './deferred.js';
 import { AudioError, fromNative, type NativeError } from './errors.js';
 import type { AudioFormat } from './format.js';
 import type { NativeDevice, NativeHost } from './native.js';
-import { checkOneOf, checkOptions } from './validate.js';
+import { checkObject, checkOneOf, checkOptions, checkString } from './validate.js';
 
 /** What a device is the default for. */
 export type DeviceRole = 'console' | 'communications';
@@ -236,16 +236,49 @@ export function toPublic(device: NativeDevice): AudioDevice {
 /** What a `device` option may be, beside the words that the class knows. */
 export type DeviceSelector = string | AudioDevice;
 
+/** Checks the argument or option called `name`. */
+export function checkSelector(selector: DeviceSelector, name: string): DeviceSelector {
+  if (typeof selector === 'string') checkString(selector, name);
+  else checkString((checkObject(selector, name) as AudioDevice).id, `${name}.id`);
+  return selector;
+}
+
+/** Whether the device that is meant changes with the system's default. */
+export function followsDefault(selector: DeviceSelector): boolean {
+  return selector === 'default' || selector === 'communications';
+}
+
+/**
+ * The device that a stream is to be on which was on `current`: the default where that is followed, else
+ * that one, by its id or, where a system gives a device that comes back another, by its exact name.
+ *
+ * @throws `ERR_AUDIO_DEVICE_NOT_FOUND`.
+ */
+export function reselectDevice(
+  devices: readonly NativeDevice[],
+  selector: DeviceSelector,
+  current: NativeDevice,
+): NativeDevice {
+  const { id, name, flow } = current;
+  if (followsDefault(selector)) return selectDevice(devices, selector, flow, id);
+  const usable = devices.filter((one) => one.flow === flow && one.state === 'active');
+  const again = usable.find((one) => one.id === id) ?? usable.find((one) => one.name === name);
+  if (again) return again;
+  throw notFound(`the ${flow} device '${name}' (${id})`, devices, flow);
+}
+
 /**
  * The device that is meant: an exact id, else an exact name, else the only name that contains it (case
  * ignored). `'default'` and `'communications'` follow the system, but never to what this process feeds.
  *
+ * @param own the id of what the asking stream itself plays to.
  * @throws `ERR_AUDIO_DEVICE_NOT_FOUND` with the names that exist.
  */
 export function selectDevice(
   devices: readonly NativeDevice[],
   selector: DeviceSelector,
   flow: 'input' | 'output',
+  own?: string,
 ): NativeDevice {
   const usable = devices.filter((one) => one.flow === flow && one.state === 'active');
   if (typeof selector !== 'string') {
@@ -255,10 +288,11 @@ export function selectDevice(
   }
   if (selector === 'default' || selector === 'communications') {
     const role = selector === 'default' ? 'console' : 'communications';
+    const allowed = usable.filter((one) => !one.fed || one.id === own);
     const found =
-      usable.find((one) => one.defaultRoles.includes(role) && !one.fed) ??
-      usable.find((one) => !one.fed && !one.virtual) ??
-      usable.find((one) => !one.fed);
+      allowed.find((one) => one.defaultRoles.includes(role)) ??
+      allowed.find((one) => !one.virtual) ??
+      allowed[0];
     if (found) return found;
     throw notFound(
       `a default ${flow} device that this process does not feed itself`,

@@ -4,6 +4,12 @@ export { AudioReadable } from './audio-readable.js';
 export type { BackendName, BackendOption, SimulatedBackend } from './backend.js';
 export type { ChannelMap } from './channel-map.js';
 export type { ChunkOptions } from './chunker.js';
+export type {
+  DeviceChange,
+  DeviceChangeReason,
+  DeviceEvents,
+  RecoverOptions,
+} from './device-keeper.js';
 export {
   DeviceMonitor,
   getDefaultDevice,

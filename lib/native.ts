@@ -5,6 +5,7 @@ import load from 'node-gyp-build';
 import type { ChannelMap } from './channel-map.js';
 import { AudioError, type NativeError } from './errors.js';
 import type { AudioFormat, SampleFormat } from './format.js';
+import type { Timers } from './timers.js';
 
 // The one place that loads the addon, at the first use and not before: importing the package must
 // work on every platform.
@@ -57,6 +58,7 @@ export interface NativeOpenOptions {
 export interface NativeEvent {
   type:
     | 'hole'
+    | 'absence'
     | 'idle'
     | 'resumed'
     | 'ended'
@@ -84,6 +86,8 @@ export interface NativeHost {
   ): Promise<{ renderId: string; microphone: NativeDevice }>;
   removeCable(renderId: string, microphoneId: string): Promise<void>;
   now(): bigint;
+  /** Where time is moved by hand, the timers that it moves. */
+  timers?: Timers;
 }
 
 interface NativeTimed {
@@ -93,7 +97,10 @@ interface NativeTimed {
 }
 
 export interface NativeSource extends NativeTimed {
+  /** Again in place of what is open, which goes on when this fails. */
   open(deviceId: string, periodMs: number, options: NativeOpenOptions): Promise<NativeStreamInfo>;
+  /** Lets go of the device; the stream goes on as silence. */
+  leave(): Promise<void>;
   close(): Promise<void>;
   takeEvents(): NativeEvent[];
   takeError(): NativeError | null;
@@ -172,6 +179,7 @@ export interface NativeSink extends NativeWritable, NativeTimed {
     latencyMs: number,
     options: NativeOpenOptions,
   ): Promise<NativeStreamInfo>;
+  leave(): Promise<void>;
   close(): Promise<void>;
   openWritten(format: AudioFormat, bufferFrames: number, startFrames: number): void;
   link(producer: NativeProducer, bufferFrames: number): void;

@@ -2,6 +2,7 @@ import type { Writable } from 'node:stream';
 
 import type { ChunkPlan } from './chunker.js';
 import { CopyPipe } from './copy-pipe.js';
+import type { DeviceChangeReason } from './device-keeper.js';
 import { bytesPerFrame, type AudioFormat } from './format.js';
 import { KeepAlive } from './keep-alive.js';
 import {
@@ -46,8 +47,11 @@ export interface Discontinuity {
   frames: number;
   /** Whether silence of that length stands in the stream; otherwise its times step. */
   filled: boolean;
-  /** `device`: the system lost it. `overrun`: a reader was too slow for its buffer. */
-  reason: 'device' | 'overrun';
+  /**
+   * `device`: the system lost it. `overrun`: a reader was too slow for its buffer. Otherwise there was no
+   * device for so long: it was lost, or the stream went to another one.
+   */
+  reason: 'device' | 'overrun' | DeviceChangeReason;
 }
 
 /** How a destination is reached. */

@@ -2,6 +2,7 @@ import { worldHost, type SimulatedBackend } from './backend.js';
 import { AudioError, fromNative, type NativeError } from './errors.js';
 import { defaultFormat, type AudioFormat } from './format.js';
 import { native, type NativeHost, type NativeWorld } from './native.js';
+import { ManualTimers } from './timers.js';
 import { checkInteger, checkNumber, checkOneOf, checkOptions, checkString } from './validate.js';
 
 /** What a simulated microphone hears or a simulated program plays. Frames are exact. */
@@ -162,7 +163,7 @@ export class SimulatedDevice {
     return answer;
   }
 
-  /** It goes; open streams of it get `ERR_AUDIO_DEVICE_LOST`. */
+  /** It goes; open streams of it wait for its return, see `recover`. */
   unplug(): this {
     return this.#script('unplug');
   }
@@ -258,9 +259,10 @@ export class SimulatedDevice {
  * await audio.advance(500);
  */
 export class SimulatedAudio implements SimulatedBackend {
-  readonly [worldHost]: NativeHost;
   readonly #world: NativeWorld;
-  readonly #manual: boolean;
+  readonly #host: NativeHost;
+  readonly #timers: ManualTimers | undefined;
+  #advancing: Promise<void> = Promise.resolve();
 
   /**
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_AUDIO_UNSUPPORTED` for a world that
@@ -271,14 +273,21 @@ export class SimulatedAudio implements SimulatedBackend {
     const { devices, cables, clock = 'real' } = given;
     checkOneOf(clock, 'options.clock', ['real', 'manual']);
     for (const device of devices ?? []) checkString(device.id, 'options.devices.id');
-    this.#manual = clock === 'manual';
+    this.#timers = clock === 'manual' ? new ManualTimers() : undefined;
     this.#world = new (native().World)({
       devices: devices?.map(withFormat),
       cables: cables?.map(withFormat),
-      manualClock: this.#manual,
+      manualClock: clock === 'manual',
     });
     check(this.#world.error());
-    this[worldHost] = new (native().Host)(this.#world);
+    this.#host = this[worldHost];
+  }
+
+  /** @internal A connection for each stream or monitor. */
+  get [worldHost](): NativeHost {
+    const host = new (native().Host)(this.#world);
+    if (this.#timers) host.timers = this.#timers;
+    return host;
   }
 
   /** A device by its id. Unknown ids are `ERR_AUDIO_DEVICE_NOT_FOUND` when it is used. */
@@ -307,21 +316,43 @@ export class SimulatedAudio implements SimulatedBackend {
 
   /** The world's clock, ns. */
   now(): bigint {
-    return this[worldHost].now();
+    return this.#host.now();
   }
 
   /**
-   * Moves the manual clock. Resolves when JavaScript has received everything of that time.
+   * Moves the manual clock. Resolves when JavaScript has received everything of that time. What a
+   * stream does to get its device back takes none of it.
    *
    * @throws `ERR_AUDIO_UNSUPPORTED` with the real clock.
    */
   async advance(ms: number): Promise<void> {
     checkNumber(ms, 'ms', 0, 1e12);
-    if (!this.#manual) {
+    const timers = this.#timers;
+    if (!timers) {
       throw new AudioError('ERR_AUDIO_UNSUPPORTED', 'advance() moves the manual clock only', {
         remedy: "Make the world with clock: 'manual'",
       });
     }
+    // One after the other, also when nobody waits for them.
+    const before = this.#advancing;
+    this.#advancing = before.then(() => this.#advance(timers, ms));
+    this.#advancing.catch(() => {});
+    await this.#advancing;
+  }
+
+  async #advance(timers: ManualTimers, ms: number): Promise<void> {
+    await this.#move(0); // what happened since the clock stood still is known
+    for (let left = ms; left > 0;) {
+      await timers.quiet();
+      const step = Math.min(left, Math.max(0, timers.next()));
+      await this.#move(step);
+      timers.pass(step);
+      left -= step;
+    }
+    await timers.quiet();
+  }
+
+  async #move(ms: number): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       const record = this.#world.advance(ms, resolve);
       if (record) reject(fromNative(record));

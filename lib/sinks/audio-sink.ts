@@ -2,9 +2,16 @@ import { addAbortSignal, Writable } from 'node:stream';
 
 import type { AudioStream } from '../audio-stream.js';
 import { openBackend, type BackendOption } from '../backend.js';
-import { whenClosed } from '../closing.js';
+import { closed, whenClosed } from '../closing.js';
 import { Deferred } from '../deferred.js';
-import { toPublic, type AudioDevice, type DeviceSelector } from '../devices.js';
+import {
+  DeviceKeeper,
+  patienceOf,
+  type DeviceEvents,
+  type RecoverOptions,
+  type Wanted,
+} from '../device-keeper.js';
+import { checkSelector, toPublic, type AudioDevice, type DeviceSelector } from '../devices.js';
 import { AudioError, fromNative, type NativeError } from '../errors.js';
 import { checkFormat, defaultFormat, formatUnknown, type AudioFormat } from '../format.js';
 import { FrameWriter } from '../frame-writer.js';
@@ -43,7 +50,6 @@ import {
   checkBoolean,
   checkNumber,
   checkOptions,
-  checkString,
   unsupported,
 } from '../validate.js';
 
@@ -66,18 +72,24 @@ export interface SinkOptions extends OpenOptions, BackendOption {
   normalize?: boolean | undefined;
   /** Not in this version. */
   limiter?: boolean | undefined;
-  /** Only false so far. */
-  recover?: boolean | undefined;
+  /**
+   * Whether a device that goes is waited for, and for how long; true, a minute. Meanwhile what is to be
+   * played is thrown away at its pace. False: its end is `ERR_AUDIO_DEVICE_LOST`, and a changed default
+   * is not followed.
+   */
+  recover?: boolean | RecoverOptions | undefined;
   /** Not in this version. */
   live?: boolean | undefined;
 }
 
-/** Counters of a sink; frames at the device's rate unless said otherwise. */
+/** Counters of a sink; frames at the rate of its first device unless said otherwise. */
 export interface SinkStats {
-  /** Frames that the device took. */
+  /** Frames that its devices took, or would have taken while there was none. */
   frames: number;
   /** Of these, silence because nothing was linked or written. */
   silentFrames: number;
+  /** Of these, thrown away because there was no device. */
+  discardedFrames: number;
   /** Times that it ran dry although there should have been more. */
   underruns: number;
   underrunFrames: number;
@@ -100,7 +112,7 @@ export interface SinkStats {
 }
 
 /** Events of a sink, beside those of every Writable. */
-export interface SinkEvents extends WritableEvents {
+export interface SinkEvents extends WritableEvents, DeviceEvents {
   ready: [];
   /** It ran dry; `frames` of silence were played. */
   underrun: [event: { frame: number; frames: number }];
@@ -144,7 +156,6 @@ export function checkSinkOptions<T extends SinkOptions>(
     deviceFormat: undefined,
     normalize: false,
     limiter: false,
-    recover: false,
     live: undefined,
   };
   for (const [name, value] of Object.entries(built)) {
@@ -153,8 +164,8 @@ export function checkSinkOptions<T extends SinkOptions>(
       throw unsupported(`${owner}'s option ${name}`, 'this version does not have it yet');
     }
   }
-  if (typeof given.device === 'string') checkString(given.device, 'options.device');
-  else if (given.device !== undefined) checkString(given.device.id, 'options.device.id');
+  if (given.device !== undefined) checkSelector(given.device, 'options.device');
+  patienceOf(given.recover);
   return given;
 }
 
@@ -171,14 +182,13 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
   readonly #host: NativeHost;
   readonly #native: NativeSink;
   readonly #writer: FrameWriter;
-  readonly #latencyMs: number;
   readonly #bufferMs: number;
   readonly #allowFeedback: boolean;
   readonly #keepAlive = new KeepAlive();
   readonly #watching = new Set<Watchable>();
   readonly #played = new Set<Deferred<void>>();
   readonly #openOptions: NativeOpenOptions;
-  #destination: Destination | undefined;
+  readonly #keeper: DeviceKeeper<Destination>;
   #info: NativeStreamInfo | undefined;
   #linked: { source: LinkSource; end: boolean } | undefined;
   #started = false;
@@ -186,7 +196,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
   #queued = false;
 
   /** @internal */
-  constructor(given: SinkOptions) {
+  constructor(given: SinkOptions, selector: DeviceSelector) {
     const { format, latencyMs = 15, bufferMs = 500, allowFeedback = false, signal } = given;
     const declared = format && checkFormat(format, 'options.format');
     checkNumber(latencyMs, 'options.latencyMs', 1, 1000);
@@ -198,7 +208,6 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
     super({ highWaterMark: 64 * 1024 });
     this.#host = host;
     this.#openOptions = openOptions;
-    this.#latencyMs = latencyMs;
     this.#bufferMs = bufferMs;
     this.#allowFeedback = allowFeedback;
     this.#native = new (native().Sink)(host, () => this.#attend());
@@ -215,11 +224,37 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
       },
       declared,
     );
+    const periodMs = periodOf(openOptions);
+    this.#keeper = new DeviceKeeper<Destination>(
+      {
+        host,
+        find: (wanted) => this.prepare(host, wanted),
+        same: (one, other) => one.renderId === other.renderId,
+        open: async ({ renderId, device }) => {
+          this.#info = await this.#native
+            .open(renderId, device?.format ?? defaultFormat, periodMs, latencyMs, openOptions)
+            .catch((record: NativeError) => {
+              throw fromNative(record);
+            });
+        },
+        leave: () => this.#native.leave(),
+        forget: (found) => Promise.resolve(found.release?.()).catch(() => {}),
+        device: ({ device }) => device && toPublic(device),
+        tell: (event, ...values) =>
+          queueMicrotask(() => {
+            this.emit(event, ...(values as [never]));
+            if (event === 'deviceChange') void this.#checkFeedback();
+          }),
+        fail: (error) => this.destroy(error),
+      },
+      selector,
+      given.recover,
+    );
     if (signal) addAbortSignal(signal, this);
   }
 
   /** @internal Finds or makes what to play to. */
-  protected abstract prepare(host: NativeHost): Promise<Destination>;
+  protected abstract prepare(host: NativeHost, wanted: Wanted<Destination>): Promise<Destination>;
 
   /** Of what is played. @throws `ERR_AUDIO_FORMAT_UNKNOWN` until that is known. */
   get format(): Readonly<AudioFormat> {
@@ -232,10 +267,14 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
     return true;
   }
 
-  /** The output that is played to; undefined until `ready`. */
+  /** The output that is played to, or was until it went; undefined until `ready`. */
   get device(): AudioDevice | undefined {
     const device = this.#destination?.device;
     return device && toPublic(device);
+  }
+
+  get #destination(): Destination | undefined {
+    return this.#info && this.#keeper.current;
   }
 
   /** @internal */
@@ -243,7 +282,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
     return this.#destination?.microphone;
   }
 
-  /** The device's own format; undefined until `ready`. */
+  /** The present device's own format; undefined until `ready`. */
   get deviceFormat(): Readonly<AudioFormat> | undefined {
     return this.#info?.format;
   }
@@ -253,7 +292,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
     return this.#info && toGranted(this.#openOptions, this.#info);
   }
 
-  /** Frames that the device took. */
+  /** Frames that the device took, at the rate of the first one. */
   get position(): number {
     return this.stats().frames;
   }
@@ -263,14 +302,14 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
     return source ? [source] : [];
   }
 
-  /** When a frame of the device is heard, ns of `process.hrtime.bigint()`. */
+  /** When a frame of `position` is heard, ns of `process.hrtime.bigint()`. */
   timeAt(frame: number): bigint {
     const time = this.#native.timeAt(checkNumber(frame, 'frame'));
     if (time === undefined) throw this.#notYet('timeAt()');
     return time;
   }
 
-  /** The frame of the device that is heard at a time. */
+  /** The frame of `position` that is heard at a time. */
   frameAt(time: bigint): number {
     const frame = this.#native.frameAt(checkBigInt(time, 'time'));
     if (frame === undefined) throw this.#notYet('frameAt()');
@@ -318,9 +357,16 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
     );
   }
 
-  /** @throws `ERR_AUDIO_UNSUPPORTED`: not in this version. */
-  setDevice(_device: DeviceSelector): Promise<void> {
-    return Promise.reject(unsupported('setDevice()', 'this version cannot change a device'));
+  /**
+   * Goes on to another device, or from now on to the default. Nothing that is queued is lost. When it
+   * fails the sink stays as it was. Rejects with `ERR_AUDIO_DEVICE_NOT_FOUND`, and with what opening a
+   * device fails with.
+   */
+  async setDevice(device: DeviceSelector): Promise<void> {
+    checkSelector(device, 'device');
+    await this.ready;
+    if (this.destroyed || this.writableFinished) throw closed('setDevice()');
+    await this.#keeper.change(device);
   }
 
   /** Plays what is left, then releases the device. */
@@ -419,17 +465,9 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
 
   async #open(): Promise<void> {
     try {
-      this.#destination = await this.prepare(this.#host);
-      this.#info = await this.#native.open(
-        this.#destination.renderId,
-        this.#destination.device?.format ?? defaultFormat,
-        periodOf(this.#openOptions),
-        this.#latencyMs,
-        this.#openOptions,
-      );
-    } catch (record) {
-      const error = record instanceof Error ? record : fromNative(record as NativeError);
-      this.#ready.reject(error);
+      await this.#keeper.start();
+    } catch (error) {
+      this.#ready.reject(error as Error);
       throw error;
     }
     await this.#checkFeedback();
@@ -441,8 +479,9 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
 
   async #release(): Promise<void> {
     try {
+      await this.#keeper.stop();
       await this.#native.close();
-      await this.#destination?.release?.();
+      await this.#keeper.current?.release?.();
     } finally {
       // Also where a microphone could not be taken away, because its server is gone.
       this.#keepAlive.release();
@@ -473,7 +512,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
       else if (type === 'inputEnded') this.#inputEnded();
     }
     const lost = this.#native.takeError();
-    if (lost) this.destroy(fromNative(lost));
+    if (lost) this.#keeper.lost(fromNative(lost));
   }
 
   #wasPlayed(): void {

@@ -1,9 +1,10 @@
-import { askDevices, selectDevice } from '../devices.js';
+import type { Wanted } from '../device-keeper.js';
+import { askDevices, reselectDevice, selectDevice } from '../devices.js';
 import { linkable } from '../links.js';
 import type { NativeHost } from '../native.js';
 import { AudioSink, checkSinkOptions, type Destination, type SinkOptions } from './audio-sink.js';
 
-/** Options of a {@link SpeakerSink}; `device` is `'default'` unless given. */
+/** Options of a {@link SpeakerSink}; `device` is `'default'` unless given, and follows it. */
 export type SpeakerOptions = SinkOptions;
 
 /**
@@ -19,22 +20,24 @@ export type SpeakerOptions = SinkOptions;
 export class SpeakerSink extends AudioSink {
   /** @internal */
   static readonly [linkable] = true;
-  readonly #selector;
-
   /**
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`,
    *   `ERR_AUDIO_UNSUPPORTED`, `ERR_AUDIO_NATIVE_LOAD_FAILED`.
    */
   constructor(options?: SpeakerOptions) {
     const given = checkSinkOptions(options, 'SpeakerSink');
-    super(given);
-    this.#selector = given.device ?? 'default';
+    super(given, given.device ?? 'default');
   }
 
   /** @internal */
-  protected async prepare(host: NativeHost): Promise<Destination> {
+  protected async prepare(
+    host: NativeHost,
+    { selector, again }: Wanted<Destination>,
+  ): Promise<Destination> {
     const devices = await askDevices(host);
-    const device = selectDevice(devices, this.#selector, 'output');
+    const device = again?.device
+      ? reselectDevice(devices, selector, again.device)
+      : selectDevice(devices, selector, 'output');
     const microphone = devices.find((one) => one.id === device.peerId);
     return { renderId: device.id, device, microphone };
   }

@@ -1,5 +1,13 @@
 import type { BackendOption } from '../backend.js';
-import { askDevices, selectDevice, toPublic, type AudioDevice } from '../devices.js';
+import type { Wanted } from '../device-keeper.js';
+import {
+  askDevices,
+  reselectDevice,
+  selectDevice,
+  toPublic,
+  type AudioDevice,
+  type DeviceSelector,
+} from '../devices.js';
 import { AudioError, fromNative, type NativeError } from '../errors.js';
 import { defaultFormat } from '../format.js';
 import { linkable } from '../links.js';
@@ -62,7 +70,8 @@ export class VirtualMicSink extends AudioSink {
     return probeVirtualMic(mic, options);
   }
 
-  readonly #options: VirtualMicOptions;
+  readonly #name: string;
+  readonly #driver: VirtualMicDriver | undefined;
 
   /**
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`,
@@ -75,8 +84,9 @@ export class VirtualMicSink extends AudioSink {
     ]);
     if (given.driver !== undefined) checkOneOf(given.driver, 'options.driver', virtualMicDrivers);
     if (given.name !== undefined) checkString(given.name, 'options.name');
-    super(given);
-    this.#options = given;
+    super(given, given.device ?? 'auto');
+    this.#name = given.name ?? 'patchcord';
+    this.#driver = given.driver;
   }
 
   /** What other programs must select; undefined until `ready`. */
@@ -85,19 +95,33 @@ export class VirtualMicSink extends AudioSink {
   }
 
   /** @internal */
-  protected async prepare(host: NativeHost): Promise<Destination> {
-    const { device = 'auto', driver } = this.#options;
+  protected async prepare(
+    host: NativeHost,
+    { selector, again, lost }: Wanted<Destination>,
+  ): Promise<Destination> {
+    // What was made, or chosen, is kept until it goes.
+    if (again && !lost) return again;
     const devices = await askDevices(host);
-    if (device !== 'auto') return this.#chosen(devices, device);
+    if (selector !== 'auto') {
+      const device = again?.device ? reselectDevice(devices, selector, again.device) : selector;
+      return this.#chosen(devices, device);
+    }
+    const driver = this.#driver;
     const made = driver ? madeBySystem.includes(driver) : process.platform === 'linux';
+    // The one that was lost, if it is back.
+    const back = devices.find(({ id, state }) => id === again?.renderId && state === 'active');
+    if (back && !made) return destination(devices, back.id, back.peerId);
     const mic = made ? undefined : chooseVirtualMic(devices, driver);
     if (mic) return destination(devices, mic.render.id, mic.capture?.id);
     if (driver && !made) throw driverMissing(driver);
+    // Under the name of the one that went, of which something may be left.
+    await again?.release?.().catch(() => {});
+    if (again) delete again.release;
     return this.#make(host);
   }
 
-  #chosen(devices: NativeDevice[], device: NonNullable<SinkOptions['device']>): Destination {
-    const { driver } = this.#options;
+  #chosen(devices: NativeDevice[], device: DeviceSelector): Destination {
+    const driver = this.#driver;
     const other = isMicrophone(devices, device);
     if (other) throw notAnOutput(devices, other);
     const output = selectDevice(devices, device, 'output');
@@ -121,8 +145,8 @@ export class VirtualMicSink extends AudioSink {
   }
 
   async #make(host: NativeHost): Promise<Destination> {
-    const { name = 'patchcord', driver } = this.#options;
-    const made = await host.makeCable(name, defaultFormat).catch((record: NativeError) => {
+    const driver = this.#driver;
+    const made = await host.makeCable(this.#name, defaultFormat).catch((record: NativeError) => {
       throw fromNative(record);
     });
     const release = (): Promise<void> => host.removeCable(made.renderId, made.microphone.id);

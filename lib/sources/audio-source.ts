@@ -3,10 +3,18 @@ import { addAbortSignal } from 'node:stream';
 import { AudioReadable } from '../audio-readable.js';
 import { openBackend, type BackendOption } from '../backend.js';
 import { checkChunkOptions, ChunkPlan, chunkOptionNames, type ChunkOptions } from '../chunker.js';
-import { whenClosed } from '../closing.js';
+import { closed, whenClosed } from '../closing.js';
 import { Deferred } from '../deferred.js';
 import {
+  DeviceKeeper,
+  patienceOf,
+  type DeviceEvents,
+  type RecoverOptions,
+} from '../device-keeper.js';
+import {
   askDevices,
+  checkSelector,
+  reselectDevice,
   selectDevice,
   toPublic,
   type AudioDevice,
@@ -18,6 +26,7 @@ import { KeepAlive } from '../keep-alive.js';
 import { streamKind } from '../links.js';
 import {
   native,
+  type NativeDevice,
   type NativeHost,
   type NativeOpenOptions,
   type NativeSource,
@@ -39,10 +48,8 @@ import {
   checkBigInt,
   checkTime,
   checkNumber,
-  checkObject,
   checkOneOf,
   checkOptions,
-  checkString,
   unsupported,
 } from '../validate.js';
 
@@ -51,7 +58,7 @@ export interface SourceOptions
   extends Partial<AudioFormat>, ChunkOptions, OpenOptions, BackendOption {
   /**
    * An `AudioDevice`, which pins it; an exact id, an exact name, or a part of only one name;
-   * `'default'`, which is the default.
+   * `'default'`, which is the default and follows the system's.
    */
   device?: DeviceSelector | undefined;
   /** End after exactly that much. */
@@ -75,8 +82,11 @@ export interface SourceOptions
   clock?: 'device' | 'host' | undefined;
   /** Only `'thread'` so far. */
   isolation?: 'thread' | 'process' | undefined;
-  /** Only false so far: a device that goes is `ERR_AUDIO_DEVICE_LOST`. */
-  recover?: boolean | undefined;
+  /**
+   * Whether a device that goes is waited for, and for how long; true, a minute. Meanwhile the stream is
+   * silence. False: its end is `ERR_AUDIO_DEVICE_LOST`, and a changed default is not followed.
+   */
+  recover?: boolean | RecoverOptions | undefined;
   /** Not in this version. */
   maxFillMs?: number | undefined;
 }
@@ -126,7 +136,7 @@ export interface SourceStats {
 }
 
 /** Events of a source, beside those of every Readable. */
-export interface SourceEvents extends ReadableEvents {
+export interface SourceEvents extends ReadableEvents, DeviceEvents {
   /** The device is open. */
   ready: [];
   /** Audio that is not all there. */
@@ -149,13 +159,9 @@ export function checkSourceOptions<T extends SourceOptions>(
     }
   };
   later('isolation', 'thread');
-  later('recover', false);
   later('maxFillMs', undefined);
-  const { device } = given;
-  if (typeof device === 'string') checkString(device, 'options.device');
-  else if (device !== undefined) {
-    checkString((checkObject(device, 'options.device') as AudioDevice).id, 'options.device.id');
-  }
+  if (given.device !== undefined) checkSelector(given.device, 'options.device');
+  patienceOf(given.recover);
   return given;
 }
 
@@ -178,11 +184,9 @@ export abstract class AudioSource extends AudioReadable {
   readonly ready: Promise<this> = this.#ready.promise;
   readonly #host: NativeHost;
   readonly #native: NativeSource;
-  readonly #selector: DeviceSelector;
-  readonly #flow: 'input' | 'output';
+  readonly #keeper: DeviceKeeper<NativeDevice>;
   readonly #keepAlive = new KeepAlive();
   readonly #openOptions: NativeOpenOptions;
-  #device: AudioDevice | undefined;
   #info: NativeStreamInfo | undefined;
   #opening: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
@@ -203,8 +207,6 @@ export abstract class AudioSource extends AudioReadable {
     const host = openBackend(given);
     super({ format, plan, bufferMs });
     this.#host = host;
-    this.#selector = device;
-    this.#flow = flow;
     this.#openOptions = openOptions;
     this.#native = new (native().Source)(
       host,
@@ -217,6 +219,32 @@ export abstract class AudioSource extends AudioReadable {
         durationFrames: Math.round(((durationMs ?? 0) * format.sampleRate) / 1000),
       },
       () => this.#attend(),
+    );
+    this.#keeper = new DeviceKeeper<NativeDevice>(
+      {
+        host,
+        find: async ({ selector, again }) => {
+          const devices = await askDevices(host);
+          return again
+            ? reselectDevice(devices, selector, again)
+            : selectDevice(devices, selector, flow);
+        },
+        same: (one, other) => one.id === other.id,
+        open: async ({ id }) => {
+          this.#info = await this.#native
+            .open(id, periodOf(openOptions), openOptions)
+            .catch((record: NativeError) => {
+              throw fromNative(record);
+            });
+        },
+        leave: () => this.#native.leave(),
+        forget: () => Promise.resolve(),
+        device: toPublic,
+        tell: (event, ...values) => queueMicrotask(() => this.emit(event, ...(values as [never]))),
+        fail: (error) => this.destroy(error),
+      },
+      device,
+      given.recover,
     );
     if (signal) addAbortSignal(signal, this);
   }
@@ -231,9 +259,10 @@ export abstract class AudioSource extends AudioReadable {
     return this.#host;
   }
 
-  /** The device that is heard; undefined until `ready`. */
+  /** The device that is heard, or was until it went; undefined until `ready`. */
   get device(): AudioDevice | undefined {
-    return this.#device;
+    const device = this.#info && this.#keeper.current;
+    return device && toPublic(device);
   }
 
   /** What the device was opened with, and why not with what was wished; undefined until `ready`. */
@@ -256,9 +285,16 @@ export abstract class AudioSource extends AudioReadable {
     throw unsupported('muted', 'this version does not watch the device');
   }
 
-  /** @throws `ERR_AUDIO_UNSUPPORTED`: not in this version. */
-  setDevice(_device: DeviceSelector): Promise<void> {
-    return Promise.reject(unsupported('setDevice()', 'this version cannot change a device'));
+  /**
+   * Goes on with another device, or from now on with the default. The timeline goes on unbroken; what is
+   * missing between the two is silence, and a `discontinuity`. When it fails the stream stays as it was.
+   * Rejects with `ERR_AUDIO_DEVICE_NOT_FOUND`, and with what opening a device fails with.
+   */
+  async setDevice(device: DeviceSelector): Promise<void> {
+    checkSelector(device, 'device');
+    await this.ready;
+    if (this.#closing) throw closed('setDevice()');
+    await this.#keeper.change(device);
   }
 
   /**
@@ -330,26 +366,15 @@ export abstract class AudioSource extends AudioReadable {
   }
 
   async #open(): Promise<void> {
-    const devices = await askDevices(this.#host);
+    await this.#keeper.start();
     if (this.#closing) return;
-    const device = selectDevice(devices, this.#selector, this.#flow);
-    try {
-      this.#info = await this.#native.open(
-        device.id,
-        periodOf(this.#openOptions),
-        this.#openOptions,
-      );
-    } catch (record) {
-      throw fromNative(record as NativeError);
-    }
-    if (this.#closing) return;
-    this.#device = toPublic(device);
     this.#ready.resolve(this);
     this.emit('ready');
   }
 
   async #stop(): Promise<void> {
     await this.#opening;
+    await this.#keeper.stop();
     await this.#native.close();
     this.#attend();
     this.producerEnded();
@@ -358,15 +383,16 @@ export abstract class AudioSource extends AudioReadable {
   // JS thread, after the engine woke it.
   #attend(): void {
     for (const { type, frame, frames } of this.#native.takeEvents()) {
-      if (type === 'hole') {
-        const event: Discontinuity = { frame, frames, filled: true, reason: 'device' };
+      if (type === 'hole' || type === 'absence') {
+        const reason = type === 'hole' ? 'device' : this.#keeper.reason;
+        const event: Discontinuity = { frame, frames, filled: true, reason };
         this.emit('discontinuity', event);
       } else if (type === 'ended') {
         this.#closing ??= this.#stop();
       }
     }
     const lost = this.#native.takeError();
-    if (lost && !this.#closing) this.destroy(fromNative(lost));
+    if (lost && !this.#closing) this.#keeper.lost(fromNative(lost));
   }
 }
 

@@ -1,4 +1,4 @@
-// What holds an open device, in whichever direction.
+// What holds a device, in whichever direction, and what stands in for it while there is none.
 #pragma once
 
 #include <memory>
@@ -9,23 +9,33 @@
 
 namespace patchcord {
 
+// Control thread, except where said.
 class DeviceSession : public Session {
+  std::shared_ptr<Host> host_;  // first: streams must go before it
+
  public:
   explicit DeviceSession(std::shared_ptr<Waker> waker) : waker_(std::move(waker)) {}
+
+  // Lets go of the device. Until another one is opened the clock does its turns.
+  void leave();
 
   Error take_error();  // any thread; why the device was lost, once
 
  protected:
-  // Control thread, when no callback of the stream is needed any more.
-  void close_stream() noexcept;
+  // The clock's thread, while there is no device.
+  virtual void stand_in() noexcept = 0;
+
+  // The one that was open no longer runs when this returns, nor does what stood in for it.
+  void replace_stream(std::shared_ptr<Host> host, std::unique_ptr<Stream> stream) noexcept;
+  void close_stream() noexcept { replace_stream(nullptr, nullptr); }
   // The backend's thread, whose last word it is.
   void tell_lost(const Error& error) noexcept;
 
-  std::shared_ptr<Host> host_;
   std::unique_ptr<Stream> stream_;
 
  private:
   const std::shared_ptr<Waker> waker_;
+  std::unique_ptr<Clock::Task> absence_;
   std::mutex error_mutex_;
   Error error_;
 };

@@ -10,19 +10,30 @@ namespace patchcord {
 Error RenderSession::open(std::shared_ptr<HostEntry> entry, const RenderRequest& request,
                           StreamInfo* info) {
   entry_ = std::move(entry);
-  if (Error error = entry_->use(&host_)) return error;
-  if (Error error = host_->open_render(request, this, &stream_)) return error;
+  std::shared_ptr<Host> host;
+  std::unique_ptr<Stream> stream;
+  if (Error error = entry_->use(&host)) return error;
+  if (Error error = host->open_render(request, this, &stream)) return error;
+  replace_stream(std::move(host), std::move(stream));
   *info = stream_->info();
   node_->open(info->format);
-  fed_ = info->device_id;
-  entry_->fed.insert(fed_);
-  return stream_->start();
+  feed(info->device_id);
+  Error error = stream_->start();
+  if (error) leave();
+  return error;
 }
 
 void RenderSession::release() noexcept {
   close_stream();
+  feed({});
+}
+
+// What was fed until now is no longer; empty: nothing is. A device that went stays until then: what
+// it was heard by may come back before it.
+void RenderSession::feed(const std::string& device_id) {
   if (!fed_.empty()) entry_->fed.erase(entry_->fed.find(fed_));
-  fed_.clear();
+  fed_ = device_id;
+  if (!fed_.empty()) entry_->fed.insert(fed_);
 }
 
 void RenderSession::on_render(void* data, uint32_t frames, int64_t play_time) noexcept {
@@ -35,6 +46,7 @@ Napi::Function SinkObject::define(Napi::Env env) {
   return DefineClass(env, "Sink",
                      {
                          InstanceMethod<&SinkObject::open>("open"),
+                         InstanceMethod<&SinkObject::leave>("leave"),
                          InstanceMethod<&SinkObject::close>("close"),
                          InstanceMethod<&SinkObject::open_written>("openWritten"),
                          InstanceMethod<&SinkObject::write>("write"),
@@ -59,9 +71,11 @@ SinkObject::SinkObject(const Napi::CallbackInfo& info)
   entry_ = host->entry();
   waker_ = std::make_shared<Waker>(environment_, info[1].As<Napi::Function>());
   node_ = std::make_shared<SinkNode>(entry_->clock(), waker_.get());
+  session_ = std::make_shared<RenderSession>(node_, waker_);
 }
 
-// open(deviceId, format, periodMs, latencyMs, options): Promise<StreamInfo>
+// open(deviceId, format, periodMs, latencyMs, options): Promise<StreamInfo>. Again for another
+// device in place of that one.
 Napi::Value SinkObject::open(const Napi::CallbackInfo& info) {
   RenderRequest request;
   request.device_id = info[0].As<Napi::String>();
@@ -70,43 +84,43 @@ Napi::Value SinkObject::open(const Napi::CallbackInfo& info) {
                                                 info[2].As<Napi::Number>().DoubleValue() / 1000);
   request.latency_ms = info[3].As<Napi::Number>().Uint32Value();
   request.options = open_options_from(info[4]);
-  auto session = std::make_shared<RenderSession>(node_, waker_);
   auto opened = std::make_shared<StreamInfo>();
-  session_ = session;
-  Ref();  // an open device keeps its object
+  if (!std::exchange(opened_, true)) Ref();  // an open device keeps its object
   return environment_->promise(
       info.Env(),
-      [environment = environment_, entry = entry_, session, request, opened] {
+      [environment = environment_, entry = entry_, session = session_, request, opened] {
         environment->add(session.get());
-        Error error = session->open(entry, request, opened.get());
-        if (error) {
-          session->release();
-          environment->remove(session.get());
-        }
-        return error;
+        return session->open(entry, request, opened.get());
       },
       [opened](Napi::Env env) -> Napi::Value { return stream_info_to_value(env, *opened); });
 }
 
+// leave(): Promise<void>. The device is released; what is asked of upstream is thrown away.
+Napi::Value SinkObject::leave(const Napi::CallbackInfo& info) {
+  return environment_->promise(
+      info.Env(),
+      [session = session_] {
+        session->leave();
+        return Error::none();
+      },
+      nullptr);
+}
+
 // close(): Promise<void>. Stops at once.
 Napi::Value SinkObject::close(const Napi::CallbackInfo& info) {
-  const bool opened = session_ != nullptr;
   return environment_->promise(
       info.Env(),
       [environment = environment_, session = session_] {
-        if (session) {
-          session->release();
-          environment->remove(session.get());
-        }
+        session->release();
+        environment->remove(session.get());
         return Error::none();
       },
-      [this, opened](Napi::Env env) -> Napi::Value {
+      [this](Napi::Env env) -> Napi::Value {
         disconnect();
         written_.reset();
         publish();
-        session_.reset();
         waker_->silence();
-        if (opened) Unref();
+        if (std::exchange(opened_, false)) Unref();
         return env.Undefined();
       });
 }
@@ -122,14 +136,15 @@ void SinkObject::disconnect() {
   producer_.reset();
   if (live_) links_.keep(*live_);
   live_.reset();
+  lagged_.reset();
 }
 
 // openWritten(format, bufferFrames, startFrames)
 Napi::Value SinkObject::open_written(const Napi::CallbackInfo& info) {
   WrittenInput::Config config;
   config.format = format_from_value(info[0]);
-  config.rate = node_->device().sample_rate;
-  config.channels = node_->device().channels;
+  config.rate = node_->format().sample_rate;
+  config.channels = node_->format().channels;
   config.buffer_frames = info[1].As<Napi::Number>().Uint32Value();
   config.start_frames = info[2].As<Napi::Number>().Uint32Value();
   written_ = std::make_shared<WrittenInput>(config, nullptr, &node_->events(), waker_.get());
@@ -162,10 +177,11 @@ Napi::Value SinkObject::link(const Napi::CallbackInfo& info) {
   if (producer == nullptr) return info.Env().Undefined();
   auto queue = std::make_shared<FrameQueue>(producer->channels(), producer->sample_rate(),
                                             info[1].As<Napi::Number>().Uint32Value());
-  live_ = std::make_shared<LiveInput>(queue, node_->device().sample_rate, node_->device().channels);
+  live_ = std::make_shared<LiveInput>(queue, node_->format().sample_rate, node_->format().channels);
   producer_ = producer->producer();
   producer_->attach(queue, nullptr);
-  linked_ = std::make_shared<LaggedInput>(live_, &node_->events(), waker_.get());
+  lagged_ = std::make_shared<LaggedInput>(live_, &node_->events(), waker_.get());
+  linked_ = lagged_;
   publish();
   return info.Env().Undefined();
 }
@@ -177,12 +193,12 @@ Napi::Value SinkObject::drive(const Napi::CallbackInfo& info) {
   if (mixer == nullptr) return info.Env().Undefined();
   driven_ = mixer->node();
   const MixerNode::Config& config = driven_->config();
-  const Format& device = node_->device();
-  if (config.sample_rate == device.sample_rate && config.channels == device.channels) {
+  const Format& wanted = node_->format();
+  if (config.sample_rate == wanted.sample_rate && config.channels == wanted.channels) {
     linked_ = driven_;
   } else {
     linked_ = std::make_shared<RateAdapter>(driven_, config.sample_rate, config.channels,
-                                            device.sample_rate, device.channels);
+                                            wanted.sample_rate, wanted.channels);
   }
   publish();
   return info.Env().Undefined();
@@ -198,7 +214,7 @@ Napi::Value SinkObject::take_events(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value SinkObject::take_error(const Napi::CallbackInfo& info) {
-  const Error error = session_ ? session_->take_error() : Error::none();
+  const Error error = session_->take_error();
   return error ? error_to_value(info.Env(), error) : info.Env().Null();
 }
 
@@ -206,8 +222,9 @@ Napi::Value SinkObject::stats(const Napi::CallbackInfo& info) {
   const SinkNode::Stats& stats = node_->stats();
   Napi::Object value = Napi::Object::New(info.Env());
   const auto set = [&value](const char* key, double number) { value.Set(key, number); };
-  set("frames", static_cast<double>(stats.rendered_frames));
+  set("frames", static_cast<double>(node_->position()));
   set("silentFrames", static_cast<double>(stats.silent_frames));
+  set("discardedFrames", static_cast<double>(stats.discarded_frames));
   double underruns = static_cast<double>(stats.underruns);
   double underrun_frames = static_cast<double>(stats.underrun_frames);
   if (written_) {
@@ -217,7 +234,10 @@ Napi::Value SinkObject::stats(const Napi::CallbackInfo& info) {
     underruns += static_cast<double>(written_->stats().underruns);
     underrun_frames += static_cast<double>(written_->stats().underrun_frames);
   }
-  if (live_) set("linkDriftPpm", live_->ppm());
+  if (live_) {
+    set("linkDriftPpm", live_->ppm());
+    set("lagMs", lagged_->lag_ns() * 1e-6);
+  }
   links_.tell(value, live_.get());
   set("underruns", underruns);
   set("underrunFrames", underrun_frames);

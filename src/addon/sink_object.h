@@ -19,7 +19,7 @@ class RenderSession final : public RenderListener, public DeviceSession {
   RenderSession(std::shared_ptr<SinkNode> node, std::shared_ptr<Waker> waker)
       : DeviceSession(std::move(waker)), node_(std::move(node)) {}
 
-  // Control thread.
+  // Control thread. In place of what is open; when it fails, that goes on as it was.
   Error open(std::shared_ptr<HostEntry> entry, const RenderRequest& request, StreamInfo* info);
   void release() noexcept override;
 
@@ -27,7 +27,12 @@ class RenderSession final : public RenderListener, public DeviceSession {
   void on_underrun(uint32_t frames) noexcept override;
   void on_lost(const Error& error) noexcept override { tell_lost(error); }
 
+ protected:
+  void stand_in() noexcept override { node_->absent(); }
+
  private:
+  void feed(const std::string& device_id);
+
   const std::shared_ptr<SinkNode> node_;
   std::shared_ptr<HostEntry> entry_;
   std::string fed_;
@@ -41,6 +46,7 @@ class SinkObject final : public Napi::ObjectWrap<SinkObject> {
  private:
   void publish();
   Napi::Value open(const Napi::CallbackInfo& info);
+  Napi::Value leave(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
   Napi::Value open_written(const Napi::CallbackInfo& info);
   Napi::Value write(const Napi::CallbackInfo& info);
@@ -62,9 +68,11 @@ class SinkObject final : public Napi::ObjectWrap<SinkObject> {
   std::shared_ptr<Waker> waker_;
   std::shared_ptr<SinkNode> node_;
   std::shared_ptr<RenderSession> session_;
+  bool opened_ = false;  // at least once
   std::shared_ptr<WrittenInput> written_;
   std::shared_ptr<Pullable> linked_;
-  std::shared_ptr<LiveInput> live_;  // the link, when it is to a stream with a clock of its own
+  std::shared_ptr<LiveInput> live_;      // the link, when it is to a stream with a clock of its own
+  std::shared_ptr<LaggedInput> lagged_;  // ... and what asks it
   LinkCounters links_;
   std::shared_ptr<Producer> producer_;  // of live_
   std::shared_ptr<MixerNode> driven_;   // the mixer pulled from here

@@ -6,11 +6,16 @@
 namespace patchcord {
 
 Error CaptureSession::open(HostEntry& entry, const CaptureRequest& request, StreamInfo* info) {
-  if (Error error = entry.use(&host_)) return error;
-  if (Error error = host_->open_capture(request, this, &stream_)) return error;
+  std::shared_ptr<Host> host;
+  std::unique_ptr<Stream> stream;
+  if (Error error = entry.use(&host)) return error;
+  if (Error error = host->open_capture(request, this, &stream)) return error;
+  replace_stream(std::move(host), std::move(stream));
   *info = stream_->info();
   node_->open(info->format, info->idle_lag_ms * kNsPerMs);
-  return stream_->start();
+  Error error = stream_->start();
+  if (error) leave();
+  return error;
 }
 
 void CaptureSession::release() noexcept {
@@ -28,6 +33,7 @@ Napi::Function SourceObject::define(Napi::Env env) {
   return DefineClass(env, "Source",
                      {
                          InstanceMethod<&SourceObject::open>("open"),
+                         InstanceMethod<&SourceObject::leave>("leave"),
                          InstanceMethod<&SourceObject::close>("close"),
                          InstanceMethod<&SourceObject::take_events>("takeEvents"),
                          InstanceMethod<&SourceObject::take_error>("takeError"),
@@ -62,9 +68,11 @@ SourceObject::SourceObject(const Napi::CallbackInfo& info)
   if (config.sample_rate == 0 || config.channels == 0) return;
   waker_ = std::make_shared<Waker>(environment_, info[2].As<Napi::Function>());
   node_ = std::make_shared<SourceNode>(entry_->clock(), config, waker_.get());
+  session_ = std::make_shared<CaptureSession>(node_, waker_);
 }
 
-// open(deviceId, periodMs, options): Promise<StreamInfo>
+// open(deviceId, periodMs, options): Promise<StreamInfo>. Again for another device in place of that
+// one.
 Napi::Value SourceObject::open(const Napi::CallbackInfo& info) {
   CaptureRequest request;
   request.kind = loopback_ ? CaptureRequest::Kind::kLoopback : CaptureRequest::Kind::kMicrophone;
@@ -73,42 +81,40 @@ Napi::Value SourceObject::open(const Napi::CallbackInfo& info) {
   request.period_frames = static_cast<uint32_t>(request.preferred.sample_rate *
                                                 info[1].As<Napi::Number>().DoubleValue() / 1000);
   request.options = open_options_from(info[2]);
-  auto session = std::make_shared<CaptureSession>(node_, waker_);
   auto opened = std::make_shared<StreamInfo>();
-  session_ = session;
-  Ref();  // an open device keeps its object
+  if (!std::exchange(opened_, true)) Ref();  // an open device keeps its object
   return environment_->promise(
       info.Env(),
-      [environment = environment_, entry = entry_, session, request, opened] {
+      [environment = environment_, entry = entry_, session = session_, request, opened] {
         environment->add(session.get());
-        Error error = session->open(*entry, request, opened.get());
-        if (error) {
-          session->release();
-          environment->remove(session.get());
-        }
-        return error;
+        return session->open(*entry, request, opened.get());
       },
       [opened](Napi::Env env) -> Napi::Value { return stream_info_to_value(env, *opened); });
 }
 
-// close(): Promise<void>. The device is released; what was captured can still be read.
-Napi::Value SourceObject::close(const Napi::CallbackInfo& info) {
-  const bool opened = session_ != nullptr;
+// leave(): Promise<void>. The device is released; the stream goes on as silence.
+Napi::Value SourceObject::leave(const Napi::CallbackInfo& info) {
   return environment_->promise(
       info.Env(),
-      [environment = environment_, session = session_, node = node_] {
-        if (session) {
-          session->release();
-          environment->remove(session.get());
-        } else {
-          node->finish();
-        }
+      [session = session_] {
+        session->leave();
         return Error::none();
       },
-      [this, opened](Napi::Env env) -> Napi::Value {
-        session_.reset();
+      nullptr);
+}
+
+// close(): Promise<void>. The device is released; what was captured can still be read.
+Napi::Value SourceObject::close(const Napi::CallbackInfo& info) {
+  return environment_->promise(
+      info.Env(),
+      [environment = environment_, session = session_] {
+        session->release();
+        environment->remove(session.get());
+        return Error::none();
+      },
+      [this](Napi::Env env) -> Napi::Value {
         waker_->silence();
-        if (opened) Unref();
+        if (std::exchange(opened_, false)) Unref();
         return env.Undefined();
       });
 }
@@ -118,7 +124,7 @@ Napi::Value SourceObject::take_events(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value SourceObject::take_error(const Napi::CallbackInfo& info) {
-  const Error error = session_ ? session_->take_error() : Error::none();
+  const Error error = session_->take_error();
   return error ? error_to_value(info.Env(), error) : info.Env().Null();
 }
 

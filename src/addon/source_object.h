@@ -17,13 +17,16 @@ class CaptureSession final : public CaptureListener, public DeviceSession {
   CaptureSession(std::shared_ptr<SourceNode> node, std::shared_ptr<Waker> waker)
       : DeviceSession(std::move(waker)), node_(std::move(node)) {}
 
-  // Control thread.
+  // Control thread. In place of what is open; when it fails, that goes on as it was.
   Error open(HostEntry& entry, const CaptureRequest& request, StreamInfo* info);
   void release() noexcept override;
 
   void on_packet(const Packet& packet) noexcept override;
   void on_idle() noexcept override;
   void on_lost(const Error& error) noexcept override { tell_lost(error); }
+
+ protected:
+  void stand_in() noexcept override { node_->absent(); }
 
  private:
   const std::shared_ptr<SourceNode> node_;
@@ -41,6 +44,7 @@ class SourceObject final : public Napi::ObjectWrap<SourceObject>, public Produce
 
  private:
   Napi::Value open(const Napi::CallbackInfo& info);
+  Napi::Value leave(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
   Napi::Value take_events(const Napi::CallbackInfo& info);
   Napi::Value take_error(const Napi::CallbackInfo& info);
@@ -57,6 +61,7 @@ class SourceObject final : public Napi::ObjectWrap<SourceObject>, public Produce
   std::shared_ptr<SourceNode> node_;
   std::shared_ptr<CaptureSession> session_;
   bool loopback_ = false;
+  bool opened_ = false;  // at least once
 };
 
 }  // namespace patchcord

@@ -90,6 +90,8 @@ const char* state_name(DeviceState state) {
 
 const char* event_name(NodeEventType type) {
   switch (type) {
+    case NodeEventType::kAbsence:
+      return "absence";
     case NodeEventType::kHole:
       return "hole";
     case NodeEventType::kIdle:

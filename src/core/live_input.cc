@@ -46,9 +46,9 @@ void LiveInput::pull(float* out, size_t frames, const PullTime& when) noexcept {
   bool quiet = false;
   if (newest != nullptr && !ended_) {
     rate_.store(newest->rate, std::memory_order_relaxed);
-    // An idle endpoint's silence is filled in late and ends when it will: it is neither late nor
-    // lost.
-    quiet = newest->flags == kRecordSilence;
+    // The silence of an idle endpoint, or of one that is away, is filled in late and ends when it
+    // will: it is neither late nor lost.
+    quiet = (newest->flags & kRecordSilence) != 0;
     const bool fresh = newest->frame != seen_ && !quiet;
     seen_ = newest->frame;
     // What was heard at the asked time, as a place in the stream.

@@ -7,8 +7,9 @@ namespace patchcord {
 
 enum RecordFlag : uint32_t {
   kRecordSilence = 1,  // the timeline's own: nothing was playing, the device was not open yet
-  kRecordHole = 2,     // the device or the system lost these frames
-  kRecordLost = 4,     // this consumer was too slow and lost them
+  // The device or the system lost these frames; both: there was no device.
+  kRecordHole = 2,
+  kRecordLost = 4,  // this consumer was too slow and lost them
 };
 
 struct Record {

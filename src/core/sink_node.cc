@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace patchcord {
 namespace {
@@ -16,6 +17,7 @@ constexpr int kStampPatience = 30;  // wakes
 // followed by asking for all that is missing, each time for its own place, and moves nothing.
 constexpr double kLeadJump = 100e6;      // ns
 constexpr double kLeadPatience = 500e6;  // ns
+constexpr double kMostAbsence = 1e9;     // ns made good in one turn
 
 }  // namespace
 
@@ -52,16 +54,34 @@ void RateAdapter::pull(float* out, size_t frames, const PullTime& when) noexcept
 }
 
 void SinkNode::open(const Format& device) {
+  const bool again = format_.sample_rate != 0;
+  if (!again) {
+    format_ = device;
+    meter_ = std::make_unique<LevelMeter>(device.channels, device.sample_rate);
+    last_.resize(device.channels);
+    tail_.resize(device.channels);
+    fade_frames_ = static_cast<size_t>(kFadeSeconds * device.sample_rate);
+  }
+  // What the last device still had of what was written has been heard, or never will be.
+  tell_played();
+  first_ += static_cast<double>(frame_) * ratio_;
+  frame_ = 0;
   device_ = device;
+  ratio_ = static_cast<double>(format_.sample_rate) / device.sample_rate;
+  source_ = std::make_shared<Upper>(this);
+  if (device.sample_rate != format_.sample_rate || device.channels != format_.channels) {
+    source_ = std::make_shared<RateAdapter>(source_, format_.sample_rate, format_.channels,
+                                            device.sample_rate, device.channels);
+  }
   device_tracker_ = std::make_unique<RateTracker>(device.sample_rate, true);
   arrival_tracker_ = std::make_unique<RateTracker>(device.sample_rate, false);
   tracker_ = device_tracker_.get();
   rate_ = std::make_unique<SteadyRate>(device.sample_rate);
-  meter_ = std::make_unique<LevelMeter>(device.channels, device.sample_rate);
   block_.resize(kMaxPull * device.channels);
-  last_.resize(device.channels);
-  tail_.resize(device.channels);
-  fade_frames_ = static_cast<size_t>(kFadeSeconds * device.sample_rate);
+  stamps_ = false;
+  unstamped_ = 0;
+  settling_ = 0;
+  elsewhere_ = 0;
 }
 
 void SinkNode::publish(std::shared_ptr<WrittenInput> written, std::shared_ptr<Pullable> linked) {
@@ -89,19 +109,20 @@ void SinkNode::fill(float* out, size_t frames, const PullTime& when) noexcept {
     source->pull(out, frames, when);
     if (upstream->written && source == upstream->written.get() && queued &&
         upstream->written->idle()) {
-      drained_ = frame_ + frames;
+      emptied_ = true;
     }
   } else {
-    std::fill_n(out, frames * device_.channels, 0.0f);
+    std::fill_n(out, frames * format_.channels, 0.0f);
     stats_.silent_frames.add(frames);
   }
   // The end of what played before is faded under the new sound, so that a change is not a click.
   for (size_t i = 0; i < frames && tail_left_ > 0; ++i, --tail_left_) {
     const float gain = static_cast<float>(tail_left_) / static_cast<float>(fade_frames_);
-    for (uint32_t c = 0; c < device_.channels; ++c)
-      out[i * device_.channels + c] += tail_[c] * gain;
+    for (uint32_t c = 0; c < format_.channels; ++c)
+      out[i * format_.channels + c] += tail_[c] * gain;
   }
-  std::copy_n(out + (frames - 1) * device_.channels, device_.channels, last_.begin());
+  std::copy_n(out + (frames - 1) * format_.channels, format_.channels, last_.begin());
+  meter_->process(out, frames);
 }
 
 void SinkNode::follow_lead(double now, double lead, uint32_t frames) noexcept {
@@ -138,36 +159,72 @@ void SinkNode::render(void* data, uint32_t frames, int64_t play_time) noexcept {
   const bool settled = settling_ >= kSettlingWakes;
   if (timed) follow_lead(now, played - now, frames);
   const double rate = rate_->follow(*tracker_, static_cast<double>(frames) / device_.sample_rate);
-  if (drained_ != 0 && tracker_->frame_at(now) >= static_cast<double>(drained_)) {
-    events_.push({NodeEventType::kPlayed, drained_, 0});
-    wakeup_->wake();
-    drained_ = 0;
-  }
+  if (tracker_->frame_at(now) >= static_cast<double>(drained_)) tell_played();
   uint8_t* to = static_cast<uint8_t*>(data);
   for (size_t done = 0; done < frames;) {
     const size_t block = std::min<size_t>(kMaxPull, frames - done);
     if (settled) {
-      fill(block_.data(), block, {played - lead_ + static_cast<double>(done) * 1e9 / rate, rate});
+      source_->pull(block_.data(), block,
+                    {played - lead_ + static_cast<double>(done) * 1e9 / rate, rate});
     } else {
       std::fill_n(block_.data(), block * device_.channels, 0.0f);
-      stats_.silent_frames.add(block);
+      stats_.silent_frames.add(static_cast<uint64_t>(static_cast<double>(block) * ratio_));
     }
-    meter_->process(block_.data(), block);
     from_float(block_.data(), device_.sample_format, to, block * device_.channels);
     to += block * bytes_per_frame(device_);
     done += block;
   }
-  if (timed) anchor_.store({static_cast<double>(frame_), played, rate});
-  frame_ += frames;
-  stats_.rendered_frames.add(frames);
+  if (timed) {
+    advance(frames, played, rate);
+  } else {
+    advance(frames, 0, 0);
+  }
   lead_shown_.store(lead_, std::memory_order_relaxed);
   drift_ppm_.store(rate_->ppm(), std::memory_order_relaxed);
 }
 
+void SinkNode::absent() noexcept {
+  const double now = static_cast<double>(clock_.now());
+  const double lead = settling_ >= kSettlingWakes ? lead_ : 0;
+  const double rate = rate_->rate();
+  double played = static_cast<double>(tracker_->time_at(static_cast<double>(frame_)));
+  // It never said when it plays, or nobody came here for long: from now on.
+  if (std::abs(now + lead - played) > kMostAbsence) {
+    tracker_->move_to(static_cast<int64_t>(frame_), clock_.now());
+    played = now;
+  }
+  size_t due = static_cast<size_t>(std::max(0.0, (now + lead - played) * 1e-9 * rate));
+  while (due > 0) {
+    const size_t block = std::min<size_t>(kMaxPull, due);
+    source_->pull(block_.data(), block, {played - lead, rate});
+    advance(static_cast<uint32_t>(block), played, rate);
+    stats_.discarded_frames.add(static_cast<uint64_t>(static_cast<double>(block) * ratio_));
+    played += static_cast<double>(block) * 1e9 / rate;
+    due -= block;
+  }
+  if (tracker_->frame_at(now) >= static_cast<double>(drained_)) tell_played();
+}
+
+// `rate` 0: it is not known when they are played.
+void SinkNode::advance(uint32_t frames, double played, double rate) noexcept {
+  const double frame = first_ + static_cast<double>(frame_) * ratio_;
+  if (rate != 0) anchor_.store({frame, played, rate * ratio_});
+  frame_ += frames;
+  if (std::exchange(emptied_, false)) drained_ = frame_;
+  stats_.rendered_frames.set(static_cast<uint64_t>(first_ + static_cast<double>(frame_) * ratio_));
+}
+
+void SinkNode::tell_played() noexcept {
+  if (drained_ == 0) return;
+  events_.push({NodeEventType::kPlayed, position(), 0});
+  wakeup_->wake();
+  drained_ = 0;
+}
+
 void SinkNode::underrun(uint32_t frames) noexcept {
   stats_.underruns.add(1);
-  stats_.underrun_frames.add(frames);
-  events_.push({NodeEventType::kUnderrun, frame_, frames});
+  stats_.underrun_frames.add(static_cast<uint64_t>(frames * ratio_));
+  events_.push({NodeEventType::kUnderrun, position(), static_cast<uint64_t>(frames * ratio_)});
   wakeup_->wake();
 }
 

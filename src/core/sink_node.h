@@ -43,16 +43,19 @@ class RateAdapter final : public Pullable {
 
 class SinkNode {
  public:
+  // Frames of format().
   struct Stats {
     Counter rendered_frames;
-    Counter silent_frames;  // nothing was linked or written
-    Counter underruns;      // the device ran dry
+    Counter silent_frames;     // nothing was linked or written
+    Counter discarded_frames;  // asked for while there was no device
+    Counter underruns;         // the device ran dry
     Counter underrun_frames;
   };
 
   SinkNode(Clock& clock, Wakeup* events) : clock_(clock), wakeup_(events) {}
 
-  // Environment's thread, before the device runs.
+  // Control thread, before a device runs. The first one's format stays what is asked of upstream;
+  // to another device that takes its place it is converted.
   void open(const Format& device);
 
   // JS thread. What was written is played before what is linked; null: nothing.
@@ -61,11 +64,15 @@ class SinkNode {
   // Audio thread.
   void render(void* data, uint32_t frames, int64_t play_time) noexcept;
   void underrun(uint32_t frames) noexcept;
+  // The clock's thread, every 10 ms or so between one device and the next: goes on asking upstream
+  // at the pace of the last one, so that what is written drains and a mixer goes on.
+  void absent() noexcept;
 
   // Any thread.
-  const Format& device() const { return device_; }
+  const Format& format() const { return format_; }
   Clock& clock() { return clock_; }
   const Stats& stats() const { return stats_; }
+  uint64_t position() const { return stats_.rendered_frames; }  // of format()
   Anchor anchor() const { return anchor_.load(); }
   const LevelMeter& meter() const { return *meter_; }
   double lead_ns() const { return lead_shown_.load(std::memory_order_relaxed); }  // pull to heard
@@ -78,12 +85,30 @@ class SinkNode {
     std::shared_ptr<Pullable> linked;
   };
 
+  // What upstream gives, in format().
+  class Upper final : public Pullable {
+   public:
+    explicit Upper(SinkNode* node) : node_(*node) {}
+    void pull(float* out, size_t frames, const PullTime& when) noexcept override {
+      node_.fill(out, frames, when);
+    }
+
+   private:
+    SinkNode& node_;
+  };
+
   void follow_lead(double now, double lead, uint32_t frames) noexcept;
   void fill(float* out, size_t frames, const PullTime& when) noexcept;
+  void advance(uint32_t frames, double played, double rate) noexcept;
+  void tell_played() noexcept;
 
   Clock& clock_;
   Wakeup* const wakeup_;
+  Format format_{0, 0, SampleFormat::kF32};
   Format device_;
+  std::shared_ptr<Pullable> source_;  // gives the device's rate and channels
+  double ratio_ = 1;                  // frames of format() per device frame
+  double first_ = 0;                  // the frame of format() that is this device's frame 0
   std::unique_ptr<RateTracker> device_tracker_, arrival_tracker_;
   RateTracker* tracker_ = nullptr;  // the one in use
   std::unique_ptr<SteadyRate> rate_;
@@ -95,8 +120,9 @@ class SinkNode {
   std::vector<float> block_, last_, tail_;
   size_t tail_left_ = 0;  // frames of the old sound's fade still to come
   size_t fade_frames_ = 0;
-  uint64_t frame_ = 0;
-  uint64_t drained_ = 0;  // device frame behind the last one written; 0: told
+  uint64_t frame_ = 0;    // of the device
+  bool emptied_ = false;  // the last of what was written has been taken in this turn
+  uint64_t drained_ = 0;  // device frame behind that; 0: told
   int settling_ = 0;
   double lead_ = 0;
   double woken_ = 0;      // the last wake; a wake may ask several times

@@ -7,6 +7,10 @@ namespace patchcord {
 namespace {
 
 constexpr size_t kBlock = 1024;  // device frames converted at a time
+// As far behind the clock as an idle endpoint's silence: what the next device delivers first is
+// hardly older.
+constexpr double kAbsenceLag = 30e6;  // ns
+constexpr uint32_t kAbsence = kRecordHole | kRecordSilence;
 
 }  // namespace
 
@@ -16,12 +20,22 @@ SourceNode::SourceNode(Clock& clock, const Config& config, Wakeup* events)
 }
 
 void SourceNode::open(const Format& device, int64_t idle_lag_ns) {
+  int64_t start = config_.start;
+  if (timeline_) {
+    leave();
+    start = std::llround(time_at(static_cast<double>(position_)));
+    first_ = position_;
+  }
   device_ = device;
   ratio_ = static_cast<double>(config_.sample_rate) / device.sample_rate;
-  timeline_ = std::make_unique<Timeline>(device.sample_rate, config_.start, config_.fills_idle,
+  timeline_ = std::make_unique<Timeline>(device.sample_rate, start, config_.fills_idle,
                                          idle_lag_ns);
   rate_ = std::make_unique<SteadyRate>(device.sample_rate);
   map_first_ = config_.channels < device.channels;
+  map_.reset();
+  resampler_.reset();
+  ringing_ = 0;
+  idle_ = skipping_ = false;
   if (config_.channels != device.channels) {
     map_ = std::make_unique<ChannelMap>(device.channels, config_.channels);
   }
@@ -43,6 +57,31 @@ void SourceNode::open(const Format& device, int64_t idle_lag_ns) {
   out_.resize(std::max(kBlock, out_frames) * config_.channels);
 }
 
+void SourceNode::leave() noexcept {
+  if (away_) return;
+  away_ = true;
+  away_from_ = position_;
+}
+
+void SourceNode::absent() noexcept {
+  if (ended_) return;
+  leave();
+  const double behind =
+      static_cast<double>(clock_.now()) - kAbsenceLag - time_at(static_cast<double>(position_));
+  const double due = std::floor(behind * 1e-9 * true_rate());
+  if (due < 1) return;
+  emit(nullptr, static_cast<uint64_t>(due), kAbsence);
+}
+
+// Each frame was counted when it became silence; now it is known how many they are.
+void SourceNode::come_back() noexcept {
+  if (!away_) return;
+  away_ = false;
+  if (position_ == away_from_) return;
+  stats_.holes.add(1);
+  tell(NodeEventType::kAbsence, away_from_, position_ - away_from_);
+}
+
 void SourceNode::packet(const void* data, uint32_t frames, int64_t position, int64_t time,
                         bool discontinuity) noexcept {
   if (ended_ || frames == 0) return;
@@ -57,7 +96,10 @@ void SourceNode::packet(const void* data, uint32_t frames, int64_t position, int
     hole(position_ - filled, lost, skipping_);
   }
   skipping_ = place.skip == frames;
-  if (place.silence > 0) silence(place.silence, place.lost > 0 ? kRecordHole : kRecordSilence);
+  if (place.silence > 0) {
+    silence(place.silence, away_ ? kAbsence : place.lost > 0 ? kRecordHole : kRecordSilence);
+  }
+  if (!skipping_) come_back();
   if (idle_) {
     idle_ = false;
     tell(NodeEventType::kResumed, position_, 0);
@@ -78,6 +120,7 @@ void SourceNode::idle() noexcept {
   if (ended_) return;
   const uint64_t due = timeline_->idle(clock_.now());
   if (due == 0) return;
+  come_back();
   if (!idle_) {
     idle_ = true;
     tell(NodeEventType::kIdle, position_, 0);
@@ -88,6 +131,7 @@ void SourceNode::idle() noexcept {
 
 void SourceNode::finish() noexcept {
   if (!ended_) {
+    come_back();
     ended_ = true;
     deliver_end();
   }
@@ -201,6 +245,7 @@ void SourceNode::emit(const float* samples, uint64_t frames, uint32_t flags) noe
   } else {
     meter_.silence(static_cast<size_t>(count));
     stats_.silence_frames.add(flags == kRecordSilence ? count : 0);
+    stats_.hole_frames.add(flags == kAbsence ? count : 0);
   }
   Record record;
   record.frame = position_;
@@ -232,7 +277,8 @@ uint64_t SourceNode::to_output(uint64_t device_frames) const noexcept {
 
 double SourceNode::time_at(double frame) const noexcept {
   return host_ ? host_->time_at(frame)
-               : static_cast<double>(timeline_->tracker().time_at(frame / ratio_));
+               : static_cast<double>(
+                     timeline_->tracker().time_at((frame - static_cast<double>(first_)) / ratio_));
 }
 
 double SourceNode::true_rate() const noexcept {

@@ -36,7 +36,7 @@ class SourceNode final : public Producer {
   struct Stats {
     Counter packets;
     Counter holes;
-    Counter hole_frames;     // lost by the device or the system
+    Counter hole_frames;     // lost by the device or the system, or while there was no device
     Counter silence_frames;  // before the device was open, and of an idle endpoint
     Counter trimmed_frames;  // arrived after their place had been filled
     Counter hints;           // discontinuities that the system announced
@@ -45,15 +45,18 @@ class SourceNode final : public Producer {
   // `events` is told when there is something in events().
   SourceNode(Clock& clock, const Config& config, Wakeup* events);
 
-  // Environment's thread, before the device runs.
+  // Control thread, before a device runs. Again for every other device that takes its place: the
+  // timeline goes on where it is.
   void open(const Format& device, int64_t idle_lag_ns = 30 * kNsPerMs);
 
   // Audio thread.
   void packet(const void* data, uint32_t frames, int64_t position, int64_t time,
               bool discontinuity) noexcept;
   void idle() noexcept;
+  // The clock's thread, every 10 ms or so between one device and the next: silence by the clock.
+  void absent() noexcept;
 
-  // Environment's thread, when the device no longer runs: the stream ends here.
+  // Control thread, when the device no longer runs: the stream ends here.
   void finish() noexcept;
 
   // Any thread.
@@ -71,6 +74,8 @@ class SourceNode final : public Producer {
 
  private:
   void hole(uint64_t frame, uint64_t frames, bool continued) noexcept;
+  void leave() noexcept;
+  void come_back() noexcept;
   uint32_t follow_leap(uint32_t frames) noexcept;
   void silence(uint64_t device_frames, uint32_t flags) noexcept;
   void convert(const uint8_t* data, size_t frames, uint32_t flags) noexcept;
@@ -85,7 +90,8 @@ class SourceNode final : public Producer {
   const Config config_;
   Wakeup* const wakeup_;
   Format device_;
-  double ratio_ = 1;  // output frames per device frame
+  double ratio_ = 1;    // output frames per device frame
+  uint64_t first_ = 0;  // the stream's frame that is this device's frame 0
   std::unique_ptr<Timeline> timeline_;
   std::unique_ptr<SteadyRate> rate_;      // of the device
   std::unique_ptr<Resampler> resampler_;  // null: the rates are the same
@@ -103,7 +109,9 @@ class SourceNode final : public Producer {
   std::atomic<bool> stamped_{true};
   std::atomic<bool> enabled_{true};
   bool idle_ = false;
-  bool skipping_ = false;  // the last packet came too late as a whole
+  bool away_ = false;       // the device that was heard last is gone
+  uint64_t away_from_ = 0;  // the first frame that none delivered
+  bool skipping_ = false;   // the last packet came too late as a whole
   bool ended_ = false;
 };
 

@@ -229,7 +229,7 @@ describe('a link', () => {
   });
 
   it('under pipeline() rejects when the source fails, and takes the input away, not the mix', async () => {
-    const source = mic();
+    const source = mic({ recover: false });
     const mixer = new Mixer();
     mixer.resume();
     const closed = event<{ error: AudioError }>(mixer, 'inputClose');

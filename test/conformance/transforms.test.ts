@@ -208,7 +208,7 @@ describe('a transform in a live path', () => {
   });
 
   it('under pipeline() rejects when the source fails', async () => {
-    const source = mic();
+    const source = mic({ recover: false });
     const mixer = new Mixer();
     mixer.resume();
     const gain = new Gain();
