@@ -28,8 +28,8 @@ void SourceNode::open(const Format& device, int64_t idle_lag_ns) {
   }
   device_ = device;
   ratio_ = static_cast<double>(config_.sample_rate) / device.sample_rate;
-  timeline_ = std::make_unique<Timeline>(device.sample_rate, start, config_.fills_idle,
-                                         idle_lag_ns);
+  timeline_ =
+      std::make_unique<Timeline>(device.sample_rate, start, config_.fills_idle, idle_lag_ns);
   rate_ = std::make_unique<SteadyRate>(device.sample_rate);
   map_first_ = config_.channels < device.channels;
   map_.reset();

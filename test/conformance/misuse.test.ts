@@ -82,8 +82,7 @@ describe('construction', () => {
     expect(make).toThrow(expect.objectContaining({ code }));
   });
 
-  it('what is not built yet rejects in words', async () => {
-  });
+  it('what is not built yet rejects in words', async () => {});
 });
 
 describe('bytes', () => {
