@@ -16,17 +16,25 @@ std::string replace_all(std::string text, const std::string& from, const std::st
   return text;
 }
 
-// `text` as it may stand between the inner quotes of ="key='...'". PulseAudio reads the argument
-// and the properties in it with one pass of unescaping. PipeWire before 0.3.66 keeps the
-// backslashes, later ones take them away twice: there is nothing both read alike, so there the
+// A name as the server can show it. PipeWire before 0.3.66 keeps the backslashes that quoted()
+// would need, later ones take them away twice: there is nothing both read alike, so there the
 // characters that would need one become their typographic forms.
-std::string quoted(std::string text, bool on_pipewire) {
+std::string presentable(std::string text, bool on_pipewire) {
   for (char& c : text) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
   }
-  text = replace_all(text, "\\", on_pipewire ? "\xE2\x88\x96" : "\\\\");
-  text = replace_all(text, "'", on_pipewire ? "\xE2\x80\x99" : "\\'");
-  return replace_all(text, "\"", on_pipewire ? "\xE2\x80\x9D" : "\\\"");
+  if (!on_pipewire) return text;
+  text = replace_all(text, "\\", "\xE2\x88\x96");
+  text = replace_all(text, "'", "\xE2\x80\x99");
+  return replace_all(text, "\"", "\xE2\x80\x9D");
+}
+
+// `text` as it may stand between the inner quotes of ="key='...'". PulseAudio reads the argument
+// and the properties in it with one pass of unescaping.
+std::string quoted(std::string text) {
+  text = replace_all(text, "\\", "\\\\");
+  text = replace_all(text, "'", "\\'");
+  return replace_all(text, "\"", "\\\"");
 }
 
 // The connection that a module of ours belongs to, empty if it is not ours.
@@ -113,7 +121,8 @@ Error PulseCables::build(const std::string& name, const Format& format,
   if (Error error = query_devices(&connection_, Flow::kInput, deadline, &sources)) return error;
   const std::string sink = "patchcord." + connection_.instance() + "." + std::to_string(++counter_);
   const std::string source = sink + ".microphone";
-  const std::string label = quoted(free_name(name, sources), connection_.on_pipewire());
+  const std::string label =
+      quoted(free_name(presentable(name, connection_.on_pipewire()), sources));
   const std::string instance = std::string(kInstanceProperty) + "=" + connection_.instance();
   // Without a format the servers choose 16 bits at 44.1 kHz; in f32 the path is exact to the bit.
   const std::string spec = " format=float32le rate=" + std::to_string(format.sample_rate) +
@@ -132,7 +141,8 @@ Error PulseCables::build(const std::string& name, const Format& format,
   if (error) return error;
   error = load("module-remap-source",
                "source_name=" + source + " master=" + sink + ".monitor" + spec +
-                   " source_properties=\"" + instance + " device.description='" + label + "'\"",
+                   " source_properties=\"" + instance + " device.description='" + label +
+                   "' device.icon_name=audio-input-microphone\"",
                deadline, made);
   if (error) return error;
 
