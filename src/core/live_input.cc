@@ -12,8 +12,13 @@ namespace {
 constexpr double kServoSeconds = 10, kFirstServoSeconds = 0.3;
 constexpr double kMaxServo = 500e-6, kMaxFirstServo = 2e-3;
 constexpr double kYoungSeconds = 1;
+// Not while the two clocks are still finding out where they are: a first place is wrong when it has
+// been wrong by the same for kSteadySeconds. After a jump only a much greater error is another one.
 constexpr double kMaxFirstError = 1e-3;  // s
-constexpr double kMaxDrift = 5e-3;       // clocks further apart than 0.5 % are not clocks
+constexpr double kSteadySeconds = 0.1;
+constexpr double kSteadyShare = 0.25;
+constexpr double kNextError = 4;
+constexpr double kMaxDrift = 5e-3;  // clocks further apart than 0.5 % are not clocks
 constexpr double kResyncSeconds = 0.2;
 constexpr double kFadeSeconds = 0.003;
 constexpr int kLateLooks = 4;
@@ -37,6 +42,7 @@ LiveInput::LiveInput(std::shared_ptr<FrameQueue> queue, uint32_t rate, uint32_t 
     map_ = std::make_unique<ChannelMap>(in_channels_, out_channels_);
   }
   fade_length_ = static_cast<size_t>(kFadeSeconds * rate);
+  first_error_ = kMaxFirstError * in_rate_;
 }
 
 void LiveInput::pull(float* out, size_t frames, const PullTime& when) noexcept {
@@ -63,7 +69,9 @@ void LiveInput::pull(float* out, size_t frames, const PullTime& when) noexcept {
       const double error = want - at;
       offset_us_.store(error / in_rate_ * 1e6, std::memory_order_relaxed);
       const bool young = when.time - first_ < kYoungSeconds * 1e9;
-      if (std::abs(error) > (young ? kMaxFirstError : kResyncSeconds) * in_rate_) {
+      const bool judged = young || wrong_by_ != 0;  // what has begun is judged to its end
+      if (std::abs(error) > kResyncSeconds * in_rate_ ||
+          (judged && began_wrong(error, when.time))) {
         stats_.resyncs.add(1);
         running_ = false;
       } else {
@@ -98,6 +106,22 @@ void LiveInput::pull(float* out, size_t frames, const PullTime& when) noexcept {
   } else {
     starve(missing, when.time);
   }
+}
+
+// In the first second: whether the place where it began was wrong, now that it is known.
+bool LiveInput::began_wrong(double error, double time) noexcept {
+  if (std::abs(error) <= first_error_) {
+    wrong_by_ = 0;
+    return false;
+  }
+  if (std::abs(error - wrong_by_) > kSteadyShare * std::abs(error)) {
+    wrong_by_ = error;
+    wrong_since_ = time;
+  }
+  if (time - wrong_since_ < kSteadySeconds * 1e9) return false;
+  first_error_ = kNextError * std::abs(error);
+  wrong_by_ = 0;
+  return true;
 }
 
 void LiveInput::starve(size_t frames, double time) noexcept {

@@ -58,6 +58,7 @@ class LiveInput final : public Pullable {
 
  private:
   bool start(size_t frames, double want, bool fresh, double time) noexcept;
+  bool began_wrong(double error, double time) noexcept;
   void starve(size_t frames, double time) noexcept;
   void skip_to(double frame, double time) noexcept;
   size_t produce(float* out, size_t frames) noexcept;
@@ -82,6 +83,10 @@ class LiveInput final : public Pullable {
   size_t fade_position_ = 0, fade_length_ = 0, silent_tail_ = 0;
   double first_ = 0;    // asked time of the first frame since it is this stream
   double started_ = 0;  // ... since it runs
+  // In the first second, in its frames: an error that is too much, and one that has been too much
+  // since an asked time; 0: none is.
+  double first_error_;
+  double wrong_by_ = 0, wrong_since_ = 0;
   double shortfall_ = 0;
   double least_late_ = 0;
   int late_looks_ = 0;

@@ -30,9 +30,13 @@ constexpr double kMinSigma = 1e-6;
 constexpr double kSigmaStart = 0.1;   // s
 constexpr double kPlaceKnown = 0.02;  // s
 constexpr double kPoorStamps = 1.5;
-// A first stamp may be a system's guess, so far off that the rate could not explain it.
+// A first stamp may be a system's guess, so far off that the rate could not explain it: the place
+// moves to where the following ones agree. Stamps that are far off and do not agree are poor ones:
+// under load Wine's are those of a thread that wakes up to 10 ms late.
 constexpr double kYoung = 1;        // s
 constexpr double kFirstGuess = 50;  // sigmas
+constexpr int kAgreeing = 3;        // stamps
+constexpr double kFarther = 2;      // than the last time, or it is the same scatter again
 // The mean of a second's innovations is a tenth of a sigma by chance, for packets of 10 ms. So much
 // of it means that place or rate have changed; a lone outlier, clamped, cannot do it.
 constexpr double kBiasMemory = 1;      // s
@@ -53,6 +57,7 @@ RateTracker::RateTracker(double nominal_rate_hz, bool device_stamps)
 void RateTracker::reset() noexcept {
   frame_ns_ = nominal_ns_;
   sigma_ = stamp_sigma_;
+  first_jump_ = kFirstGuess * stamp_sigma_;
   elapsed_ = 0;
   rate_variance_ = 0;
   doubt(kUsualDeviation);
@@ -68,6 +73,7 @@ void RateTracker::move_to(int64_t frame, int64_t time_ns) noexcept {
   place_variance_ = stamp_sigma_ * stamp_sigma_;
   covariance_ = 0;
   bias_ = 0;
+  astray_ = 0;
   started_ = true;
 }
 
@@ -79,6 +85,30 @@ void RateTracker::doubt(double rate_sigma) noexcept {
   bias_ = 0;
 }
 
+// Whether a stamp of the first second is too far off to be used.
+bool RateTracker::goes_astray(double error) noexcept {
+  const bool agrees = astray_ > 0 && std::fabs(error - astray_error_) <= kFirstGuess * stamp_sigma_;
+  if (astray_ > 0 && !agrees) {
+    astray_ = 0;
+    first_jump_ = std::max(first_jump_, kFarther * std::fabs(astray_error_));
+    coarsen(std::fabs(astray_error_) / 2);
+  }
+  if (std::fabs(error) <= first_jump_) return false;
+  astray_error_ = error;
+  if (++astray_ == kAgreeing) first_jump_ = kFarther * std::fabs(error);
+  return true;
+}
+
+// The stamps are worse than was believed: what was learnt from them of the rate is forgotten.
+void RateTracker::coarsen(double sigma) noexcept {
+  if (sigma <= sigma_) return;
+  sigma_ = sigma;
+  frame_ns_ = nominal_ns_;
+  place_variance_ = sigma * sigma;
+  covariance_ = 0;
+  rate_variance_ = kUsualDeviation * kUsualDeviation;
+}
+
 void RateTracker::update(int64_t frame, int64_t time_ns) noexcept {
   if (!started_ || frame < frame_) return move_to(frame, time_ns);
   if (frame == frame_) return;
@@ -86,9 +116,12 @@ void RateTracker::update(int64_t frame, int64_t time_ns) noexcept {
   const double expected = offset_ns_ + frames * frame_ns_;
   double error = (static_cast<double>(time_ns - origin_) - expected) / kNsPerS;
   const double seconds = frames * nominal_ns_ / kNsPerS;
+  if (std::fabs(error) > kJump) return move_to(frame, time_ns);
+  if (elapsed_ + seconds < kYoung && goes_astray(error)) {
+    if (astray_ == kAgreeing) move_to(frame, time_ns);
+    return;
+  }
   elapsed_ += seconds;
-  const double jump = elapsed_ < kYoung ? kFirstGuess * stamp_sigma_ : kJump;
-  if (std::fabs(error) > jump) return move_to(frame, time_ns);
   if (elapsed_ > kClampAfter) {
     const double clamped = std::clamp(error, -kClampSigmas * sigma_, kClampSigmas * sigma_);
     const double share = std::min(kMaxBiasShare, seconds / kBiasMemory);

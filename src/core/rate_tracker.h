@@ -17,9 +17,9 @@ class RateTracker {
   RateTracker(double nominal_rate_hz, bool device_stamps);
 
   // `frame` was at time_ns. Frames rise, by any step. A stamp more than 200 ms from where it was
-  // expected (in the first second: more than stamps of its kind scatter), or a frame that goes
-  // back, begins anew at its place and keeps the rate. Single outliers hardly count; stamps that
-  // stay elsewhere are believed within a second, or ten of them.
+  // expected, or a frame that goes back, begins anew at its place and keeps the rate; so do, in the
+  // first second, three that agree on a place further off than stamps of their kind scatter. Single
+  // outliers hardly count; stamps that stay elsewhere are believed within a second, or ten of them.
   void update(int64_t frame, int64_t time_ns) noexcept;
 
   // `frame` was at time_ns, after frames that say nothing of the rate.
@@ -36,6 +36,8 @@ class RateTracker {
 
  private:
   void doubt(double rate_sigma) noexcept;
+  bool goes_astray(double error) noexcept;
+  void coarsen(double sigma) noexcept;
 
   double nominal_ns_;     // per frame
   double stamp_sigma_;    // s, of the stamps as supposed
@@ -48,7 +50,11 @@ class RateTracker {
   double place_variance_ = 0;
   double covariance_ = 0;
   double rate_variance_ = 0;
-  double sigma_;    // s, of the innovations as seen
+  double sigma_;  // s, of the innovations as seen
+  // In the first second: what is too far off to be used, and the stamps in a row that were.
+  double first_jump_;  // s
+  double astray_error_ = 0;
+  int astray_ = 0;
   double bias_;     // s, the mean of the last ones: 0 while place and rate are right
   double elapsed_;  // s since the first stamp
   bool started_ = false;
