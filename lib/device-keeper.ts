@@ -60,6 +60,9 @@ export interface Keeping<Found> {
 // From engine.md's table of states; the last one again and again. A notification of the system ends
 // the wait early.
 const delaysMs = [100, 250, 500, 1000, 3000];
+// A device that lived for so long was well; one that is lost sooner is not taken for returned, and is
+// waited for as if it had never come.
+const wellMs = 3000;
 // Without a connection no notification can come, and asking for one costs next to nothing.
 const unreachableDelayMs = 250;
 const fatal = new Set([
@@ -93,6 +96,10 @@ export class DeviceKeeper<Found> {
   /** Why there is no device; undefined: there is one. */
   #loss: AudioError | undefined;
   #reason: DeviceChangeReason = 'deviceLost';
+  /** Attempts since there was a device that was well. */
+  #tries = 0;
+  #openedAt = 0n;
+  #lostAt = 0n;
   #work: Promise<void> | undefined;
   #wake: (() => void) | undefined;
   #noticed = false;
@@ -131,6 +138,7 @@ export class DeviceKeeper<Found> {
         // Also when opening it fails: it is to be let go of.
         this.#current = found;
         await this.#keeping.open(found);
+        this.#openedAt = this.#keeping.host.now();
         if (this.#patienceMs > 0) this.#keeping.host.watch(() => this.#notice());
       }),
     );
@@ -142,6 +150,11 @@ export class DeviceKeeper<Found> {
     if (this.#patienceMs === 0) {
       this.#keeping.fail(error);
       return;
+    }
+    const now = this.#keeping.host.now();
+    if (this.#tries === 0 || now - this.#openedAt > BigInt(wellMs) * 1_000_000n) {
+      this.#tries = 0;
+      this.#lostAt = now;
     }
     this.#loss = error;
     this.#reason = 'deviceLost';
@@ -202,26 +215,31 @@ export class DeviceKeeper<Found> {
 
   // Until the stream is on the device that it is meant to be on, or patience ends.
   async #seek(): Promise<void> {
+    const { host } = this.#keeping;
     let expired = false;
-    const endPatience = timersOf(this.#keeping.host).after(this.#patienceMs, () => {
+    let failure: AudioError | undefined;
+    if (!this.#loss) this.#tries = 0;
+    const waitedMs = this.#tries > 0 ? Number(host.now() - this.#lostAt) / 1e6 : 0;
+    const endPatience = timersOf(host).after(Math.max(0, this.#patienceMs - waitedMs), () => {
       expired = true;
       this.#wake?.();
     });
     try {
-      for (let attempt = 0, told = false; !this.#stopped; ++attempt) {
+      for (let told = false; ;) {
         if (this.#loss && !told) {
           told = true;
           this.#keeping.tell('rebuild', { error: this.#loss, device: this.#device() });
           await this.#timeless(() => this.#keeping.leave());
         }
-        // News are a reason for new haste.
-        if (this.#noticed) attempt = 0;
-        const failure = await this.#timeless(() => this.#attempt());
+        if (this.#tries > 0 && !expired) await this.#wait(failure);
+        if (this.#stopped) return;
+        if (this.#noticed) this.#tries = 0; // news are a reason for new haste
+        ++this.#tries;
+        failure = await this.#timeless(() => this.#attempt());
         if (!failure || this.#stopped) return;
         // Where the new default cannot be had, the old one goes on.
         if (this.#loss && (expired || fatal.has(failure.code))) throw this.#lostFor(failure);
         if (expired) return;
-        await this.#wait(attempt, failure);
       }
     } finally {
       endPatience();
@@ -248,6 +266,7 @@ export class DeviceKeeper<Found> {
         return undefined;
       }
       await this.#keeping.open(found);
+      this.#openedAt = this.#keeping.host.now();
       if (current !== undefined && current !== found) await this.#keeping.forget(current);
       const from = this.#device();
       this.#current = found;
@@ -277,9 +296,9 @@ export class DeviceKeeper<Found> {
     request.done.resolve();
   }
 
-  #wait(attempt: number, failure: AudioError): Promise<void> {
-    const planned = delaysMs[Math.min(attempt, delaysMs.length - 1)];
-    const unreachable = failure.code === 'ERR_AUDIO_BACKEND_UNAVAILABLE';
+  #wait(failure: AudioError | undefined): Promise<void> {
+    const planned = delaysMs[Math.min(this.#tries, delaysMs.length) - 1];
+    const unreachable = failure?.code === 'ERR_AUDIO_BACKEND_UNAVAILABLE';
     const ms = unreachable ? Math.min(planned, unreachableDelayMs) : planned;
     if (this.#noticed || this.#request || this.#stopped) return Promise.resolve();
     return new Promise((resolve) => {

@@ -1,5 +1,5 @@
-// `npm run test:windows [-- --node 20|22|24] [--suite NAME]... [--tones]`: runs the Windows build in Wine,
-// against a PulseAudio of its own. Prepares and builds first. Ends with `N passed, N failed`.
+// `npm run test:windows [-- --node 20|22|24] [--suite NAME]... [--file PART]... [--tones]`: runs the Windows
+// build in Wine, against a PulseAudio of its own; of vitest's projects the files with PART in their names. Prepares and builds first. Ends with `N passed, N failed`.
 //
 // Suites: `load` (the prebuilt addon in node.exe and in a renamed copy of it), `package` (the tarball
 // installed in a folder with a space and a `#`), `unit`, `conformance` and `lifecycle` (vitest's projects),
@@ -51,6 +51,7 @@ const { values: options } = parseArgs({
   options: {
     node: { type: 'string', default: '20' },
     suite: { type: 'string', multiple: true, default: Object.keys(suites).filter(hasTests) },
+    file: { type: 'string', multiple: true, default: [] },
     tones: { type: 'boolean', default: false },
   },
 });
@@ -208,6 +209,7 @@ async function vitest(wine, name, env) {
   const report = join(wine.folder, `${name}.json`);
   const args = [
     'run',
+    ...options.file,
     '--project',
     name,
     '--reporter=default',
