@@ -15,6 +15,8 @@ export interface CampaignFault {
   commands: readonly string[];
   /** Codes of the error that ends the stream (while it closes: that may); empty: it survives. */
   ends: readonly AudioErrorCode[];
+  /** The stream waits for its device, which these bring back. Otherwise it was told not to. */
+  returns?: readonly string[];
   /** Frames that the device loses, where that is known. */
   lost?: number;
   /** The device's, instead of 48 kHz, stereo, f32. */
@@ -114,6 +116,20 @@ const happenings: readonly (Pick<CampaignFault, 'commands' | 'ends' | 'lost'> & 
   })),
 ];
 
+// What takes a device away, and what brings it back.
+const absences: readonly [commands: readonly string[], returns: readonly string[]][] = [
+  [['unplug <d>'], ['plug <d>']],
+  [['state <d> disabled'], ['state <d> active']],
+  [['state <d> notpresent'], ['state <d> active']],
+  [['format <d> 44100 1 s16'], []],
+  [['format <d> 96000 6 s24'], []],
+  [['service stopped'], ['service running']],
+  [
+    ['unplug <d>', 'service stopped'],
+    ['service running', 'plug <d>'],
+  ],
+];
+
 // Whichever is first: a source that is closed is over, an output still plays what it was given.
 const closing: readonly Pick<CampaignFault, 'commands' | 'ends'>[] = [
   { commands: ['fail <d> IAudioClient::Stop 0x88890004'], ends: [] },
@@ -161,6 +177,30 @@ export function allFaults(): CampaignFault[] {
       ...happenings
         .filter((one) => one.kinds?.includes(kind) ?? true)
         .map(({ commands, ends, lost }) => ({ kind, state, commands, ends, lost })),
+    ]),
+    ...flowing.flatMap((state) => [
+      ...absences.map(([commands, returns]) => ({ kind, state, commands, ends: [], returns })),
+      ...ofKind[kind].flow.flatMap((call) =>
+        results.map(([hresult], i) => ({
+          kind,
+          state,
+          commands: [`fail <d> ${call} ${hresult} after ${7 * i} times 1`],
+          ends: [],
+          returns: [],
+        })),
+      ),
+      // It is back, and cannot be opened yet.
+      ...[...openCalls, ...ofKind[kind].open].flatMap((call) =>
+        results
+          .filter(([, code]) => code !== 'ERR_AUDIO_PERMISSION_DENIED')
+          .map(([hresult]) => ({
+            kind,
+            state,
+            commands: [`fail <d> ${call} ${hresult}`, 'unplug <d>'],
+            ends: [],
+            returns: ['plug <d>', 'mend'],
+          })),
+      ),
     ]),
     ...closing.map(({ commands, ends }) => ({
       kind,

@@ -1,6 +1,6 @@
 // The fault campaign: the unmodified addon on the simulated Windows audio engine, one fault at a time. Of each
 // stream: it ends with the right code or it survives; its timeline has no hole that is not told and none that is
-// told wrongly; its device is released; and the next stream opens. PATCHCORD_CAMPAIGN=<seed>:<count> chooses some
+// told wrongly; its device is released; and the next stream opens. One that waits for its device goes on with it. PATCHCORD_CAMPAIGN=<seed>:<count> chooses some
 // of the faults, `#<number>,...` names some, `all` runs them all in order (`npm run campaign:windows`).
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -14,7 +14,7 @@ import {
   type AudioError,
 } from 'patchcord';
 
-import { until } from '../conformance/wait.js';
+import { event, until } from '../conformance/wait.js';
 import { findGaps, seededRandom, toFloat } from '../instruments/index.js';
 import { allFaults, type CampaignFault, type Kind } from './campaign-faults.js';
 import { steerMmdevapi, type SteeredProcess } from './mmdevapi-control.mjs';
@@ -28,6 +28,7 @@ let windows: Awaited<ReturnType<typeof steerMmdevapi>>;
 let here: SteeredProcess;
 let idle: string; // COM objects that are alive while nothing streams
 const counts = { survived: 0, lostFrames: 0, ended: {} as Record<string, number> };
+const recoveries: number[] = []; // ms from the device's return to the stream's
 
 beforeAll(async () => {
   windows = await steerMmdevapi();
@@ -37,7 +38,11 @@ beforeAll(async () => {
   idle = await here.send('objects');
 });
 afterAll(async () => {
-  console.log(JSON.stringify(counts));
+  recoveries.sort((a, b) => a - b);
+  const at = (part: number) => recoveries[Math.floor(part * (recoveries.length - 1))];
+  const recovered = { count: recoveries.length, medianMs: at(0.5), p95Ms: at(0.95), maxMs: at(1) };
+  console.log(JSON.stringify({ ...counts, recovered }));
+  if (recoveries.length > 0) expect(recovered.medianMs).toBeLessThan(300);
   await windows.close();
 });
 
@@ -90,16 +95,27 @@ function chosen(): [name: string, fault: CampaignFault, number: number][] {
 }
 
 async function suffer(fault: CampaignFault, id: string, endpoint: string): Promise<void> {
-  const strike = async () => {
-    for (const command of fault.commands)
+  const send = async (commands: readonly string[]) => {
+    for (const command of commands)
       await here.send(command.replaceAll('<d>', id).replaceAll('<other>', 'mic'));
   };
+  const strike = () => send(fault.commands);
   if (fault.state === 'before it opens') await strike();
-  const stream = open(fault.kind, endpoint, fault.state !== 'while nobody reads it');
+  const recover = fault.returns !== undefined;
+  const stream = open(fault.kind, endpoint, recover, fault.state !== 'while nobody reads it');
   if (fault.state !== 'before it opens') {
     await until(() => stream.position() > enough || stream.error() !== undefined, 'it flows');
     expect(stream.error()).toBeUndefined();
+    const told = fault.returns && [stream.gone(), stream.recovered()];
     await strike();
+    if (fault.returns && told) {
+      await told[0];
+      await send(fault.returns);
+      const returned = performance.now();
+      await told[1];
+      // By itself, it may have been back before it was told here that it was gone.
+      recoveries.push(Math.max(0, performance.now() - returned));
+    }
   }
   if (fault.state !== 'while it closes') {
     const from = stream.position();
@@ -126,20 +142,22 @@ async function suffer(fault: CampaignFault, id: string, endpoint: string): Promi
 interface Sufferer {
   position(): number;
   error(): AudioError | undefined;
+  gone(): Promise<unknown>;
+  recovered(): Promise<unknown>;
   /** Resolves when it is over, also after an error. */
   close(): Promise<void>;
   judge(fault: CampaignFault): void;
 }
 
-function open(kind: Kind, device: string, read: boolean): Sufferer {
-  return kind === 'output' ? openOutput(device, read) : openInput(kind, device, read);
+function open(kind: Kind, device: string, recover: boolean, read: boolean): Sufferer {
+  return kind === 'output'
+    ? openOutput(device, recover, read)
+    : openInput(kind, device, recover, read);
 }
 
-function openInput(kind: Kind, device: string, read: boolean): Sufferer {
-  const source =
-    kind === 'microphone'
-      ? new MicSource({ backend, device })
-      : new LoopbackSource({ backend, device });
+function openInput(kind: Kind, device: string, recover: boolean, read: boolean): Sufferer {
+  const options = { backend, device, recover } as const;
+  const source = kind === 'microphone' ? new MicSource(options) : new LoopbackSource(options);
   let error: AudioError | undefined;
   source.on('error', (reason) => (error = reason as AudioError));
   const over = new Promise<void>((resolve) => source.once('close', () => resolve()));
@@ -150,6 +168,8 @@ function openInput(kind: Kind, device: string, read: boolean): Sufferer {
   return {
     position: () => source.stats().frames,
     error: () => error,
+    gone: () => event(source, 'rebuild'),
+    recovered: () => event(source, 'recovered'),
     async close() {
       if (!error) await source.close();
       await reading;
@@ -203,8 +223,8 @@ function judgeSound(chunks: AudioChunk[], format: MicSource['format'], lost: num
   expect(Math.abs(silent - lost)).toBeLessThanOrEqual(lost === 0 ? 0 : 2);
 }
 
-function openOutput(device: string, fed: boolean): Sufferer {
-  const sink = new SpeakerSink({ backend, device });
+function openOutput(device: string, recover: boolean, fed: boolean): Sufferer {
+  const sink = new SpeakerSink({ backend, device, recover });
   let error: AudioError | undefined;
   sink.on('error', (reason) => (error = reason as AudioError));
   const over = new Promise<void>((resolve) => sink.once('close', () => resolve()));
@@ -213,6 +233,8 @@ function openOutput(device: string, fed: boolean): Sufferer {
   return {
     position: () => sink.position,
     error: () => error,
+    gone: () => event(sink, 'rebuild'),
+    recovered: () => event(sink, 'recovered'),
     async close() {
       tone?.destroy();
       // What is queued cannot be played to the end, which close() tells too.

@@ -9,7 +9,7 @@ const windows = await steerMmdevapi();
 Object.assign(process.env, windows.env);
 
 const events = [];
-const mic = new MicSource({ device: 'Microphone' });
+const mic = new MicSource({ device: 'Microphone', recover: false });
 mic.on('error', ({ code, syscall, osCode, message }) =>
   events.push({ code, syscall, osCode, message }),
 );

@@ -243,7 +243,7 @@ describe('a microphone', () => {
   it('is lost with the audio service', async () => {
     const monitor = new DeviceMonitor({ backend });
     await monitor.ready;
-    const mic = new MicSource({ backend, device: 'Microphone' });
+    const mic = new MicSource({ backend, device: 'Microphone', recover: false });
     const failed = event<AudioError>(mic, 'error');
     mic.once('data', () => void here.send('service stopped'));
     const error = await failed;
