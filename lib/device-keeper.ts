@@ -53,6 +53,8 @@ export interface Keeping<Found> {
   device(found: Found): AudioDevice | undefined;
   /** Calls listeners, some time soon: what they throw is theirs. */
   tell<E extends keyof DeviceEvents>(event: E, ...values: DeviceEvents[E]): void;
+  /** The system's devices are not what they were: which ones exist, or how they are set. */
+  noticed?(): void;
   /** There is no hope, or no patience, left. */
   fail(error: Error): void;
 }
@@ -185,6 +187,7 @@ export class DeviceKeeper<Found> {
 
   #notice(): void {
     this.#noticed = true;
+    this.#keeping.noticed?.();
     this.#wake?.();
     this.#converge();
   }

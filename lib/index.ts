@@ -41,6 +41,7 @@ export {
   type SinkOptions,
   type SinkStats,
 } from './sinks/audio-sink.js';
+export type { SinkWarning } from './sinks/hearing-watch.js';
 export { SpeakerSink, type SpeakerOptions } from './sinks/speaker-sink.js';
 export { VirtualMicSink, type VirtualMicOptions } from './sinks/virtual-mic-sink.js';
 export { WavWriter, type WavWriterOptions, type WavWriterStats } from './sinks/wav-writer.js';

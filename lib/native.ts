@@ -77,6 +77,17 @@ export interface NativeLevel {
   rmsDb: number;
 }
 
+/** What lies between an output and whoever listens to the microphone that carries it. */
+export interface NativeHearing {
+  /** Linear, of all sliders together; 0: muted. */
+  volume: number;
+  /** The device whose slider takes most. */
+  quietest?: string;
+  /** Of a virtual mixer whose settings can be read: on which it is heard. */
+  buses?: string[];
+  mixerProblem?: string;
+}
+
 export interface NativeHost {
   listDevices(): Promise<NativeDevice[]>;
   watch(callback: (() => void) | null): void;
@@ -85,6 +96,7 @@ export interface NativeHost {
     format: AudioFormat,
   ): Promise<{ renderId: string; microphone: NativeDevice }>;
   removeCable(renderId: string, microphoneId: string): Promise<void>;
+  askHearing(renderId: string, microphoneId: string): Promise<NativeHearing>;
   now(): bigint;
   /** Where time is moved by hand, the timers that it moves. */
   timers?: Timers;

@@ -43,6 +43,7 @@ import {
   type OpenOptions,
 } from '../open-options.js';
 import { isSource } from '../sources/audio-source.js';
+import type { SinkWarning } from './hearing-watch.js';
 import type { Listen, WritableEvents } from '../typed-events.js';
 import {
   checkAbortSignal,
@@ -118,6 +119,8 @@ export interface SinkEvents extends WritableEvents, DeviceEvents {
   underrun: [event: { frame: number; frames: number }];
   /** Everything that was written has been heard. */
   idle: [];
+  /** It plays, but nobody hears it. Once for each reason, again when it has been mended and is back. */
+  warning: [warning: SinkWarning];
 }
 
 /** @internal What was found or made to play to. */
@@ -244,7 +247,9 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
           queueMicrotask(() => {
             this.emit(event, ...(values as [never]));
             if (event === 'deviceChange') void this.#checkFeedback();
+            if (event !== 'rebuild') this.lookAround();
           }),
+        noticed: () => this.lookAround(),
         fail: (error) => this.destroy(error),
       },
       selector,
@@ -255,6 +260,9 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
 
   /** @internal Finds or makes what to play to. */
   protected abstract prepare(host: NativeHost, wanted: Wanted<Destination>): Promise<Destination>;
+
+  /** @internal The devices around this one, or their settings, may be others than before. */
+  protected lookAround(): void {}
 
   /** Of what is played. @throws `ERR_AUDIO_FORMAT_UNKNOWN` until that is known. */
   get format(): Readonly<AudioFormat> {
@@ -269,17 +277,18 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
 
   /** The output that is played to, or was until it went; undefined until `ready`. */
   get device(): AudioDevice | undefined {
-    const device = this.#destination?.device;
+    const device = this.destination?.device;
     return device && toPublic(device);
   }
 
-  get #destination(): Destination | undefined {
+  /** @internal What is played to, or was until it went. */
+  protected get destination(): Destination | undefined {
     return this.#info && this.#keeper.current;
   }
 
   /** @internal */
   protected get heardBy(): NativeDevice | undefined {
-    return this.#destination?.microphone;
+    return this.destination?.microphone;
   }
 
   /** The present device's own format; undefined until `ready`. */
@@ -475,6 +484,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
     this.#ready.resolve(this);
     this.emit('ready');
     this.#start();
+    this.lookAround();
   }
 
   async #release(): Promise<void> {
@@ -561,7 +571,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
         continue;
       }
       const { device } = stream;
-      const here = this.#destination;
+      const here = this.destination;
       if (!here || (device.id !== here.renderId && device.id !== here.microphone?.id)) continue;
       this.destroy(
         new AudioError(

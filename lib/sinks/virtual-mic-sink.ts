@@ -11,7 +11,7 @@ import {
 import { AudioError, fromNative, type NativeError } from '../errors.js';
 import { defaultFormat } from '../format.js';
 import { linkable } from '../links.js';
-import type { NativeDevice, NativeHost } from '../native.js';
+import type { NativeDevice, NativeHearing, NativeHost } from '../native.js';
 import { checkOneOf, checkString } from '../validate.js';
 import {
   chooseVirtualMic,
@@ -23,6 +23,7 @@ import {
   type VirtualMicDriver,
 } from '../virtual-mics.js';
 import { AudioSink, checkSinkOptions, type Destination, type SinkOptions } from './audio-sink.js';
+import { HearingWatch } from './hearing-watch.js';
 import { probeVirtualMic } from './virtual-mic-probe.js';
 
 /** Options of a {@link VirtualMicSink}. */
@@ -71,6 +72,7 @@ export class VirtualMicSink extends AudioSink {
   }
 
   readonly #name: string;
+  #hearing: HearingWatch | undefined;
   readonly #driver: VirtualMicDriver | undefined;
 
   /**
@@ -89,6 +91,16 @@ export class VirtualMicSink extends AudioSink {
     this.#driver = given.driver;
   }
 
+  /** @internal */
+  protected override lookAround(): void {
+    if (!this.destroyed) this.#hearing?.look();
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#hearing?.stop();
+    super._destroy(error, done);
+  }
+
   /** What other programs must select; undefined until `ready`. */
   get microphone(): AudioDevice | undefined {
     return this.heardBy && toPublic(this.heardBy);
@@ -101,10 +113,15 @@ export class VirtualMicSink extends AudioSink {
   ): Promise<Destination> {
     // What was made, or chosen, is kept until it goes.
     if (again && !lost) return again;
+    this.#hearing ??= new HearingWatch(
+      host,
+      () => this.destination,
+      (warning) => this.emit('warning', warning),
+    );
     const devices = await askDevices(host);
     if (selector !== 'auto') {
       const device = again?.device ? reselectDevice(devices, selector, again.device) : selector;
-      return this.#chosen(devices, device);
+      return this.#routed(host, devices, this.#chosen(devices, device));
     }
     const driver = this.#driver;
     const made = driver ? madeBySystem.includes(driver) : process.platform === 'linux';
@@ -112,12 +129,31 @@ export class VirtualMicSink extends AudioSink {
     const back = devices.find(({ id, state }) => id === again?.renderId && state === 'active');
     if (back && !made) return destination(devices, back.id, back.peerId);
     const mic = made ? undefined : chooseVirtualMic(devices, driver);
-    if (mic) return destination(devices, mic.render.id, mic.capture?.id);
+    if (mic)
+      return this.#routed(host, devices, destination(devices, mic.render.id, mic.capture?.id));
     if (driver && !made) throw driverMissing(driver);
     // Under the name of the one that went, of which something may be left.
     await again?.release?.().catch(() => {});
     if (again) delete again.release;
     return this.#make(host);
+  }
+
+  // Which of a virtual mixer's microphones carries it is a matter of its settings, where they can be read.
+  async #routed(
+    host: NativeHost,
+    devices: NativeDevice[],
+    found: Destination,
+  ): Promise<Destination> {
+    const { renderId, device, microphone } = found;
+    if (device?.cable !== 'voicemeeter' || !microphone) return found;
+    const { buses = [] } = await host
+      .askHearing(renderId, microphone.id)
+      .catch((): NativeHearing => ({ volume: 1 }));
+    if (buses.includes(microphone.bus ?? '')) return found;
+    const other = devices.find(
+      ({ id, bus }) => device.possiblePeers.includes(id) && buses.includes(bus ?? ''),
+    );
+    return other ? { ...found, microphone: other } : found;
   }
 
   #chosen(devices: NativeDevice[], device: DeviceSelector): Destination {

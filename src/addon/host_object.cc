@@ -14,6 +14,7 @@ Napi::Function HostObject::define(Napi::Env env) {
                          InstanceMethod<&HostObject::watch>("watch"),
                          InstanceMethod<&HostObject::make_cable>("makeCable"),
                          InstanceMethod<&HostObject::remove_cable>("removeCable"),
+                         InstanceMethod<&HostObject::ask_hearing>("askHearing"),
                          InstanceMethod<&HostObject::now>("now"),
                      });
 }
@@ -115,6 +116,31 @@ Napi::Value HostObject::remove_cable(const Napi::CallbackInfo& info) {
         return Error::none();
       },
       nullptr);
+}
+
+// askHearing(renderId, microphoneId): Promise<{ volume, quietest?, buses?, mixerProblem? }>
+Napi::Value HostObject::ask_hearing(const Napi::CallbackInfo& info) {
+  const std::string render_id = info[0].As<Napi::String>();
+  const std::string microphone_id = info[1].As<Napi::String>();
+  auto hearing = std::make_shared<Hearing>();
+  return environment_->promise(
+      info.Env(),
+      [entry = entry_, render_id, microphone_id, hearing] {
+        std::shared_ptr<Host> host;
+        if (Error error = entry->use(&host)) return error;
+        return host->ask_hearing(render_id, microphone_id, hearing.get());
+      },
+      [hearing](Napi::Env env) -> Napi::Value {
+        Napi::Object value = Napi::Object::New(env);
+        value.Set("volume", hearing->volume);
+        if (!hearing->quietest.empty()) value.Set("quietest", hearing->quietest);
+        if (!hearing->mixer_known) return value;
+        Napi::Array buses = Napi::Array::New(env);
+        for (uint32_t i = 0; i < hearing->buses.size(); ++i) buses.Set(i, hearing->buses[i]);
+        value.Set("buses", buses);
+        if (!hearing->mixer_problem.empty()) value.Set("mixerProblem", hearing->mixer_problem);
+        return value;
+      });
 }
 
 Napi::Value HostObject::now(const Napi::CallbackInfo& info) {

@@ -22,6 +22,7 @@ class HostObject final : public Napi::ObjectWrap<HostObject> {
   Napi::Value watch(const Napi::CallbackInfo& info);
   Napi::Value make_cable(const Napi::CallbackInfo& info);
   Napi::Value remove_cable(const Napi::CallbackInfo& info);
+  Napi::Value ask_hearing(const Napi::CallbackInfo& info);
   Napi::Value now(const Napi::CallbackInfo& info);
 
   std::shared_ptr<Environment> environment_;

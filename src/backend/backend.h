@@ -186,6 +186,25 @@ struct Cable {
   DeviceInfo microphone;  // what other programs select
 };
 
+// What lies between an output and whoever listens to the microphone that carries it.
+struct Hearing {
+  double volume = 1;     // linear, of all the system's sliders on the way together; 0: muted
+  std::string quietest;  // the device whose slider takes most, its id
+  // Of a virtual mixer whose settings can be read:
+  bool mixer_known = false;
+  std::vector<std::string> buses;  // those on which it is heard: "B1"
+  std::string mixer_problem;       // why it is heard on none
+
+  void weaken(const std::string& device_id, double by) {
+    volume *= by;
+    if (by < least_) quietest = device_id;
+    if (by < least_) least_ = by;
+  }
+
+ private:
+  double least_ = 1;
+};
+
 enum class DeviceEvent : uint8_t { kAdded, kRemoved, kChanged, kDefaultChanged };
 
 // Called on a thread of the backend. Says only that something changed: the receiver lists again.
@@ -219,6 +238,9 @@ class Host {
   // remove_cable, by the destructor, and, when the process died, by the next Host on that system.
   virtual Error make_cable(const std::string& name, const Format& format, Cable* cable) = 0;
   virtual void remove_cable(const Cable& cable) = 0;
+  // Whether what is played to `render_id` is heard by those who listen to `microphone_id`.
+  virtual Error ask_hearing(const std::string& render_id, const std::string& microphone_id,
+                            Hearing* hearing) = 0;
 };
 
 }  // namespace patchcord

@@ -5,7 +5,13 @@ import { promisify } from 'node:util';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { getDefaultDevice, listVirtualMics, ToneSource, VirtualMicSink } from 'patchcord';
+import {
+  getDefaultDevice,
+  listVirtualMics,
+  ToneSource,
+  VirtualMicSink,
+  type SinkWarning,
+} from 'patchcord';
 
 import { measureTone } from '../instruments/index.js';
 import { realPrograms, type Microphone } from './real-programs.js';
@@ -87,6 +93,29 @@ describe.runIf(onServer)('a virtual microphone on Linux', () => {
       expect(Math.abs(typicalTone(left, 48000, near).frequency - near)).toBeLessThan(1);
     }
     other.destroy();
+  });
+
+  it('that is muted, or nearly so, is a warning, once for each time', async () => {
+    const { id, name: label } = sink.microphone as Microphone;
+    const warnings: SinkWarning[] = [];
+    sink.on('warning', (warning) => warnings.push(warning));
+    const set = async (what: string, value: string, expected: number) => {
+      await run('pactl', [`set-source-${what}`, id, value]);
+      await until(() => warnings.length === expected, `warning ${expected}`);
+    };
+    await set('mute', '1', 1);
+    expect(warnings[0]).toMatchObject({ code: 'muted' });
+    expect(warnings[0].message).toContain(`'${label}' is muted`);
+    await run('pactl', ['set-source-mute', id, '0']);
+    await set('volume', '-40dB', 2);
+    expect(warnings[1]).toMatchObject({ code: 'quiet' });
+    expect(warnings[1].message).toContain('by 40 dB');
+    await run('pactl', ['set-source-volume', id, '0dB']);
+    await set('mute', '1', 3);
+    await run('pactl', ['set-source-mute', id, '0']);
+    await run('pactl', ['set-sink-mute', sink.device?.id as string, '1']);
+    await until(() => warnings.length === 4, 'a warning of the end that is played to');
+    await run('pactl', ['set-sink-mute', sink.device?.id as string, '0']);
   });
 
   it('is taken away by the next run when its program crashed', async () => {

@@ -128,6 +128,32 @@ describe('a setup that cannot be used', () => {
   });
 });
 
+describe('a microphone that nobody hears', () => {
+  it('is a warning when it is opened and when it happens, and again after it was mended', async () => {
+    const backend = new SimulatedAudio({ clock: 'manual' });
+    backend.device('cable-output').mute();
+    const sink = new VirtualMicSink({ backend, device: 'cable-input' });
+    const codes: string[] = [];
+    sink.on('warning', ({ code }) => codes.push(code));
+    await backend.advance(100);
+    expect(codes).toEqual(['muted']);
+    const changes: [() => unknown, string[]][] = [
+      [() => backend.device('cable-output').mute(false), []],
+      [() => backend.device('cable-output').volume(0.2), []],
+      [() => backend.device('cable-input').volume(0.2), ['quiet']],
+      [() => backend.device('cable-input').volume(0.2), []],
+      [() => backend.device('cable-input').mute(), ['muted']],
+    ];
+    for (const [change, expected] of changes) {
+      codes.length = 0;
+      change();
+      await backend.advance(100);
+      expect(codes).toEqual(expected);
+    }
+    sink.destroy();
+  });
+});
+
 describe('of several cables', () => {
   const cables = ['A', 'B'].map((letter) => ({
     renderId: `out-${letter}`,

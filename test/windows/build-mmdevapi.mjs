@@ -49,10 +49,16 @@ const engineProbe = [
 const targets = [
   { file: 'mmdevapi.dll', sources: library, link: '-shared', libraries: ['ole32', 'ws2_32'] },
   { file: 'process_loopback_probe.exe', sources: probe, link: '', libraries: ['ole32'] },
+  {
+    file: 'VoicemeeterRemote64.dll',
+    sources: ['test/windows/voicemeeter_double.cc'],
+    link: '-shared',
+    libraries: [],
+  },
   { file: 'engine_probe.exe', sources: engineProbe, link: '', libraries: ['ole32'] },
 ];
 
-/** Brings all up to date. @returns {{ library: string, probe: string, engineProbe: string }} their paths */
+/** Brings all up to date. @returns {{ library: string, probe: string, voicemeeter: string, engineProbe: string }} their paths */
 export function buildMmdevapi() {
   mkdirSync(join(root, folder), { recursive: true });
   const text = makefile();
@@ -63,8 +69,8 @@ export function buildMmdevapi() {
     cwd: root,
     stdio: ['ignore', 'inherit', 'inherit'],
   });
-  const [library, probe, engineProbe] = files.map((file) => join(root, file));
-  return { library, probe, engineProbe };
+  const [library, probe, voicemeeter, engineProbe] = files.map((file) => join(root, file));
+  return { library, probe, voicemeeter, engineProbe };
 }
 
 function makefile() {

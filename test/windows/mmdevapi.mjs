@@ -27,17 +27,16 @@ const installed = 'C:\\windows\\system32\\mmdevapi.dll';
  * @template T
  */
 export async function withSimulatedWindows({ node, log }, use) {
-  const { library, probe, engineProbe } = buildMmdevapi();
+  const { library, probe, voicemeeter, engineProbe } = buildMmdevapi();
   const env = { WINEDLLOVERRIDES: 'mscoree,mshtml=;mmdevapi=n', NO_COLOR: '1' };
   return withWine({ node, env, log }, async (wine) => {
     // build/ is empty in a session, its own folder is not.
-    const [libraryInside, probeInside, engineProbeInside] = [library, probe, engineProbe].map(
-      (file) => {
-        const inside = join(wine.folder, basename(file));
-        copyFileSync(file, inside);
-        return `Z:${inside.replaceAll('/', '\\')}`;
-      },
-    );
+    const built = [library, probe, voicemeeter, engineProbe];
+    const [libraryInside, probeInside, voicemeeterInside, engineProbeInside] = built.map((file) => {
+      const inside = join(wine.folder, basename(file));
+      copyFileSync(file, inside);
+      return `Z:${inside.replaceAll('/', '\\')}`;
+    });
     const copied = await wine.run(['cmd', '/c', 'copy', '/y', libraryInside, installed]);
     assert.equal(
       copied.code,
@@ -46,6 +45,7 @@ export async function withSimulatedWindows({ node, log }, use) {
     );
     return use(wine, {
       PATCHCORD_PROCESS_LOOPBACK_PROBE: probeInside,
+      PATCHCORD_VOICEMEETER_DOUBLE: voicemeeterInside,
       PATCHCORD_ENGINE_PROBE: engineProbeInside,
     });
   });

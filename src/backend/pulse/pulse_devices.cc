@@ -1,6 +1,7 @@
 #include "pulse_devices.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "../known_cables.h"
 
@@ -9,6 +10,13 @@ namespace pulse {
 namespace {
 
 std::string text(const char* value) { return value ? value : ""; }
+
+// The server's volumes are cubic, and one for each channel: the loudest is what is heard.
+double linear(const pa_cvolume& volume) {
+  uint32_t loudest = 0;
+  for (size_t i = 0; i < volume.channels; ++i) loudest = std::max(loudest, volume.values[i]);
+  return std::pow(static_cast<double>(loudest) / kNormalVolume, 3);
+}
 
 SampleFormat sample_format(int32_t format) {
   switch (format) {
@@ -97,6 +105,7 @@ PulseDevice::PulseDevice(const LibPulse& library, const pa_device_info& info)
       kernel_driver(text(library.pa_proplist_gets(info.proplist, "alsa.driver_name"))),
       card(text(library.pa_proplist_gets(info.proplist, "alsa.card"))),
       card_device(text(library.pa_proplist_gets(info.proplist, "alsa.device"))),
+      volume(info.mute ? 0 : linear(info.volume)),
       hardware((info.flags & (kDeviceIsHardware | kDeviceIsNetwork)) != 0),
       unplugged(info.active_port && info.active_port->available == kPortNotAvailable) {}
 
@@ -212,6 +221,19 @@ Error list_pulse_devices(Connection* connection, std::vector<DeviceInfo>* device
   }
   recognise_cables(devices, connection->on_pipewire() ? "pipewire" : "pulseaudio");
   return Error::none();
+}
+
+Error ask_pulse_hearing(Connection* connection, const std::string& render_id,
+                        const std::string& microphone_id, Hearing* hearing) {
+  Connection::Lock lock(*connection);
+  Connection::Deadline deadline(connection, kCallLimit);
+  PulseDevice device;
+  Error error = query_device(connection, Flow::kOutput, render_id, deadline, &device);
+  if (error) return error;
+  hearing->weaken(render_id, device.volume);
+  error = query_device(connection, Flow::kInput, microphone_id, deadline, &device);
+  if (!error) hearing->weaken(microphone_id, device.volume);
+  return error;
 }
 
 std::string module_argument(const std::string& argument, const std::string& key) {

@@ -27,6 +27,7 @@ struct PulseDevice {
   std::string kernel_driver;  // of a sound card: "snd_aloop"
   std::string card;
   std::string card_device;
+  double volume = 1;      // linear; 0: muted
   bool hardware = false;  // here or at the other end of a network
   bool unplugged = false;
 };
@@ -56,6 +57,10 @@ DeviceInfo to_device_info(const PulseDevice& device, Flow flow, const ServerDefa
 
 // The contract's list: without monitors, with peers.
 Error list_pulse_devices(Connection* connection, std::vector<DeviceInfo>* devices);
+
+// The contract's Host::ask_hearing().
+Error ask_pulse_hearing(Connection* connection, const std::string& render_id,
+                        const std::string& microphone_id, Hearing* hearing);
 
 // The value of `key` in a module's argument ("a=b c='d e'"), empty if it has none.
 std::string module_argument(const std::string& argument, const std::string& key);

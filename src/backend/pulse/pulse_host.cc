@@ -61,6 +61,10 @@ class PulseHost final : public Host, private Connection::LossListener {
     return cables_.make(name, format, cable);
   }
   void remove_cable(const Cable& cable) override { cables_.remove(cable.render_id); }
+  Error ask_hearing(const std::string& render_id, const std::string& microphone_id,
+                    Hearing* hearing) override {
+    return ask_pulse_hearing(connection_.get(), render_id, microphone_id, hearing);
+  }
 
  private:
   // Both on the audio thread, under the lock.

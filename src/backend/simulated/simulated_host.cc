@@ -67,6 +67,11 @@ class SimulatedHost final : public Host, private WorldObserver {
     world_->remove_device(cable.render_id);
   }
 
+  Error ask_hearing(const std::string& render_id, const std::string& microphone_id,
+                    Hearing* hearing) override {
+    return world_->ask_hearing(render_id, microphone_id, hearing);
+  }
+
  private:
   void on_world_changed() noexcept override {
     changed_.store(true, std::memory_order_release);

@@ -404,6 +404,7 @@ Error World::mute(const std::string& id, bool muted) {
   return script(id, [&](Entry& entry) {
     entry.muted = muted;
     apply_volume(entry);
+    changed();
     return Error::none();
   });
 }
@@ -413,6 +414,7 @@ Error World::volume(const std::string& id, double volume) {
     if (!(volume >= 0 && volume <= 1)) return out_of_range("a volume is within 0..1");
     entry.volume = volume;
     apply_volume(entry);
+    changed();
     return Error::none();
   });
 }
@@ -591,6 +593,17 @@ Error World::make_cable(const std::string& name, const Format& format, Cable* ca
   if (Error error = add_locked(description, true)) return error;
   cable->render_id = description.render_id;
   cable->microphone = entries_.back()->info;
+  return Error::none();
+}
+
+Error World::ask_hearing(const std::string& render_id, const std::string& microphone_id,
+                         Hearing* hearing) const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  for (const std::string* id : {&render_id, &microphone_id}) {
+    const Entry* entry = nullptr;
+    if (Error error = find(*id, &entry)) return error;
+    hearing->weaken(*id, entry->muted ? 0.0 : entry->volume);
+  }
   return Error::none();
 }
 

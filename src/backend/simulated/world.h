@@ -148,6 +148,8 @@ class World {
                     std::unique_ptr<Stream>* stream);
   // A cable whose microphone is called `name`; never a default unless set_default() says so.
   Error make_cable(const std::string& name, const Format& format, Cable* cable);
+  Error ask_hearing(const std::string& render_id, const std::string& microphone_id,
+                    Hearing* hearing) const;
   void add_observer(WorldObserver* observer);
   void remove_observer(WorldObserver* observer);  // when it returns, no call runs
 

@@ -4,9 +4,11 @@
 #include <utility>
 
 #include "announcer.h"
+#include "endpoint_loudness.h"
 #include "handle.h"
 #include "notification_client.h"
 #include "system_thread.h"
+#include "voicemeeter.h"
 #include "wasapi_capture.h"
 #include "wasapi_devices.h"
 #include "wasapi_render.h"
@@ -36,6 +38,8 @@ class Service {
   }
   void quit() { SetEvent(quit_.get()); }
 
+  Voicemeeter& voicemeeter() { return *voicemeeter_; }  // the COM thread
+
  private:
   static CallResult reach(ComPtr<IMMDeviceEnumerator>* enumerator, NotificationClient* client);
   void serve(IMMDeviceEnumerator* enumerator, NotificationClient* client);
@@ -48,12 +52,14 @@ class Service {
   Handle quit_{make_latch()};
   Handle asked_{make_pulse()};
   Handle answered_{make_pulse()};
-  Work work_;     // handed over by asked_
-  Error answer_;  // handed back by answered_
+  Work work_;                                 // handed over by asked_
+  Error answer_;                              // handed back by answered_
+  std::unique_ptr<Voicemeeter> voicemeeter_;  // the COM thread's, while it lives
 };
 
 void Service::live() {
   const Apartment apartment;
+  voicemeeter_ = std::make_unique<Voicemeeter>();
   ComPtr<IMMDeviceEnumerator> enumerator;
   const ComPtr<NotificationClient> client(new NotificationClient);
   const CallResult reached = reach(&enumerator, client.get());
@@ -62,6 +68,7 @@ void Service::live() {
   serve(enumerator.get(), client.get());
   // Waits for callbacks in flight, which only raise an event.
   enumerator->UnregisterEndpointNotificationCallback(client.get());
+  voicemeeter_.reset();
 }
 
 CallResult Service::reach(ComPtr<IMMDeviceEnumerator>* enumerator, NotificationClient* client) {
@@ -134,6 +141,30 @@ class WasapiHost final : public Host {
         "select \"CABLE Output\" as the microphone in the other program");
   }
   void remove_cable(const Cable&) override {}
+
+  Error ask_hearing(const std::string& render_id, const std::string& microphone_id,
+                    Hearing* hearing) override {
+    const auto found = std::make_shared<Hearing>();
+    // The mixer's library is the service's thread's, which may outlive this call.
+    Error error = perform("asking who hears an output",
+                          [=, service = service_.get()](IMMDeviceEnumerator* enumerator) {
+                            std::vector<DeviceInfo> devices;
+                            if (Error failed = read_devices(enumerator, &devices)) return failed;
+                            for (const DeviceInfo& device : devices) {
+                              if (device.id != render_id && device.id != microphone_id) continue;
+                              ComPtr<IMMDevice> endpoint;
+                              if (find_device(enumerator, device.id, device.flow, &endpoint))
+                                continue;
+                              read_loudness(endpoint.get(), device.id, found.get());
+                              if (device.id == render_id && device.cable.driver == "voicemeeter") {
+                                service->voicemeeter().read(device.cable.bus, found.get());
+                              }
+                            }
+                            return Error::none();
+                          });
+    if (!error) *hearing = *found;
+    return error;
+  }
 
  private:
   Error perform(const char* attempt, Service::Work work) {

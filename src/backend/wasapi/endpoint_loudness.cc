@@ -1,0 +1,24 @@
+#include "endpoint_loudness.h"
+
+#include <endpointvolume.h>
+
+#include <cmath>
+#include <string>
+
+namespace patchcord {
+
+void read_loudness(IMMDevice* device, const std::string& id, Hearing* hearing) {
+  ComPtr<IAudioEndpointVolume> volume;
+  if (FAILED(device->Activate(__uuidof(IAudioEndpointVolume), CLSCTX_ALL, nullptr,
+                              volume.receive()))) {
+    return;
+  }
+  BOOL muted = FALSE;
+  float db = 0;
+  if (SUCCEEDED(volume->GetMute(&muted)) && muted) hearing->weaken(id, 0);
+  if (SUCCEEDED(volume->GetMasterVolumeLevel(&db))) {
+    hearing->weaken(id, std::pow(10.0, static_cast<double>(db) / 20.0));
+  }
+}
+
+}  // namespace patchcord
