@@ -36,6 +36,7 @@ void SourceNode::open(const Format& device, int64_t idle_lag_ns) {
   resampler_.reset();
   ringing_ = 0;
   idle_ = skipping_ = false;
+  back_at_ = kNever;
   if (config_.channels != device.channels) {
     map_ = std::make_unique<ChannelMap>(device.channels, config_.channels);
   }
@@ -89,7 +90,9 @@ void SourceNode::packet(const void* data, uint32_t frames, int64_t position, int
   if (discontinuity) stats_.hints.add(1);
   rate_->follow(timeline_->tracker(), static_cast<double>(frames) / device_.sample_rate);
   const Timeline::Placement place = timeline_->place(frames, position, time, clock_.now());
-  if (place.lost > 0) {
+  back_at_ = std::min(back_at_, clock_.now());
+  // What is skipped because there was no device has been counted as that.
+  if (place.lost > 0 && (!away_ || place.silence > 0)) {
     // What was skipped has had its place before here.
     const uint64_t lost = to_output(place.lost);
     const uint64_t filled = place.silence > 0 ? 0 : std::min<uint64_t>(position_, lost);
@@ -118,9 +121,21 @@ void SourceNode::packet(const void* data, uint32_t frames, int64_t position, int
 
 void SourceNode::idle() noexcept {
   if (ended_) return;
-  const uint64_t due = timeline_->idle(clock_.now());
+  const int64_t now = clock_.now();
+  back_at_ = std::min(back_at_, now);
+  uint64_t due = timeline_->idle(now);
   if (due == 0) return;
-  come_back();
+  if (away_) {
+    // Up to its return nobody knows whether it was quiet.
+    const double until = timeline_->tracker().frame_at(static_cast<double>(back_at_)) -
+                         timeline_->tracker().frame_at(time_at(static_cast<double>(position_)));
+    const uint64_t absent = static_cast<uint64_t>(std::max(0.0, std::ceil(until)));
+    silence(std::min(due, absent), kAbsence);
+    set_anchor();
+    if (due <= absent) return;
+    due -= absent;
+    come_back();
+  }
   if (!idle_) {
     idle_ = true;
     tell(NodeEventType::kIdle, position_, 0);

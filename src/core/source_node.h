@@ -111,6 +111,7 @@ class SourceNode final : public Producer {
   bool idle_ = false;
   bool away_ = false;       // the device that was heard last is gone
   uint64_t away_from_ = 0;  // the first frame that none delivered
+  int64_t back_at_ = 0;     // when the next one was first heard of; kNever: not yet
   bool skipping_ = false;   // the last packet came too late as a whole
   bool ended_ = false;
 };

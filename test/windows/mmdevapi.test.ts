@@ -62,6 +62,7 @@ async function hear(
     count += chunk.frames;
     if (count >= frames) break;
   }
+  await source.close();
   return {
     chunks,
     channels: toFloat(Buffer.concat(chunks.map(({ data }) => data)), source.format),
