@@ -5,6 +5,7 @@ import { Deferred } from './deferred.js';
 import { AudioError, fromNative, type NativeError } from './errors.js';
 import type { AudioFormat } from './format.js';
 import type { NativeDevice, NativeHost } from './native.js';
+import { timersOf } from './timers.js';
 import { checkObject, checkOneOf, checkOptions, checkString } from './validate.js';
 
 /** What a device is the default for. */
@@ -113,6 +114,9 @@ export class DeviceMonitor extends EventEmitter<DeviceMonitorEvents> {
   #devices: readonly AudioDevice[] = [];
   #asking: Promise<void> | undefined;
   #again = false;
+  #callOff: (() => void) | undefined;
+  #started = false;
+  #failed = false;
   #closed = false;
 
   /** @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_AUDIO_NATIVE_LOAD_FAILED`. */
@@ -132,6 +136,7 @@ export class DeviceMonitor extends EventEmitter<DeviceMonitorEvents> {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#callOff?.();
     this.#host.watch(null);
     process.nextTick(() => this.emit('close'));
   }
@@ -152,6 +157,7 @@ export class DeviceMonitor extends EventEmitter<DeviceMonitorEvents> {
         this.#refresh();
       }
     });
+    timersOf(this.#host).during(this.#asking);
   }
 
   async #list(): Promise<void> {
@@ -161,10 +167,16 @@ export class DeviceMonitor extends EventEmitter<DeviceMonitorEvents> {
     } catch (error) {
       if (this.#closed) return;
       this.#ready.reject(error as Error);
-      if (this.listenerCount('error') > 0) this.emit('error', error as Error);
+      // Without a connection nobody tells that there is a server again.
+      const again = (): void => this.#refresh();
+      this.#callOff = timersOf(this.#host).after(unreachableMs, again, false);
+      const failed = this.#failed;
+      this.#failed = true;
+      if (!failed && this.listenerCount('error') > 0) this.emit('error', error as Error);
       return;
     }
     if (this.#closed) return;
+    this.#failed = false;
     const before = this.#devices;
     this.#devices = found;
     if (!this.#started) {
@@ -175,8 +187,6 @@ export class DeviceMonitor extends EventEmitter<DeviceMonitorEvents> {
     }
     this.#report(before, found);
   }
-
-  #started = false;
 
   #report(before: readonly AudioDevice[], now: readonly AudioDevice[]): void {
     const old = new Map(before.map((device) => [device.id, device]));
@@ -197,6 +207,9 @@ export class DeviceMonitor extends EventEmitter<DeviceMonitorEvents> {
     }
   }
 }
+
+// How often a system that cannot be reached is asked.
+const unreachableMs = 500;
 
 function holder(
   devices: readonly AudioDevice[],

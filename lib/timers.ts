@@ -2,15 +2,16 @@ import type { NativeHost } from './native.js';
 
 /** @internal Waits by the clock of an audio system. */
 export interface Timers {
-  /** Calls back once, `ms` later; the returned function calls it off. */
-  after(ms: number, callback: () => void): () => void;
+  /** Calls back once, `ms` later, if the process lives; the returned function calls it off. */
+  after(ms: number, callback: () => void, keepsAlive?: boolean): () => void;
   /** Something that takes no time of a simulated world: its hands wait until it is over. */
   during(work: Promise<unknown>): void;
 }
 
 const realTimers: Timers = {
-  after(ms, callback) {
+  after(ms, callback, keepsAlive = true) {
     const timer = setTimeout(callback, ms);
+    if (!keepsAlive) timer.unref();
     return () => clearTimeout(timer);
   },
   during() {},
