@@ -9,6 +9,7 @@
       "sources": [
         "<!@(node scripts/sources.mjs src/core src/addon src/backend/simulated)",
         "src/backend/known_cables.cc",
+        "src/backend/process_tree.cc",
         "src/backend/registry.cc"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
@@ -38,7 +39,8 @@
         ["OS=='linux'", {
           "sources": [
             "<!@(node scripts/sources.mjs src/backend/pulse)",
-            "src/backend/platform_posix.cc"
+            "src/backend/platform_posix.cc",
+            "src/backend/process_table_posix.cc"
           ],
           "libraries": ["-ldl", "-lpthread"],
           # A libstdc++ or glibc newer than the user's is what keeps prebuilds from loading.
@@ -52,7 +54,8 @@
         ["OS=='win'", {
           "sources": [
             "<!@(node scripts/sources.mjs src/backend/wasapi)",
-            "src/backend/platform_windows.cc"
+            "src/backend/platform_windows.cc",
+            "src/backend/process_table_windows.cc"
           ],
           "defines": [
             "UNICODE",

@@ -29,11 +29,13 @@ export { Mixer, type MixerEvents, type MixerOptions, type MixerStats } from './m
 export type { Granted, MicWishes, OpenOptions, StreamCategory } from './open-options.js';
 export type { AudioChunk, Discontinuity, LinkStats } from './outlet.js';
 export { chunkFlags } from './place.js';
+export type { ProcessSelector } from './process-selector.js';
 export {
   listAudioProcesses,
   ProcessMonitor,
-  ProcessSource,
   type AudioProcess,
+  type ProcessMonitorEvents,
+  type ProcessMonitorOptions,
 } from './processes.js';
 export {
   AudioSink,
@@ -53,6 +55,12 @@ export {
 } from './sources/audio-source.js';
 export { LoopbackSource, type LoopbackOptions } from './sources/loopback-source.js';
 export { MicSource, type MicOptions } from './sources/mic-source.js';
+export {
+  ProcessSource,
+  type ProcessOptions,
+  type ProcessSourceEvents,
+  type ProcessTap,
+} from './sources/process-source.js';
 export { ToneSource, type ToneSourceOptions } from './sources/tone-source.js';
 export type { Listen, ReadableEvents, WritableEvents } from './typed-events.js';
 export {

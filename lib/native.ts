@@ -88,8 +88,48 @@ export interface NativeHearing {
   mixerProblem?: string;
 }
 
+/** A process and none that has its number before or after it. */
+export interface NativeProcessId {
+  pid: number;
+  startTime: bigint;
+}
+
+export interface NativeProcess extends NativeProcessId {
+  /** Of the application. */
+  root: NativeProcessId;
+  /** Nearest first. */
+  ancestors: NativeProcessId[];
+  name: string;
+  path: string;
+  displayName: string;
+  state: 'silent' | 'inactive' | 'active';
+  levelDb?: number;
+  volume: number;
+  muted: boolean;
+  devices: string[];
+}
+
+/** Of a process and its ancestors the nearest that is named decides, else `everything`. */
+export interface NativeSelection {
+  everything: boolean;
+  include: readonly NativeProcessId[];
+  exclude: readonly NativeProcessId[];
+}
+
+export interface NativeTapEvent {
+  type: 'attached' | 'detached' | 'gone' | 'failed';
+  process: NativeProcessId;
+  deviceId: string;
+  time: bigint;
+  missedMs: number;
+  error?: NativeError;
+}
+
 export interface NativeHost {
   listDevices(): Promise<NativeDevice[]>;
+  listProcesses(options: { running: boolean; levels: boolean }): Promise<NativeProcess[]>;
+  watchProcesses(callback: () => void): number;
+  unwatchProcesses(watch: number): void;
   watch(callback: (() => void) | null): void;
   makeCable(
     name: string,
@@ -113,6 +153,9 @@ export interface NativeSource extends NativeTimed {
   open(deviceId: string, periodMs: number, options: NativeOpenOptions): Promise<NativeStreamInfo>;
   /** Lets go of the device; the stream goes on as silence. */
   leave(): Promise<void>;
+  openProcesses(selection: NativeSelection, periodMs: number): Promise<NativeStreamInfo>;
+  selectProcesses(selection: NativeSelection): Promise<void>;
+  takeTaps(): NativeTapEvent[];
   close(): Promise<void>;
   takeEvents(): NativeEvent[];
   takeError(): NativeError | null;
@@ -216,6 +259,8 @@ export interface NativeWorld {
     | NativeError;
   addDevice(description: object): NativeError | null;
   addCable(description: object): NativeError | null;
+  addProcess(description: object): NativeError | null;
+  scriptProcess(verb: string, pid: number, value?: unknown, device?: string): NativeError | null;
   script(verb: string, id: string, value?: unknown, second?: unknown): NativeError | null;
 }
 

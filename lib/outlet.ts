@@ -48,10 +48,11 @@ export interface Discontinuity {
   /** Whether silence of that length stands in the stream; otherwise its times step. */
   filled: boolean;
   /**
-   * `device`: the system lost it. `overrun`: a reader was too slow for its buffer. Otherwise there was no
-   * device for so long: it was lost, or the stream went to another one.
+   * `device`: the system lost it. `overrun`: a reader was too slow for its buffer. `attach`: a program
+   * played it before it could be captured. Otherwise there was no device for so long: it was lost, or
+   * the stream went to another one.
    */
-  reason: 'device' | 'overrun' | DeviceChangeReason;
+  reason: 'device' | 'overrun' | 'attach' | DeviceChangeReason;
 }
 
 /** How a destination is reached. */

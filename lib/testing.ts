@@ -248,6 +248,77 @@ export class SimulatedDevice {
   }
 }
 
+/** A program of a simulated world. */
+export interface SimulatedProcessOptions {
+  /** The next free number from 1000 on, unless given. One that an ended process had may be used again. */
+  pid?: number;
+  /** The process that started it. */
+  parent?: number;
+  name: string;
+  /** The name, unless given. Parents and children of one path are one application. */
+  path?: string;
+  displayName?: string;
+  /** Its meter moves, and who captures it hears zeros. */
+  protected?: boolean;
+}
+
+/** One program of a {@link SimulatedAudio}: what it does. */
+export class SimulatedProcess {
+  readonly pid: number;
+  readonly #world: NativeWorld;
+
+  /** @internal */
+  constructor(world: NativeWorld, pid: number) {
+    this.#world = world;
+    this.pid = pid;
+  }
+
+  /** One signal on each output; `device` is the id of one. */
+  play(signal: Signal, options: { device: string }): this {
+    check(this.#world.scriptProcess('play', this.pid, signal, options.device));
+    return this;
+  }
+
+  stop(options: { device: string }): this {
+    check(this.#world.scriptProcess('stop', this.pid, undefined, options.device));
+    return this;
+  }
+
+  /** All that it plays goes to that output instead. */
+  move(device: string): this {
+    return this.#script('move', device);
+  }
+
+  /** It ends; its number is free. */
+  exit(): void {
+    this.#script('exit');
+  }
+
+  /** Linear, 0 to 1. */
+  volume(volume: number): this {
+    return this.#script('volume', volume);
+  }
+
+  mute(muted = true): this {
+    return this.#script('mute', muted);
+  }
+
+  /** Whether it can be heard apart from the others; its meter moves either way. */
+  protect(isProtected = true): this {
+    return this.#script('protect', isProtected);
+  }
+
+  /** Capturing it is `ERR_AUDIO_PERMISSION_DENIED`. */
+  deny(denied = true): this {
+    return this.#script('deny', denied);
+  }
+
+  #script(verb: string, value?: unknown): this {
+    check(this.#world.scriptProcess(verb, this.pid, value));
+    return this;
+  }
+}
+
 /**
  * A scripted audio system for tests of apps: pass it as the `backend` option. Several live side by
  * side.
@@ -263,6 +334,7 @@ export class SimulatedAudio implements SimulatedBackend {
   readonly #host: NativeHost;
   readonly #timers: ManualTimers | undefined;
   #advancing: Promise<void> = Promise.resolve();
+  #nextPid = 1000;
 
   /**
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_AUDIO_UNSUPPORTED` for a world that
@@ -303,6 +375,27 @@ export class SimulatedAudio implements SimulatedBackend {
   addCable(options: SimulatedCableOptions): SimulatedDevice {
     check(this.#world.addCable(withFormat(options)));
     return this.device(options.renderId);
+  }
+
+  /** Starts a program. */
+  addProcess(options: SimulatedProcessOptions): SimulatedProcess {
+    const given = checkOptions(options, 'addProcess', [
+      'pid',
+      'parent',
+      'name',
+      'path',
+      'displayName',
+      'protected',
+    ]);
+    checkString(given.name, 'options.name');
+    const pid = checkInteger(given.pid ?? this.#nextPid++, 'options.pid', 1, 2 ** 32 - 1);
+    check(this.#world.addProcess({ ...given, pid }));
+    return new SimulatedProcess(this.#world, pid);
+  }
+
+  /** What a captured program that plays nothing is: packets of silence, or (false) no packets. */
+  processSilence(packets: boolean): void {
+    check(this.#world.scriptProcess('idleSilence', 0, packets));
   }
 
   /** The audio server dies: streams fail, nothing can be opened. */

@@ -10,6 +10,7 @@ import {
   patienceOf,
   type DeviceEvents,
   type RecoverOptions,
+  type Wanted,
 } from '../device-keeper.js';
 import {
   askDevices,
@@ -165,6 +166,13 @@ export function checkSourceOptions<T extends SourceOptions>(
   return given;
 }
 
+/** @internal What a source is opened on. */
+export interface SourceTarget {
+  id: string;
+  /** Undefined: it is no device. */
+  device?: NativeDevice;
+}
+
 /** @internal Also one of the package's other build, of which `instanceof` knows nothing. */
 export function isSource(stream: object): stream is AudioSource {
   return (stream as { [streamKind]?: unknown })[streamKind] === 'source';
@@ -184,7 +192,8 @@ export abstract class AudioSource extends AudioReadable {
   readonly ready: Promise<this> = this.#ready.promise;
   readonly #host: NativeHost;
   readonly #native: NativeSource;
-  readonly #keeper: DeviceKeeper<NativeDevice>;
+  readonly #flow: 'input' | 'output';
+  readonly #keeper: DeviceKeeper<SourceTarget>;
   readonly #keepAlive = new KeepAlive();
   readonly #openOptions: NativeOpenOptions;
   #info: NativeStreamInfo | undefined;
@@ -220,26 +229,18 @@ export abstract class AudioSource extends AudioReadable {
       },
       () => this.#attend(),
     );
-    this.#keeper = new DeviceKeeper<NativeDevice>(
+    this.#flow = flow;
+    this.#keeper = new DeviceKeeper<SourceTarget>(
       {
         host,
-        find: async ({ selector, again }) => {
-          const devices = await askDevices(host);
-          return again
-            ? reselectDevice(devices, selector, again)
-            : selectDevice(devices, selector, flow);
-        },
+        find: (wanted) => this.findTarget(wanted),
         same: (one, other) => one.id === other.id,
-        open: async ({ id }) => {
-          this.#info = await this.#native
-            .open(id, periodOf(openOptions), openOptions)
-            .catch((record: NativeError) => {
-              throw fromNative(record);
-            });
+        open: async (target) => {
+          this.#info = await this.openTarget(target);
         },
         leave: () => this.#native.leave(),
         forget: () => Promise.resolve(),
-        device: toPublic,
+        device: ({ device }) => device && toPublic(device),
         tell: (event, ...values) => queueMicrotask(() => this.emit(event, ...(values as [never]))),
         fail: (error) => this.destroy(error),
       },
@@ -261,7 +262,7 @@ export abstract class AudioSource extends AudioReadable {
 
   /** The device that is heard, or was until it went; undefined until `ready`. */
   get device(): AudioDevice | undefined {
-    const device = this.#info && this.#keeper.current;
+    const device = this.#info && this.#keeper.current?.device;
     return device && toPublic(device);
   }
 
@@ -365,6 +366,27 @@ export abstract class AudioSource extends AudioReadable {
     (this.#closing ??= this.#stop()).then(() => settle(), settle);
   }
 
+  /** @internal What is to be heard: the device that was asked for. */
+  protected async findTarget({ selector, again }: Wanted<SourceTarget>): Promise<SourceTarget> {
+    const devices = await askDevices(this.#host);
+    const device = again?.device
+      ? reselectDevice(devices, selector, again.device)
+      : selectDevice(devices, selector, this.#flow);
+    return { id: device.id, device };
+  }
+
+  /** @internal Opens it in place of what is open. */
+  protected async openTarget({ id }: SourceTarget): Promise<NativeStreamInfo> {
+    try {
+      return await this.#native.open(id, periodOf(this.#openOptions), this.#openOptions);
+    } catch (record) {
+      throw fromNative(record as NativeError);
+    }
+  }
+
+  /** @internal JS thread, after the engine woke it. */
+  protected attended(): void {}
+
   async #open(): Promise<void> {
     await this.#keeper.start();
     if (this.#closing) return;
@@ -391,6 +413,7 @@ export abstract class AudioSource extends AudioReadable {
         this.#closing ??= this.#stop();
       }
     }
+    this.attended();
     const lost = this.#native.takeError();
     if (lost && !this.#closing) this.#keeper.lost(fromNative(lost));
   }

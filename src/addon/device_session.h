@@ -30,6 +30,7 @@ class DeviceSession : public Session {
   void close_stream() noexcept { replace_stream(nullptr, nullptr); }
   // The backend's thread, whose last word it is.
   void tell_lost(const Error& error) noexcept;
+  void wake() noexcept { waker_->wake(); }  // any thread
 
   std::unique_ptr<Stream> stream_;
 

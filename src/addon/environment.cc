@@ -51,9 +51,9 @@ void HostEntry::close() {
   host_.reset();
 }
 
-void HostEntry::add_watcher(Waker* watcher) {
+void HostEntry::add_watcher(Watched what, Waker* watcher) {
   std::lock_guard<std::mutex> lock(watchers_mutex_);
-  watchers_.insert(watcher);
+  watchers_[watcher] = what;
 }
 
 void HostEntry::remove_watcher(Waker* watcher) {
@@ -61,14 +61,17 @@ void HostEntry::remove_watcher(Waker* watcher) {
   watchers_.erase(watcher);
 }
 
-void HostEntry::on_devices_changed() noexcept {
+void HostEntry::tell(Watched what) noexcept {
   std::lock_guard<std::mutex> lock(watchers_mutex_);
-  for (Waker* watcher : watchers_) watcher->wake();
+  for (const auto& [watcher, watched] : watchers_) {
+    if (watched == what) watcher->wake();
+  }
 }
 
 void HostEntry::on_backend_lost(const Error&) noexcept {
   lost_.store(true, std::memory_order_release);
-  on_devices_changed();
+  tell(Watched::kDevices);
+  tell(Watched::kProcesses);
 }
 
 std::shared_ptr<Environment> Environment::of(Napi::Env env) {

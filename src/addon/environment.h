@@ -56,22 +56,26 @@ class HostEntry final : public DeviceListener, public std::enable_shared_from_th
   void close();
 
   // JS thread.
-  void add_watcher(Waker* watcher);
+  enum class Watched : uint8_t { kDevices, kProcesses };
+  void add_watcher(Watched what, Waker* watcher);
   void remove_watcher(Waker* watcher);
-  void on_devices_changed() noexcept override;
+  void on_devices_changed() noexcept override { tell(Watched::kDevices); }
+  void on_processes_changed() noexcept override { tell(Watched::kProcesses); }
   void on_backend_lost(const Error& error) noexcept override;
 
   // Devices that this environment plays to; 'default' never means one of them.
   std::multiset<std::string> fed;
 
  private:
+  void tell(Watched what) noexcept;
+
   const std::string name_;
   Clock& clock_;
   const Connect connect_;
   std::shared_ptr<Host> host_;
   std::atomic<bool> lost_{false};
   std::mutex watchers_mutex_;
-  std::set<Waker*> watchers_;
+  std::map<Waker*, Watched> watchers_;
 };
 
 // Something that holds a device and must let go of it before its host does.

@@ -11,7 +11,10 @@ Napi::Function HostObject::define(Napi::Env env) {
   return DefineClass(env, "Host",
                      {
                          InstanceMethod<&HostObject::list_devices>("listDevices"),
+                         InstanceMethod<&HostObject::list_processes>("listProcesses"),
                          InstanceMethod<&HostObject::watch>("watch"),
+                         InstanceMethod<&HostObject::watch_processes>("watchProcesses"),
+                         InstanceMethod<&HostObject::unwatch_processes>("unwatchProcesses"),
                          InstanceMethod<&HostObject::make_cable>("makeCable"),
                          InstanceMethod<&HostObject::remove_cable>("removeCable"),
                          InstanceMethod<&HostObject::ask_hearing>("askHearing"),
@@ -38,6 +41,7 @@ HostObject::HostObject(const Napi::CallbackInfo& info)
 
 HostObject::~HostObject() {
   if (watcher_) entry_->remove_watcher(watcher_.get());
+  for (auto& [id, watcher] : process_watchers_) entry_->remove_watcher(watcher.get());
 }
 
 Napi::Value HostObject::list_devices(const Napi::CallbackInfo& info) {
@@ -73,13 +77,60 @@ Napi::Value HostObject::list_devices(const Napi::CallbackInfo& info) {
       });
 }
 
+// listProcesses({ running, levels }): Promise<Process[]>
+Napi::Value HostObject::list_processes(const Napi::CallbackInfo& info) {
+  const Napi::Object options = info[0].As<Napi::Object>();
+  ProcessQuery query;
+  query.running = property(options, "running").ToBoolean();
+  query.levels = property(options, "levels").ToBoolean();
+  auto processes = std::make_shared<std::vector<ProcessInfo>>();
+  return environment_->promise(
+      info.Env(),
+      [entry = entry_, query, processes] {
+        Error error;
+        for (int attempt = 0; attempt < 2; ++attempt) {  // as for devices
+          std::shared_ptr<Host> host;
+          if (Error unreachable = entry->use(&host)) return unreachable;
+          processes->clear();
+          error = host->list_processes(query, processes.get());
+          if (error.code != ErrorCode::kBackendUnavailable) break;
+        }
+        return error;
+      },
+      [processes](Napi::Env env) -> Napi::Value {
+        Napi::Array list = Napi::Array::New(env);
+        for (uint32_t i = 0; i < processes->size(); ++i) {
+          list.Set(i, process_to_value(env, (*processes)[i]));
+        }
+        return list;
+      });
+}
+
 // watch(callback | null)
 Napi::Value HostObject::watch(const Napi::CallbackInfo& info) {
   if (watcher_) entry_->remove_watcher(watcher_.get());
   watcher_.reset();
   if (info[0].IsFunction()) {
     watcher_ = std::make_unique<Waker>(environment_, info[0].As<Napi::Function>());
-    entry_->add_watcher(watcher_.get());
+    entry_->add_watcher(HostEntry::Watched::kDevices, watcher_.get());
+  }
+  return info.Env().Undefined();
+}
+
+// watchProcesses(callback): number, for unwatchProcesses(). Many sources watch one host.
+Napi::Value HostObject::watch_processes(const Napi::CallbackInfo& info) {
+  const uint32_t id = ++process_watchers_made_;
+  auto watcher = std::make_unique<Waker>(environment_, info[0].As<Napi::Function>());
+  entry_->add_watcher(HostEntry::Watched::kProcesses, watcher.get());
+  process_watchers_[id] = std::move(watcher);
+  return Napi::Number::New(info.Env(), id);
+}
+
+Napi::Value HostObject::unwatch_processes(const Napi::CallbackInfo& info) {
+  const auto found = process_watchers_.find(info[0].As<Napi::Number>().Uint32Value());
+  if (found != process_watchers_.end()) {
+    entry_->remove_watcher(found->second.get());
+    process_watchers_.erase(found);
   }
   return info.Env().Undefined();
 }

@@ -19,7 +19,10 @@ class HostObject final : public Napi::ObjectWrap<HostObject> {
 
  private:
   Napi::Value list_devices(const Napi::CallbackInfo& info);
+  Napi::Value list_processes(const Napi::CallbackInfo& info);
   Napi::Value watch(const Napi::CallbackInfo& info);
+  Napi::Value watch_processes(const Napi::CallbackInfo& info);
+  Napi::Value unwatch_processes(const Napi::CallbackInfo& info);
   Napi::Value make_cable(const Napi::CallbackInfo& info);
   Napi::Value remove_cable(const Napi::CallbackInfo& info);
   Napi::Value ask_hearing(const Napi::CallbackInfo& info);
@@ -28,6 +31,8 @@ class HostObject final : public Napi::ObjectWrap<HostObject> {
   std::shared_ptr<Environment> environment_;
   std::shared_ptr<HostEntry> entry_;
   std::unique_ptr<Waker> watcher_;
+  std::map<uint32_t, std::unique_ptr<Waker>> process_watchers_;
+  uint32_t process_watchers_made_ = 0;
 };
 
 }  // namespace patchcord

@@ -10,6 +10,21 @@ Error CaptureSession::open(HostEntry& entry, const CaptureRequest& request, Stre
   std::unique_ptr<Stream> stream;
   if (Error error = entry.use(&host)) return error;
   if (Error error = host->open_capture(request, this, &stream)) return error;
+  return run(std::move(host), std::move(stream), info);
+}
+
+Error CaptureSession::open(HostEntry& entry, const ProcessCaptureRequest& request,
+                           StreamInfo* info) {
+  std::shared_ptr<Host> host;
+  std::unique_ptr<ProcessStream> stream;
+  if (Error error = entry.use(&host)) return error;
+  if (Error error = host->open_processes(request, this, this, &stream)) return error;
+  processes_ = stream.get();
+  return run(std::move(host), std::move(stream), info);
+}
+
+Error CaptureSession::run(std::shared_ptr<Host> host, std::unique_ptr<Stream> stream,
+                          StreamInfo* info) {
   replace_stream(std::move(host), std::move(stream));
   *info = stream_->info();
   node_->open(info->format, info->idle_lag_ms * kNsPerMs);
@@ -29,11 +44,31 @@ void CaptureSession::on_packet(const Packet& packet) noexcept {
 
 void CaptureSession::on_idle() noexcept { node_->idle(); }
 
+void CaptureSession::select(const ProcessSelection& selection) {
+  if (stream_ && stream_.get() == processes_) processes_->select(selection);
+}
+
+void CaptureSession::on_tap(const TapEvent& event) noexcept {
+  {
+    std::lock_guard<std::mutex> lock(taps_mutex_);
+    taps_.push_back(event);
+  }
+  wake();
+}
+
+std::vector<TapEvent> CaptureSession::take_taps() {
+  std::lock_guard<std::mutex> lock(taps_mutex_);
+  return std::exchange(taps_, {});
+}
+
 Napi::Function SourceObject::define(Napi::Env env) {
   return DefineClass(env, "Source",
                      {
                          InstanceMethod<&SourceObject::open>("open"),
                          InstanceMethod<&SourceObject::leave>("leave"),
+                         InstanceMethod<&SourceObject::open_processes>("openProcesses"),
+                         InstanceMethod<&SourceObject::select_processes>("selectProcesses"),
+                         InstanceMethod<&SourceObject::take_taps>("takeTaps"),
                          InstanceMethod<&SourceObject::close>("close"),
                          InstanceMethod<&SourceObject::take_events>("takeEvents"),
                          InstanceMethod<&SourceObject::take_error>("takeError"),
@@ -90,6 +125,55 @@ Napi::Value SourceObject::open(const Napi::CallbackInfo& info) {
         return session->open(*entry, request, opened.get());
       },
       [opened](Napi::Env env) -> Napi::Value { return stream_info_to_value(env, *opened); });
+}
+
+// openProcesses(selection, periodMs): Promise<StreamInfo>. As open().
+Napi::Value SourceObject::open_processes(const Napi::CallbackInfo& info) {
+  ProcessCaptureRequest request;
+  request.selection = process_selection_from(info[0]);
+  request.preferred = {node_->config().sample_rate, node_->config().channels, SampleFormat::kF32};
+  request.period_frames = static_cast<uint32_t>(request.preferred.sample_rate *
+                                                info[1].As<Napi::Number>().DoubleValue() / 1000);
+  auto opened = std::make_shared<StreamInfo>();
+  if (!std::exchange(opened_, true)) Ref();
+  return environment_->promise(
+      info.Env(),
+      [environment = environment_, entry = entry_, session = session_, request, opened] {
+        environment->add(session.get());
+        return session->open(*entry, request, opened.get());
+      },
+      [opened](Napi::Env env) -> Napi::Value { return stream_info_to_value(env, *opened); });
+}
+
+// selectProcesses(selection): Promise<void>
+Napi::Value SourceObject::select_processes(const Napi::CallbackInfo& info) {
+  const ProcessSelection selection = process_selection_from(info[0]);
+  return environment_->promise(
+      info.Env(),
+      [session = session_, selection] {
+        session->select(selection);
+        return Error::none();
+      },
+      nullptr);
+}
+
+// takeTaps(): { type, process, deviceId, time, missedMs, error? }[]
+Napi::Value SourceObject::take_taps(const Napi::CallbackInfo& info) {
+  static constexpr const char* kTypes[] = {"attached", "detached", "gone", "failed"};
+  const Napi::Env env = info.Env();
+  Napi::Array list = Napi::Array::New(env);
+  uint32_t count = 0;
+  for (const TapEvent& event : session_->take_taps()) {
+    Napi::Object value = Napi::Object::New(env);
+    value.Set("type", kTypes[static_cast<size_t>(event.kind)]);
+    value.Set("process", process_id_to_value(env, event.process));
+    value.Set("deviceId", event.device_id);
+    value.Set("time", Napi::BigInt::New(env, event.time));
+    value.Set("missedMs", static_cast<double>(event.missed_ns) / kNsPerMs);
+    if (event.error) value.Set("error", error_to_value(env, event.error));
+    list.Set(count++, value);
+  }
+  return list;
 }
 
 // leave(): Promise<void>. The device is released; the stream goes on as silence.

@@ -4,6 +4,8 @@
 #include <napi.h>
 
 #include <memory>
+#include <mutex>
+#include <vector>
 
 #include "../core/source_node.h"
 #include "device_session.h"
@@ -12,24 +14,33 @@
 namespace patchcord {
 
 // What runs while the device is open: the system's stream and the node that it feeds.
-class CaptureSession final : public CaptureListener, public DeviceSession {
+class CaptureSession final : public CaptureListener, public TapListener, public DeviceSession {
  public:
   CaptureSession(std::shared_ptr<SourceNode> node, std::shared_ptr<Waker> waker)
       : DeviceSession(std::move(waker)), node_(std::move(node)) {}
 
   // Control thread. In place of what is open; when it fails, that goes on as it was.
   Error open(HostEntry& entry, const CaptureRequest& request, StreamInfo* info);
+  Error open(HostEntry& entry, const ProcessCaptureRequest& request, StreamInfo* info);
+  void select(const ProcessSelection& selection);  // of the processes that are open, if any
   void release() noexcept override;
 
   void on_packet(const Packet& packet) noexcept override;
   void on_idle() noexcept override;
   void on_lost(const Error& error) noexcept override { tell_lost(error); }
+  void on_tap(const TapEvent& event) noexcept override;
+  std::vector<TapEvent> take_taps();  // any thread; what came of processes since
 
  protected:
   void stand_in() noexcept override { node_->absent(); }
 
  private:
+  Error run(std::shared_ptr<Host> host, std::unique_ptr<Stream> stream, StreamInfo* info);
+
   const std::shared_ptr<SourceNode> node_;
+  ProcessStream* processes_ = nullptr;  // the stream, if it is one
+  std::mutex taps_mutex_;
+  std::vector<TapEvent> taps_;
 };
 
 class SourceObject final : public Napi::ObjectWrap<SourceObject>, public ProducerHandle {
@@ -45,6 +56,9 @@ class SourceObject final : public Napi::ObjectWrap<SourceObject>, public Produce
  private:
   Napi::Value open(const Napi::CallbackInfo& info);
   Napi::Value leave(const Napi::CallbackInfo& info);
+  Napi::Value open_processes(const Napi::CallbackInfo& info);
+  Napi::Value select_processes(const Napi::CallbackInfo& info);
+  Napi::Value take_taps(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
   Napi::Value take_events(const Napi::CallbackInfo& info);
   Napi::Value take_error(const Napi::CallbackInfo& info);

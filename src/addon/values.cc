@@ -219,6 +219,62 @@ OpenOptions open_options_from(const Napi::Value& value) {
   return options;
 }
 
+Napi::Object process_id_to_value(Napi::Env env, const ProcessId& id) {
+  Napi::Object value = Napi::Object::New(env);
+  value.Set("pid", id.pid);
+  value.Set("startTime", Napi::BigInt::New(env, id.start_time));
+  return value;
+}
+
+ProcessId process_id_from(const Napi::Value& value) {
+  const Napi::Object object = value.As<Napi::Object>();
+  ProcessId id;
+  id.pid = property(object, "pid").As<Napi::Number>().Uint32Value();
+  const Napi::Value start_time = property(object, "startTime");
+  bool lossless;
+  if (start_time.IsBigInt()) id.start_time = start_time.As<Napi::BigInt>().Int64Value(&lossless);
+  return id;
+}
+
+Napi::Object process_to_value(Napi::Env env, const ProcessInfo& process) {
+  static constexpr const char* kStates[] = {"silent", "inactive", "active"};
+  Napi::Object value = process_id_to_value(env, process.id);
+  value.Set("root", process_id_to_value(env, process.root));
+  Napi::Array ancestors = Napi::Array::New(env);
+  for (uint32_t i = 0; i < process.ancestors.size(); ++i) {
+    ancestors.Set(i, process_id_to_value(env, process.ancestors[i]));
+  }
+  value.Set("ancestors", ancestors);
+  value.Set("name", process.name);
+  value.Set("path", process.path);
+  value.Set("displayName", process.display_name);
+  value.Set("state", kStates[static_cast<size_t>(process.state)]);
+  if (!std::isnan(process.level)) value.Set("levelDb", decibels(process.level));
+  value.Set("volume", process.volume);
+  value.Set("muted", process.muted);
+  Napi::Array devices = Napi::Array::New(env);
+  for (uint32_t i = 0; i < process.device_ids.size(); ++i) devices.Set(i, process.device_ids[i]);
+  value.Set("devices", devices);
+  return value;
+}
+
+ProcessSelection process_selection_from(const Napi::Value& value) {
+  const Napi::Object object = value.As<Napi::Object>();
+  const auto ids = [&object](const char* key) {
+    std::vector<ProcessId> all;
+    const Napi::Value list = property(object, key);
+    if (!list.IsArray()) return all;
+    const Napi::Array array = list.As<Napi::Array>();
+    for (uint32_t i = 0; i < array.Length(); ++i) all.push_back(process_id_from(element(array, i)));
+    return all;
+  };
+  ProcessSelection selection;
+  selection.everything = property(object, "everything").ToBoolean();
+  selection.include = ids("include");
+  selection.exclude = ids("exclude");
+  return selection;
+}
+
 Napi::Object stream_info_to_value(Napi::Env env, const StreamInfo& info) {
   Napi::Object value = Napi::Object::New(env);
   value.Set("format", format_to_value(env, info.format));

@@ -33,6 +33,12 @@ SampleFormat sample_format_from(const Napi::Value& name);
 Napi::Object device_to_value(Napi::Env env, const DeviceInfo& device, bool fed);
 // { exclusive, lowLatency, raw, category }
 OpenOptions open_options_from(const Napi::Value& value);
+// { pid, startTime: bigint }, and what ProcessInfo has beside it.
+Napi::Object process_id_to_value(Napi::Env env, const ProcessId& id);
+ProcessId process_id_from(const Napi::Value& value);
+Napi::Object process_to_value(Napi::Env env, const ProcessInfo& process);
+// { everything, include: ProcessId[], exclude: ProcessId[] }
+ProcessSelection process_selection_from(const Napi::Value& value);
 // A wish that was granted is true, another the reason why not, or ''.
 Napi::Object stream_info_to_value(Napi::Env env, const StreamInfo& info);
 double decibels(float linear);  // silence: -Infinity

@@ -122,6 +122,8 @@ Napi::Function WorldObject::define(Napi::Env env) {
                          InstanceMethod<&WorldObject::recorded>("recorded"),
                          InstanceMethod<&WorldObject::add_device>("addDevice"),
                          InstanceMethod<&WorldObject::add_cable>("addCable"),
+                         InstanceMethod<&WorldObject::add_process>("addProcess"),
+                         InstanceMethod<&WorldObject::script_process>("scriptProcess"),
                          InstanceMethod<&WorldObject::script>("script"),
                      });
 }
@@ -234,6 +236,49 @@ Napi::Value WorldObject::add_device(const Napi::CallbackInfo& info) {
 
 Napi::Value WorldObject::add_cable(const Napi::CallbackInfo& info) {
   return answer(info.Env(), world_->add_cable(cable_from(info[0])));
+}
+
+Napi::Value WorldObject::add_process(const Napi::CallbackInfo& info) {
+  const Napi::Object object = info[0].As<Napi::Object>();
+  ProcessDescription process;
+  process.pid = static_cast<uint32_t>(number(object, "pid"));
+  process.parent = static_cast<uint32_t>(number(object, "parent"));
+  process.name = text(object, "name");
+  process.path = text(object, "path");
+  process.display_name = text(object, "displayName");
+  process.is_protected = flag(object, "protected");
+  return answer(info.Env(), world_->processes().begin(process));
+}
+
+// scriptProcess(verb, pid, value?, device?)
+Napi::Value WorldObject::script_process(const Napi::CallbackInfo& info) {
+  const std::string verb = info[0].As<Napi::String>();
+  const uint32_t pid = info[1].As<Napi::Number>().Uint32Value();
+  const auto truth = [&info] { return info[2].As<Napi::Boolean>().Value(); };
+  WorldProcesses& processes = world_->processes();
+  Error error;
+  if (verb == "play") {
+    error = processes.play(pid, info[3].As<Napi::String>(), signal_from(info[2]));
+  } else if (verb == "stop") {
+    error = processes.play(pid, info[3].As<Napi::String>(), nullptr);
+  } else if (verb == "move") {
+    error = processes.move(pid, info[2].As<Napi::String>());
+  } else if (verb == "exit") {
+    error = processes.end(pid);
+  } else if (verb == "volume") {
+    error = processes.set_volume(pid, info[2].As<Napi::Number>().DoubleValue());
+  } else if (verb == "mute") {
+    error = processes.mute(pid, truth());
+  } else if (verb == "protect") {
+    error = processes.protect(pid, truth());
+  } else if (verb == "deny") {
+    error = processes.deny(pid, truth());
+  } else if (verb == "idleSilence") {
+    processes.set_idle_silence(truth());
+  } else {
+    error = Error::make(ErrorCode::kUnsupported, "no script of a process called '" + verb + "'");
+  }
+  return answer(info.Env(), error);
 }
 
 // script(verb, id, value?, second?): everything that takes a device and at most two plain values

@@ -28,6 +28,8 @@ class WorldObject final : public Napi::ObjectWrap<WorldObject> {
   Napi::Value recorded(const Napi::CallbackInfo& info);
   Napi::Value add_device(const Napi::CallbackInfo& info);
   Napi::Value add_cable(const Napi::CallbackInfo& info);
+  Napi::Value add_process(const Napi::CallbackInfo& info);
+  Napi::Value script_process(const Napi::CallbackInfo& info);
   Napi::Value script(const Napi::CallbackInfo& info);
   Napi::Value answer(Napi::Env env, const Error& error);
 

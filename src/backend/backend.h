@@ -12,6 +12,7 @@
 #include "../core/clock.h"
 #include "../core/error.h"
 #include "../core/format.h"
+#include "processes.h"
 
 namespace patchcord {
 
@@ -157,6 +158,13 @@ struct RenderRequest {
   OpenOptions options;
 };
 
+// What the processes of a selection play, summed, as it goes into the devices' mix.
+struct ProcessCaptureRequest {
+  ProcessSelection selection;
+  Format preferred;              // as CaptureRequest's
+  uint32_t period_frames = 480;  // of preferred.sample_rate
+};
+
 // What was opened.
 struct StreamInfo {
   Format format;               // of Packet::data and on_render's data; any SampleFormat
@@ -178,6 +186,13 @@ class Stream {
   virtual Error start() = 0;
   // When it returns, no callback runs and none will come. Callable at any time, also after on_lost.
   virtual void stop() = 0;
+};
+
+// Delivers packets by the clock from start() on, whatever plays: silence while nothing does.
+// Processes of the selection, and their children, are followed as they begin and cease to play.
+class ProcessStream : public Stream {
+ public:
+  virtual void select(const ProcessSelection& selection) = 0;  // control thread
 };
 
 // A virtual microphone made without a driver.
@@ -211,6 +226,7 @@ enum class DeviceEvent : uint8_t { kAdded, kRemoved, kChanged, kDefaultChanged }
 class DeviceListener {
  public:
   virtual void on_devices_changed() noexcept = 0;
+  virtual void on_processes_changed() noexcept {}  // who has a stream, its state and volume
   // The whole backend is gone (server died, service stopped). Streams have their own on_lost. Also
   // on the control thread, in the midst of a call that found out.
   virtual void on_backend_lost(const Error& error) noexcept = 0;
@@ -231,6 +247,9 @@ class Host {
                              std::unique_ptr<Stream>* stream) = 0;
   virtual Error open_render(const RenderRequest& request, RenderListener* listener,
                             std::unique_ptr<Stream>* stream) = 0;
+  virtual Error list_processes(const ProcessQuery& query, std::vector<ProcessInfo>* processes) = 0;
+  virtual Error open_processes(const ProcessCaptureRequest& request, CaptureListener* listener,
+                               TapListener* taps, std::unique_ptr<ProcessStream>* stream) = 0;
   // One listener; nullptr ends it, and when that returns no call runs.
   virtual void watch(DeviceListener* listener) = 0;
 

@@ -13,6 +13,17 @@ import { createOutside } from '../windows/outside.mjs';
 
 export type Place = 'microphone' | 'speakers';
 
+/** A program with a process of its own that plays a sine to the speakers. */
+export interface Program {
+  /** As it calls itself; no other program does. */
+  name: string;
+  /** Of its first process, which may have started the one that plays. */
+  pid: number;
+  move(device: 'headset'): Promise<void>;
+  /** Its processes end. */
+  exit(): Promise<void>;
+}
+
 export interface System {
   name: string;
   /** For the `backend` option. */
@@ -23,6 +34,8 @@ export interface System {
   cable: string | undefined;
   /** Plays a sine until the returned function is called. */
   play(place: Place, frequency: number, db?: number): Promise<() => Promise<void>>;
+  /** Starts one, whose sound can be captured apart; undefined where that cannot be. */
+  program: ((frequency: number, db?: number) => Promise<Program>) | undefined;
   /** What another program records from a microphone: interleaved stereo at 48000 Hz. */
   record(microphone: { id: string; name: string }, seconds: number): Promise<Float32Array>;
   /** Unplugs the microphone; the returned function plugs it in again. */
@@ -43,6 +56,7 @@ export async function openSystem(): Promise<System> {
 
 function simulated(): System {
   const audio = new SimulatedAudio();
+  audio.addDevice({ id: 'headset', flow: 'output' });
   let programs = 0;
   return {
     name: 'simulated',
@@ -56,6 +70,22 @@ function simulated(): System {
       const program = `player ${++programs}`;
       device.play(tone(frequency, { gain: level(db) }), { program });
       return async () => void device.stop(program);
+    },
+    async program(frequency, db = -12) {
+      const name = `Player ${++programs}`;
+      const launcher = audio.addProcess({ name: 'launcher.exe' });
+      const player = audio
+        .addProcess({ name: 'player.exe', displayName: name, parent: launcher.pid })
+        .play(tone(frequency, { gain: level(db) }), { device: 'speakers' });
+      return {
+        name,
+        pid: launcher.pid,
+        move: async (device) => void player.move(device),
+        async exit() {
+          player.exit();
+          launcher.exit();
+        },
+      };
     },
     async record(_microphone, seconds) {
       // What the cable plays is what its microphone hears.
@@ -79,6 +109,8 @@ function simulated(): System {
 interface Outside {
   play(options: { device: string; frequency: number; db?: number }): Promise<number>;
   stop(options: { player: number }): Promise<void>;
+  identify(options: { player: number }): Promise<{ name: string; pid: number }>;
+  move(options: { player: number; device: string }): Promise<void>;
   record(options: { source: string; seconds: number }): Promise<{ file: string }>;
   removeDevice(options: { name: string }): Promise<void>;
   restoreDevice(options: { name: string }): Promise<void>;
@@ -98,6 +130,18 @@ function real(
       const player = await outside.play({ device, frequency, db });
       return () => outside.stop({ player });
     },
+    // Wine's own mmdevapi has no process loopback; the simulated Windows engine has tests of its own.
+    program:
+      fixed.name === 'wasapi'
+        ? undefined
+        : async (frequency, db = -12) => {
+            const player = await outside.play({ device: 'speakers', frequency, db });
+            return {
+              ...(await outside.identify({ player })),
+              move: (device) => outside.move({ player, device }),
+              exit: () => outside.stop({ player }),
+            };
+          },
     async record(microphone, seconds) {
       const { file } = await outside.record({ source: sourceOf(microphone), seconds });
       const bytes = read(file);

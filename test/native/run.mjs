@@ -44,7 +44,10 @@ const tests = list(here, /_test\.cc$/).filter(
 );
 const sources = [
   ...list(join(root, 'src/core'), /\.cc$/),
-  ...list(join(root, 'src/backend'), /^(known_cables|platform_posix|registry)\.cc$/),
+  ...list(
+    join(root, 'src/backend'),
+    /^(known_cables|platform_posix|process_table_posix|process_tree|registry)\.cc$/,
+  ),
   ...list(join(root, 'src/backend/simulated'), /\.cc$/),
   ...list(join(root, 'src/backend/pulse'), /\.cc$/),
 ];

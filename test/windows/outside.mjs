@@ -42,7 +42,7 @@ export function createOutside({ env, folder, setDefaultEndpoint }) {
     /**
      * Plays a sine until `stop`; resolves when the server has the stream.
      * @param {{ device: string, frequency: number, db?: number }} options A whole number of Hz; peak in dBFS.
-     * @returns {Promise<number>} for `stop`
+     * @returns {Promise<number>} for `stop`, `move`, `identify`
      */
     async play({ device, frequency, db = -12 }) {
       if (!Number.isInteger(frequency))
@@ -75,6 +75,22 @@ export function createOutside({ env, folder, setDefaultEndpoint }) {
         throw new Error(`nothing can be played on ${device}`);
       }
       return player;
+    },
+
+    /**
+     * Who plays: the name that it gives itself, and the number of the process that started it.
+     * @param {{ player: number }} options
+     */
+    async identify({ player }) {
+      return { name: `outside-${process.pid}-${player}`, pid: players.get(player).pid };
+    },
+
+    /** Its stream goes to another output. @param {{ player: number, device: string }} options */
+    async move({ player, device }) {
+      const inputs = JSON.parse(await pactl('--format=json', 'list', 'sink-inputs'));
+      const name = `outside-${process.pid}-${player}`;
+      const input = inputs.find((one) => one.properties['application.name'] === name);
+      await pactl('move-sink-input', String(input.index), device);
     },
 
     /** @param {{ player: number }} options */

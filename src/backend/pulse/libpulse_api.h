@@ -16,6 +16,7 @@ namespace pulse {
 
 struct pa_context;
 struct pa_defer_event;
+struct pa_format_info;
 struct pa_operation;
 struct pa_proplist;
 struct pa_stream;
@@ -54,6 +55,7 @@ enum pa_operation_state_t { PA_OPERATION_RUNNING, PA_OPERATION_DONE, PA_OPERATIO
 enum pa_stream_flags_t {
   PA_STREAM_START_CORKED = 0x0001,
   PA_STREAM_DONT_MOVE = 0x0200,
+  PA_STREAM_PEAK_DETECT = 0x0800,
   PA_STREAM_ADJUST_LATENCY = 0x2000,
   PA_STREAM_START_UNMUTED = 0x10000
 };
@@ -64,6 +66,7 @@ enum pa_subscription_mask_t {
   PA_SUBSCRIPTION_MASK_NULL = 0,
   PA_SUBSCRIPTION_MASK_SINK = 0x0001,
   PA_SUBSCRIPTION_MASK_SOURCE = 0x0002,
+  PA_SUBSCRIPTION_MASK_SINK_INPUT = 0x0004,
   PA_SUBSCRIPTION_MASK_SERVER = 0x0080,
   PA_SUBSCRIPTION_MASK_CARD = 0x0200
 };
@@ -220,6 +223,28 @@ struct pa_client_info {
   pa_proplist* proplist;
 };
 
+// A stream that plays.
+struct pa_sink_input_info {
+  uint32_t index;
+  const char* name;
+  uint32_t owner_module;
+  uint32_t client;  // kInvalidIndex: the server's own, a module's
+  uint32_t sink;
+  pa_sample_spec sample_spec;
+  pa_channel_map channel_map;
+  pa_cvolume volume;
+  pa_usec_t buffer_usec;
+  pa_usec_t sink_usec;
+  const char* resample_method;
+  const char* driver;
+  int mute;
+  pa_proplist* proplist;
+  int corked;
+  int has_volume;
+  int volume_writable;
+  pa_format_info* format;
+};
+
 // Only the members we call have their type.
 struct pa_mainloop_api {
   void* userdata;
@@ -245,6 +270,7 @@ using pa_server_info_cb_t = void (*)(pa_context*, const pa_server_info*, void*);
 using pa_device_info_cb_t = void (*)(pa_context*, const pa_device_info*, int end, void*);
 using pa_module_info_cb_t = void (*)(pa_context*, const pa_module_info*, int end, void*);
 using pa_client_info_cb_t = void (*)(pa_context*, const pa_client_info*, int end, void*);
+using pa_sink_input_info_cb_t = void (*)(pa_context*, const pa_sink_input_info*, int end, void*);
 using pa_stream_notify_cb_t = void (*)(pa_stream*, void*);
 using pa_stream_request_cb_t = void (*)(pa_stream*, size_t bytes, void*);
 using pa_stream_success_cb_t = void (*)(pa_stream*, int success, void*);
@@ -285,6 +311,8 @@ using pa_time_event_cb_t = void (*)(pa_mainloop_api*, pa_time_event*, const time
   F(pa_operation*, pa_context_get_source_info_list, (pa_context*, pa_device_info_cb_t, void*)) \
   F(pa_operation*, pa_context_get_module_info_list, (pa_context*, pa_module_info_cb_t, void*)) \
   F(pa_operation*, pa_context_get_client_info_list, (pa_context*, pa_client_info_cb_t, void*)) \
+  F(pa_operation*, pa_context_get_sink_input_info_list,                                        \
+    (pa_context*, pa_sink_input_info_cb_t, void*))                                             \
   F(pa_operation*, pa_context_load_module,                                                     \
     (pa_context*, const char*, const char*, pa_context_index_cb_t, void*))                     \
   F(pa_operation*, pa_context_unload_module,                                                   \
@@ -303,6 +331,7 @@ using pa_time_event_cb_t = void (*)(pa_mainloop_api*, pa_time_event*, const time
   F(pa_stream*, pa_stream_new_with_proplist,                                                   \
     (pa_context*, const char*, const pa_sample_spec*, const pa_channel_map*, pa_proplist*))    \
   F(void, pa_stream_unref, (pa_stream*))                                                       \
+  F(int, pa_stream_set_monitor_stream, (pa_stream*, uint32_t index))                           \
   F(pa_stream_state_t, pa_stream_get_state, (const pa_stream*))                                \
   F(const char*, pa_stream_get_device_name, (const pa_stream*))                                \
   F(const pa_buffer_attr*, pa_stream_get_buffer_attr, (pa_stream*))                            \

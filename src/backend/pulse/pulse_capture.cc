@@ -18,6 +18,7 @@ class PulseCapture final : public PulseStream {
   ~PulseCapture() override { stop(); }
 
   Error open(const CaptureRequest& request);
+  Error open_input(const PulseDevice& sink, uint32_t input, uint32_t period_ms);
   Error start() override;
   void stop() override;
 
@@ -25,6 +26,7 @@ class PulseCapture final : public PulseStream {
   void lost(const Error& error) noexcept override;
   void timing(int64_t time, double queued, double device) noexcept override;
   void no_timing() noexcept override;
+  Error connect(uint32_t period_frames, int flags, const Connection::Deadline& deadline);
   void deliver() noexcept;
   void begin_timing() noexcept {
     timing_.emplace(info_.format.sample_rate, dropped_ns());
@@ -62,22 +64,44 @@ Error PulseCapture::open(const CaptureRequest& request) {
   source_or_sink_ = loopback_ ? device.monitor : device.name;
   if ((error = create(loopback_ ? "Loopback" : "Microphone", device, request.options)))
     return error;
-  library().pa_stream_set_read_callback(stream_, on_readable, this);
+  error = connect(static_cast<uint32_t>(uint64_t{request.period_frames} * info_.format.sample_rate /
+                                        request.preferred.sample_rate),
+                  PA_STREAM_DONT_MOVE, deadline);
+  if (!error && request.options.low_latency) grant_low_latency();
+  return error;
+}
 
-  info_.period_frames = static_cast<uint32_t>(
-      uint64_t{request.period_frames} * info_.format.sample_rate / request.preferred.sample_rate);
+// Of a sink's monitor, what one stream puts into it. Where that stream moves to another sink,
+// PulseAudio kills this one, PipeWire takes it along.
+Error PulseCapture::open_input(const PulseDevice& sink, uint32_t input, uint32_t period_ms) {
+  Connection::Lock lock(connection_);
+  Connection::Deadline deadline(&connection_, kCallLimit);
+  loopback_ = true;
+  info_.device_id = sink.name;
+  source_or_sink_ = sink.monitor;
+  pinned_ = false;  // PipeWire connects it to the other stream, not to the monitor
+  if (Error error = create("Program", sink, {})) return error;
+  if (library().pa_stream_set_monitor_stream(stream_, input) != 0) {
+    return connection_.last_error("pa_stream_set_monitor_stream",
+                                  "A program's stream could not be listened to");
+  }
+  return connect(info_.format.sample_rate * period_ms / 1000, 0, deadline);
+}
+
+Error PulseCapture::connect(uint32_t period_frames, int flags,
+                            const Connection::Deadline& deadline) {
+  library().pa_stream_set_read_callback(stream_, on_readable, this);
+  info_.period_frames = period_frames;
   pa_buffer_attr buffer{kServerChooses, kServerChooses, kServerChooses, kServerChooses,
                         info_.period_frames * frame_bytes_};
   const int connected = library().pa_stream_connect_record(
       stream_, source_or_sink_.c_str(), &buffer,
-      static_cast<pa_stream_flags_t>(PA_STREAM_START_CORKED | PA_STREAM_ADJUST_LATENCY |
-                                     PA_STREAM_DONT_MOVE));
-  if ((error = await_ready(connected, "pa_stream_connect_record", deadline))) return error;
+      static_cast<pa_stream_flags_t>(PA_STREAM_START_CORKED | PA_STREAM_ADJUST_LATENCY | flags));
+  if (Error error = await_ready(connected, "pa_stream_connect_record", deadline)) return error;
 
   const pa_buffer_attr* granted = library().pa_stream_get_buffer_attr(stream_);
   info_.period_frames = granted->fragsize / frame_bytes_;
   info_.buffer_frames = granted->maxlength / frame_bytes_;
-  if (request.options.low_latency) grant_low_latency();
   return Error::none();
 }
 
@@ -199,6 +223,15 @@ Error open_pulse_capture(Connection* connection, const CaptureRequest& request,
                          CaptureListener* listener, std::unique_ptr<Stream>* stream) {
   auto capture = std::make_unique<PulseCapture>(connection, listener);
   if (Error error = capture->open(request)) return error;
+  *stream = std::move(capture);
+  return Error::none();
+}
+
+Error open_pulse_input_capture(Connection* connection, const PulseDevice& sink, uint32_t input,
+                               uint32_t period_ms, CaptureListener* listener,
+                               std::unique_ptr<Stream>* stream) {
+  auto capture = std::make_unique<PulseCapture>(connection, listener);
+  if (Error error = capture->open_input(sink, input, period_ms)) return error;
   *stream = std::move(capture);
   return Error::none();
 }

@@ -94,7 +94,8 @@ std::string carried_sink(const std::vector<PulseDevice>& sources, const PulseDev
 }  // namespace
 
 PulseDevice::PulseDevice(const LibPulse& library, const pa_device_info& info)
-    : name(text(info.name)),
+    : index(info.index),
+      name(text(info.name)),
       description(text(info.description)),
       sample_spec(info.sample_spec),
       channel_map(info.channel_map),

@@ -16,6 +16,7 @@ struct PulseDevice {
   PulseDevice(const LibPulse& library, const pa_device_info& info);
   PulseDevice() = default;
 
+  uint32_t index = kInvalidIndex;
   std::string name;
   std::string description;
   pa_sample_spec sample_spec{};

@@ -6,6 +6,10 @@
 #include "pulse_capture.h"
 #include "pulse_connection.h"
 #include "pulse_devices.h"
+#include "pulse_events.h"
+#include "pulse_inputs.h"
+#include "pulse_meters.h"
+#include "pulse_process_capture.h"
 #include "pulse_render.h"
 
 namespace patchcord {
@@ -15,7 +19,10 @@ namespace {
 class PulseHost final : public Host, private Connection::LossListener {
  public:
   explicit PulseHost(std::unique_ptr<Connection> connection)
-      : connection_(std::move(connection)), cables_(connection_.get()) {
+      : connection_(std::move(connection)),
+        events_(std::make_unique<PulseEvents>(connection_.get())),
+        meters_(std::make_unique<PulseMeters>(connection_.get())),
+        cables_(connection_.get()) {
     cables_.remove_orphans();
     Connection::Lock lock(*connection_);
     connection_->set_loss_listener(this);
@@ -24,6 +31,8 @@ class PulseHost final : public Host, private Connection::LossListener {
     watch(nullptr);
     Connection::Lock lock(*connection_);
     connection_->set_loss_listener(nullptr);
+    meters_.reset();
+    events_.reset();
   }
 
   Clock& clock() override { return connection_->clock(); }
@@ -43,18 +52,35 @@ class PulseHost final : public Host, private Connection::LossListener {
                              stream);
   }
 
+  Error list_processes(const ProcessQuery& query, std::vector<ProcessInfo>* processes) override {
+    std::vector<PulseInput> inputs;
+    std::vector<PulseDevice> sinks;
+    {
+      Connection::Lock lock(*connection_);
+      Connection::Deadline deadline(connection_.get(), kCallLimit);
+      Error error = query_inputs(connection_.get(), deadline, &inputs);
+      if (!error) error = query_devices(connection_.get(), Flow::kOutput, deadline, &sinks);
+      if (error) return error;
+      if (query.levels) {
+        const auto peaks = meters_->measure(inputs, sinks, deadline);
+        for (PulseInput& input : inputs) {
+          const auto peak = peaks.find(input.index);
+          if (peak != peaks.end()) input.level = peak->second;
+        }
+      }
+    }
+    *processes = to_processes(*processes_, inputs, sinks, query.running);
+    return Error::none();
+  }
+
+  Error open_processes(const ProcessCaptureRequest& request, CaptureListener* listener,
+                       TapListener* taps, std::unique_ptr<ProcessStream>* stream) override {
+    return open_pulse_processes(connection_.get(), events_.get(), request, listener, taps, stream);
+  }
+
   void watch(DeviceListener* listener) override {
     Connection::Lock lock(*connection_);
-    listener_ = listener;
-    const LibPulse& library = connection_->library();
-    // A card's events tell of ports: headphones plugged in or out.
-    const int mask = listener ? PA_SUBSCRIPTION_MASK_SINK | PA_SUBSCRIPTION_MASK_SOURCE |
-                                    PA_SUBSCRIPTION_MASK_SERVER | PA_SUBSCRIPTION_MASK_CARD
-                              : PA_SUBSCRIPTION_MASK_NULL;
-    library.pa_context_set_subscribe_callback(connection_->context(), listener ? on_event : nullptr,
-                                              this);
-    connection_->forget(library.pa_context_subscribe(
-        connection_->context(), static_cast<pa_subscription_mask_t>(mask), nullptr, nullptr));
+    events_->set_listener(listener);
   }
 
   Error make_cable(const std::string& name, const Format& format, Cable* cable) override {
@@ -67,18 +93,14 @@ class PulseHost final : public Host, private Connection::LossListener {
   }
 
  private:
-  // Both on the audio thread, under the lock.
-  static void on_event(pa_context*, int, uint32_t, void* self) {
-    auto* host = static_cast<PulseHost*>(self);
-    if (host->listener_) host->listener_->on_devices_changed();
-  }
-  void on_connection_lost(const Error& error) noexcept override {
-    if (listener_) listener_->on_backend_lost(error);
-  }
+  // Audio thread, under the lock.
+  void on_connection_lost(const Error& error) noexcept override { events_->lost(error); }
 
   std::unique_ptr<Connection> connection_;
+  std::unique_ptr<PulseEvents> events_;
+  std::unique_ptr<PulseMeters> meters_;
   PulseCables cables_;
-  DeviceListener* listener_ = nullptr;
+  const std::unique_ptr<ProcessTable> processes_ = system_processes();
 };
 
 }  // namespace

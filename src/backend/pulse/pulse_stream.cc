@@ -131,7 +131,8 @@ Error PulseStream::await_ready(int connected, const char* function,
   }
   // A server may put the stream elsewhere when the device goes at this moment.
   const char* given = library().pa_stream_get_device_name(stream_);
-  if (!given || source_or_sink_ != given) {
+  if (!pinned_) source_or_sink_ = given ? given : "";
+  if (pinned_ && (!given || source_or_sink_ != given)) {
     Error error = Error::make(
         ErrorCode::kDeviceNotFound,
         std::string("The audio server opened another device: ") + (given ? given : "none"));
@@ -226,7 +227,7 @@ void PulseStream::on_state(pa_stream* raw, void* self) {
 void PulseStream::on_moved(pa_stream* raw, void* self) {
   auto* stream = static_cast<PulseStream*>(self);
   const char* given = stream->library().pa_stream_get_device_name(raw);
-  if (!stream->ready_ || (given && stream->source_or_sink_ == given)) return;
+  if (!stream->ready_ || !stream->pinned_ || (given && stream->source_or_sink_ == given)) return;
   // PA_STREAM_DONT_MOVE is a wish: PipeWire's session manager may move the stream all the same.
   stream->lose(Error::make(ErrorCode::kDeviceLost,
                            std::string("The audio server moved the stream to another device: ") +

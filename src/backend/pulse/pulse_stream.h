@@ -52,6 +52,7 @@ class PulseStream : public Stream {
   pa_stream* stream_ = nullptr;
   StreamInfo info_;
   std::string source_or_sink_;  // the server's name of what the stream is connected to
+  bool pinned_ = true;          // it must be what was asked for
   uint32_t frame_bytes_ = 0;
   bool running_ = false;
   bool lost_ = false;

@@ -1,6 +1,7 @@
 #include "signal.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <utility>
 
@@ -139,6 +140,34 @@ class Sum final : public Signal {
   const std::vector<SignalPtr> parts_;
 };
 
+// A signal through a volume control.
+class Scaled final : public Signal {
+ public:
+  Scaled(SignalPtr signal, float gain) : signal_(std::move(signal)), gain_(gain) {}
+
+  // In pieces, as the block is as long as its device pleases and no memory may be asked for.
+  bool add(const Block& block) const noexcept override {
+    std::array<float, 1024> piece;
+    const uint32_t most = static_cast<uint32_t>(piece.size()) / block.channels;
+    bool plays = false;
+    for (uint32_t done = 0; done < block.frames;) {
+      const uint32_t frames = std::min(most, block.frames - done);
+      const size_t samples = static_cast<size_t>(frames) * block.channels;
+      std::fill_n(piece.begin(), samples, 0.0f);
+      plays |= signal_->add(
+          {piece.data(), frames, block.channels, block.rate, block.position + done, block.origin});
+      float* const out = block.samples + static_cast<size_t>(done) * block.channels;
+      for (size_t i = 0; i < samples; ++i) out[i] += gain_ * piece[i];
+      done += frames;
+    }
+    return plays;
+  }
+
+ private:
+  const SignalPtr signal_;
+  const float gain_;
+};
+
 }  // namespace
 
 SignalPtr silence() { return std::make_shared<Silence>(); }
@@ -154,5 +183,9 @@ SignalPtr sequence(std::vector<float> samples, uint32_t channels, bool loop) {
 }
 
 SignalPtr sum(std::vector<SignalPtr> parts) { return std::make_shared<Sum>(std::move(parts)); }
+
+SignalPtr scaled(SignalPtr signal, float gain) {
+  return std::make_shared<Scaled>(std::move(signal), gain);
+}
 
 }  // namespace patchcord

@@ -42,5 +42,6 @@ SignalPtr noise(uint64_t seed, double gain = 1.0);
 // in channel c, a single one in all. Ends, unless looped.
 SignalPtr sequence(std::vector<float> samples, uint32_t channels, bool loop = false);
 SignalPtr sum(std::vector<SignalPtr> parts);
+SignalPtr scaled(SignalPtr signal, float gain);
 
 }  // namespace patchcord

@@ -34,6 +34,19 @@ class SimulatedHost final : public Host, private WorldObserver {
     return world_->open_render(request, listener, stream);
   }
 
+  Error list_processes(const ProcessQuery& query, std::vector<ProcessInfo>* processes) override {
+    std::vector<DeviceInfo> devices;  // says whether the server is there
+    if (Error error = world_->devices(&devices)) return error;
+    return world_->processes().list(query, processes);
+  }
+
+  Error open_processes(const ProcessCaptureRequest& request, CaptureListener* listener,
+                       TapListener* taps, std::unique_ptr<ProcessStream>* stream) override {
+    std::vector<DeviceInfo> devices;
+    if (Error error = world_->devices(&devices)) return error;
+    return world_->processes().open(request, listener, taps, stream);
+  }
+
   void watch(DeviceListener* listener) override {
     if (task_ != nullptr) {
       world_->remove_observer(this);
@@ -42,6 +55,7 @@ class SimulatedHost final : public Host, private WorldObserver {
     if (listener == nullptr) return;
     changed_.store(false, std::memory_order_relaxed);
     gone_.store(false, std::memory_order_relaxed);
+    processes_changed_.store(false, std::memory_order_relaxed);
     task_ = clock().start("patchcord-devs", Priority::kNormal, [this, listener](int64_t) {
       if (gone_.exchange(false, std::memory_order_acq_rel)) {
         listener->on_backend_lost(Error::make(ErrorCode::kBackendUnavailable,
@@ -49,6 +63,9 @@ class SimulatedHost final : public Host, private WorldObserver {
                                               "bring it back with serverBack()"));
       }
       if (changed_.exchange(false, std::memory_order_acq_rel)) listener->on_devices_changed();
+      if (processes_changed_.exchange(false, std::memory_order_acq_rel)) {
+        listener->on_processes_changed();
+      }
       return kNever;
     });
     world_->add_observer(this);
@@ -77,6 +94,10 @@ class SimulatedHost final : public Host, private WorldObserver {
     changed_.store(true, std::memory_order_release);
     task_->wake();
   }
+  void on_world_processes_changed() noexcept override {
+    processes_changed_.store(true, std::memory_order_release);
+    task_->wake();
+  }
   void on_server_gone() noexcept override {
     gone_.store(true, std::memory_order_release);
     task_->wake();
@@ -85,6 +106,7 @@ class SimulatedHost final : public Host, private WorldObserver {
   std::shared_ptr<World> world_;
   std::vector<std::string> made_;
   std::atomic<bool> changed_{false};
+  std::atomic<bool> processes_changed_{false};
   std::atomic<bool> gone_{false};
   std::unique_ptr<Clock::Task> task_;  // last: its end comes first
 };

@@ -360,15 +360,18 @@ Error World::set_format(const std::string& id, const Format& format) {
 }
 
 void World::server_gone() {
-  std::lock_guard<std::mutex> lock(mutex_);
-  if (gone_) return;
-  gone_ = true;
-  for (const auto& entry : entries_) {
-    Error error = server_error();
-    error.device_id = entry->info.id;
-    entry->card->lose(entry->side, std::move(error));
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (gone_) return;
+    gone_ = true;
+    for (const auto& entry : entries_) {
+      Error error = server_error();
+      error.device_id = entry->info.id;
+      entry->card->lose(entry->side, std::move(error));
+    }
+    for (WorldObserver* observer : observers_) observer->on_server_gone();
   }
-  for (WorldObserver* observer : observers_) observer->on_server_gone();
+  processes_.lose(server_error());
 }
 
 void World::server_back() {
@@ -615,6 +618,11 @@ void World::add_observer(WorldObserver* observer) {
 void World::remove_observer(WorldObserver* observer) {
   std::lock_guard<std::mutex> lock(mutex_);
   observers_.erase(std::remove(observers_.begin(), observers_.end(), observer), observers_.end());
+}
+
+void World::processes_changed() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  for (WorldObserver* observer : observers_) observer->on_world_processes_changed();
 }
 
 void World::changed() {

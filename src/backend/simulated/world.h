@@ -17,6 +17,7 @@
 #include "card.h"
 #include "recording.h"
 #include "signal.h"
+#include "world_processes.h"
 
 namespace patchcord {
 
@@ -71,6 +72,7 @@ class WorldObserver {
  public:
   // Called on the scripting thread while the world is locked: must only take note.
   virtual void on_world_changed() noexcept = 0;
+  virtual void on_world_processes_changed() noexcept {}
   virtual void on_server_gone() noexcept = 0;
 
  protected:
@@ -140,6 +142,9 @@ class World {
   // as wrong. 0: right again.
   Error stamps(const std::string& id, int64_t offset_ns, int64_t jitter_ns = 0);
 
+  // Programs with a process of their own: they can be told apart, and listened to one by one.
+  WorldProcesses& processes() { return processes_; }
+
   // For the faces.
   Error devices(std::vector<DeviceInfo>* devices) const;
   Error open_capture(const CaptureRequest& request, CaptureListener* listener,
@@ -181,6 +186,7 @@ class World {
   const Entry* default_of(Flow flow, Role role) const;
   void apply_volume(Entry& entry);
   void changed();
+  void processes_changed();
   template <class Change>
   Error script(const std::string& id, Change change);
 
@@ -194,6 +200,9 @@ class World {
   bool gone_ = false;
   uint64_t cards_made_ = 0;
   uint64_t cables_made_ = 0;
+
+  friend class WorldProcesses;
+  WorldProcesses processes_{this};
 };
 
 }  // namespace patchcord

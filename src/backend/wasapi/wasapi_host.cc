@@ -131,6 +131,14 @@ class WasapiHost final : public Host {
                               stream);
   }
 
+  Error list_processes(const ProcessQuery&, std::vector<ProcessInfo>*) override {
+    return no_processes();
+  }
+  Error open_processes(const ProcessCaptureRequest&, CaptureListener*, TapListener*,
+                       std::unique_ptr<ProcessStream>*) override {
+    return no_processes();
+  }
+
   void watch(DeviceListener* listener) override { announcer_->set_listener(listener); }
 
   Error make_cable(const std::string&, const Format&, Cable*) override {
@@ -167,6 +175,11 @@ class WasapiHost final : public Host {
   }
 
  private:
+  static Error no_processes() {
+    return Error::make(ErrorCode::kUnsupported, "this version captures no programs on Windows",
+                       "use a LoopbackSource for everything that the system plays");
+  }
+
   Error perform(const char* attempt, Service::Work work) {
     if (!thread_.runs()) return timeout_error(attempt);
     service_->ask(std::move(work));

@@ -10,34 +10,6 @@
 namespace patchcord {
 namespace {
 
-// A signal through a volume control.
-class Scaled final : public Signal {
- public:
-  Scaled(SignalPtr signal, float gain) : signal_(std::move(signal)), gain_(gain) {}
-
-  // In pieces, as the block is as long as its device pleases and no memory may be asked for.
-  bool add(const Block& block) const noexcept override {
-    std::array<float, 1024> piece;
-    const uint32_t most = static_cast<uint32_t>(piece.size()) / block.channels;
-    bool plays = false;
-    for (uint32_t done = 0; done < block.frames;) {
-      const uint32_t frames = std::min(most, block.frames - done);
-      const size_t samples = static_cast<size_t>(frames) * block.channels;
-      std::fill_n(piece.begin(), samples, 0.0f);
-      plays |= signal_->add(
-          {piece.data(), frames, block.channels, block.rate, block.position + done, block.origin});
-      float* const out = block.samples + static_cast<size_t>(done) * block.channels;
-      for (size_t i = 0; i < samples; ++i) out[i] += gain_ * piece[i];
-      done += frames;
-    }
-    return plays;
-  }
-
- private:
-  const SignalPtr signal_;
-  const float gain_;
-};
-
 std::string program_name(uint32_t pid) {
   return pid == ProcessTaps::kNobody ? std::string() : std::to_string(pid);
 }
@@ -80,7 +52,7 @@ Error Sessions::sound(const SessionPtr& session) {
   if (heard != nullptr && now.muted) {
     heard = silence();
   } else if (heard != nullptr && now.volume != 1.0f) {
-    heard = std::make_shared<Scaled>(heard, now.volume);
+    heard = scaled(heard, now.volume);
   }
   if (Error error = world_->play(now.output, heard, program_name(now.pid))) return error;
   taps_->play(now.output, now.pid, heard);

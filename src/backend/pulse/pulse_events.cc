@@ -1,0 +1,90 @@
+#include "pulse_events.h"
+
+#include <algorithm>
+
+namespace patchcord {
+namespace pulse {
+namespace {
+
+constexpr int kFacilityMask = 0x000F;
+constexpr int kFacilitySinkInput = 0x0002;
+// PipeWire announces a stream's move before it is done, and not again after it; sometimes only as a
+// change of the sinks.
+constexpr int64_t kSettling = 200 * kNsPerMs;
+constexpr int kLooksAfter = 5;
+
+}  // namespace
+
+PulseEvents::~PulseEvents() {
+  if (later_) connection_.api()->time_free(later_);
+}
+
+void PulseEvents::set_listener(DeviceListener* listener) {
+  listener_ = listener;
+  subscribe();
+}
+
+void PulseEvents::add(InputListener* listener) {
+  inputs_.push_back(listener);
+  subscribe();
+}
+
+void PulseEvents::remove(InputListener* listener) {
+  inputs_.erase(std::remove(inputs_.begin(), inputs_.end(), listener), inputs_.end());
+  subscribe();
+}
+
+void PulseEvents::lost(const Error& error) noexcept {
+  for (InputListener* input : inputs_) input->on_inputs_changed();
+  if (listener_) listener_->on_backend_lost(error);
+}
+
+void PulseEvents::subscribe() {
+  const LibPulse& library = connection_.library();
+  int mask = PA_SUBSCRIPTION_MASK_NULL;
+  // A card's events tell of ports: headphones plugged in or out.
+  if (listener_) {
+    mask |= PA_SUBSCRIPTION_MASK_SINK | PA_SUBSCRIPTION_MASK_SOURCE | PA_SUBSCRIPTION_MASK_SERVER |
+            PA_SUBSCRIPTION_MASK_CARD;
+  }
+  if (listener_ || !inputs_.empty()) {
+    mask |= PA_SUBSCRIPTION_MASK_SINK | PA_SUBSCRIPTION_MASK_SINK_INPUT;
+  }
+  library.pa_context_set_subscribe_callback(
+      connection_.context(), mask != PA_SUBSCRIPTION_MASK_NULL ? on_event : nullptr, this);
+  connection_.forget(library.pa_context_subscribe(
+      connection_.context(), static_cast<pa_subscription_mask_t>(mask), nullptr, nullptr));
+}
+
+void PulseEvents::on_event(pa_context*, int event, uint32_t, void* self) {
+  auto* events = static_cast<PulseEvents*>(self);
+  const bool pipewire = events->connection_.on_pipewire();
+  const bool of_input = (event & kFacilityMask) == kFacilitySinkInput;
+  if (!of_input && events->listener_) events->listener_->on_devices_changed();
+  if (of_input || pipewire) events->tell_inputs();
+  if (!pipewire) return;
+  events->looks_left_ = kLooksAfter;
+  events->tell_inputs_later();
+}
+
+void PulseEvents::tell_inputs() noexcept {
+  for (InputListener* input : inputs_) input->on_inputs_changed();
+  if (listener_) listener_->on_processes_changed();
+}
+
+void PulseEvents::tell_inputs_later() noexcept {
+  if (later_) return;
+  const auto due = static_cast<pa_usec_t>((connection_.clock().now() + kSettling) / 1000);
+  later_ = connection_.library().pa_context_rttime_new(connection_.context(), due, on_later, this);
+}
+
+void PulseEvents::on_later(pa_mainloop_api* api, pa_time_event* timer, const timeval*, void* self) {
+  auto* events = static_cast<PulseEvents*>(self);
+  api->time_free(timer);
+  events->later_ = nullptr;
+  events->tell_inputs();
+  if (--events->looks_left_ > 0) events->tell_inputs_later();
+}
+
+}  // namespace pulse
+}  // namespace patchcord

@@ -1,0 +1,49 @@
+// What the server announces, and to whom of us it is passed on.
+#pragma once
+
+#include <vector>
+
+#include "../backend.h"
+#include "pulse_connection.h"
+
+namespace patchcord {
+namespace pulse {
+
+class PulseEvents {
+ public:
+  // Audio thread, under the lock: must only take note.
+  class InputListener {
+   public:
+    virtual void on_inputs_changed() noexcept = 0;
+
+   protected:
+    ~InputListener() = default;
+  };
+
+  explicit PulseEvents(Connection* connection) : connection_(*connection) {}
+  ~PulseEvents();  // under the lock
+  PulseEvents(const PulseEvents&) = delete;
+  PulseEvents& operator=(const PulseEvents&) = delete;
+
+  // Under the lock, all of them.
+  void set_listener(DeviceListener* listener);
+  void add(InputListener* listener);
+  void remove(InputListener* listener);
+  void lost(const Error& error) noexcept;  // the server is gone
+
+ private:
+  void subscribe();
+  void tell_inputs() noexcept;
+  void tell_inputs_later() noexcept;
+  static void on_later(pa_mainloop_api*, pa_time_event*, const timeval*, void* self);
+  static void on_event(pa_context*, int event, uint32_t index, void* self);
+
+  Connection& connection_;
+  DeviceListener* listener_ = nullptr;
+  std::vector<InputListener*> inputs_;
+  pa_time_event* later_ = nullptr;
+  int looks_left_ = 0;
+};
+
+}  // namespace pulse
+}  // namespace patchcord

@@ -1,0 +1,19 @@
+// What programs play: the sum of monitor streams of their sink inputs, which are followed.
+#pragma once
+
+#include <memory>
+
+#include "../backend.h"
+#include "pulse_connection.h"
+#include "pulse_events.h"
+
+namespace patchcord {
+namespace pulse {
+
+// Control thread.
+Error open_pulse_processes(Connection* connection, PulseEvents* events,
+                           const ProcessCaptureRequest& request, CaptureListener* listener,
+                           TapListener* taps, std::unique_ptr<ProcessStream>* stream);
+
+}  // namespace pulse
+}  // namespace patchcord
