@@ -29,11 +29,14 @@ const sourcesIn = (path) =>
 // The world and what it stands on, the wire formats, and the face.
 const library = [
   ...sourcesIn('test/windows/mmdevapi'),
-  ...['world', 'card', 'signal'].map((name) => `src/backend/simulated/${name}.cc`),
+  ...['world', 'world_processes', 'card', 'signal'].map(
+    (name) => `src/backend/simulated/${name}.cc`,
+  ),
   ...['com_support', 'formats'].map((name) => `src/backend/wasapi/${name}.cc`),
   ...['manual_clock', 'format'].map((name) => `src/core/${name}.cc`),
   'src/backend/known_cables.cc',
   'src/backend/platform_windows.cc',
+  'src/backend/process_tree.cc',
 ];
 const probe = [
   'test/windows/process_loopback_probe.cc',
