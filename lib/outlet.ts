@@ -213,6 +213,8 @@ export class Outlet {
   }
 
   #link(target: LinkTarget, destination: Writable, end: boolean): string | undefined {
+    // Node's own errors say what is wrong with that.
+    if (destination.destroyed || destination.writableEnded) return 'it is over';
     if (!isUnsubclassed(this.#stream)) return `${this.#stream.constructor.name} is a subclass`;
     if (!isUnsubclassed(target)) return `${target.constructor.name} is a subclass`;
     const reason = target[linkTarget].connect(this.#stream, end);

@@ -143,7 +143,9 @@ MixerInputObject::MixerInputObject(const Napi::CallbackInfo& info)
 
 MixerInputObject::~MixerInputObject() = default;
 
+// Null once it is removed.
 MixerNode::Input* MixerInputObject::entry() {
+  if (mixer_ == nullptr) return nullptr;
   for (MixerNode::Input& input : mixer_->inputs()) {
     if (input.controls == controls_) return &input;
   }
