@@ -14,7 +14,7 @@ type Done = (error?: Error | null) => void;
 
 /** The engine's end of it. */
 export interface FrameTarget {
-  /** Called once, when the format is settled. */
+  /** Called when the format is settled, and again when it is another from here on. */
   openWritten(format: Readonly<AudioFormat>): void;
   /** Frames that were taken. */
   write(bytes: Buffer): number;
@@ -31,6 +31,7 @@ export class FrameWriter {
   readonly #declared: Readonly<AudioFormat> | undefined;
   readonly #upstream: Upstream;
   #format: Readonly<AudioFormat> | undefined;
+  #next: Readonly<AudioFormat> | undefined;
   #half: Buffer = Buffer.alloc(0);
   #waiting: { bytes: Buffer; done: Done } | undefined;
 
@@ -43,7 +44,7 @@ export class FrameWriter {
 
   /** Of the bytes written, as far as it is known. */
   get format(): Readonly<AudioFormat> | undefined {
-    return this.#format ?? this.#upstream.format ?? this.#declared;
+    return this.#next ?? this.#format ?? this.#upstream.format ?? this.#declared;
   }
 
   /** What is piped in now. */
@@ -68,6 +69,8 @@ export class FrameWriter {
 
   write(chunk: Buffer, done: Done): void {
     try {
+      const partial = this.#next && this.partial();
+      if (partial) throw partial;
       const format = this.#settle(this.#upstream.takeNoted());
       const size = bytesPerFrame(format);
       const bytes = this.#half.length ? Buffer.concat([this.#half, chunk]) : chunk;
@@ -77,6 +80,20 @@ export class FrameWriter {
     } catch (error) {
       done(error as Error);
     }
+  }
+
+  /** What is written from now on has another format. */
+  change(format: Readonly<AudioFormat>): void {
+    this.#next = format;
+  }
+
+  /** What waits for room is thrown away. */
+  drop(): void {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    this.#half = Buffer.alloc(0);
+    this.#target.setPending(false);
+    waiting?.done();
   }
 
   /** There is room again. */
@@ -113,6 +130,12 @@ export class FrameWriter {
   }
 
   #settle(noted: Readonly<AudioFormat> | undefined): Readonly<AudioFormat> {
+    const next = this.#next;
+    this.#next = undefined;
+    if (next && !(this.#format && sameFormat(next, this.#format))) {
+      this.#format = next;
+      this.#target.openWritten(next);
+    }
     const wanted = noted ?? this.#format ?? this.#declared;
     if (this.#format && wanted === this.#format) return this.#format;
     if (!wanted) throw formatUnknown(this.#name);

@@ -237,6 +237,12 @@ export interface NativeSink extends NativeWritable, NativeTimed {
   leave(): Promise<void>;
   close(): Promise<void>;
   openWritten(format: AudioFormat, bufferFrames: number, startFrames: number): void;
+  /** Of what a live producer writes, which is held in step with the device. */
+  openLive(format: AudioFormat, bufferFrames: number): void;
+  /** Frames that there was no room for. */
+  writeLive(bytes: Buffer): number;
+  /** What is queued is faded out and not played. */
+  clear(rampMs: number): void;
   link(producer: NativeProducer, bufferFrames: number): void;
   drive(mixer: NativeMixer): void;
   unlink(): void;
@@ -301,7 +307,12 @@ export interface Native {
     startFrame: number,
     latencyMs: number,
   ) => NativeMixerInput;
-  Sink: new (host: NativeHost, onWake: () => void) => NativeSink;
+  Sink: new (
+    host: NativeHost,
+    onWake: () => void,
+    normalize: boolean,
+    limiter: boolean,
+  ) => NativeSink;
   Filter: new (
     kind: FilterKind,
     from: AudioFormat,

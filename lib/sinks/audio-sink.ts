@@ -69,9 +69,9 @@ export interface SinkOptions extends OpenOptions, BackendOption {
   signal?: AbortSignal | undefined;
   /** Not in this version. */
   deviceFormat?: AudioFormat | undefined;
-  /** Not in this version. */
+  /** Brings what is played to the loudness of speech, as {@link LoudnessNormalizer} does; false. */
   normalize?: boolean | undefined;
-  /** Not in this version. */
+  /** Nothing above -0.1 dBFS gets to the device, so that nothing clips; false. */
   limiter?: boolean | undefined;
   /**
    * Whether a device that goes is waited for, and for how long; true, a minute. Meanwhile what is to be
@@ -79,7 +79,11 @@ export interface SinkOptions extends OpenOptions, BackendOption {
    * is not followed.
    */
   recover?: boolean | RecoverOptions | undefined;
-  /** Not in this version. */
+  /**
+   * What is written comes from a live producer that is not ours, as it happens: it is played in step with
+   * the device, whatever the two clocks do, and never waited for. False: it is queued, and the writer
+   * waits for room.
+   */
   live?: boolean | undefined;
 }
 
@@ -94,6 +98,8 @@ export interface SinkStats {
   /** Times that it ran dry although there should have been more. */
   underruns: number;
   underrunFrames: number;
+  /** Frames that a live producer wrote for which `bufferMs` had no room. */
+  overrunFrames: number;
   /** From the moment that the engine fills a frame in to the moment that it is heard. */
   deviceLatencyMs: number;
   /** From the moment that a frame was heard by the source to the moment that the sink plays it. */
@@ -117,6 +123,8 @@ export interface SinkEvents extends WritableEvents, DeviceEvents {
   ready: [];
   /** It ran dry; `frames` of silence were played. */
   underrun: [event: { frame: number; frames: number }];
+  /** A live producer wrote more than `bufferMs` has room for; `frames` were thrown away. */
+  overrun: [event: { frames: number }];
   /** Everything that was written has been heard. */
   idle: [];
   /** It plays, but nobody hears it. Once for each reason, again when it has been mended and is back. */
@@ -157,9 +165,6 @@ export function checkSinkOptions<T extends SinkOptions>(
   const given = checkOptions<T>(options, owner, [...(known as (keyof T & string)[]), ...names]);
   const built: Partial<Record<keyof SinkOptions, unknown>> = {
     deviceFormat: undefined,
-    normalize: false,
-    limiter: false,
-    live: undefined,
   };
   for (const [name, value] of Object.entries(built)) {
     const wanted = given[name as keyof SinkOptions];
@@ -168,6 +173,9 @@ export function checkSinkOptions<T extends SinkOptions>(
     }
   }
   if (given.device !== undefined) checkSelector(given.device, 'options.device');
+  for (const name of ['normalize', 'limiter', 'live'] as const) {
+    if (given[name] !== undefined) checkBoolean(given[name], `options.${name}`);
+  }
   patienceOf(given.recover);
   return given;
 }
@@ -196,6 +204,11 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
   #linked: { source: LinkSource; end: boolean } | undefined;
   #started = false;
   #finishing: Done | undefined;
+  #writing = 0; // bytes of the chunk that waits for room
+  #discard = 0; // bytes in Node's buffer that clear() threw away
+  #overrunFrames = 0;
+  readonly #live: boolean;
+  readonly #formats: { behind: number; format: Readonly<AudioFormat> }[] = [];
   #queued = false;
 
   /** @internal */
@@ -213,16 +226,29 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
     this.#openOptions = openOptions;
     this.#bufferMs = bufferMs;
     this.#allowFeedback = allowFeedback;
-    this.#native = new (native().Sink)(host, () => this.#attend());
+    this.#live = given.live ?? false;
+    this.#native = new (native().Sink)(
+      host,
+      () => this.#attend(),
+      given.normalize ?? false,
+      given.limiter ?? false,
+    );
     this.#writer = new FrameWriter(
       this,
       {
         openWritten: (settled) => {
           const frames = Math.ceil((bufferMs * settled.sampleRate) / 1000);
+          if (this.#live) return this.#native.openLive(settled, frames);
           const start = Math.ceil((Math.min(latencyMs, bufferMs) * settled.sampleRate) / 1000);
           this.#native.openWritten(settled, frames, start);
         },
-        write: (bytes) => this.#native.write(bytes),
+        write: (bytes) => {
+          if (!this.#live) return this.#native.write(bytes);
+          const lost = this.#native.writeLive(bytes);
+          this.#overrunFrames += lost;
+          if (lost > 0) queueMicrotask(() => this.emit('overrun', { frames: lost }));
+          return bytes.length; // all of it: a live producer is never waited for
+        },
         setPending: (more) => this.#native.setPending(more),
       },
       declared,
@@ -337,26 +363,52 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
     delete stats.lagMs;
     return {
       ...stats,
+      overrunFrames: this.#overrunFrames,
       latencyMs: lagMs === undefined ? undefined : lagMs + stats.deviceLatencyMs,
     };
   }
 
   /** Resolves when everything written so far has been heard. */
   played(): Promise<void> {
-    if (this.destroyed || !this.#queued) return Promise.resolve();
+    // What is live is played as it comes: nothing of it waits.
+    if (this.destroyed || !this.#queued || this.#live) return Promise.resolve();
     const played = new Deferred<void>();
     this.#played.add(played);
     return played.promise;
   }
 
-  /** @throws `ERR_AUDIO_UNSUPPORTED`: not in this version. */
-  clear(): void {
-    throw unsupported('clear()', 'this version plays what was written');
+  /**
+   * Throws away what was written and has not been played. What sounds just now is faded out, in `rampMs`
+   * (5); what is written from now on comes next. `played()` resolves. A linked stream has nothing queued.
+   *
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`.
+   */
+  clear(options?: { rampMs?: number }): void {
+    const { rampMs = 5 } = checkOptions(options, 'clear', ['rampMs']);
+    checkNumber(rampMs, 'options.rampMs', 0, 1000);
+    this.#discard = this.#behind();
+    for (const change of this.#formats) change.behind = 0;
+    this.#native.clear(rampMs);
+    this.#writer.drop();
   }
 
-  /** @throws `ERR_AUDIO_UNSUPPORTED`: not in this version. */
-  setFormat(_format: AudioFormat): Promise<void> {
-    return Promise.reject(unsupported('setFormat()', 'this version keeps the first format'));
+  /**
+   * The format of the bytes written from now on. What was written before is played as it was, and there is
+   * no gap between the two.
+   *
+   * Rejects with `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`. Bytes written
+   * before that end within a frame make the next write fail with `ERR_AUDIO_PARTIAL_FRAME`.
+   */
+  async setFormat(format: AudioFormat): Promise<void> {
+    const next = checkFormat(format, 'format');
+    if (this.destroyed || this.writableEnded) throw closed('setFormat()');
+    this.#formats.push({ behind: this.#behind(), format: next });
+    await Promise.resolve();
+  }
+
+  // Bytes that were written and that Node has not given us yet.
+  #behind(): number {
+    return this.writableLength - this.#writing;
   }
 
   /** @throws `ERR_AUDIO_UNSUPPORTED`: not in this version. */
@@ -439,8 +491,20 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
     if (this.#linked) return done(this.#second());
     void this.#checkFeedback();
+    if (this.#discard > 0) {
+      this.#discard -= chunk.length;
+      return done();
+    }
+    while (this.#formats.length > 0 && this.#formats[0].behind <= 0) {
+      this.#writer.change((this.#formats.shift() as { format: AudioFormat }).format);
+    }
+    for (const change of this.#formats) change.behind -= chunk.length;
     this.#queued = true;
-    this.#writer.write(chunk, done);
+    this.#writing = chunk.length;
+    this.#writer.write(chunk, (error) => {
+      this.#writing = 0;
+      done(error);
+    });
   }
 
   override _final(done: Done): void {

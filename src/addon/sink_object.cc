@@ -49,7 +49,10 @@ Napi::Function SinkObject::define(Napi::Env env) {
                          InstanceMethod<&SinkObject::leave>("leave"),
                          InstanceMethod<&SinkObject::close>("close"),
                          InstanceMethod<&SinkObject::open_written>("openWritten"),
+                         InstanceMethod<&SinkObject::open_live>("openLive"),
                          InstanceMethod<&SinkObject::write>("write"),
+                         InstanceMethod<&SinkObject::write_live>("writeLive"),
+                         InstanceMethod<&SinkObject::clear>("clear"),
                          InstanceMethod<&SinkObject::set_pending>("setPending"),
                          InstanceMethod<&SinkObject::end>("end"),
                          InstanceMethod<&SinkObject::link>("link"),
@@ -70,7 +73,10 @@ SinkObject::SinkObject(const Napi::CallbackInfo& info)
   if (host == nullptr) return;
   entry_ = host->entry();
   waker_ = std::make_shared<Waker>(environment_, info[1].As<Napi::Function>());
-  node_ = std::make_shared<SinkNode>(entry_->clock(), waker_.get());
+  SinkProcessing processing;
+  processing.normalize = info[2].ToBoolean();
+  processing.limiter = info[3].ToBoolean();
+  node_ = std::make_shared<SinkNode>(entry_->clock(), waker_.get(), processing);
   session_ = std::make_shared<RenderSession>(node_, waker_);
 }
 
@@ -118,6 +124,7 @@ Napi::Value SinkObject::close(const Napi::CallbackInfo& info) {
       [this](Napi::Env env) -> Napi::Value {
         disconnect();
         written_.reset();
+        writing_.reset();
         publish();
         waker_->silence();
         if (std::exchange(opened_, false)) Unref();
@@ -134,12 +141,14 @@ void SinkObject::disconnect() {
   driven_.reset();
   if (producer_) producer_->detach(live_->queue().get());
   producer_.reset();
+  arrivals_.reset();
   if (live_) links_.keep(*live_);
   live_.reset();
   lagged_.reset();
 }
 
-// openWritten(format, bufferFrames, startFrames)
+// openWritten(format, bufferFrames, startFrames). Again for what is written from now on: it follows
+// what is queued without a gap.
 Napi::Value SinkObject::open_written(const Napi::CallbackInfo& info) {
   WrittenInput::Config config;
   config.format = format_from_value(info[0]);
@@ -147,25 +156,67 @@ Napi::Value SinkObject::open_written(const Napi::CallbackInfo& info) {
   config.channels = node_->format().channels;
   config.buffer_frames = info[1].As<Napi::Number>().Uint32Value();
   config.start_frames = info[2].As<Napi::Number>().Uint32Value();
-  written_ = std::make_shared<WrittenInput>(config, nullptr, &node_->events(), waker_.get());
-  publish();
+  const bool follows = written_ && written_->queued() > 0;
+  if (follows) config.start_frames = 0;
+  auto next = std::make_shared<WrittenInput>(config, nullptr, &node_->events(), waker_.get());
+  if (follows) {
+    writing_->follow_with(next);
+  } else {
+    for (const WrittenInput* one = written_.get(); one != nullptr; one = one->following()) {
+      written_before_.add(*one);
+    }
+    written_ = next;
+    publish();
+  }
+  writing_ = std::move(next);
   return info.Env().Undefined();
 }
 
-Napi::Value SinkObject::write(const Napi::CallbackInfo& info) {
-  if (!written_) return Napi::Number::New(info.Env(), 0);
+// openLive(format, bufferFrames): what is written from now on comes from a clock of its own, to
+// which this device's is held.
+Napi::Value SinkObject::open_live(const Napi::CallbackInfo& info) {
+  disconnect();
+  const Format format = format_from_value(info[0]);
+  auto queue = std::make_shared<FrameQueue>(format.channels, format.sample_rate,
+                                            info[1].As<Napi::Number>().Uint32Value());
+  arrivals_ = std::make_unique<Arrivals>(format, queue, entry_->clock());
+  follow(std::move(queue));
+  return info.Env().Undefined();
+}
+
+// writeLive(bytes): frames that there was no room for
+Napi::Value SinkObject::write_live(const Napi::CallbackInfo& info) {
+  if (!arrivals_) return Napi::Number::New(info.Env(), 0);
   const auto bytes = info[0].As<Napi::Uint8Array>();
-  const size_t frames = bytes.ByteLength() / bytes_per_frame(written_->config().format);
-  return Napi::Number::New(info.Env(), static_cast<double>(written_->write(bytes.Data(), frames)));
+  const size_t frames = bytes.ByteLength() / bytes_per_frame(arrivals_->format());
+  if (frames == 0) return Napi::Number::New(info.Env(), 0);
+  return Napi::Number::New(info.Env(), static_cast<double>(arrivals_->write(bytes.Data(), frames)));
+}
+
+Napi::Value SinkObject::write(const Napi::CallbackInfo& info) {
+  if (!writing_) return Napi::Number::New(info.Env(), 0);
+  const auto bytes = info[0].As<Napi::Uint8Array>();
+  const size_t frames = bytes.ByteLength() / bytes_per_frame(writing_->config().format);
+  return Napi::Number::New(info.Env(), static_cast<double>(writing_->write(bytes.Data(), frames)));
+}
+
+// clear(rampMs)
+Napi::Value SinkObject::clear(const Napi::CallbackInfo& info) {
+  const double ramp_ms = info[0].As<Napi::Number>().DoubleValue();
+  if (written_) {
+    written_->clear(static_cast<uint32_t>(ramp_ms * node_->format().sample_rate / 1000));
+  }
+  return info.Env().Undefined();
 }
 
 Napi::Value SinkObject::set_pending(const Napi::CallbackInfo& info) {
-  if (written_) written_->set_pending(info[0].As<Napi::Boolean>());
+  if (writing_) writing_->set_pending(info[0].As<Napi::Boolean>());
   return info.Env().Undefined();
 }
 
 Napi::Value SinkObject::end(const Napi::CallbackInfo& info) {
-  if (written_) written_->end();
+  if (arrivals_) arrivals_->end();
+  if (writing_) writing_->end();
   return info.Env().Undefined();
 }
 
@@ -177,13 +228,18 @@ Napi::Value SinkObject::link(const Napi::CallbackInfo& info) {
   if (producer == nullptr) return info.Env().Undefined();
   auto queue = std::make_shared<FrameQueue>(producer->channels(), producer->sample_rate(),
                                             info[1].As<Napi::Number>().Uint32Value());
-  live_ = std::make_shared<LiveInput>(queue, node_->format().sample_rate, node_->format().channels);
   producer_ = producer->producer();
   producer_->attach(queue, nullptr);
+  follow(std::move(queue));
+  return info.Env().Undefined();
+}
+
+void SinkObject::follow(std::shared_ptr<FrameQueue> queue) {
+  live_ = std::make_shared<LiveInput>(std::move(queue), node_->format().sample_rate,
+                                      node_->format().channels);
   lagged_ = std::make_shared<LaggedInput>(live_, &node_->events(), waker_.get());
   linked_ = lagged_;
   publish();
-  return info.Env().Undefined();
 }
 
 // drive(mixer): this device's clock becomes the mixer's, which is mixed as the device asks.
@@ -228,11 +284,15 @@ Napi::Value SinkObject::stats(const Napi::CallbackInfo& info) {
   double underruns = static_cast<double>(stats.underruns);
   double underrun_frames = static_cast<double>(stats.underrun_frames);
   if (written_) {
-    set("writtenFrames", static_cast<double>(written_->stats().written_frames));
-    set("playedFrames", static_cast<double>(written_->stats().played_frames));
+    WrittenCounters written = written_before_;
+    for (const WrittenInput* one = written_.get(); one != nullptr; one = one->following()) {
+      written.add(*one);
+    }
+    set("writtenFrames", written.written);
+    set("playedFrames", written.played);
     set("queuedFrames", static_cast<double>(written_->queued()));
-    underruns += static_cast<double>(written_->stats().underruns);
-    underrun_frames += static_cast<double>(written_->stats().underrun_frames);
+    underruns += written.underruns;
+    underrun_frames += written.underrun_frames;
   }
   if (live_) {
     set("linkDriftPpm", live_->ppm());

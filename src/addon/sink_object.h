@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "../core/arrivals.h"
 #include "../core/lagged_input.h"
 #include "../core/live_input.h"
 #include "../core/mixer_node.h"
@@ -38,6 +39,17 @@ class RenderSession final : public RenderListener, public DeviceSession {
   std::string fed_;
 };
 
+struct WrittenCounters {
+  double written = 0, played = 0, underruns = 0, underrun_frames = 0;
+
+  void add(const WrittenInput& input) {
+    written += static_cast<double>(input.stats().written_frames);
+    played += static_cast<double>(input.stats().played_frames);
+    underruns += static_cast<double>(input.stats().underruns);
+    underrun_frames += static_cast<double>(input.stats().underrun_frames);
+  }
+};
+
 class SinkObject final : public Napi::ObjectWrap<SinkObject> {
  public:
   static Napi::Function define(Napi::Env env);
@@ -50,6 +62,9 @@ class SinkObject final : public Napi::ObjectWrap<SinkObject> {
   Napi::Value close(const Napi::CallbackInfo& info);
   Napi::Value open_written(const Napi::CallbackInfo& info);
   Napi::Value write(const Napi::CallbackInfo& info);
+  Napi::Value open_live(const Napi::CallbackInfo& info);
+  Napi::Value write_live(const Napi::CallbackInfo& info);
+  Napi::Value clear(const Napi::CallbackInfo& info);
   Napi::Value set_pending(const Napi::CallbackInfo& info);
   Napi::Value end(const Napi::CallbackInfo& info);
   Napi::Value link(const Napi::CallbackInfo& info);
@@ -62,19 +77,23 @@ class SinkObject final : public Napi::ObjectWrap<SinkObject> {
   Napi::Value time_at_frame(const Napi::CallbackInfo& info);
   Napi::Value frame_at_time(const Napi::CallbackInfo& info);
   void disconnect();
+  void follow(std::shared_ptr<FrameQueue> queue);
 
   std::shared_ptr<Environment> environment_;
   std::shared_ptr<HostEntry> entry_;
   std::shared_ptr<Waker> waker_;
   std::shared_ptr<SinkNode> node_;
   std::shared_ptr<RenderSession> session_;
-  bool opened_ = false;  // at least once
-  std::shared_ptr<WrittenInput> written_;
+  bool opened_ = false;                    // at least once
+  std::shared_ptr<WrittenInput> written_;  // being played
+  std::shared_ptr<WrittenInput> writing_;  // the same, or the last of those that follow it
+  WrittenCounters written_before_;         // of those that were played to their end
   std::shared_ptr<Pullable> linked_;
   std::shared_ptr<LiveInput> live_;      // the link, when it is to a stream with a clock of its own
   std::shared_ptr<LaggedInput> lagged_;  // ... and what asks it
   LinkCounters links_;
   std::shared_ptr<Producer> producer_;  // of live_
+  std::unique_ptr<Arrivals> arrivals_;  // ... or what JavaScript writes to it
   std::shared_ptr<MixerNode> driven_;   // the mixer pulled from here
 };
 

@@ -33,8 +33,10 @@ class LaggedInput final : public Pullable {
   double lag_ns() const { return lag_shown_.load(std::memory_order_relaxed); }
 
  private:
-  static constexpr double kFirstLag = 20e6;  // a 10 ms packet, a 10 ms pull; grows as needed
   static constexpr double kMargin = 5e6;
+  // A 10 ms packet, a 10 ms pull: of two clocks that differ they meet in every phase, sooner or
+  // later in the worst. Grows as needed.
+  static constexpr double kFirstLag = 20e6 + kMargin;
   static constexpr double kMaxLag = 500e6;
 
   const std::shared_ptr<LiveInput> input_;

@@ -61,6 +61,13 @@ void SinkNode::open(const Format& device) {
     last_.resize(device.channels);
     tail_.resize(device.channels);
     fade_frames_ = static_cast<size_t>(kFadeSeconds * device.sample_rate);
+    if (processing_.normalize) {
+      normalizer_ = std::make_unique<LoudnessNormalizer>(device.sample_rate, device.channels);
+      held_frames_ = static_cast<double>(normalizer_->latency_frames());
+    } else if (processing_.limiter) {
+      limiter_ = std::make_unique<Limiter>(device.sample_rate, device.channels);
+      held_frames_ = static_cast<double>(limiter_->latency_frames());
+    }
   }
   // What the last device still had of what was written has been heard, or never will be.
   tell_played();
@@ -122,6 +129,8 @@ void SinkNode::fill(float* out, size_t frames, const PullTime& when) noexcept {
       out[i * format_.channels + c] += tail_[c] * gain;
   }
   std::copy_n(out + (frames - 1) * format_.channels, format_.channels, last_.begin());
+  if (normalizer_) normalizer_->process(out, frames);
+  if (limiter_) limiter_->process(out, frames);
   meter_->process(out, frames);
 }
 
@@ -210,7 +219,9 @@ void SinkNode::advance(uint32_t frames, double played, double rate) noexcept {
   const double frame = first_ + static_cast<double>(frame_) * ratio_;
   if (rate != 0) anchor_.store({frame, played, rate * ratio_});
   frame_ += frames;
-  if (std::exchange(emptied_, false)) drained_ = frame_;
+  if (std::exchange(emptied_, false)) {
+    drained_ = frame_ + static_cast<uint64_t>(std::ceil(held_frames_ / ratio_));
+  }
   stats_.rendered_frames.set(static_cast<uint64_t>(first_ + static_cast<double>(frame_) * ratio_));
 }
 

@@ -10,6 +10,8 @@
 #include "clock.h"
 #include "format.h"
 #include "level_meter.h"
+#include "limiter.h"
+#include "loudness_normalizer.h"
 #include "node_events.h"
 #include "producer.h"
 #include "published.h"
@@ -41,6 +43,12 @@ class RateAdapter final : public Pullable {
   size_t in_at_ = 0, in_filled_ = 0;  // frames of in_ pulled and not yet consumed
 };
 
+// What a sink does to everything before the device gets it.
+struct SinkProcessing {
+  bool normalize = false;  // to the loudness of speech; ends with a limiter
+  bool limiter = false;
+};
+
 class SinkNode {
  public:
   // Frames of format().
@@ -52,7 +60,9 @@ class SinkNode {
     Counter underrun_frames;
   };
 
-  SinkNode(Clock& clock, Wakeup* events) : clock_(clock), wakeup_(events) {}
+  SinkNode(Clock& clock, Wakeup* events) : SinkNode(clock, events, SinkProcessing()) {}
+  SinkNode(Clock& clock, Wakeup* events, const SinkProcessing& processing)
+      : clock_(clock), wakeup_(events), processing_(processing) {}
 
   // Control thread, before a device runs. The first one's format stays what is asked of upstream;
   // to another device that takes its place it is converted.
@@ -75,7 +85,9 @@ class SinkNode {
   uint64_t position() const { return stats_.rendered_frames; }  // of format()
   Anchor anchor() const { return anchor_.load(); }
   const LevelMeter& meter() const { return *meter_; }
-  double lead_ns() const { return lead_shown_.load(std::memory_order_relaxed); }  // pull to heard
+  double lead_ns() const {  // pull to heard
+    return lead_shown_.load(std::memory_order_relaxed) + held_frames_ * 1e9 / format_.sample_rate;
+  }
   double drift_ppm() const { return drift_ppm_.load(std::memory_order_relaxed); }
   NodeEvents& events() { return events_; }
 
@@ -104,6 +116,10 @@ class SinkNode {
 
   Clock& clock_;
   Wakeup* const wakeup_;
+  const SinkProcessing processing_;
+  std::unique_ptr<LoudnessNormalizer> normalizer_;
+  std::unique_ptr<Limiter> limiter_;
+  double held_frames_ = 0;  // inside of these two, of format()
   Format format_{0, 0, SampleFormat::kF32};
   Format device_;
   std::shared_ptr<Pullable> source_;  // gives the device's rate and channels

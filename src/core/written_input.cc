@@ -57,8 +57,14 @@ size_t WrittenInput::write(const void* data, size_t frames) noexcept {
   return count;
 }
 
+void WrittenInput::clear(uint32_t ramp_frames) noexcept {
+  clear_ramp_.store(ramp_frames, std::memory_order_relaxed);
+  clear_to_.store(head_.load(std::memory_order_relaxed), std::memory_order_release);
+  if (next_) next_->clear(ramp_frames);
+}
+
 size_t WrittenInput::ready_frames() const noexcept {
-  const size_t frames = queued();
+  const size_t frames = own_queued();
   if (!resampler_) return frames;
   const double ratio = static_cast<double>(config_.rate) / config_.format.sample_rate;
   if (ended_.load(std::memory_order_acquire)) return left_inside(frames);
@@ -80,7 +86,10 @@ size_t WrittenInput::left_inside(uint64_t queued) const noexcept {
 size_t WrittenInput::produce(float* out, size_t frames) noexcept {
   size_t made = 0;
   while (made < frames) {
+    // Nothing more is coming for now: what was written is all of an utterance, and its end is not
+    // to be kept back until the next one.
     const bool ended = ended_.load(std::memory_order_acquire);
+    const bool complete = ended || !pending_.load(std::memory_order_acquire);
     const uint64_t tail = tail_.load(std::memory_order_relaxed);
     const uint64_t stored = head_.load(std::memory_order_acquire) - tail;
     const size_t at = tail & mask_;
@@ -95,7 +104,7 @@ size_t WrittenInput::produce(float* out, size_t frames) noexcept {
     } else if (span > 0) {
       step = resampler_->process(in, span, to, room);
       taken_ += step.consumed;
-    } else if (ended) {
+    } else if (complete) {
       // The end is inside the filter: zeros push it out, to the exact length.
       room = std::min(room, left_inside(0));
       step.produced = resampler_->process(nullptr, resampler_->needed_for(room), to, room).produced;
@@ -109,17 +118,50 @@ size_t WrittenInput::produce(float* out, size_t frames) noexcept {
     made += step.produced;
     if (step.produced == 0 && step.consumed == 0) {
       if (ended && stored == 0) finished_ = true;
+      if (complete && stored == 0 && resampler_ && taken_ > 0) {
+        resampler_->reset();
+        taken_ = made_ = 0;
+      }
       break;
     }
   }
   return made;
 }
 
-void WrittenInput::pull(float* out, size_t frames, const PullTime&) noexcept {
+// What clear() threw away: its fade, then nothing of it. Returns the frames of the fade.
+size_t WrittenInput::discard(float* out, size_t frames) noexcept {
+  const uint64_t to = clear_to_.load(std::memory_order_acquire);
+  if (to != cleared_) {
+    cleared_ = to;
+    ramp_length_ = ramp_left_ = idle_ ? 0 : clear_ramp_.load(std::memory_order_relaxed);
+  }
+  if (tail_.load(std::memory_order_relaxed) >= cleared_) return 0;
+  const size_t wanted = std::min(frames, ramp_left_);
+  const size_t made = produce(out, wanted);
+  for (size_t i = 0; i < made; ++i, --ramp_left_) {
+    const float gain = static_cast<float>(ramp_left_ - 1) / static_cast<float>(ramp_length_);
+    for (uint32_t c = 0; c < config_.channels; ++c) out[i * config_.channels + c] *= gain;
+  }
+  if (made < wanted) ramp_left_ = 0;
+  if (ramp_left_ > 0) return made;
+  const uint64_t tail = tail_.load(std::memory_order_relaxed);
+  if (tail < cleared_) tail_.store(cleared_, std::memory_order_release);
+  // What the resampler still holds is faded in with what comes next.
+  fade_position_ = 0;
+  std::fill(last_.begin(), last_.end(), 0.0f);
+  return made;
+}
+
+void WrittenInput::pull(float* out, size_t frames, const PullTime& when) noexcept {
   const uint32_t channels = config_.channels;
-  size_t made = 0;
+  if (finished_ && next_) return next_->pull(out, frames, when);
+  size_t made = discard(out, frames);
+  out += made * channels;
+  frames -= made;
+  if (frames == 0) return;
+  made = 0;
   if (idle_ && !finished_) {
-    const size_t fill = queued();
+    const size_t fill = own_queued();
     waited_ = fill > 0 && fill == waiting_fill_ ? waited_ + frames : 0;
     waiting_fill_ = fill;
     if (ended_.load(std::memory_order_acquire) ||
@@ -135,6 +177,10 @@ void WrittenInput::pull(float* out, size_t frames, const PullTime&) noexcept {
       for (uint32_t c = 0; c < channels; ++c) out[i * channels + c] *= gain;
     }
     if (made > 0) std::copy_n(out + (made - 1) * channels, channels, last_.begin());
+  }
+  if (made < frames && finished_ && next_) {
+    const double passed = static_cast<double>(made) * 1e9 / when.rate;
+    return next_->pull(out + made * channels, frames - made, {when.time + passed, when.rate});
   }
   if (made < frames) {
     const bool underrun = !idle_ && pending_.load(std::memory_order_acquire);
@@ -160,7 +206,7 @@ void WrittenInput::pull(float* out, size_t frames, const PullTime&) noexcept {
       wakeup_->wake();
     }
   }
-  const bool low = queued() <= config_.buffer_frames / 2;
+  const bool low = own_queued() <= config_.buffer_frames / 2;
   if (low && !low_told_) {
     events_->push({NodeEventType::kLowWater, stats_.played_frames, 0});
     wakeup_->wake();

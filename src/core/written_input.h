@@ -41,17 +41,31 @@ class WrittenInput final : public Pullable {
                size_t frames) noexcept;  // frames taken; fewer: wait for kLowWater
   void set_pending(bool more) noexcept { pending_.store(more, std::memory_order_release); }
   void end() noexcept { ended_.store(true, std::memory_order_release); }
+  // Frames of each format, this one's and of what follows it.
   size_t queued() const noexcept {
-    return static_cast<size_t>(head_.load(std::memory_order_acquire) -
-                               tail_.load(std::memory_order_acquire));
+    const WrittenInput* const next = following();
+    return own_queued() + (next != nullptr ? next->queued() : 0);
   }
+  // JS thread. What is queued is not played: it is faded out over so many frames of the
+  // destination's rate, and what is written from now on comes next.
+  void clear(uint32_t ramp_frames) noexcept;
+  // JS thread, once and last: `next` is played behind the last frame, without a gap.
+  void follow_with(std::shared_ptr<WrittenInput> next) noexcept {
+    next_ = std::move(next);
+    end();
+  }
+  // What was given to follow_with(), null before. JS thread, and whoever has seen its end.
+  WrittenInput* following() const noexcept { return closing() ? next_.get() : nullptr; }
 
   // Puller's thread (an audio thread, or the JS thread when nothing is live).
   void pull(float* out, size_t frames, const PullTime& when) noexcept override;
-  bool idle() const noexcept { return idle_; }  // nothing to play; what was written is out
+  bool idle() const noexcept {  // nothing to play; what was written is out
+    const WrittenInput* const next = finished_ ? following() : nullptr;
+    return next != nullptr ? next->idle() : idle_;
+  }
   bool closing() const noexcept { return ended_.load(std::memory_order_acquire); }
   bool take_end() noexcept {  // true once: end() was called and everything is out
-    return finished_ && !std::exchange(end_told_, true);
+    return finished_ && next_ == nullptr && !std::exchange(end_told_, true);
   }
   // Output frames that pull() can make without silence; once end() was called, all that are left.
   size_t ready_frames() const noexcept;
@@ -60,6 +74,11 @@ class WrittenInput final : public Pullable {
   const Stats& stats() const { return stats_; }
 
  private:
+  size_t own_queued() const noexcept {
+    return static_cast<size_t>(head_.load(std::memory_order_acquire) -
+                               tail_.load(std::memory_order_acquire));
+  }
+  size_t discard(float* out, size_t frames) noexcept;
   size_t produce(float* out, size_t frames) noexcept;
   size_t left_inside(uint64_t queued) const noexcept;
 
@@ -75,6 +94,11 @@ class WrittenInput final : public Pullable {
   alignas(64) std::atomic<uint64_t> tail_{0};
   std::atomic<bool> pending_{false};
   std::atomic<bool> ended_{false};
+  std::shared_ptr<WrittenInput> next_;      // set before ended_ is, never again
+  std::atomic<uint64_t> clear_to_{0};       // what is before this frame is not played
+  std::atomic<uint32_t> clear_ramp_{0};     // set before clear_to_ is
+  uint64_t cleared_ = 0;                    // the clear_to_ that the puller knows
+  size_t ramp_left_ = 0, ramp_length_ = 0;  // of its fade
   bool idle_ = true;
   bool low_told_ = true;
   bool finished_ = false;

@@ -1,0 +1,346 @@
+// How a sink is fed: formats, what is queued, live producers, loudness, switching. Judged by what a simulated
+// cable carries, on a clock moved by hand. That clock does not wait for JavaScript to write more: what is
+// written fits into `bufferMs`.
+import { describe, expect, it } from 'vitest';
+
+import {
+  MicSource,
+  VirtualMicSink,
+  type AudioFormat,
+  type SampleFormat,
+  type VirtualMicOptions,
+} from 'patchcord';
+import { SimulatedAudio, tone } from 'patchcord/testing';
+
+import { findGaps, measureTone, seededRandom } from '../instruments/index.js';
+
+const stereo = { sampleRate: 48000, channels: 2, sampleFormat: 'f32' } as const;
+
+function world(format: AudioFormat = stereo): SimulatedAudio {
+  return new SimulatedAudio({
+    clock: 'manual',
+    devices: [{ id: 'mic', flow: 'input', format: stereo }],
+    cables: [
+      { renderId: 'cable-input', captureId: 'cable-output', format },
+      { renderId: 'second-input', captureId: 'second-output', format },
+    ],
+  });
+}
+
+async function opened(backend: SimulatedAudio, options: VirtualMicOptions = {}) {
+  const sink = new VirtualMicSink({ backend, device: 'cable-input', ...options });
+  backend.device('cable-input').record();
+  await backend.advance(100);
+  return sink;
+}
+
+/** One channel of what the cable carried, from the first sound to the last. */
+function carried(backend: SimulatedAudio, id = 'cable-input', channel = 0): Float32Array {
+  const { data, format } = backend.device(id).recorded();
+  const one = data.filter((_, index) => index % format.channels === channel);
+  const first = one.findIndex((sample) => sample !== 0);
+  return one.subarray(first, one.findLastIndex((sample) => sample !== 0) + 1);
+}
+
+/** A tone from frame `from` on, in a format. */
+function sine(
+  { sampleRate, channels, sampleFormat }: AudioFormat,
+  { frequency = 997, gain = 0.25, seconds = 1, from = 0 },
+): Buffer {
+  const frames = Math.round(seconds * sampleRate);
+  const samples = Float64Array.from({ length: frames * channels }, (_, index) => {
+    const time = from + Math.floor(index / channels) / sampleRate;
+    return gain * Math.sin(2 * Math.PI * frequency * time);
+  });
+  return encode(samples, sampleFormat);
+}
+
+function encode(samples: ArrayLike<number>, format: SampleFormat): Buffer {
+  const size = { s16: 2, s24: 3, s32: 4, f32: 4 }[format];
+  const bytes = Buffer.alloc(samples.length * size);
+  for (let i = 0; i < samples.length; i++) {
+    if (format === 'f32') bytes.writeFloatLE(samples[i], i * size);
+    else bytes.writeIntLE(Math.round(samples[i] * (2 ** (8 * size - 1) - 1)), i * size, size);
+  }
+  return bytes;
+}
+
+describe('bytes through a cable of their own format', () => {
+  const formats: AudioFormat[] = (['s16', 's24', 's32', 'f32'] as const).flatMap((sampleFormat) => [
+    ...[44100, 48000, 96000].map((sampleRate) => ({ sampleRate, channels: 2, sampleFormat })),
+    ...[1, 3, 6, 8].map((channels) => ({ sampleRate: 48000, channels, sampleFormat })),
+  ]);
+
+  it.each(formats)(
+    'arrive bit for bit: $sampleRate Hz, $channels channels, $sampleFormat',
+    async (format) => {
+      const backend = world(format);
+      const random = seededRandom(7);
+      // Of 32 bits a float holds 24: no more can be asked of what is f32 inside.
+      const bits = format.sampleFormat === 's16' ? 15 : 23;
+      const count = (format.sampleRate / 10) * format.channels;
+      const written = Float32Array.from({ length: count }, () => {
+        const value = (Math.floor(random() * (2 ** bits - 2)) + 1) / 2 ** bits;
+        return random() < 0.5 ? -value : value;
+      });
+      const sink = await opened(backend, { format });
+      const size = { s16: 2, s24: 3, s32: 4, f32: 4 }[format.sampleFormat];
+      const bytes = Buffer.alloc(count * size);
+      written.forEach((value, index) => {
+        if (format.sampleFormat === 'f32') bytes.writeFloatLE(value, index * size);
+        else bytes.writeIntLE(value * 2 ** (8 * size - 1), index * size, size);
+      });
+      sink.end(bytes);
+      await backend.advance(500);
+      const { data } = backend.device('cable-input').recorded();
+      const first = data.findIndex((sample) => sample !== 0);
+      expect(first % format.channels).toBe(0);
+      expect(data.subarray(first, first + count)).toEqual(written);
+      expect(data.subarray(first + count).every((sample) => sample === 0)).toBe(true);
+    },
+  );
+});
+
+describe('setFormat()', () => {
+  it('changes what is written from now on, and loses nothing of what is queued', async () => {
+    const backend = world();
+    const formats: AudioFormat[] = [
+      { sampleRate: 44100, channels: 2, sampleFormat: 's16' },
+      { sampleRate: 48000, channels: 1, sampleFormat: 'f32' },
+      { sampleRate: 96000, channels: 2, sampleFormat: 's24' },
+      { sampleRate: 16000, channels: 1, sampleFormat: 's32' },
+    ];
+    const sink = await opened(backend, { format: formats[0], bufferMs: 1000 });
+    // All at once: more than is taken ahead, so that much of it waits in Node when the format changes.
+    for (const [index, format] of formats.entries()) {
+      if (index > 0) await sink.setFormat(format);
+      sink.write(sine(format, { from: index }));
+    }
+    let idle = 0;
+    sink.on('idle', () => idle++);
+    await backend.advance(6000);
+    const heard = carried(backend);
+    // To the frame, but for a first sample of 0.
+    expect(Math.abs(heard.length - 4 * 48000)).toBeLessThan(4);
+    const { frequency, peakDb } = measureTone(heard, 48000, 997);
+    expect(frequency).toBeCloseTo(997, 1);
+    expect(peakDb).toBeCloseTo(-12.04, 1);
+    const gaps = findGaps(heard, { sampleRate: 48000, frequency: 997, tolerance: 0.002 });
+    expect(gaps.filter(({ kind }) => kind !== 'glitch')).toEqual([]);
+    expect(idle).toBe(1);
+    expect(sink.stats()).toMatchObject({ underruns: 0, queuedFrames: 0 });
+    expect(sink.stats().writtenFrames).toBe(44100 + 48000 + 96000 + 16000);
+    expect(sink.format).toEqual(formats[3]);
+    await sink.setFormat(stereo);
+    sink.destroy();
+  });
+
+  it('after a part of a frame is an error', async () => {
+    const backend = world();
+    const sink = await opened(backend, { format: stereo });
+    sink.write(Buffer.alloc(9));
+    await backend.advance(50);
+    await sink.setFormat({ ...stereo, channels: 1 });
+    const failed = new Promise<{ code: string }>((resolve) => sink.once('error', resolve as never));
+    sink.write(Buffer.alloc(8));
+    await backend.advance(50);
+    expect((await failed).code).toBe('ERR_AUDIO_PARTIAL_FRAME');
+    await expect(sink.setFormat(stereo)).rejects.toBeInstanceOf(Error);
+  });
+});
+
+describe('clear()', () => {
+  it('fades what sounds, throws away the rest, and goes on with what comes next', async () => {
+    const backend = world();
+    const sink = await opened(backend, { format: stereo, bufferMs: 4000 });
+    sink.write(sine(stereo, { seconds: 3 }));
+    await backend.advance(1000);
+    const played = sink.played();
+    sink.clear({ rampMs: 10 });
+    await backend.advance(300);
+    await played;
+    sink.write(sine(stereo, { seconds: 0.5, frequency: 440 }));
+    await backend.advance(1000);
+    const heard = carried(backend);
+    const silence = findSilence(heard);
+    expect(silence.from).toBeLessThan(1.1 * 48000);
+    const before = heard.subarray(0, silence.from);
+    const after = heard.subarray(silence.to);
+    expect(measureTone(before.subarray(0, -480), 48000, 997).snrDb).toBeGreaterThan(90);
+    expect(Math.max(...before.subarray(-100).map(Math.abs))).toBeLessThan(0.06);
+    expect(measureTone(after.subarray(480), 48000, 440).frequency).toBeCloseTo(440, 0);
+    expect(after.length).toBeGreaterThan(0.49 * 48000);
+    // Nowhere a step that a sine of this level does not make.
+    for (let i = 1; i < heard.length; i++) {
+      expect(Math.abs(heard[i] - heard[i - 1])).toBeLessThan(0.04);
+    }
+    expect(sink.stats().underruns).toBe(0);
+    sink.destroy();
+  });
+
+  it('also of what waits in Node, and before anything sounds', async () => {
+    const backend = world();
+    const sink = await opened(backend, { format: stereo, bufferMs: 100 });
+    for (let i = 0; i < 20; i++) sink.write(sine(stereo, { seconds: 0.1 }));
+    sink.clear();
+    const played = sink.played();
+    await backend.advance(300);
+    await played;
+    expect(
+      backend
+        .device('cable-input')
+        .recorded()
+        .data.every((sample) => sample === 0),
+    ).toBe(true);
+    sink.write(sine(stereo, { seconds: 0.1 }));
+    await backend.advance(500);
+    expect(Math.abs(carried(backend).length - 4800)).toBeLessThan(10);
+    sink.destroy();
+  });
+});
+
+describe('utterances', () => {
+  it('are each heard to their end, with silence between them, and each is told when it is over', async () => {
+    const backend = world();
+    const format = { sampleRate: 16000, channels: 1, sampleFormat: 's16' } as const;
+    const sink = await opened(backend, { format });
+    let idle = 0;
+    sink.on('idle', () => idle++);
+    for (let utterance = 1; utterance <= 3; utterance++) {
+      backend.device('cable-input').record();
+      await backend.advance(20);
+      sink.write(sine(format, { seconds: 0.1, from: 0.0001 }));
+      const played = sink.played();
+      await backend.advance(300);
+      await played;
+      expect(idle).toBe(utterance);
+      const heard = carried(backend);
+      // Where a filter begins and ends is a matter of a few samples.
+      expect(Math.abs(heard.length - 4800)).toBeLessThan(100);
+      expect(measureTone(heard.subarray(300, -300), 48000, 997).snrDb).toBeGreaterThan(60);
+    }
+    expect(sink.stats().underruns).toBe(0);
+    sink.destroy();
+  });
+});
+
+describe('a live producer', () => {
+  it('that runs at another pace is held in step', { timeout: 60_000 }, async () => {
+    const backend = world();
+    const sink = await opened(backend, { format: stereo, live: true });
+    // Each 10 ms of its clock take 10.002 of ours: -200 ppm.
+    const levels: (number | undefined)[] = [];
+    for (let chunk = 0; chunk < 3000; chunk++) {
+      sink.write(sine(stereo, { seconds: 0.01, from: chunk / 100 }));
+      await backend.advance(10.002);
+      if (chunk > 500 && chunk % 100 === 0) levels.push(sink.stats().latencyMs);
+    }
+    const numbers = levels.map(Number);
+    expect(Math.max(...numbers) - Math.min(...numbers)).toBeLessThan(2);
+    expect(sink.stats()).toMatchObject({ underruns: 0, overrunFrames: 0, starvations: 0 });
+    expect(Math.abs((sink.stats().linkDriftPpm ?? 0) + 200)).toBeLessThan(20);
+    const heard = carried(backend).subarray(10 * 48000);
+    expect(findGaps(heard, { sampleRate: 48000, frequency: 997, tolerance: 1e-3 })).toEqual([]);
+    sink.destroy();
+  });
+
+  it('that writes more than there is room for loses it, and is told', async () => {
+    const backend = world();
+    const sink = await opened(backend, { format: stereo, live: true, bufferMs: 100 });
+    let lost = 0;
+    sink.on('overrun', ({ frames }) => (lost += frames));
+    sink.write(sine(stereo, { seconds: 2 }));
+    await backend.advance(100);
+    expect(lost).toBeGreaterThan(48000);
+    expect(sink.stats().overrunFrames).toBe(lost);
+    sink.destroy();
+  });
+});
+
+describe('loudness', () => {
+  it('with a limiter nothing clips, and what is below comes as it is', async () => {
+    const backend = world();
+    const sink = await opened(backend, { format: stereo, limiter: true, bufferMs: 2000 });
+    sink.write(sine(stereo, { seconds: 0.5 }));
+    sink.end(sine(stereo, { seconds: 0.5, gain: 3 }));
+    await backend.advance(2000);
+    const heard = carried(backend);
+    expect(Math.max(...heard.map(Math.abs))).toBeLessThanOrEqual(0.98856);
+    const quiet = heard.subarray(0, 0.49 * 48000);
+    expect(measureTone(quiet, 48000, 997).peakDb).toBeCloseTo(-12.04, 2);
+    // Also the last frames, which the limiter still held when all had been written.
+    expect(heard.length).toBeGreaterThan(48000 - 10);
+  });
+
+  it('normalized, a faint voice is as loud as others', async () => {
+    const backend = world();
+    const sink = await opened(backend, { format: stereo, normalize: true, bufferMs: 12_000 });
+    sink.end(sine(stereo, { seconds: 10, gain: 0.02 }));
+    await backend.advance(12_000);
+    const late = carried(backend).subarray(6 * 48000, 9 * 48000);
+    expect(measureTone(late, 48000, 997).peakDb).toBeGreaterThan(-34 + 12);
+  });
+});
+
+describe('a linked source', () => {
+  it.each([200, -200])(
+    '%s ppm off is held within 2 ms for an hour',
+    { timeout: 120_000 },
+    async (ppm, minutes) => {
+      const backend = world();
+      backend.device('mic').drift(ppm).play(tone(997));
+      const sink = await opened(backend);
+      const mic = new MicSource({ backend, device: 'mic' });
+      mic.pipe(sink);
+      await backend.advance(10_000);
+      const latencies: number[] = [];
+      for (let minute = 0; minute < minutes; minute++) {
+        await backend.advance(60_000);
+        latencies.push(sink.stats().latencyMs as number);
+      }
+      expect(Math.max(...latencies) - Math.min(...latencies)).toBeLessThan(2);
+      expect(sink.stats()).toMatchObject({
+        underruns: 0,
+        starvations: 0,
+        resyncs: 0,
+        lostFrames: 0,
+      });
+      expect(Math.abs((sink.stats().linkDriftPpm ?? 0) - ppm)).toBeLessThan(1);
+      await Promise.all([mic.close(), sink.close(), backend.advance(1000)]);
+    },
+  );
+});
+
+describe('switching between two devices', () => {
+  it('500 times, each is heard within 200 ms', { timeout: 120_000 }, async () => {
+    const backend = world();
+    backend.device('mic').play(tone(997));
+    const sink = await opened(backend);
+    const mic = new MicSource({ backend, device: 'mic' });
+    mic.pipe(sink);
+    await backend.advance(1000);
+    for (let i = 0; i < 500; i++) {
+      const id = i % 2 === 0 ? 'second-input' : 'cable-input';
+      backend.device(id).record({ maxMs: 200 });
+      const changed = sink.setDevice(id);
+      await backend.advance(200);
+      await changed;
+      const { data } = backend.device(id).recorded();
+      expect(Math.max(...data.map(Math.abs))).toBeGreaterThan(0.2);
+    }
+    expect(sink.stats().underruns).toBe(0);
+    await Promise.all([mic.close(), sink.close(), backend.advance(1000)]);
+  });
+});
+
+/** The longest run of zeros. */
+function findSilence(samples: Float32Array): { from: number; to: number } {
+  let best = { from: 0, to: 0 };
+  let from = -1;
+  samples.forEach((sample, index) => {
+    if (sample !== 0) from = -1;
+    else if (from < 0) from = index;
+    if (from >= 0 && index + 1 - from > best.to - best.from) best = { from, to: index + 1 };
+  });
+  return best;
+}
