@@ -59,6 +59,7 @@ export interface NativeEvent {
   type:
     | 'hole'
     | 'absence'
+    | 'leftOut'
     | 'idle'
     | 'resumed'
     | 'ended'
@@ -251,7 +252,7 @@ export interface NativeSink extends NativeWritable, NativeTimed {
 
 export interface NativeWorld {
   error(): NativeError | null;
-  advance(ms: number, done: () => void): NativeError | null;
+  advance(ms: number, asleep: boolean, done: () => void): NativeError | null;
   play(id: string, signal: object, program: string): NativeError | null;
   stop(id: string, program?: string): NativeError | null;
   record(id: string, maxFrames: number): NativeError | null;
@@ -285,6 +286,7 @@ export interface Native {
       hostClock: boolean;
       startTime: bigint | undefined;
       durationFrames: number;
+      maxFillMs: number;
     },
     onWake: () => void,
   ) => NativeSource;

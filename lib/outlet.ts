@@ -49,10 +49,10 @@ export interface Discontinuity {
   filled: boolean;
   /**
    * `device`: the system lost it. `overrun`: a reader was too slow for its buffer. `attach`: a program
-   * played it before it could be captured. Otherwise there was no device for so long: it was lost, or
-   * the stream went to another one.
+   * played it before it could be captured. `sleep`: the machine slept, see `maxFillMs`. Otherwise there
+   * was no device for so long: it was lost, or the stream went to another one.
    */
-  reason: 'device' | 'overrun' | 'attach' | DeviceChangeReason;
+  reason: 'device' | 'overrun' | 'attach' | 'sleep' | DeviceChangeReason;
 }
 
 /** How a destination is reached. */
@@ -190,7 +190,7 @@ export class Outlet {
   read(): void {
     this.#wanted = true;
     if (!this.#place && !this.#producerEnded) {
-      this.#place = new Place(this.#owner, () => this.#pump());
+      this.#place = new Place(this.#owner, () => this.#pump(true));
     }
     this.#pump();
   }
@@ -255,7 +255,7 @@ export class Outlet {
     });
   }
 
-  #pump(): void {
+  #pump(woken = false): void {
     if (this.#pumping) return;
     this.#pumping = true;
     while (this.#wanted && !this.#stream.destroyed && this.#place) {
@@ -266,9 +266,19 @@ export class Outlet {
         this.#tryEnd();
         break;
       }
-      this.#wanted = this.#stream.push(chunk);
+      this.#wanted = (woken && this.#hand(chunk)) || this.#stream.push(chunk);
     }
     this.#pumping = false;
+  }
+
+  // Who listens gets the chunk as push() would give it, but for what push() does behind it: it asks for
+  // the next one, which is not there yet, at a third of what the stream costs in JavaScript. Node's one
+  // `_read` stays unanswered instead, until something has to wait.
+  #hand(chunk: Buffer): boolean {
+    const stream = this.#stream;
+    if (!stream.readableDidRead || !stream.readableFlowing || stream.readableLength > 0)
+      return false;
+    return stream.emit('data', chunk);
   }
 
   // `end` comes when every destination that JavaScript serves has been given all of it: pipeline()

@@ -420,15 +420,36 @@ export class SimulatedAudio implements SimulatedBackend {
    */
   async advance(ms: number): Promise<void> {
     checkNumber(ms, 'ms', 0, 1e12);
-    const timers = this.#timers;
-    if (!timers) {
-      throw new AudioError('ERR_AUDIO_UNSUPPORTED', 'advance() moves the manual clock only', {
-        remedy: "Make the world with clock: 'manual'",
-      });
-    }
-    // One after the other, also when nobody waits for them.
-    const before = this.#advancing;
-    this.#advancing = before.then(() => this.#advance(timers, ms));
+    const timers = this.#manualTimers('advance()');
+    await this.#inTurn(() => this.#advance(timers, ms));
+  }
+
+  /**
+   * The machine sleeps for so long: its clock goes on, nothing else does, as on Windows.
+   *
+   * @throws as `advance()`.
+   */
+  async sleep(ms: number): Promise<void> {
+    checkNumber(ms, 'ms', 0, 1e12);
+    const timers = this.#manualTimers('sleep()');
+    await this.#inTurn(async () => {
+      await timers.quiet();
+      await this.#move(ms, true);
+      timers.pass(ms);
+      await timers.quiet();
+    });
+  }
+
+  #manualTimers(caller: string): ManualTimers {
+    if (this.#timers) return this.#timers;
+    throw new AudioError('ERR_AUDIO_UNSUPPORTED', `${caller} moves the manual clock only`, {
+      remedy: "Make the world with clock: 'manual'",
+    });
+  }
+
+  // One after the other, also when nobody waits for them.
+  async #inTurn(move: () => Promise<void>): Promise<void> {
+    this.#advancing = this.#advancing.then(move);
     this.#advancing.catch(() => {});
     await this.#advancing;
   }
@@ -445,9 +466,9 @@ export class SimulatedAudio implements SimulatedBackend {
     await timers.quiet();
   }
 
-  async #move(ms: number): Promise<void> {
+  async #move(ms: number, asleep = false): Promise<void> {
     await new Promise<void>((resolve, reject) => {
-      const record = this.#world.advance(ms, resolve);
+      const record = this.#world.advance(ms, asleep, resolve);
       if (record) reject(fromNative(record));
     });
     // What streams passed on in callbacks of their own.

@@ -43,6 +43,7 @@ import {
   type OpenOptions,
 } from '../open-options.js';
 import type { Discontinuity, LinkStats } from '../outlet.js';
+import { TimeSteps } from '../time-steps.js';
 import type { Listen, ReadableEvents } from '../typed-events.js';
 import {
   checkAbortSignal,
@@ -88,7 +89,12 @@ export interface SourceOptions
    * silence. False: its end is `ERR_AUDIO_DEVICE_LOST`, and a changed default is not followed.
    */
   recover?: boolean | RecoverOptions | undefined;
-  /** Not in this version. */
+  /**
+   * The longest hole that is filled with silence; 60000. Of one that is longer whole seconds are left out:
+   * frames go on being counted, their times step, a `discontinuity` with `filled: false` tells. That is
+   * the machine's sleep, above all, and all sources leave out the same. Silence before the device was open
+   * is no hole.
+   */
   maxFillMs?: number | undefined;
 }
 
@@ -122,6 +128,8 @@ export interface SourceStats {
   lostFrames: number;
   /** Frames of silence that stand for nothing lost: before the device was open, idle loopback. */
   silentFrames: number;
+  /** Frames of time that was left out, see `maxFillMs`. */
+  skippedFrames: number;
   /** Frames that arrived after their place had been filled with silence. */
   trimmedFrames: number;
   /** Discontinuities that the system announced, which mean little. */
@@ -160,7 +168,6 @@ export function checkSourceOptions<T extends SourceOptions>(
     }
   };
   later('isolation', 'thread');
-  later('maxFillMs', undefined);
   if (given.device !== undefined) checkSelector(given.device, 'options.device');
   patienceOf(given.recover);
   return given;
@@ -196,6 +203,7 @@ export abstract class AudioSource extends AudioReadable {
   readonly #keeper: DeviceKeeper<SourceTarget>;
   readonly #keepAlive = new KeepAlive();
   readonly #openOptions: NativeOpenOptions;
+  readonly #steps = new TimeSteps();
   #info: NativeStreamInfo | undefined;
   #opening: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
@@ -206,10 +214,11 @@ export abstract class AudioSource extends AudioReadable {
     const format = resolveFormat(given);
     const plan = new ChunkPlan(format.sampleRate, checkChunkOptions(given));
     const { durationMs, startTime, signal, bufferMs = 1000, device = 'default' } = given;
-    const { clock = 'device' } = given;
+    const { clock = 'device', maxFillMs = 60_000 } = given;
     checkOneOf(clock, 'options.clock', ['device', 'host']);
     if (durationMs !== undefined) checkNumber(durationMs, 'options.durationMs', 1, 1e12);
     checkNumber(bufferMs, 'options.bufferMs', 20, 60_000);
+    checkNumber(maxFillMs, 'options.maxFillMs', 1000, 1e9);
     if (startTime !== undefined) checkTime(startTime, 'options.startTime');
     if (signal !== undefined) checkAbortSignal(signal, 'options.signal');
     const openOptions = checkOpenOptions(given);
@@ -225,6 +234,7 @@ export abstract class AudioSource extends AudioReadable {
         loopback: flow === 'output',
         hostClock: clock === 'host',
         startTime,
+        maxFillMs,
         durationFrames: Math.round(((durationMs ?? 0) * format.sampleRate) / 1000),
       },
       () => this.#attend(),
@@ -300,15 +310,17 @@ export abstract class AudioSource extends AudioReadable {
 
   /**
    * When a frame was heard, ns of `process.hrtime.bigint()`. With `clock: 'host'` it never changes:
-   * `startTime` + `frame` / `sampleRate`.
+   * `startTime` + `frame` / `sampleRate`, and what the machine slept before that frame.
    */
   timeAt(frame: number): bigint {
-    return this.#native.timeAt(checkNumber(frame, 'frame')) as bigint;
+    checkNumber(frame, 'frame');
+    return (this.#native.timeAt(frame) as bigint) - this.#steps.after(frame);
   }
 
   /** The frame that was heard at a time; a fraction lies between two. */
   frameAt(time: bigint): number {
-    return this.#native.frameAt(checkBigInt(time, 'time')) as number;
+    checkBigInt(time, 'time');
+    return this.#steps.frameAt(time, (at) => this.#native.frameAt(at) as number);
   }
 
   stats(): Readonly<SourceStats> {
@@ -405,7 +417,11 @@ export abstract class AudioSource extends AudioReadable {
   // JS thread, after the engine woke it.
   #attend(): void {
     for (const { type, frame, frames } of this.#native.takeEvents()) {
-      if (type === 'hole' || type === 'absence') {
+      if (type === 'leftOut') {
+        this.#steps.add(frame, BigInt(Math.round((frames * 1e9) / this.format.sampleRate)));
+        const event: Discontinuity = { frame, frames, filled: false, reason: 'sleep' };
+        this.emit('discontinuity', event);
+      } else if (type === 'hole' || type === 'absence') {
         const reason = type === 'hole' ? 'device' : this.#keeper.reason;
         const event: Discontinuity = { frame, frames, filled: true, reason };
         this.emit('discontinuity', event);

@@ -100,6 +100,8 @@ SourceObject::SourceObject(const Napi::CallbackInfo& info)
     bool lossless;
     config.start = property(options, "startTime").As<Napi::BigInt>().Int64Value(&lossless);
   }
+  config.max_fill = static_cast<int64_t>(
+      property(options, "maxFillMs").As<Napi::Number>().DoubleValue() * kNsPerMs);
   if (config.sample_rate == 0 || config.channels == 0) return;
   waker_ = std::make_shared<Waker>(environment_, info[2].As<Napi::Function>());
   node_ = std::make_shared<SourceNode>(entry_->clock(), config, waker_.get());
@@ -223,6 +225,7 @@ Napi::Value SourceObject::stats(const Napi::CallbackInfo& info) {
   set("discontinuities", stats.holes);
   set("lostFrames", stats.hole_frames);
   set("silentFrames", stats.silence_frames);
+  set("skippedFrames", stats.skipped_frames);
   set("trimmedFrames", stats.trimmed_frames);
   set("systemHints", stats.hints);
   value.Set("driftPpm", node_->drift_ppm());

@@ -92,6 +92,8 @@ const char* event_name(NodeEventType type) {
   switch (type) {
     case NodeEventType::kAbsence:
       return "absence";
+    case NodeEventType::kLeftOut:
+      return "leftOut";
     case NodeEventType::kHole:
       return "hole";
     case NodeEventType::kIdle:

@@ -170,10 +170,11 @@ Napi::Value WorldObject::error(const Napi::CallbackInfo& info) {
   return answer(info.Env(), creation_);
 }
 
-// advance(ms, done): done(error) after everything that was due has reached JavaScript's callbacks
+// advance(ms, asleep, done): done(error) after everything that was due has reached JavaScript's
+// callbacks
 Napi::Value WorldObject::advance(const Napi::CallbackInfo& info) {
   auto callback =
-      std::make_shared<Napi::FunctionReference>(Napi::Persistent(info[1].As<Napi::Function>()));
+      std::make_shared<Napi::FunctionReference>(Napi::Persistent(info[2].As<Napi::Function>()));
   environment_->ref();
   const auto finish = [environment = environment_, callback] {
     environment->complete([environment, callback](Napi::Env) {
@@ -181,7 +182,8 @@ Napi::Value WorldObject::advance(const Napi::CallbackInfo& info) {
       callback->Call({});
     });
   };
-  const Error error = world_->advance(to_ns(info[0].As<Napi::Number>().DoubleValue()), finish);
+  const Error error = world_->advance(to_ns(info[0].As<Napi::Number>().DoubleValue()), finish,
+                                      info[1].As<Napi::Boolean>());
   if (error) environment_->unref();
   return answer(info.Env(), error);
 }

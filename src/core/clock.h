@@ -6,6 +6,8 @@
 #include <functional>
 #include <memory>
 
+#include "sleep_log.h"
+
 namespace patchcord {
 
 constexpr int64_t kNever = INT64_MAX;
@@ -33,6 +35,9 @@ class Clock {
   // Nanoseconds. The real clock is the one of process.hrtime(). Any thread.
   virtual int64_t now() const noexcept = 0;
 
+  // Of the sleep that this clock counts (Windows' does, Linux' stands still).
+  SleepLog& sleep_log() noexcept { return sleep_log_; }
+
   // One activity in time. `step(now)` does what is due and returns the instant of its next turn
   // (kNever: only when woken). Under the real clock each task has a thread of its own; under the
   // manual clock all steps run on one thread in the order of (instant, age of the task).
@@ -44,6 +49,9 @@ class Clock {
   };
   using Step = std::function<int64_t(int64_t now)>;
   virtual std::unique_ptr<Task> start(const char* name, Priority priority, Step step) = 0;
+
+ private:
+  SleepLog sleep_log_;
 };
 
 // Shared by everything in the process; defined by the platform.
@@ -70,6 +78,8 @@ class ThreadPriority {
 class ManualClock : public Clock {
  public:
   virtual void advance(int64_t by_ns, std::function<void()> done) = 0;
+  // The same for a machine that sleeps: nothing runs meanwhile, what was due runs at the end.
+  virtual void pass_asleep(int64_t by_ns, std::function<void()> done) = 0;
   static std::unique_ptr<ManualClock> create(int64_t start_ns = kNsPerSecond);
 };
 

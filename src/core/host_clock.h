@@ -21,6 +21,9 @@ class HostClock {
   // When a frame of the stream was heard, by definition.
   double time_at(double frame) const noexcept { return start_ + frame * frame_ns_; }
 
+  // The stream leaves out seconds: its next frame is that much later.
+  void leave_out_seconds(int64_t seconds) noexcept { start_ += static_cast<double>(seconds) * 1e9; }
+
   // Before the resampler is given `frames` more device frames. `next`: the stream's next frame.
   void feed(const RateTracker& tracker, double device_rate, uint64_t next, size_t frames) noexcept;
 
@@ -41,7 +44,8 @@ class HostClock {
   double place() const noexcept { return static_cast<double>(fed_) + resampler_->position(); }
   double error(const RateTracker& tracker, uint64_t next) const noexcept;  // device frames
 
-  const double start_, frame_ns_, device_rate_;
+  double start_;  // ns, of frame 0 if nothing had been left out
+  const double frame_ns_, device_rate_;
   Resampler* const resampler_;
   uint64_t fed_ = 0;     // device frames given to the resampler, or skipped
   double age_ = 0;       // s of audio so far

@@ -49,9 +49,9 @@ class Schedule {
     changed_.wait(lock, [&] { return running_ != entry; });
   }
 
-  void advance(int64_t by, std::function<void()> done) {
+  void advance(int64_t by, bool asleep, std::function<void()> done) {
     std::lock_guard<std::mutex> lock(mutex_);
-    advances_.push_back({std::max<int64_t>(by, 0), kNever, std::move(done)});
+    advances_.push_back({std::max<int64_t>(by, 0), asleep, kNever, std::move(done)});
     changed_.notify_all();
   }
 
@@ -84,6 +84,7 @@ class Schedule {
  private:
   struct Advance {
     int64_t by;
+    bool asleep;    // until then nothing runs
     int64_t until;  // set when its turn comes
     std::function<void()> done;
   };
@@ -110,7 +111,13 @@ class Schedule {
 
   void move_time(const Entry* next, std::unique_lock<std::mutex>& lock) {
     Advance& front = advances_.front();
-    if (front.until == kNever) front.until = later(now(), front.by);
+    if (front.until == kNever) {
+      front.until = later(now(), front.by);
+      if (front.asleep) {
+        now_.store(front.until, std::memory_order_release);
+        return;  // for what is overdue
+      }
+    }
     if (next != nullptr && next->due <= front.until) {
       now_.store(next->due, std::memory_order_release);
       return;
@@ -171,7 +178,11 @@ class WorkerClock final : public ManualClock {
   }
 
   void advance(int64_t by_ns, std::function<void()> done) override {
-    schedule_->advance(by_ns, std::move(done));
+    schedule_->advance(by_ns, false, std::move(done));
+  }
+
+  void pass_asleep(int64_t by_ns, std::function<void()> done) override {
+    schedule_->advance(by_ns, true, std::move(done));
   }
 
  private:

@@ -15,6 +15,7 @@ constexpr double kLagMargin = 5e6;  // beyond the shortfall seen
 constexpr double kPumpSeconds = 0.01;
 constexpr double kFadeSeconds = 0.003;
 constexpr double kPumpPatience = 1e9;  // a pump later than this skips what it missed
+constexpr double kMaxFill = 60e9;      // ns; what is longer the mix leaves out: its times step
 constexpr int64_t kPumpRetry = kNsPerMs;
 
 }  // namespace
@@ -219,10 +220,12 @@ int64_t MixerNode::mix_due(int64_t now) noexcept {
   }
   if (start - pump_next_ > kPumpPatience) {
     const uint64_t missed = static_cast<uint64_t>((start - pump_next_) * rate * 1e-9);
-    Record record{position_, missed, pump_next_ - lag_, rate, kRecordHole};
-    position_.add(missed);
     skipped_.add(missed);
-    deliver(nullptr, record);
+    if (start - pump_next_ <= kMaxFill) {
+      Record record{position_, missed, pump_next_ - lag_, rate, kRecordHole};
+      position_.add(missed);
+      deliver(nullptr, record);
+    }
     pump_next_ += static_cast<double>(missed) * 1e9 / rate;
   }
   const size_t block = std::min(kMaxPull, static_cast<size_t>(rate * kPumpSeconds));

@@ -10,6 +10,7 @@ namespace patchcord {
 enum class NodeEventType : uint8_t {
   kHole,        // the device lost frames; they became silence
   kAbsence,     // there was no device for so long; now there is
+  kLeftOut,     // the stream's times step: the machine slept
   kIdle,        // the endpoint had nothing to play; silence began
   kResumed,     // ... and ended
   kEnded,       // the stream has delivered its last frame

@@ -28,8 +28,8 @@ void SourceNode::open(const Format& device, int64_t idle_lag_ns) {
   }
   device_ = device;
   ratio_ = static_cast<double>(config_.sample_rate) / device.sample_rate;
-  timeline_ =
-      std::make_unique<Timeline>(device.sample_rate, start, config_.fills_idle, idle_lag_ns);
+  timeline_ = std::make_unique<Timeline>(device.sample_rate, start, config_.fills_idle, idle_lag_ns,
+                                         config_.max_fill, &clock_.sleep_log());
   rate_ = std::make_unique<SteadyRate>(device.sample_rate);
   map_first_ = config_.channels < device.channels;
   map_.reset();
@@ -47,6 +47,7 @@ void SourceNode::open(const Format& device, int64_t idle_lag_ns) {
                                              resampled_channels, ResamplerQuality::kBest, true);
     host_ = std::make_unique<HostClock>(config_.start, device.sample_rate, config_.sample_rate,
                                         resampler_.get());
+    host_->leave_out_seconds(left_out_);
   } else if (config_.sample_rate != device.sample_rate) {
     resampler_ = std::make_unique<Resampler>(device.sample_rate, config_.sample_rate,
                                              resampled_channels, ResamplerQuality::kHigh, false);
@@ -67,8 +68,15 @@ void SourceNode::leave() noexcept {
 void SourceNode::absent() noexcept {
   if (ended_) return;
   leave();
-  const double behind =
-      static_cast<double>(clock_.now()) - kAbsenceLag - time_at(static_cast<double>(position_));
+  const double until = static_cast<double>(clock_.now()) - kAbsenceLag;
+  const double from = time_at(static_cast<double>(position_));
+  if (until - from > static_cast<double>(config_.max_fill)) {
+    const int64_t seconds =
+        clock_.sleep_log().leave_out(static_cast<int64_t>(from), static_cast<int64_t>(until));
+    timeline_->leave_out(seconds);
+    leave_out(seconds);
+  }
+  const double behind = until - time_at(static_cast<double>(position_));
   const double due = std::floor(behind * 1e-9 * true_rate());
   if (due < 1) return;
   emit(nullptr, static_cast<uint64_t>(due), kAbsence);
@@ -90,6 +98,7 @@ void SourceNode::packet(const void* data, uint32_t frames, int64_t position, int
   if (discontinuity) stats_.hints.add(1);
   rate_->follow(timeline_->tracker(), static_cast<double>(frames) / device_.sample_rate);
   const Timeline::Placement place = timeline_->place(frames, position, time, clock_.now());
+  leave_out(timeline_->take_left_out());
   back_at_ = std::min(back_at_, clock_.now());
   // What is skipped because there was no device has been counted as that.
   if (place.lost > 0 && (!away_ || place.silence > 0)) {
@@ -124,6 +133,7 @@ void SourceNode::idle() noexcept {
   const int64_t now = clock_.now();
   back_at_ = std::min(back_at_, now);
   uint64_t due = timeline_->idle(now);
+  leave_out(timeline_->take_left_out());
   if (due == 0) return;
   if (away_) {
     // Up to its return nobody knows whether it was quiet.
@@ -150,6 +160,19 @@ void SourceNode::finish() noexcept {
     ended_ = true;
     deliver_end();
   }
+}
+
+void SourceNode::leave_out(int64_t seconds) noexcept {
+  if (seconds == 0) return;
+  const uint64_t frames = static_cast<uint64_t>(seconds) * config_.sample_rate;
+  left_out_ += seconds;
+  if (host_) {
+    host_->leave_out_seconds(seconds);
+    const double frame = static_cast<double>(position_);
+    anchor_.store({frame, host_->time_at(frame), static_cast<double>(config_.sample_rate)});
+  }
+  stats_.skipped_frames.add(frames);
+  tell(NodeEventType::kLeftOut, position_, frames);
 }
 
 void SourceNode::hole(uint64_t frame, uint64_t frames, bool continued) noexcept {

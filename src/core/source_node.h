@@ -31,6 +31,8 @@ class SourceNode final : public Producer {
     bool fills_idle = false;       // loopback: silence by the clock while nothing plays
     // Exactly sample_rate frames a second of the host's clock, not of the device's.
     bool host_clock = false;
+    // ns. Longer holes, the machine's sleep above all, are left out: the stream's times step.
+    int64_t max_fill = 60 * kNsPerSecond;
   };
 
   struct Stats {
@@ -38,6 +40,7 @@ class SourceNode final : public Producer {
     Counter holes;
     Counter hole_frames;     // lost by the device or the system, or while there was no device
     Counter silence_frames;  // before the device was open, and of an idle endpoint
+    Counter skipped_frames;  // left out because there was nothing for longer than max_fill
     Counter trimmed_frames;  // arrived after their place had been filled
     Counter hints;           // discontinuities that the system announced
   };
@@ -76,6 +79,7 @@ class SourceNode final : public Producer {
   void hole(uint64_t frame, uint64_t frames, bool continued) noexcept;
   void leave() noexcept;
   void come_back() noexcept;
+  void leave_out(int64_t seconds) noexcept;
   uint32_t follow_leap(uint32_t frames) noexcept;
   void silence(uint64_t device_frames, uint32_t flags) noexcept;
   void convert(const uint8_t* data, size_t frames, uint32_t flags) noexcept;
@@ -114,6 +118,7 @@ class SourceNode final : public Producer {
   int64_t back_at_ = 0;     // when the next one was first heard of; kNever: not yet
   bool skipping_ = false;   // the last packet came too late as a whole
   bool ended_ = false;
+  int64_t left_out_ = 0;  // s, in all
 };
 
 }  // namespace patchcord

@@ -9,14 +9,18 @@ namespace {
 constexpr int64_t kUnknownTime = INT64_MIN;
 // A stamp further from the local clock than this is wrong, whatever it says (Chromium's bound).
 constexpr int64_t kImplausible = 500 * kNsPerMs;
+constexpr double kOldest = 2;  // s: no system keeps what it recorded for longer
 
 }  // namespace
 
-Timeline::Timeline(uint32_t sample_rate, int64_t start, bool fills_idle, int64_t idle_lag)
+Timeline::Timeline(uint32_t sample_rate, int64_t start, bool fills_idle, int64_t idle_lag,
+                   int64_t max_fill, SleepLog* sleep_log)
     : rate_(sample_rate),
       start_(start),
       fills_idle_(fills_idle),
       idle_lag_(idle_lag),
+      max_fill_(max_fill),
+      sleep_log_(sleep_log),
       tracker_(sample_rate, true),
       last_packet_(start) {
   tracker_.move_to(0, start);
@@ -39,7 +43,12 @@ Timeline::Placement Timeline::place(uint32_t frames, int64_t position, int64_t t
                                     int64_t now) noexcept {
   Placement placement;
   // A counter that leaps by more than a minute is broken, not a hole: go by the time instead.
-  if (position_ >= 0 && position - position_ > 60 * rate_) in_epoch_ = false;
+  // Unless it leaps to the present: it went on while the machine slept.
+  if (position_ >= 0 && position - position_ > 60 * rate_) {
+    const double at = static_cast<double>(next_ - behind_ + position - position_);
+    const double age = tracker_.frame_at(static_cast<double>(now)) - at;
+    if (std::fabs(age) > kOldest * rate_) in_epoch_ = false;
+  }
   const bool first = !in_epoch_;
   if (first) begin_epoch(frames, time, now);
   if (!stamped_ || (time != kUnknownTime && std::llabs(time - now) > kImplausible)) {
@@ -59,6 +68,10 @@ Timeline::Placement Timeline::place(uint32_t frames, int64_t position, int64_t t
     const double late = tracker_.frame_at(static_cast<double>(time)) - static_cast<double>(at);
     if (late > 1.5 * std::max<double>(frames, rate_ * 0.01)) at += static_cast<int64_t>(late);
   }
+  // A counter that stood still while the machine slept.
+  if (!first && has_time && time - tracker_.time_at(static_cast<double>(at)) > max_fill_) {
+    at = std::llround(tracker_.frame_at(static_cast<double>(time)));
+  }
   if (has_time || !stamped_) learn(at, time);
   if (position >= 0) position_ = position + frames;
   last_packet_ = now;
@@ -71,7 +84,7 @@ Timeline::Placement Timeline::place(uint32_t frames, int64_t position, int64_t t
     at -= start;
   }
   if (next_ <= 0) next_ = std::min<int64_t>(at, 0);
-  const int64_t gap = at - next_;
+  const int64_t gap = shortened(at - next_);
   if (next_ < 0) {
     placement.skip = static_cast<uint32_t>(std::min<int64_t>(-next_, frames));
     next_ += placement.skip;
@@ -85,6 +98,23 @@ Timeline::Placement Timeline::place(uint32_t frames, int64_t position, int64_t t
   behind_ = next_ > 0 && gap < 0 ? -gap - placement.skip : 0;
   filled_ = filled_ && placement.skip == frames;
   return placement;
+}
+
+// What is left of a gap before the next frame when its sleep is left out. Before the first frame
+// nobody slept: the device was not open yet.
+int64_t Timeline::shortened(int64_t gap) noexcept {
+  if (sleep_log_ == nullptr || next_ <= 0) return gap;
+  const int64_t from = tracker_.time_at(static_cast<double>(next_));
+  const int64_t until = tracker_.time_at(static_cast<double>(next_ + gap));
+  if (until - from <= max_fill_) return gap;
+  const int64_t seconds = sleep_log_->leave_out(from, until);
+  leave_out(seconds);
+  left_out_ = seconds;
+  return gap - std::llround(static_cast<double>(seconds) * tracker_.rate());
+}
+
+void Timeline::leave_out(int64_t seconds) noexcept {
+  tracker_.renumber(-std::llround(static_cast<double>(seconds) * tracker_.rate()));
 }
 
 // The first stamp says where the device is, and nothing of its rate since the start.
@@ -106,7 +136,7 @@ uint64_t Timeline::idle(int64_t now) noexcept {
   position_ = -1;
   next_ = std::max<int64_t>(next_, 0);
   const double due = tracker_.frame_at(static_cast<double>(now - idle_lag_));
-  const double frames = std::floor(due - static_cast<double>(next_));
+  const int64_t frames = shortened(static_cast<int64_t>(std::floor(due)) - next_);
   if (frames < 1) return 0;
   filled_ = true;
   return static_cast<uint64_t>(frames);

@@ -4,9 +4,11 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include "clock.h"
 #include "rate_tracker.h"
+#include "sleep_log.h"
 
 namespace patchcord {
 
@@ -15,8 +17,10 @@ class Timeline {
  public:
   // `start`: the instant of frame 0. `fills_idle`: a device that delivers nothing while nothing
   // plays (loopback) gets silence by the clock, `idle_lag` ns behind it, so that little has to be
-  // trimmed of a packet that comes; a microphone does not, its silence is a symptom.
-  Timeline(uint32_t sample_rate, int64_t start, bool fills_idle, int64_t idle_lag);
+  // trimmed of a packet that comes; a microphone does not, its silence is a symptom. Of what is
+  // longer than `max_fill` ns `sleep_log`'s seconds are left out.
+  Timeline(uint32_t sample_rate, int64_t start, bool fills_idle, int64_t idle_lag = 30 * kNsPerMs,
+           int64_t max_fill = kNever, SleepLog* sleep_log = nullptr);
 
   struct Placement {
     uint64_t silence = 0;  // zero frames that come before the packet
@@ -32,6 +36,10 @@ class Timeline {
   // After a wake-up that found nothing: frames of silence that are due.
   uint64_t idle(int64_t now) noexcept;
 
+  // The next frame is that many seconds later than it would be.
+  void leave_out(int64_t seconds) noexcept;
+  int64_t take_left_out() noexcept { return std::exchange(left_out_, 0); }  // seconds, since then
+
   void advance(uint64_t frames) noexcept { next_ += static_cast<int64_t>(frames); }
   bool begun() const noexcept { return next_ > 0; }  // false: all that came was before the start
   const RateTracker& tracker() const noexcept { return tracker_; }
@@ -40,11 +48,13 @@ class Timeline {
  private:
   void begin_epoch(uint32_t frames, int64_t time, int64_t now) noexcept;
   void learn(int64_t frame, int64_t time) noexcept;
+  int64_t shortened(int64_t gap) noexcept;
 
   const double rate_;
   const int64_t start_;
   const bool fills_idle_;
-  const int64_t idle_lag_;
+  const int64_t idle_lag_, max_fill_;
+  SleepLog* const sleep_log_;
   RateTracker tracker_;
   int64_t next_ = 0;         // first frame not yet on the timeline; below 0: before the start
   int64_t behind_ = 0;       // next_ less where the last packet ended: all of that is skipped
@@ -55,6 +65,7 @@ class Timeline {
   bool filled_ = false;      // idle() has filled since the last packet that had its place
   bool stamped_ = true;
   bool heard_ = false;  // there has been a stamp
+  int64_t left_out_ = 0;
 };
 
 }  // namespace patchcord

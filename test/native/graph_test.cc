@@ -1,5 +1,6 @@
 // The graph: queues, timeline, published values, mixer, sink. Threads are real where they meet in
 // the engine, so that ThreadSanitizer sees what an app would.
+#include <array>
 #include <atomic>
 #include <cmath>
 #include <cstdint>
@@ -278,6 +279,61 @@ TEST("stamps that cannot be are not believed") {
   const Timeline::Placement place = timeline.place(kPeriod, 0, 90 * kNsPerSecond, kPeriodNs);
   CHECK(place.silence == 0);
   CHECK(!timeline.stamped());
+}
+
+// What a device has delivered by `now`, its counter going on while the machine sleeps or not.
+Timeline::Placement deliver(Timeline& timeline, int64_t position, int64_t now) {
+  const Timeline::Placement place = timeline.place(kPeriod, position, now - kPeriodNs, now);
+  timeline.advance(place.silence + kPeriod - place.skip);
+  return place;
+}
+
+TEST("a sleep longer than is filled is left out by whole seconds; the times step by as many") {
+  constexpr int64_t kSlept = 7205 * kNsPerSecond + 300 * kNsPerMs;
+  for (const bool counts : {true, false}) {
+    SleepLog log;
+    Timeline timeline(kRate, 0, false, 30 * kNsPerMs, 60 * kNsPerSecond, &log);
+    int64_t now = kPeriodNs, position = 77;
+    for (int i = 0; i < 500; ++i, now += kPeriodNs, position += kPeriod) {
+      deliver(timeline, position, now);
+      CHECK(timeline.take_left_out() == 0);
+    }
+    CHECK(timeline.tracker().time_at(500 * kPeriod) == now - kPeriodNs);
+    now += kSlept;
+    if (counts) position += kSlept / kPeriodNs * kPeriod;
+    const Timeline::Placement place = deliver(timeline, position, now);
+    CHECK(timeline.take_left_out() == 7203);
+    CHECK(place.silence == 2300 * kRate / 1000);
+    CHECK_NEAR(static_cast<double>(timeline.tracker().time_at(500 * kPeriod + place.silence)),
+               static_cast<double>(now - kPeriodNs), 2);
+    for (int i = 0; i < 100; ++i) {
+      now += kPeriodNs;
+      position += kPeriod;
+      CHECK(deliver(timeline, position, now).silence == 0);
+    }
+    CHECK_NEAR(static_cast<double>(
+                   timeline.tracker().time_at(600 * kPeriod + static_cast<double>(place.silence))),
+               static_cast<double>(now - kPeriodNs), 2);
+  }
+}
+
+TEST("streams that notice a sleep at different instants leave out the same seconds, also at once") {
+  for (int round = 0; round < 200; ++round) {
+    SleepLog log;
+    CHECK(log.leave_out(1000 * kNsPerSecond, 1100 * kNsPerSecond) == 98);
+    std::array<int64_t, 3> seconds{};
+    std::vector<std::thread> streams;
+    for (int i = 0; i < 3; ++i) {
+      streams.emplace_back([&, i] {
+        const int64_t from = 5000 * kNsPerSecond + i * 700 * kNsPerMs;
+        seconds[static_cast<size_t>(i)] = log.leave_out(from, 8600 * kNsPerSecond + i * kNsPerMs);
+      });
+    }
+    for (std::thread& stream : streams) stream.join();
+    CHECK(seconds[0] == seconds[1] && seconds[1] == seconds[2]);
+    CHECK(seconds[0] >= 3596 && seconds[0] <= 3598);
+    CHECK(log.leave_out(9000 * kNsPerSecond, 9002 * kNsPerSecond) == 0);
+  }
 }
 
 TEST("a source gives every consumer its own place, also when they come and go while it runs") {

@@ -115,12 +115,16 @@ World::World(bool manual_clock) : manual_(manual_clock ? ManualClock::create() :
 
 World::~World() = default;
 
-Error World::advance(int64_t by_ns, std::function<void()> done) {
+Error World::advance(int64_t by_ns, std::function<void()> done, bool asleep) {
   if (!manual_) {
     return Error::make(ErrorCode::kUnsupported, "this world runs by the real clock",
                        "make it with clock: 'manual'");
   }
-  manual_->advance(by_ns, std::move(done));
+  if (asleep) {
+    manual_->pass_asleep(by_ns, std::move(done));
+  } else {
+    manual_->advance(by_ns, std::move(done));
+  }
   return Error::none();
 }
 

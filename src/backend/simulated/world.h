@@ -93,7 +93,7 @@ class World {
   bool manual() const { return manual_ != nullptr; }
   // `done` is called on the clock's thread when everything due until then has run. It is not called
   // if the world ends before. kUnsupported with the real clock.
-  Error advance(int64_t by_ns, std::function<void()> done);
+  Error advance(int64_t by_ns, std::function<void()> done, bool asleep = false);
 
   // Sound. A program plays one signal on a device at a time; a device sounds like the sum of them.
   // On an input, programs are what its room sounds like.
