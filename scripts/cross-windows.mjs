@@ -13,13 +13,13 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const folder = 'build/cross-win32-x64';
 const prefix = 'x86_64-w64-mingw32-';
 // The variant with threads of its own (winpthreads, linked in): the other has no std::thread.
-const compiler = `${prefix}g++-posix`;
+export const crossCompiler = `${prefix}g++-posix`;
 
 /** Why the cross-compiler cannot run on this machine, undefined if it can. */
 export function whyNoCrossCompiler() {
   if (spawnSync('make', ['--version']).error) return 'no `make` in PATH';
-  if (spawnSync(compiler, ['--version']).error) {
-    return `no \`${compiler}\` in PATH (Debian: g++-mingw-w64-x86-64-posix)`;
+  if (spawnSync(crossCompiler, ['--version']).error) {
+    return `no \`${crossCompiler}\` in PATH (Debian: g++-mingw-w64-x86-64-posix)`;
   }
   return undefined;
 }
@@ -63,7 +63,7 @@ function makefile(gyp, target) {
   // Static: a library of mingw-w64's that users do not have would keep the addon from loading. The
   // objects depend on this file too, so that changed flags compile everything anew.
   return `${target}: ${objects.join(' ')} ${host}
-\t@${compiler} -shared -static -s -Wl,--no-insert-timestamp -o $@.part $^ ${libraries.join(' ')}
+\t@${crossCompiler} -shared -static -s -Wl,--no-insert-timestamp -o $@.part $^ ${libraries.join(' ')}
 \t@mv $@.part $@
 
 # Delay-loaded (-y), so that src/addon/delay_load_hook.cc decides what "node.exe" is.
@@ -73,7 +73,7 @@ ${host}: ${folder}/node.def ${folder}/Makefile
 ${folder}/%.o: %.cc ${folder}/Makefile
 \t@mkdir -p $(@D)
 \t@echo "$<"
-\t@${compiler} ${flags.join(' ')} -MMD -MP -c $< -o $@
+\t@${crossCompiler} ${flags.join(' ')} -MMD -MP -c $< -o $@
 
 -include ${objects.map((object) => object.replace(/\.o$/, '.d')).join(' ')}
 `;

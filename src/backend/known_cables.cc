@@ -248,16 +248,20 @@ Candidates candidates_for(const DeviceInfo& output, std::vector<DeviceInfo>* dev
     *evidence = output.cable.recognised_by;
     return narrowed(all, [](const DeviceInfo* input) { return input->cable.bus[0] != 'A'; });
   }
+  // Where only names are known to be a cable's, whatever else is told means nothing: Wine has a
+  // parent of its own for each endpoint.
+  const bool by_name = output.cable.recognised_by == Evidence::kName;
   const std::string& parent = output.origin.parent;
-  if (!parent.empty()) {
+  if (!parent.empty() && !by_name) {
     *evidence = Evidence::kParent;
     return narrowed(all, [&](const DeviceInfo* in) { return in->origin.parent == parent; });
   }
   *evidence = Evidence::kName;
   const std::string maker = split(output).maker;
   return narrowed(all, [&](const DeviceInfo* input) {
-    return input->origin.parent.empty() && input->cable.product == output.cable.product &&
-           split(*input).maker == maker;
+    return input->cable.recognised_by == output.cable.recognised_by &&
+           input->cable.product == output.cable.product &&
+           (by_name || (input->origin.parent.empty() && split(*input).maker == maker));
   });
 }
 

@@ -179,8 +179,8 @@ export const setups: Setup[] = [
   {
     name: 'names alone, where the system tells nothing else',
     devices: [
-      { of: {}, ends: [['output', 'CABLE_Input']] },
-      { of: {}, ends: [['input', 'CABLE_Output']] },
+      { of: { parent: root(0) }, ends: [['output', 'CABLE_Input']] },
+      { of: { parent: root(1), maker: 'Sound' }, ends: [['input', 'CABLE_Output']] },
       { of: {}, ends: [['output', 'BlackHole 2ch']] },
       { of: {}, ends: [['input', 'BlackHole 2ch']] },
       { of: {}, ends: [['output', 'Loopback Audio']] },

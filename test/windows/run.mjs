@@ -25,7 +25,11 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-import { crossBuildWindows, whyNoCrossCompiler } from '../../scripts/cross-windows.mjs';
+import {
+  crossBuildWindows,
+  crossCompiler,
+  whyNoCrossCompiler,
+} from '../../scripts/cross-windows.mjs';
 import { startPulseAudio } from '../servers.mjs';
 import { runMmdevapi } from './mmdevapi.mjs';
 import { cableModules, createOutside, serveOutside } from './outside.mjs';
@@ -198,6 +202,19 @@ async function packageInstalled(wine) {
   }
 }
 
+// The program that records as others do; build/ is empty in a session, its own folder is not.
+function buildRecorder(wine) {
+  const file = join(wine.folder, 'recorder.exe');
+  const flags = ['-std=c++17', '-O2', '-Wall', '-Wextra', '-municode', '-static', '-s'];
+  const defines = ['-DUNICODE', '-D_UNICODE', '-D_WIN32_WINNT=0x0A00', '-DINITGUID'];
+  const libraries = ['-lole32', '-lwinmm', '-ldsound', '-ldxguid'];
+  const source = join(project, 'test/windows/recorder.cc');
+  execFileSync(crossCompiler, [...flags, ...defines, '-o', file, source, ...libraries], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  return `Z:${file.replaceAll('/', '\\')}`;
+}
+
 // In a session of its own: there mmdevapi.dll is another.
 async function simulatedWindows() {
   const { passed, failed } = await runMmdevapi({ node: options.node });
@@ -206,6 +223,7 @@ async function simulatedWindows() {
 }
 
 async function vitest(wine, name, env) {
+  if (name === 'conformance') env = { ...env, PATCHCORD_RECORDER: buildRecorder(wine) };
   const report = join(wine.folder, `${name}.json`);
   const args = [
     'run',
