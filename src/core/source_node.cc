@@ -10,6 +10,8 @@ constexpr size_t kBlock = 1024;  // device frames converted at a time
 // As far behind the clock as an idle endpoint's silence: what the next device delivers first is
 // hardly older.
 constexpr double kAbsenceLag = 30e6;  // ns
+// How long a device that is back may take until its first packet.
+constexpr double kReturn = 100e6;  // ns
 constexpr uint32_t kAbsence = kRecordHole | kRecordSilence;
 
 }  // namespace
@@ -136,8 +138,8 @@ void SourceNode::idle() noexcept {
   leave_out(timeline_->take_left_out());
   if (due == 0) return;
   if (away_) {
-    // Up to its return nobody knows whether it was quiet.
-    const double until = timeline_->tracker().frame_at(static_cast<double>(back_at_)) -
+    // Up to its return, and the first packet it could deliver, nobody knows whether it was quiet.
+    const double until = timeline_->tracker().frame_at(static_cast<double>(back_at_) + kReturn) -
                          timeline_->tracker().frame_at(time_at(static_cast<double>(position_)));
     const uint64_t absent = static_cast<uint64_t>(std::max(0.0, std::ceil(until)));
     silence(std::min(due, absent), kAbsence);
