@@ -11,7 +11,7 @@
 #include "../../src/backend/wasapi/formats.h"
 #include "../../src/backend/wasapi/handle.h"
 #include "../../src/backend/wasapi/wasapi_devices.h"
-#include "mmdevapi/meter_information.h"
+#include "../../src/backend/wasapi/meter_information.h"
 
 namespace patchcord {
 namespace {

@@ -1,4 +1,4 @@
-// `node test/windows/mmdevapi.mjs [--node 20|22|24]`: runs mmdevapi.test.ts and a part of campaign.test.ts as Windows, in Wine, with the
+// `node test/windows/mmdevapi.mjs [--node 20|22|24]`: runs mmdevapi*.test.ts and a part of campaign.test.ts as Windows, in Wine, with the
 // unmodified addon on the simulated Windows audio engine (test/windows/mmdevapi/). Needs no audio server.
 // Ends with `N passed, N failed`.
 import assert from 'node:assert/strict';

@@ -11,6 +11,7 @@ export default defineConfig({
       'test/windows/mmdevapi.test.ts',
       'test/windows/campaign.test.ts',
       'test/windows/mmdevapi-open.test.ts',
+      'test/windows/mmdevapi-processes.test.ts',
       'test/windows/sequences.test.ts',
       'test/windows/voicemeeter.test.ts',
     ],

@@ -17,7 +17,7 @@
 #include "../../src/backend/wasapi/com_support.h"
 #include "../../src/backend/wasapi/formats.h"
 #include "../../src/backend/wasapi/handle.h"
-#include "mmdevapi/process_loopback_params.h"
+#include "../../src/backend/wasapi/process_loopback_params.h"
 
 namespace patchcord {
 namespace {

@@ -22,6 +22,11 @@ class Announcer {
     if (listener_ != nullptr) listener_->on_devices_changed();
   }
 
+  void processes_changed() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (listener_ != nullptr) listener_->on_processes_changed();
+  }
+
   // Of any error that a call came to: only that of a missing service concerns the whole backend.
   void failed(const Error& error) {
     if (error.code == ErrorCode::kBackendUnavailable) backend_lost(error);

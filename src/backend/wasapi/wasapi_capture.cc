@@ -1,6 +1,7 @@
 #include "wasapi_capture.h"
 
 #include "formats.h"
+#include "packet_reader.h"
 #include "stream_client.h"
 
 namespace patchcord {
@@ -28,7 +29,8 @@ class CaptureWork final : public StreamWork {
       : loopback_(request.kind == CaptureRequest::Kind::kLoopback),
         options_(request.options),
         clock_(clock),
-        listener_(listener) {}
+        listener_(listener),
+        packets_(listener, true) {}
 
   Flow flow() const override { return loopback_ ? Flow::kOutput : Flow::kInput; }
   int64_t longest_wait_ns() const override {
@@ -43,9 +45,7 @@ class CaptureWork final : public StreamWork {
     if (opened.failed()) return opened;
     low_latency_ = info->granted.low_latency.granted;
     if (low_latency_) info->idle_lag_ms = kShortIdleLagMs;
-    buffer_frames_ = info->buffer_frames;
-    return {client_.get()->GetService(__uuidof(IAudioCaptureClient), capture_.receive()),
-            "IAudioClient::GetService(IAudioCaptureClient)"};
+    return packets_.open(client_.get(), info->buffer_frames);
   }
 
   CallResult start() override {
@@ -55,7 +55,7 @@ class CaptureWork final : public StreamWork {
 
   CallResult turn(Gate* gate, bool) noexcept override {
     uint32_t drained = 0;
-    const CallResult drain_result = drain(gate, &drained);
+    const CallResult drain_result = packets_.drain(gate, &drained);
     if (drain_result.failed()) return drain_result;
     const int64_t now = clock_->now();
     if (drained > 0) {
@@ -70,61 +70,14 @@ class CaptureWork final : public StreamWork {
   }
 
  private:
-  // One wake-up may stand for several packets or for none. Ends after a buffer's worth, so that a
-  // device that never says "empty" cannot hold the thread.
-  CallResult drain(Gate* gate, uint32_t* drained) noexcept {
-    while (*drained <= buffer_frames_) {
-      BYTE* data = nullptr;
-      UINT32 frames = 0;
-      DWORD flags = 0;
-      UINT64 position = 0;
-      UINT64 stamp = 0;
-      HRESULT result = capture_->GetBuffer(&data, &frames, &flags, &position, &stamp);
-      if (result == AUDCLNT_S_BUFFER_EMPTY || result == AUDCLNT_E_BUFFER_OPERATION_PENDING) break;
-      if (result == AUDCLNT_E_OUT_OF_ORDER) {
-        // The last release did not count.
-        result = capture_->ReleaseBuffer(held_);
-        if (FAILED(result)) return {result, "IAudioCaptureClient::ReleaseBuffer"};
-        break;
-      }
-      if (FAILED(result)) return {result, "IAudioCaptureClient::GetBuffer"};
-      held_ = frames;
-      if (frames > 0) deliver(gate, data, frames, flags, position, stamp);
-      capture_->ReleaseBuffer(frames);
-      if (frames == 0) break;
-      *drained += frames;
-    }
-    return {};
-  }
-
-  void deliver(Gate* gate, const BYTE* data, UINT32 frames, DWORD flags, UINT64 position,
-               UINT64 stamp) noexcept {
-    Packet packet;
-    // Flagged as silent, the memory holds whatever was there.
-    packet.data = (flags & AUDCLNT_BUFFERFLAGS_SILENT) != 0 ? nullptr : data;
-    packet.frames = frames;
-    packet.position = static_cast<int64_t>(position);
-    // The performance counter in 100 ns, which the real clock counts in ns.
-    packet.time = (flags & AUDCLNT_BUFFERFLAGS_TIMESTAMP_ERROR) != 0
-                      ? kNoTime
-                      : static_cast<int64_t>(stamp) * kNsPerReference;
-    // Undefined on the first packet.
-    packet.discontinuity = !first_ && (flags & AUDCLNT_BUFFERFLAGS_DATA_DISCONTINUITY) != 0;
-    first_ = false;
-    if (const Gate::Pass pass(gate); pass) listener_->on_packet(packet);
-  }
-
   const bool loopback_;
   const OpenOptions options_;
   Clock* const clock_;
   CaptureListener* const listener_;
 
   StreamClient client_;
-  ComPtr<IAudioCaptureClient> capture_;
-  uint32_t buffer_frames_ = 0;
-  uint32_t held_ = 0;  // frames of the last GetBuffer
+  PacketReader packets_;
   int64_t quiet_since_ = 0;
-  bool first_ = true;
   bool low_latency_ = false;  // granted
 };
 

@@ -11,13 +11,17 @@
 #include "voicemeeter.h"
 #include "wasapi_capture.h"
 #include "wasapi_devices.h"
+#include "wasapi_process_capture.h"
 #include "wasapi_render.h"
+#include "wasapi_sessions.h"
 #include "wasapi_stream.h"
 
 namespace patchcord {
 namespace {
 
 const char kReaching[] = "reaching the audio system";
+// How often it is looked who plays, once somebody has asked.
+constexpr DWORD kSessionLookMs = 150;
 
 // The COM thread of a host: the enumerator and its notifications. Between work it waits for the
 // system.
@@ -25,7 +29,8 @@ class Service {
  public:
   using Work = std::function<Error(IMMDeviceEnumerator*)>;
 
-  explicit Service(std::shared_ptr<Announcer> announcer) : announcer_(std::move(announcer)) {}
+  Service(std::shared_ptr<Announcer> announcer, std::shared_ptr<SessionBoard> sessions)
+      : announcer_(std::move(announcer)), sessions_(std::move(sessions)) {}
 
   void live();  // the COM thread
 
@@ -43,12 +48,14 @@ class Service {
  private:
   static CallResult reach(ComPtr<IMMDeviceEnumerator>* enumerator, NotificationClient* client);
   void serve(IMMDeviceEnumerator* enumerator, NotificationClient* client);
+  void look_at_sessions(IMMDeviceEnumerator* enumerator);
   void answer(Error error) {
     answer_ = std::move(error);
     SetEvent(answered_.get());
   }
 
   const std::shared_ptr<Announcer> announcer_;
+  const std::shared_ptr<SessionBoard> sessions_;
   Handle quit_{make_latch()};
   Handle asked_{make_pulse()};
   Handle answered_{make_pulse()};
@@ -81,23 +88,36 @@ CallResult Service::reach(ComPtr<IMMDeviceEnumerator>* enumerator, NotificationC
 void Service::serve(IMMDeviceEnumerator* enumerator, NotificationClient* client) {
   const HANDLE events[] = {quit_.get(), asked_.get(), client->changed()};
   for (;;) {
-    switch (WaitForMultipleObjects(3, events, FALSE, INFINITE)) {
+    const DWORD look = sessions_->wanted() ? kSessionLookMs : INFINITE;
+    switch (WaitForMultipleObjects(3, events, FALSE, look)) {
       case WAIT_OBJECT_0:
         return;
       case WAIT_OBJECT_0 + 1:
         answer(work_(enumerator));
         break;
-      default:
+      case WAIT_OBJECT_0 + 2:
         announcer_->devices_changed();
+        break;
+      default:
+        break;
     }
+    if (sessions_->wanted()) look_at_sessions(enumerator);
   }
+}
+
+// Sessions announce themselves endpoint by endpoint and change by change, through objects that have
+// to be kept for each of them; looking is cheaper, and misses nothing.
+void Service::look_at_sessions(IMMDeviceEnumerator* enumerator) {
+  std::vector<SessionInfo> sessions;
+  if (read_sessions(enumerator, &sessions)) return;
+  if (sessions_->update(sessions)) announcer_->processes_changed();
 }
 
 class WasapiHost final : public Host {
  public:
   WasapiHost()
       : announcer_(std::make_shared<Announcer>()),
-        service_(std::make_shared<Service>(announcer_)),
+        service_(std::make_shared<Service>(announcer_, sessions_)),
         thread_([service = service_] { service->live(); }) {}
   ~WasapiHost() override {
     announcer_->set_listener(nullptr);
@@ -131,12 +151,19 @@ class WasapiHost final : public Host {
                               stream);
   }
 
-  Error list_processes(const ProcessQuery&, std::vector<ProcessInfo>*) override {
-    return no_processes();
+  Error list_processes(const ProcessQuery& query, std::vector<ProcessInfo>* processes) override {
+    sessions_->want();
+    const auto found = std::make_shared<std::vector<SessionInfo>>();
+    Error error = perform("listing programs", [found](IMMDeviceEnumerator* enumerator) {
+      return read_sessions(enumerator, found.get());
+    });
+    if (!error) *processes = to_processes(*processes_, *found, query.running);
+    return error;
   }
-  Error open_processes(const ProcessCaptureRequest&, CaptureListener*, TapListener*,
-                       std::unique_ptr<ProcessStream>*) override {
-    return no_processes();
+
+  Error open_processes(const ProcessCaptureRequest& request, CaptureListener* listener,
+                       TapListener* taps, std::unique_ptr<ProcessStream>* stream) override {
+    return open_wasapi_processes(request, announcer_, sessions_, listener, taps, stream);
   }
 
   void watch(DeviceListener* listener) override { announcer_->set_listener(listener); }
@@ -175,11 +202,6 @@ class WasapiHost final : public Host {
   }
 
  private:
-  static Error no_processes() {
-    return Error::make(ErrorCode::kUnsupported, "this version captures no programs on Windows",
-                       "use a LoopbackSource for everything that the system plays");
-  }
-
   Error perform(const char* attempt, Service::Work work) {
     if (!thread_.runs()) return timeout_error(attempt);
     service_->ask(std::move(work));
@@ -198,6 +220,8 @@ class WasapiHost final : public Host {
   }
 
   const std::shared_ptr<Announcer> announcer_;
+  const std::shared_ptr<SessionBoard> sessions_ = std::make_shared<SessionBoard>();
+  const std::unique_ptr<ProcessTable> processes_ = system_processes();
   const std::shared_ptr<Service> service_;
   SystemThread thread_;
 };

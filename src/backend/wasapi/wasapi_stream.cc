@@ -117,6 +117,10 @@ void WasapiStream::Run::live() {
 }
 
 Error WasapiStream::Run::prepare(StreamWork* work) {
+  if (!work->has_device()) {
+    const CallResult opened = work->open(nullptr, wake_.get(), &info_);
+    return opened.failed() ? to_error(opened, "capturing a program") : Error::none();
+  }
   ComPtr<IMMDeviceEnumerator> enumerator;
   const CallResult created = create_enumerator(&enumerator);
   if (created.failed()) return to_error(created, "reaching the audio system", info_.device_id);

@@ -19,6 +19,7 @@ namespace patchcord {
 class StreamWork {
  public:
   virtual ~StreamWork() = default;
+  // `device` is null for what belongs to none.
   virtual CallResult open(IMMDevice* device, HANDLE wake, StreamInfo* info) = 0;
   virtual CallResult start() = 0;
   // One wake-up: by the device's event (`signalled`) or after `longest_wait_ns`. A failure ends the
@@ -27,6 +28,7 @@ class StreamWork {
   virtual void lost(const Error& error) noexcept = 0;  // inside the gate
 
   virtual Flow flow() const = 0;
+  virtual bool has_device() const { return true; }
   virtual int64_t longest_wait_ns() const = 0;
 };
 

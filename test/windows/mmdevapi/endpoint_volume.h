@@ -6,7 +6,7 @@
 
 #include "../../../src/backend/backend.h"
 #include "com_object.h"
-#include "meter_information.h"
+#include "../../../src/backend/wasapi/meter_information.h"
 #include "volumes.h"
 
 namespace patchcord {

@@ -9,7 +9,7 @@
 #include "audio_client.h"
 #include "capture_service.h"
 #include "engine.h"
-#include "process_loopback_params.h"
+#include "../../../src/backend/wasapi/process_loopback_params.h"
 #include "results.h"
 #include "wave_format.h"
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "com_object.h"
-#include "meter_information.h"
+#include "../../../src/backend/wasapi/meter_information.h"
 #include "sessions.h"
 
 namespace patchcord {

@@ -3,7 +3,7 @@
 
 #include <endpointvolume.h>
 
-#include "../../../src/backend/wasapi/windows_sdk.h"
+#include "windows_sdk.h"
 
 MIDL_INTERFACE("C02216F6-8C67-4B5B-9D00-D008E73E0064")
 IAudioMeterInformation : public IUnknown {

@@ -1,7 +1,7 @@
 // audioclientactivationparams.h of the Windows SDK, which mingw-w64 10 lacks.
 #pragma once
 
-#include "../../../src/backend/wasapi/windows_sdk.h"
+#include "windows_sdk.h"
 
 namespace patchcord {
 

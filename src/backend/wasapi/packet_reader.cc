@@ -1,0 +1,55 @@
+#include "packet_reader.h"
+
+#include "formats.h"
+
+namespace patchcord {
+
+CallResult PacketReader::open(IAudioClient* client, uint32_t buffer_frames) {
+  buffer_frames_ = buffer_frames;
+  return {client->GetService(__uuidof(IAudioCaptureClient), capture_.receive()),
+          "IAudioClient::GetService(IAudioCaptureClient)"};
+}
+
+CallResult PacketReader::drain(Gate* gate, uint32_t* drained) noexcept {
+  while (*drained <= buffer_frames_) {
+    BYTE* data = nullptr;
+    UINT32 frames = 0;
+    DWORD flags = 0;
+    UINT64 position = 0;
+    UINT64 stamp = 0;
+    HRESULT result = capture_->GetBuffer(&data, &frames, &flags, &position, &stamp);
+    if (result == AUDCLNT_S_BUFFER_EMPTY || result == AUDCLNT_E_BUFFER_OPERATION_PENDING) break;
+    if (result == AUDCLNT_E_OUT_OF_ORDER) {
+      // The last release did not count.
+      result = capture_->ReleaseBuffer(held_);
+      if (FAILED(result)) return {result, "IAudioCaptureClient::ReleaseBuffer"};
+      break;
+    }
+    if (FAILED(result)) return {result, "IAudioCaptureClient::GetBuffer"};
+    held_ = frames;
+    if (frames > 0) deliver(gate, data, frames, flags, position, stamp);
+    capture_->ReleaseBuffer(frames);
+    if (frames == 0) break;
+    *drained += frames;
+  }
+  return {};
+}
+
+void PacketReader::deliver(Gate* gate, const BYTE* data, UINT32 frames, DWORD flags,
+                           UINT64 position, UINT64 stamp) noexcept {
+  Packet packet;
+  // Flagged as silent, the memory holds whatever was there.
+  packet.data = (flags & AUDCLNT_BUFFERFLAGS_SILENT) != 0 ? nullptr : data;
+  packet.frames = frames;
+  packet.position = positions_ ? static_cast<int64_t>(position) : kNoPosition;
+  // The performance counter in 100 ns, which the real clock counts in ns.
+  packet.time = (flags & AUDCLNT_BUFFERFLAGS_TIMESTAMP_ERROR) != 0
+                    ? kNoTime
+                    : static_cast<int64_t>(stamp) * kNsPerReference;
+  // Undefined on the first packet.
+  packet.discontinuity = !first_ && (flags & AUDCLNT_BUFFERFLAGS_DATA_DISCONTINUITY) != 0;
+  first_ = false;
+  if (const Gate::Pass pass(gate); pass) listener_.on_packet(packet);
+}
+
+}  // namespace patchcord

@@ -1,0 +1,34 @@
+// Fetches captured packets from a client of WASAPI.
+#pragma once
+
+#include "../backend.h"
+#include "com_support.h"
+#include "gate.h"
+
+namespace patchcord {
+
+// One audio thread's, from open to its end.
+class PacketReader {
+ public:
+  // `positions`: the client counts frames; process loopback's count stays 0.
+  PacketReader(CaptureListener* listener, bool positions)
+      : listener_(*listener), positions_(positions) {}
+
+  CallResult open(IAudioClient* client, uint32_t buffer_frames);
+  // One wake-up may stand for several packets or for none. Ends after a buffer's worth, so that a
+  // device that never says "empty" cannot hold the thread. The listener is called inside `gate`.
+  CallResult drain(Gate* gate, uint32_t* drained) noexcept;
+
+ private:
+  void deliver(Gate* gate, const BYTE* data, UINT32 frames, DWORD flags, UINT64 position,
+               UINT64 stamp) noexcept;
+
+  CaptureListener& listener_;
+  const bool positions_;
+  ComPtr<IAudioCaptureClient> capture_;
+  uint32_t buffer_frames_ = 0;
+  uint32_t held_ = 0;  // frames of the last GetBuffer
+  bool first_ = true;
+};
+
+}  // namespace patchcord

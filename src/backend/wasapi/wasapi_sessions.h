@@ -1,0 +1,69 @@
+// The sessions of all outputs: which program plays where, how loud.
+#pragma once
+
+#include <functional>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "../process_tree.h"
+#include "com_support.h"
+
+namespace patchcord {
+
+struct SessionInfo {
+  uint32_t pid = 0;
+  std::string device_id;
+  std::string display_name;
+  bool active = false;
+  bool muted = false;
+  float volume = 1;
+  float level = kUnknownLevel;
+
+  bool operator==(const SessionInfo& other) const;  // but for the level
+};
+
+// Any thread in the multithreaded apartment. Without the system's own sounds and what has expired.
+Error read_sessions(IMMDeviceEnumerator* enumerator, std::vector<SessionInfo>* sessions);
+
+// A process that is not to be seen is told by its number.
+Ancestry process_of(const ProcessTable& table, uint32_t pid);
+std::vector<ProcessInfo> to_processes(const ProcessTable& table,
+                                      const std::vector<SessionInfo>& sessions, bool running);
+
+// What the host's COM thread saw last, for those who follow it on threads of their own.
+class SessionBoard {
+ public:
+  class Follower {
+   public:
+    virtual void on_sessions_changed() noexcept = 0;  // must only take note
+
+   protected:
+    ~Follower() = default;
+  };
+
+  // Any thread.
+  void want() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    wanted_ = true;
+  }
+  bool wanted() const {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return wanted_;
+  }
+  bool update(const std::vector<SessionInfo>& sessions);  // whether anything is different
+  std::vector<SessionInfo> sessions() const {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return sessions_;
+  }
+  void add(Follower* follower);
+  void remove(Follower* follower);
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<SessionInfo> sessions_;
+  std::vector<Follower*> followers_;
+  bool wanted_ = false;
+};
+
+}  // namespace patchcord
