@@ -10,8 +10,8 @@
 #include "../../src/backend/wasapi/com_support.h"
 #include "../../src/backend/wasapi/formats.h"
 #include "../../src/backend/wasapi/handle.h"
-#include "../../src/backend/wasapi/wasapi_devices.h"
 #include "../../src/backend/wasapi/meter_information.h"
+#include "../../src/backend/wasapi/wasapi_devices.h"
 
 namespace patchcord {
 namespace {

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "../../../src/backend/backend.h"
-#include "com_object.h"
 #include "../../../src/backend/wasapi/meter_information.h"
+#include "com_object.h"
 #include "volumes.h"
 
 namespace patchcord {

@@ -6,10 +6,10 @@
 #include <cwchar>
 #include <thread>
 
+#include "../../../src/backend/wasapi/process_loopback_params.h"
 #include "audio_client.h"
 #include "capture_service.h"
 #include "engine.h"
-#include "../../../src/backend/wasapi/process_loopback_params.h"
 #include "results.h"
 #include "wave_format.h"
 

@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include "com_object.h"
 #include "../../../src/backend/wasapi/meter_information.h"
+#include "com_object.h"
 #include "sessions.h"
 
 namespace patchcord {
