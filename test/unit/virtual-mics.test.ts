@@ -128,6 +128,36 @@ describe('a setup that cannot be used', () => {
   });
 });
 
+describe('a cable that goes while it is fed', () => {
+  const format = { sampleRate: 48000, channels: 2, sampleFormat: 'f32' } as const;
+
+  it('for good is an error, and so is what is written after it', async () => {
+    const backend = new SimulatedAudio();
+    const options = { backend, device: 'cable-input', format, recover: false };
+    const sink = await new VirtualMicSink(options).ready;
+    sink.write(Buffer.alloc(48000));
+    const lost = event<AudioError>(sink, 'error');
+    backend.device('cable-input').remove();
+    expect((await lost).code).toBe('ERR_AUDIO_DEVICE_LOST');
+    const refused = new Promise((resolve) => sink.write(Buffer.alloc(8), resolve));
+    expect(await refused).toMatchObject({ code: 'ERR_STREAM_DESTROYED' });
+  });
+
+  it('and comes back is fed again, under the same name', async () => {
+    const backend = new SimulatedAudio();
+    const sink = await new VirtualMicSink({ backend, device: 'cable-input', format }).ready;
+    const before = sink.microphone?.id;
+    const gone = event(sink, 'rebuild');
+    backend.device('cable-input').setState('disabled');
+    await gone;
+    const back = event(sink, 'recovered');
+    backend.device('cable-input').setState('active');
+    await back;
+    expect(sink.microphone?.id).toBe(before);
+    sink.destroy();
+  });
+});
+
 describe('a microphone that nobody hears', () => {
   it('is a warning when it is opened and when it happens, and again after it was mended', async () => {
     const backend = new SimulatedAudio({ clock: 'manual' });
