@@ -1,0 +1,11 @@
+// The part of `npm run campaign:day` that belongs to every run.
+import { expect, it } from 'vitest';
+
+import { runTracks } from '../tracks-apart.mjs';
+
+it("two tracks on the host's clock are never 1 ms apart, whatever happens to their devices", async () => {
+  const { worstMs, compared, faults } = await runTracks({ hours: 0.25, seed: 7 });
+  expect(faults).toBeGreaterThan(3);
+  expect(compared).toBeGreaterThan(3000);
+  expect(worstMs).toBeLessThanOrEqual(1);
+});
