@@ -189,3 +189,28 @@ TEST("a tap that ends is played out, others go on, and one that comes later join
   CHECK(std::fabs(ear.tones()[1].offset_us) < 50);
   sum.stop();
 }
+
+TEST("a tap that has ended is let go of when the next one comes") {
+  constexpr uint32_t kRate = 8000;
+  SteppedClock clock;
+  Ear ear(kRate, {});
+  TapSum sum(clock, kRate, 1, &ear);
+  sum.start();
+  std::vector<std::weak_ptr<TapSum::Tap>> all;
+  int64_t now = kNsPerSecond;
+  for (int round = 0; round < 5; ++round) {
+    Player player(kRate, 0, 100, 0.25);
+    player.begin(now);
+    auto tap = sum.add(player.format());
+    all.push_back(tap);
+    for (int ms = 10; ms <= 500; ms += 10) {
+      clock.move_to(now += 10 * kMs);
+      player.deliver(tap.get(), now);
+    }
+    sum.end(tap);
+    tap.reset();
+    for (int ms = 10; ms <= 1000; ms += 10) clock.move_to(now += 10 * kMs);
+  }
+  for (int round = 0; round + 1 < 5; ++round) CHECK(all[round].expired());
+  sum.stop();
+}
