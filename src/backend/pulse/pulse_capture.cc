@@ -15,7 +15,7 @@ class PulseCapture final : public PulseStream {
  public:
   PulseCapture(Connection* connection, CaptureListener* listener)
       : PulseStream(connection, Flow::kInput), listener_(*listener) {}
-  ~PulseCapture() override { stop(); }
+  ~PulseCapture() override { end(); }
 
   Error open(const CaptureRequest& request);
   Error open_input(const PulseDevice& sink, uint32_t input, uint32_t period_ms);

@@ -15,7 +15,7 @@ class PulseRender final : public PulseStream {
  public:
   PulseRender(Connection* connection, RenderListener* listener)
       : PulseStream(connection, Flow::kOutput), listener_(*listener) {}
-  ~PulseRender() override { stop(); }
+  ~PulseRender() override { end(); }
 
   Error open(const RenderRequest& request, bool full_volume);
   Error start() override;

@@ -43,7 +43,8 @@ const char* role_of(Category category) {
 
 }  // namespace
 
-PulseStream::~PulseStream() {
+void PulseStream::end() {
+  stop();
   Connection::Lock lock(connection_);
   release();
 }

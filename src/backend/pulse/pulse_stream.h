@@ -17,8 +17,11 @@ class PulseStream : public Stream {
 
  protected:
   PulseStream(Connection* connection, Flow flow) : connection_(*connection), flow_(flow) {}
-  ~PulseStream() override;
+  ~PulseStream() override = default;
 
+  // For the destructors of what derives from this, first of all: in the one of this class a
+  // callback would find an object that is half gone.
+  void end();
   // Control thread, under the lock. `name` is what the user sees in a volume control.
   Error create(const char* name, const PulseDevice& device, const OpenOptions& options);
   // Once it is known how often the server serves the stream.
