@@ -19,7 +19,7 @@ export interface Program {
   name: string;
   /** Of its first process, which may have started the one that plays. */
   pid: number;
-  move(device: 'headset'): Promise<void>;
+  move(device: 'headset' | 'speakers'): Promise<void>;
   /** Its processes end. */
   exit(): Promise<void>;
 }
