@@ -98,10 +98,12 @@ export class DeviceKeeper<Found> {
   /** Why there is no device; undefined: there is one. */
   #loss: AudioError | undefined;
   #reason: DeviceChangeReason = 'deviceLost';
-  /** Attempts since there was a device that was well. */
+  /** Attempts to get what is wanted now. */
   #tries = 0;
-  #openedAt = 0n;
+  /** When a device that was well went. */
   #lostAt = 0n;
+  /** When one last came back. */
+  #recoveredAt: bigint | undefined;
   #work: Promise<void> | undefined;
   #wake: (() => void) | undefined;
   #noticed = false;
@@ -140,7 +142,6 @@ export class DeviceKeeper<Found> {
         // Also when opening it fails: it is to be let go of.
         this.#current = found;
         await this.#keeping.open(found);
-        this.#openedAt = this.#keeping.host.now();
         if (this.#patienceMs > 0) this.#keeping.host.watch(() => this.#notice());
       }),
     );
@@ -154,7 +155,9 @@ export class DeviceKeeper<Found> {
       return;
     }
     const now = this.#keeping.host.now();
-    if (this.#tries === 0 || now - this.#openedAt > BigInt(wellMs) * 1_000_000n) {
+    const since =
+      this.#recoveredAt === undefined ? Infinity : Number(now - this.#recoveredAt) / 1e6;
+    if (since > wellMs) {
       this.#tries = 0;
       this.#lostAt = now;
     }
@@ -222,7 +225,7 @@ export class DeviceKeeper<Found> {
     let expired = false;
     let failure: AudioError | undefined;
     if (!this.#loss) this.#tries = 0;
-    const waitedMs = this.#tries > 0 ? Number(host.now() - this.#lostAt) / 1e6 : 0;
+    const waitedMs = this.#loss ? Number(host.now() - this.#lostAt) / 1e6 : 0;
     const endPatience = timersOf(host).after(Math.max(0, this.#patienceMs - waitedMs), () => {
       expired = true;
       this.#wake?.();
@@ -269,7 +272,7 @@ export class DeviceKeeper<Found> {
         return undefined;
       }
       await this.#keeping.open(found);
-      this.#openedAt = this.#keeping.host.now();
+      if (lossBefore) this.#recoveredAt = this.#keeping.host.now();
       if (current !== undefined && current !== found) await this.#keeping.forget(current);
       const from = this.#device();
       this.#current = found;

@@ -253,6 +253,26 @@ describe('on the simulated system', () => {
     expect((await failed).code).toBe('ERR_AUDIO_PERMISSION_DENIED');
   });
 
+  it('that is lost soon after other news has all of its time', async () => {
+    const mic = open({ device: 'mic', recover: { giveUpAfterMs: 1000 } }).resume();
+    await mic.ready;
+    await run(10);
+    audio.device('webcam').setDefault(); // which concerns it not
+    await run(50);
+    audio.device('mic').unplug();
+    await run(500);
+    expect(mic.destroyed).toBe(false);
+    // One that comes and goes has it only once.
+    audio.device('mic').plug();
+    await run(100);
+    audio.device('mic').unplug();
+    await run(300);
+    expect(mic.destroyed).toBe(false);
+    const failed = event<AudioError>(mic, 'error');
+    await run(200);
+    expect((await failed).code).toBe('ERR_AUDIO_DEVICE_LOST');
+  });
+
   it('can be closed or destroyed while it is away', async () => {
     for (const end of ['close', 'destroy'] as const) {
       const mic = open({ device: 'mic' });
