@@ -49,6 +49,7 @@ export { VirtualMicSink, type VirtualMicOptions } from './sinks/virtual-mic-sink
 export { WavWriter, type WavWriterOptions, type WavWriterStats } from './sinks/wav-writer.js';
 export {
   AudioSource,
+  type DeadEvidence,
   type SourceEvents,
   type SourceOptions,
   type SourceStats,

@@ -68,7 +68,11 @@ export interface NativeEvent {
     | 'played'
     | 'lowWater'
     | 'inputEnded'
-    | 'progress';
+    | 'progress'
+    | 'muted'
+    | 'unmuted'
+    | 'dead'
+    | 'alive';
   frame: number;
   frames: number;
 }
@@ -162,6 +166,7 @@ export interface NativeSource extends NativeTimed {
   takeError(): NativeError | null;
   stats(): Record<string, number | boolean>;
   position(): number;
+  muted(): boolean;
   setEnabled(enabled: boolean): void;
 }
 

@@ -138,6 +138,10 @@ export interface SourceStats {
   driftPpm: number;
   /** Whether the device stamps its packets with times; otherwise times are those of arrival. */
   deviceStamps: boolean;
+  /** The device's volume on the system's scale, 0 to 1, where it is told. */
+  deviceVolume?: number;
+  /** What the device's own meter showed last, dBFS, where it has one. */
+  devicePeakDb?: number;
   /** Frames that the readable side lost because it was too slow. */
   readerLostFrames: number;
   /** Where `pipe()` leads. */
@@ -150,7 +154,23 @@ export interface SourceEvents extends ReadableEvents, DeviceEvents {
   ready: [];
   /** Audio that is not all there. */
   discontinuity: [event: Discontinuity];
+  /** The device was muted in the system, now or before it was opened. What it delivers is as it was. */
+  mute: [];
+  unmute: [];
+  /** The stream does not hear what its device hears, for about 2 s now; it goes on. */
+  dead: [event: { evidence: DeadEvidence; frame: number }];
+  /** It hears again. */
+  alive: [];
 }
+
+/**
+ * Why a stream is held to be dead. `'zeros'`: the device's own meter moves, and the stream gets nothing but
+ * zeros, or nothing. `'no-packets'`: a microphone gives nothing at all. A muted device's zeros are no evidence;
+ * nor are zeros where the system has no meter (PulseAudio), or where it stands still.
+ */
+export type DeadEvidence = 'zeros' | 'no-packets';
+
+const evidences: readonly DeadEvidence[] = ['zeros', 'no-packets'];
 
 /** @internal */
 export function checkSourceOptions<T extends SourceOptions>(
@@ -291,9 +311,9 @@ export abstract class AudioSource extends AudioReadable {
     this.#native.setEnabled(this.#enabled);
   }
 
-  /** @throws `ERR_AUDIO_UNSUPPORTED`: not in this version. */
+  /** Whether the device is muted in the system; false until that is known, and where it never is. */
   get muted(): boolean {
-    throw unsupported('muted', 'this version does not watch the device');
+    return this.#native.muted();
   }
 
   /**
@@ -427,6 +447,14 @@ export abstract class AudioSource extends AudioReadable {
         this.emit('discontinuity', event);
       } else if (type === 'ended') {
         this.#closing ??= this.#stop();
+      } else if (type === 'muted') {
+        this.emit('mute');
+      } else if (type === 'unmuted') {
+        this.emit('unmute');
+      } else if (type === 'dead') {
+        this.emit('dead', { evidence: evidences[frames - 1], frame });
+      } else if (type === 'alive') {
+        this.emit('alive');
       }
     }
     this.attended();

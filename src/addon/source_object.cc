@@ -40,9 +40,13 @@ void CaptureSession::release() noexcept {
 
 void CaptureSession::on_packet(const Packet& packet) noexcept {
   node_->packet(packet.data, packet.frames, packet.position, packet.time, packet.discontinuity);
+  node_->observe(stream_->endpoint());
 }
 
-void CaptureSession::on_idle() noexcept { node_->idle(); }
+void CaptureSession::on_idle() noexcept {
+  node_->idle();
+  node_->observe(stream_->endpoint());
+}
 
 void CaptureSession::select(const ProcessSelection& selection) {
   if (stream_ && stream_.get() == processes_) processes_->select(selection);
@@ -77,6 +81,7 @@ Napi::Function SourceObject::define(Napi::Env env) {
                          InstanceMethod<&SourceObject::time_at_frame>("timeAt"),
                          InstanceMethod<&SourceObject::frame_at_time>("frameAt"),
                          InstanceMethod<&SourceObject::position>("position"),
+                         InstanceMethod<&SourceObject::muted>("muted"),
                          InstanceMethod<&SourceObject::set_enabled>("setEnabled"),
                      });
 }
@@ -230,6 +235,9 @@ Napi::Value SourceObject::stats(const Napi::CallbackInfo& info) {
   set("systemHints", stats.hints);
   value.Set("driftPpm", node_->drift_ppm());
   value.Set("deviceStamps", node_->stamped());
+  const EndpointState endpoint = node_->endpoint();
+  if (endpoint.known) value.Set("deviceVolume", endpoint.volume);
+  if (endpoint.known && endpoint.peak >= 0) value.Set("devicePeakDb", decibels(endpoint.peak));
   return value;
 }
 
@@ -247,6 +255,10 @@ Napi::Value SourceObject::frame_at_time(const Napi::CallbackInfo& info) {
 
 Napi::Value SourceObject::position(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(node_->position()));
+}
+
+Napi::Value SourceObject::muted(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), node_->endpoint().muted);
 }
 
 Napi::Value SourceObject::set_enabled(const Napi::CallbackInfo& info) {

@@ -67,6 +67,7 @@ class SourceObject final : public Napi::ObjectWrap<SourceObject>, public Produce
   Napi::Value time_at_frame(const Napi::CallbackInfo& info);
   Napi::Value frame_at_time(const Napi::CallbackInfo& info);
   Napi::Value position(const Napi::CallbackInfo& info);
+  Napi::Value muted(const Napi::CallbackInfo& info);
   Napi::Value set_enabled(const Napi::CallbackInfo& info);
 
   std::shared_ptr<Environment> environment_;

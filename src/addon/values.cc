@@ -112,6 +112,14 @@ const char* event_name(NodeEventType type) {
       return "lowWater";
     case NodeEventType::kInputEnded:
       return "inputEnded";
+    case NodeEventType::kMuted:
+      return "muted";
+    case NodeEventType::kUnmuted:
+      return "unmuted";
+    case NodeEventType::kDead:
+      return "dead";
+    case NodeEventType::kAlive:
+      return "alive";
     case NodeEventType::kProgress:
       break;
   }

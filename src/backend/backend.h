@@ -12,6 +12,7 @@
 #include "../core/clock.h"
 #include "../core/error.h"
 #include "../core/format.h"
+#include "../core/life_signs.h"
 #include "processes.h"
 
 namespace patchcord {
@@ -186,6 +187,9 @@ class Stream {
   virtual Error start() = 0;
   // When it returns, no callback runs and none will come. Callable at any time, also after on_lost.
   virtual void stop() = 0;
+  // What the system says of the device beside its sound, at most 250 ms old. Any thread, audio
+  // threads too: it neither locks nor waits.
+  virtual EndpointState endpoint() const noexcept { return {}; }
 };
 
 // Delivers packets by the clock from start() on, whatever plays: silence while nothing does.

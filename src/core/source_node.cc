@@ -17,7 +17,7 @@ constexpr uint32_t kAbsence = kRecordHole | kRecordSilence;
 }  // namespace
 
 SourceNode::SourceNode(Clock& clock, const Config& config, Wakeup* events)
-    : clock_(clock), config_(config), wakeup_(events), meter_(config.channels, config.sample_rate) {
+    : clock_(clock), config_(config), wakeup_(events), meter_(config.channels, config.sample_rate), life_(config.fills_idle) {
   anchor_.store({0, static_cast<double>(config.start), static_cast<double>(config.sample_rate)});
 }
 
@@ -33,6 +33,7 @@ void SourceNode::open(const Format& device, int64_t idle_lag_ns) {
   timeline_ = std::make_unique<Timeline>(device.sample_rate, start, config_.fills_idle, idle_lag_ns,
                                          config_.max_fill, &clock_.sleep_log());
   rate_ = std::make_unique<SteadyRate>(device.sample_rate);
+  life_.restart();
   map_first_ = config_.channels < device.channels;
   map_.reset();
   resampler_.reset();
@@ -119,6 +120,7 @@ void SourceNode::packet(const void* data, uint32_t frames, int64_t position, int
     tell(NodeEventType::kResumed, position_, 0);
   }
   if (timeline_->begun()) stats_.trimmed_frames.add(place.skip);
+  sounds_ = false;
   const uint8_t* bytes = static_cast<const uint8_t*>(data);
   const size_t frame_bytes = bytes_per_frame(device_);
   for (size_t done = place.skip + follow_leap(frames - place.skip); done < frames && !ended_;) {
@@ -127,6 +129,7 @@ void SourceNode::packet(const void* data, uint32_t frames, int64_t position, int
     done += block;
   }
   timeline_->advance(frames - place.skip);
+  life_.packet(sounds_);
   set_anchor();
 }
 
@@ -154,6 +157,20 @@ void SourceNode::idle() noexcept {
   }
   silence(due, kRecordSilence);
   set_anchor();
+}
+
+void SourceNode::observe(const EndpointState& endpoint) noexcept {
+  if (ended_) return;
+  const LifeSigns::Change change = life_.look(endpoint, clock_.now());
+  if (change.muted) {
+    tell(life_.muted() ? NodeEventType::kMuted : NodeEventType::kUnmuted, position_, 0);
+  }
+  if (change.life) {
+    const LifeSigns::Evidence evidence = life_.dead_by();
+    tell(evidence != LifeSigns::Evidence::kNone ? NodeEventType::kDead : NodeEventType::kAlive,
+         position_, static_cast<uint64_t>(evidence));
+  }
+  endpoint_.store(endpoint);
 }
 
 void SourceNode::finish() noexcept {
@@ -234,6 +251,8 @@ void SourceNode::convert(const uint8_t* data, size_t frames, uint32_t flags) noe
   if (data != nullptr) {
     to_float(data, device_.sample_format, raw_.data(), frames * device_.channels);
     in = raw_.data();
+    sounds_ = sounds_ || std::any_of(in, in + frames * device_.channels,
+                                     [](float sample) { return sample != 0; });
     if (map_ && map_first_) {
       map_->process(in, mapped_.data(), frames);
       in = mapped_.data();

@@ -12,6 +12,7 @@
 #include "format.h"
 #include "host_clock.h"
 #include "level_meter.h"
+#include "life_signs.h"
 #include "node_events.h"
 #include "producer.h"
 #include "resampler.h"
@@ -56,6 +57,8 @@ class SourceNode final : public Producer {
   void packet(const void* data, uint32_t frames, int64_t position, int64_t time,
               bool discontinuity) noexcept;
   void idle() noexcept;
+  // After each of the two: what the system says of the device meanwhile.
+  void observe(const EndpointState& endpoint) noexcept;
   // The clock's thread, every 10 ms or so between one device and the next: silence by the clock.
   void absent() noexcept;
 
@@ -74,6 +77,7 @@ class SourceNode final : public Producer {
   void set_enabled(bool enabled) { enabled_.store(enabled, std::memory_order_relaxed); }
   bool enabled() const { return enabled_.load(std::memory_order_relaxed); }
   NodeEvents& events() { return events_; }
+  EndpointState endpoint() const { return endpoint_.load(); }
 
  private:
   void hole(uint64_t frame, uint64_t frames, bool continued) noexcept;
@@ -107,11 +111,14 @@ class SourceNode final : public Producer {
   LevelMeter meter_;
   Stats stats_;
   Shown<Anchor> anchor_;
+  LifeSigns life_;  // of the device
+  Shown<EndpointState> endpoint_;
   NodeEvents events_;
   Counter position_;
   std::atomic<double> drift_ppm_{0};
   std::atomic<bool> stamped_{true};
   std::atomic<bool> enabled_{true};
+  bool sounds_ = false;  // something in the present packet is not zero
   bool idle_ = false;
   bool away_ = false;       // the device that was heard last is gone
   uint64_t away_from_ = 0;  // the first frame that none delivered

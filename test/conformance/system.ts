@@ -40,6 +40,8 @@ export interface System {
   record(microphone: { id: string; name: string }, seconds: number): Promise<Float32Array>;
   /** Unplugs the microphone; the returned function plugs it in again. */
   unplugMicrophone(): Promise<() => Promise<void>>;
+  /** Mutes the microphone in the system; undefined where a mute outside does not reach it (Wine). */
+  muteMicrophone: ((muted: boolean) => Promise<void>) | undefined;
   /** Whether running programs are told of devices that come and go (Wine does not). */
   announces: boolean;
   close(): Promise<void>;
@@ -98,6 +100,9 @@ function simulated(): System {
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
     },
+    async muteMicrophone(muted) {
+      audio.device('mic').mute(muted);
+    },
     async unplugMicrophone() {
       audio.device('mic').unplug();
       return async () => void audio.device('mic').plug();
@@ -112,6 +117,7 @@ interface Outside {
   identify(options: { player: number }): Promise<{ name: string; pid: number }>;
   move(options: { player: number; device: string }): Promise<void>;
   record(options: { source: string; seconds: number }): Promise<{ file: string }>;
+  mute(options: { source: string; muted: boolean }): Promise<void>;
   removeDevice(options: { name: string }): Promise<void>;
   restoreDevice(options: { name: string }): Promise<void>;
   close(): Promise<void>;
@@ -149,6 +155,8 @@ function real(
         bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length),
       );
     },
+    muteMicrophone:
+      fixed.name === 'wasapi' ? undefined : (muted) => outside.mute({ source: 'mic', muted }),
     async unplugMicrophone() {
       await outside.removeDevice({ name: 'mic' });
       return () => outside.restoreDevice({ name: 'mic' });

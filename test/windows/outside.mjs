@@ -148,6 +148,11 @@ export function createOutside({ env, folder, setDefaultEndpoint }) {
       await pactl('load-module', ...module.trim().split(/ (?=\w+=)/));
     },
 
+    /** Mutes a source, or unmutes it. @param {{ source: string, muted: boolean }} options */
+    async mute({ source, muted }) {
+      await pactl('set-source-mute', source, muted ? '1' : '0');
+    },
+
     /**
      * Makes an endpoint the system's default.
      * @param {{ flow: 'input' | 'output', role?: 'console' | 'communications', id: string }} options

@@ -3,6 +3,8 @@
 #include <optional>
 #include <utility>
 
+#include "endpoint_query.h"
+
 namespace patchcord {
 namespace pulse {
 namespace {
@@ -14,13 +16,14 @@ constexpr int64_t kNoAnswer = 100 * kNsPerMs;
 class PulseCapture final : public PulseStream {
  public:
   PulseCapture(Connection* connection, CaptureListener* listener)
-      : PulseStream(connection, Flow::kInput), listener_(*listener) {}
+      : PulseStream(connection, Flow::kInput), listener_(*listener), endpoint_(connection) {}
   ~PulseCapture() override { end(); }
 
   Error open(const CaptureRequest& request);
   Error open_input(const PulseDevice& sink, uint32_t input, uint32_t period_ms);
   Error start() override;
   void stop() override;
+  EndpointState endpoint() const noexcept override { return endpoint_.state(); }
 
  private:
   void lost(const Error& error) noexcept override;
@@ -41,6 +44,7 @@ class PulseCapture final : public PulseStream {
   }
 
   CaptureListener& listener_;
+  EndpointQuery endpoint_;
   std::optional<StreamTiming> timing_;
   pa_time_event* timer_ = nullptr;
   pa_operation* answer_ = nullptr;  // to the question whether there is really nothing
@@ -112,6 +116,7 @@ Error PulseCapture::start() {
   if (!lost_) connection_.forget(library().pa_stream_flush(stream_, nullptr, nullptr));
   if (Error error = set_corked(false)) return error;
   begin_timing();
+  endpoint_.begin(info_.device_id, loopback_ ? Flow::kOutput : Flow::kInput);
   running_ = true;
   timer_ = library().pa_context_rttime_new(connection_.context(), idle_time(), on_timer, this);
   return Error::none();
@@ -178,6 +183,7 @@ void PulseCapture::deliver() noexcept {
   if (!delivered || !running_) return;
   pulse.pa_context_rttime_restart(connection_.context(), timer_, idle_time());
   ask_timing();
+  endpoint_.ask();
 }
 
 // After a stall of this thread, or of the server, the timer is due before what waits has been read.
@@ -193,6 +199,7 @@ void PulseCapture::on_timer(pa_mainloop_api*, pa_time_event*, const timeval*, vo
     capture->idle_ = true;
     capture->listener_.on_idle();
   }
+  capture->endpoint_.ask();
   pulse.pa_context_rttime_restart(capture->connection_.context(), capture->timer_,
                                   capture->idle_time());
 }
@@ -211,6 +218,7 @@ void PulseCapture::on_answer(pa_stream* stream, int, void* self) {
 }
 
 void PulseCapture::stop_timer() noexcept {
+  endpoint_.end();
   if (timer_) connection_.api()->time_free(timer_);
   timer_ = nullptr;
   if (answer_) library().pa_operation_cancel(answer_);

@@ -148,9 +148,12 @@ void Card::set_present(size_t side, bool present) {
   post([this, side, present] { devices_[side].present = present; });
 }
 
-void Card::set_volume(size_t side, double volume) {
+void Card::set_volume(size_t side, double volume, bool muted) {
   std::lock_guard<std::mutex> lock(posting_);
-  post([this, side, volume] { devices_[side].volume = static_cast<float>(volume); });
+  post([this, side, volume = static_cast<float>(volume), muted] {
+    devices_[side].volume = volume;
+    devices_[side].muted = muted;
+  });
 }
 
 void Card::set_dead(size_t side, bool dead) {
@@ -426,6 +429,7 @@ void Card::end_output(Device& device) noexcept {
 
   // As on Windows: the loopback hears the mix before the device's volume and mute.
   const float* loopback = device.heard.data();
+  measure(device, loopback);
   if (device.dead) {
     std::fill(scratch_.begin(), scratch_.end(), 0.0f);
     loopback = scratch_.data();
@@ -433,7 +437,7 @@ void Card::end_output(Device& device) noexcept {
   deliver(device, loopback, device.sounding);
 
   for (size_t i = 0; i < device.heard.size(); ++i) {
-    device.played[i] = device.heard[i] * device.volume;
+    device.played[i] = device.muted ? 0.0f : device.heard[i] * device.volume;
   }
   if (device.recording == nullptr) return;
   if (device.starved) {
@@ -445,16 +449,28 @@ void Card::end_output(Device& device) noexcept {
 }
 
 void Card::end_input(Device& device) noexcept {
-  if (device.dead) {
-    std::fill(scratch_.begin(), scratch_.end(), 0.0f);
-  } else {
-    const bool cable = sides_ == 2;
-    const float* const carried = devices_[kOutputSide].played.data();
-    for (size_t i = 0; i < scratch_.size(); ++i) {
-      scratch_[i] = (device.heard[i] + (cable ? carried[i] : 0.0f)) * device.volume;
-    }
+  const bool cable = sides_ == 2;
+  const float* const carried = devices_[kOutputSide].played.data();
+  const float volume = device.muted ? 0.0f : device.volume;
+  for (size_t i = 0; i < scratch_.size(); ++i) {
+    scratch_[i] = (device.heard[i] + (cable ? carried[i] : 0.0f)) * volume;
   }
+  measure(device, scratch_.data());
+  if (device.dead) std::fill(scratch_.begin(), scratch_.end(), 0.0f);
   deliver(device, scratch_.data(), true);
+}
+
+void Card::measure(Device& device, const float* samples) noexcept {
+  if (device.members.captures.empty()) return;
+  EndpointState state;
+  state.known = true;
+  state.muted = device.muted;
+  state.volume = device.volume;
+  state.peak = 0;
+  for (size_t i = 0; i < samples_in_period(); ++i) {
+    state.peak = std::max(state.peak, std::fabs(samples[i]));
+  }
+  device.endpoint.store(state);
 }
 
 // `present`: there is something to hear. An input always hears; a loopback whose output plays

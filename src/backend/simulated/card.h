@@ -14,6 +14,7 @@
 #include "../../core/clock.h"
 #include "../../core/error.h"
 #include "../../core/format.h"
+#include "../../core/shown.h"
 #include "../backend.h"
 #include "command_list.h"
 #include "recording.h"
@@ -103,7 +104,7 @@ class Card {
   void end_programs(size_t side);
   // An absent device neither hears nor plays.
   void set_present(size_t side, bool present);
-  void set_volume(size_t side, double volume);  // 0: muted
+  void set_volume(size_t side, double volume, bool muted);
   void set_dead(size_t side, bool dead);
   void set_drift(double ppm);
   // After lose(): what the streams have is of the old format.
@@ -116,6 +117,8 @@ class Card {
   void record(size_t side, std::shared_ptr<Recording> recording);
 
   DeviceStats stats(size_t side) const;
+  // Any thread. The meter hears what the device hears, also where its streams get zeros.
+  EndpointState endpoint(size_t side) const { return devices_[side].endpoint.load(); }
 
  private:
   // A program that plays to an output, or the room around a microphone.
@@ -152,6 +155,8 @@ class Card {
     bool present = true;
     bool dead = false;
     float volume = 1.0f;
+    bool muted = false;
+    Shown<EndpointState> endpoint;
     int64_t lost_from = 0;  // [lost_from, lost_until): frames that the system loses
     int64_t lost_until = 0;
     int64_t stamp_offset = 0;
@@ -189,6 +194,7 @@ class Card {
   void end_output(Device& device) noexcept;
   void end_input(Device& device) noexcept;
   void deliver(Device& device, const float* samples, bool present) noexcept;
+  void measure(Device& device, const float* samples) noexcept;
   void take(Device& device, RenderClient& client, bool refill) noexcept;
   void ask(Device& device, RenderClient& client) noexcept;
   void tell(Client& client) noexcept;

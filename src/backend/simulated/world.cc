@@ -67,6 +67,7 @@ class CardStream final : public Stream {
     return Error::none();
   }
   void stop() override { card_->stop(client_); }
+  EndpointState endpoint() const noexcept override { return card_->endpoint(side_); }
 
  private:
   std::shared_ptr<Card> card_;
@@ -427,7 +428,7 @@ Error World::volume(const std::string& id, double volume) {
 }
 
 void World::apply_volume(Entry& entry) {
-  entry.card->set_volume(entry.side, entry.muted ? 0.0 : entry.volume);
+  entry.card->set_volume(entry.side, entry.volume, entry.muted);
 }
 
 Error World::glitch(const std::string& id, int64_t frames) {

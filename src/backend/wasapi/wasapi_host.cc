@@ -142,13 +142,13 @@ class WasapiHost final : public Host {
   Error open_capture(const CaptureRequest& request, CaptureListener* listener,
                      std::unique_ptr<Stream>* stream) override {
     return WasapiStream::open(request.device_id, make_capture_work(request, &clock(), listener),
-                              announcer_, stream);
+                              announcer_, &watch_, stream);
   }
 
   Error open_render(const RenderRequest& request, RenderListener* listener,
                     std::unique_ptr<Stream>* stream) override {
     return WasapiStream::open(request.device_id, make_render_work(request, listener), announcer_,
-                              stream);
+                              nullptr, stream);
   }
 
   Error list_processes(const ProcessQuery& query, std::vector<ProcessInfo>* processes) override {
@@ -224,6 +224,7 @@ class WasapiHost final : public Host {
   const std::unique_ptr<ProcessTable> processes_ = system_processes();
   const std::shared_ptr<Service> service_;
   SystemThread thread_;
+  EndpointWatch watch_;
 };
 
 }  // namespace

@@ -59,10 +59,12 @@ class WasapiStream::Run {
 // Control thread.
 
 Error WasapiStream::open(const std::string& device_id, std::unique_ptr<StreamWork> work,
-                         std::shared_ptr<Announcer> announcer, std::unique_ptr<Stream>* stream) {
+                         std::shared_ptr<Announcer> announcer, EndpointWatch* watch,
+                         std::unique_ptr<Stream>* stream) {
   std::unique_ptr<WasapiStream> opened(
       new WasapiStream(std::make_shared<Run>(device_id, std::move(work), std::move(announcer))));
   Error error = opened->wait_for_answer("opening the device");
+  opened->watch_ = watch;
   if (!error) *stream = std::move(opened);
   return error;
 }
@@ -79,6 +81,7 @@ Error WasapiStream::start() {
   }
   if (started_) return Error::none();
   started_ = true;
+  if (watch_ != nullptr) watched_ = watch_->add(run_->info().device_id);
   run_->start();
   return wait_for_answer("starting the stream");
 }
@@ -86,6 +89,12 @@ Error WasapiStream::start() {
 void WasapiStream::stop() {
   run_->stop();
   if (!thread_.end()) run_->silence();
+  // Now nobody looks at it any more.
+  if (watched_) watch_->remove(std::exchange(watched_, nullptr));
+}
+
+EndpointState WasapiStream::endpoint() const noexcept {
+  return watched_ ? EndpointWatch::state(*watched_) : EndpointState();
 }
 
 Error WasapiStream::wait_for_answer(const char* attempt) {

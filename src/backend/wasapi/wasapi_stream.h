@@ -8,6 +8,7 @@
 #include "../backend.h"
 #include "announcer.h"
 #include "com_support.h"
+#include "endpoint_watch.h"
 #include "gate.h"
 #include "handle.h"
 #include "system_thread.h"
@@ -34,13 +35,16 @@ class StreamWork {
 
 class WasapiStream final : public Stream {
  public:
+  // `watch` outlives the stream; nullptr: nobody asks for the endpoint's state.
   static Error open(const std::string& device_id, std::unique_ptr<StreamWork> work,
-                    std::shared_ptr<Announcer> announcer, std::unique_ptr<Stream>* stream);
+                    std::shared_ptr<Announcer> announcer, EndpointWatch* watch,
+                    std::unique_ptr<Stream>* stream);
   ~WasapiStream() override { stop(); }
 
   const StreamInfo& info() const override;
   Error start() override;
   void stop() override;  // for good: a stopped stream has released its device
+  EndpointState endpoint() const noexcept override;
 
  private:
   class Run;  // the audio thread's side, which both hold
@@ -51,6 +55,8 @@ class WasapiStream final : public Stream {
 
   const std::shared_ptr<Run> run_;
   bool started_ = false;
+  EndpointWatch* watch_ = nullptr;
+  std::shared_ptr<EndpointWatch::Entry> watched_;  // from the beginning of start() to stop()
   SystemThread thread_;
 };
 

@@ -1,0 +1,67 @@
+#include "life_signs.h"
+
+namespace patchcord {
+namespace {
+
+constexpr int64_t kLookInterval = 250 * kNsPerMs;
+
+// -50 dBFS: above what a room's noise makes of a meter while a gate or a noise suppressor, which
+// are not dead, deliver zeros.
+constexpr float kMoving = 0.00316f;
+
+// A meter shows one moment, and there are pauses in what it hears: looks add up until sound comes.
+constexpr int kMovingLooks = 6;
+
+// In a row: a machine that slept for hours has missed no more than one.
+constexpr int kEmptyLooks = 8;
+
+}  // namespace
+
+void LifeSigns::restart() noexcept {
+  next_look_ = INT64_MIN;
+  packets_ = sounds_ = false;
+  moving_looks_ = empty_looks_ = 0;
+}
+
+void LifeSigns::packet(bool sounds) noexcept {
+  packets_ = true;
+  sounds_ = sounds_ || sounds;
+}
+
+LifeSigns::Change LifeSigns::look(const EndpointState& endpoint, int64_t now) noexcept {
+  if (now < next_look_) return {};
+  const bool first = next_look_ == INT64_MIN;
+  next_look_ = now + kLookInterval;
+  Change change;
+  // What a device does not tell for a moment stays as it was.
+  if (endpoint.known) {
+    change.muted = endpoint.muted != muted_;
+    muted_ = endpoint.muted;
+  }
+  // A stream that has only begun has nothing to answer for.
+  change.life = !first && live_or_die(endpoint);
+  packets_ = sounds_ = false;
+  return change;
+}
+
+bool LifeSigns::live_or_die(const EndpointState& endpoint) noexcept {
+  const Evidence before = dead_by_;
+  empty_looks_ = packets_ ? 0 : empty_looks_ + 1;
+  if (sounds_ || (packets_ && dead_by_ == Evidence::kNoPackets)) {
+    dead_by_ = Evidence::kNone;
+    moving_looks_ = 0;
+  } else if (muted_ || (endpoint.known && endpoint.volume == 0)) {
+    // Zeros are as they should be.
+    moving_looks_ = 0;
+  } else if (dead_by_ == Evidence::kNone) {
+    if (endpoint.known && endpoint.peak > kMoving) ++moving_looks_;
+    if (!may_idle_ && empty_looks_ >= kEmptyLooks) {
+      dead_by_ = Evidence::kNoPackets;
+    } else if (moving_looks_ >= kMovingLooks) {
+      dead_by_ = Evidence::kZeros;
+    }
+  }
+  return dead_by_ != before;
+}
+
+}  // namespace patchcord
