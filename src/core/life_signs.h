@@ -33,8 +33,8 @@ class LifeSigns {
   // `may_idle`: a device that has no packets while nothing plays (loopback).
   explicit LifeSigns(bool may_idle) : may_idle_(may_idle) {}
 
-  // Another device takes the place of the one before: what was said of that one holds until this one
-  // says otherwise.
+  // Another device takes the place of the one before: what was said of that one holds until this
+  // one says otherwise.
   void restart() noexcept;
   // A packet came; `sounds`: not all of it is zero.
   void packet(bool sounds) noexcept;

@@ -17,7 +17,11 @@ constexpr uint32_t kAbsence = kRecordHole | kRecordSilence;
 }  // namespace
 
 SourceNode::SourceNode(Clock& clock, const Config& config, Wakeup* events)
-    : clock_(clock), config_(config), wakeup_(events), meter_(config.channels, config.sample_rate), life_(config.fills_idle) {
+    : clock_(clock),
+      config_(config),
+      wakeup_(events),
+      meter_(config.channels, config.sample_rate),
+      life_(config.fills_idle) {
   anchor_.store({0, static_cast<double>(config.start), static_cast<double>(config.sample_rate)});
 }
 

@@ -59,9 +59,18 @@ const targets = [
     libraries: [],
   },
   { file: 'engine_probe.exe', sources: engineProbe, link: '', libraries: ['ole32'] },
+  {
+    file: 'sta_thread.node',
+    sources: ['test/windows/sta_thread.cc'],
+    link: '-shared',
+    libraries: ['ole32'],
+  },
 ];
 
-/** Brings all up to date. @returns {{ library: string, probe: string, voicemeeter: string, engineProbe: string }} their paths */
+/**
+ * Brings all up to date.
+ * @returns {Record<'library' | 'probe' | 'voicemeeter' | 'engineProbe' | 'staThread', string>} their paths
+ */
 export function buildMmdevapi() {
   mkdirSync(join(root, folder), { recursive: true });
   const text = makefile();
@@ -72,8 +81,10 @@ export function buildMmdevapi() {
     cwd: root,
     stdio: ['ignore', 'inherit', 'inherit'],
   });
-  const [library, probe, voicemeeter, engineProbe] = files.map((file) => join(root, file));
-  return { library, probe, voicemeeter, engineProbe };
+  const [library, probe, voicemeeter, engineProbe, staThread] = files.map((file) =>
+    join(root, file),
+  );
+  return { library, probe, voicemeeter, engineProbe, staThread };
 }
 
 function makefile() {

@@ -75,6 +75,9 @@ const dispensable = [
   'IMMDevice::OpenPropertyStore',
   'IPropertyStore::GetValue',
   'IAudioClient2::SetClientProperties',
+  'IAudioEndpointVolume::GetMute',
+  'IAudioEndpointVolume::GetMasterVolumeLevelScalar',
+  'IAudioMeterInformation::GetPeakValue',
 ];
 
 // What happens to a device that streams.

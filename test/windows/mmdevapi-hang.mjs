@@ -1,4 +1,4 @@
-// `node.exe mmdevapi-hang.mjs open|start|stop|list|worker`: a program of its own, with the built package, and
+// `node.exe mmdevapi-hang.mjs open|start|stop|list|meter|worker`: a program of its own, with the built package, and
 // a driver that hangs (`open` and `start`: to the program's end). Prints what came of it as JSON and ends when
 // nothing is left to do.
 import { once } from 'node:events';
@@ -51,6 +51,17 @@ if (isMainThread) {
       const { code } = await listDevices({ backend }).catch((reason) => reason);
       await here.send('mend');
       return (await listDevices({ backend })).length === length && code;
+    },
+    // Nothing but the end of the stream waits for it.
+    async meter() {
+      const mic = await streaming();
+      await hang('IAudioMeterInformation::GetPeakValue');
+      const { frames } = mic.stats();
+      while (mic.stats().frames < frames + mic.format.sampleRate) await once(mic, 'data');
+      await mic.close();
+      await here.send('mend');
+      await streaming().then((another) => another.close());
+      return 'closed';
     },
     async worker() {
       const worker = new Worker(new URL(import.meta.url));

@@ -27,26 +27,26 @@ const installed = 'C:\\windows\\system32\\mmdevapi.dll';
  * @template T
  */
 export async function withSimulatedWindows({ node, log }, use) {
-  const { library, probe, voicemeeter, engineProbe } = buildMmdevapi();
+  const { library, ...programs } = buildMmdevapi();
   const env = { WINEDLLOVERRIDES: 'mscoree,mshtml=;mmdevapi=n', NO_COLOR: '1' };
   return withWine({ node, env, log }, async (wine) => {
     // build/ is empty in a session, its own folder is not.
-    const built = [library, probe, voicemeeter, engineProbe];
-    const [libraryInside, probeInside, voicemeeterInside, engineProbeInside] = built.map((file) => {
+    const bring = (file) => {
       const inside = join(wine.folder, basename(file));
       copyFileSync(file, inside);
       return `Z:${inside.replaceAll('/', '\\')}`;
-    });
-    const copied = await wine.run(['cmd', '/c', 'copy', '/y', libraryInside, installed]);
+    };
+    const copied = await wine.run(['cmd', '/c', 'copy', '/y', bring(library), installed]);
     assert.equal(
       copied.code,
       0,
       `mmdevapi.dll was not installed\n${copied.stdout}${copied.stderr}`,
     );
     return use(wine, {
-      PATCHCORD_PROCESS_LOOPBACK_PROBE: probeInside,
-      PATCHCORD_VOICEMEETER_DOUBLE: voicemeeterInside,
-      PATCHCORD_ENGINE_PROBE: engineProbeInside,
+      PATCHCORD_PROCESS_LOOPBACK_PROBE: bring(programs.probe),
+      PATCHCORD_VOICEMEETER_DOUBLE: bring(programs.voicemeeter),
+      PATCHCORD_ENGINE_PROBE: bring(programs.engineProbe),
+      PATCHCORD_STA_THREAD: bring(programs.staThread),
     });
   });
 }

@@ -291,6 +291,7 @@ describe('a driver that hangs', () => {
     ['start', 'ERR_AUDIO_TIMEOUT'],
     ['stop', 'closed'],
     ['list', 'ERR_AUDIO_TIMEOUT'],
+    ['meter', 'closed'],
     ['worker', 'terminated'],
   ];
 

@@ -14,6 +14,8 @@ export default defineConfig({
       'test/windows/mmdevapi-processes.test.ts',
       'test/windows/sequences.test.ts',
       'test/windows/voicemeeter.test.ts',
+      'test/windows/mmdevapi-life.test.ts',
+      'test/windows/mmdevapi-bad-input.test.ts',
     ],
     pool: 'forks',
     testTimeout: 60_000,
