@@ -6,7 +6,8 @@
 
 #include <cstdio>
 
-// Node-API's entry, without a use of Node-API: both are napi_env and napi_value, which are pointers.
+// Node-API's entry, without a use of Node-API: both are napi_env and napi_value, which are
+// pointers.
 extern "C" __declspec(dllexport) void* napi_register_module_v1(void*, void* exports) {
   char answer[16];
   std::snprintf(answer, sizeof(answer), "0x%08lX",
