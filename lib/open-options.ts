@@ -65,7 +65,13 @@ export function periodOf(options: NativeOpenOptions): number {
 /** @internal */
 export function toGranted(options: NativeOpenOptions, info: NativeStreamInfo): Granted {
   const { exclusive, lowLatency, raw, category, realtime } = info;
-  const wishes = { lowLatency, raw, category };
+  // A stream of processes has no device whose wishes it could grant.
+  const none = 'this kind of stream has no such choice';
+  const wishes = {
+    lowLatency: options.lowLatency ? lowLatency || none : '',
+    raw: options.raw ? raw || none : '',
+    category: options.category === 'other' ? '' : category || none,
+  };
   return {
     shareMode: exclusive ? 'exclusive' : 'shared',
     lowLatency: lowLatency === true,

@@ -199,7 +199,7 @@ export class SimulatedDevice {
     return this.#script('deny', denied);
   }
 
-  /** It goes on delivering, but zeros. */
+  /** It goes on delivering, but zeros; its own meter goes on hearing, so streams of it are `dead`. */
   die(dead = true): this {
     return this.#script('die', dead);
   }

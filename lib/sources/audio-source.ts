@@ -242,6 +242,10 @@ export abstract class AudioSource extends AudioReadable {
     if (startTime !== undefined) checkTime(startTime, 'options.startTime');
     if (signal !== undefined) checkAbortSignal(signal, 'options.signal');
     const openOptions = checkOpenOptions(given);
+    if (flow === 'output' && openOptions.exclusive) {
+      const reason = 'it hears what programs share';
+      throw unsupported("shareMode 'exclusive' of what programs play", reason, 'Leave it out');
+    }
     const host = openBackend(given);
     super({ format, plan, bufferMs });
     this.#host = host;

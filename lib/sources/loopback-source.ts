@@ -1,5 +1,4 @@
 import { linkable } from '../links.js';
-import { unsupported } from '../validate.js';
 import { AudioSource, checkSourceOptions, type SourceOptions } from './audio-source.js';
 
 /** Options of a {@link LoopbackSource}; `device` is an output. */
@@ -23,14 +22,6 @@ export class LoopbackSource extends AudioSource {
    *   `ERR_AUDIO_UNSUPPORTED`, `ERR_AUDIO_NATIVE_LOAD_FAILED`.
    */
   constructor(options?: LoopbackOptions) {
-    const given = checkSourceOptions(options, 'LoopbackSource');
-    if (given.shareMode === 'exclusive') {
-      throw unsupported(
-        'an exclusive loopback',
-        'it hears what all programs share',
-        'Leave it out',
-      );
-    }
-    super(given, 'output');
+    super(checkSourceOptions(options, 'LoopbackSource'), 'output');
   }
 }
