@@ -270,7 +270,7 @@ Error WasapiProcessCapture::attach(const Target& target, int64_t now) {
   auto tap = std::make_unique<LoopbackTap>(this, target);
   Error error = WasapiStream::open(
       {}, make_process_work(target.process.pid, target.exclude_tree, info_.format, tap.get()),
-      announcer_, &tap->stream);
+      announcer_, nullptr, &tap->stream);
   if (!error) {
     tap->tap = sum_.add(tap->stream->info().format);
     error = tap->stream->start();
