@@ -199,6 +199,8 @@ export class Outlet {
   producerEnded(): void {
     if (this.#producerEnded) return;
     this.#producerEnded = true;
+    // Not when the engine wakes us: it keeps no process alive that has nothing else to do.
+    this.#pump();
     this.#tryEnd();
   }
 

@@ -12,7 +12,8 @@
 //   - lines that begin with `ok` or `not ok`, one for each test, or
 //   - a line `N passed, N failed`; where there is one, the last counts and ok lines do not.
 // A line `absent: WHAT (WHY): WHAT FOLLOWS` names what could not run; it is repeated at the end. A suite
-// that fails without a failed test counts as one failed test, and so does one that runs no test.
+// that fails without a failed test counts as one failed test, and so does one that runs no test. What
+// failed is named once more at the end.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -86,6 +87,7 @@ process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
 
 const results = [];
 const absent = [];
+const failures = [];
 
 const tsup = [
   process.execPath,
@@ -104,6 +106,7 @@ for (const suite of suites) {
 
 const total = (key) => results.reduce((sum, result) => sum + result[key], 0);
 console.log();
+for (const line of failures) console.log(line);
 for (const { name, passed, failed, skipped, seconds, note } of results) {
   const extra = [skipped > 0 ? `${skipped} skipped` : '', note].filter(Boolean).join('; ');
   const counts = `${String(passed).padStart(5)} passed ${String(failed).padStart(3)} failed`;
@@ -162,6 +165,10 @@ async function runVitest(suite, env) {
     return settle({ passed: 0, failed: 0, skipped: 0 }, code, note);
   }
   for (const test of json.testResults.flatMap((file) => file.assertionResults)) {
+    if (test.status === 'failed') {
+      const [why = ''] = (test.failureMessages[0] ?? '').split('\n');
+      failures.push(`failed: ${suite.name}: ${test.fullName}: ${why}`);
+    }
     if (test.status === 'pending' || test.status === 'todo' || test.status === 'skipped') {
       console.log(`${suite.name} | skipped: ${test.fullName}`);
     }
@@ -178,6 +185,10 @@ async function runScript(suite, env) {
   const count = (pattern) => lines.filter((line) => pattern.test(line)).length;
   const passed = closing ? Number(closing[1]) : count(/^ok\b/);
   const failed = closing ? Number(closing[2]) : count(/^not ok\b/);
+  // The second is vitest's own, which the Windows suites run in Wine.
+  for (const line of lines.filter((one) => /^not ok\b|^ *FAIL /.test(one))) {
+    failures.push(`failed: ${suite.name}: ${line.trim()}`);
+  }
   const absences = lines.filter((line) => line.startsWith('absent: '));
   absent.push(...absences);
   return settle({ passed, failed, skipped: 0 }, code, note, absences.length > 0);

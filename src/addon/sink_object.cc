@@ -114,6 +114,7 @@ Napi::Value SinkObject::leave(const Napi::CallbackInfo& info) {
 
 // close(): Promise<void>. Stops at once.
 Napi::Value SinkObject::close(const Napi::CallbackInfo& info) {
+  Ref();  // until the completion: nobody else may hold it, opened or not
   return environment_->promise(
       info.Env(),
       [environment = environment_, session = session_] {
@@ -128,6 +129,7 @@ Napi::Value SinkObject::close(const Napi::CallbackInfo& info) {
         publish();
         waker_->silence();
         if (std::exchange(opened_, false)) Unref();
+        Unref();
         return env.Undefined();
       });
 }

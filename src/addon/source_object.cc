@@ -196,6 +196,7 @@ Napi::Value SourceObject::leave(const Napi::CallbackInfo& info) {
 
 // close(): Promise<void>. The device is released; what was captured can still be read.
 Napi::Value SourceObject::close(const Napi::CallbackInfo& info) {
+  Ref();  // until the completion: nobody else may hold it, opened or not
   return environment_->promise(
       info.Env(),
       [environment = environment_, session = session_] {
@@ -206,6 +207,7 @@ Napi::Value SourceObject::close(const Napi::CallbackInfo& info) {
       [this](Napi::Env env) -> Napi::Value {
         waker_->silence();
         if (std::exchange(opened_, false)) Unref();
+        Unref();
         return env.Undefined();
       });
 }

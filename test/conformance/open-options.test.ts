@@ -18,22 +18,18 @@ const mic = (options: object) =>
   new MicSource({ backend: system.backend, device: system.microphone, ...options });
 
 describe('a demand that cannot be met', () => {
+  const shareMode = 'exclusive';
+  // Of capture Wine says that the device has no such format, of playing that it has no such mode.
+  const ofCapture = process.env.PATCHCORD_TEST_BACKEND === 'wasapi' ? 'FORMAT_' : '';
   it.each([
-    ['a microphone', () => mic({ shareMode: 'exclusive' })],
+    ['a microphone', `ERR_AUDIO_${ofCapture}UNSUPPORTED`, () => mic({ shareMode })],
     [
       'an output',
-      () =>
-        new SpeakerSink({
-          backend: system.backend,
-          device: system.speakers,
-          shareMode: 'exclusive',
-        }),
+      'ERR_AUDIO_UNSUPPORTED',
+      () => new SpeakerSink({ backend: system.backend, device: system.speakers, shareMode }),
     ],
-  ])('is refused in words: %s', async (_, make) => {
-    const stream = make();
-    const error = await event<AudioError>(stream, 'error');
-    // Wine says that somebody else has the device.
-    const code = system.name === 'wasapi' ? 'ERR_AUDIO_DEVICE_BUSY' : 'ERR_AUDIO_UNSUPPORTED';
+  ] as const)('is refused in words: %s', async (_, code, make) => {
+    const error = await event<AudioError>(make(), 'error');
     expect(error.code).toBe(code);
     expect(error.message).toMatch(/exclusive/);
     expect(error.remedy).toBeTruthy();
@@ -78,6 +74,7 @@ describe('wishes', () => {
       if (given) expect(reason).toBeUndefined();
       else expect(reason).toMatch(/\w+ \w+/);
     }
+    expect(source.periodMs).toBeGreaterThan(0);
     if (lowLatency) expect(source.periodMs).toBeLessThan(10);
     const chunks: Buffer[] = [];
     let frames = 0;

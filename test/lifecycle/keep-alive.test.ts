@@ -9,8 +9,8 @@ describe.each(backends)('on %s a process', (backend) => {
   it.each([...streams, 'mic.ref', 'virtualMic.ref'])(
     'stays while a stream is open: %s',
     async (what) => {
-      // It would leave by itself within milliseconds of `ready`: a second is long.
-      const outcome = await runScene('alive.mjs', { args: [what], env, limitMs: 3000 });
+      // It would leave by itself within milliseconds of `ready`.
+      const outcome = await runScene('alive.mjs', { args: [what], env, staysMs: 2000 });
       expect(outcome).toMatchObject({ stdout: 'ready\n', stuck: true });
     },
   );

@@ -17,6 +17,8 @@ export interface SceneOptions {
   env?: NodeJS.ProcessEnv;
   nodeArgs?: string[];
   limitMs?: number;
+  /** From the moment at which the scene prints `ready`, in place of `limitMs`. */
+  staysMs?: number;
   /** Sent when the scene prints `ready`. */
   signal?: NodeJS.Signals;
 }
@@ -24,7 +26,7 @@ export interface SceneOptions {
 /** Runs `scenes/NAME` to its end, for 20 s at most. */
 export function runScene(
   name: string,
-  { args = [], env, nodeArgs = [], limitMs = 20_000, signal }: SceneOptions = {},
+  { args = [], env, nodeArgs = [], limitMs = 20_000, staysMs, signal }: SceneOptions = {},
 ): Promise<Outcome> {
   const file = fileURLToPath(new URL(`scenes/${name}`, import.meta.url));
   return new Promise((resolve, reject) => {
@@ -33,13 +35,18 @@ export function runScene(
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const outcome = { stdout: '', stderr: '', stuck: false };
-    const limit = setTimeout(() => {
+    const stop = (): void => {
       outcome.stuck = true;
       child.kill('SIGKILL');
-    }, limitMs);
+    };
+    let limit = setTimeout(stop, limitMs);
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       outcome.stdout += text;
-      if (signal && /^ready$/m.test(outcome.stdout)) child.kill(signal);
+      if (!/^ready$/m.test(outcome.stdout)) return;
+      if (signal) child.kill(signal);
+      if (staysMs === undefined) return;
+      clearTimeout(limit);
+      limit = setTimeout(stop, staysMs);
     });
     child.stderr.setEncoding('utf8').on('data', (text: string) => (outcome.stderr += text));
     child.on('error', reject);

@@ -53,7 +53,8 @@ const Meaning kMeanings[] = {
      "use shared mode, or tick \"Allow applications to take exclusive control\" in the device's "
      "properties"},
     {AUDCLNT_E_UNSUPPORTED_FORMAT, "AUDCLNT_E_UNSUPPORTED_FORMAT", ErrorCode::kFormatUnsupported,
-     "the format is not supported", "choose another format in the device's properties"},
+     "the device has no format that is asked for",
+     "choose another format in the device's properties, or shared mode"},
     {AUDCLNT_E_WRONG_ENDPOINT_TYPE, "AUDCLNT_E_WRONG_ENDPOINT_TYPE", ErrorCode::kDeviceNotFound,
      "the device is of the other direction", kListDevices},
     {as_hresult(0x80070490), "ERROR_NOT_FOUND", ErrorCode::kDeviceNotFound,

@@ -139,6 +139,7 @@ class ProcessWork final : public StreamWork {
   }
 
   Flow flow() const override { return Flow::kOutput; }
+  const char* attempt() const override { return "capturing a program"; }
   bool has_device() const override { return false; }
   int64_t longest_wait_ns() const override { return kLongestWait; }
   void lost(const Error& error) noexcept override { listener_.on_lost(error); }

@@ -69,6 +69,10 @@ bool initialize_small(IMMDevice* device, const ClientRequest& request, const WAV
           Wish::refused(to_error({result, ""}, "IAudioClient3::GetSharedModeEnginePeriod").message);
       return false;
     }
+    if (shortest == 0) {  // Wine says S_OK and nothing else
+      wish = Wish::refused("the system does not tell which periods the driver has");
+      return false;
+    }
     const uint32_t period = locked != 0 ? locked : shortest;
     if (period >= standard_frames) {
       wish = Wish::refused((locked != 0 ? "another program holds the audio engine to "

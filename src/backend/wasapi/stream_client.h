@@ -21,6 +21,10 @@ class StreamClient {
  public:
   ~StreamClient();
 
+  // What open() is called in errors.
+  static const char* attempt(const OpenOptions& options) {
+    return options.exclusive ? "opening the device in exclusive mode" : "opening the device";
+  }
   // `wake` is signalled once a period.
   CallResult open(IMMDevice* device, const ClientRequest& request, HANDLE wake, StreamInfo* info);
   CallResult start();

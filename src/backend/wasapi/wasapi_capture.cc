@@ -33,6 +33,7 @@ class CaptureWork final : public StreamWork {
         packets_(listener, true) {}
 
   Flow flow() const override { return loopback_ ? Flow::kOutput : Flow::kInput; }
+  const char* attempt() const override { return StreamClient::attempt(options_); }
   int64_t longest_wait_ns() const override {
     if (!loopback_) return kMicrophoneWait;
     return low_latency_ ? kShortWait : kLoopbackWait;

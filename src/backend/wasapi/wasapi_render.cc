@@ -41,6 +41,7 @@ class RenderWork final : public StreamWork {
         listener_(listener) {}
 
   Flow flow() const override { return Flow::kOutput; }
+  const char* attempt() const override { return StreamClient::attempt(options_); }
   int64_t longest_wait_ns() const override { return kLongestWait; }
   void lost(const Error& error) noexcept override { listener_->on_lost(error); }
 

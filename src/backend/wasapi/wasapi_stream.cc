@@ -128,7 +128,7 @@ void WasapiStream::Run::live() {
 Error WasapiStream::Run::prepare(StreamWork* work) {
   if (!work->has_device()) {
     const CallResult opened = work->open(nullptr, wake_.get(), &info_);
-    return opened.failed() ? to_error(opened, "capturing a program") : Error::none();
+    return opened.failed() ? to_error(opened, work->attempt()) : Error::none();
   }
   ComPtr<IMMDeviceEnumerator> enumerator;
   const CallResult created = create_enumerator(&enumerator);
@@ -137,7 +137,7 @@ Error WasapiStream::Run::prepare(StreamWork* work) {
   Error error = find_device(enumerator.get(), info_.device_id, work->flow(), &device);
   if (error) return error;
   const CallResult opened = work->open(device.get(), wake_.get(), &info_);
-  return opened.failed() ? to_error(opened, "opening the device", info_.device_id) : Error::none();
+  return opened.failed() ? to_error(opened, work->attempt(), info_.device_id) : Error::none();
 }
 
 bool WasapiStream::Run::wait_for_start() {

@@ -29,6 +29,7 @@ class StreamWork {
   virtual void lost(const Error& error) noexcept = 0;  // inside the gate
 
   virtual Flow flow() const = 0;
+  virtual const char* attempt() const = 0;  // what open() does, for its errors
   virtual bool has_device() const { return true; }
   virtual int64_t longest_wait_ns() const = 0;
 };

@@ -10,7 +10,13 @@ const addon = createRequire(import.meta.url)('node-gyp-build')(
 );
 const format = { sampleRate: 48000, channels: 2, sampleFormat: 'f32' };
 const nothing = () => {};
-const capture = { loopback: false, hostClock: false, startTime: undefined, durationFrames: 0 };
+const capture = {
+  loopback: false,
+  hostClock: false,
+  startTime: undefined,
+  durationFrames: 0,
+  maxFillMs: 10_000,
+};
 const conversion = { quality: 'medium', channelMap: undefined, dither: false };
 
 const host = new addon.Host('simulated');
