@@ -18,7 +18,6 @@ import { event, until } from './wait.js';
 let system: System;
 beforeAll(async () => {
   system = await openSystem();
-  if (!system.program) console.log(`absent: process capture on ${system.name}: not tested here`);
 });
 afterAll(() => system.close());
 
@@ -41,7 +40,35 @@ async function hear(source: ProcessSource, frames: number): Promise<Float32Array
   return toFloat(data, source.format)[0].subarray(4800);
 }
 
-describe.skipIf(process.env.PATCHCORD_TEST_BACKEND === 'wasapi')('programs', () => {
+const inWine = process.env.PATCHCORD_TEST_BACKEND === 'wasapi';
+
+// Capturing them as on Windows: test/windows/mmdevapi-processes.test.ts.
+describe.runIf(inWine)('programs in Wine, which has no process loopback', () => {
+  it.each([0, process.pid, 'node', /node/i])('are not captured: %s', async (program) => {
+    const tap = capture({ process: program, recover: false });
+    const error = await event<Error & { code: string }>(tap, 'error');
+    expect(error.code).toBe('ERR_AUDIO_UNSUPPORTED');
+    expect(error.message).toContain('has no process loopback');
+    expect(error.message).toContain('LoopbackSource');
+  });
+
+  it('are looked for first: one that does not run is an error of its own', async () => {
+    const tap = capture({ process: 'Theremin of Oz' });
+    expect(await event(tap, 'error')).toMatchObject({ code: 'ERR_AUDIO_PROCESS_NOT_FOUND' });
+  });
+
+  it('that play are not told: its sessions are those of this process alone', async () => {
+    const stop = await system.play('speakers', 440);
+    const monitor = new ProcessMonitor({ backend: system.backend });
+    await monitor.ready;
+    expect(monitor.processes).toEqual([]);
+    expect(await listAudioProcesses({ backend: system.backend })).toEqual([]);
+    monitor.close();
+    await stop();
+  });
+});
+
+describe.skipIf(inWine)('programs', () => {
   it('are listed with name, path, start, root, state, volume, mute, devices and level', async () => {
     const player = await start(440);
     const find = (all: readonly AudioProcess[]): AudioProcess | undefined =>
