@@ -73,6 +73,13 @@ const fatal = new Set([
   'ERR_AUDIO_FORMAT_UNSUPPORTED',
 ]);
 
+interface Request {
+  selector: DeviceSelector;
+  /** What is open is opened once more, with other options. */
+  anew: boolean;
+  done: Deferred<void>;
+}
+
 /** @internal How long to wait for a device, ms; 0: not at all. */
 export function patienceOf(recover: boolean | RecoverOptions | undefined): number {
   if (recover === false) return 0;
@@ -93,7 +100,7 @@ export class DeviceKeeper<Found> {
   readonly #keeping: Keeping<Found>;
   readonly #patienceMs: number;
   #selector: DeviceSelector;
-  #request: { selector: DeviceSelector; done: Deferred<void> } | undefined;
+  #request: Request | undefined;
   #current: Found | undefined;
   /** Why there is no device; undefined: there is one. */
   #loss: AudioError | undefined;
@@ -167,13 +174,19 @@ export class DeviceKeeper<Found> {
   }
 
   /** Goes to another device; rejects, and nothing changes, when that cannot be. */
-  change(selector: DeviceSelector): Promise<void> {
+  change(selector: DeviceSelector, anew = false): Promise<void> {
     this.#request?.done.reject(superseded());
     const done = new Deferred<void>();
-    this.#request = { selector, done };
+    this.#request = { selector, anew, done };
     this.#wake?.();
     this.#converge();
     return done.promise;
+  }
+
+  /** Finds and opens the same once more, because it is to be opened in another way. */
+  async reopen(): Promise<void> {
+    while (this.#request) await this.#request.done.promise.catch(() => {});
+    await this.change(this.#selector, true);
   }
 
   /** Resolves when nothing is under way any more. What is open stays open. */
@@ -261,12 +274,12 @@ export class DeviceKeeper<Found> {
     try {
       found = await this.#keeping.find({
         selector: request?.selector ?? this.#selector,
-        again: request ? undefined : this.#current,
+        again: request && !request.anew ? undefined : this.#current,
         lost: this.#loss !== undefined,
       });
       const current = this.#current;
       const stays = current !== undefined && this.#keeping.same(found, current);
-      if (this.#stopped || (stays && !this.#loss)) {
+      if (this.#stopped || (stays && !this.#loss && !request?.anew)) {
         if (!stays) await this.#keeping.forget(found);
         this.#settle(request);
         return undefined;
@@ -295,7 +308,7 @@ export class DeviceKeeper<Found> {
     }
   }
 
-  #settle(request: { selector: DeviceSelector; done: Deferred<void> } | undefined): void {
+  #settle(request: Request | undefined): void {
     if (!request) return;
     this.#selector = request.selector;
     if (this.#request === request) this.#request = undefined;

@@ -50,6 +50,8 @@ export interface NativeStreamInfo {
 /** How a device is to be opened. */
 export interface NativeOpenOptions {
   exclusive: boolean;
+  /** A demand: what it is to be given. */
+  format?: AudioFormat | undefined;
   lowLatency: boolean;
   raw: boolean;
   category: string;

@@ -67,7 +67,12 @@ export interface SinkOptions extends OpenOptions, BackendOption {
   /** Lets the graph hear itself. */
   allowFeedback?: boolean | undefined;
   signal?: AbortSignal | undefined;
-  /** Not in this version. */
+  /**
+   * A demand: the format in which the device is opened, else `ERR_AUDIO_FORMAT_UNSUPPORTED`. Windows'
+   * audio engine takes the one chosen in the device's properties; `shareMode: 'exclusive'` asks its
+   * driver; a microphone that is made is made with it. What is played is converted either way. The
+   * device's own unless given.
+   */
   deviceFormat?: AudioFormat | undefined;
   /** Brings what is played to the loudness of speech, as {@link LoudnessNormalizer} does; false. */
   normalize?: boolean | undefined;
@@ -163,15 +168,6 @@ export function checkSinkOptions<T extends SinkOptions>(
     'live',
   ];
   const given = checkOptions<T>(options, owner, [...(known as (keyof T & string)[]), ...names]);
-  const built: Partial<Record<keyof SinkOptions, unknown>> = {
-    deviceFormat: undefined,
-  };
-  for (const [name, value] of Object.entries(built)) {
-    const wanted = given[name as keyof SinkOptions];
-    if (wanted !== undefined && wanted !== value) {
-      throw unsupported(`${owner}'s option ${name}`, 'this version does not have it yet');
-    }
-  }
   if (given.device !== undefined) checkSelector(given.device, 'options.device');
   for (const name of ['normalize', 'limiter', 'live'] as const) {
     if (given[name] !== undefined) checkBoolean(given[name], `options.${name}`);
@@ -198,7 +194,8 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
   readonly #keepAlive = new KeepAlive();
   readonly #watching = new Set<Watchable>();
   readonly #played = new Set<Deferred<void>>();
-  readonly #openOptions: NativeOpenOptions;
+  #openOptions: NativeOpenOptions;
+  #reformatting: Promise<void> = Promise.resolve();
   readonly #keeper: DeviceKeeper<Destination>;
   #info: NativeStreamInfo | undefined;
   #linked: { source: LinkSource; end: boolean } | undefined;
@@ -219,7 +216,10 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
     checkNumber(bufferMs, 'options.bufferMs', 20, 60_000);
     checkBoolean(allowFeedback, 'options.allowFeedback');
     if (signal !== undefined) checkAbortSignal(signal, 'options.signal');
-    const openOptions = checkOpenOptions(given);
+    const openOptions = {
+      ...checkOpenOptions(given),
+      format: given.deviceFormat && checkFormat(given.deviceFormat, 'options.deviceFormat'),
+    };
     const host = openBackend(given);
     super({ highWaterMark: 64 * 1024 });
     this.#host = host;
@@ -261,7 +261,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
         same: (one, other) => one.renderId === other.renderId,
         open: async ({ renderId, device }) => {
           this.#info = await this.#native
-            .open(renderId, device?.format ?? defaultFormat, periodMs, latencyMs, openOptions)
+            .open(renderId, device?.format ?? defaultFormat, periodMs, latencyMs, this.#openOptions)
             .catch((record: NativeError) => {
               throw fromNative(record);
             });
@@ -317,7 +317,12 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
     return this.destination?.microphone;
   }
 
-  /** The present device's own format; undefined until `ready`. */
+  /** @internal What a device that is made is to have. */
+  protected get demandedFormat(): Readonly<AudioFormat> | undefined {
+    return this.#openOptions.format;
+  }
+
+  /** In which the present device was opened; undefined until `ready`. */
   get deviceFormat(): Readonly<AudioFormat> | undefined {
     return this.#info?.format;
   }
@@ -411,11 +416,35 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
     return this.writableLength - this.#writing;
   }
 
-  /** @throws `ERR_AUDIO_UNSUPPORTED`: not in this version. */
-  setDeviceFormat(_format: AudioFormat): Promise<void> {
-    return Promise.reject(
-      unsupported('setDeviceFormat()', 'this version takes the device as it is'),
-    );
+  /**
+   * Opens the device once more, in another format: {@link SinkOptions.deviceFormat}. Meanwhile it plays
+   * nothing. When it fails the device is opened as it was. A microphone that this sink made is made anew
+   * under its name: who listens to it has to select it again.
+   *
+   * Rejects with `ERR_AUDIO_FORMAT_UNSUPPORTED`, with what opening a device fails with, and with
+   * `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`.
+   */
+  async setDeviceFormat(format: AudioFormat): Promise<void> {
+    const next = checkFormat(format, 'format');
+    await this.ready;
+    const turn = this.#reformatting.then(() => this.#reformat(next));
+    this.#reformatting = turn.catch(() => {});
+    return turn;
+  }
+
+  async #reformat(format: Readonly<AudioFormat>): Promise<void> {
+    if (this.destroyed || this.writableFinished) throw closed('setDeviceFormat()');
+    const before = this.#openOptions;
+    // Nobody has a device exclusively twice, not even who has it.
+    await this.#native.leave();
+    this.#openOptions = { ...before, format };
+    try {
+      await this.#keeper.reopen();
+    } catch (error) {
+      this.#openOptions = before;
+      await this.#keeper.reopen().catch((lost: AudioError) => this.#keeper.lost(lost));
+      throw error;
+    }
   }
 
   /**

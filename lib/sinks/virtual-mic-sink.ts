@@ -111,8 +111,8 @@ export class VirtualMicSink extends AudioSink {
     host: NativeHost,
     { selector, again, lost }: Wanted<Destination>,
   ): Promise<Destination> {
-    // What was made, or chosen, is kept until it goes.
-    if (again && !lost) return again;
+    // What was made, or chosen, is kept until it goes, or is to have another format.
+    if (again && !lost && !(again.release && this.#isOther(again))) return again;
     this.#hearing ??= new HearingWatch(
       host,
       () => this.destination,
@@ -131,6 +131,7 @@ export class VirtualMicSink extends AudioSink {
     const mic = made ? undefined : chooseVirtualMic(devices, driver);
     if (mic)
       return this.#routed(host, devices, destination(devices, mic.render.id, mic.capture?.id));
+    if (again && !again.release && !made) throw notBack(again);
     if (driver && !made) throw driverMissing(driver);
     // Under the name of the one that went, of which something may be left.
     await again?.release?.().catch(() => {});
@@ -180,9 +181,17 @@ export class VirtualMicSink extends AudioSink {
     );
   }
 
+  #isOther({ device }: Destination): boolean {
+    const wanted = this.demandedFormat;
+    if (!device || !wanted) return false;
+    const { sampleRate, channels } = device.format;
+    return sampleRate !== wanted.sampleRate || channels !== wanted.channels;
+  }
+
   async #make(host: NativeHost): Promise<Destination> {
     const driver = this.#driver;
-    const made = await host.makeCable(this.#name, defaultFormat).catch((record: NativeError) => {
+    const format = this.demandedFormat ?? defaultFormat;
+    const made = await host.makeCable(this.#name, format).catch((record: NativeError) => {
       throw fromNative(record);
     });
     const release = (): Promise<void> => host.removeCable(made.renderId, made.microphone.id);
@@ -207,6 +216,15 @@ function destination(
     device: devices.find(({ id }) => id === renderId),
     microphone: devices.find(({ id }) => id === microphoneId),
   };
+}
+
+// A driver that is updated takes its cable away and brings it back.
+function notBack({ renderId, device }: Destination): AudioError {
+  return new AudioError(
+    'ERR_AUDIO_DEVICE_NOT_FOUND',
+    `'${device?.name ?? renderId}' is gone, and there is no other virtual cable`,
+    { deviceId: renderId, remedy: 'Install or enable it again' },
+  );
 }
 
 // The other end of a cable, given by mistake: what the other program selects.

@@ -226,6 +226,8 @@ OpenOptions open_options_from(const Napi::Value& value) {
   if (category == "communications") options.category = Category::kCommunications;
   if (category == "media") options.category = Category::kMedia;
   if (category == "speech") options.category = Category::kSpeech;
+  const Napi::Value format = property(object, "format");
+  if (format.IsObject()) options.format = format_from_value(format);
   return options;
 }
 

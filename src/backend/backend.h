@@ -118,6 +118,8 @@ enum class Category : uint8_t { kOther, kCommunications, kMedia, kSpeech };
 struct OpenOptions {
   // A demand. Refused with kUnsupported, with kDeviceBusy while somebody else has the device.
   bool exclusive = false;
+  // A demand, unless its rate is 0: of what the device is given. Refused with kFormatUnsupported.
+  Format format{0, 0, SampleFormat::kF32};
   // Wishes. What became of them is told in Granted.
   bool low_latency = false;  // the shortest period that there is
   bool raw = false;          // a microphone without the system's effects

@@ -16,6 +16,7 @@ export default defineConfig({
       'test/windows/voicemeeter.test.ts',
       'test/windows/mmdevapi-life.test.ts',
       'test/windows/mmdevapi-bad-input.test.ts',
+      'test/windows/mmdevapi-cable.test.ts',
     ],
     pool: 'forks',
     testTimeout: 60_000,

@@ -35,6 +35,19 @@ int wave_rank(int position) {
                           std::begin(kOrder));
 }
 
+pa_sample_format_t server_format(SampleFormat format) {
+  switch (format) {
+    case SampleFormat::kS16:
+      return PA_SAMPLE_S16LE;
+    case SampleFormat::kS24:
+      return PA_SAMPLE_S24LE;
+    case SampleFormat::kS32:
+      return PA_SAMPLE_S32LE;
+    default:
+      return PA_SAMPLE_FLOAT32LE;
+  }
+}
+
 // What the server's policies know a stream by; it has no word for speech that a machine listens to.
 const char* role_of(Category category) {
   if (category == Category::kCommunications) return "phone";
@@ -57,13 +70,25 @@ Error PulseStream::create(const char* name, const PulseDevice& device, const Ope
     error.device_id = info_.device_id;
     return error;
   }
-  grant(options, device);
   // The device's own rate and channels, in f32 and WAVE's channel order: rates are the engine's to
   // convert, sample formats the server converts exactly.
-  info_.format = {device.sample_spec.rate, device.sample_spec.channels, SampleFormat::kF32};
+  info_.format = {device.sample_spec.rate, device.sample_spec.channels,
+                  options.format.sample_format};
+  const bool demanded = options.format.sample_rate != 0;
+  if (demanded && options.format != info_.format) {
+    Error error =
+        Error::make(ErrorCode::kFormatUnsupported,
+                    "The device runs at " + std::to_string(device.sample_spec.rate) + " Hz with " +
+                        std::to_string(device.sample_spec.channels) +
+                        " channels, which is not what was asked for",
+                    "leave deviceFormat out: what is played is converted to what the device has");
+    error.device_id = info_.device_id;
+    return error;
+  }
+  grant(options, device);
   info_.realtime = connection_.realtime();
   frame_bytes_ = static_cast<uint32_t>(bytes_per_frame(info_.format));
-  const pa_sample_spec spec{PA_SAMPLE_FLOAT32LE, info_.format.sample_rate,
+  const pa_sample_spec spec{server_format(info_.format.sample_format), info_.format.sample_rate,
                             device.sample_spec.channels};
   pa_channel_map map = device.channel_map;
   std::stable_sort(map.map, map.map + map.channels,

@@ -35,6 +35,11 @@ Error grant(const OpenOptions& options, const DeviceInfo& device, StreamInfo* in
                         "cannot be had exclusively: the simulated system shares every device",
                         "leave shareMode out");
   }
+  if (options.format.sample_rate != 0 && options.format != info->format) {
+    return device_error(ErrorCode::kFormatUnsupported, device,
+                        "runs in another format than the one that was asked for",
+                        "ask for the device's own format, or for none");
+  }
   if (options.low_latency) {
     info->granted.low_latency = info->period_frames < ten_ms(info->format)
                                     ? Wish::fulfilled()

@@ -54,7 +54,8 @@ const Meaning kMeanings[] = {
      "properties"},
     {AUDCLNT_E_UNSUPPORTED_FORMAT, "AUDCLNT_E_UNSUPPORTED_FORMAT", ErrorCode::kFormatUnsupported,
      "the device has no format that is asked for",
-     "choose another format in the device's properties, or shared mode"},
+     "choose another format in the device's properties, ask for the one that is chosen there, or "
+     "use shared mode"},
     {AUDCLNT_E_WRONG_ENDPOINT_TYPE, "AUDCLNT_E_WRONG_ENDPOINT_TYPE", ErrorCode::kDeviceNotFound,
      "the device is of the other direction", kListDevices},
     {as_hresult(0x80070490), "ERROR_NOT_FOUND", ErrorCode::kDeviceNotFound,

@@ -18,8 +18,16 @@ constexpr SampleFormat kSampleFormats[] = {SampleFormat::kS24In32, SampleFormat:
 
 // Drivers take few formats, and there is no list of them to be had: what the user chose in the
 // sound settings first, then what most have.
-std::vector<Format> candidates(IMMDevice* device, IAudioClient* client) {
+std::vector<Format> candidates(IMMDevice* device, IAudioClient* client, const Format& demanded) {
   std::vector<Format> formats;
+  if (demanded.sample_rate != 0) {
+    formats.push_back(demanded);
+    // How drivers have 24 bits is their own affair.
+    if (demanded.sample_format == SampleFormat::kS24) {
+      formats.push_back({demanded.sample_rate, demanded.channels, SampleFormat::kS24In32});
+    }
+    return formats;
+  }
   Format chosen;
   if (read_device_format(device, &chosen)) formats.push_back(chosen);
   const auto add = [&formats](uint32_t rate, uint32_t channels) {
@@ -40,9 +48,9 @@ std::vector<Format> candidates(IMMDevice* device, IAudioClient* client) {
 }
 
 // The first that the driver takes.
-CallResult negotiate(IMMDevice* device, IAudioClient* client, WAVEFORMATEXTENSIBLE* wave,
-                     Format* format) {
-  for (const Format& candidate : candidates(device, client)) {
+CallResult negotiate(IMMDevice* device, IAudioClient* client, const Format& demanded,
+                     WAVEFORMATEXTENSIBLE* wave, Format* format) {
+  for (const Format& candidate : candidates(device, client, demanded)) {
     WAVEFORMATEXTENSIBLE described = to_wave_format(candidate);
     const WORD tag =
         candidate.sample_format == SampleFormat::kF32 ? WAVE_FORMAT_IEEE_FLOAT : WAVE_FORMAT_PCM;
@@ -80,7 +88,7 @@ CallResult open_exclusive(IMMDevice* device, const ClientRequest& request,
   CallResult made = activate_client(device, request.options, client, info);
   if (made.failed()) return made;
   WAVEFORMATEXTENSIBLE wave;
-  made = negotiate(device, client->get(), &wave, &info->format);
+  made = negotiate(device, client->get(), request.options.format, &wave, &info->format);
   if (made.failed()) return made;
   REFERENCE_TIME standard = 0;
   REFERENCE_TIME shortest = 0;

@@ -17,6 +17,17 @@ CallResult read_mix_format(IAudioClient* client, CoMem<WAVEFORMATEX>* wave, Form
   return {};
 }
 
+// Beside its own format the audio engine may take others of the same rate and channels: it says
+// which.
+CallResult check_format(IAudioClient* client, const WAVEFORMATEX* wave) {
+  static const char kCall[] = "IAudioClient::IsFormatSupported";
+  WAVEFORMATEX* raw = nullptr;
+  const HRESULT result = client->IsFormatSupported(AUDCLNT_SHAREMODE_SHARED, wave, &raw);
+  const CoMem<WAVEFORMATEX> closest(raw);
+  if (FAILED(result)) return {result, kCall};
+  return {result == S_OK ? S_OK : AUDCLNT_E_UNSUPPORTED_FORMAT, kCall};
+}
+
 std::string in_ms(uint32_t frames, uint32_t sample_rate) {
   const uint32_t tenths = (frames * 10000 + sample_rate / 2) / sample_rate;
   return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " ms";
@@ -107,9 +118,17 @@ CallResult open_shared(IMMDevice* device, const ClientRequest& request,
                        ComPtr<IAudioClient>* client, StreamInfo* info) {
   CallResult made = activate_client(device, request.options, client, info);
   if (made.failed()) return made;
-  CoMem<WAVEFORMATEX> wave;
-  made = read_mix_format(client->get(), &wave, &info->format);
+  CoMem<WAVEFORMATEX> mix;
+  made = read_mix_format(client->get(), &mix, &info->format);
   if (made.failed()) return made;
+  const WAVEFORMATEX* wave = mix.get();
+  const Format& demanded = request.options.format;
+  const WAVEFORMATEXTENSIBLE asked = to_wave_format(demanded);
+  if (demanded.sample_rate != 0) {
+    made = check_format(client->get(), wave = &asked.Format);
+    if (made.failed()) return made;
+    info->format = demanded;
+  }
   REFERENCE_TIME period = 0;
   HRESULT result = (*client)->GetDevicePeriod(&period, nullptr);
   if (FAILED(result)) return {result, "IAudioClient::GetDevicePeriod"};
@@ -118,14 +137,14 @@ CallResult open_shared(IMMDevice* device, const ClientRequest& request,
 
   const bool loopback = (request.flags & AUDCLNT_STREAMFLAGS_LOOPBACK) != 0;
   if (request.options.low_latency && !loopback) {
-    if (initialize_small(device, request, wave.get(), standard_frames, client, info)) return {};
+    if (initialize_small(device, request, wave, standard_frames, client, info)) return {};
     made = activate_client(device, request.options, client, info);
     if (made.failed()) return made;
   }
   // Periodicity must be 0 in shared mode: the audio engine has a period of its own.
   result = (*client)->Initialize(AUDCLNT_SHAREMODE_SHARED,
                                  AUDCLNT_STREAMFLAGS_EVENTCALLBACK | request.flags, request.buffer,
-                                 0, wave.get(), nullptr);
+                                 0, wave, nullptr);
   if (FAILED(result)) return {result, "IAudioClient::Initialize"};
   if (request.options.low_latency && loopback) {
     info->granted.low_latency = look_at_period(client->get(), standard_frames, info);
