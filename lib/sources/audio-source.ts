@@ -138,7 +138,7 @@ export interface SourceStats {
   driftPpm: number;
   /** Whether the device stamps its packets with times; otherwise times are those of arrival. */
   deviceStamps: boolean;
-  /** The device's volume on the system's scale, 0 to 1, where it is told. */
+  /** The device's volume on the system's scale, 0 to 1, where it is told; the greatest of programs. */
   deviceVolume?: number;
   /** What the device's own meter showed last, dBFS, where it has one. */
   devicePeakDb?: number;
@@ -154,7 +154,7 @@ export interface SourceEvents extends ReadableEvents, DeviceEvents {
   ready: [];
   /** Audio that is not all there. */
   discontinuity: [event: Discontinuity];
-  /** The device was muted in the system, now or before it was opened. What it delivers is as it was. */
+  /** The device, or all programs, were muted in the system, now or before they were opened. */
   mute: [];
   unmute: [];
   /** The stream does not hear what its device hears, for about 2 s now; it goes on. */
@@ -166,7 +166,9 @@ export interface SourceEvents extends ReadableEvents, DeviceEvents {
 /**
  * Why a stream is held to be dead. `'zeros'`: the device's own meter moves, and the stream gets nothing but
  * zeros, or nothing. `'no-packets'`: a microphone gives nothing at all. A muted device's zeros are no evidence;
- * nor are zeros where the system has no meter (PulseAudio), or where it stands still.
+ * nor are zeros where the system has no meter (PulseAudio), or where it stands still. The meter of programs
+ * that are captured is the loudest of theirs: on Windows some protect what they play, and give others zeros. A
+ * `LoopbackSource` of their output may hear them all the same.
  */
 export type DeadEvidence = 'zeros' | 'no-packets';
 
@@ -315,7 +317,7 @@ export abstract class AudioSource extends AudioReadable {
     this.#native.setEnabled(this.#enabled);
   }
 
-  /** Whether the device is muted in the system; false until that is known, and where it never is. */
+  /** Whether the device, or all programs that are heard, are muted in the system; false until that is known. */
   get muted(): boolean {
     return this.#native.muted();
   }

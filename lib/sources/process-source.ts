@@ -96,11 +96,14 @@ export class ProcessSource extends AudioSource {
   readonly #roots = new Map<string, NativeProcessId>();
   /** By process and device: a program may have several streams on one. */
   readonly #attached = new Map<string, { tap: ProcessTap; streams: number }>();
+  /** What the engine told, and waits here for who it is about. */
+  readonly #untold: NativeTapEvent[] = [];
   #selection = '';
   #watch: number | undefined;
   #asking = false;
   #again = false;
   #over = false;
+  #introducing = false;
 
   /**
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`,
@@ -181,7 +184,8 @@ export class ProcessSource extends AudioSource {
 
   /** @internal */
   protected override attended(): void {
-    for (const event of this.producer.takeTaps()) this.#tell(event);
+    this.#untold.push(...this.producer.takeTaps());
+    void this.#tellInTurn();
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
@@ -264,16 +268,33 @@ export class ProcessSource extends AudioSource {
   async #look(): Promise<void> {
     if (this.#selection === '') return; // not open yet
     const sounding = await askProcesses(this.host);
-    const selection = await this.#choose(sounding);
     // Of one that cannot be seen only its streams tell that it is there.
     for (const [key, root] of this.#roots) {
       if (root.startTime !== 0n || sounding.some((one) => processKey(one.root) === key)) continue;
       this.#gone(root);
     }
+    const selection = await this.#choose(sounding);
     const key = keyOf(selection);
     if (this.#over || key === this.#selection) return;
     this.#selection = key;
     await this.producer.selectProcesses(selection);
+  }
+
+  // The engine may know of a program before anybody has listed it.
+  async #tellInTurn(): Promise<void> {
+    if (this.#introducing) return;
+    this.#introducing = true;
+    for (let event; (event = this.#untold[0]); this.#untold.shift()) {
+      if (event.type === 'attached' && !this.#known.has(processKey(event.process))) {
+        await askProcesses(this.host).then(
+          (all) => this.#learn(all),
+          () => {}, // it is told without a name
+        );
+        if (this.destroyed) return;
+      }
+      this.#tell(event);
+    }
+    this.#introducing = false;
   }
 
   #learn(processes: readonly NativeProcess[]): void {

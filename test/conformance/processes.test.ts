@@ -4,6 +4,8 @@ import {
   listAudioProcesses,
   ProcessMonitor,
   ProcessSource,
+  SpeakerSink,
+  ToneSource,
   type AudioChunk,
   type AudioProcess,
   type ProcessOptions,
@@ -57,14 +59,17 @@ describe.runIf(inWine)('programs in Wine, which has no process loopback', () => 
     expect(await event(tap, 'error')).toMatchObject({ code: 'ERR_AUDIO_PROCESS_NOT_FOUND' });
   });
 
-  it('that play are not told: its sessions are those of this process alone', async () => {
-    const stop = await system.play('speakers', 440);
+  it('that play are not told: its sessions are of this process alone, and do not bear looks', async () => {
     const monitor = new ProcessMonitor({ backend: system.backend });
     await monitor.ready;
+    const speakers = new SpeakerSink({ backend: system.backend });
+    new ToneSource({ frequency: 440, durationMs: 10_000 }).pipe(speakers);
+    // Looked at, they would double each time.
+    await until(() => speakers.stats().frames > 5 * 48_000, 'some twenty looks');
     expect(monitor.processes).toEqual([]);
     expect(await listAudioProcesses({ backend: system.backend })).toEqual([]);
     monitor.close();
-    await stop();
+    speakers.destroy();
   });
 });
 
@@ -208,9 +213,10 @@ describe.skipIf(inWine)('programs', () => {
     await until(() => Math.abs((own()?.levelDb ?? 0) + 20) < 1.5, 'its level');
     const changed = event<AudioProcess>(monitor, 'change');
     // A server may remember where a player of this name was moved before.
-    const onHeadset = process.devices.some((id) => id.includes('headset'));
+    const onHeadset = own()!.devices.some((id) => id.includes('headset'));
+    const before = own()!.devices;
     await player.move(onHeadset ? 'speakers' : 'headset');
-    expect((await changed).devices).not.toEqual(process.devices);
+    expect((await changed).devices).not.toEqual(before);
     const removed = event<AudioProcess>(monitor, 'remove');
     await player.exit();
     expect((await removed).pid).toBe(process.pid);

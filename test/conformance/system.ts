@@ -20,6 +20,7 @@ export interface Program {
   /** Of its first process, which may have started the one that plays. */
   pid: number;
   move(device: 'headset' | 'speakers'): Promise<void>;
+  mute(muted: boolean): Promise<void>;
   /** Its processes end. */
   exit(): Promise<void>;
 }
@@ -83,6 +84,7 @@ function simulated(): System {
         name,
         pid: launcher.pid,
         move: async (device) => void player.move(device),
+        mute: async (muted) => void player.mute(muted),
         async exit() {
           player.exit();
           launcher.exit();
@@ -116,6 +118,7 @@ interface Outside {
   stop(options: { player: number }): Promise<void>;
   identify(options: { player: number }): Promise<{ name: string; pid: number }>;
   move(options: { player: number; device: string }): Promise<void>;
+  mutePlayer(options: { player: number; muted: boolean }): Promise<void>;
   record(options: { source: string; seconds: number }): Promise<{ file: string }>;
   mute(options: { source: string; muted: boolean }): Promise<void>;
   removeDevice(options: { name: string }): Promise<void>;
@@ -145,6 +148,7 @@ function real(
             return {
               ...(await outside.identify({ player })),
               move: (device) => outside.move({ player, device }),
+              mute: (muted) => outside.mutePlayer({ player, muted }),
               exit: () => outside.stop({ player }),
             };
           },

@@ -18,6 +18,7 @@
 //   process <pid> <parent>                who started whom: process loopback takes trees
 //   process-ended <pid>                   its sessions expire
 //   session <d> <pid> name <name>|volume <0..1>|mute|unmute          of an output, by its user
+//   session <d> <pid> protect|unprotect   process loopback gets zeros of it, though its meter moves
 //   process-silence none|packets          taps opened from now on, while nothing plays
 //   record <d> <frames>                   what an output plays, at most so many frames
 //   recorded <d> <file>                   writes it as floats: ok <frames> <rate> <channels> <gaps>
@@ -47,6 +48,7 @@
 //   id <d>                                ok <the endpoint's id>
 //   stats <d>                             ok <position> <wakes> <late> <lost> <underrun frames>
 //   objects                               ok <COM objects that are alive>
+//   resources                             ok <handles> <threads> of the process
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 

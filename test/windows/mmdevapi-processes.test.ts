@@ -11,6 +11,7 @@ import {
   type AudioError,
   type AudioProcess,
   type ProcessOptions,
+  type ProcessTap,
 } from 'patchcord';
 
 import { levelOf } from '../conformance/tone-level.js';
@@ -37,8 +38,11 @@ afterAll(() => windows.close());
 const capture = (options: Omit<ProcessOptions, 'backend'>): ProcessSource =>
   new ProcessSource({ ...options, backend });
 
-/** A second from the first frame that is not silence on, without its first 100 ms. */
-async function hear(source: ProcessSource): Promise<Float32Array> {
+/** A second from the first frame that is not silence on, without its first 100 ms, when so many are heard. */
+async function hear(source: ProcessSource, programs = 1): Promise<Float32Array> {
+  let attached = 0;
+  source.on('attach', () => attached++);
+  await until(() => attached === programs, `${programs} programs`);
   const chunks: AudioChunk[] = [];
   for await (const chunk of source.chunks()) {
     if (chunks.length === 0 && chunk.data.every((byte) => byte === 0)) continue;
@@ -80,7 +84,7 @@ describe('programs on Windows', () => {
     await here.send('play speakers tone 3000 0.25 by 1003');
     const expectOnly = async (options: Omit<ProcessOptions, 'backend'>, loud: boolean[]) => {
       const tap = capture(options);
-      const sound = await hear(tap);
+      const sound = await hear(tap, loud.filter(Boolean).length);
       await tap.close();
       [440, 1000, 3000].forEach((frequency, k) => {
         if (loud[k]) expect(Math.abs(levelOf(sound, frequency) + 12.04)).toBeLessThan(0.5);
@@ -147,6 +151,123 @@ describe('programs on Windows', () => {
     const error = await event<AudioError>(tap, 'error');
     expect(error.code).toBe(code);
     expect(error.message).toContain(words);
+  });
+
+  it('are told apart by their sessions where all are heard together', async () => {
+    await here.send('play speakers tone 440 0.25 by 1001');
+    const speakers = (await here.send('id speakers')).trim();
+    const tap = capture({ process: 0 });
+    const told: string[] = [];
+    for (const name of ['attach', 'detach'] as const) {
+      tap.on(name, (one: ProcessTap) => told.push(`${name} ${one.process.name} ${one.device}`));
+    }
+    await event(tap, 'attach');
+    expect(tap.processes.map(({ pid }) => pid)).toEqual([1001]);
+    await here.send('play speakers tone 1000 0.25 by 1002');
+    await event(tap, 'attach');
+    await here.send('process-ended 1001');
+    await event(tap, 'detach');
+    expect(told).toEqual([
+      `attach process 1001 ${speakers}`,
+      `attach process 1002 ${speakers}`,
+      `detach process 1001 ${speakers}`,
+    ]);
+    await tap.close();
+  });
+
+  it('say when they are muted, and when they are not heard though their meter moves', async () => {
+    await here.send('play speakers tone 440 0.25 by 1001');
+    const tap = capture({ process: 1001 });
+    const told: string[] = [];
+    for (const name of ['mute', 'unmute', 'dead', 'alive'] as const) {
+      tap.on(name as 'mute', () => told.push(name));
+    }
+    tap.resume();
+    await tap.ready;
+    await until(() => (tap.stats().devicePeakDb ?? -Infinity) > -12.2, 'its meter');
+    const muted = event(tap, 'mute');
+    await here.send('session speakers 1001 mute');
+    await muted;
+    await here.send('session speakers 1001 protect');
+    // Zeros for longer than it takes to be held for dead.
+    const { frames } = tap.stats();
+    await until(() => tap.stats().frames > frames + 2.5 * rate, 'silence');
+    expect(told).toEqual(['mute']);
+    const dead = event<{ evidence: string }>(tap, 'dead');
+    await here.send('session speakers 1001 unmute');
+    expect((await dead).evidence).toBe('zeros');
+    const alive = event(tap, 'alive');
+    await here.send('session speakers 1001 unprotect');
+    await alive;
+    expect(told).toEqual(['mute', 'unmute', 'dead', 'alive']);
+    await tap.close();
+  });
+
+  it('are found and heard again within 500 ms, a hundred times, and nothing is left', async () => {
+    const tap = capture({ process: /^process 2\d\d\d$/, waitForProcess: true });
+    tap.resume();
+    await tap.ready;
+    const resources = async () => {
+      const [handles, threads] = (await here.send('resources')).split(' ').map(Number);
+      return { handles, threads, objects: Number(await here.send('objects')) };
+    };
+    const restart = async (pid: number): Promise<number> => {
+      const detached = event(tap, 'detach');
+      const began = process.hrtime.bigint();
+      await here.send(`play speakers tone 440 0.25 by ${pid}`);
+      await until(() => tap.level().peakDb > -13, 'its sound');
+      const tookMs = Number(process.hrtime.bigint() - began) / 1e6;
+      await here.send(`process-ended ${pid}`);
+      await detached;
+      await until(() => tap.level().peakDb < -90, 'silence');
+      return tookMs;
+    };
+    for (let pid = 2000; pid < 2005; pid++) await restart(pid);
+    const before = await resources();
+    const { rss } = process.memoryUsage();
+    let longest = 0;
+    for (let pid = 2100; pid < 2200; pid++) longest = Math.max(longest, await restart(pid));
+    expect(longest).toBeLessThan(500);
+    const after = await resources();
+    expect(after.threads).toBeLessThanOrEqual(before.threads);
+    expect(after.objects).toBeLessThanOrEqual(before.objects);
+    // libuv's own come and go; one for each restart would be 100.
+    expect(after.handles - before.handles).toBeLessThan(20);
+    // As would be 100 buffers of 400 kB.
+    expect(process.memoryUsage().rss - rss).toBeLessThan(20e6);
+    await tap.close();
+  });
+
+  it('end the stream when they end while an activation is pending', async () => {
+    await here.send('play speakers tone 440 0.25 by 1001');
+    await here.send('hang process-loopback ActivateAudioInterface');
+    const tap = capture({ process: 1001 });
+    const ended = event(tap, 'end');
+    tap.resume();
+    await until(async () => (await here.send('hanging')).trim() === '1', 'the activation');
+    await here.send('process-ended 1001');
+    await here.send('mend');
+    await ended;
+    expect(tap.errored).toBeNull();
+  });
+
+  it('may be this one, many of one name, and the same one twice', async () => {
+    const own = capture({ process: process.pid });
+    await own.ready;
+    await own.close();
+    await here.send('play speakers tone 440 0.25 by 1001');
+    const twice = capture({ process: [1001, /^process 1001$/, 'PROCESS 1001'] });
+    expect(Math.abs(levelOf(await hear(twice), 440) + 12.04)).toBeLessThan(0.5);
+    await twice.close();
+    await here.send('stop speakers by 1001');
+    // More than are listened to before they play.
+    const numbers = Array.from({ length: 20 }, (_, i) => 3000 + 100 * i);
+    for (const pid of numbers) await here.send(`play speakers tone ${pid} 0.025 by ${pid}`);
+    const many = capture({ process: /^process [34]\d\d\d$/ });
+    const sound = await hear(many, numbers.length);
+    for (const pid of numbers) expect(Math.abs(levelOf(sound, pid) + 32.04)).toBeLessThan(0.5);
+    await many.close();
+    for (const pid of numbers) await here.send(`process-ended ${pid}`);
   });
 
   it('leave nothing behind, whether capturing them fails or not', async () => {

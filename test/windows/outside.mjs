@@ -38,6 +38,12 @@ export function createOutside({ env, folder, setDefaultEndpoint }) {
   const pactl = async (...args) =>
     (await execute('pactl', args, { env: environment, timeout: 5000 })).stdout;
 
+  async function inputOf(player) {
+    const inputs = JSON.parse(await pactl('--format=json', 'list', 'sink-inputs'));
+    const name = `outside-${process.pid}-${player}`;
+    return String(inputs.find((one) => one.properties['application.name'] === name).index);
+  }
+
   return {
     /**
      * Plays a sine until `stop`; resolves when the server has the stream.
@@ -87,10 +93,12 @@ export function createOutside({ env, folder, setDefaultEndpoint }) {
 
     /** Its stream goes to another output. @param {{ player: number, device: string }} options */
     async move({ player, device }) {
-      const inputs = JSON.parse(await pactl('--format=json', 'list', 'sink-inputs'));
-      const name = `outside-${process.pid}-${player}`;
-      const input = inputs.find((one) => one.properties['application.name'] === name);
-      await pactl('move-sink-input', String(input.index), device);
+      await pactl('move-sink-input', await inputOf(player), device);
+    },
+
+    /** As in a volume control. @param {{ player: number, muted: boolean }} options */
+    async mutePlayer({ player, muted }) {
+      await pactl('set-sink-input-mute', await inputOf(player), muted ? '1' : '0');
     },
 
     /** @param {{ player: number }} options */

@@ -7,7 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "../../core/shown.h"
 #include "../../core/tap_sum.h"
+#include "../program_state.h"
 #include "pulse_capture.h"
 #include "pulse_inputs.h"
 
@@ -67,6 +69,8 @@ class ProcessCapture final : public ProcessStream,
   Error start() override;
   void stop() override;
   void select(const ProcessSelection& selection) override;
+  // Any thread. Without meters: see EndpointQuery.
+  EndpointState endpoint() const noexcept override { return programs_.load(); }
 
   void look_again() noexcept {  // any thread
     changed_.store(true, std::memory_order_release);
@@ -105,6 +109,7 @@ class ProcessCapture final : public ProcessStream,
   ProcessSelector selector_;
   std::vector<std::unique_ptr<InputTap>> taps_;
   std::map<uint32_t, int64_t> playing_since_;  // of inputs that are not halted
+  Shown<EndpointState> programs_;
   bool looked_ = false;
   bool over_ = false;
 
@@ -238,6 +243,7 @@ Error ProcessCapture::follow(int64_t now) {
   };
   std::vector<Wanted> wanted;
   std::map<uint32_t, int64_t> playing_since;
+  ProgramState programs;
   for (const PulseInput& input : inputs) {
     if (!input.corked) {
       const auto known = playing_since_.find(input.index);
@@ -246,11 +252,13 @@ Error ProcessCapture::follow(int64_t now) {
     }
     const Ancestry process = process_of(*table_, input);
     if (!selector_.wants(process)) continue;
+    programs.add(!input.corked, input.muted, input.volume, kUnknownLevel);
     for (const PulseDevice& sink : sinks) {
       if (sink.index == input.sink) wanted.push_back({&input, &sink, process.front().id});
     }
   }
   playing_since_ = std::move(playing_since);
+  programs_.store(programs.get());
   looked_ = true;
 
   for (auto& tap : taps_) {

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <utility>
 
+#include "../../core/published.h"
+#include "../program_state.h"
 #include "world.h"
 
 namespace patchcord {
@@ -12,6 +14,17 @@ namespace {
 
 std::string program_of(const ProcessRecord& record) {
   return "process " + std::to_string(record.id.pid) + "." + std::to_string(record.id.start_time);
+}
+
+// Of what sounds within the next 10 ms: signals are known in advance.
+float peak_of(const Signal& signal, int64_t begun_ns, int64_t now) {
+  constexpr uint32_t kRate = 48000, kFrames = kRate / 100, kChannels = 2;
+  std::array<float, kFrames * kChannels> samples{};
+  const int64_t position = (now - begun_ns) / (kNsPerSecond / kRate);
+  signal.add({samples.data(), kFrames, kChannels, kRate, position, 0});
+  float peak = 0;
+  for (const float sample : samples) peak = std::max(peak, std::fabs(sample));
+  return peak;
 }
 
 Error no_process(uint32_t pid) {
@@ -94,6 +107,9 @@ class WorldProcesses::Tap final : public ProcessStream {
     update();
   }
 
+  // Audio thread.
+  EndpointState endpoint() const noexcept override;
+
   // With the owner's mutex held, both.
   void update();
   void lose(const Error& error) { card_->lose(Card::kOutputSide, error); }
@@ -111,6 +127,13 @@ class WorldProcesses::Tap final : public ProcessStream {
              is_protected == other.is_protected && denied == other.denied;
     }
   };
+  // A program's meter shows what it plays, also where its stream gets zeros.
+  struct Meter {
+    SignalPtr signal;
+    int64_t began_ns;
+    float volume;
+    bool muted;
+  };
   void tell(TapEvent::Kind kind, const ProcessId& process, const std::string& output);
 
   WorldProcesses& owner_;
@@ -120,8 +143,20 @@ class WorldProcesses::Tap final : public ProcessStream {
   StreamInfo info_;
   ProcessSelector selector_;
   std::vector<Heard> heard_;
+  mutable Published<const std::vector<Meter>> meters_;
   bool running_ = false;
 };
+
+EndpointState WorldProcesses::Tap::endpoint() const noexcept {
+  const Published<const std::vector<Meter>>::Reading meters(meters_);
+  ProgramState state;
+  if (!meters) return state.get();
+  const int64_t now = owner_.world_.clock().now();
+  for (const Meter& one : *meters) {
+    state.add(true, one.muted, one.volume, one.volume * peak_of(*one.signal, one.began_ns, now));
+  }
+  return state.get();
+}
 
 void WorldProcesses::Tap::tell(TapEvent::Kind kind, const ProcessId& process,
                                const std::string& output) {
@@ -142,6 +177,7 @@ void WorldProcesses::Tap::update() {
   if (!running_) return;
   const Table table(owner_.processes_);
   std::vector<Heard> now;
+  auto meters = std::make_unique<std::vector<Meter>>();
   for (const auto& [pid, process] : owner_.processes_) {
     if (process.sounds.empty() || !selector_.wants(ancestry_of(table, pid))) continue;
     for (const Sound& sound : process.sounds) {
@@ -149,11 +185,14 @@ void WorldProcesses::Tap::update() {
       if (process.muted) signal = silence();
       if (process.volume != 1) signal = scaled(signal, static_cast<float>(process.volume));
       if (process.is_protected) signal = silence();
+      meters->push_back(
+          {sound.signal, sound.began_ns, static_cast<float>(process.volume), process.muted});
       now.push_back({process.record.id, sound.output,
                      program_of(process.record) + " on " + sound.output, std::move(signal),
                      process.is_protected, process.denied});
     }
   }
+  meters_.exchange(std::move(meters));
   const auto same = [](const Heard& one) {
     return [&one](const Heard& other) {
       return other.program == one.program && other.denied == one.denied;
@@ -334,16 +373,11 @@ Error WorldProcesses::list(const ProcessQuery& query, std::vector<ProcessInfo>* 
   return Error::none();
 }
 
-// Of what it plays within 10 ms from now on: signals are known in advance.
 float WorldProcesses::level(const Process& process) const {
-  constexpr uint32_t kRate = 48000, kFrames = kRate / 100, kChannels = 2;
   float peak = 0;
   if (process.muted) return peak;
   for (const Sound& sound : process.sounds) {
-    std::array<float, kFrames * kChannels> samples{};
-    const int64_t position = (world_.clock().now() - sound.began_ns) / (kNsPerSecond / kRate);
-    sound.signal->add({samples.data(), kFrames, kChannels, kRate, position, 0});
-    for (const float sample : samples) peak = std::max(peak, std::fabs(sample));
+    peak = std::max(peak, peak_of(*sound.signal, sound.began_ns, world_.clock().now()));
   }
   return peak * static_cast<float>(process.volume);
 }

@@ -20,8 +20,8 @@ namespace patchcord {
 namespace {
 
 const char kReaching[] = "reaching the audio system";
-// How often it is looked who plays, once somebody has asked.
-constexpr DWORD kSessionLookMs = 150;
+// How often it is looked how those are who play, once somebody has asked. New ones are announced.
+constexpr DWORD kSessionLookMs = 250;
 
 // The COM thread of a host: the enumerator and its notifications. Between work it waits for the
 // system.
@@ -43,7 +43,9 @@ class Service {
   }
   void quit() { SetEvent(quit_.get()); }
 
-  Voicemeeter& voicemeeter() { return *voicemeeter_; }  // the COM thread
+  // The COM thread's.
+  Voicemeeter& voicemeeter() { return *voicemeeter_; }
+  SessionReader& session_reader() { return *session_reader_; }
 
  private:
   static CallResult reach(ComPtr<IMMDeviceEnumerator>* enumerator, NotificationClient* client);
@@ -59,22 +61,27 @@ class Service {
   Handle quit_{make_latch()};
   Handle asked_{make_pulse()};
   Handle answered_{make_pulse()};
-  Work work_;                                 // handed over by asked_
-  Error answer_;                              // handed back by answered_
-  std::unique_ptr<Voicemeeter> voicemeeter_;  // the COM thread's, while it lives
+  Work work_;     // handed over by asked_
+  Error answer_;  // handed back by answered_
+  // The COM thread's, while it lives.
+  std::unique_ptr<Voicemeeter> voicemeeter_;
+  std::unique_ptr<SessionReader> session_reader_;
 };
 
 void Service::live() {
   const Apartment apartment;
   voicemeeter_ = std::make_unique<Voicemeeter>();
+  session_reader_ = std::make_unique<SessionReader>();
   ComPtr<IMMDeviceEnumerator> enumerator;
   const ComPtr<NotificationClient> client(new NotificationClient);
   const CallResult reached = reach(&enumerator, client.get());
   answer(reached.failed() ? to_error(reached, kReaching) : Error::none());
-  if (reached.failed()) return;
-  serve(enumerator.get(), client.get());
-  // Waits for callbacks in flight, which only raise an event.
-  enumerator->UnregisterEndpointNotificationCallback(client.get());
+  if (!reached.failed()) {
+    serve(enumerator.get(), client.get());
+    // Waits for callbacks in flight, which only raise an event.
+    enumerator->UnregisterEndpointNotificationCallback(client.get());
+  }
+  session_reader_.reset();
   voicemeeter_.reset();
 }
 
@@ -86,10 +93,11 @@ CallResult Service::reach(ComPtr<IMMDeviceEnumerator>* enumerator, NotificationC
 }
 
 void Service::serve(IMMDeviceEnumerator* enumerator, NotificationClient* client) {
-  const HANDLE events[] = {quit_.get(), asked_.get(), client->changed()};
+  const HANDLE events[] = {quit_.get(), asked_.get(), client->changed(),
+                           session_reader_->created()};
   for (;;) {
     const DWORD look = sessions_->wanted() ? kSessionLookMs : INFINITE;
-    switch (WaitForMultipleObjects(3, events, FALSE, look)) {
+    switch (WaitForMultipleObjects(4, events, FALSE, look)) {
       case WAIT_OBJECT_0:
         return;
       case WAIT_OBJECT_0 + 1:
@@ -105,11 +113,11 @@ void Service::serve(IMMDeviceEnumerator* enumerator, NotificationClient* client)
   }
 }
 
-// Sessions announce themselves endpoint by endpoint and change by change, through objects that have
-// to be kept for each of them; looking is cheaper, and misses nothing.
+// That there is a new one is announced. How each of them fares would be as well, through objects
+// that had to be kept for each; but what its meter shows can only be looked at.
 void Service::look_at_sessions(IMMDeviceEnumerator* enumerator) {
   std::vector<SessionInfo> sessions;
-  if (read_sessions(enumerator, &sessions)) return;
+  if (session_reader_->read(enumerator, &sessions)) return;
   if (sessions_->update(sessions)) announcer_->processes_changed();
 }
 
@@ -154,9 +162,10 @@ class WasapiHost final : public Host {
   Error list_processes(const ProcessQuery& query, std::vector<ProcessInfo>* processes) override {
     sessions_->want();
     const auto found = std::make_shared<std::vector<SessionInfo>>();
-    Error error = perform("listing programs", [found](IMMDeviceEnumerator* enumerator) {
-      return read_sessions(enumerator, found.get());
-    });
+    Error error = perform("listing programs",
+                          [found, service = service_.get()](IMMDeviceEnumerator* enumerator) {
+                            return service->session_reader().read(enumerator, found.get());
+                          });
     if (!error) *processes = to_processes(*processes_, *found, query.running);
     return error;
   }

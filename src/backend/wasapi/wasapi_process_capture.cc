@@ -7,7 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "../../core/shown.h"
 #include "../../core/tap_sum.h"
+#include "../program_state.h"
 #include "process_loopback.h"
 #include "wasapi_stream.h"
 
@@ -30,6 +32,13 @@ struct Target {
 };
 
 class WasapiProcessCapture;
+
+// A session that is wanted.
+struct Playing {
+  Ancestry process;
+  std::string device_id;
+  bool active;
+};
 
 // One activation. Its callbacks come on the audio thread of its stream.
 class LoopbackTap final : public CaptureListener {
@@ -82,6 +91,8 @@ class WasapiProcessCapture final : public ProcessStream,
     look_again();
   }
 
+  EndpointState endpoint() const noexcept override { return programs_.load(); }  // any thread
+
   void look_again() noexcept {  // any thread
     changed_.store(true, std::memory_order_release);
     // stop() waits until nobody is in here; sequentially consistent, as a Gate.
@@ -98,10 +109,14 @@ class WasapiProcessCapture final : public ProcessStream,
   // The follower's thread; before it runs, and after it ended, the control thread's.
   int64_t step(int64_t now);
   Error follow(int64_t now);
-  std::vector<Target> wanted();
+  std::vector<Playing> playing();
+  std::vector<Target> wanted(const std::vector<Playing>& playing) const;
+  void tell_of(const std::vector<Playing>& playing);
+  void observe();
   Error attach(const Target& target, int64_t now);
   void detach(LoopbackTap* tap);
-  void tell(TapEvent::Kind kind, const ProcessId& process, int64_t time, Error error = {});
+  void tell(TapEvent::Kind kind, const ProcessId& process, int64_t time, Error error = {},
+            std::string device_id = {});
 
   const std::shared_ptr<Announcer> announcer_;
   const std::shared_ptr<SessionBoard> sessions_;
@@ -122,6 +137,18 @@ class WasapiProcessCapture final : public ProcessStream,
     int64_t again_at;
   };
   std::vector<Failed> failed_;
+  std::vector<uint32_t> pids_;  // of the sessions that are wanted
+  Shown<EndpointState> programs_;
+  // Who is heard of everything but one tree, as it was told.
+  struct Heard {
+    ProcessId process;
+    std::string device_id;
+
+    bool operator==(const Heard& other) const {
+      return process == other.process && device_id == other.device_id;
+    }
+  };
+  std::vector<Heard> heard_;
 
   std::atomic<int> waking_{0};
   std::atomic<Clock::Task*> follower_shown_{nullptr};
@@ -189,9 +216,10 @@ int64_t WasapiProcessCapture::step(int64_t now) {
     }
     follow(now);
   }
+  observe();
   for (auto& tap : taps_) {
     const int64_t heard_at = tap->heard_at.load(std::memory_order_acquire);
-    // Of everything but one tree it cannot be told who is heard.
+    // Of everything but one tree the sessions tell who is heard.
     if (tap->target.exclude_tree || tap->told || heard_at == kNoTime) continue;
     tap->told = true;
     tell(TapEvent::Kind::kAttached, tap->target.process, heard_at);
@@ -203,9 +231,53 @@ int64_t WasapiProcessCapture::step(int64_t now) {
   return now + kLook;
 }
 
+std::vector<Playing> WasapiProcessCapture::playing() {
+  std::vector<Playing> wanted;
+  pids_.clear();
+  for (const SessionInfo& session : sessions_->sessions()) {
+    Ancestry process = process_of(*table_, session.pid);
+    if (!selector_.wants(process)) continue;
+    wanted.push_back({std::move(process), session.device_id, session.active});
+    pids_.push_back(session.pid);
+  }
+  return wanted;
+}
+
+// What the system says of those that are wanted, beside their sound.
+void WasapiProcessCapture::observe() {
+  ProgramState state;
+  for (const SessionInfo& one : sessions_->sessions()) {
+    if (std::find(pids_.begin(), pids_.end(), one.pid) == pids_.end()) continue;
+    state.add(one.active, one.muted, one.volume, one.level);
+  }
+  programs_.store(state.get());
+}
+
+// Everything but one tree is one activation, which does not say whose sound it is.
+void WasapiProcessCapture::tell_of(const std::vector<Playing>& playing) {
+  std::vector<Heard> now;
+  const bool together = std::any_of(taps_.begin(), taps_.end(),
+                                    [](const auto& tap) { return tap->target.exclude_tree; });
+  for (const Playing& one : playing) {
+    Heard heard{one.process.front().id, one.device_id};
+    if (!together || !one.active) continue;
+    if (std::find(now.begin(), now.end(), heard) == now.end()) now.push_back(std::move(heard));
+  }
+  const auto tell_those = [this](TapEvent::Kind kind, const std::vector<Heard>& of,
+                                 const std::vector<Heard>& without) {
+    for (const Heard& one : of) {
+      if (std::find(without.begin(), without.end(), one) != without.end()) continue;
+      tell(kind, one.process, real_clock().now(), {}, one.device_id);
+    }
+  };
+  tell_those(TapEvent::Kind::kDetached, heard_, now);
+  tell_those(TapEvent::Kind::kAttached, now, heard_);
+  heard_ = std::move(now);
+}
+
 // Excludes cannot be added up: one excluded tree is one activation, anything else the sum of the
 // programs that play and are wanted.
-std::vector<Target> WasapiProcessCapture::wanted() {
+std::vector<Target> WasapiProcessCapture::wanted(const std::vector<Playing>& playing) const {
   const ProcessSelection& selection = selector_.selection();
   std::vector<Target> targets;
   if (selection.everything && selection.exclude.size() <= 1) {
@@ -220,10 +292,7 @@ std::vector<Target> WasapiProcessCapture::wanted() {
     }
   }
   std::vector<Ancestry> sounding;
-  for (const SessionInfo& session : sessions_->sessions()) {
-    Ancestry process = process_of(*table_, session.pid);
-    if (selector_.wants(process)) sounding.push_back(std::move(process));
-  }
+  for (const Playing& one : playing) sounding.push_back(one.process);
   const auto covers = [&](const Ancestry& process) {
     return std::any_of(process.begin(), process.end(), [&](const ProcessRecord& one) {
       return std::any_of(targets.begin(), targets.end(),
@@ -241,7 +310,8 @@ std::vector<Target> WasapiProcessCapture::wanted() {
 
 // An error only when nothing can be captured that was asked for.
 Error WasapiProcessCapture::follow(int64_t now) {
-  const std::vector<Target> targets = wanted();
+  const std::vector<Playing> playing = this->playing();
+  const std::vector<Target> targets = wanted(playing);
   for (auto& tap : taps_) {
     const bool keep = !tap->lost.load(std::memory_order_acquire) &&
                       std::find(targets.begin(), targets.end(), tap->target) != targets.end();
@@ -263,6 +333,7 @@ Error WasapiProcessCapture::follow(int64_t now) {
     Error error = attach(target, now);
     if (error && !first) first = std::move(error);
   }
+  tell_of(playing);
   return taps_.empty() ? first : Error::none();
 }
 
@@ -294,12 +365,13 @@ void WasapiProcessCapture::detach(LoopbackTap* tap) {
 }
 
 void WasapiProcessCapture::tell(TapEvent::Kind kind, const ProcessId& process, int64_t time,
-                                Error error) {
+                                Error error, std::string device_id) {
   TapEvent event;
   event.kind = kind;
   event.process = process;
   event.time = time;
   event.error = std::move(error);
+  event.device_id = std::move(device_id);
   taps_listener_.on_tap(event);
 }
 

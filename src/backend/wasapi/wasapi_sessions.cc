@@ -1,9 +1,12 @@
 #include "wasapi_sessions.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <cstddef>
 #include <utility>
 
+#include "handle.h"
 #include "meter_information.h"
 
 namespace patchcord {
@@ -46,17 +49,99 @@ bool read_session(IAudioSessionControl* control, SessionInfo* info) {
   return true;
 }
 
-void read_endpoint(IMMDevice* device, std::vector<SessionInfo>* sessions) {
-  LPWSTR raw = nullptr;
-  if (FAILED(device->GetId(&raw))) return;
-  const CoMem<wchar_t> id(raw);
-  ComPtr<IAudioSessionManager2> manager;
+}  // namespace
+
+// Comes on a thread of the system that must not block: raises an event, the sessions are looked at
+// by others. An agile object, as NotificationClient.
+class SessionReader::Announcements final : public IAudioSessionNotification {
+ public:
+  HANDLE created() const { return created_.get(); }
+
+  HRESULT STDMETHODCALLTYPE QueryInterface(REFIID iid, void** object) override {
+    if (object == nullptr) return E_POINTER;
+    *object = nullptr;
+    if (iid != __uuidof(IUnknown) && iid != __uuidof(IAgileObject) &&
+        iid != __uuidof(IAudioSessionNotification)) {
+      return E_NOINTERFACE;
+    }
+    AddRef();
+    *object = this;
+    return S_OK;
+  }
+  ULONG STDMETHODCALLTYPE AddRef() override { return ++references_; }
+  ULONG STDMETHODCALLTYPE Release() override {
+    const ULONG left = --references_;
+    if (left == 0) delete this;
+    return left;
+  }
+  HRESULT STDMETHODCALLTYPE OnSessionCreated(IAudioSessionControl*) override {
+    SetEvent(created_.get());
+    return S_OK;
+  }
+
+ private:
+  ~Announcements() = default;
+
+  const Handle created_{make_pulse()};
+  std::atomic<ULONG> references_{1};
+};
+
+SessionReader::SessionReader() : announcements_(new Announcements) {}
+
+SessionReader::~SessionReader() {
+  while (!outputs_.empty()) forget(outputs_.size() - 1);
+}
+
+HANDLE SessionReader::created() const { return announcements_->created(); }
+
+Error SessionReader::read(IMMDeviceEnumerator* enumerator, std::vector<SessionInfo>* sessions) {
+  ComPtr<IMMDeviceCollection> devices;
+  HRESULT result = enumerator->EnumAudioEndpoints(eRender, DEVICE_STATE_ACTIVE, devices.receive());
+  UINT count = 0;
+  if (SUCCEEDED(result)) result = devices->GetCount(&count);
+  if (FAILED(result)) {
+    return to_error({result, "IMMDeviceEnumerator::EnumAudioEndpoints"}, "listing programs");
+  }
+  std::vector<std::string> active;
+  for (UINT i = 0; i < count; ++i) {
+    ComPtr<IMMDevice> device;
+    LPWSTR raw = nullptr;
+    if (FAILED(devices->Item(i, device.receive())) || FAILED(device->GetId(&raw))) continue;
+    const CoMem<wchar_t> id(raw);
+    active.push_back(to_utf8(id.get()));
+    reach(device.get(), active.back());
+  }
+  for (size_t i = outputs_.size(); i-- > 0;) {
+    const bool is_active = std::find(active.begin(), active.end(), outputs_[i]->id) != active.end();
+    // What fails is reached anew at the next look: it goes at this moment, or the service stopped.
+    if (!is_active || !read_output(*outputs_[i], sessions)) forget(i);
+  }
+  return Error::none();
+}
+
+// An output whose sessions are not announced is not looked at: that is Wine (10), which lists those
+// of this process alone, and makes each of them anew at every look, so that looks double them.
+void SessionReader::reach(IMMDevice* device, const std::string& id) {
+  if (std::any_of(outputs_.begin(), outputs_.end(),
+                  [&](const auto& one) { return one->id == id; })) {
+    return;
+  }
+  auto output = std::make_unique<Output>(id);
+  if (FAILED(device->Activate(__uuidof(IAudioSessionManager2), CLSCTX_ALL, nullptr,
+                              output->manager.receive())) ||
+      FAILED(output->manager->RegisterSessionNotification(announcements_.get()))) {
+    return;
+  }
+  outputs_.push_back(std::move(output));
+}
+
+// Announcements begin with the first list: that is documented.
+bool SessionReader::read_output(const Output& output, std::vector<SessionInfo>* sessions) {
   ComPtr<IAudioSessionEnumerator> all;
   int count = 0;
-  if (FAILED(device->Activate(__uuidof(IAudioSessionManager2), CLSCTX_ALL, nullptr,
-                              manager.receive())) ||
-      FAILED(manager->GetSessionEnumerator(all.receive())) || FAILED(all->GetCount(&count))) {
-    return;  // an endpoint that goes at this moment
+  if (FAILED(output.manager->GetSessionEnumerator(all.receive())) ||
+      FAILED(all->GetCount(&count))) {
+    return false;
   }
   for (int i = 0; i < count; ++i) {
     ComPtr<IAudioSessionControl> control;
@@ -64,31 +149,21 @@ void read_endpoint(IMMDevice* device, std::vector<SessionInfo>* sessions) {
     if (FAILED(all->GetSession(i, control.receive())) || !read_session(control.get(), &info)) {
       continue;
     }
-    info.device_id = to_utf8(id.get());
+    info.device_id = output.id;
     sessions->push_back(std::move(info));
   }
+  return true;
 }
 
-}  // namespace
+void SessionReader::forget(size_t output) {
+  const auto gone = outputs_.begin() + static_cast<std::ptrdiff_t>(output);
+  (*gone)->manager->UnregisterSessionNotification(announcements_.get());
+  outputs_.erase(gone);
+}
 
 bool SessionInfo::operator==(const SessionInfo& other) const {
   return pid == other.pid && device_id == other.device_id && display_name == other.display_name &&
          active == other.active && muted == other.muted && volume == other.volume;
-}
-
-Error read_sessions(IMMDeviceEnumerator* enumerator, std::vector<SessionInfo>* sessions) {
-  ComPtr<IMMDeviceCollection> outputs;
-  HRESULT result = enumerator->EnumAudioEndpoints(eRender, DEVICE_STATE_ACTIVE, outputs.receive());
-  UINT count = 0;
-  if (SUCCEEDED(result)) result = outputs->GetCount(&count);
-  if (FAILED(result)) {
-    return to_error({result, "IMMDeviceEnumerator::EnumAudioEndpoints"}, "listing programs");
-  }
-  for (UINT i = 0; i < count; ++i) {
-    ComPtr<IMMDevice> device;
-    if (SUCCEEDED(outputs->Item(i, device.receive()))) read_endpoint(device.get(), sessions);
-  }
-  return Error::none();
 }
 
 Ancestry process_of(const ProcessTable& table, uint32_t pid) {

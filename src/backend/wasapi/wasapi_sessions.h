@@ -1,9 +1,10 @@
 // The sessions of all outputs: which program plays where, how loud.
 #pragma once
 
-#include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "../process_tree.h"
@@ -23,8 +24,36 @@ struct SessionInfo {
   bool operator==(const SessionInfo& other) const;  // but for the level
 };
 
-// Any thread in the multithreaded apartment. Without the system's own sounds and what has expired.
-Error read_sessions(IMMDeviceEnumerator* enumerator, std::vector<SessionInfo>* sessions);
+// Looks at the sessions of all outputs, and is told of new ones. One thread, in the multithreaded
+// apartment.
+class SessionReader {
+ public:
+  SessionReader();
+  ~SessionReader();
+  SessionReader(const SessionReader&) = delete;
+  SessionReader& operator=(const SessionReader&) = delete;
+
+  // Raised when a session is made on an output that was looked at.
+  HANDLE created() const;
+  // Without the system's own sounds and what has expired.
+  Error read(IMMDeviceEnumerator* enumerator, std::vector<SessionInfo>* sessions);
+
+ private:
+  class Announcements;
+  struct Output {
+    explicit Output(std::string i) : id(std::move(i)) {}
+
+    const std::string id;
+    ComPtr<IAudioSessionManager2> manager;  // announces only while it is kept
+  };
+
+  void reach(IMMDevice* device, const std::string& id);
+  bool read_output(const Output& output, std::vector<SessionInfo>* sessions);
+  void forget(size_t output);
+
+  const ComPtr<Announcements> announcements_;
+  std::vector<std::unique_ptr<Output>> outputs_;
+};
 
 // A process that is not to be seen is told by its number.
 Ancestry process_of(const ProcessTable& table, uint32_t pid);

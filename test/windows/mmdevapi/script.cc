@@ -11,8 +11,36 @@
 #include "com_object.h"
 #include "endpoint_id.h"
 
+// After windows.h, which it needs.
+#include <tlhelp32.h>
+
 namespace patchcord {
 namespace {
+
+// GetProcessHandleCount is always 0 in Wine.
+size_t count_handles() {
+  size_t count = 0;
+  for (uintptr_t value = 4, unused = 0; unused < 1000; value += 4) {
+    DWORD flags = 0;
+    const bool used = GetHandleInformation(reinterpret_cast<HANDLE>(value), &flags) != FALSE;
+    count += used ? 1 : 0;
+    unused = used ? 0 : unused + 1;
+  }
+  return count;
+}
+
+size_t count_threads() {
+  const HANDLE snapshot = CreateToolhelp32Snapshot(TH32CS_SNAPTHREAD, 0);
+  if (snapshot == INVALID_HANDLE_VALUE) return 0;
+  size_t count = 0;
+  THREADENTRY32 entry{};
+  entry.dwSize = sizeof entry;
+  for (BOOL more = Thread32First(snapshot, &entry); more; more = Thread32Next(snapshot, &entry)) {
+    if (entry.th32OwnerProcessID == GetCurrentProcessId()) ++count;
+  }
+  CloseHandle(snapshot);
+  return count;
+}
 
 // A line in words; "..." holds spaces together.
 class Words {
@@ -431,12 +459,14 @@ const Command kCommands[] = {
      [](Engine& engine, Words& words) -> Run {
        const std::string id = words.text("device");
        const uint32_t pid = words.whole("pid");
-       const size_t what = words.choice("change", {"name", "volume", "mute", "unmute"});
+       const size_t what =
+           words.choice("change", {"name", "volume", "mute", "unmute", "protect", "unprotect"});
        const std::wstring name = what == 0 ? to_wide(words.text("name")) : std::wstring();
        const float volume = what == 1 ? static_cast<float>(words.number("volume")) : 0.0f;
        return [&engine, id, pid, what, name, volume] {
          const SessionPtr session = engine.sessions.find(id, pid);
          if (session == nullptr) return "error no session of " + std::to_string(pid);
+         if (what >= 4) return answer(engine.sessions.protect(session, what == 4));
          const Session now = engine.sessions.look(session);
          if (what == 0) {
            engine.sessions.set_name(session, name, {});
@@ -519,6 +549,12 @@ const Command kCommands[] = {
     {"hanging",
      [](Engine& engine, Words&) -> Run {
        return [&engine] { return "ok " + std::to_string(engine.faults.hanging()); };
+     }},
+    {"resources",
+     [](Engine&, Words&) -> Run {
+       return [] {
+         return "ok " + std::to_string(count_handles()) + " " + std::to_string(count_threads());
+       };
      }},
     {"objects",
      [](Engine&, Words&) -> Run {

@@ -55,7 +55,7 @@ Error Sessions::sound(const SessionPtr& session) {
     heard = scaled(heard, now.volume);
   }
   if (Error error = world_->play(now.output, heard, program_name(now.pid))) return error;
-  taps_->play(now.output, now.pid, heard);
+  taps_->play(now.output, now.pid, heard != nullptr && now.is_protected ? silence() : heard);
   return Error::none();
 }
 
@@ -138,6 +138,14 @@ Error Sessions::set_volume(const SessionPtr& session, float volume, bool muted,
   events.tell(session->key, [volume, muted, context](IAudioSessionEvents* listener) {
     listener->OnSimpleVolumeChanged(volume, muted, &context);
   });
+  return look(session).signal == nullptr ? Error::none() : sound(session);
+}
+
+Error Sessions::protect(const SessionPtr& session, bool is_protected) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    session->is_protected = is_protected;
+  }
   return look(session).signal == nullptr ? Error::none() : sound(session);
 }
 

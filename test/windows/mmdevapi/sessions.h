@@ -24,9 +24,10 @@ struct Session {
   AudioSessionState state = AudioSessionStateInactive;
   float volume = 1.0f;
   bool muted = false;
-  std::wstring name{};   // empty, as most programs leave it
-  SignalPtr signal{};    // what it plays, before its volume
-  int64_t began_ns = 0;  // when
+  bool is_protected = false;  // process loopback gets zeros of it, its meter moves
+  std::wstring name{};        // empty, as most programs leave it
+  SignalPtr signal{};         // what it plays, before its volume
+  int64_t began_ns = 0;       // when
 };
 using SessionPtr = std::shared_ptr<Session>;
 
@@ -50,6 +51,7 @@ class Sessions {
   Session look(const SessionPtr& session) const;
   // Heard at once: muted, a program is silent for process loopback too.
   Error set_volume(const SessionPtr& session, float volume, bool muted, const GUID& context);
+  Error protect(const SessionPtr& session, bool is_protected);
   void set_name(const SessionPtr& session, const std::wstring& name, const GUID& context);
   SessionPtr find(const std::string& output, uint32_t pid) const;
   // Peak of what it plays now.

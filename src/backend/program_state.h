@@ -1,0 +1,34 @@
+// What several programs have in the place of one device's state: mute, volume and meter.
+#pragma once
+
+#include <algorithm>
+
+#include "../core/life_signs.h"
+
+namespace patchcord {
+
+class ProgramState {
+ public:
+  // One stream of one of them. `peak`: linear, as it is heard; NaN: not known.
+  void add(bool playing, bool muted, float volume, float peak) {
+    // Beside one that plays, what is halted says nothing.
+    if (playing_ && !playing) return;
+    if (!state_.known || playing != playing_) {
+      state_ = {true, true, 0, -1};
+      playing_ = playing;
+    }
+    state_.muted = state_.muted && muted;
+    state_.volume = std::max(state_.volume, std::min(volume, 1.0f));
+    // Others may sound beside one that is muted, and would not be to blame for its silence.
+    if (!muted && volume > 0 && peak >= 0) state_.peak = std::max(state_.peak, peak);
+  }
+
+  // Of none it is not known.
+  const EndpointState& get() const { return state_; }
+
+ private:
+  EndpointState state_;
+  bool playing_ = false;
+};
+
+}  // namespace patchcord
