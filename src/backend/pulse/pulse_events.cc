@@ -9,9 +9,10 @@ namespace {
 constexpr int kFacilityMask = 0x000F;
 constexpr int kFacilitySinkInput = 0x0002;
 // PipeWire announces a stream's move before it is done, and not again after it; sometimes only as a
-// change of the sinks.
+// change of the sinks. On a busy machine its session manager takes seconds: looks are ever farther
+// apart.
 constexpr int64_t kSettling = 200 * kNsPerMs;
-constexpr int kLooksAfter = 5;
+constexpr int64_t kSettled = 10 * kNsPerSecond;
 
 }  // namespace
 
@@ -63,8 +64,7 @@ void PulseEvents::on_event(pa_context*, int event, uint32_t, void* self) {
   if (!of_input && events->listener_) events->listener_->on_devices_changed();
   if (of_input || pipewire) events->tell_inputs();
   if (!pipewire) return;
-  events->looks_left_ = kLooksAfter;
-  events->tell_inputs_later();
+  events->tell_inputs_later(kSettling);
 }
 
 void PulseEvents::tell_inputs() noexcept {
@@ -72,18 +72,23 @@ void PulseEvents::tell_inputs() noexcept {
   if (listener_) listener_->on_processes_changed();
 }
 
-void PulseEvents::tell_inputs_later() noexcept {
-  if (later_) return;
-  const auto due = static_cast<pa_usec_t>((connection_.clock().now() + kSettling) / 1000);
-  later_ = connection_.library().pa_context_rttime_new(connection_.context(), due, on_later, this);
+void PulseEvents::tell_inputs_later(int64_t delay) noexcept {
+  const LibPulse& library = connection_.library();
+  const auto due = static_cast<pa_usec_t>((connection_.clock().now() + delay) / 1000);
+  delay_ = delay;
+  if (later_) {
+    library.pa_context_rttime_restart(connection_.context(), later_, due);
+  } else {
+    later_ = library.pa_context_rttime_new(connection_.context(), due, on_later, this);
+  }
 }
 
 void PulseEvents::on_later(pa_mainloop_api* api, pa_time_event* timer, const timeval*, void* self) {
   auto* events = static_cast<PulseEvents*>(self);
+  events->tell_inputs();
+  if (events->delay_ < kSettled) return events->tell_inputs_later(2 * events->delay_);
   api->time_free(timer);
   events->later_ = nullptr;
-  events->tell_inputs();
-  if (--events->looks_left_ > 0) events->tell_inputs_later();
 }
 
 }  // namespace pulse

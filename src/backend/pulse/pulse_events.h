@@ -34,7 +34,7 @@ class PulseEvents {
  private:
   void subscribe();
   void tell_inputs() noexcept;
-  void tell_inputs_later() noexcept;
+  void tell_inputs_later(int64_t delay) noexcept;
   static void on_later(pa_mainloop_api*, pa_time_event*, const timeval*, void* self);
   static void on_event(pa_context*, int event, uint32_t index, void* self);
 
@@ -42,7 +42,7 @@ class PulseEvents {
   DeviceListener* listener_ = nullptr;
   std::vector<InputListener*> inputs_;
   pa_time_event* later_ = nullptr;
-  int looks_left_ = 0;
+  int64_t delay_ = 0;  // of later_
 };
 
 }  // namespace pulse
