@@ -104,6 +104,7 @@ export class ProcessSource extends AudioSource {
   #again = false;
   #over = false;
   #introducing = false;
+  #tooEarly = false;
 
   /**
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`,
@@ -175,11 +176,14 @@ export class ProcessSource extends AudioSource {
     this.#attached.clear();
     const selection = await this.#choose(await askProcesses(this.host), first);
     this.#selection = keyOf(selection);
+    let info: NativeStreamInfo;
     try {
-      return await this.producer.openProcesses(selection, 10);
+      info = await this.producer.openProcesses(selection, 10);
     } catch (record) {
       throw fromNative(record as NativeError);
     }
+    if (this.#tooEarly) void this.#follow();
+    return info;
   }
 
   /** @internal */
@@ -266,7 +270,9 @@ export class ProcessSource extends AudioSource {
   }
 
   async #look(): Promise<void> {
-    if (this.#selection === '') return; // not open yet
+    // News from between the first look and the opening wait for it.
+    this.#tooEarly = this.#selection === '';
+    if (this.#tooEarly) return;
     const sounding = await askProcesses(this.host);
     // Of one that cannot be seen only its streams tell that it is there.
     for (const [key, root] of this.#roots) {

@@ -1,17 +1,15 @@
 // The examples that capture programs, run as a user runs them.
-import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { readLeft, runExample } from './run-example.js';
 import { openSystem, type System } from './system.js';
 import { typicalTone } from './typical-tone.js';
 import { until } from './wait.js';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
 const name = process.env.PATCHCORD_TEST_BACKEND;
 
 describe.runIf(name === 'pulse' || name === 'pipewire')('an example', () => {
@@ -26,26 +24,8 @@ describe.runIf(name === 'pulse' || name === 'pipewire')('an example', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  function start(example: string, ...args: string[]) {
-    const child = spawn(process.execPath, [join(root, 'examples', example), ...args], {
-      cwd: folder,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    onTestFinished(() => void child.kill());
-    const run = { output: '', ended: new Promise<number | null>((r) => child.once('close', r)) };
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on('data', (text) => (run.output += String(text)));
-    }
-    return run;
-  }
-
-  function left(file: string): Float32Array {
-    const bytes = readFileSync(join(folder, file));
-    const data = bytes.subarray(bytes.indexOf('data') + 8);
-    const samples = new Float32Array(data.length >> 3);
-    for (let i = 0; i < samples.length; i++) samples[i] = data.readFloatLE(i * 8);
-    return samples;
-  }
+  const start = (example: string, ...args: string[]) => runExample(folder, example, ...args);
+  const left = (file: string) => readLeft(join(folder, file));
 
   it('records a program that is yet to start', async () => {
     const run = start('record-app.mjs', '/^outside/', '--seconds', '0.2');

@@ -1,6 +1,7 @@
 // Who belongs to whom, and whose sound is wanted.
 #include "../../src/backend/process_tree.h"
 
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <map>
@@ -96,4 +97,21 @@ TEST("this system's processes are found, this one among them") {
   CHECK(table->runs(own.front().id));
   CHECK(!table->runs({own.front().id.pid, own.front().id.start_time + 1}));
   CHECK(table->all().size() > 1);
+}
+
+// Only who may change its user can look as another one does; who may not is another one to
+// process 1.
+TEST("of another user's process the number, the start and the name are known, and no path") {
+  const pid_t asked = geteuid() == 0 ? getpid() : 1;
+  const pid_t child = fork();
+  if (child == 0) {
+    if (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0) _exit(1);
+    ProcessRecord record;
+    const bool found = system_processes()->find(static_cast<uint32_t>(asked), &record);
+    _exit(found && record.id.start_time >= 0 && record.path.empty() && !record.name.empty() ? 0
+                                                                                            : 2);
+  }
+  int status = 0;
+  CHECK(waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }

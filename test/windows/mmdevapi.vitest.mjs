@@ -12,6 +12,7 @@ export default defineConfig({
       'test/windows/campaign.test.ts',
       'test/windows/mmdevapi-open.test.ts',
       'test/windows/mmdevapi-processes.test.ts',
+      'test/windows/mmdevapi-examples.test.ts',
       'test/windows/sequences.test.ts',
       'test/windows/voicemeeter.test.ts',
       'test/windows/mmdevapi-life.test.ts',
