@@ -42,6 +42,7 @@ async function hear(source: ProcessSource, frames: number): Promise<Float32Array
   return toFloat(data, source.format)[0].subarray(4800);
 }
 
+const simulatedOnly = (process.env.PATCHCORD_TEST_BACKEND ?? 'simulated') === 'simulated';
 const inWine = process.env.PATCHCORD_TEST_BACKEND === 'wasapi';
 
 // Capturing them as on Windows: test/windows/mmdevapi-processes.test.ts.
@@ -152,6 +153,34 @@ describe.skipIf(inWine)('programs', () => {
     expectLevels(await levels({ process: 0 }), [true, true, true]);
     expectLevels(await levels({ process: 0, except: players[2].pid }), [true, true, false]);
     await Promise.all(players.map((player) => player.exit()));
+  });
+
+  it.runIf(simulatedOnly)(
+    'are found whenever they begin, also while the source opens',
+    async () => {
+      for (let turns = 0; turns < 40; turns++) {
+        const tap = capture({ process: /^Player/, waitForProcess: true });
+        for (let turn = 0; turn < turns; turn++) await new Promise((done) => setImmediate(done));
+        const attached = event(tap, 'attach', 2000);
+        const player = await start(440);
+        await attached;
+        await tap.close();
+        await player.exit();
+      }
+    },
+  );
+
+  it('of which hundreds run cost nothing but for those that play', async () => {
+    // Three hundred processes of one name.
+    const crowd = await system.crowd!(300);
+    const tap = capture({ process: crowd.name });
+    await tap.ready;
+    await until(() => tap.stats().frames > 24_000, 'silence');
+    expect(tap.processes).toEqual([]);
+    const ended = event(tap, 'end');
+    tap.resume();
+    await crowd.exit();
+    await ended;
   });
 
   it('are silence by the clock while they play nothing', async () => {

@@ -1,7 +1,7 @@
 // The audio system that a conformance run is about, and the world outside the program: what plays
 // into the microphone and the speakers, and what other programs record.
-import { readFileSync } from 'node:fs';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -37,6 +37,8 @@ export interface System {
   play(place: Place, frequency: number, db?: number): Promise<() => Promise<void>>;
   /** Starts one, whose sound can be captured apart; undefined where that cannot be. */
   program: ((frequency: number, db?: number) => Promise<Program>) | undefined;
+  /** Starts so many of one name that play nothing; undefined where `program` is. */
+  crowd: ((count: number) => Promise<{ name: string; exit(): Promise<void> }>) | undefined;
   /** What another program records from a microphone: interleaved stereo at 48000 Hz. */
   record(microphone: { id: string; name: string }, seconds: number): Promise<Float32Array>;
   /** Unplugs the microphone; the returned function plugs it in again. */
@@ -91,6 +93,10 @@ function simulated(): System {
         },
       };
     },
+    async crowd(count) {
+      const crowd = Array.from({ length: count }, () => audio.addProcess({ name: 'crowd.exe' }));
+      return { name: 'crowd', exit: async () => crowd.forEach((one) => one.exit()) };
+    },
     async record(_microphone, seconds) {
       // What the cable plays is what its microphone hears.
       const cable = audio.device('cable-input').record({ maxMs: seconds * 1000 });
@@ -126,6 +132,26 @@ interface Outside {
   close(): Promise<void>;
 }
 
+// A file that no other program is.
+async function crowdOfSleepers(count: number) {
+  const folder = mkdtempSync(join(tmpdir(), 'patchcord-crowd-'));
+  const name = `crowd-${process.pid}`;
+  copyFileSync('/bin/sleep', join(folder, name));
+  const script = 'for i in $(seq "$1"); do "$0" 600 & done; echo ready; wait';
+  const shell = spawn('sh', ['-c', script, join(folder, name), String(count)], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  await new Promise((resolve) => shell.stdout.once('data', resolve));
+  const exit = async () => {
+    const ended = new Promise((resolve) => shell.once('close', resolve));
+    process.kill(-shell.pid!);
+    await ended;
+    rmSync(folder, { recursive: true, force: true });
+  };
+  return { name, exit };
+}
+
 function real(
   outside: Outside,
   fixed: Pick<System, 'name' | 'backend' | 'cable' | 'announces' | 'microphone' | 'speakers'>,
@@ -152,6 +178,7 @@ function real(
               exit: () => outside.stop({ player }),
             };
           },
+    crowd: fixed.name === 'wasapi' ? undefined : crowdOfSleepers,
     async record(microphone, seconds) {
       const { file } = await outside.record({ source: sourceOf(microphone), seconds });
       const bytes = read(file);
