@@ -67,6 +67,25 @@ describe.skipIf(name === 'wasapi')('programs that are muted in the system', () =
   });
 });
 
+describe('programs whose audio server dies', () => {
+  it('are heard again on the next one', async () => {
+    const audio = new SimulatedAudio();
+    audio.addProcess({ name: 'game.exe' }).play(tone(440), { device: 'speakers' });
+    const source = new ProcessSource({ backend: audio, process: 'game' });
+    source.resume();
+    await until(() => source.level().peakDb > -13, 'the program');
+    const left = Promise.all([event(source, 'rebuild'), event(source, 'detach')]);
+    audio.serverGone();
+    await left;
+    await until(() => source.level().peakDb < -90, 'silence');
+    const back = Promise.all([event(source, 'recovered'), event(source, 'attach')]);
+    audio.serverBack();
+    await back;
+    await until(() => source.level().peakDb > -13, 'the program again');
+    await source.close();
+  });
+});
+
 describe('a stream that does not hear its program', () => {
   function told(source: ProcessSource): unknown[] {
     const events: unknown[] = [];

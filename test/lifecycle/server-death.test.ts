@@ -1,4 +1,8 @@
 // The audio server dies under running streams, and is not there to begin with.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 import { afterEach, describe, expect, it } from 'vitest';
 
 import {
@@ -7,12 +11,14 @@ import {
   LoopbackSource,
   MicSource,
   Mixer,
+  ProcessSource,
   VirtualMicSink,
   type AudioError,
 } from 'patchcord';
 
 import { startPipeWire, startPulseAudio, whyAbsent } from '../servers.mjs';
 import { event, until } from '../conformance/wait.js';
+import { createOutside } from '../windows/outside.mjs';
 
 const linux = process.platform === 'linux';
 const saved = { ...process.env };
@@ -24,6 +30,56 @@ afterEach(() => {
 });
 
 describe.runIf(linux)('the audio server', () => {
+  it.each([
+    ['PulseAudio', 'pulse', startPulseAudio],
+    ['PipeWire', 'pipewire', startPipeWire],
+  ] as const)(
+    '%s is killed: programs are captured again on the next one',
+    { timeout: 60_000 },
+    async (_title, name, start) => {
+      const absent = whyAbsent(name);
+      if (absent) {
+        expect(process.env.PATCHCORD_REQUIRE_ALL, absent).toBeFalsy();
+        console.log(`absent: ${name} (${absent}): its death was not tried`);
+        return;
+      }
+      const folder = mkdtempSync(join(tmpdir(), 'patchcord-death-'));
+      const play = async (env: Record<string, string>) => {
+        const outside = createOutside({ env, folder });
+        await outside.play({ device: 'speakers', frequency: 440 });
+        return outside;
+      };
+      const server = await start();
+      Object.assign(process.env, server.env);
+      const first = await play(server.env);
+      const source = new ProcessSource({
+        backend: 'pulse',
+        process: /^outside-/,
+        waitForProcess: true,
+      });
+      source.resume();
+      await until(() => source.level().peakDb > -13, 'the program');
+      const left = Promise.all([event(source, 'rebuild'), event(source, 'detach')]);
+      await server.kill();
+      await left;
+      await first.close();
+      await server.stop();
+      await until(() => source.level().peakDb < -90, 'silence');
+      expect(source.processes).toEqual([]);
+
+      const back = Promise.all([event(source, 'recovered'), event(source, 'attach')]);
+      const next = await start();
+      Object.assign(process.env, next.env);
+      const second = await play(next.env);
+      await back;
+      await until(() => source.level().peakDb > -13, 'the program again');
+      await source.close();
+      await second.close();
+      await next.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  );
+
   it.each([
     ['PulseAudio', 'pulse', startPulseAudio],
     ['PipeWire', 'pipewire', startPipeWire],
