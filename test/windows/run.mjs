@@ -1,5 +1,6 @@
 // `npm run test:windows [-- --node 20|22|24] [--suite NAME]... [--file PART]... [--tones]`: runs the Windows
-// build in Wine, against a PulseAudio of its own; of vitest's projects the files with PART in their names. Prepares and builds first. Ends with `N passed, N failed`.
+// build in Wine, against a PulseAudio of its own; of vitest's suites the files with PART in their names.
+// Prepares and builds first. Ends with `N passed, N failed`.
 //
 // Suites: `load` (the prebuilt addon in node.exe and in a renamed copy of it), `package` (the tarball
 // installed in a folder with a space and a `#`), `unit`, `conformance` and `lifecycle` (vitest's projects),
@@ -46,6 +47,7 @@ const suites = {
   mmdevapi: simulatedWindows,
 };
 const conformanceLimitMs = 10 * 60_000;
+const simulatedWindowsLimitMs = 5 * 60_000;
 const tones = [
   { device: 'micfeed', frequency: 1000, db: -12 },
   { device: 'speakers', frequency: 440, db: -12 },
@@ -217,7 +219,14 @@ function buildRecorder(wine) {
 
 // In a session of its own: there mmdevapi.dll is another.
 async function simulatedWindows() {
-  const { passed, failed } = await runMmdevapi({ node: options.node });
+  // All of the random commands take longer than their part.
+  const sequences = Number(process.env.PATCHCORD_SEQUENCES ?? 0);
+  const limitMs = simulatedWindowsLimitMs + sequences * 1000;
+  const { passed, failed } = await runMmdevapi({
+    node: options.node,
+    files: options.file,
+    limitMs,
+  });
   counts.passed += passed;
   counts.failed += failed;
 }
