@@ -47,13 +47,14 @@ class LoopbackTap final : public CaptureListener {
 
   void on_packet(const Packet& packet) noexcept override;
   void on_idle() noexcept override { tap->idle(); }
-  void on_lost(const Error&) noexcept override;
+  void on_lost(const Error& error) noexcept override;
 
   const Target target;
   std::shared_ptr<TapSum::Tap> tap;
   std::unique_ptr<Stream> stream;
   bool told = false;  // that it is heard
   std::atomic<int64_t> heard_at{kNoTime};
+  Error loss;  // handed over by `lost`
   std::atomic<bool> lost{false};
 
  private:
@@ -137,6 +138,7 @@ class WasapiProcessCapture final : public ProcessStream,
     int64_t again_at;
   };
   std::vector<Failed> failed_;
+  bool over_ = false;
   std::vector<uint32_t> pids_;  // of the sessions that are wanted
   Shown<EndpointState> programs_;
   // Who is heard of everything but one tree, as it was told.
@@ -164,7 +166,8 @@ void LoopbackTap::on_packet(const Packet& packet) noexcept {
   owner_.look_again();
 }
 
-void LoopbackTap::on_lost(const Error&) noexcept {
+void LoopbackTap::on_lost(const Error& error) noexcept {
+  loss = error;
   lost.store(true, std::memory_order_release);
   owner_.look_again();
 }
@@ -207,6 +210,7 @@ void WasapiProcessCapture::on_sum(const float* samples, uint32_t frames, int64_t
 }
 
 int64_t WasapiProcessCapture::step(int64_t now) {
+  if (over_) return kNever;
   const bool retry = std::any_of(failed_.begin(), failed_.end(),
                                  [now](const Failed& one) { return one.again_at <= now; });
   if (changed_.exchange(false, std::memory_order_acq_rel) || retry) {
@@ -214,7 +218,13 @@ int64_t WasapiProcessCapture::step(int64_t now) {
       std::lock_guard<std::mutex> lock(selecting_);
       selector_.select(selected_);
     }
-    follow(now);
+    // A host that lost its service is not used again.
+    if (const Error error = follow(now); error.code == ErrorCode::kBackendUnavailable) {
+      over_ = true;
+      sum_.stop();
+      listener_.on_lost(error);
+      return kNever;
+    }
   }
   observe();
   for (auto& tap : taps_) {
@@ -308,10 +318,16 @@ std::vector<Target> WasapiProcessCapture::wanted(const std::vector<Playing>& pla
   return targets;
 }
 
-// An error only when nothing can be captured that was asked for.
+// An error only when nothing can be captured that was asked for, or the service has gone.
 Error WasapiProcessCapture::follow(int64_t now) {
   const std::vector<Playing> playing = this->playing();
   const std::vector<Target> targets = wanted(playing);
+  for (const auto& tap : taps_) {
+    if (tap->lost.load(std::memory_order_acquire) &&
+        tap->loss.code == ErrorCode::kBackendUnavailable) {
+      return tap->loss;
+    }
+  }
   for (auto& tap : taps_) {
     const bool keep = !tap->lost.load(std::memory_order_acquire) &&
                       std::find(targets.begin(), targets.end(), tap->target) != targets.end();

@@ -37,6 +37,14 @@ void ProcessTaps::set_silence(Silence silence) {
   silence_ = silence;
 }
 
+void ProcessTaps::service(bool runs) {
+  if (runs) {
+    world_->server_back();
+  } else {
+    world_->server_gone();
+  }
+}
+
 void ProcessTaps::play(const std::string& output, uint32_t pid, SignalPtr signal) {
   std::lock_guard<std::mutex> lock(mutex_);
   const auto same = [&](const Sound& s) { return s.output == output && s.pid == pid; };

@@ -28,6 +28,7 @@ class ProcessTaps {
   // Any thread.
   void set_parent(uint32_t pid, uint32_t parent);
   void set_silence(Silence silence);
+  void service(bool runs);  // without it the taps that there are end
   void play(const std::string& output, uint32_t pid, SignalPtr signal);  // null: stops
   Error open(uint32_t pid, Mode mode, const Format& format, CaptureListener* listener,
              std::unique_ptr<Stream>* stream);

@@ -388,6 +388,7 @@ const Command kCommands[] = {
        return [&engine, runs] {
          if (!runs) ++engine.service_run;
          runs ? engine.world->server_back() : engine.world->server_gone();
+         engine.taps.service(runs);
          return std::string("ok");
        };
      }},
