@@ -12,6 +12,7 @@ import { ToneSource, VirtualMicSink } from 'patchcord';
 
 import { measureTone } from '../instruments/index.js';
 import { typicalTone } from './typical-tone.js';
+import { listenBeside } from './witness.js';
 
 const run = promisify(execFile);
 const recorder = process.env.PATCHCORD_RECORDER as string;
@@ -32,8 +33,10 @@ describe.runIf(process.env.PATCHCORD_TEST_BACKEND === 'wasapi')("a cable's micro
   it.each(['wasapi', 'mme', 'directsound'])('is heard by %s', async (way) => {
     const file = join(folder, way);
     const name = sink.microphone?.name as string;
+    const testify = await listenBeside(sink, 997);
     const { stdout } = await run(recorder, [way, name, '4', file], { timeout: 30_000 });
     const rate = Number(stdout);
+    const { heard, uncounted } = await testify();
     const bytes = readFileSync(file);
     const samples = new Float32Array(new Uint8Array(bytes).buffer).subarray(rate);
     const { frequency, peakDb } = typicalTone(samples, rate, 997);
@@ -43,11 +46,12 @@ describe.runIf(process.env.PATCHCORD_TEST_BACKEND === 'wasapi')("a cable's micro
       measureTone(samples.subarray(index * quarter, (index + 1) * quarter), rate, 997),
     ).filter(({ snrDb }) => snrDb < 40).length;
     console.log(
-      `${way}: ${rate} Hz, ${frequency.toFixed(3)} Hz, ${peakDb.toFixed(2)} dBFS, broken quarters of a second: ${broken} of ${count}`,
+      `${way}: ${rate} Hz, ${frequency.toFixed(3)} Hz, ${peakDb.toFixed(2)} dBFS, broken quarters of a second: ${broken} of ${count}; beside it ${heard} breaks`,
     );
     expect(Math.abs(frequency - 997)).toBeLessThan(1);
     expect(Math.abs(peakDb + 12.04)).toBeLessThan(0.2);
-    // A loaded machine breaks a recording now and then; that most of it is broken is ours.
-    expect(broken).toBeLessThan(count / 2);
+    // What is broken for all who listen was counted; the rest is the program's, or Wine's way to it.
+    expect(uncounted).toEqual([]);
+    if (heard === 0) expect(broken).toBeLessThan(count / 3);
   });
 });

@@ -18,6 +18,7 @@ import { realPrograms, type Microphone } from './real-programs.js';
 import { typicalTone } from './typical-tone.js';
 import { openSystem, type System } from './system.js';
 import { until } from './wait.js';
+import { listenBeside } from './witness.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const name = process.env.PATCHCORD_TEST_BACKEND;
@@ -63,7 +64,9 @@ describe.runIf(onServer)('a virtual microphone on Linux', () => {
   });
 
   it.each(programs)('is heard by $name', async ({ record }) => {
+    const testify = await listenBeside(sink, 997);
     const { samples, listed } = await record(sink.microphone as Microphone, 4);
+    const { heard, uncounted } = await testify();
     if (listed) expect(listed).toContain(sink.microphone?.name);
     // The first second is the program's: it may begin with silence.
     const sound = samples.subarray(48000, 4 * 48000 - 4800);
@@ -75,10 +78,12 @@ describe.runIf(onServer)('a virtual microphone on Linux', () => {
     );
     const broken = quarters.filter(({ snrDb }) => snrDb < 40).length;
     console.log(
-      `${frequency.toFixed(3)} Hz, ${peakDb.toFixed(2)} dBFS, broken quarters of a second: ${broken}`,
+      `${frequency.toFixed(3)} Hz, ${peakDb.toFixed(2)} dBFS, broken quarters of a second: ${broken}; beside it ${heard} breaks`,
     );
-    // A recorder on a loaded machine loses a piece now and then; that all of it is broken is ours.
-    expect(broken).toBeLessThan(4);
+    // What is broken for all who listen was counted; the rest is the program's, which a loaded machine
+    // makes lose a piece now and then.
+    expect(uncounted).toEqual([]);
+    if (heard === 0) expect(broken).toBeLessThan(3);
   });
 
   it('is one of two at once, each with a name and a sound of its own', async () => {

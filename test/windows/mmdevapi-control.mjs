@@ -24,7 +24,7 @@
 //   recorded <d> <file>                   writes it as floats: ok <frames> <rate> <channels> <gaps>
 //   standard                              adds the devices of the standard world, for a script's beginning
 //   device <d> input|output <f> <name> [period <frames>] [of <origin>]    remove <d>
-//   cable <d> <d> <f> <render name> <capture name> [of <origin>]
+//   cable <d> <d> <f> <render name> <capture name> [period <frames>] [of <origin>]
 //                                         <origin>: <instance path> <driver's name> <hardware id>, each or -
 //   unplug <d>   plug <d>   state <d> active|disabled|notpresent|unplugged
 //   default <d> console|communications    format <d> <f>    service stopped|running

@@ -357,8 +357,15 @@ const Command kCommands[] = {
        cable.format = read_format(words);
        cable.render_name = words.text("render name");
        cable.capture_name = words.text("capture name");
+       if (words.take("period")) cable.period_frames = words.whole("frames");
        if (words.take("of")) cable.render_origin = cable.capture_origin = read_origin(words);
-       return [&engine, cable] { return answer(engine.world->add_cable(cable)); };
+       return [&engine, cable] {
+         for (const std::string& id : {cable.render_id, cable.capture_id}) {
+           engine.policies.change(
+               id, [&](Policy& policy) { policy.period_frames = cable.period_frames; });
+         }
+         return answer(engine.world->add_cable(cable));
+       };
      }},
     {"remove", read_id<&World::remove_device>},
     {"unplug", read_id<&World::unplug>},

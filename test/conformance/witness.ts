@@ -1,0 +1,74 @@
+// Who is to blame when a program that records from a virtual microphone hears a break: a stream of our own listens
+// beside it. What it does not hear is the program's own; what it does must have been counted by the sink, or by it.
+import { MicSource, type VirtualMicSink } from 'patchcord';
+
+import { findGaps, toFloat } from '../instruments/index.js';
+
+// A break is noticed, and counted, up to so long after it was played, or before it is heard.
+const countedWithinMs = 1000;
+// The ramps around one are found as places of their own.
+const oneBreakMs = 100;
+const rate = 48000;
+
+export interface Testimony {
+  /** Breaks of the tone. */
+  heard: number;
+  /** Those that nobody counted, as text. */
+  uncounted: string[];
+}
+
+/** Listens from now on; the returned function ends that, and says what there was of a tone. */
+export async function listenBeside(
+  sink: VirtualMicSink,
+  frequency: number,
+): Promise<() => Promise<Testimony>> {
+  const backend = process.env.PATCHCORD_TEST_BACKEND === 'wasapi' ? 'wasapi' : 'pulse';
+  const device = sink.microphone?.id as string;
+  const mic = new MicSource({ backend, device, channels: 1, bufferMs: 30_000 });
+  const counters = () => {
+    const { underruns, underrunFrames, silentFrames } = sink.stats();
+    return `${underruns} ${underrunFrames} ${silentFrames} ${mic.stats().lostFrames}`;
+  };
+  const counted: number[] = [];
+  let last = '';
+  const watch = setInterval(() => {
+    const now = counters();
+    if (last !== '' && now !== last) counted.push(milliseconds());
+    last = now;
+  }, 20);
+  const chunks: Buffer[] = [];
+  let begun: bigint | undefined;
+  const listening = (async () => {
+    for await (const { data, time } of mic.chunks()) {
+      begun ??= time;
+      chunks.push(data);
+    }
+  })();
+  await mic.ready;
+  return async () => {
+    await mic.close();
+    await listening;
+    clearInterval(watch);
+    const [sound] = toFloat(Buffer.concat(chunks), mic.format);
+    // Before it was open, and in its first moments, there is nothing to be judged.
+    const from = sound.findIndex((sample) => sample !== 0) + rate / 10;
+    const breaks: { at: number; text: string }[] = [];
+    for (const { kind, frame, frames } of findGaps(sound.subarray(from), {
+      sampleRate: rate,
+      frequency,
+      tolerance: 1e-3,
+    })) {
+      const at = Number(begun) / 1e6 + ((from + frame) * 1000) / rate;
+      if (at - (breaks.at(-1)?.at ?? -Infinity) < oneBreakMs) continue;
+      breaks.push({ at, text: `${kind} of ${frames.toFixed(1)} frames at ${at.toFixed(0)} ms` });
+    }
+    const uncounted = breaks.filter(
+      ({ at }) => !counted.some((when) => Math.abs(when - at) < countedWithinMs),
+    );
+    return { heard: breaks.length, uncounted: uncounted.map(({ text }) => text) };
+  };
+}
+
+function milliseconds(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
