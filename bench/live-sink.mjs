@@ -4,7 +4,7 @@
 //     node bench/live-sink.mjs [--seconds N] [--real-time] [--docs] [SYSTEM...]
 //
 // Systems: simulated, pulse, pipewire, wine, windows (the simulated Windows engine), windows-small (the same with
-// periods of 2.67 ms); all, unless some are named. --seconds for each (30). --docs puts the table and the histogram
+// periods of 2.67 ms and a fill of 4 ms); all, unless some are named. --seconds for each (30). --docs puts the table and the histogram
 // into docs/performance.md. --real-time (root) puts all that is measured, servers and players too, before whatever else
 // the machine does, as if that were not there. In Wine a native client's own latency (bench/native/render_client.cc) is measured before
 // and after.
@@ -164,15 +164,16 @@ function onWindows(periodFrames) {
       `cable feed_in feed_out 48000 2 f32 "Feed" "Room" ${period}\n` +
         `cable cable_in cable_out 48000 2 f32 "CABLE Input" "CABLE Output" ${period}\n`,
     );
+    const small = periodFrames < 480;
     const options = {
       backend: 'wasapi',
       mic: 'Room',
       feed: 'Feed',
-      sink: { device: 'CABLE Input' },
+      sink: { device: 'CABLE Input', ...(small && { latencyMs: 4 }) },
     };
     return nodeIn(
       wine,
-      { ...options, lowLatency: periodFrames < 480 },
+      { ...options, lowLatency: small },
       { ...env, PATCHCORD_MMDEVAPI_SCRIPT: `Z:${script.replaceAll('/', '\\')}` },
     );
   });
