@@ -22,23 +22,17 @@ class Wakeup {
 
 class Producer {
  public:
-  struct Consumer {
-    std::shared_ptr<Receiver> receiver;
-    Wakeup* wakeup;  // null: a link inside the engine, which fetches by its own clock
-  };
-
   // Writer thread (the environment's own). The consumer's first frame is the next one produced; of
   // a stream that is over it is told at once.
   void attach(std::shared_ptr<Receiver> receiver, Wakeup* wakeup) {
     auto next = std::make_unique<std::vector<Consumer>>();
     if (consumers_.get() != nullptr) *next = *consumers_.get();
-    next->push_back({receiver, wakeup});
+    const Consumer consumer{receiver, wakeup, std::make_shared<std::atomic<bool>>(false)};
+    next->push_back(consumer);
     consumers_.exchange(std::move(next));
-    // Published before it looks, as deliver_end() marks before it looks: one of them sees the
-    // other.
-    if (!over_) return;
-    receiver->end();
-    if (wakeup != nullptr) wakeup->wake();
+    // Published before it looks, as deliver_end() marks before it looks: at least one of them sees
+    // the other.
+    if (over_) end(consumer);
   }
 
   // Writer thread. When it returns the receiver is no longer touched from here.
@@ -81,13 +75,22 @@ class Producer {
     over_ = true;
     typename Published<std::vector<Consumer>>::Reading all(consumers_);
     if (!all) return;
-    for (const Consumer& one : *all) {
-      one.receiver->end();
-      if (one.wakeup != nullptr) one.wakeup->wake();
-    }
+    for (const Consumer& one : *all) end(one);
   }
 
  private:
+  struct Consumer {
+    std::shared_ptr<Receiver> receiver;
+    Wakeup* wakeup;  // null: a link inside the engine, which fetches by its own clock
+    std::shared_ptr<std::atomic<bool>> ended;  // by whichever thread came first
+  };
+
+  static void end(const Consumer& consumer) noexcept {
+    if (consumer.ended->exchange(true, std::memory_order_acq_rel)) return;
+    consumer.receiver->end();
+    if (consumer.wakeup != nullptr) consumer.wakeup->wake();
+  }
+
   Published<std::vector<Consumer>> consumers_;
   std::atomic<bool> over_{false};
 };
