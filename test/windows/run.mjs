@@ -220,12 +220,12 @@ function buildRecorder(wine) {
 // In a session of its own: there mmdevapi.dll is another.
 async function simulatedWindows() {
   // All of the random commands take longer than their part.
-  const sequences = Number(process.env.PATCHCORD_SEQUENCES ?? 0);
-  const limitMs = simulatedWindowsLimitMs + sequences * 1000;
+  const { PATCHCORD_SEQUENCES: sequences } = process.env;
   const { passed, failed } = await runMmdevapi({
     node: options.node,
     files: options.file,
-    limitMs,
+    limitMs: simulatedWindowsLimitMs + Number(sequences ?? 0) * 1000,
+    env: sequences ? { PATCHCORD_SEQUENCES: sequences } : {},
   });
   counts.passed += passed;
   counts.failed += failed;
