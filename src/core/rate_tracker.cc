@@ -170,6 +170,8 @@ double RateTracker::rate() const noexcept { return kNsPerS / frame_ns_; }
 
 double RateTracker::ppm() const noexcept { return (nominal_ns_ / frame_ns_ - 1) * 1e6; }
 
+double RateTracker::scatter() const noexcept { return std::max(sigma_, stamp_sigma_); }
+
 bool RateTracker::settled() const noexcept {
   return started_ && rate_variance_ <= kSettled * kSettled;
 }

@@ -29,9 +29,10 @@ class RateTracker {
   // Before the first update: frame 0 at 0, at nominal rate.
   int64_t time_at(double frame) const noexcept;  // ns
   double frame_at(double time_ns) const noexcept;
-  double rate() const noexcept;   // frames per second
-  double ppm() const noexcept;    // of nominal; above 0 the device runs fast
-  bool settled() const noexcept;  // the rate is known to about 10 ppm
+  double rate() const noexcept;     // frames per second
+  double ppm() const noexcept;      // of nominal; above 0 the device runs fast
+  bool settled() const noexcept;    // the rate is known to about 10 ppm
+  double scatter() const noexcept;  // s, of the stamps, as supposed or as seen, whichever is more
   void reset() noexcept;
 
  private:

@@ -9,7 +9,9 @@ namespace {
 constexpr int64_t kUnknownTime = INT64_MIN;
 // A stamp further from the local clock than this is wrong, whatever it says (Chromium's bound).
 constexpr int64_t kImplausible = 500 * kNsPerMs;
-constexpr double kOldest = 2;  // s: no system keeps what it recorded for longer
+constexpr double kOldest = 2;     // s: no system keeps what it recorded for longer
+constexpr double kAgreement = 4;  // of the stamps' scatter
+constexpr double kLatest = 1;     // s: what is later than that was not merely late
 
 }  // namespace
 
@@ -39,6 +41,24 @@ void Timeline::begin_epoch(uint32_t frames, int64_t time, int64_t now) noexcept 
   in_epoch_ = true;
 }
 
+// The next packet is placed by its time.
+void Timeline::leave_epoch() noexcept {
+  if (in_epoch_) counted_ = next_ - behind_;
+  in_epoch_ = false;
+}
+
+// What a device counted while it was idle says nothing, unless it agrees with the stamp: then it
+// was only late, and of the two its counter is exact. A stamp of an instant when the packet's end
+// had not been heard is that of whoever fetched it, however late (Wine's): it proves nothing
+// against the counter.
+int64_t Timeline::agreed(int64_t at, int64_t position, int64_t time, uint32_t frames,
+                         int64_t now) const noexcept {
+  const bool of_arrival = static_cast<double>(now - time) < frames * 0.5e9 / rate_;
+  const double tolerance = of_arrival ? kLatest : kAgreement * tracker_.scatter();
+  const int64_t counted = counted_ + position - position_;
+  return std::fabs(static_cast<double>(counted - at)) <= tolerance * rate_ ? counted : at;
+}
+
 Timeline::Placement Timeline::place(uint32_t frames, int64_t position, int64_t time,
                                     int64_t now) noexcept {
   Placement placement;
@@ -47,7 +67,7 @@ Timeline::Placement Timeline::place(uint32_t frames, int64_t position, int64_t t
   if (position_ >= 0 && position - position_ > 60 * rate_) {
     const double at = static_cast<double>(next_ - behind_ + position - position_);
     const double age = tracker_.frame_at(static_cast<double>(now)) - at;
-    if (std::fabs(age) > kOldest * rate_) in_epoch_ = false;
+    if (std::fabs(age) > kOldest * rate_) leave_epoch();
   }
   const bool first = !in_epoch_;
   if (first) begin_epoch(frames, time, now);
@@ -60,6 +80,7 @@ Timeline::Placement Timeline::place(uint32_t frames, int64_t position, int64_t t
   int64_t at = next_ - behind_;  // where the packet's first sample stands
   if (first) {
     at = std::llround(tracker_.frame_at(static_cast<double>(time)));
+    if (position >= 0 && position_ >= 0) at = agreed(at, position, time, frames, now);
   } else if (position >= 0 && position_ >= 0) {
     at += std::max<int64_t>(0, position - position_);
   } else if (has_time) {
@@ -130,12 +151,12 @@ void Timeline::learn(int64_t frame, int64_t time) noexcept {
 uint64_t Timeline::idle(int64_t now) noexcept {
   if (!fills_idle_) return 0;
   if (now - last_packet_ <= std::max(3 * period_ns_, idle_lag_)) return 0;
-  // From here on the next packet is placed by its time: what the device counted while it was idle
-  // says nothing.
-  in_epoch_ = false;
-  position_ = -1;
-  next_ = std::max<int64_t>(next_, 0);
   const double due = tracker_.frame_at(static_cast<double>(now - idle_lag_));
+  const int64_t place = std::max<int64_t>(next_, 0);
+  // Stamps that come late make the stream later than the clock: nothing is missing yet.
+  if (static_cast<int64_t>(std::floor(due)) <= place) return 0;
+  leave_epoch();
+  next_ = place;
   const int64_t frames = shortened(static_cast<int64_t>(std::floor(due)) - next_);
   if (frames < 1) return 0;
   filled_ = true;

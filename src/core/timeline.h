@@ -47,6 +47,9 @@ class Timeline {
 
  private:
   void begin_epoch(uint32_t frames, int64_t time, int64_t now) noexcept;
+  void leave_epoch() noexcept;
+  int64_t agreed(int64_t at, int64_t position, int64_t time, uint32_t frames,
+                 int64_t now) const noexcept;
   void learn(int64_t frame, int64_t time) noexcept;
   int64_t shortened(int64_t gap) noexcept;
 
@@ -59,6 +62,7 @@ class Timeline {
   int64_t next_ = 0;         // first frame not yet on the timeline; below 0: before the start
   int64_t behind_ = 0;       // next_ less where the last packet ended: all of that is skipped
   int64_t position_ = -1;    // the device's counter behind the last packet
+  int64_t counted_ = 0;      // where that stood when the epoch was left
   int64_t last_packet_ = 0;  // when it arrived
   int64_t period_ns_ = 0;    // length of the last packet
   bool in_epoch_ = false;    // packets follow each other; false: place the next one by its time

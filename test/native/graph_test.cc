@@ -274,6 +274,49 @@ TEST("idle loopback is silence by the clock, and what comes then is trimmed to i
   CHECK(place.lost == 240);
 }
 
+// In Wine packets are stamped when a thread comes to fetch them, which is late at times.
+TEST("a loopback that is only late keeps to its counter, one that was idle to its stamps") {
+  constexpr int64_t kLag = 30 * kNsPerMs;
+  for (const bool idle : {false, true}) {
+    Timeline timeline(kRate, 0, true, kLag);
+    int64_t next = 0, position = 0, first = -1;
+    uint64_t filled = 0, lost = 0;
+    const auto take = [&](int64_t time, int64_t now) {
+      const Timeline::Placement place = timeline.place(kPeriod, position, time, now);
+      next += static_cast<int64_t>(place.silence);
+      // Of one that is skipped as a whole nobody sees where it would have been.
+      const int64_t begins = place.skip == kPeriod ? first : next - position - place.skip;
+      timeline.advance(place.silence + kPeriod - place.skip);
+      next += kPeriod - place.skip;
+      position += kPeriod;
+      lost += place.lost;
+      return begins;
+    };
+    int64_t now = kPeriodNs;
+    for (int i = 0; i < 3000; ++i, now += kPeriodNs) {
+      const int64_t jitter = i * 7919 % 11 * kNsPerMs;
+      const int64_t begins = take(now + jitter - (idle ? kPeriodNs : 0), now + jitter);
+      if (i == 0) first = begins;
+      CHECK(begins == first);
+      if (i % 500 != 499) continue;
+      // Eight periods without a packet; then they come at once.
+      for (const int64_t end = now + 8 * kPeriodNs; now < end; now += kPeriodNs) {
+        const uint64_t due = timeline.idle(now + kPeriodNs);
+        timeline.advance(due);
+        next += static_cast<int64_t>(due);
+        filled += due;
+      }
+      for (int late = 0; late < 8 && !idle; ++late, ++i) {
+        CHECK(take(now + late * kNsPerMs / 10, now + late * kNsPerMs / 10) == first);
+      }
+      if (idle) first = take(now - kPeriodNs, now), now += kPeriodNs;
+    }
+    CHECK(filled > 0);
+    if (!idle) CHECK(lost == filled);
+    if (idle) CHECK(first > 5 * 7 * kPeriod);
+  }
+}
+
 TEST("stamps that cannot be are not believed") {
   Timeline timeline(kRate, 0, false);
   const Timeline::Placement place = timeline.place(kPeriod, 0, 90 * kNsPerSecond, kPeriodNs);

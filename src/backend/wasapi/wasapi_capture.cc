@@ -8,8 +8,9 @@ namespace patchcord {
 namespace {
 
 // Only headroom for a late thread: packets come every period whatever it is, and with the smallest
-// buffer some devices glitch.
-constexpr REFERENCE_TIME kHeadroom = 200 * kReferencePerMs;
+// buffer some devices glitch. Wine tells its sound server to keep no more than this, and whatever
+// of it that server then drops is told to nobody: with 200 ms a busy machine lost some each second.
+constexpr REFERENCE_TIME kHeadroom = 1000 * kReferencePerMs;
 
 // Loopback has no events while nothing plays, so its wait is the rhythm of its silence; a
 // microphone's only has to notice that its events stopped.
