@@ -1,17 +1,22 @@
 // `npm run campaign:day [-- --hours 24] [--seed 1]`: a microphone and a loopback on the host's clock, for hours
 // of the simulated world, while their clocks drift and their devices fail; how far the two tracks are apart at
-// most. Both devices play the number of each of their frames, and the world's clock says when that was.
+// most. What both devices hear says which of their frames it is, by the phase of a slow tone in two channels, and
+// the world's clock says when that was.
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { LoopbackSource, MicSource } from 'patchcord';
-import { pcm, SimulatedAudio } from 'patchcord/testing';
+import { SimulatedAudio, sum, tone } from 'patchcord/testing';
 
 const rate = 8000;
-const ramp = 65536;
 const chunkMs = 100;
-const numbers = Float32Array.from({ length: ramp }, (_, frame) => (frame + 1) / (ramp + 1));
+const turn = 65536; // frames
+const gain = 0.25;
+const [sine, cosine] = [0, Math.PI / 2].map((phase, channel) =>
+  tone(rate / turn, { gain, phase, channel }),
+);
+const places = sum(sine, cosine);
 
 /** Numbers from 0 to 1, the same for the same seed (Marsaglia's xorshift). */
 function seeded(seed) {
@@ -55,12 +60,12 @@ class Crystal {
 
 /**
  * @param {{ hours: number, seed: number, onHour?: (hour: number, worstMs: number) => void }} options
- * @returns {Promise<{ worstMs: number, compared: number, faults: number }>}
+ * @returns {Promise<{ worstMs: number, compared: number, faults: Record<string, number> }>}
  */
 export async function runTracks({ hours, seed, onHour }) {
   const random = seeded(seed);
   const between = (least, most) => least + random() * (most - least);
-  const format = { sampleRate: rate, channels: 1, sampleFormat: 'f32' };
+  const format = { sampleRate: rate, channels: 2, sampleFormat: 'f32' };
   const crystals = {
     mic: new Crystal(between(-200, 200)),
     speakers: new Crystal(between(-200, 200)),
@@ -80,7 +85,7 @@ export async function runTracks({ hours, seed, onHour }) {
   });
   const begun = audio.now();
   let now = 0; // ms
-  for (const id of Object.keys(crystals)) audio.device(id).play(pcm(numbers, { loop: true }));
+  for (const id of Object.keys(crystals)) audio.device(id).play(places);
 
   const options = {
     backend: audio,
@@ -92,7 +97,7 @@ export async function runTracks({ hours, seed, onHour }) {
   };
   const sources = { mic: new MicSource(options), speakers: new LoopbackSource(options) };
   const waiting = new Map();
-  const result = { worstMs: 0, compared: 0, faults: 0 };
+  const result = { worstMs: 0, compared: 0, faults: {} };
   const compare = (frame, id, error) => {
     const other = waiting.get(frame);
     if (other === undefined || other.id === id) {
@@ -105,18 +110,18 @@ export async function runTracks({ hours, seed, onHour }) {
   };
   const read = async (id) => {
     let spoilt = true;
-    for await (const { data, frame, time, flags } of sources[id].chunks()) {
+    for await (const { data, frame, frames, time, flags } of sources[id].chunks()) {
       // What is silence, or rings with it, says nothing.
       const usable = !flags && !spoilt;
       spoilt = flags !== 0;
-      const middle = data.length / 8;
-      const value = data.readFloatLE(4 * middle) * (ramp + 1) - 1;
+      const middle = Math.floor(frames / 2);
+      const [left, right] = [data.readFloatLE(8 * middle), data.readFloatLE(8 * middle + 4)];
+      // Nor does what is not the tone: nothing may be playing.
+      if (!usable || Math.abs(Math.hypot(left, right) / gain - 1) > 1e-4) continue;
       const at = Number(time - begun) * 1e-6 + (middle * 1000) / rate;
       const expected = crystals[id].frameAt(at);
-      // Nor does the place where the numbers begin anew.
-      const place = expected % ramp;
-      if (!usable || value < 1 || place < 500 || place > ramp - 500) continue;
-      const heard = value + ramp * Math.round((expected - value) / ramp);
+      const place = (Math.atan2(left, right) / (2 * Math.PI)) * turn;
+      const heard = place + turn * Math.round((expected - place) / turn);
       compare(frame, id, crystals[id].timeOf(heard) - at);
     }
   };
@@ -124,20 +129,30 @@ export async function runTracks({ hours, seed, onHour }) {
 
   const later = []; // what ends a fault: { at, act }
   const end = (afterMs, act) => later.push({ at: now + afterMs, act });
-  const faults = [
-    (device) => device.glitch(Math.round(between(1, rate))),
-    (device) => device.late(Math.round(between(1, 300))),
-    (device) => device.jitter(between(0, 8)),
-    (device) => device.stamps(0, between(0, 0.5)),
-    (device) => {
+  const faults = {
+    glitch: (device) => device.glitch(Math.round(between(1, rate))),
+    late: (device) => device.late(Math.round(between(1, 300))),
+    jitter: (device) => device.jitter(between(0, 8)),
+    stamps: (device) => device.stamps(0, between(0, 0.5)),
+    stall: (device) => {
       device.stall();
       end(between(100, 2000), () => device.resume());
     },
-    (device) => {
+    unplug: (device) => {
       device.unplug();
       end(between(500, 5000), () => device.plug());
     },
-  ];
+    // Nothing plays, for half a second to five minutes; of a loopback that is no packet at all, and the next
+    // ones may be late.
+    idle: (device) => {
+      device.stop();
+      end(500 * 600 ** random(), () => {
+        device.play(places);
+        if (random() < 0.5) device.late(Math.round(between(1, 300)));
+      });
+    },
+  };
+  const kinds = Object.keys(faults);
   let busy = 0; // until then a fault is going on
   for (let second = 1; second <= hours * 3600; second++) {
     await audio.advance(1000);
@@ -153,9 +168,10 @@ export async function runTracks({ hours, seed, onHour }) {
       audio.device(id).drift(ppm);
     }
     if (second > busy && random() < 1 / 60) {
-      result.faults++;
+      const kind = kinds[Math.floor(random() * kinds.length)];
+      result.faults[kind] = (result.faults[kind] ?? 0) + 1;
       const device = audio.device(random() < 0.5 ? 'mic' : 'speakers');
-      faults[Math.floor(random() * faults.length)](device);
+      faults[kind](device);
       busy = second + 25;
     }
     if (waiting.size > 1000) waiting.clear();
@@ -175,8 +191,9 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     seed: Number(values.seed),
     onHour: (hour, worst) => console.log(`${hour} h: ${worst.toFixed(3)} ms apart at most`),
   });
+  const count = Object.values(faults).reduce((sum, one) => sum + one, 0);
   console.log(
-    `${faults} faults, ${compared} places compared, ${worstMs.toFixed(3)} ms apart at most`,
+    `${count} faults ${JSON.stringify(faults)}, ${compared} places compared, ${worstMs.toFixed(3)} ms apart at most`,
   );
   process.exitCode = worstMs <= 1 && compared > 0 ? 0 : 1;
 }
