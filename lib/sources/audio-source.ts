@@ -44,6 +44,7 @@ import {
 } from '../open-options.js';
 import type { Discontinuity, LinkStats } from '../outlet.js';
 import { TimeSteps } from '../time-steps.js';
+import { timersOf } from '../timers.js';
 import type { Listen, ReadableEvents } from '../typed-events.js';
 import {
   checkAbortSignal,
@@ -161,6 +162,15 @@ export interface SourceEvents extends ReadableEvents, DeviceEvents {
   dead: [event: { evidence: DeadEvidence; frame: number }];
   /** It hears again. */
   alive: [];
+  /**
+   * The device has delivered nothing for a quarter of a second: it hangs, or, of a loopback, nothing plays.
+   * The stream goes on; a microphone's missing frames are a `discontinuity` once it delivers again.
+   */
+  stall: [event: { frame: number }];
+  /** It delivers again. */
+  flow: [event: { frame: number }];
+  /** Every 100 ms while somebody listens: `level()`. */
+  level: [level: { peakDb: number; rmsDb: number }];
 }
 
 /**
@@ -172,6 +182,7 @@ export interface SourceEvents extends ReadableEvents, DeviceEvents {
  */
 export type DeadEvidence = 'zeros' | 'no-packets';
 
+const levelMs = 100;
 const evidences: readonly DeadEvidence[] = ['zeros', 'no-packets'];
 
 /** @internal */
@@ -230,6 +241,7 @@ export abstract class AudioSource extends AudioReadable {
   #opening: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
   #enabled = true;
+  #showing = false;
 
   /** @internal */
   constructor(given: SourceOptions & MicWishes, flow: 'input' | 'output') {
@@ -284,6 +296,9 @@ export abstract class AudioSource extends AudioReadable {
       given.recover,
     );
     if (signal) addAbortSignal(signal, this);
+    this.on('newListener', (name) => {
+      if (name === 'level') this.#showLevel();
+    });
   }
 
   /** @internal */
@@ -432,6 +447,21 @@ export abstract class AudioSource extends AudioReadable {
     this.emit('ready');
   }
 
+  #showLevel(): void {
+    if (this.#showing) return;
+    this.#showing = true;
+    timersOf(this.#host).after(
+      levelMs,
+      () => {
+        this.#showing = false;
+        if (this.destroyed || this.listenerCount('level') === 0) return;
+        this.emit('level', this.level());
+        this.#showLevel();
+      },
+      false,
+    );
+  }
+
   async #stop(): Promise<void> {
     await this.#opening;
     await this.#keeper.stop();
@@ -461,6 +491,10 @@ export abstract class AudioSource extends AudioReadable {
         this.emit('dead', { evidence: evidences[frames - 1], frame });
       } else if (type === 'alive') {
         this.emit('alive');
+      } else if (type === 'stalled') {
+        this.emit('stall', { frame });
+      } else if (type === 'flows') {
+        this.emit('flow', { frame });
       }
     }
     this.attended();

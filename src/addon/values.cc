@@ -96,10 +96,10 @@ const char* event_name(NodeEventType type) {
       return "leftOut";
     case NodeEventType::kHole:
       return "hole";
-    case NodeEventType::kIdle:
-      return "idle";
-    case NodeEventType::kResumed:
-      return "resumed";
+    case NodeEventType::kStalled:
+      return "stalled";
+    case NodeEventType::kFlows:
+      return "flows";
     case NodeEventType::kEnded:
       return "ended";
     case NodeEventType::kUnderrun:

@@ -40,6 +40,8 @@ LifeSigns::Change LifeSigns::look(const EndpointState& endpoint, int64_t now) no
   }
   // A stream that has only begun has nothing to answer for.
   change.life = !first && live_or_die(endpoint);
+  change.flow = !first && stalled_ == packets_;
+  if (change.flow) stalled_ = !packets_;
   packets_ = sounds_ = false;
   return change;
 }

@@ -28,6 +28,7 @@ class LifeSigns {
   struct Change {
     bool muted = false;
     bool life = false;
+    bool flow = false;
   };
 
   // `may_idle`: a device that has no packets while nothing plays (loopback).
@@ -42,6 +43,8 @@ class LifeSigns {
   Change look(const EndpointState& endpoint, int64_t now) noexcept;
 
   bool muted() const noexcept { return muted_; }
+  // No packet came between the last two looks. Of a loopback: nothing played.
+  bool stalled() const noexcept { return stalled_; }
   Evidence dead_by() const noexcept { return dead_by_; }
 
  private:
@@ -52,6 +55,7 @@ class LifeSigns {
   bool packets_ = false;  // since the last look
   bool sounds_ = false;
   bool muted_ = false;
+  bool stalled_ = false;
   int moving_looks_ = 0;  // at which the meter moved, since there was sound
   int empty_looks_ = 0;   // in a row without a packet
   Evidence dead_by_ = Evidence::kNone;

@@ -11,8 +11,8 @@ enum class NodeEventType : uint8_t {
   kHole,        // the device lost frames; they became silence
   kAbsence,     // there was no device for so long; now there is
   kLeftOut,     // the stream's times step: the machine slept
-  kIdle,        // the endpoint had nothing to play; silence began
-  kResumed,     // ... and ended
+  kStalled,     // the device delivers nothing
+  kFlows,       // ... and does again
   kEnded,       // the stream has delivered its last frame
   kUnderrun,    // a sink or input had nothing to play
   kDrained,     // everything written has been handed to the device

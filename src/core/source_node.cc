@@ -42,7 +42,7 @@ void SourceNode::open(const Format& device, int64_t idle_lag_ns) {
   map_.reset();
   resampler_.reset();
   ringing_ = 0;
-  idle_ = skipping_ = false;
+  skipping_ = false;
   back_at_ = kNever;
   if (config_.channels != device.channels) {
     map_ = std::make_unique<ChannelMap>(device.channels, config_.channels);
@@ -119,10 +119,6 @@ void SourceNode::packet(const void* data, uint32_t frames, int64_t position, int
     silence(place.silence, away_ ? kAbsence : place.lost > 0 ? kRecordHole : kRecordSilence);
   }
   if (!skipping_) come_back();
-  if (idle_) {
-    idle_ = false;
-    tell(NodeEventType::kResumed, position_, 0);
-  }
   if (timeline_->begun()) stats_.trimmed_frames.add(place.skip);
   sounds_ = false;
   const uint8_t* bytes = static_cast<const uint8_t*>(data);
@@ -155,10 +151,6 @@ void SourceNode::idle() noexcept {
     due -= absent;
     come_back();
   }
-  if (!idle_) {
-    idle_ = true;
-    tell(NodeEventType::kIdle, position_, 0);
-  }
   silence(due, kRecordSilence);
   set_anchor();
 }
@@ -168,6 +160,9 @@ void SourceNode::observe(const EndpointState& endpoint) noexcept {
   const LifeSigns::Change change = life_.look(endpoint, clock_.now());
   if (change.muted) {
     tell(life_.muted() ? NodeEventType::kMuted : NodeEventType::kUnmuted, position_, 0);
+  }
+  if (change.flow) {
+    tell(life_.stalled() ? NodeEventType::kStalled : NodeEventType::kFlows, position_, 0);
   }
   if (change.life) {
     const LifeSigns::Evidence evidence = life_.dead_by();

@@ -118,8 +118,7 @@ class SourceNode final : public Producer {
   std::atomic<double> drift_ppm_{0};
   std::atomic<bool> stamped_{true};
   std::atomic<bool> enabled_{true};
-  bool sounds_ = false;  // something in the present packet is not zero
-  bool idle_ = false;
+  bool sounds_ = false;     // something in the present packet is not zero
   bool away_ = false;       // the device that was heard last is gone
   uint64_t away_from_ = 0;  // the first frame that none delivered
   int64_t back_at_ = 0;     // when the next one was first heard of; kNever: not yet

@@ -92,6 +92,52 @@ describe('a stream that does not hear its device', () => {
     loopback.destroy();
   });
 
+  it('stalls within half a second of its last packet, and flows again', async () => {
+    const mic = new MicSource({ backend: audio });
+    const loopback = new LoopbackSource({ backend: audio });
+    const seen: [string, string, number][] = [];
+    for (const [name, source] of Object.entries({ mic, loopback })) {
+      for (const type of ['stall', 'flow'] as const) {
+        source.on(type, ({ frame }) => seen.push([name, type, frame / 48000]));
+      }
+      source.resume();
+    }
+    await Promise.all([mic.ready, loopback.ready]);
+    await seconds(2);
+    // Nothing has played yet.
+    expect(seen.splice(0)).toEqual([['loopback', 'stall', expect.any(Number)]]);
+    audio.device('speakers').play(tone(440));
+    audio.device('mic').stall();
+    await seconds(1);
+    const [flow, stall] = seen.splice(0).sort();
+    expect(flow.slice(0, 2)).toEqual(['loopback', 'flow']);
+    expect(stall.slice(0, 2)).toEqual(['mic', 'stall']);
+    expect(flow[2]).toBeGreaterThan(2);
+    expect(flow[2]).toBeLessThan(2.5);
+    expect(stall[2]).toBeCloseTo(2, 1);
+    audio.device('mic').resume();
+    await seconds(1);
+    expect(seen).toEqual([['mic', 'flow', expect.any(Number)]]);
+    await Promise.all([mic.close(), loopback.close()]);
+  });
+
+  it('shows its level while somebody looks', async () => {
+    audio.device('mic').play(tone(440));
+    const mic = new MicSource({ backend: audio });
+    mic.resume();
+    const levels: number[] = [];
+    const look = ({ peakDb }: { peakDb: number }): void => void levels.push(peakDb);
+    mic.on('level', look);
+    await seconds(1);
+    expect(levels.length).toBeGreaterThanOrEqual(9);
+    expect(levels.length).toBeLessThanOrEqual(10);
+    expect(levels.at(-1)).toBeCloseTo(-12.04, 1);
+    mic.off('level', look);
+    await seconds(1);
+    expect(levels.length).toBeLessThanOrEqual(10);
+    await mic.close();
+  });
+
   it('is not one that is muted, turned down, or in a quiet room', async () => {
     const mic = new MicSource({ backend: audio });
     const events = told(mic);

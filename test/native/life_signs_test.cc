@@ -110,3 +110,26 @@ TEST("hours in which nobody looked are no evidence") {
   CHECK(mic.nothing(1000, endpoint(kSpeech)) == 0);
   CHECK(mic.hear(1000, endpoint(kSpeech)) == 0);
 }
+
+TEST("a device without packets stalls after a quarter of a second, and flows at the next look") {
+  for (const bool may_idle : {false, true}) {
+    Stream one(may_idle);
+    const auto flows = [&](int ms, bool packets) {
+      int changes = 0;
+      for (int i = 0; i < ms / 10; ++i) {
+        one.now += 10 * kNsPerMs;
+        if (packets) one.signs.packet(true);
+        changes += one.signs.look(endpoint(0), one.now).flow;
+      }
+      return changes;
+    };
+    CHECK(flows(5000, true) == 0);
+    CHECK(!one.signs.stalled());
+    CHECK(flows(240, false) == 0);
+    CHECK(flows(260, false) == 1);
+    CHECK(one.signs.stalled());
+    CHECK(flows(60000, false) == 0);
+    CHECK(flows(260, true) == 1);
+    CHECK(!one.signs.stalled());
+  }
+}
