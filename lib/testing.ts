@@ -103,6 +103,8 @@ export interface SimulatedCableOptions {
 export interface SimulatedAudioOptions {
   devices?: SimulatedDeviceOptions[];
   cables?: SimulatedCableOptions[];
+  /** Programs that run from the beginning; {@link SimulatedAudio.addProcess} starts others. */
+  processes?: SimulatedProcessOptions[];
   /** `'manual'`: time stands still but for `advance()`. `'real'` is the default. */
   clock?: 'real' | 'manual';
 }
@@ -341,8 +343,13 @@ export class SimulatedAudio implements SimulatedBackend {
    *   cannot be, `ERR_AUDIO_NATIVE_LOAD_FAILED`.
    */
   constructor(options?: SimulatedAudioOptions) {
-    const given = checkOptions(options, 'SimulatedAudio', ['devices', 'cables', 'clock']);
-    const { devices, cables, clock = 'real' } = given;
+    const given = checkOptions(options, 'SimulatedAudio', [
+      'devices',
+      'cables',
+      'processes',
+      'clock',
+    ]);
+    const { devices, cables, processes, clock = 'real' } = given;
     checkOneOf(clock, 'options.clock', ['real', 'manual']);
     for (const device of devices ?? []) checkString(device.id, 'options.devices.id');
     this.#timers = clock === 'manual' ? new ManualTimers() : undefined;
@@ -353,6 +360,7 @@ export class SimulatedAudio implements SimulatedBackend {
     });
     check(this.#world.error());
     this.#host = this[worldHost];
+    for (const process of processes ?? []) this.addProcess(process);
   }
 
   /** @internal A connection for each stream or monitor. */
