@@ -202,7 +202,8 @@ describe.skipIf(inWine)('programs', () => {
     const detached: ProcessTap[] = [];
     tap.on('attach', (one) => attached.push(one)).on('detach', (one) => detached.push(one));
     await until(() => attached.length === 1, 'the first');
-    await first.move('headset');
+    // A server may remember where a player of this name was moved before.
+    await first.move(attached[0].device?.includes('headset') ? 'speakers' : 'headset');
     await until(() => attached.length === 2, 'its new output');
     expect(detached).toHaveLength(1);
     expect(attached[1].process.pid).toBe(attached[0].process.pid);
