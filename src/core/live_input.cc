@@ -95,7 +95,13 @@ void LiveInput::pull(float* out, size_t frames, const PullTime& when) noexcept {
     }
   }
   if (newest == nullptr && over) ended_ = true;  // closed before its first frame
-  if (made == frames) return;
+  if (made == frames) {
+    // What an idle endpoint is silent about comes late by design.
+    if (!quiet) {
+      spare_ = std::min(spare_, static_cast<double>(queue_->available()) * 1e9 / in_rate_);
+    }
+    return;
+  }
   const size_t missing = frames - made;
   fade_out(out + made * out_channels_, missing);
   if (running_ && queue_->ended()) ended_ = true;
@@ -254,6 +260,10 @@ double LiveInput::take_shortfall() noexcept {
   const double value = shortfall_;
   shortfall_ = 0;
   return value;
+}
+
+double LiveInput::take_spare() noexcept {
+  return std::exchange(spare_, std::numeric_limits<double>::infinity());
 }
 
 }  // namespace patchcord

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <limits>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -36,6 +37,9 @@ class LiveInput final : public Pullable {
   // Audio thread. How many ns later than asked the newest frames arrive: what the destination's lag
   // must grow by so that this input is not starved. 0 while all is well. Reading it resets it.
   double take_shortfall() noexcept;
+  // Audio thread. How many ns sooner the destination could have asked all the time since the last
+  // call; infinite when nothing was there to be asked. Reading it resets it.
+  double take_spare() noexcept;
   bool take_end() noexcept { return ended_ && !std::exchange(end_told_, true); }  // true once
 
   // Any thread.
@@ -88,6 +92,7 @@ class LiveInput final : public Pullable {
   double first_error_;
   double wrong_by_ = 0, wrong_since_ = 0;
   double shortfall_ = 0;
+  double spare_ = std::numeric_limits<double>::infinity();
   double least_late_ = 0;
   int late_looks_ = 0;
   bool early_ = false;       // what comes next is for later

@@ -313,7 +313,7 @@ TEST("a loopback that is only late keeps to its counter, one that was idle to it
     }
     CHECK(filled > 0);
     if (!idle) CHECK(lost == filled);
-    if (idle) CHECK(first > 5 * 7 * kPeriod);
+    if (idle) CHECK(first > static_cast<int64_t>(5 * 7 * kPeriod));
   }
 }
 

@@ -1,0 +1,115 @@
+// A live stream linked straight to a sink: its lag follows how late the packets are.
+#include "../../src/core/lagged_input.h"
+
+#include <cmath>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "../../src/core/frame_queue.h"
+#include "check.h"
+
+using namespace patchcord;
+
+namespace {
+
+constexpr uint32_t kRate = 48000;
+constexpr size_t kPeriod = 480;
+constexpr double kPeriodNs = 10e6;
+constexpr double kToneHz = 997;
+
+class NoWakeup final : public Wakeup {
+ public:
+  void wake() noexcept override {}
+};
+
+// A source whose packets of 10 ms come when they are let, and a sink that asks every 10 ms.
+class Link {
+ public:
+  // All packets that are complete `late_ns` before now come; then the sink asks.
+  void turn(double late_ns) {
+    const double now = static_cast<double>(++turns_) * kPeriodNs;
+    while (static_cast<double>(packets_ + 1) * kPeriodNs + late_ns <= now) {
+      for (size_t i = 0; i < kPeriod; ++i) {
+        const double frame = static_cast<double>(packets_ * kPeriod + i);
+        packet_[i] = static_cast<float>(0.5 * std::sin(frame * kStep));
+      }
+      const Record record{packets_ * kPeriod, kPeriod, static_cast<double>(packets_) * kPeriodNs,
+                          kRate, 0};
+      queue_->push(packet_.data(), record);
+      ++packets_;
+    }
+    lagged_.pull(out_.data(), kPeriod, {now, kRate});
+  }
+  void run(double seconds, double late_ns) {
+    for (int i = 0; i < seconds * 100; ++i) turn(late_ns);
+  }
+
+  double lag_ms() const { return lagged_.lag_ns() / 1e6; }
+  uint64_t starvations() const { return input_->stats().starvations; }
+  uint64_t resyncs() const { return input_->stats().resyncs; }
+  const std::vector<float>& out() const { return out_; }
+
+  static constexpr double kStep = 2 * 3.14159265358979 * kToneHz / kRate;
+
+ private:
+  NoWakeup wakeup_;
+  NodeEvents events_;
+  std::shared_ptr<FrameQueue> queue_ = std::make_shared<FrameQueue>(1, kRate, 2 * kRate);
+  std::shared_ptr<LiveInput> input_ = std::make_shared<LiveInput>(queue_, kRate, 1);
+  LaggedInput lagged_{input_, &events_, &wakeup_};
+  std::vector<float> packet_ = std::vector<float>(kPeriod), out_ = std::vector<float>(kPeriod);
+  uint64_t packets_ = 0;
+  int64_t turns_ = 0;
+};
+
+}  // namespace
+
+TEST("a link's lag stays where nothing is late") {
+  Link link;
+  link.run(120, 0);
+  CHECK_NEAR(link.lag_ms(), 25, 1e-9);
+  CHECK(link.starvations() == 0);
+}
+
+TEST(
+    "a link's lag grows where packets are late, and is given back when they no longer are, "
+    "unheard") {
+  Link link;
+  link.run(5, 0);
+  link.run(20, 60e6);
+  const double grown = link.lag_ms();
+  CHECK(grown >= 70);
+  const uint64_t starved = link.starvations();
+  CHECK(starved > 0);
+  // Late is late: nothing is given back.
+  link.run(60, 60e6);
+  CHECK_NEAR(link.lag_ms(), grown, 10);
+  CHECK(link.starvations() == starved);
+
+  double peak = 0;
+  for (int i = 0; i < 400 * 100; ++i) {
+    link.turn(0);
+    // A break shows in the second difference of a sine.
+    for (size_t k = 2; k < kPeriod; ++k) {
+      const std::vector<float>& out = link.out();
+      peak = std::max<double>(peak, std::fabs(out[k] - 2 * out[k - 1] + out[k - 2]));
+    }
+  }
+  CHECK_NEAR(link.lag_ms(), 25, 1);
+  CHECK(link.starvations() == starved);
+  CHECK(link.resyncs() == 0);
+  CHECK(peak < 0.5 * Link::kStep * Link::kStep * 1.05);
+}
+
+TEST("a link's lag is not given back where one packet in a while is late") {
+  Link link;
+  link.run(5, 0);
+  link.run(20, 40e6);
+  const uint64_t starved = link.starvations();
+  for (int i = 0; i < 20; ++i) {
+    link.run(4, 0);
+    link.run(0.1, 40e6);
+  }
+  CHECK(link.starvations() == starved);
+}
