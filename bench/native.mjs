@@ -34,19 +34,30 @@ const libraries = [
     package: 'libspeexdsp-dev',
   },
 ];
+const libpulse = {
+  name: 'libpulse',
+  header: 'pulse/pulseaudio.h',
+  define: 'HAVE_PULSE',
+  link: '-lpulse',
+  package: 'libpulse-dev',
+};
 const programs = {
   resampler: { sources: ['resampler.cc', 'engine.cc'], uses: /^resampler/, libraries },
   qualities: { sources: ['qualities.cc'], uses: /^resampler/, libraries: [] },
   mixer: { sources: ['mixer.cc'], uses: /./, libraries: [] },
   drift: { sources: ['drift.cc'], uses: /./, libraries: [] },
+  player: { sources: ['player.cc'], uses: /^$/, libraries: [libpulse], needs: libpulse },
 };
 
 const list = (folder) => readdirSync(join(root, folder)).map((name) => join(root, folder, name));
 
-/** Builds bench/native's program NAME, if anything changed; returns how to call it for JSON. */
-export async function nativeProgram(name) {
+/**
+ * Builds bench/native's program NAME, if anything changed; returns how to call it for JSON, in an environment with
+ * `env` as well; undefined where a library is absent without which it is nothing.
+ */
+export async function nativeProgram(name, env = {}) {
   if (spawnSync('g++', ['--version']).error) throw new Error('absent: g++ (not in PATH)');
-  const { sources, uses, libraries: wished } = programs[name];
+  const { sources, uses, libraries: wished, needs } = programs[name];
   const there = wished.filter(({ header }) => {
     const input = `#include <${header}>\n`;
     return spawnSync('g++', ['-E', '-x', 'c++', '-'], { input }).status === 0;
@@ -55,6 +66,7 @@ export async function nativeProgram(name) {
     if (!there.includes(one))
       console.log(`absent: ${one.name} (Debian: apt-get install ${one.package})`);
   }
+  if (needs && !there.includes(needs)) return undefined;
   const own = list('src/core').filter(
     (path) => path.endsWith('.cc') && uses.test(path.split('/').at(-1)),
   );
@@ -69,7 +81,8 @@ export async function nativeProgram(name) {
     await run('g++', [...flags, ...defines, ...all, '-o', program, ...links, '-pthread']);
   }
   return async (...args) => {
-    const { stdout } = await run(program, args.map(String), { maxBuffer: 1 << 26 });
+    const options = { maxBuffer: 1 << 26, env: { ...process.env, ...env } };
+    const { stdout } = await run(program, args.map(String), options);
     return JSON.parse(stdout);
   };
 }

@@ -2,8 +2,8 @@
 //
 //     npm run bench -- [--minutes N] [--seconds N] [--rounds N] [--hours N] [--docs] [PART...]
 //
-// Parts: resampler, mixer, drift, stalls, delivery, cpu, blocked, pipeline, memory, kernels. --minutes is how long
-// the memory part streams (0.2), --seconds how long the pipeline part records (15), --rounds how often resampler and
+// Parts: resampler, mixer, drift, stalls, delivery, cpu, blocked, pipeline, times, memory, kernels. --minutes is how long
+// the memory part streams (0.2), --seconds how long the pipeline and times parts record (15), --rounds how often resampler and
 // mixer compare (7), --hours of simulated time for drift (1). --docs puts what was measured into
 // docs/performance.md, between its marks, and the plots beside it. Each figure stands beside the machine's load and,
 // where it is a time or a share, beside a baseline of the same run. It uses the built package: `npm run build` comes
@@ -23,6 +23,7 @@ import { lineChart } from './plot.mjs';
 import { resampler } from './resampler.mjs';
 import { stalls } from './stalls.mjs';
 import { markdown, putIntoDocs } from './tables.mjs';
+import { times as timesOf, timesInWine } from './times.mjs';
 
 const run = promisify(execFile);
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -46,6 +47,7 @@ const parts = {
   cpu,
   blocked,
   pipeline,
+  times,
   memory,
   kernels,
 };
@@ -91,7 +93,8 @@ function sentence(text) {
 
 async function part(name, args, env, nodeArgs = []) {
   const command = [...nodeArgs, here(`parts/${name}.mjs`), ...args.map(String)];
-  const { stdout } = await run(process.execPath, command, { env: { ...process.env, ...env } });
+  const options = { env: { ...process.env, ...env }, maxBuffer: 1 << 26 };
+  const { stdout } = await run(process.execPath, command, options);
   return JSON.parse(stdout);
 }
 
@@ -230,6 +233,15 @@ function pipeline() {
       'latency ms': fixed(latencyMs, 0),
     }));
   });
+}
+
+// Milliseconds between when a frame was heard, as the player of it says, and when a source says so.
+async function times() {
+  const seconds = Number(values.seconds) + 5; // in the first five a clock is learnt
+  const rows = await each(['pulse', 'pipewire'], (system, env) =>
+    timesOf({ system, seconds, env, capture: () => part('times', [seconds], env) }),
+  );
+  return [...rows, ...(await timesInWine(seconds))];
 }
 
 // RSS in MB; `growth` from the first of twelve samples to the last.
