@@ -440,40 +440,46 @@ describe('a mixer', () => {
     for (const stream of [source, mixer, one, two]) stream.destroy();
   });
 
-  it('runs a simulated hour twice with identical bytes', { timeout: 120_000 }, async () => {
-    const hour = async () => {
-      const { createHash } = await import('node:crypto');
-      const hash = createHash('sha256');
-      audio = new SimulatedAudio({ clock: 'manual' });
-      audio.device('mic').play(tone(997));
-      audio.device('speakers').play(tone(443));
-      audio.device('mic').drift(120);
-      audio.device('speakers').drift(-80);
-      const format = { sampleRate: 16000, channels: 1, sampleFormat: 's16' } as const;
-      const source = mic(format);
-      const loopback = new LoopbackSource({ backend: audio, ...format });
-      const mixer = new Mixer({ ...format, chunkMs: 1000, bufferMs: 20_000 });
-      let bytes = 0;
-      mixer.on('data', (chunk: Buffer) => {
-        bytes += chunk.length;
-        hash.update(chunk);
-      });
-      // Before the mix runs: a reader begins at the live edge.
-      await tick();
-      source.pipe(mixer.createInput());
-      loopback.pipe(mixer.createInput());
-      await Promise.all([source.ready, loopback.ready]);
-      for (let i = 0; i < 360; i++) await audio.advance(10_000);
-      const { readerLostFrames, inputs } = mixer.stats();
-      expect(readerLostFrames).toBe(0);
-      expect(inputs.every(({ starvations, resyncs }) => !starvations && !resyncs)).toBe(true);
-      for (const one of [source, loopback, mixer]) one.destroy();
-      return { bytes, digest: hash.digest('hex') };
-    };
-    const first = await hour();
-    expect(first.bytes).toBeGreaterThan(3598 * 32000);
-    expect(await hour()).toEqual(first);
-  });
+  // Once for each build of the engine: no server has a part in it.
+  const isServers = /^(pulse|pipewire)$/.test(process.env.PATCHCORD_TEST_BACKEND ?? '');
+  it.skipIf(isServers)(
+    'runs a simulated hour twice with identical bytes',
+    { timeout: 120_000 },
+    async () => {
+      const hour = async () => {
+        const { createHash } = await import('node:crypto');
+        const hash = createHash('sha256');
+        audio = new SimulatedAudio({ clock: 'manual' });
+        audio.device('mic').play(tone(997));
+        audio.device('speakers').play(tone(443));
+        audio.device('mic').drift(120);
+        audio.device('speakers').drift(-80);
+        const format = { sampleRate: 16000, channels: 1, sampleFormat: 's16' } as const;
+        const source = mic(format);
+        const loopback = new LoopbackSource({ backend: audio, ...format });
+        const mixer = new Mixer({ ...format, chunkMs: 1000, bufferMs: 20_000 });
+        let bytes = 0;
+        mixer.on('data', (chunk: Buffer) => {
+          bytes += chunk.length;
+          hash.update(chunk);
+        });
+        // Before the mix runs: a reader begins at the live edge.
+        await tick();
+        source.pipe(mixer.createInput());
+        loopback.pipe(mixer.createInput());
+        await Promise.all([source.ready, loopback.ready]);
+        for (let i = 0; i < 360; i++) await audio.advance(10_000);
+        const { readerLostFrames, inputs } = mixer.stats();
+        expect(readerLostFrames).toBe(0);
+        expect(inputs.every(({ starvations, resyncs }) => !starvations && !resyncs)).toBe(true);
+        for (const one of [source, loopback, mixer]) one.destroy();
+        return { bytes, digest: hash.digest('hex') };
+      };
+      const first = await hour();
+      expect(first.bytes).toBeGreaterThan(3598 * 32000);
+      expect(await hour()).toEqual(first);
+    },
+  );
 });
 
 describe('a pipe that is no link', () => {
