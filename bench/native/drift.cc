@@ -16,6 +16,7 @@
 #include "../../src/core/mixer_node.h"
 #include "../../src/core/sink_node.h"
 #include "../../src/core/source_node.h"
+#include "../../test/native/no_wakeup.h"
 #include "../../test/native/random_signal.h"
 
 using namespace patchcord;
@@ -30,11 +31,6 @@ constexpr double kToneHz = 1000;  // ten whole turns in a period
 constexpr double kLevel = 0.5;
 constexpr double kSettled = 30;  // s, from which wander and wobble count
 constexpr double kSinkBuffer = 0.02;
-
-class NoWakeup final : public Wakeup {
- public:
-  void wake() noexcept override {}
-};
 
 class SimulatedClock final : public Clock {
  public:

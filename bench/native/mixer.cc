@@ -9,6 +9,7 @@
 
 #include "../../src/core/mixer_node.h"
 #include "../../src/core/source_node.h"
+#include "../../test/native/no_wakeup.h"
 #include "../../test/native/sine_fit.h"
 
 using namespace patchcord;
@@ -18,11 +19,6 @@ namespace {
 constexpr uint32_t kRate = 48000;
 constexpr size_t kPeriod = 480;
 constexpr uint32_t kStereo = 2;
-
-class NoWakeup final : public Wakeup {
- public:
-  void wake() noexcept override {}
-};
 
 class StillClock final : public Clock {
  public:

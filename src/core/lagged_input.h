@@ -55,7 +55,7 @@ class LaggedInput final : public Pullable {
     if (observed_ >= kPatience) {
       const double spare = input_->take_spare();
       if (std::isfinite(spare)) {
-        least_ = std::clamp(lag_ - (spare - kMargin), kFirstLag, std::max(lag_, kFirstLag));
+        least_ = std::clamp(lag_ - (spare - kMargin), kFirstLag, lag_);
       }
       observed_ = 0;
     }

@@ -29,6 +29,14 @@ afterEach(() => {
   }
 });
 
+function isAbsent(name: 'pulse' | 'pipewire'): boolean {
+  const absent = whyAbsent(name);
+  if (!absent) return false;
+  expect(process.env.PATCHCORD_REQUIRE_ALL, absent).toBeFalsy();
+  console.log(`absent: ${name} (${absent}): its death was not tried`);
+  return true;
+}
+
 describe.runIf(linux)('the audio server', () => {
   it.each([
     ['PulseAudio', 'pulse', startPulseAudio],
@@ -37,12 +45,7 @@ describe.runIf(linux)('the audio server', () => {
     '%s is killed: programs are captured again on the next one',
     { timeout: 60_000 },
     async (_title, name, start) => {
-      const absent = whyAbsent(name);
-      if (absent) {
-        expect(process.env.PATCHCORD_REQUIRE_ALL, absent).toBeFalsy();
-        console.log(`absent: ${name} (${absent}): its death was not tried`);
-        return;
-      }
+      if (isAbsent(name)) return;
       const folder = mkdtempSync(join(tmpdir(), 'patchcord-death-'));
       const play = async (env: Record<string, string>) => {
         const outside = createOutside({ env, folder });
@@ -86,12 +89,7 @@ describe.runIf(linux)('the audio server', () => {
   ] as const)(
     '%s is killed: streams wait for the next one and go on, or say so and close',
     async (_title, name, start) => {
-      const absent = whyAbsent(name);
-      if (absent) {
-        expect(process.env.PATCHCORD_REQUIRE_ALL, absent).toBeFalsy();
-        console.log(`absent: ${name} (${absent}): its death was not tried`);
-        return;
-      }
+      if (isAbsent(name)) return;
       const server = await start();
       Object.assign(process.env, server.env);
       const backend = 'pulse';

@@ -12,6 +12,7 @@
 #include "../../src/core/sink_node.h"
 #include "../../src/core/source_node.h"
 #include "check.h"
+#include "no_wakeup.h"
 #include "random_signal.h"
 
 using namespace patchcord;
@@ -38,11 +39,6 @@ class SetClock final : public Clock {
 
  private:
   int64_t now_ = 0;
-};
-
-class NoWakeup final : public Wakeup {
- public:
-  void wake() noexcept override {}
 };
 
 // A device whose crystal wanders by 2 ppm around `ppm`; its periods end late for whom they wake.

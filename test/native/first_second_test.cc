@@ -10,6 +10,7 @@
 #include "../../src/core/sink_node.h"
 #include "../../src/core/source_node.h"
 #include "check.h"
+#include "no_wakeup.h"
 
 using namespace patchcord;
 
@@ -29,11 +30,6 @@ class SetClock final : public Clock {
 
  private:
   int64_t now_ = 0;
-};
-
-class NoWakeup final : public Wakeup {
- public:
-  void wake() noexcept override {}
 };
 
 // Two starts of a meeting in Wine 10, as measured: of two capture streams and a render stream each

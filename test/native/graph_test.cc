@@ -17,6 +17,7 @@
 #include "../../src/core/timeline.h"
 #include "../../src/core/written_input.h"
 #include "check.h"
+#include "no_wakeup.h"
 
 using namespace patchcord;
 
@@ -25,11 +26,6 @@ namespace {
 constexpr uint32_t kRate = 48000;
 constexpr int64_t kPeriodNs = 10 * kNsPerMs;
 constexpr size_t kPeriod = 480;
-
-class NoWakeup final : public Wakeup {
- public:
-  void wake() noexcept override {}
-};
 
 Record record_of(uint64_t frame, uint64_t frames, uint32_t flags = 0) {
   return {frame, frames, static_cast<double>(frame) * 1e9 / kRate, kRate, flags};

@@ -11,6 +11,7 @@
 #include "../../src/core/frame_queue.h"
 #include "../../src/core/source_node.h"
 #include "check.h"
+#include "no_wakeup.h"
 #include "random_signal.h"
 #include "sine_fit.h"
 
@@ -25,11 +26,6 @@ const double kFilter =
     static_cast<double>(Resampler(kRate, kRate, 1, ResamplerQuality::kBest, true).latency_in());
 constexpr double kHz = 440;
 constexpr int64_t kUptime = 500000 * kNsPerSecond;  // a machine that has been up for six days
-
-class NoWakeup final : public Wakeup {
- public:
-  void wake() noexcept override {}
-};
 
 class StillClock final : public Clock {
  public:

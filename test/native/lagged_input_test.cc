@@ -8,6 +8,7 @@
 
 #include "../../src/core/frame_queue.h"
 #include "check.h"
+#include "no_wakeup.h"
 
 using namespace patchcord;
 
@@ -17,11 +18,6 @@ constexpr uint32_t kRate = 48000;
 constexpr size_t kPeriod = 480;
 constexpr double kPeriodNs = 10e6;
 constexpr double kToneHz = 997;
-
-class NoWakeup final : public Wakeup {
- public:
-  void wake() noexcept override {}
-};
 
 // A source whose packets of 10 ms come when they are let, and a sink that asks every 10 ms.
 class Link {

@@ -8,6 +8,7 @@
 
 #include "../../src/core/mixer_node.h"
 #include "check.h"
+#include "no_wakeup.h"
 #include "random_signal.h"
 
 using namespace patchcord;
@@ -16,11 +17,6 @@ namespace {
 
 constexpr uint32_t kRate = 48000;
 constexpr size_t kPeriod = 480;
-
-class NoWakeup final : public Wakeup {
- public:
-  void wake() noexcept override {}
-};
 
 // A mixer of one channel with written inputs, and what it gave.
 class Bench {

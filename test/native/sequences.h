@@ -29,15 +29,11 @@
 #include "../../src/core/source_node.h"
 #include "../../src/core/written_input.h"
 #include "check.h"
+#include "no_wakeup.h"
 
 namespace sequences {
 
 using namespace patchcord;
-
-class NoWakeup final : public Wakeup {
- public:
-  void wake() noexcept override {}
-};
 
 // The control thread: what is asked of it is done in order.
 class Control {

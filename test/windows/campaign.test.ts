@@ -17,24 +17,21 @@ import {
 import { event, until } from '../conformance/wait.js';
 import { findGaps, seededRandom, toFloat } from '../instruments/index.js';
 import { allFaults, type CampaignFault, type Kind } from './campaign-faults.js';
-import { steerMmdevapi, type SteeredProcess } from './mmdevapi-control.mjs';
+import { steerThisProcess, type SteeredProcess, type Windows } from './steer-this-process.js';
 
 const backend = 'wasapi';
 const rate = 48000;
 const frequency = 997;
 const enough = rate / 4; // frames, before a fault and after it
 
-let windows: Awaited<ReturnType<typeof steerMmdevapi>>;
+let windows: Windows;
 let here: SteeredProcess;
 let idle: string; // COM objects that are alive while nothing streams
 const counts = { survived: 0, lostFrames: 0, ended: {} as Record<string, number> };
 const recoveries: number[] = []; // ms from the device's return to the stream's
 
 beforeAll(async () => {
-  windows = await steerMmdevapi();
-  Object.assign(process.env, windows.env);
-  await listDevices({ backend });
-  here = await windows.process(process.pid);
+  ({ windows, here } = await steerThisProcess());
   idle = await here.send('objects');
 });
 afterAll(async () => {

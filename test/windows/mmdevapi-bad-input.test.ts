@@ -14,20 +14,17 @@ import type * as Patchcord from 'patchcord';
 import { listDevices, LoopbackSource, MicSource, SpeakerSink, type AudioError } from 'patchcord';
 
 import { event } from '../conformance/wait.js';
-import { steerMmdevapi, type SteeredProcess } from './mmdevapi-control.mjs';
+import { steerThisProcess, type SteeredProcess, type Windows } from './steer-this-process.js';
 
 const backend = 'wasapi';
 const project = fileURLToPath(new URL('../..', import.meta.url));
 
-let windows: Awaited<ReturnType<typeof steerMmdevapi>>;
+let windows: Windows;
 let here: SteeredProcess;
 beforeAll(async () => {
   // All of this file runs on such a thread.
   process.dlopen({ exports: {} }, process.env.PATCHCORD_STA_THREAD as string);
-  windows = await steerMmdevapi();
-  Object.assign(process.env, windows.env);
-  await listDevices({ backend });
-  here = await windows.process(process.pid);
+  ({ windows, here } = await steerThisProcess());
 });
 afterAll(() => windows.close());
 afterEach(async () => {

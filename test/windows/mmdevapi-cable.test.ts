@@ -4,7 +4,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import {
-  listDevices,
   MicSource,
   VirtualMicSink,
   type AudioError,
@@ -15,7 +14,7 @@ import {
 import { event, until } from '../conformance/wait.js';
 import { levelOf } from '../conformance/tone-level.js';
 import { toFloat } from '../instruments/index.js';
-import { steerMmdevapi, type SteeredProcess } from './mmdevapi-control.mjs';
+import { steerThisProcess, type SteeredProcess, type Windows } from './steer-this-process.js';
 
 const backend = 'wasapi';
 const stereo = { sampleRate: 48000, channels: 2, sampleFormat: 'f32' } as const;
@@ -23,13 +22,10 @@ const stereo = { sampleRate: 48000, channels: 2, sampleFormat: 'f32' } as const;
 const vbCable = 'of ROOT\\MEDIA\\0000 "VB-Audio Virtual Cable" VBAudioVACWDM';
 const made = new Set<string>();
 
-let windows: Awaited<ReturnType<typeof steerMmdevapi>>;
+let windows: Windows;
 let here: SteeredProcess;
 beforeAll(async () => {
-  windows = await steerMmdevapi();
-  Object.assign(process.env, windows.env);
-  await listDevices({ backend });
-  here = await windows.process(process.pid);
+  ({ windows, here } = await steerThisProcess());
 });
 afterAll(() => windows.close());
 beforeEach(() => here.send('remove cable-input'));

@@ -2,20 +2,17 @@
 // mute and meter, and whether it is dead. Runs in Wine (mmdevapi.mjs).
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { listDevices, LoopbackSource, MicSource } from 'patchcord';
+import { LoopbackSource, MicSource } from 'patchcord';
 
 import { event } from '../conformance/wait.js';
-import { steerMmdevapi, type SteeredProcess } from './mmdevapi-control.mjs';
+import { steerThisProcess, type SteeredProcess, type Windows } from './steer-this-process.js';
 
 const backend = 'wasapi';
 
-let windows: Awaited<ReturnType<typeof steerMmdevapi>>;
+let windows: Windows;
 let here: SteeredProcess;
 beforeAll(async () => {
-  windows = await steerMmdevapi();
-  Object.assign(process.env, windows.env);
-  await listDevices({ backend });
-  here = await windows.process(process.pid);
+  ({ windows, here } = await steerThisProcess());
 });
 afterAll(() => windows.close());
 

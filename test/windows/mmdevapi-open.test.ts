@@ -3,7 +3,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import {
-  listDevices,
   LoopbackSource,
   MicSource,
   SpeakerSink,
@@ -14,17 +13,14 @@ import {
 
 import { event } from '../conformance/wait.js';
 import { findGaps, measureTone, toFloat } from '../instruments/index.js';
-import { steerMmdevapi, type SteeredProcess } from './mmdevapi-control.mjs';
+import { steerThisProcess, type SteeredProcess, type Windows } from './steer-this-process.js';
 
 const backend = 'wasapi';
 
-let windows: Awaited<ReturnType<typeof steerMmdevapi>>;
+let windows: Windows;
 let here: SteeredProcess;
 beforeAll(async () => {
-  windows = await steerMmdevapi();
-  Object.assign(process.env, windows.env);
-  await listDevices({ backend });
-  here = await windows.process(process.pid);
+  ({ windows, here } = await steerThisProcess());
 });
 afterAll(() => windows.close());
 const added = new Set<string>();

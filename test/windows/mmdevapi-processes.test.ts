@@ -4,7 +4,6 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import {
   listAudioProcesses,
-  listDevices,
   ProcessMonitor,
   ProcessSource,
   type AudioChunk,
@@ -17,17 +16,14 @@ import {
 import { levelOf } from '../conformance/tone-level.js';
 import { event, until } from '../conformance/wait.js';
 import { toFloat } from '../instruments/index.js';
-import { steerMmdevapi, type SteeredProcess } from './mmdevapi-control.mjs';
+import { steerThisProcess, type SteeredProcess, type Windows } from './steer-this-process.js';
 
 const backend = 'wasapi';
 const rate = 48000;
-let windows: Awaited<ReturnType<typeof steerMmdevapi>>;
+let windows: Windows;
 let here: SteeredProcess;
 beforeAll(async () => {
-  windows = await steerMmdevapi();
-  Object.assign(process.env, windows.env);
-  await listDevices({ backend });
-  here = await windows.process(process.pid);
+  ({ windows, here } = await steerThisProcess());
 });
 afterEach(async () => {
   await here.send('mend');

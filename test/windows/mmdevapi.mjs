@@ -51,6 +51,9 @@ export async function withSimulatedWindows({ node, log }, use) {
   });
 }
 
+/** How long the tests may take. */
+export const usualLimitMs = 5 * 60_000;
+
 /**
  * @param {{ node?: '20' | '22' | '24', log?: (line: string) => void, files?: string[],
  *   env?: Record<string, string>, limitMs?: number }} [options] `files`: default all; `env`: for the tests.
@@ -61,7 +64,7 @@ export async function runMmdevapi({
   log = console.log,
   files = [],
   env: given = {},
-  limitMs = 5 * 60_000,
+  limitMs = usualLimitMs,
 } = {}) {
   crossBuildWindows();
   // For the test's program of its own; its types are judged elsewhere.

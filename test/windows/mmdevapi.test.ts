@@ -25,22 +25,19 @@ import {
 import { event } from '../conformance/wait.js';
 import { findGaps, measureTone, toFloat } from '../instruments/index.js';
 import { setups, told } from './known-cables.js';
-import { steerMmdevapi, type SteeredProcess } from './mmdevapi-control.mjs';
+import { steerThisProcess, type SteeredProcess, type Windows } from './steer-this-process.js';
 
 const backend = 'wasapi';
 const rate = 48000;
 const probe = process.env.PATCHCORD_PROCESS_LOOPBACK_PROBE as string;
 const engineProbe = process.env.PATCHCORD_ENGINE_PROBE as string;
 
-let windows: Awaited<ReturnType<typeof steerMmdevapi>>;
+let windows: Windows;
 let here: SteeredProcess;
 let folder: string;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'mmdevapi-'));
-  windows = await steerMmdevapi();
-  Object.assign(process.env, windows.env);
-  await listDevices({ backend });
-  here = await windows.process(process.pid);
+  ({ windows, here } = await steerThisProcess());
 });
 afterAll(async () => {
   await windows.close();

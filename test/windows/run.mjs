@@ -32,7 +32,7 @@ import {
   whyNoCrossCompiler,
 } from '../../scripts/cross-windows.mjs';
 import { startPulseAudio } from '../servers.mjs';
-import { runMmdevapi } from './mmdevapi.mjs';
+import { runMmdevapi, usualLimitMs } from './mmdevapi.mjs';
 import { cableModules, createOutside, serveOutside } from './outside.mjs';
 import { nodeVersions, whyNoWine } from './prepare.mjs';
 import { withWine } from './wine.mjs';
@@ -47,7 +47,6 @@ const suites = {
   mmdevapi: simulatedWindows,
 };
 const conformanceLimitMs = 10 * 60_000;
-const simulatedWindowsLimitMs = 5 * 60_000;
 const tones = [
   { device: 'micfeed', frequency: 1000, db: -12 },
   { device: 'speakers', frequency: 440, db: -12 },
@@ -224,7 +223,7 @@ async function simulatedWindows() {
   const { passed, failed } = await runMmdevapi({
     node: options.node,
     files: options.file,
-    limitMs: simulatedWindowsLimitMs + Number(sequences ?? 0) * 1000,
+    limitMs: usualLimitMs + Number(sequences ?? 0) * 1000,
     env: sequences ? { PATCHCORD_SEQUENCES: sequences } : {},
   });
   counts.passed += passed;

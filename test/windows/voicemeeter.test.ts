@@ -8,10 +8,10 @@ import { promisify } from 'node:util';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { listDevices, listVirtualMics, VirtualMicSink, type SinkWarning } from 'patchcord';
+import { listVirtualMics, VirtualMicSink, type SinkWarning } from 'patchcord';
 
 import { event } from '../conformance/wait.js';
-import { steerMmdevapi, type SteeredProcess } from './mmdevapi-control.mjs';
+import { steerThisProcess, type SteeredProcess, type Windows } from './steer-this-process.js';
 
 const backend = 'wasapi';
 const run = promisify(execFile);
@@ -20,7 +20,7 @@ const key =
 // Banana: three hardware strips, two virtual ones; buses A1 to A3, B1, B2.
 const usual = { type: 2, 'Strip[3].B1': 1, 'Strip[4].B2': 1 };
 
-let windows: Awaited<ReturnType<typeof steerMmdevapi>>;
+let windows: Windows;
 let here: SteeredProcess;
 let folder: string;
 
@@ -38,10 +38,7 @@ beforeAll(async () => {
   await run('reg', ['add', key, '/v', 'UninstallString', '/d', uninstall, '/f']);
   process.env.PATCHCORD_VOICEMEETER = join(folder, 'values');
   set(usual);
-  windows = await steerMmdevapi();
-  Object.assign(process.env, windows.env);
-  await listDevices({ backend });
-  here = await windows.process(process.pid);
+  ({ windows, here } = await steerThisProcess());
   const of = 'of ROOT\\MEDIA\\0000 "VB-Audio Voicemeeter VAIO" VBAudioVMVAIO';
   for (const [flow, end] of [
     ['output', 'Input'],

@@ -11,26 +11,6 @@ bool is_same(const PROPERTYKEY& a, const PROPERTYKEY& b) {
 
 }  // namespace
 
-HRESULT NotificationClient::QueryInterface(REFIID iid, void** object) {
-  if (object == nullptr) return E_POINTER;
-  if (iid == __uuidof(IUnknown) || iid == __uuidof(IMMNotificationClient) ||
-      iid == __uuidof(IAgileObject)) {
-    AddRef();
-    *object = static_cast<IMMNotificationClient*>(this);
-    return S_OK;
-  }
-  *object = nullptr;
-  return E_NOINTERFACE;
-}
-
-ULONG NotificationClient::AddRef() { return references_.fetch_add(1) + 1; }
-
-ULONG NotificationClient::Release() {
-  const ULONG left = references_.fetch_sub(1) - 1;
-  if (left == 0) delete this;
-  return left;
-}
-
 HRESULT NotificationClient::OnDeviceStateChanged(LPCWSTR, DWORD) {
   SetEvent(changed());
   return S_OK;

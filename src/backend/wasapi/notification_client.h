@@ -2,24 +2,16 @@
 // callbacks come on a thread of the system that must not block, register, unregister or release.
 #pragma once
 
-#include <atomic>
-
-#include "com_support.h"
+#include "com_callback.h"
 #include "handle.h"
 
 namespace patchcord {
 
-// On the heap and counted: the enumerator does not keep it alive, its owner does, until
-// unregistered. Has no state but the event, so that it is the same in every apartment
-// (IAgileObject).
-class NotificationClient final : public IMMNotificationClient {
+// The enumerator does not keep it alive, its owner does, until unregistered.
+class NotificationClient final : public ComCallback<IMMNotificationClient> {
  public:
   // Signalled once for any number of changes.
   HANDLE changed() const { return changed_.get(); }
-
-  HRESULT STDMETHODCALLTYPE QueryInterface(REFIID iid, void** object) override;
-  ULONG STDMETHODCALLTYPE AddRef() override;
-  ULONG STDMETHODCALLTYPE Release() override;
 
   // Any thread of the system.
   HRESULT STDMETHODCALLTYPE OnDeviceStateChanged(LPCWSTR id, DWORD state) override;
@@ -29,10 +21,7 @@ class NotificationClient final : public IMMNotificationClient {
   HRESULT STDMETHODCALLTYPE OnPropertyValueChanged(LPCWSTR id, const PROPERTYKEY key) override;
 
  private:
-  ~NotificationClient() = default;
-
   Handle changed_{make_pulse()};
-  std::atomic<ULONG> references_{1};
 };
 
 }  // namespace patchcord

@@ -1,8 +1,8 @@
 #include "process_loopback.h"
 
 #include <algorithm>
-#include <atomic>
 
+#include "com_callback.h"
 #include "formats.h"
 #include "handle.h"
 #include "packet_reader.h"
@@ -23,26 +23,8 @@ using Activate = HRESULT(WINAPI*)(LPCWSTR, REFIID, PROPVARIANT*,
                                   IActivateAudioInterfaceCompletionHandler*,
                                   IActivateAudioInterfaceAsyncOperation**);
 
-// On the heap and counted: the system may call it when nobody waits for it any more. An agile
-// object, or the system refuses it.
-class Handler final : public IActivateAudioInterfaceCompletionHandler {
+class Handler final : public ComCallback<IActivateAudioInterfaceCompletionHandler> {
  public:
-  HRESULT STDMETHODCALLTYPE QueryInterface(REFIID iid, void** object) override {
-    *object = nullptr;
-    if (iid != __uuidof(IUnknown) && iid != __uuidof(IAgileObject) &&
-        iid != __uuidof(IActivateAudioInterfaceCompletionHandler)) {
-      return E_NOINTERFACE;
-    }
-    AddRef();
-    *object = this;
-    return S_OK;
-  }
-  ULONG STDMETHODCALLTYPE AddRef() override { return ++references_; }
-  ULONG STDMETHODCALLTYPE Release() override {
-    const ULONG left = --references_;
-    if (left == 0) delete this;
-    return left;
-  }
   HRESULT STDMETHODCALLTYPE ActivateCompleted(IActivateAudioInterfaceAsyncOperation*) override {
     SetEvent(completed_.get());
     return S_OK;
@@ -50,10 +32,7 @@ class Handler final : public IActivateAudioInterfaceCompletionHandler {
   const Handle& completed() const { return completed_; }
 
  private:
-  ~Handler() = default;
-
   const Handle completed_{make_latch()};
-  std::atomic<ULONG> references_{1};
 };
 
 // One activation at a time in this process: several at once fail.

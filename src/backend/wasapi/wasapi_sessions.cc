@@ -1,11 +1,11 @@
 #include "wasapi_sessions.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <cstddef>
 #include <utility>
 
+#include "com_callback.h"
 #include "handle.h"
 #include "meter_information.h"
 
@@ -52,38 +52,18 @@ bool read_session(IAudioSessionControl* control, SessionInfo* info) {
 }  // namespace
 
 // Comes on a thread of the system that must not block: raises an event, the sessions are looked at
-// by others. An agile object, as NotificationClient.
-class SessionReader::Announcements final : public IAudioSessionNotification {
+// by others.
+class SessionReader::Announcements final : public ComCallback<IAudioSessionNotification> {
  public:
   HANDLE created() const { return created_.get(); }
 
-  HRESULT STDMETHODCALLTYPE QueryInterface(REFIID iid, void** object) override {
-    if (object == nullptr) return E_POINTER;
-    *object = nullptr;
-    if (iid != __uuidof(IUnknown) && iid != __uuidof(IAgileObject) &&
-        iid != __uuidof(IAudioSessionNotification)) {
-      return E_NOINTERFACE;
-    }
-    AddRef();
-    *object = this;
-    return S_OK;
-  }
-  ULONG STDMETHODCALLTYPE AddRef() override { return ++references_; }
-  ULONG STDMETHODCALLTYPE Release() override {
-    const ULONG left = --references_;
-    if (left == 0) delete this;
-    return left;
-  }
   HRESULT STDMETHODCALLTYPE OnSessionCreated(IAudioSessionControl*) override {
     SetEvent(created_.get());
     return S_OK;
   }
 
  private:
-  ~Announcements() = default;
-
   const Handle created_{make_pulse()};
-  std::atomic<ULONG> references_{1};
 };
 
 SessionReader::SessionReader() : announcements_(new Announcements) {}

@@ -1,7 +1,7 @@
 // Opens and closes TIMES times, `node --expose-gc reopen.mjs TIMES`, and prints what the process then
 // holds, against what it held when a fifth of that was done.
-import { readdirSync, readFileSync } from 'node:fs';
 import { LoopbackSource, MicSource, Mixer, VirtualMicSink } from 'patchcord';
+import { held } from './held.mjs';
 
 const times = Number(process.argv[2]);
 const kinds = [
@@ -33,21 +33,6 @@ const kinds = [
     await closed;
   },
 ];
-
-async function held() {
-  // Twice, a turn apart: finalizers of the first run on the turn.
-  for (let i = 0; i < 2; i++) {
-    globalThis.gc();
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  const rss = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'));
-  return {
-    rssMb: Number(rss?.[1]) / 1024,
-    heapMb: process.memoryUsage().heapUsed / 2 ** 20,
-    files: readdirSync('/proc/self/fd').length,
-    threads: readdirSync('/proc/self/task').length,
-  };
-}
 
 const warm = Math.ceil(times / 5);
 let before;

@@ -2,10 +2,10 @@
 // decides, while two threads keep processors busy: `node --expose-gc switching.mjs TIMES SEED`. Prints how long after
 // each setDevice() the output was heard, ms, and what the process then holds, against what it held when a fifth of
 // that was done. For a server of test/servers.mjs.
-import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { LoopbackSource, MicSource, SpeakerSink, ToneSource } from 'patchcord';
+import { held } from './held.mjs';
 
 const [times, seed] = process.argv.slice(2).map(Number);
 const outputs = ['Speakers', 'Headset'];
@@ -24,21 +24,6 @@ function random() {
   let t = Math.imul(state ^ (state >>> 15), 1 | state);
   t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
   return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-}
-
-async function held() {
-  // Twice, a turn apart: finalizers of the first run on the turn.
-  for (let i = 0; i < 2; i++) {
-    globalThis.gc();
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  const rss = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'));
-  return {
-    rssMb: Number(rss?.[1]) / 1024,
-    heapMb: process.memoryUsage().heapUsed / 2 ** 20,
-    files: readdirSync('/proc/self/fd').length,
-    threads: readdirSync('/proc/self/task').length,
-  };
 }
 
 const room = new SpeakerSink({ device: 'Microphone_Feed', latencyMs: 200, bufferMs: 4000 });

@@ -1,0 +1,13 @@
+// Where nobody waits for a node's events.
+#pragma once
+
+#include "../../src/core/producer.h"
+
+namespace patchcord {
+
+class NoWakeup final : public Wakeup {
+ public:
+  void wake() noexcept override {}
+};
+
+}  // namespace patchcord
