@@ -173,19 +173,20 @@ Napi::Value WorldObject::error(const Napi::CallbackInfo& info) {
 // advance(ms, asleep, done): done(error) after everything that was due has reached JavaScript's
 // callbacks
 Napi::Value WorldObject::advance(const Napi::CallbackInfo& info) {
-  auto callback =
-      std::make_shared<Napi::FunctionReference>(Napi::Persistent(info[2].As<Napi::Function>()));
   environment_->ref();
+  // The clock's thread may be the last to let go, also of an advance that is never finished, but
+  // what is JavaScript's may only be deleted on its own thread.
+  const std::shared_ptr<Napi::FunctionReference> callback(
+      new Napi::FunctionReference(Napi::Persistent(info[2].As<Napi::Function>())),
+      [environment = environment_](Napi::FunctionReference* reference) {
+        environment->complete([environment, reference = std::shared_ptr<Napi::FunctionReference>(
+                                                reference)](Napi::Env) { environment->unref(); });
+      });
   const auto finish = [environment = environment_, callback] {
-    environment->complete([environment, callback](Napi::Env) {
-      environment->unref();
-      callback->Call({});
-    });
+    environment->complete([callback](Napi::Env) { callback->Call({}); });
   };
-  const Error error = world_->advance(to_ns(info[0].As<Napi::Number>().DoubleValue()), finish,
-                                      info[1].As<Napi::Boolean>());
-  if (error) environment_->unref();
-  return answer(info.Env(), error);
+  return answer(info.Env(), world_->advance(to_ns(info[0].As<Napi::Number>().DoubleValue()), finish,
+                                            info[1].As<Napi::Boolean>()));
 }
 
 // play(id, signal, program)

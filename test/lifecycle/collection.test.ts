@@ -17,3 +17,9 @@ it('native streams outlast their own closing, though nobody holds them', async (
   });
   expect(outcome).toEqual({ code: 0, signal: null, stdout: '200\n', stderr: '', stuck: false });
 });
+
+// What JavaScript is told with was let go of by the clock's thread, where the event loop was faster.
+it("a world's clock leaves what is JavaScript's to JavaScript's thread", async () => {
+  const outcome = await runScene('advances.mjs', { args: ['30000'], limitMs: 60_000 });
+  expect(outcome).toEqual({ code: 0, signal: null, stdout: '30000\n', stderr: '', stuck: false });
+});
