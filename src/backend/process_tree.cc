@@ -116,11 +116,12 @@ std::vector<ProcessId> ProcessSelector::take_gone(const ProcessTable& table) {
   std::vector<ProcessId> gone;
   for (const ProcessId& root : selection_.include) {
     // Of what cannot be seen only its streams tell: who uses this knows.
-    if (root.start_time == 0 || gone_.count(root) != 0 || table.runs(root)) continue;
+    if (root.start_time == 0 || gone_.count(root) != 0) continue;
     if (std::any_of(members_.begin(), members_.end(),
                     [&](const Member& one) { return one.included && one.root == root; })) {
       continue;
     }
+    if (table.runs(root)) continue;
     gone_.insert(root);
     gone.push_back(root);
   }

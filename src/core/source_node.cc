@@ -299,7 +299,7 @@ void SourceNode::emit(const float* samples, uint64_t frames, uint32_t flags) noe
     flags = kRecordSilence;
   }
   if (samples != nullptr) {
-    meter_.process(samples, static_cast<size_t>(count));
+    if (config_.metered) meter_.process(samples, static_cast<size_t>(count));
   } else {
     meter_.silence(static_cast<size_t>(count));
     stats_.silence_frames.add(flags == kRecordSilence ? count : 0);

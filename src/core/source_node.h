@@ -34,6 +34,7 @@ class SourceNode final : public Producer {
     bool host_clock = false;
     // ns. Longer holes, the machine's sleep above all, are left out: the stream's times step.
     int64_t max_fill = 60 * kNsPerSecond;
+    bool metered = true;  // somebody may ask for levels
   };
 
   struct Stats {

@@ -6,7 +6,7 @@
 namespace patchcord {
 namespace {
 
-constexpr int64_t kPeriodNs = 10 * kNsPerMs;
+constexpr int64_t kPeriodNs = TapSums::kPeriodNs;
 // A packet of 10 ms, its way here and a turn of the sum; more when a tap's packets prove later.
 constexpr int64_t kFirstLag = 30 * kNsPerMs;
 constexpr int64_t kLagMargin = 5 * kNsPerMs;
@@ -15,6 +15,7 @@ constexpr int64_t kMaxLag = 400 * kNsPerMs;  // stamps that are older are not be
 constexpr int64_t kQueueNs = kNsPerSecond;
 // A turn that comes later than that skips: the listener sees a hole.
 constexpr int64_t kPatience = kQueueNs;
+constexpr int64_t kKeptPeriods = 10;
 
 SourceNode::Config config_of(Clock& clock, const Format& device) {
   SourceNode::Config config;
@@ -22,6 +23,7 @@ SourceNode::Config config_of(Clock& clock, const Format& device) {
   config.channels = device.channels;
   config.start = clock.now();
   config.fills_idle = true;  // a program that pauses has no packets
+  config.metered = false;
   return config;
 }
 
@@ -37,8 +39,8 @@ TapSum::Tap::Tap(Clock& clock, const Format& device, uint32_t rate, uint32_t cha
   node_.attach(queue_, nullptr);
 }
 
-TapSum::TapSum(Clock& clock, uint32_t rate, uint32_t channels, Output* output)
-    : clock_(clock),
+TapSum::TapSum(TapSums* sums, uint32_t rate, uint32_t channels, Output* output)
+    : sums_(*sums),
       rate_(rate),
       channels_(channels),
       output_(output),
@@ -47,14 +49,14 @@ TapSum::TapSum(Clock& clock, uint32_t rate, uint32_t channels, Output* output)
       lag_(kFirstLag) {}
 
 void TapSum::start() {
-  start_ = clock_.now();
+  // At a turn of the sums, as is the lag: each turn then finds exactly its period due.
+  start_ = sums_.clock().now() / kPeriodNs * kPeriodNs;
   position_ = 0;
-  task_ =
-      clock_.start("patchcord-taps", Priority::kAudio, [this](int64_t now) { return step(now); });
+  sums_.add(this);
 }
 
 std::shared_ptr<TapSum::Tap> TapSum::add(const Format& device) {
-  auto tap = std::make_shared<Tap>(clock_, device, rate_, channels_);
+  auto tap = std::make_shared<Tap>(sums_.clock(), device, rate_, channels_);
   taps_.push_back(tap);
   taps_.erase(std::remove_if(taps_.begin(), taps_.end(),
                              [](const std::shared_ptr<Tap>& one) { return one->played_.load(); }),
@@ -77,18 +79,18 @@ int64_t TapSum::time_of(int64_t frame) const noexcept {
   return start_ + frame / rate_ * kNsPerSecond + frame % rate_ * kNsPerSecond / rate_;
 }
 
-int64_t TapSum::step(int64_t now) noexcept {
-  const int64_t lag = lag_.load(std::memory_order_relaxed);
-  const double late = static_cast<double>(now - lag - time_of(position_));
-  int64_t due = static_cast<int64_t>(std::floor(late * rate_ * 1e-9));
+void TapSum::step(int64_t now) noexcept {
+  const int64_t late = now - lag_.load(std::memory_order_relaxed) - time_of(position_);
+  int64_t due = late / kNsPerSecond * rate_ + late % kNsPerSecond * rate_ / kNsPerSecond;
+  const int64_t period = rate_ * kPeriodNs / kNsPerSecond;
+  due -= due % period;
   if (due > static_cast<int64_t>(rate_ * kPatience / kNsPerSecond)) {
-    const int64_t kept = static_cast<int64_t>(rate_) / 10;
+    const int64_t kept = kKeptPeriods * period;
     position_ += due - kept;
     due = kept;
   }
-  const int64_t period = rate_ * kPeriodNs / kNsPerSecond;
   Published<Taps>::Reading taps(published_);
-  while (due >= period) {
+  while (due > 0) {
     const int64_t frames = std::min<int64_t>(due, kMaxPull);
     const int64_t time = time_of(position_);
     const bool any =
@@ -99,7 +101,6 @@ int64_t TapSum::step(int64_t now) noexcept {
     position_ += frames;
     due -= frames;
   }
-  return time_of(position_ + period) + lag_.load(std::memory_order_relaxed);
 }
 
 void TapSum::sum(Taps& taps, size_t frames, double time) noexcept {
@@ -112,9 +113,10 @@ void TapSum::sum(Taps& taps, size_t frames, double time) noexcept {
     if (input.take_end()) tap->played_.store(true);
     const double shortfall = input.take_shortfall();
     if (shortfall <= 0) continue;
-    const int64_t lag = lag_.load(std::memory_order_relaxed);
-    lag_.store(std::min(kMaxLag, lag + static_cast<int64_t>(shortfall) + kLagMargin),
-               std::memory_order_relaxed);
+    const int64_t more = static_cast<int64_t>(shortfall) + kLagMargin;
+    const int64_t turns = (more + kPeriodNs - 1) / kPeriodNs;
+    const int64_t lag = lag_.load(std::memory_order_relaxed) + turns * kPeriodNs;
+    lag_.store(std::min(kMaxLag, lag), std::memory_order_relaxed);
   }
 }
 

@@ -12,13 +12,14 @@
 #include "producer.h"
 #include "published.h"
 #include "source_node.h"
+#include "tap_sums.h"
 
 namespace patchcord {
 
 // Its clock is the host's: frame k is what was heard `start` + k / rate. Each tap is a SourceNode,
 // which makes its packets contiguous, and a LiveInput, which reads it at the time that the sum has
 // come to: as sources that are piped into a mixer.
-class TapSum {
+class TapSum final : private TapSums::Sum {
  public:
   // Told on the sum's audio thread, every period, without a gap. Must not block or allocate.
   class Output {
@@ -55,32 +56,32 @@ class TapSum {
     std::atomic<bool> played_{false};  // and all of it is in the sum
   };
 
-  TapSum(Clock& clock, uint32_t rate, uint32_t channels, Output* output);
+  TapSum(TapSums* sums, uint32_t rate, uint32_t channels, Output* output);
   ~TapSum() { stop(); }
   TapSum(const TapSum&) = delete;
   TapSum& operator=(const TapSum&) = delete;
 
   // One control thread at a time. When stop() returns the output is not called any more.
   void start();
-  void stop() { task_.reset(); }
+  void stop() { sums_.remove(this); }
 
   // Any one thread that is no audio thread.
   std::shared_ptr<Tap> add(const Format& device);
   void end(const std::shared_ptr<Tap>& tap);  // when nothing delivers to it any more
 
   // Any thread: how long after it was heard a frame is given out, ns. Grows with the packets'
-  // delay.
+  // delay, by whole periods.
   int64_t lag() const { return lag_.load(std::memory_order_relaxed); }
 
  private:
   using Taps = std::vector<std::shared_ptr<Tap>>;
 
-  int64_t step(int64_t now) noexcept;
+  void step(int64_t now) noexcept override;
   void sum(Taps& taps, size_t frames, double time) noexcept;
   void publish() { published_.exchange(std::make_unique<Taps>(taps_)); }
   int64_t time_of(int64_t frame) const noexcept;
 
-  Clock& clock_;
+  TapSums& sums_;
   const uint32_t rate_, channels_;
   Output* const output_;
   Taps taps_;  // the writer's
@@ -89,7 +90,6 @@ class TapSum {
   int64_t start_ = 0;
   int64_t position_ = 0;
   std::atomic<int64_t> lag_;
-  std::unique_ptr<Clock::Task> task_;
 };
 
 }  // namespace patchcord

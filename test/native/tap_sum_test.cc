@@ -2,9 +2,11 @@
 #include "../../src/core/tap_sum.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdio>
 #include <memory>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -131,7 +133,8 @@ class Ear final : public TapSum::Output {
 TEST("without a tap the sum is silence by the clock, without a gap") {
   SteppedClock clock;
   Ear ear(48000, {});
-  TapSum sum(clock, 48000, 2, &ear);
+  TapSums sums(clock);
+  TapSum sum(&sums, 48000, 2, &ear);
   sum.start();
   for (int64_t ms = 1; ms <= 2000; ++ms) clock.move_to(kNsPerSecond + ms * kMs);
   CHECK(ear.breaks == 0);
@@ -143,7 +146,8 @@ TEST("taps of two drifting devices stay within 0.1 ms of the host's time for an 
   constexpr uint32_t kRate = 8000;
   SteppedClock clock;
   Ear ear(kRate, {50, 120});
-  TapSum sum(clock, kRate, 1, &ear);
+  TapSums sums(clock);
+  TapSum sum(&sums, kRate, 1, &ear);
   sum.start();
   Player fast(kRate, 150, 50, 0.25), slow(kRate, -80, 120, 0.25);
   const auto first = sum.add(fast.format()), second = sum.add(slow.format());
@@ -167,7 +171,8 @@ TEST("a tap that ends is played out, others go on, and one that comes later join
   constexpr uint32_t kRate = 48000;
   SteppedClock clock;
   Ear ear(kRate, {100, 300});
-  TapSum sum(clock, kRate, 1, &ear);
+  TapSums sums(clock);
+  TapSum sum(&sums, kRate, 1, &ear);
   sum.start();
   Player one(kRate, 0, 100, 0.25), other(kRate, 0, 300, 0.25);
   const auto first = sum.add(one.format());
@@ -194,7 +199,8 @@ TEST("a tap that has ended is let go of when the next one comes") {
   constexpr uint32_t kRate = 8000;
   SteppedClock clock;
   Ear ear(kRate, {});
-  TapSum sum(clock, kRate, 1, &ear);
+  TapSums sums(clock);
+  TapSum sum(&sums, kRate, 1, &ear);
   sum.start();
   std::vector<std::weak_ptr<TapSum::Tap>> all;
   int64_t now = kNsPerSecond;
@@ -213,4 +219,68 @@ TEST("a tap that has ended is let go of when the next one comes") {
   }
   for (int round = 0; round + 1 < 5; ++round) CHECK(all[round].expired());
   sum.stop();
+}
+
+namespace {
+
+class Counting final : public TapSum::Output {
+ public:
+  void on_sum(const float*, uint32_t frames, int64_t position, int64_t) noexcept override {
+    if (position != next_) ++breaks;
+    next_ = position + frames;
+    turns.fetch_add(1);
+  }
+  std::atomic<int> turns{0};
+  int breaks = 0;
+
+ private:
+  int64_t next_ = 0;
+};
+
+}  // namespace
+
+TEST("sums of every rate are due at the same turns") {
+  SteppedClock clock;
+  clock.move_to(kNsPerSecond + 3 * kMs);
+  TapSums sums(clock);
+  std::vector<std::unique_ptr<Counting>> outputs;
+  std::vector<std::unique_ptr<TapSum>> all;
+  for (const uint32_t rate : {8000u, 16000u, 44100u, 48000u, 96000u}) {
+    outputs.push_back(std::make_unique<Counting>());
+    all.push_back(std::make_unique<TapSum>(&sums, rate, 2, outputs.back().get()));
+    all.back()->start();
+  }
+  // Each turn up to 3 ms late, as threads are.
+  for (int64_t turn = 1; turn <= 1000; ++turn) {
+    clock.move_to(kNsPerSecond + turn * 10 * kMs + turn % 4 * kMs);
+    for (const auto& output : outputs) CHECK(output->turns == outputs[0]->turns);
+  }
+  CHECK(outputs[0]->turns >= 996 && outputs[0]->turns <= 1000);
+  for (const auto& output : outputs) CHECK(output->breaks == 0);
+}
+
+TEST("sums come and go on two threads while others are made, and none is called after its end") {
+  TapSums sums(real_clock());
+  Counting stays;
+  TapSum staying(&sums, 48000, 1, &stays);
+  staying.start();
+  const auto come_and_go = [&sums] {
+    for (int i = 0; i < 300; ++i) {
+      Counting output;
+      TapSum sum(&sums, 48000, 1, &output);
+      sum.start();
+      if (i % 2 == 0) sum.stop();
+    }
+  };
+  std::thread one(come_and_go), other(come_and_go);
+  one.join();
+  other.join();
+  while (stays.turns < 3) std::this_thread::yield();
+  staying.stop();
+  CHECK(stays.breaks == 0);
+  const int turns = stays.turns;
+  staying.start();
+  staying.stop();
+  staying.stop();
+  CHECK(stays.turns - turns <= 1);
 }

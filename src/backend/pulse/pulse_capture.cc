@@ -9,11 +9,11 @@ namespace patchcord {
 namespace pulse {
 namespace {
 
-// The contract allows 20 ms without a word; packets come every 10 or so.
-constexpr int64_t kIdleAfter = 15 * kNsPerMs;
+// The contract allows 20 ms without a word.
+constexpr int64_t kIdleAfter = IdleWatch::kAfter;
 constexpr int64_t kNoAnswer = 100 * kNsPerMs;
 
-class PulseCapture final : public PulseStream {
+class PulseCapture final : public PulseStream, private IdleWatch::Member {
  public:
   PulseCapture(Connection* connection, CaptureListener* listener)
       : PulseStream(connection, Flow::kInput), listener_(*listener), endpoint_(connection) {}
@@ -35,22 +35,20 @@ class PulseCapture final : public PulseStream {
     timing_.emplace(info_.format.sample_rate, dropped_ns());
     restart_timing();
   }
-  void stop_timer() noexcept;
+  int64_t look(int64_t now) noexcept override;
+  void end_looks() noexcept;
   static void on_readable(pa_stream*, size_t, void* self);
-  static void on_timer(pa_mainloop_api*, pa_time_event*, const timeval*, void* self);
   static void on_answer(pa_stream*, int success, void* self);
-  pa_usec_t idle_time() const {
-    return static_cast<pa_usec_t>((connection_.clock().now() + kIdleAfter) / 1000);
-  }
 
   CaptureListener& listener_;
   EndpointQuery endpoint_;
   std::optional<StreamTiming> timing_;
-  pa_time_event* timer_ = nullptr;
+  int64_t look_at_ = 0;             // when it is time to ask whether nothing comes
   pa_operation* answer_ = nullptr;  // to the question whether there is really nothing
   bool loopback_ = false;
-  bool quiet_ = false;  // nothing has come since that was asked
-  bool idle_ = false;   // nothing has come since the listener was told
+  bool of_device_ = true;  // not of one program: then its device's state is wanted
+  bool quiet_ = false;     // nothing has come since that was asked
+  bool idle_ = false;      // nothing has come since the listener was told
   int64_t question_at_ = 0;
   int64_t position_ = 0;    // frames read, or known to be lost
   bool unstamped_ = false;  // reports do not work here: packets go without a time
@@ -81,6 +79,7 @@ Error PulseCapture::open_input(const PulseDevice& sink, uint32_t input, uint32_t
   Connection::Lock lock(connection_);
   Connection::Deadline deadline(&connection_, kCallLimit);
   loopback_ = true;
+  of_device_ = false;
   info_.device_id = sink.name;
   source_or_sink_ = sink.monitor;
   pinned_ = false;  // PipeWire connects it to the other stream, not to the monitor
@@ -118,7 +117,8 @@ Error PulseCapture::start() {
   begin_timing();
   endpoint_.begin(info_.device_id, loopback_ ? Flow::kOutput : Flow::kInput);
   running_ = true;
-  timer_ = library().pa_context_rttime_new(connection_.context(), idle_time(), on_timer, this);
+  look_at_ = connection_.clock().now() + kIdleAfter;
+  connection_.idle_watch().add(this);
   return Error::none();
 }
 
@@ -126,12 +126,12 @@ void PulseCapture::stop() {
   Connection::Lock lock(connection_);
   if (!running_) return;
   running_ = false;
-  stop_timer();
+  end_looks();
   set_corked(true);
 }
 
 void PulseCapture::lost(const Error& error) noexcept {
-  stop_timer();
+  end_looks();
   listener_.on_lost(error);
 }
 
@@ -159,7 +159,7 @@ void PulseCapture::deliver() noexcept {
     return;
   }
   bool delivered = false;
-  while (pulse.pa_stream_readable_size(stream_) > 0) {
+  for (;;) {
     const void* data = nullptr;
     size_t bytes = 0;
     if (pulse.pa_stream_peek(stream_, &data, &bytes) != 0 || bytes == 0) break;
@@ -181,27 +181,26 @@ void PulseCapture::deliver() noexcept {
     pulse.pa_stream_drop(stream_);
   }
   if (!delivered || !running_) return;
-  pulse.pa_context_rttime_restart(connection_.context(), timer_, idle_time());
+  look_at_ = connection_.clock().now() + kIdleAfter;
   ask_timing();
-  endpoint_.ask();
+  if (of_device_) endpoint_.ask();
 }
 
-// After a stall of this thread, or of the server, the timer is due before what waits has been read.
-// The answer to a question comes behind all of that; a server that gives none is as good as silent.
-void PulseCapture::on_timer(pa_mainloop_api*, pa_time_event*, const timeval*, void* self) {
-  auto* capture = static_cast<PulseCapture*>(self);
-  const LibPulse& pulse = capture->library();
-  if (!capture->answer_) {
-    capture->quiet_ = true;
-    capture->question_at_ = capture->connection_.clock().now();
-    capture->answer_ = pulse.pa_stream_update_timing_info(capture->stream_, on_answer, capture);
-  } else if (capture->connection_.clock().now() - capture->question_at_ > kNoAnswer) {
-    capture->idle_ = true;
-    capture->listener_.on_idle();
+// After a stall of this thread, or of the server, it is time before what waits has been read. The
+// answer to a question comes behind all of that; a server that gives none is as good as silent.
+int64_t PulseCapture::look(int64_t now) noexcept {
+  if (now < look_at_) return look_at_;
+  if (!answer_) {
+    quiet_ = true;
+    question_at_ = now;
+    answer_ = library().pa_stream_update_timing_info(stream_, on_answer, this);
+  } else if (now - question_at_ > kNoAnswer) {
+    idle_ = true;
+    listener_.on_idle();
   }
-  capture->endpoint_.ask();
-  pulse.pa_context_rttime_restart(capture->connection_.context(), capture->timer_,
-                                  capture->idle_time());
+  if (of_device_) endpoint_.ask();
+  look_at_ = now + kIdleAfter;
+  return look_at_;
 }
 
 void PulseCapture::on_answer(pa_stream* stream, int, void* self) {
@@ -217,10 +216,9 @@ void PulseCapture::on_answer(pa_stream* stream, int, void* self) {
   capture->listener_.on_idle();
 }
 
-void PulseCapture::stop_timer() noexcept {
+void PulseCapture::end_looks() noexcept {
   endpoint_.end();
-  if (timer_) connection_.api()->time_free(timer_);
-  timer_ = nullptr;
+  connection_.idle_watch().remove(this);
   if (answer_) library().pa_operation_cancel(answer_);
   connection_.forget(std::exchange(answer_, nullptr));
 }

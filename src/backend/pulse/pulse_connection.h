@@ -8,6 +8,7 @@
 
 #include "../../core/clock.h"
 #include "../../core/error.h"
+#include "idle_watch.h"
 #include "libpulse_api.h"
 
 namespace patchcord {
@@ -62,6 +63,7 @@ class Connection {
   bool realtime() const { return realtime_; }
 
   // Under the lock, all of them.
+  IdleWatch& idle_watch() { return idle_watch_; }
   bool alive() const { return library_->pa_context_get_state(context_) == PA_CONTEXT_READY; }
   void wait() { library_->pa_threaded_mainloop_wait(loop_); }
   void wake() { library_->pa_threaded_mainloop_signal(loop_, 0); }
@@ -100,6 +102,7 @@ class Connection {
   pa_mainloop_api* api_ = nullptr;
   pa_context* context_ = nullptr;
   LossListener* loss_listener_ = nullptr;
+  IdleWatch idle_watch_{this};
   std::string instance_;
   bool running_ = false;
   bool connected_ = false;

@@ -75,7 +75,8 @@ class PulseHost final : public Host, private Connection::LossListener {
 
   Error open_processes(const ProcessCaptureRequest& request, CaptureListener* listener,
                        TapListener* taps, std::unique_ptr<ProcessStream>* stream) override {
-    return open_pulse_processes(connection_.get(), events_.get(), request, listener, taps, stream);
+    return open_pulse_processes(connection_.get(), events_.get(), &tap_sums_, request, listener,
+                                taps, stream);
   }
 
   void watch(DeviceListener* listener) override {
@@ -99,6 +100,7 @@ class PulseHost final : public Host, private Connection::LossListener {
   std::unique_ptr<Connection> connection_;
   std::unique_ptr<PulseEvents> events_;
   std::unique_ptr<PulseMeters> meters_;
+  TapSums tap_sums_{connection_->clock()};
   PulseCables cables_;
   const std::unique_ptr<ProcessTable> processes_ = system_processes();
 };

@@ -18,8 +18,11 @@ namespace pulse {
 namespace {
 
 constexpr uint32_t kPeriodMs = 10;
-// How often processes are looked at: the server announces streams, and no ends of processes.
+// How often processes are looked at: the server announces streams, and no ends of processes. Those
+// mostly follow the ends of streams.
 constexpr int64_t kLook = 250 * kNsPerMs;
+constexpr int64_t kNews = 2 * kNsPerSecond;  // for so long after some
+constexpr int64_t kSeldomLook = kNsPerSecond;
 
 class ProcessCapture;
 
@@ -60,8 +63,9 @@ class ProcessCapture final : public ProcessStream,
                              private TapSum::Output,
                              private PulseEvents::InputListener {
  public:
-  ProcessCapture(Connection* connection, PulseEvents* events, const ProcessCaptureRequest& request,
-                 CaptureListener* listener, TapListener* taps);
+  ProcessCapture(Connection* connection, PulseEvents* events, TapSums* sums,
+                 const ProcessCaptureRequest& request, CaptureListener* listener,
+                 TapListener* taps);
   ~ProcessCapture() override { stop(); }
 
   // Control thread.
@@ -111,6 +115,7 @@ class ProcessCapture final : public ProcessStream,
   std::map<uint32_t, int64_t> playing_since_;  // of inputs that are not halted
   Shown<EndpointState> programs_;
   bool looked_ = false;
+  int64_t changed_at_ = 0;
   bool over_ = false;
 
   std::atomic<Clock::Task*> follower_shown_{nullptr};
@@ -129,14 +134,14 @@ void InputTap::on_lost(const Error&) noexcept {
   owner_.look_again();
 }
 
-ProcessCapture::ProcessCapture(Connection* connection, PulseEvents* events,
+ProcessCapture::ProcessCapture(Connection* connection, PulseEvents* events, TapSums* sums,
                                const ProcessCaptureRequest& request, CaptureListener* listener,
                                TapListener* taps)
     : connection_(*connection),
       events_(*events),
       listener_(*listener),
       taps_listener_(*taps),
-      sum_(connection->clock(), request.preferred.sample_rate, request.preferred.channels, this),
+      sum_(sums, request.preferred.sample_rate, request.preferred.channels, this),
       selected_(request.selection) {
   info_.format = request.preferred;
   info_.format.sample_format = SampleFormat::kF32;
@@ -195,6 +200,7 @@ void ProcessCapture::on_sum(const float* samples, uint32_t frames, int64_t posit
 int64_t ProcessCapture::step(int64_t now) {
   if (over_) return kNever;
   if (changed_.exchange(false, std::memory_order_acq_rel)) {
+    changed_at_ = now;
     {
       std::lock_guard<std::mutex> lock(selecting_);
       selector_.select(selected_);
@@ -221,7 +227,7 @@ int64_t ProcessCapture::step(int64_t now) {
     event.time = now;
     taps_listener_.on_tap(event);
   }
-  return now + kLook;
+  return now + (now - changed_at_ < kNews ? kLook : kSeldomLook);
 }
 
 Error ProcessCapture::query(std::vector<PulseInput>* inputs, std::vector<PulseDevice>* sinks) {
@@ -349,10 +355,10 @@ void ProcessCapture::tell(TapEvent::Kind kind, const InputTap& tap, int64_t time
 
 }  // namespace
 
-Error open_pulse_processes(Connection* connection, PulseEvents* events,
+Error open_pulse_processes(Connection* connection, PulseEvents* events, TapSums* sums,
                            const ProcessCaptureRequest& request, CaptureListener* listener,
                            TapListener* taps, std::unique_ptr<ProcessStream>* stream) {
-  *stream = std::make_unique<ProcessCapture>(connection, events, request, listener, taps);
+  *stream = std::make_unique<ProcessCapture>(connection, events, sums, request, listener, taps);
   return Error::none();
 }
 

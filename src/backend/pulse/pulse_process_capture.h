@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "../../core/tap_sums.h"
 #include "../backend.h"
 #include "pulse_connection.h"
 #include "pulse_events.h"
@@ -10,8 +11,8 @@
 namespace patchcord {
 namespace pulse {
 
-// Control thread.
-Error open_pulse_processes(Connection* connection, PulseEvents* events,
+// Control thread. `sums` outlives the stream.
+Error open_pulse_processes(Connection* connection, PulseEvents* events, TapSums* sums,
                            const ProcessCaptureRequest& request, CaptureListener* listener,
                            TapListener* taps, std::unique_ptr<ProcessStream>* stream);
 

@@ -172,7 +172,8 @@ class WasapiHost final : public Host {
 
   Error open_processes(const ProcessCaptureRequest& request, CaptureListener* listener,
                        TapListener* taps, std::unique_ptr<ProcessStream>* stream) override {
-    return open_wasapi_processes(request, announcer_, sessions_, listener, taps, stream);
+    return open_wasapi_processes(request, announcer_, sessions_, &tap_sums_, listener, taps,
+                                 stream);
   }
 
   void watch(DeviceListener* listener) override { announcer_->set_listener(listener); }
@@ -230,6 +231,7 @@ class WasapiHost final : public Host {
 
   const std::shared_ptr<Announcer> announcer_;
   const std::shared_ptr<SessionBoard> sessions_ = std::make_shared<SessionBoard>();
+  TapSums tap_sums_{real_clock()};
   const std::unique_ptr<ProcessTable> processes_ = system_processes();
   const std::shared_ptr<Service> service_;
   SystemThread thread_;

@@ -66,13 +66,13 @@ class WasapiProcessCapture final : public ProcessStream,
                                    private SessionBoard::Follower {
  public:
   WasapiProcessCapture(const ProcessCaptureRequest& request, std::shared_ptr<Announcer> announcer,
-                       std::shared_ptr<SessionBoard> sessions, CaptureListener* listener,
-                       TapListener* taps)
+                       std::shared_ptr<SessionBoard> sessions, TapSums* sums,
+                       CaptureListener* listener, TapListener* taps)
       : announcer_(std::move(announcer)),
         sessions_(std::move(sessions)),
         listener_(*listener),
         taps_listener_(*taps),
-        sum_(real_clock(), request.preferred.sample_rate, request.preferred.channels, this),
+        sum_(sums, request.preferred.sample_rate, request.preferred.channels, this),
         selected_(request.selection) {
     info_.format = request.preferred;
     info_.format.sample_format = SampleFormat::kF32;
@@ -395,10 +395,11 @@ void WasapiProcessCapture::tell(TapEvent::Kind kind, const ProcessId& process, i
 
 Error open_wasapi_processes(const ProcessCaptureRequest& request,
                             std::shared_ptr<Announcer> announcer,
-                            std::shared_ptr<SessionBoard> sessions, CaptureListener* listener,
-                            TapListener* taps, std::unique_ptr<ProcessStream>* stream) {
+                            std::shared_ptr<SessionBoard> sessions, TapSums* sums,
+                            CaptureListener* listener, TapListener* taps,
+                            std::unique_ptr<ProcessStream>* stream) {
   *stream = std::make_unique<WasapiProcessCapture>(request, std::move(announcer),
-                                                   std::move(sessions), listener, taps);
+                                                   std::move(sessions), sums, listener, taps);
   return Error::none();
 }
 
