@@ -118,6 +118,7 @@ export interface SinkStats {
   /** Of linked sources, all that there were. */
   starvations?: number;
   starvedFrames?: number;
+  /** Jumps of them to where they should be: after an underrun, or where they were far out of place. */
   resyncs?: number;
   lostFrames?: number;
   linkDriftPpm?: number;

@@ -70,8 +70,8 @@ void LiveInput::pull(float* out, size_t frames, const PullTime& when) noexcept {
       offset_us_.store(error / in_rate_ * 1e6, std::memory_order_relaxed);
       const bool young = when.time - first_ < kYoungSeconds * 1e9;
       const bool judged = young || wrong_by_ != 0;  // what has begun is judged to its end
-      if (std::abs(error) > kResyncSeconds * in_rate_ ||
-          (judged && began_wrong(error, when.time))) {
+      const double allowed = when.after_break ? kMaxFirstError : kResyncSeconds;
+      if (std::abs(error) > allowed * in_rate_ || (judged && began_wrong(error, when.time))) {
         stats_.resyncs.add(1);
         running_ = false;
       } else {

@@ -23,7 +23,8 @@ class LiveInput final : public Pullable {
   struct Stats {
     Counter starved_frames;  // asked for but not there in time: silence was played instead
     Counter starvations;
-    Counter resyncs;  // jumps: over 200 ms out of place, or a first place that was wrong
+    Counter resyncs;  // jumps: over 200 ms out of place, a first place that was wrong, or after a
+                      // break of the destination
   };
 
   // Takes the producer's frames from `queue`; gives `rate` and `channels`, or the channels of

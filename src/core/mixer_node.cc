@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "clock.h"
 #include "format.h"
@@ -10,8 +11,6 @@
 namespace patchcord {
 namespace {
 
-constexpr double kMaxLag = 500e6;   // no input may hold the mix back further
-constexpr double kLagMargin = 5e6;  // beyond the shortfall seen
 constexpr double kPumpSeconds = 0.01;
 constexpr double kFadeSeconds = 0.003;
 constexpr double kPumpPatience = 1e9;  // a pump later than this skips what it missed
@@ -147,38 +146,47 @@ void MixerNode::pull(float* out, size_t frames, const PullTime& when) noexcept {
 }
 
 // A change of master moves no time: the mix goes on where it is. A master that is ahead of it waits
-// for it, in silence; behind one that is late it stays late. Returns the frames to wait.
+// for it, in silence; behind one that is late it is late at first. Returns the frames to wait.
 size_t MixerNode::take_over(const PullTime& when) noexcept {
   const double continued = when.time - content_next_;
-  if (continued >= lag_ && continued <= kMaxLag) lag_ = continued;
-  const double ahead = lag_ - continued;
-  return ahead > 0 && ahead <= kMaxLag ? static_cast<size_t>(ahead * 1e-9 * when.rate) : 0;
+  if (continued <= Lag::kMost) lag_.raise(continued);
+  const double ahead = lag_.ns() - continued;
+  return ahead > 0 && ahead <= Lag::kMost ? static_cast<size_t>(ahead * 1e-9 * when.rate) : 0;
 }
 
 void MixerNode::mix_live(float* out, size_t frames, const PullTime& when) noexcept {
-  double content, shortfall = 0;
+  const double elapsed = static_cast<double>(frames) * 1e9 / when.rate;
+  double content;
   {
     Published<std::vector<Input>>::Reading inputs(inputs_);
+    double least = config_.latency_ns;
     if (inputs) {
       for (const Input& input : *inputs) {
-        if (input.live) lag_ = std::max(lag_, std::min(input.latency_ns, kMaxLag));
+        if (input.live) least = std::max(least, std::min(input.latency_ns, Lag::kMost));
       }
     }
-    content = when.time - lag_;
+    lag_.raise(least);
+    content = when.time - lag_.ns();
     if (inputs) {
+      double shortfall = 0;
       mix(*inputs, Pace::kClock, position_ + delay_frames(), out, frames, {content, when.rate});
       for (const Input& input : *inputs) {
         if (input.live) shortfall = std::max(shortfall, input.live->take_shortfall());
         follow_ends(input);
       }
+      // Inputs that run follow the new place slowly, without a jump; the late one begins there.
+      lag_.follow(elapsed, least, shortfall, [&inputs] {
+        double spare = std::numeric_limits<double>::infinity();
+        for (const Input& input : *inputs) {
+          if (input.live) spare = std::min(spare, input.live->take_spare());
+        }
+        return spare;
+      });
     } else {
       std::fill_n(out, frames * config_.channels, 0.0f);
     }
   }
-  // Inputs that run follow the new place slowly, without a jump; the late one begins there.
-  if (shortfall > 0) lag_ = std::min(kMaxLag, lag_ + shortfall + kLagMargin);
-  lag_shown_.store(lag_, std::memory_order_relaxed);
-  content_next_ = content + static_cast<double>(frames) * 1e9 / when.rate;
+  content_next_ = content + elapsed;
 
   const double delay = static_cast<double>(delay_frames()) * 1e9 / config_.sample_rate;
   Record record;
@@ -214,7 +222,7 @@ int64_t MixerNode::mix_due(int64_t now) noexcept {
   if (driver_changed_.exchange(false, std::memory_order_acq_rel) || !pumped_last_) {
     pumped_last_ = true;
     // Where a sink left off: what has become due since then is mixed at once.
-    const double left = content_next_ + lag_;
+    const double left = content_next_ + lag_.ns();
     const bool began = content_next_ != 0;
     pump_next_ = began && std::abs(left - start) <= kPumpPatience ? left : start;
   }
@@ -222,7 +230,7 @@ int64_t MixerNode::mix_due(int64_t now) noexcept {
     const uint64_t missed = static_cast<uint64_t>((start - pump_next_) * rate * 1e-9);
     skipped_.add(missed);
     if (start - pump_next_ <= kMaxFill) {
-      Record record{position_, missed, pump_next_ - lag_, rate, kRecordHole};
+      Record record{position_, missed, pump_next_ - lag_.ns(), rate, kRecordHole};
       position_.add(missed);
       deliver(nullptr, record);
     }

@@ -8,6 +8,7 @@
 
 #include "anchor.h"
 #include "format.h"
+#include "lag.h"
 #include "level_meter.h"
 #include "limiter.h"
 #include "live_input.h"
@@ -121,7 +122,7 @@ class MixerNode final : public Pullable, public Producer {
   Anchor anchor() const { return anchor_.load(); }
   const LevelMeter& meter() const { return meter_; }
   uint64_t position() const { return position_; }
-  double lag_ns() const { return lag_shown_.load(std::memory_order_relaxed); }
+  double lag_ns() const { return lag_.shown(); }
   double lowest_limiter_gain() const { return limiter_ ? limiter_->lowest_gain() : 1; }
   uint64_t skipped_frames() const { return skipped_; }
 
@@ -149,7 +150,7 @@ class MixerNode final : public Pullable, public Producer {
   size_t heard_ = 0;  // inputs, in the last turn
   size_t fade_left_ = 0;
   const size_t fade_length_;
-  double lag_;  // pull time less the time of what is mixed
+  Lag lag_;  // pull time less the time of what is mixed
   double content_next_ = 0;
   std::atomic<bool> pulled_{false};  // by a sink: pump() has nothing to do
   std::atomic<bool> driver_changed_{true};
@@ -166,7 +167,6 @@ class MixerNode final : public Pullable, public Producer {
   uint64_t end_ = 0;    // where the longest input ends, once all are ending
   Counter position_, skipped_;
   Shown<Anchor> anchor_;
-  std::atomic<double> lag_shown_{0};
 };
 
 }  // namespace patchcord

@@ -80,7 +80,7 @@ void RateTracker::move_to(int64_t frame, int64_t time_ns) noexcept {
 // The place has changed, and perhaps the rate: the next stamp is believed, and from there on the
 // rate is learnt anew. What is known of the stamps stays.
 void RateTracker::doubt(double rate_sigma) noexcept {
-  place_variance_ += kJump * kJump;
+  lose_place();
   rate_variance_ += rate_sigma * rate_sigma;
   bias_ = 0;
 }
@@ -122,7 +122,8 @@ void RateTracker::update(int64_t frame, int64_t time_ns) noexcept {
     return;
   }
   elapsed_ += seconds;
-  if (elapsed_ > kClampAfter) {
+  const bool place_known = place_variance_ < kPlaceKnown * kPlaceKnown;
+  if (elapsed_ > kClampAfter && place_known) {
     const double clamped = std::clamp(error, -kClampSigmas * sigma_, kClampSigmas * sigma_);
     const double share = std::min(kMaxBiasShare, seconds / kBiasMemory);
     bias_ += share * (clamped - bias_);

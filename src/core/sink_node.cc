@@ -35,13 +35,14 @@ RateAdapter::RateAdapter(std::shared_ptr<Pullable> upstream, uint32_t in_rate, u
 }
 
 void RateAdapter::pull(float* out, size_t frames, const PullTime& when) noexcept {
-  PullTime at{when.time, when.rate * ratio_};
+  PullTime at{when.time, when.rate * ratio_, when.after_break};
   for (size_t made = 0; made < frames;) {
     const size_t room = std::min(frames - made, kMaxPull);
     if (in_filled_ == in_at_) {
       in_at_ = 0;
       in_filled_ = std::min(kMaxPull, std::max<size_t>(1, resampler_.needed_for(room)));
       upstream_->pull(in_.data(), in_filled_, at);
+      at.after_break = false;
       at.time += static_cast<double>(in_filled_) * 1e9 / at.rate;
     }
     float* to = map_ ? resampled_.data() : out + made * out_channels_;
@@ -174,7 +175,8 @@ void SinkNode::render(void* data, uint32_t frames, int64_t play_time) noexcept {
     const size_t block = std::min<size_t>(kMaxPull, frames - done);
     if (settled) {
       source_->pull(block_.data(), block,
-                    {played - lead_ + static_cast<double>(done) * 1e9 / rate, rate});
+                    {played - lead_ + static_cast<double>(done) * 1e9 / rate, rate,
+                     std::exchange(after_break_, false)});
     } else {
       std::fill_n(block_.data(), block * device_.channels, 0.0f);
       stats_.silent_frames.add(static_cast<uint64_t>(static_cast<double>(block) * ratio_));
@@ -233,6 +235,12 @@ void SinkNode::tell_played() noexcept {
 }
 
 void SinkNode::underrun(uint32_t frames) noexcept {
+  // What comes next is heard later, by what its stamp will tell. Live sound jumps there: it is
+  // broken already, and would otherwise be late for minutes.
+  if (stamps_) {
+    tracker_->lose_place();
+    after_break_ = true;
+  }
   stats_.underruns.add(1);
   stats_.underrun_frames.add(static_cast<uint64_t>(frames * ratio_));
   events_.push({NodeEventType::kUnderrun, position(), static_cast<uint64_t>(frames * ratio_)});

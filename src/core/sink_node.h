@@ -141,8 +141,9 @@ class SinkNode {
   uint64_t drained_ = 0;  // device frame behind that; 0: told
   int settling_ = 0;
   double lead_ = 0;
-  double woken_ = 0;      // the last wake; a wake may ask several times
-  double elsewhere_ = 0;  // since when the lead is another, 0: it is not
+  double woken_ = 0;          // the last wake; a wake may ask several times
+  double elsewhere_ = 0;      // since when the lead is another, 0: it is not
+  bool after_break_ = false;  // the device was silent since the last pull
   Stats stats_;
   Shown<Anchor> anchor_;
   NodeEvents events_;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "../../src/core/frame_queue.h"
+#include "../../src/core/sink_node.h"
 #include "check.h"
 #include "no_wakeup.h"
 
@@ -108,4 +109,55 @@ TEST("a link's lag is not given back where one packet in a while is late") {
     link.run(0.1, 40e6);
   }
   CHECK(link.starvations() == starved);
+}
+
+namespace {
+
+class SetClock final : public Clock {
+ public:
+  int64_t now() const noexcept override { return now_; }
+  std::unique_ptr<Task> start(const char*, Priority, Step) override { return nullptr; }
+  void set(int64_t now) { now_ = now; }
+
+ private:
+  int64_t now_ = 0;
+};
+
+}  // namespace
+
+TEST("after a device ran dry, live sound is as old as before at once") {
+  constexpr int64_t kMs = kNsPerMs;
+  SetClock clock;
+  NoWakeup wakeup;
+  NodeEvents events;
+  SinkNode sink(clock, &wakeup);
+  sink.open({kRate, 1, SampleFormat::kF32});
+  const auto queue = std::make_shared<FrameQueue>(1, kRate, 2 * kRate);
+  const auto input = std::make_shared<LiveInput>(queue, kRate, 1);
+  sink.publish(nullptr, std::make_shared<LaggedInput>(input, &events, &wakeup));
+  // Each sample tells when it was heard: in ms, as a share of a minute.
+  std::vector<float> packet(kPeriod), out(kPeriod);
+  int64_t heard = 0;
+  double before = 0;
+  for (int turn = 1; turn <= 2000; ++turn) {
+    const int64_t now = turn * 10 * kMs;
+    clock.set(now);
+    for (size_t i = 0; i < kPeriod; ++i) {
+      packet[i] = static_cast<float>((static_cast<double>(heard) + i / 48.0) / 60000);
+    }
+    queue->push(packet.data(), {static_cast<uint64_t>(heard * 48), kPeriod,
+                                static_cast<double>(heard * kMs), kRate, 0});
+    heard += 10;
+    // For 40 ms nobody asks: the device plays nothing, and what comes next later.
+    if (turn > 1000 && turn <= 1004) continue;
+    if (turn == 1005) sink.underrun(40 * 48);
+    const int64_t played = now + 20 * kMs;
+    sink.render(out.data(), kPeriod, played);
+    const double age = static_cast<double>(played) / kMs - out[kPeriod - 1] * 60000.0 + 10;
+    if (turn == 1000) before = age;
+    if (turn >= 1006) CHECK_NEAR(age, before, 0.2);
+  }
+  CHECK_NEAR(before, 45, 0.2);
+  CHECK(input->stats().resyncs == 1);
+  CHECK(input->stats().starvations == 0);
 }
