@@ -8,9 +8,9 @@
 // into docs/performance.md. --real-time (root) puts all that is measured, servers and players too, before whatever else
 // the machine does, as if that were not there. In Wine a native client's own latency (bench/native/render_client.cc) is measured before
 // and after.
-import { execFile, execFileSync, spawn } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { loadavg, tmpdir } from 'node:os';
+import { execFile, execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
@@ -22,7 +22,7 @@ import { withSimulatedWindows } from '../test/windows/mmdevapi.mjs';
 import { cableModules } from '../test/windows/outside.mjs';
 import { whyNoWine } from '../test/windows/prepare.mjs';
 import { withWine } from '../test/windows/wine.mjs';
-import { rate, secondOfSound } from './live-sound.mjs';
+import { rate } from './live-sound.mjs';
 import { buildInstruments, fixed, percentiles } from './measure.mjs';
 import { lineChart } from './plot.mjs';
 import { markdown, putIntoDocs } from './tables.mjs';
@@ -36,8 +36,7 @@ const noWine = () => whyNoWine() ?? whyNoCrossCompiler();
 const systems = {
   simulated: {
     goal: 20,
-    measure: () =>
-      onLinux({}, { backend: 'simulated', mic: 'mic', sink: { device: 'cable-input' } }),
+    measure: () => onLinux({}, { backend: 'simulated', sink: { device: 'cable-input' } }),
   },
   pulse: { goal: 20, absent: () => whyAbsent('pulse'), measure: () => onServer(startPulseAudio) },
   pipewire: {
@@ -88,40 +87,15 @@ async function served(start, options) {
 
 async function onServer(start) {
   const server = await served(start);
-  const stop = playOutside(server.env);
   try {
-    return await onLinux(server.env, {
-      backend: 'pulse',
-      mic: 'Microphone',
-      sink: { name: 'Cable' },
-    });
+    return await onLinux(server.env, { backend: 'pulse', sink: { name: 'Cable' } });
   } finally {
-    stop();
     await server.stop();
   }
 }
 
-/** A program of its own plays the sound to what the server's microphone hears. */
-function playOutside(env) {
-  const folder = mkdtempSync(join(tmpdir(), 'patchcord-live-'));
-  const file = join(folder, 'second.f32');
-  writeFileSync(file, Buffer.from(secondOfSound().buffer));
-  const script = 'while cat "$0"; do :; done | exec pacat --playback "$@"';
-  const format = ['--raw', '--format=float32le', `--rate=${rate}`, '--channels=2'];
-  const player = spawn(
-    'sh',
-    ['-c', script, file, ...format, '--device=micfeed', '--latency-msec=500'],
-    { env: { ...process.env, ...env }, detached: true, stdio: 'ignore' },
-  );
-  return () => {
-    process.kill(-player.pid);
-    rmSync(folder, { recursive: true });
-  };
-}
-
 async function inWine() {
   const server = await served(startPulseAudio, { modules: cableModules });
-  const stop = playOutside(server.env);
   try {
     return await withWine({ env: { ...server.env, NO_COLOR: '1' } }, async (wine) => {
       const client = renderClient(wine);
@@ -132,13 +106,12 @@ async function inWine() {
         native.push(...JSON.parse((await inSession(wine, args)).stdout));
       };
       await measureNative();
-      const options = { backend: 'wasapi', mic: 'Microphone', sink: { driver: 'vb-cable' } };
+      const options = { backend: 'wasapi', sink: { driver: 'vb-cable' } };
       const ours = await nodeIn(wine, options);
       await measureNative();
       return { ...ours, native: percentiles(native), nativeAdded: native };
     });
   } finally {
-    stop();
     await server.stop();
   }
 }

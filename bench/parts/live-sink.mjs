@@ -1,7 +1,8 @@
 // A live microphone through a sink, heard at the microphone end of its cable: `node live-sink.mjs OPTIONS`, JSON:
-// { seconds, backend, mic, sink: options of the VirtualMicSink, lowLatency, feed, listen }. What the microphone
-// hears repeats each second: a tone on the left, four clicks on the right (secondOfSound()). `feed` names an output
-// that this program plays it to itself, where nobody else does; a simulated world's room makes it there.
+// { seconds, backend, mic, feed, sink: options of the VirtualMicSink, lowLatency }. What the microphone hears
+// repeats each second: a tone on the left, four clicks on the right (secondOfSound()). Without `mic` it is a
+// simulated one, on this machine's clock, whose times are the truth: then all that is measured is the sink's.
+// Otherwise `feed` names the output that this program plays to, which it hears.
 //
 // Each click is found at the microphone and at the cable, and its way took so long; less the lag that the link holds
 // (stats), that is what the sink adds. Breaks of the tone are looked for at both places, and put down to whoever
@@ -78,11 +79,9 @@ class Ear {
 
 const { lowLatency = false } = given;
 const sound = secondOfSound();
-let { backend } = given;
-if (backend === 'simulated') {
-  backend = new SimulatedAudio();
-  backend.device('mic').play(pcm(sound, { channels: 2, loop: true }));
-}
+const room = given.mic === undefined ? new SimulatedAudio() : undefined;
+room?.device('mic').play(pcm(sound, { channels: 2, loop: true }));
+const backend = given.backend === 'simulated' ? room : given.backend;
 const common = { backend, lowLatency };
 const player =
   given.feed &&
@@ -94,7 +93,12 @@ const player =
     format: stereo(),
   });
 if (player) play(player);
-const source = new MicSource({ ...common, device: given.mic, bufferMs: 20_000 });
+const source = new MicSource({
+  ...common,
+  backend: room ?? backend,
+  device: given.mic ?? 'mic',
+  bufferMs: 20_000,
+});
 const sink = new VirtualMicSink({ ...common, ...given.sink });
 source.pipe(sink);
 await Promise.all([source.ready, sink.ready]);
