@@ -41,7 +41,7 @@ export function createOutside({ env, folder, setDefaultEndpoint }) {
   async function inputOf(player) {
     const inputs = JSON.parse(await pactl('--format=json', 'list', 'sink-inputs'));
     const name = `outside-${process.pid}-${player}`;
-    return String(inputs.find((one) => one.properties['application.name'] === name).index);
+    return inputs.find((one) => one.properties['application.name'] === name);
   }
 
   return {
@@ -91,14 +91,26 @@ export function createOutside({ env, folder, setDefaultEndpoint }) {
       return { name: `outside-${process.pid}-${player}`, pid: players.get(player).pid };
     },
 
-    /** Its stream goes to another output. @param {{ player: number, device: string }} options */
+    /**
+     * Its stream goes to another output; resolves when it is there. PipeWire's session manager may put one that
+     * has just begun where its like was before, although it was moved meanwhile: then it is asked again.
+     * @param {{ player: number, device: string }} options
+     */
     async move({ player, device }) {
-      await pactl('move-sink-input', await inputOf(player), device);
+      const sinks = JSON.parse(await pactl('--format=json', 'list', 'sinks'));
+      const { index } = sinks.find(({ name }) => name === device);
+      const isThere = async () => (await inputOf(player)).sink === index;
+      for (let attempt = 0; attempt < 10; attempt++) {
+        await pactl('move-sink-input', String((await inputOf(player)).index), device);
+        if (await within(1000, isThere)) return;
+      }
+      throw new Error(`${device}: its stream does not stay there`);
     },
 
     /** As in a volume control. @param {{ player: number, muted: boolean }} options */
     async mutePlayer({ player, muted }) {
-      await pactl('set-sink-input-mute', await inputOf(player), muted ? '1' : '0');
+      const { index } = await inputOf(player);
+      await pactl('set-sink-input-mute', String(index), muted ? '1' : '0');
     },
 
     /** @param {{ player: number }} options */
