@@ -20,7 +20,7 @@ class PulseCapture final : public PulseStream, private IdleWatch::Member {
   ~PulseCapture() override { end(); }
 
   Error open(const CaptureRequest& request);
-  Error open_input(const PulseDevice& sink, uint32_t input, uint32_t period_ms);
+  Error open_input(const PulseDevice& sink, uint32_t input, uint32_t fragment_ms);
   Error start() override;
   void stop() override;
   EndpointState endpoint() const noexcept override { return endpoint_.state(); }
@@ -75,7 +75,7 @@ Error PulseCapture::open(const CaptureRequest& request) {
 
 // Of a sink's monitor, what one stream puts into it. Where that stream moves to another sink,
 // PulseAudio kills this one, PipeWire takes it along.
-Error PulseCapture::open_input(const PulseDevice& sink, uint32_t input, uint32_t period_ms) {
+Error PulseCapture::open_input(const PulseDevice& sink, uint32_t input, uint32_t fragment_ms) {
   Connection::Lock lock(connection_);
   Connection::Deadline deadline(&connection_, kCallLimit);
   loopback_ = true;
@@ -88,7 +88,7 @@ Error PulseCapture::open_input(const PulseDevice& sink, uint32_t input, uint32_t
     return connection_.last_error("pa_stream_set_monitor_stream",
                                   "A program's stream could not be listened to");
   }
-  return connect(info_.format.sample_rate * period_ms / 1000, 0, deadline);
+  return connect(info_.format.sample_rate * fragment_ms / 1000, 0, deadline);
 }
 
 Error PulseCapture::connect(uint32_t period_frames, int flags,
@@ -234,10 +234,10 @@ Error open_pulse_capture(Connection* connection, const CaptureRequest& request,
 }
 
 Error open_pulse_input_capture(Connection* connection, const PulseDevice& sink, uint32_t input,
-                               uint32_t period_ms, CaptureListener* listener,
+                               uint32_t fragment_ms, CaptureListener* listener,
                                std::unique_ptr<Stream>* stream) {
   auto capture = std::make_unique<PulseCapture>(connection, listener);
-  if (Error error = capture->open_input(sink, input, period_ms)) return error;
+  if (Error error = capture->open_input(sink, input, fragment_ms)) return error;
   *stream = std::move(capture);
   return Error::none();
 }

@@ -15,7 +15,7 @@ Error open_pulse_capture(Connection* connection, const CaptureRequest& request,
 // Any thread that may wait. `input`: the sink input's index. Lost when it ends; on PulseAudio also
 // when it moves.
 Error open_pulse_input_capture(Connection* connection, const PulseDevice& sink, uint32_t input,
-                               uint32_t period_ms, CaptureListener* listener,
+                               uint32_t fragment_ms, CaptureListener* listener,
                                std::unique_ptr<Stream>* stream);
 
 }  // namespace pulse

@@ -17,7 +17,9 @@ namespace patchcord {
 namespace pulse {
 namespace {
 
-constexpr uint32_t kPeriodMs = 10;
+// For packets of 10 ms. A monitor's blocks are half a fragment long on PulseAudio, which hands each
+// over as it comes; on PipeWire a fragment is a packet.
+constexpr uint32_t kPulseFragmentMs = 20, kPipewireFragmentMs = 10;
 // How often processes are looked at: the server announces streams, and no ends of processes. Those
 // mostly follow the ends of streams.
 constexpr int64_t kLook = 250 * kNsPerMs;
@@ -304,8 +306,9 @@ void ProcessCapture::attach(const PulseInput& input, const PulseDevice& sink,
   if (connection_.on_pipewire()) error = Connection::open(&tap->connection);
   Connection* connection = tap->connection ? tap->connection.get() : &connection_;
   if (!error) {
-    error =
-        open_pulse_input_capture(connection, sink, input.index, kPeriodMs, tap.get(), &tap->stream);
+    const uint32_t fragment_ms = connection_.on_pipewire() ? kPipewireFragmentMs : kPulseFragmentMs;
+    error = open_pulse_input_capture(connection, sink, input.index, fragment_ms, tap.get(),
+                                     &tap->stream);
   }
   if (!error) {
     tap->tap = sum_.add(tap->stream->info().format);
