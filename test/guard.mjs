@@ -1,8 +1,9 @@
 // `fork('guard.mjs', [FOLDER, COMMAND, ...ARGUMENTS])`: runs the command in a process group of its own and
 // sends its pid. When the parent disconnects, by choice or by dying in any way, the whole group ends
-// and the folder is removed. Exits with the command.
+// and the folder is removed. Exits with the command; before, the parent is told how that ended.
 import { spawn } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import process from 'node:process';
 
 const [folder, command, ...args] = process.argv.slice(2);
@@ -16,6 +17,15 @@ function signalGroup(signal) {
   }
 }
 
+// Of what the parent has it write.
+function lastOutput() {
+  try {
+    return readFileSync(join(folder, 'log'), 'utf8').slice(-2000);
+  } catch {
+    return '';
+  }
+}
+
 function stop() {
   signalGroup('SIGTERM');
   setTimeout(() => signalGroup('SIGKILL'), 3000).unref();
@@ -26,8 +36,9 @@ child.on('error', (error) => {
   rmSync(folder, { recursive: true, force: true });
   process.exit(127);
 });
-child.on('exit', (code) => {
+child.on('exit', (code, signal) => {
   signalGroup('SIGKILL');
+  if (process.connected) process.send({ ended: `${signal ?? code}\n${lastOutput()}` });
   rmSync(folder, { recursive: true, force: true });
   process.exit(code ?? 1);
 });

@@ -7,6 +7,7 @@ import {
   accessSync,
   closeSync,
   constants,
+  mkdirSync,
   mkdtempSync,
   openSync,
   readFileSync,
@@ -79,6 +80,11 @@ export async function startPulseAudio({ modules = [] } = {}) {
     ...modules,
     ...desktopModules,
   ].map((module) => `load-module ${module}\n`);
+  // Its threads are real-time, and by default the kernel kills it when one of them runs for 200 ms: a virtual
+  // machine that is stopped for a moment is enough.
+  const settings = join(folder, '.config/pulse');
+  mkdirSync(settings, { recursive: true });
+  writeFileSync(join(settings, 'daemon.conf'), 'rlimit-rttime = -1\n');
   const conf = join(folder, 'server.pa');
   writeFileSync(conf, `${script.join('')}set-default-sink speakers\nset-default-source mic\n`);
   const command = ['pulseaudio', '-n', '-F', conf, '--exit-idle-time=-1', '--daemonize=no'];
@@ -158,6 +164,10 @@ async function start(name, folder, command) {
     stdio: ['ignore', output, output, 'ipc'],
   });
   closeSync(output);
+  let ending = false;
+  guard.on('message', ({ ended }) => {
+    if (ended !== undefined && !ending) console.error(`${name} ended by itself: ${ended}`);
+  });
   const exited = new Promise((resolve) => guard.once('exit', resolve));
   const pid = await new Promise((resolve, reject) => {
     guard.once('message', (message) => resolve(message.pid));
@@ -176,11 +186,13 @@ async function start(name, folder, command) {
     log: () => readFileSync(logFile, 'utf8'),
     running: () => guard.exitCode === null && guard.signalCode === null,
     kill: async () => {
+      ending = true;
       guard.ref();
       process.kill(-pid, 'SIGKILL');
       await exited;
     },
     stop: async () => {
+      ending = true;
       guard.ref();
       if (guard.connected) guard.disconnect();
       await exited;
