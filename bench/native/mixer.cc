@@ -11,6 +11,7 @@
 #include "../../src/core/source_node.h"
 #include "../../test/native/no_wakeup.h"
 #include "../../test/native/sine_fit.h"
+#include "../../test/native/still_clock.h"
 
 using namespace patchcord;
 
@@ -19,16 +20,6 @@ namespace {
 constexpr uint32_t kRate = 48000;
 constexpr size_t kPeriod = 480;
 constexpr uint32_t kStereo = 2;
-
-class StillClock final : public Clock {
- public:
-  int64_t now() const noexcept override { return now_; }
-  std::unique_ptr<Task> start(const char*, Priority, Step) override { return nullptr; }
-  void set(int64_t now) { now_ = now; }
-
- private:
-  int64_t now_ = 0;
-};
 
 double cpu_seconds() {
   timespec now;

@@ -37,8 +37,7 @@ class Lag {
       if (std::isfinite(spare)) enough_ = ns_ - (spare - kMargin);
     }
     enough_ = std::clamp(enough_, std::min(least, ns_), ns_);
-    ns_ = std::max(enough_, ns_ - kShrink * elapsed);
-    shown_.store(ns_, std::memory_order_relaxed);
+    set(std::max(enough_, ns_ - kShrink * elapsed));
   }
 
  private:
@@ -47,8 +46,13 @@ class Lag {
   static constexpr double kShrink = 0.3e-3;
 
   void grow_to(double ns) noexcept {
-    ns_ = enough_ = std::min(kMost, ns);
+    enough_ = std::min(kMost, ns);
     observed_ = 0;
+    set(enough_);
+  }
+  void set(double ns) noexcept {
+    ns_ = ns;
+    shown_.store(ns, std::memory_order_relaxed);
   }
 
   double ns_;

@@ -77,6 +77,8 @@ void RateTracker::move_to(int64_t frame, int64_t time_ns) noexcept {
   started_ = true;
 }
 
+void RateTracker::lose_place() noexcept { place_variance_ += kJump * kJump; }
+
 // The place has changed, and perhaps the rate: the next stamp is believed, and from there on the
 // rate is learnt anew. What is known of the stamps stays.
 void RateTracker::doubt(double rate_sigma) noexcept {

@@ -25,7 +25,7 @@ class RateTracker {
   // `frame` was at time_ns, after frames that say nothing of the rate.
   void move_to(int64_t frame, int64_t time_ns) noexcept;
   // The next stamp is believed, however far from where it was expected. The rate is kept.
-  void lose_place() noexcept { place_variance_ += kUnknownPlace * kUnknownPlace; }
+  void lose_place() noexcept;
   void renumber(int64_t by) noexcept { frame_ += by; }  // every frame is called that much more
 
   // Before the first update: frame 0 at 0, at nominal rate.
@@ -38,8 +38,6 @@ class RateTracker {
   void reset() noexcept;
 
  private:
-  static constexpr double kUnknownPlace = 0.2;  // s
-
   void doubt(double rate_sigma) noexcept;
   bool goes_astray(double error) noexcept;
   void coarsen(double sigma) noexcept;

@@ -167,6 +167,7 @@ void SinkNode::render(void* data, uint32_t frames, int64_t play_time) noexcept {
   const bool timed = stamps_ || tracker_ == arrival_tracker_.get();
   const double played = static_cast<double>(tracker_->time_at(static_cast<double>(frame_)));
   const bool settled = settling_ >= kSettlingWakes;
+  bool after_break = stamped && std::exchange(after_break_, false);
   if (timed) follow_lead(now, played - now, frames);
   const double rate = rate_->follow(*tracker_, static_cast<double>(frames) / device_.sample_rate);
   if (tracker_->frame_at(now) >= static_cast<double>(drained_)) tell_played();
@@ -176,7 +177,7 @@ void SinkNode::render(void* data, uint32_t frames, int64_t play_time) noexcept {
     if (settled) {
       source_->pull(block_.data(), block,
                     {played - lead_ + static_cast<double>(done) * 1e9 / rate, rate,
-                     std::exchange(after_break_, false)});
+                     std::exchange(after_break, false)});
     } else {
       std::fill_n(block_.data(), block * device_.channels, 0.0f);
       stats_.silent_frames.add(static_cast<uint64_t>(static_cast<double>(block) * ratio_));
@@ -237,7 +238,7 @@ void SinkNode::tell_played() noexcept {
 void SinkNode::underrun(uint32_t frames) noexcept {
   // What comes next is heard later, by what its stamp will tell. Live sound jumps there: it is
   // broken already, and would otherwise be late for minutes.
-  if (stamps_) {
+  if (stamps_ && frames > 0) {
     tracker_->lose_place();
     after_break_ = true;
   }

@@ -143,7 +143,7 @@ class SinkNode {
   double lead_ = 0;
   double woken_ = 0;          // the last wake; a wake may ask several times
   double elsewhere_ = 0;      // since when the lead is another, 0: it is not
-  bool after_break_ = false;  // the device was silent since the last pull
+  bool after_break_ = false;  // the device was silent, and has not said since where it is
   Stats stats_;
   Shown<Anchor> anchor_;
   NodeEvents events_;

@@ -1,7 +1,6 @@
 #include "tap_sum.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace patchcord {
 namespace {
@@ -58,20 +57,21 @@ void TapSum::start() {
 std::shared_ptr<TapSum::Tap> TapSum::add(const Format& device) {
   auto tap = std::make_shared<Tap>(sums_.clock(), device, rate_, channels_);
   taps_.push_back(tap);
-  taps_.erase(std::remove_if(taps_.begin(), taps_.end(),
-                             [](const std::shared_ptr<Tap>& one) { return one->played_.load(); }),
-              taps_.end());
   publish();
   return tap;
 }
 
 void TapSum::end(const std::shared_ptr<Tap>& tap) {
-  tap->ended_ = true;
   tap->node_.finish();
+  publish();
+}
+
+// Without those that have been played out.
+void TapSum::publish() {
   taps_.erase(std::remove_if(taps_.begin(), taps_.end(),
                              [](const std::shared_ptr<Tap>& one) { return one->played_.load(); }),
               taps_.end());
-  publish();
+  published_.exchange(std::make_unique<Taps>(taps_));
 }
 
 int64_t TapSum::time_of(int64_t frame) const noexcept {

@@ -52,7 +52,6 @@ class TapSum final : private TapSums::Sum {
     SourceNode node_;
     std::shared_ptr<FrameQueue> queue_;
     LiveInput input_;
-    bool ended_ = false;               // its owner has let go of it
     std::atomic<bool> played_{false};  // and all of it is in the sum
   };
 
@@ -78,7 +77,7 @@ class TapSum final : private TapSums::Sum {
 
   void step(int64_t now) noexcept override;
   void sum(Taps& taps, size_t frames, double time) noexcept;
-  void publish() { published_.exchange(std::make_unique<Taps>(taps_)); }
+  void publish();
   int64_t time_of(int64_t frame) const noexcept;
 
   TapSums& sums_;

@@ -14,6 +14,7 @@
 #include "check.h"
 #include "no_wakeup.h"
 #include "random_signal.h"
+#include "still_clock.h"
 
 using namespace patchcord;
 
@@ -30,16 +31,6 @@ constexpr double kPi = 3.14159265358979323846;
 constexpr double kTone = 100;  // Hz of the host's clock, so that its phase tells the time
 constexpr double kStart = 1e12;
 constexpr int64_t kUnknown = INT64_MIN;
-
-class SetClock final : public Clock {
- public:
-  int64_t now() const noexcept override { return now_; }
-  std::unique_ptr<Task> start(const char*, Priority, Step) override { return nullptr; }
-  void set(double now) { now_ = static_cast<int64_t>(now); }
-
- private:
-  int64_t now_ = 0;
-};
 
 // A device whose crystal wanders by 2 ppm around `ppm`; its periods end late for whom they wake.
 class Device {
@@ -100,7 +91,7 @@ enum class Stamps { kDevice, kArrival };
 Hour run(uint32_t rate, double seconds, double period_ms, double latency_ms, double spike_ms,
          Stamps stamps) {
   const uint32_t period = static_cast<uint32_t>(std::lround(period_ms * rate / 1000));
-  SetClock clock;
+  StillClock clock;
   NoWakeup wakeup;
   SourceNode source(clock, {rate, 2, static_cast<int64_t>(kStart - 1e6), 0, false}, &wakeup);
   source.open({rate, 2, SampleFormat::kF32});

@@ -11,6 +11,7 @@
 #include "../../src/core/source_node.h"
 #include "check.h"
 #include "no_wakeup.h"
+#include "still_clock.h"
 
 using namespace patchcord;
 
@@ -21,16 +22,6 @@ constexpr uint32_t kPeriod = 480;
 constexpr int kWakes = 130;
 constexpr double kPeriodNs = 10e6;
 constexpr double kStart = 1e12;
-
-class SetClock final : public Clock {
- public:
-  int64_t now() const noexcept override { return now_; }
-  std::unique_ptr<Task> start(const char*, Priority, Step) override { return nullptr; }
-  void set(double now) { now_ = static_cast<int64_t>(now); }
-
- private:
-  int64_t now_ = 0;
-};
 
 // Two starts of a meeting in Wine 10, as measured: of two capture streams and a render stream each
 // wake, 0.1 ms after k periods. Wine stamps a packet with the moment at which its timer's thread
@@ -92,7 +83,7 @@ constexpr Start kStarts[] = {
 double wake_of(const int16_t* late, int k) { return kStart + k * kPeriodNs + late[k] * 1e5; }
 
 struct Meeting {
-  SetClock clock;
+  StillClock clock;
   NoWakeup wakeup;
   std::vector<std::unique_ptr<SourceNode>> sources;
   std::vector<std::shared_ptr<LiveInput>> inputs;

@@ -14,6 +14,7 @@
 #include "no_wakeup.h"
 #include "random_signal.h"
 #include "sine_fit.h"
+#include "still_clock.h"
 
 using namespace patchcord;
 
@@ -26,16 +27,6 @@ const double kFilter =
     static_cast<double>(Resampler(kRate, kRate, 1, ResamplerQuality::kBest, true).latency_in());
 constexpr double kHz = 440;
 constexpr int64_t kUptime = 500000 * kNsPerSecond;  // a machine that has been up for six days
-
-class StillClock final : public Clock {
- public:
-  int64_t now() const noexcept override { return now_; }
-  std::unique_ptr<Task> start(const char*, Priority, Step) override { return nullptr; }
-  void set(int64_t now) { now_ = now; }
-
- private:
-  int64_t now_ = 0;
-};
 
 // ThreadSanitizer takes half an hour for the hour, and there is one thread.
 #ifdef __SANITIZE_THREAD__

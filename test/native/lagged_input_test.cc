@@ -10,6 +10,7 @@
 #include "../../src/core/sink_node.h"
 #include "check.h"
 #include "no_wakeup.h"
+#include "still_clock.h"
 
 using namespace patchcord;
 
@@ -111,23 +112,12 @@ TEST("a link's lag is not given back where one packet in a while is late") {
   CHECK(link.starvations() == starved);
 }
 
-namespace {
-
-class SetClock final : public Clock {
- public:
-  int64_t now() const noexcept override { return now_; }
-  std::unique_ptr<Task> start(const char*, Priority, Step) override { return nullptr; }
-  void set(int64_t now) { now_ = now; }
-
- private:
-  int64_t now_ = 0;
-};
-
-}  // namespace
-
-TEST("after a device ran dry, live sound is as old as before at once") {
+// A microphone linked to a sink whose device is silent for 40 ms, and says that much later where it
+// is: how many turns later the sound is as old as before.
+int turns_until_back(int turns_until_stamp) {
   constexpr int64_t kMs = kNsPerMs;
-  SetClock clock;
+  constexpr int kDry = 1005;
+  StillClock clock;
   NoWakeup wakeup;
   NodeEvents events;
   SinkNode sink(clock, &wakeup);
@@ -139,6 +129,7 @@ TEST("after a device ran dry, live sound is as old as before at once") {
   std::vector<float> packet(kPeriod), out(kPeriod);
   int64_t heard = 0;
   double before = 0;
+  int back = 0;
   for (int turn = 1; turn <= 2000; ++turn) {
     const int64_t now = turn * 10 * kMs;
     clock.set(now);
@@ -148,16 +139,23 @@ TEST("after a device ran dry, live sound is as old as before at once") {
     queue->push(packet.data(), {static_cast<uint64_t>(heard * 48), kPeriod,
                                 static_cast<double>(heard * kMs), kRate, 0});
     heard += 10;
-    // For 40 ms nobody asks: the device plays nothing, and what comes next later.
-    if (turn > 1000 && turn <= 1004) continue;
-    if (turn == 1005) sink.underrun(40 * 48);
+    // Nobody asks: the device plays nothing, and what comes next later.
+    if (turn > kDry - 5 && turn < kDry) continue;
+    if (turn == kDry) sink.underrun(40 * 48);
     const int64_t played = now + 20 * kMs;
-    sink.render(out.data(), kPeriod, played);
+    const bool told = turn < kDry || turn >= kDry + turns_until_stamp;
+    sink.render(out.data(), kPeriod, told ? played : INT64_MIN);
     const double age = static_cast<double>(played) / kMs - out[kPeriod - 1] * 60000.0 + 10;
-    if (turn == 1000) before = age;
-    if (turn >= 1006) CHECK_NEAR(age, before, 0.2);
+    if (turn < kDry) before = age;
+    if (turn > kDry && std::abs(age - before) > 0.2) back = turn + 1 - kDry;
   }
   CHECK_NEAR(before, 45, 0.2);
   CHECK(input->stats().resyncs == 1);
   CHECK(input->stats().starvations == 0);
+  return back;
+}
+
+TEST("after a device ran dry, live sound is as old as before as soon as it says where it is") {
+  CHECK(turns_until_back(0) == 0);
+  CHECK(turns_until_back(30) == 30);
 }

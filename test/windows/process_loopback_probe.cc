@@ -7,13 +7,13 @@
 // FILE gets FRAMES frames of 48 kHz stereo floats. Exits with 1 when that could not be had within
 // 10 s of waiting. `sta`: asks from a single-threaded apartment. `not-agile`: with a handler that
 // is no agile object.
-#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
 
+#include "../../src/backend/wasapi/com_object.h"
 #include "../../src/backend/wasapi/com_support.h"
 #include "../../src/backend/wasapi/formats.h"
 #include "../../src/backend/wasapi/handle.h"
@@ -25,26 +25,14 @@ namespace {
 constexpr DWORD kLongestWaitMs = 10000;
 constexpr uint32_t kRate = 48000;
 
-class Handler final : public IActivateAudioInterfaceCompletionHandler {
+class Handler final : public ComObject<IActivateAudioInterfaceCompletionHandler> {
  public:
   explicit Handler(bool agile) : agile_(agile) {}
 
   HRESULT STDMETHODCALLTYPE QueryInterface(REFIID iid, void** object) override {
+    if (iid != __uuidof(IAgileObject) || agile_) return ComObject::QueryInterface(iid, object);
     *object = nullptr;
-    if (iid == __uuidof(IAgileObject) && !agile_) return E_NOINTERFACE;
-    if (iid != __uuidof(IUnknown) && iid != __uuidof(IAgileObject) &&
-        iid != __uuidof(IActivateAudioInterfaceCompletionHandler)) {
-      return E_NOINTERFACE;
-    }
-    AddRef();
-    *object = this;
-    return S_OK;
-  }
-  ULONG STDMETHODCALLTYPE AddRef() override { return ++references_; }
-  ULONG STDMETHODCALLTYPE Release() override {
-    const ULONG left = --references_;
-    if (left == 0) delete this;
-    return left;
+    return E_NOINTERFACE;
   }
   HRESULT STDMETHODCALLTYPE ActivateCompleted(IActivateAudioInterfaceAsyncOperation*) override {
     SetEvent(completed_.get());
@@ -56,11 +44,8 @@ class Handler final : public IActivateAudioInterfaceCompletionHandler {
   }
 
  private:
-  ~Handler() = default;
-
   const bool agile_;
   const Handle completed_{make_latch()};
-  std::atomic<ULONG> references_{1};
 };
 
 WAVEFORMATEX floats() {

@@ -20,15 +20,16 @@ void EndpointQuery::begin(const std::string& id, Flow flow) {
 
 void EndpointQuery::end() noexcept {
   // Its callback would find nobody.
-  if (question_) connection_.library().pa_operation_cancel(question_);
+  if (question_) connection_.libpulse().pa_operation_cancel(question_);
   connection_.forget(std::exchange(question_, nullptr));
 }
 
 void EndpointQuery::ask() noexcept {
+  if (question_ || id_.empty()) return;
   const int64_t now = connection_.clock().now();
-  if (question_ || now < next_) return;
+  if (now < next_) return;
   next_ = now + kInterval;
-  const LibPulse& library = connection_.library();
+  const LibPulse& library = connection_.libpulse();
   auto* query = flow_ == Flow::kOutput ? library.pa_context_get_sink_info_by_name
                                        : library.pa_context_get_source_info_by_name;
   question_ = query(connection_.context(), id_.c_str(), on_answer, this);

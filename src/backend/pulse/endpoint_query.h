@@ -19,7 +19,7 @@ class EndpointQuery {
   // `id` is a source's name, or a sink's.
   void begin(const std::string& id, Flow flow);
   void end() noexcept;
-  // Audio thread: asks if it is time.
+  // Audio thread: asks if it is time, and not before begin().
   void ask() noexcept;
   // Any thread.
   EndpointState state() const noexcept { return state_.load(); }

@@ -15,7 +15,7 @@ pa_usec_t to_timer(int64_t instant) { return static_cast<pa_usec_t>(instant / 10
 void IdleWatch::add(Member* member) {
   members_.push_back(member);
   if (timer_) return;
-  timer_ = connection_.library().pa_context_rttime_new(
+  timer_ = connection_.libpulse().pa_context_rttime_new(
       connection_.context(), to_timer(connection_.clock().now() + kAfter), on_timer, this);
 }
 
@@ -32,7 +32,7 @@ void IdleWatch::on_timer(pa_mainloop_api*, pa_time_event* timer, const timeval*,
   const int64_t now = connection.clock().now();
   int64_t next = now + kAfter;
   for (Member* member : watch->members_) next = std::min(next, member->look(now));
-  connection.library().pa_context_rttime_restart(connection.context(), timer, to_timer(next));
+  connection.libpulse().pa_context_rttime_restart(connection.context(), timer, to_timer(next));
 }
 
 }  // namespace pulse

@@ -7,7 +7,7 @@ namespace pulse {
 namespace {
 
 struct Loaded {
-  LibPulse library;
+  LibPulse functions;
   Error error;
 };
 
@@ -15,10 +15,10 @@ Loaded load() {
   Loaded loaded;
   void* handle = dlopen("libpulse.so.0", RTLD_NOW | RTLD_LOCAL);
   const char* missing = handle ? nullptr : "libpulse.so.0";
-#define PATCHCORD_RESOLVE(result, name, parameters)                                     \
-  if (!missing) {                                                                       \
-    loaded.library.name = reinterpret_cast<result(*) parameters>(dlsym(handle, #name)); \
-    if (!loaded.library.name) missing = #name;                                          \
+#define PATCHCORD_RESOLVE(result, name, parameters)                                       \
+  if (!missing) {                                                                         \
+    loaded.functions.name = reinterpret_cast<result(*) parameters>(dlsym(handle, #name)); \
+    if (!loaded.functions.name) missing = #name;                                          \
   }
   PATCHCORD_LIBPULSE_FUNCTIONS(PATCHCORD_RESOLVE)
 #undef PATCHCORD_RESOLVE
@@ -38,7 +38,7 @@ Loaded load() {
 
 Error load_libpulse(const LibPulse** library) {
   static const Loaded& loaded = *new Loaded(load());
-  *library = &loaded.library;
+  *library = &loaded.functions;
   return loaded.error;
 }
 

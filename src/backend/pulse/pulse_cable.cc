@@ -58,11 +58,11 @@ Error query_instances(Connection* connection, const Connection::Deadline& deadli
       reply->connection->wake();
       return;
     }
-    const LibPulse& library = reply->connection->library();
+    const LibPulse& library = reply->connection->libpulse();
     const char* instance = library.pa_proplist_gets(info->proplist, kInstanceProperty);
     if (instance) reply->instances->push_back(instance);
   };
-  return connection->await(connection->library().pa_context_get_client_info_list(
+  return connection->await(connection->libpulse().pa_context_get_client_info_list(
                                connection->context(), on_client, &reply),
                            "pa_context_get_client_info_list", deadline);
 }
@@ -191,7 +191,7 @@ Error PulseCables::keep_output(const Connection::Deadline& deadline, ServerDefau
 // manager does so when it gets to it, from one device without hardware to another: there a default
 // without hardware is written down even while it is still right.
 void PulseCables::restore(const ServerDefaults& before, const Connection::Deadline& deadline) {
-  const LibPulse& library = connection_.library();
+  const LibPulse& library = connection_.libpulse();
   ServerDefaults after;
   const struct {
     Flow flow;
@@ -235,7 +235,7 @@ Error PulseCables::load(const char* module, const std::string& argument,
     reply->connection->wake();
   };
   Error error =
-      connection_.await(connection_.library().pa_context_load_module(
+      connection_.await(connection_.libpulse().pa_context_load_module(
                             connection_.context(), module, argument.c_str(), on_loaded, &reply),
                         "pa_context_load_module", deadline);
   if (error) return error;
@@ -252,7 +252,7 @@ void PulseCables::unload(const Made& made, const Connection::Deadline& deadline)
   for (auto module = made.modules.rbegin(); module != made.modules.rend(); ++module) {
     if (!connection_.alive()) return;
     Connection::Success reply{&connection_};
-    connection_.await(connection_.library().pa_context_unload_module(
+    connection_.await(connection_.libpulse().pa_context_unload_module(
                           connection_.context(), *module, Connection::on_success, &reply),
                       "pa_context_unload_module", deadline);
   }

@@ -84,7 +84,7 @@ Error PulseCapture::open_input(const PulseDevice& sink, uint32_t input, uint32_t
   source_or_sink_ = sink.monitor;
   pinned_ = false;  // PipeWire connects it to the other stream, not to the monitor
   if (Error error = create("Program", sink, {})) return error;
-  if (library().pa_stream_set_monitor_stream(stream_, input) != 0) {
+  if (libpulse().pa_stream_set_monitor_stream(stream_, input) != 0) {
     return connection_.last_error("pa_stream_set_monitor_stream",
                                   "A program's stream could not be listened to");
   }
@@ -93,16 +93,16 @@ Error PulseCapture::open_input(const PulseDevice& sink, uint32_t input, uint32_t
 
 Error PulseCapture::connect(uint32_t period_frames, int flags,
                             const Connection::Deadline& deadline) {
-  library().pa_stream_set_read_callback(stream_, on_readable, this);
+  libpulse().pa_stream_set_read_callback(stream_, on_readable, this);
   info_.period_frames = period_frames;
   pa_buffer_attr buffer{kServerChooses, kServerChooses, kServerChooses, kServerChooses,
                         info_.period_frames * frame_bytes_};
-  const int connected = library().pa_stream_connect_record(
+  const int connected = libpulse().pa_stream_connect_record(
       stream_, source_or_sink_.c_str(), &buffer,
       static_cast<pa_stream_flags_t>(PA_STREAM_START_CORKED | PA_STREAM_ADJUST_LATENCY | flags));
   if (Error error = await_ready(connected, "pa_stream_connect_record", deadline)) return error;
 
-  const pa_buffer_attr* granted = library().pa_stream_get_buffer_attr(stream_);
+  const pa_buffer_attr* granted = libpulse().pa_stream_get_buffer_attr(stream_);
   info_.period_frames = granted->fragsize / frame_bytes_;
   info_.buffer_frames = granted->maxlength / frame_bytes_;
   return Error::none();
@@ -112,10 +112,10 @@ Error PulseCapture::start() {
   Connection::Lock lock(connection_);
   if (running_) return Error::none();
   // What arrived before the last stop is older than this start.
-  if (!lost_) connection_.forget(library().pa_stream_flush(stream_, nullptr, nullptr));
+  if (!lost_) connection_.forget(libpulse().pa_stream_flush(stream_, nullptr, nullptr));
   if (Error error = set_corked(false)) return error;
   begin_timing();
-  endpoint_.begin(info_.device_id, loopback_ ? Flow::kOutput : Flow::kInput);
+  if (of_device_) endpoint_.begin(info_.device_id, loopback_ ? Flow::kOutput : Flow::kInput);
   running_ = true;
   look_at_ = connection_.clock().now() + kIdleAfter;
   connection_.idle_watch().add(this);
@@ -150,7 +150,7 @@ void PulseCapture::on_readable(pa_stream*, size_t, void* self) {
 }
 
 void PulseCapture::deliver() noexcept {
-  const LibPulse& pulse = library();
+  const LibPulse& pulse = libpulse();
   // The first packet places the stream in time, so it waits in libpulse for the first reports. They
   // are asked for only now: before there is data the server counts from the request, although an
   // idle null sink may sleep for 2 s more.
@@ -183,7 +183,7 @@ void PulseCapture::deliver() noexcept {
   if (!delivered || !running_) return;
   look_at_ = connection_.clock().now() + kIdleAfter;
   ask_timing();
-  if (of_device_) endpoint_.ask();
+  endpoint_.ask();
 }
 
 // After a stall of this thread, or of the server, it is time before what waits has been read. The
@@ -193,12 +193,12 @@ int64_t PulseCapture::look(int64_t now) noexcept {
   if (!answer_) {
     quiet_ = true;
     question_at_ = now;
-    answer_ = library().pa_stream_update_timing_info(stream_, on_answer, this);
+    answer_ = libpulse().pa_stream_update_timing_info(stream_, on_answer, this);
   } else if (now - question_at_ > kNoAnswer) {
     idle_ = true;
     listener_.on_idle();
   }
-  if (of_device_) endpoint_.ask();
+  endpoint_.ask();
   look_at_ = now + kIdleAfter;
   return look_at_;
 }
@@ -207,9 +207,9 @@ void PulseCapture::on_answer(pa_stream* stream, int, void* self) {
   auto* capture = static_cast<PulseCapture*>(self);
   capture->connection_.forget(std::exchange(capture->answer_, nullptr));
   if (!capture->running_ || !capture->quiet_) return;
-  if (capture->library().pa_stream_readable_size(stream) > 0) return;  // waits for its first stamp
+  if (capture->libpulse().pa_stream_readable_size(stream) > 0) return;  // waits for its first stamp
   // What a suspended device did not play was not lost.
-  if (capture->loopback_ && capture->library().pa_stream_is_suspended(stream) == 1) {
+  if (capture->loopback_ && capture->libpulse().pa_stream_is_suspended(stream) == 1) {
     capture->begin_timing();
   }
   capture->idle_ = true;
@@ -219,7 +219,7 @@ void PulseCapture::on_answer(pa_stream* stream, int, void* self) {
 void PulseCapture::end_looks() noexcept {
   endpoint_.end();
   connection_.idle_watch().remove(this);
-  if (answer_) library().pa_operation_cancel(answer_);
+  if (answer_) libpulse().pa_operation_cancel(answer_);
   connection_.forget(std::exchange(answer_, nullptr));
 }
 

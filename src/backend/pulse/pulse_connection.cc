@@ -51,7 +51,7 @@ ErrorCode code_of(int pulse_error) {
 
 Connection::Deadline::Deadline(Connection* connection, int64_t after_ns)
     : connection_(*connection),
-      timer_(connection->library().pa_context_rttime_new(
+      timer_(connection->libpulse().pa_context_rttime_new(
           connection->context(),
           static_cast<pa_usec_t>((connection->clock().now() + after_ns) / 1000), on_time, this)) {}
 

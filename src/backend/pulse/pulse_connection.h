@@ -54,7 +54,7 @@ class Connection {
     bool passed_ = false;
   };
 
-  const LibPulse& library() const { return *library_; }
+  const LibPulse& libpulse() const { return *library_; }
   pa_context* context() const { return context_; }
   pa_mainloop_api* api() const { return api_; }
   Clock& clock() const { return real_clock(); }

@@ -48,7 +48,7 @@ struct Listing {
   static void on_item(pa_context*, const Info* info, int end, void* self) {
     auto* listing = static_cast<Listing*>(self);
     if (end == 0 && info) {
-      listing->items->push_back(listing->make(listing->connection->library(), *info));
+      listing->items->push_back(listing->make(listing->connection->libpulse(), *info));
     } else {
       listing->connection->wake();
     }
@@ -114,7 +114,7 @@ Error query_devices(Connection* connection, Flow flow, const Connection::Deadlin
                     std::vector<PulseDevice>* devices) {
   using Devices = Listing<PulseDevice, pa_device_info>;
   Devices listing{connection, devices, make_device};
-  const LibPulse& library = connection->library();
+  const LibPulse& library = connection->libpulse();
   return flow == Flow::kOutput
              ? connection->await(library.pa_context_get_sink_info_list(connection->context(),
                                                                        Devices::on_item, &listing),
@@ -129,7 +129,7 @@ Error query_device(Connection* connection, Flow flow, const std::string& name,
   using Devices = Listing<PulseDevice, pa_device_info>;
   std::vector<PulseDevice> devices;
   Devices listing{connection, &devices, make_device};
-  const LibPulse& library = connection->library();
+  const LibPulse& library = connection->libpulse();
   auto* query = flow == Flow::kOutput ? library.pa_context_get_sink_info_by_name
                                       : library.pa_context_get_source_info_by_name;
   Error error =
@@ -152,7 +152,7 @@ Error query_modules(Connection* connection, const Connection::Deadline& deadline
                     std::vector<PulseModule>* modules) {
   using Modules = Listing<PulseModule, pa_module_info>;
   Modules listing{connection, modules, make_module};
-  return connection->await(connection->library().pa_context_get_module_info_list(
+  return connection->await(connection->libpulse().pa_context_get_module_info_list(
                                connection->context(), Modules::on_item, &listing),
                            "pa_context_get_module_info_list", deadline);
 }
@@ -169,7 +169,7 @@ Error query_defaults(Connection* connection, const Connection::Deadline& deadlin
     reply->connection->wake();
   };
   return connection->await(
-      connection->library().pa_context_get_server_info(connection->context(), on_server, &reply),
+      connection->libpulse().pa_context_get_server_info(connection->context(), on_server, &reply),
       "pa_context_get_server_info", deadline);
 }
 

@@ -41,7 +41,7 @@ void PulseEvents::lost(const Error& error) noexcept {
 }
 
 void PulseEvents::subscribe() {
-  const LibPulse& library = connection_.library();
+  const LibPulse& library = connection_.libpulse();
   int mask = PA_SUBSCRIPTION_MASK_NULL;
   // A card's events tell of ports: headphones plugged in or out.
   if (listener_) {
@@ -73,7 +73,7 @@ void PulseEvents::tell_inputs() noexcept {
 }
 
 void PulseEvents::tell_inputs_later(int64_t delay) noexcept {
-  const LibPulse& library = connection_.library();
+  const LibPulse& library = connection_.libpulse();
   const auto due = static_cast<pa_usec_t>((connection_.clock().now() + delay) / 1000);
   delay_ = delay;
   if (later_) {

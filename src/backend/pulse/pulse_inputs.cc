@@ -49,7 +49,7 @@ struct Reply {
 void on_input(pa_context*, const pa_sink_input_info* info, int end, void* self) {
   auto* reply = static_cast<Reply*>(self);
   if (end != 0 || !info) return reply->connection->wake();
-  const Identity identity = identity_of(reply->connection->library(), info->proplist);
+  const Identity identity = identity_of(reply->connection->libpulse(), info->proplist);
   PulseInput input;
   input.index = info->index;
   input.client = info->client;
@@ -66,14 +66,14 @@ void on_input(pa_context*, const pa_sink_input_info* info, int end, void* self) 
 void on_client(pa_context*, const pa_client_info* info, int end, void* self) {
   auto* reply = static_cast<Reply*>(self);
   if (end != 0 || !info) return reply->connection->wake();
-  reply->clients[info->index] = identity_of(reply->connection->library(), info->proplist);
+  reply->clients[info->index] = identity_of(reply->connection->libpulse(), info->proplist);
 }
 
 }  // namespace
 
 Error query_inputs(Connection* connection, const Connection::Deadline& deadline,
                    std::vector<PulseInput>* inputs) {
-  const LibPulse& library = connection->library();
+  const LibPulse& library = connection->libpulse();
   Reply reply{connection, inputs, {}};
   Error error = connection->await(
       library.pa_context_get_sink_input_info_list(connection->context(), on_input, &reply),

@@ -17,7 +17,7 @@ class PulseMeters::Meter {
  public:
   Meter(Connection* connection, const PulseInput& input, const PulseDevice& sink)
       : connection_(*connection), sink_(input.sink) {
-    const LibPulse& pulse = connection_.library();
+    const LibPulse& pulse = connection_.libpulse();
     const pa_sample_spec spec{PA_SAMPLE_FLOAT32LE, kPeaksPerSecond, 1};
     pa_proplist* properties = pulse.pa_proplist_new();
     stream_ = pulse.pa_stream_new_with_proplist(connection_.context(), "Peak detect", &spec,
@@ -35,7 +35,7 @@ class PulseMeters::Meter {
   }
   ~Meter() {
     if (!stream_) return;
-    const LibPulse& pulse = connection_.library();
+    const LibPulse& pulse = connection_.libpulse();
     pulse.pa_stream_set_read_callback(stream_, nullptr, nullptr);
     pulse.pa_stream_disconnect(stream_);
     pulse.pa_stream_unref(stream_);
@@ -46,7 +46,7 @@ class PulseMeters::Meter {
   // A stream that moves takes its meter along on PipeWire, on PulseAudio it ends it.
   bool serves(const PulseInput& input) const {
     if (!stream_ || sink_ != input.sink) return false;
-    const pa_stream_state_t state = connection_.library().pa_stream_get_state(stream_);
+    const pa_stream_state_t state = connection_.libpulse().pa_stream_get_state(stream_);
     return state != PA_STREAM_FAILED && state != PA_STREAM_TERMINATED;
   }
   bool has_peak() const { return known_; }
@@ -60,7 +60,7 @@ class PulseMeters::Meter {
  private:
   static void on_peaks(pa_stream* stream, size_t, void* self) {
     auto* meter = static_cast<Meter*>(self);
-    const LibPulse& pulse = meter->connection_.library();
+    const LibPulse& pulse = meter->connection_.libpulse();
     const void* data = nullptr;
     size_t bytes = 0;
     while (pulse.pa_stream_readable_size(stream) > 0 &&
@@ -131,7 +131,7 @@ std::map<uint32_t, float> PulseMeters::measure(const std::vector<PulseInput>& in
 }
 
 void PulseMeters::restart_timer() {
-  const LibPulse& pulse = connection_.library();
+  const LibPulse& pulse = connection_.libpulse();
   const auto due = static_cast<pa_usec_t>((connection_.clock().now() + kKept) / 1000);
   if (timer_) {
     pulse.pa_context_rttime_restart(connection_.context(), timer_, due);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <utility>
 
 namespace patchcord {
 namespace pulse {
@@ -25,6 +26,8 @@ class PulseRender final : public PulseStream {
   void lost(const Error& error) noexcept override { listener_.on_lost(error); }
   void timing(int64_t time, double queued, double device) noexcept override;
   void fill() noexcept;
+  void skip(int64_t frames) noexcept;
+  int64_t stamp() noexcept;
   void write(size_t bytes, int64_t skip_frames) noexcept;
   static void on_writable(pa_stream*, size_t, void* self);
   static void on_underflow(pa_stream*, void* self);
@@ -36,6 +39,7 @@ class PulseRender final : public PulseStream {
   pa_defer_event* begin_ = nullptr;
   int64_t position_ = 0;  // frames given to the server, or known to have passed without us
   bool dry_ = false;      // the server said so, and nothing has been written since
+  bool skipped_ = false;  // something passed without us, and nothing has been written since
 };
 
 Error PulseRender::open(const RenderRequest& request, bool full_volume) {
@@ -47,8 +51,8 @@ Error PulseRender::open(const RenderRequest& request, bool full_volume) {
   if (error) return error;
   source_or_sink_ = device.name;
   if ((error = create("Playback", device, request.options))) return error;
-  library().pa_stream_set_write_callback(stream_, on_writable, this);
-  library().pa_stream_set_underflow_callback(stream_, on_underflow, this);
+  libpulse().pa_stream_set_write_callback(stream_, on_writable, this);
+  libpulse().pa_stream_set_underflow_callback(stream_, on_underflow, this);
 
   const uint32_t rate = info_.format.sample_rate;
   const uint32_t latency_ms = connection_.on_pipewire()
@@ -67,12 +71,12 @@ Error PulseRender::open(const RenderRequest& request, bool full_volume) {
   std::fill(std::begin(volume.values), std::end(volume.values), kNormalVolume);
   const int flags = PA_STREAM_START_CORKED | PA_STREAM_ADJUST_LATENCY | PA_STREAM_DONT_MOVE |
                     (full_volume ? PA_STREAM_START_UNMUTED : 0);
-  const int connected = library().pa_stream_connect_playback(
+  const int connected = libpulse().pa_stream_connect_playback(
       stream_, source_or_sink_.c_str(), &buffer, static_cast<pa_stream_flags_t>(flags),
       full_volume ? &volume : nullptr, nullptr);
   if ((error = await_ready(connected, "pa_stream_connect_playback", deadline))) return error;
 
-  const pa_buffer_attr* granted = library().pa_stream_get_buffer_attr(stream_);
+  const pa_buffer_attr* granted = libpulse().pa_stream_get_buffer_attr(stream_);
   info_.period_frames = granted->minreq / frame_bytes_;
   info_.buffer_frames = granted->tlength / frame_bytes_;
   if (request.options.low_latency) grant_low_latency();
@@ -85,7 +89,7 @@ Error PulseRender::start() {
   if (lost_) return loss_;
   timing_.emplace(info_.format.sample_rate, dropped_ns());
   restart_timing();
-  dry_ = false;
+  dry_ = skipped_ = false;
   running_ = true;
   // The listener is called on the audio thread only: that thread fills the buffer and starts.
   begin_ = connection_.api()->defer_new(connection_.api(), on_begin, this);
@@ -98,7 +102,7 @@ void PulseRender::stop() {
   running_ = false;
   cancel_begin();
   set_corked(true);
-  connection_.forget(library().pa_stream_flush(stream_, nullptr, nullptr));
+  connection_.forget(libpulse().pa_stream_flush(stream_, nullptr, nullptr));
 }
 
 void PulseRender::on_begin(pa_mainloop_api*, pa_defer_event*, void* self) {
@@ -132,7 +136,7 @@ void PulseRender::on_underflow(pa_stream*, void* self) {
 // Fills the queue up to its target. A device that ran dry went on without us, and would drop what
 // is written for the time that has passed: that much is left out.
 void PulseRender::fill() noexcept {
-  const size_t writable = library().pa_stream_writable_size(stream_);
+  const size_t writable = libpulse().pa_stream_writable_size(stream_);
   if (writable == static_cast<size_t>(-1) || writable < frame_bytes_) return;
   int64_t passed = 0;
   const int64_t play_time = timing_->time_of(position_);
@@ -144,20 +148,31 @@ void PulseRender::fill() noexcept {
   }
   if (passed > 0 || dry_) listener_.on_underrun(static_cast<uint32_t>(passed));
   dry_ = false;
-  position_ += passed;
+  skip(passed);
   // The server's requests for what has passed are still to come; the library sets them off.
   write(writable, passed);
 }
 
+void PulseRender::skip(int64_t frames) noexcept {
+  position_ += frames;
+  if (frames > 0) skipped_ = true;
+}
+
+// Of the next frame. The listener, who does not count what was skipped, learns at once where it is.
+int64_t PulseRender::stamp() noexcept {
+  const int64_t newest = timing_->take_stamp(position_);
+  return std::exchange(skipped_, false) && newest == kNoTime ? timing_->time_of(position_) : newest;
+}
+
 void PulseRender::write(size_t bytes, int64_t skip_frames) noexcept {
-  const LibPulse& pulse = library();
+  const LibPulse& pulse = libpulse();
   while (bytes >= frame_bytes_) {
     void* data = nullptr;
     size_t room = std::min<size_t>(bytes, size_t{info_.period_frames} * frame_bytes_);
     if (pulse.pa_stream_begin_write(stream_, &data, &room) != 0 || !data) return;
     const uint32_t frames = static_cast<uint32_t>(std::min<size_t>(room, bytes) / frame_bytes_);
     if (frames == 0) return;
-    listener_.on_render(data, frames, timing_->take_stamp(position_));
+    listener_.on_render(data, frames, stamp());
     const size_t length = size_t{frames} * frame_bytes_;
     if (pulse.pa_stream_write(stream_, data, length, nullptr, skip_frames * frame_bytes_,
                               PA_SEEK_RELATIVE) != 0) {
@@ -173,7 +188,7 @@ void PulseRender::timing(int64_t time, double queued, double device) noexcept {
   const int64_t stalled = timing_->observe(time, static_cast<double>(position_) - queued + device);
   if (stalled == 0) return;
   // The server stopped taking frames and did not say so (PipeWire).
-  position_ += stalled;
+  skip(stalled);
   listener_.on_underrun(static_cast<uint32_t>(stalled));
 }
 

@@ -93,18 +93,18 @@ Error PulseStream::create(const char* name, const PulseDevice& device, const Ope
   pa_channel_map map = device.channel_map;
   std::stable_sort(map.map, map.map + map.channels,
                    [](int a, int b) { return wave_rank(a) < wave_rank(b); });
-  pa_proplist* const properties = library().pa_proplist_new();
+  pa_proplist* const properties = libpulse().pa_proplist_new();
   if (const char* role = role_of(options.category)) {
-    library().pa_proplist_sets(properties, "media.role", role);
+    libpulse().pa_proplist_sets(properties, "media.role", role);
   }
   stream_ =
-      library().pa_stream_new_with_proplist(connection_.context(), name, &spec, &map, properties);
-  library().pa_proplist_free(properties);
+      libpulse().pa_stream_new_with_proplist(connection_.context(), name, &spec, &map, properties);
+  libpulse().pa_proplist_free(properties);
   if (!stream_) {
     return connection_.last_error("pa_stream_new_with_proplist", "The stream could not be made");
   }
-  library().pa_stream_set_state_callback(stream_, on_state, this);
-  library().pa_stream_set_moved_callback(stream_, on_moved, this);
+  libpulse().pa_stream_set_state_callback(stream_, on_state, this);
+  libpulse().pa_stream_set_moved_callback(stream_, on_moved, this);
   return Error::none();
 }
 
@@ -137,7 +137,7 @@ Error PulseStream::await_ready(int connected, const char* function,
                                const Connection::Deadline& deadline) {
   pa_stream_state_t state = PA_STREAM_CREATING;
   while (connected == 0 && !deadline.passed()) {
-    state = library().pa_stream_get_state(stream_);
+    state = libpulse().pa_stream_get_state(stream_);
     if (state != PA_STREAM_CREATING) break;
     connection_.wait();
   }
@@ -156,7 +156,7 @@ Error PulseStream::await_ready(int connected, const char* function,
     return error;
   }
   // A server may put the stream elsewhere when the device goes at this moment.
-  const char* given = library().pa_stream_get_device_name(stream_);
+  const char* given = libpulse().pa_stream_get_device_name(stream_);
   if (!pinned_) source_or_sink_ = given ? given : "";
   if (pinned_ && (!given || source_or_sink_ != given)) {
     Error error = Error::make(
@@ -172,22 +172,22 @@ Error PulseStream::await_ready(int connected, const char* function,
 void PulseStream::release() {
   running_ = false;
   if (!stream_) return;
-  library().pa_stream_set_state_callback(stream_, nullptr, nullptr);
-  library().pa_stream_set_moved_callback(stream_, nullptr, nullptr);
-  library().pa_stream_set_read_callback(stream_, nullptr, nullptr);
-  library().pa_stream_set_write_callback(stream_, nullptr, nullptr);
-  library().pa_stream_set_underflow_callback(stream_, nullptr, nullptr);
+  libpulse().pa_stream_set_state_callback(stream_, nullptr, nullptr);
+  libpulse().pa_stream_set_moved_callback(stream_, nullptr, nullptr);
+  libpulse().pa_stream_set_read_callback(stream_, nullptr, nullptr);
+  libpulse().pa_stream_set_write_callback(stream_, nullptr, nullptr);
+  libpulse().pa_stream_set_underflow_callback(stream_, nullptr, nullptr);
   // The stream lives on in the library until the server confirms its end, and so would this.
-  if (report_) library().pa_operation_cancel(report_);
+  if (report_) libpulse().pa_operation_cancel(report_);
   connection_.forget(std::exchange(report_, nullptr));
-  library().pa_stream_disconnect(stream_);
-  library().pa_stream_unref(stream_);
+  libpulse().pa_stream_disconnect(stream_);
+  libpulse().pa_stream_unref(stream_);
   stream_ = nullptr;
 }
 
 Error PulseStream::set_corked(bool corked) {
   if (lost_) return loss_;
-  pa_operation* operation = library().pa_stream_cork(stream_, corked ? 1 : 0, nullptr, nullptr);
+  pa_operation* operation = libpulse().pa_stream_cork(stream_, corked ? 1 : 0, nullptr, nullptr);
   if (!operation) {
     return connection_.alive()
                ? connection_.last_error("pa_stream_cork", "The stream did not start")
@@ -201,7 +201,7 @@ void PulseStream::ask_timing() noexcept {
   const int64_t now = connection_.clock().now();
   if (report_) return;
   if (reports_asked_ >= kQuickReports && now - asked_at_ < kReportInterval) return;
-  report_ = library().pa_stream_update_timing_info(stream_, on_timing, this);
+  report_ = libpulse().pa_stream_update_timing_info(stream_, on_timing, this);
   if (!report_) return;
   ++reports_asked_;
   asked_at_ = now;
@@ -212,7 +212,7 @@ void PulseStream::on_timing(pa_stream*, int success, void* self) {
   stream->connection_.forget(std::exchange(stream->report_, nullptr));
   if (!stream->running_) return;
   const pa_timing_info* report =
-      success ? stream->library().pa_stream_get_timing_info(stream->stream_) : nullptr;
+      success ? stream->libpulse().pa_stream_get_timing_info(stream->stream_) : nullptr;
   if (!report || report->read_index_corrupt || report->write_index_corrupt) {
     stream->no_timing();
     return;
@@ -237,7 +237,7 @@ void PulseStream::on_state(pa_stream* raw, void* self) {
   auto* stream = static_cast<PulseStream*>(self);
   Connection& connection = stream->connection_;
   connection.wake();
-  const pa_stream_state_t state = connection.library().pa_stream_get_state(raw);
+  const pa_stream_state_t state = connection.libpulse().pa_stream_get_state(raw);
   if (!stream->ready_ || (state != PA_STREAM_FAILED && state != PA_STREAM_TERMINATED)) return;
   Error error;
   if (connection.alive()) {
@@ -252,7 +252,7 @@ void PulseStream::on_state(pa_stream* raw, void* self) {
 
 void PulseStream::on_moved(pa_stream* raw, void* self) {
   auto* stream = static_cast<PulseStream*>(self);
-  const char* given = stream->library().pa_stream_get_device_name(raw);
+  const char* given = stream->libpulse().pa_stream_get_device_name(raw);
   if (!stream->ready_ || !stream->pinned_ || (given && stream->source_or_sink_ == given)) return;
   // PA_STREAM_DONT_MOVE is a wish: PipeWire's session manager may move the stream all the same.
   stream->lose(Error::make(ErrorCode::kDeviceLost,

@@ -48,7 +48,7 @@ class PulseStream : public Stream {
   double dropped_ns() const { return connection_.on_pipewire() ? 4e6 : 60e6; }
   void lose(const Error& error) noexcept;
 
-  const LibPulse& library() const { return connection_.library(); }
+  const LibPulse& libpulse() const { return connection_.libpulse(); }
 
   Connection& connection_;
   const Flow flow_;

@@ -2,13 +2,13 @@
 // callbacks come on a thread of the system that must not block, register, unregister or release.
 #pragma once
 
-#include "com_callback.h"
+#include "com_object.h"
 #include "handle.h"
 
 namespace patchcord {
 
 // The enumerator does not keep it alive, its owner does, until unregistered.
-class NotificationClient final : public ComCallback<IMMNotificationClient> {
+class NotificationClient final : public ComObject<IMMNotificationClient> {
  public:
   // Signalled once for any number of changes.
   HANDLE changed() const { return changed_.get(); }

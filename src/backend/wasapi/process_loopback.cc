@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "com_callback.h"
+#include "com_object.h"
 #include "formats.h"
 #include "handle.h"
 #include "packet_reader.h"
@@ -23,7 +23,7 @@ using Activate = HRESULT(WINAPI*)(LPCWSTR, REFIID, PROPVARIANT*,
                                   IActivateAudioInterfaceCompletionHandler*,
                                   IActivateAudioInterfaceAsyncOperation**);
 
-class Handler final : public ComCallback<IActivateAudioInterfaceCompletionHandler> {
+class Handler final : public ComObject<IActivateAudioInterfaceCompletionHandler> {
  public:
   HRESULT STDMETHODCALLTYPE ActivateCompleted(IActivateAudioInterfaceAsyncOperation*) override {
     SetEvent(completed_.get());

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <utility>
 
-#include "com_callback.h"
+#include "com_object.h"
 #include "handle.h"
 #include "meter_information.h"
 
@@ -53,7 +53,7 @@ bool read_session(IAudioSessionControl* control, SessionInfo* info) {
 
 // Comes on a thread of the system that must not block: raises an event, the sessions are looked at
 // by others.
-class SessionReader::Announcements final : public ComCallback<IAudioSessionNotification> {
+class SessionReader::Announcements final : public ComObject<IAudioSessionNotification> {
  public:
   HANDLE created() const { return created_.get(); }
 

@@ -34,7 +34,7 @@ HRESULT AudioClient::finish_open(const Error& error) {
 HRESULT AudioClient::QueryInterface(REFIID iid, void** object) {
   if (object == nullptr) return E_POINTER;
   const bool later = iid == __uuidof(IAudioClient2) || iid == __uuidof(IAudioClient3);
-  if (iid != __uuidof(IAudioClient) && !later) return ComObject::QueryInterface(iid, object);
+  if (iid != __uuidof(IAudioClient) && !later) return CountedObject::QueryInterface(iid, object);
   *object = nullptr;
   if (later && generation_ == Generation::kFirst) return E_NOINTERFACE;
   *object = static_cast<IAudioClient3*>(this);

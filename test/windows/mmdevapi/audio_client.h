@@ -7,14 +7,14 @@
 #include <string>
 
 #include "../../../src/backend/backend.h"
-#include "com_object.h"
+#include "counted_object.h"
 #include "packet_queue.h"
 #include "render_buffer.h"
 
 namespace patchcord {
 
 // Each method refuses what the documentation refuses, with its code.
-class AudioClient : public ComObject<IAudioClient3> {
+class AudioClient : public CountedObject<IAudioClient3> {
  public:
   HRESULT STDMETHODCALLTYPE QueryInterface(REFIID iid, void** object) override;
 

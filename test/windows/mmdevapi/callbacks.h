@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "../../../src/core/clock.h"
-#include "com_object.h"
+#include "counted_object.h"
 
 namespace patchcord {
 

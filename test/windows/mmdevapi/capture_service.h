@@ -2,11 +2,11 @@
 #pragma once
 
 #include "audio_client.h"
-#include "com_object.h"
+#include "counted_object.h"
 
 namespace patchcord {
 
-class CaptureService final : public ComObject<IAudioCaptureClient> {
+class CaptureService final : public CountedObject<IAudioCaptureClient> {
  public:
   // Process loopback has no device, its positions stay 0.
   enum class Positions { kOfDevice, kZero };

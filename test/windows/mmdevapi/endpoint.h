@@ -2,11 +2,11 @@
 #pragma once
 
 #include "../../../src/backend/backend.h"
-#include "com_object.h"
+#include "counted_object.h"
 
 namespace patchcord {
 
-class Endpoint final : public ComObject<IMMDevice, IMMEndpoint> {
+class Endpoint final : public CountedObject<IMMDevice, IMMEndpoint> {
  public:
   explicit Endpoint(const DeviceInfo& device) : device_(device) {}
 

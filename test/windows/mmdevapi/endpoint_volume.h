@@ -6,13 +6,13 @@
 
 #include "../../../src/backend/backend.h"
 #include "../../../src/backend/wasapi/meter_information.h"
-#include "com_object.h"
+#include "counted_object.h"
 #include "volumes.h"
 
 namespace patchcord {
 
 // One control for all channels: setting one of them sets them all.
-class EndpointVolume final : public ComObject<IAudioEndpointVolume> {
+class EndpointVolume final : public CountedObject<IAudioEndpointVolume> {
  public:
   explicit EndpointVolume(const DeviceInfo& device) : device_(device) {}
 
@@ -48,7 +48,7 @@ class EndpointVolume final : public ComObject<IAudioEndpointVolume> {
 };
 
 // Peaks of the last period: of what a microphone hears, or an output plays.
-class EndpointMeter final : public ComObject<IAudioMeterInformation> {
+class EndpointMeter final : public CountedObject<IAudioMeterInformation> {
  public:
   static HRESULT make(const DeviceInfo& device, REFIID iid, void** object);
 

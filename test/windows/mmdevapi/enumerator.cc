@@ -15,7 +15,7 @@ bool is_of(const DeviceInfo& device, EDataFlow flow) {
 }
 
 // A snapshot.
-class Collection final : public ComObject<IMMDeviceCollection> {
+class Collection final : public CountedObject<IMMDeviceCollection> {
  public:
   explicit Collection(std::vector<DeviceInfo> devices) : devices_(std::move(devices)) {}
 

@@ -3,13 +3,13 @@
 
 #include <cstdint>
 
-#include "com_object.h"
+#include "counted_object.h"
 #include "engine.h"
 #include "results.h"
 
 namespace patchcord {
 
-class DeviceEnumerator final : public ComObject<IMMDeviceEnumerator> {
+class DeviceEnumerator final : public CountedObject<IMMDeviceEnumerator> {
  public:
   HRESULT STDMETHODCALLTYPE EnumAudioEndpoints(EDataFlow flow, DWORD states,
                                                IMMDeviceCollection** collection) override;

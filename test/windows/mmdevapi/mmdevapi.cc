@@ -9,7 +9,7 @@
 //   is
 //                              WorldDescription::standard()
 #include "../../../src/backend/wasapi/windows_sdk.h"
-#include "com_object.h"
+#include "counted_object.h"
 #include "engine.h"
 #include "enumerator.h"
 #include "process_loopback.h"
@@ -17,7 +17,7 @@
 namespace patchcord {
 namespace {
 
-class EnumeratorFactory final : public ComObject<IClassFactory> {
+class EnumeratorFactory final : public CountedObject<IClassFactory> {
  public:
   HRESULT STDMETHODCALLTYPE CreateInstance(IUnknown* outer, REFIID iid, void** object) override {
     if (object == nullptr) return E_POINTER;

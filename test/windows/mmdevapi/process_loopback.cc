@@ -76,7 +76,7 @@ class ProcessLoopbackClient final : public AudioClient {
 };
 
 // Carries the activation's result to the handler and to who waited for it.
-class Operation final : public ComObject<IActivateAudioInterfaceAsyncOperation> {
+class Operation final : public CountedObject<IActivateAudioInterfaceAsyncOperation> {
  public:
   HRESULT STDMETHODCALLTYPE GetActivateResult(HRESULT* result, IUnknown** object) override {
     if (result == nullptr || object == nullptr) return E_POINTER;

@@ -1,7 +1,7 @@
 // ActivateAudioInterfaceAsync, for process loopback.
 #pragma once
 
-#include "com_object.h"
+#include "counted_object.h"
 
 namespace patchcord {
 

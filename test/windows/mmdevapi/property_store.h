@@ -2,12 +2,12 @@
 #pragma once
 
 #include "../../../src/backend/backend.h"
-#include "com_object.h"
+#include "counted_object.h"
 
 namespace patchcord {
 
 // Read-only. A missing value is VT_EMPTY and S_OK, as documented.
-class EndpointProperties final : public ComObject<IPropertyStore> {
+class EndpointProperties final : public CountedObject<IPropertyStore> {
  public:
   explicit EndpointProperties(const DeviceInfo& device) : device_(device) {}
 

@@ -2,11 +2,11 @@
 #pragma once
 
 #include "audio_client.h"
-#include "com_object.h"
+#include "counted_object.h"
 
 namespace patchcord {
 
-class RenderService final : public ComObject<IAudioRenderClient> {
+class RenderService final : public CountedObject<IAudioRenderClient> {
  public:
   explicit RenderService(AudioClient* client) : client_(retain(client)) {}
 
@@ -20,7 +20,7 @@ class RenderService final : public ComObject<IAudioRenderClient> {
   UINT32 held_ = 0;  // frames that the program may write
 };
 
-class ClockService final : public ComObject<IAudioClock> {
+class ClockService final : public CountedObject<IAudioClock> {
  public:
   explicit ClockService(AudioClient* client) : client_(retain(client)) {}
 

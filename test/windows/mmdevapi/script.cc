@@ -8,7 +8,7 @@
 #include <optional>
 #include <vector>
 
-#include "com_object.h"
+#include "counted_object.h"
 #include "endpoint_id.h"
 
 // After windows.h, which it needs.

@@ -20,7 +20,7 @@ HRESULT give_text(const std::wstring& text, LPWSTR* given) {
 GUID context_of(LPCGUID context) { return context == nullptr ? GUID{} : *context; }
 
 // A snapshot.
-class SessionList final : public ComObject<IAudioSessionEnumerator> {
+class SessionList final : public CountedObject<IAudioSessionEnumerator> {
  public:
   SessionList(std::string output, std::vector<SessionPtr> sessions)
       : output_(std::move(output)), sessions_(std::move(sessions)) {}
@@ -50,7 +50,7 @@ class SessionList final : public ComObject<IAudioSessionEnumerator> {
 
 HRESULT SessionControl::QueryInterface(REFIID iid, void** object) {
   // The base of IAudioSessionControl2.
-  return ComObject::QueryInterface(
+  return CountedObject::QueryInterface(
       iid == __uuidof(IAudioSessionControl) ? __uuidof(IAudioSessionControl2) : iid, object);
 }
 
@@ -191,7 +191,7 @@ SessionManager::~SessionManager() {
 
 HRESULT SessionManager::QueryInterface(REFIID iid, void** object) {
   // The base of IAudioSessionManager2.
-  return ComObject::QueryInterface(
+  return CountedObject::QueryInterface(
       iid == __uuidof(IAudioSessionManager) ? __uuidof(IAudioSessionManager2) : iid, object);
 }
 

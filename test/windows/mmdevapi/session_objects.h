@@ -6,13 +6,13 @@
 #include <vector>
 
 #include "../../../src/backend/wasapi/meter_information.h"
-#include "com_object.h"
+#include "counted_object.h"
 #include "sessions.h"
 
 namespace patchcord {
 
 class SessionControl final
-    : public ComObject<IAudioSessionControl2, ISimpleAudioVolume, IAudioMeterInformation> {
+    : public CountedObject<IAudioSessionControl2, ISimpleAudioVolume, IAudioMeterInformation> {
  public:
   explicit SessionControl(SessionPtr session) : session_(std::move(session)) {}
 
@@ -51,7 +51,7 @@ class SessionControl final
   const SessionPtr session_;
 };
 
-class SessionManager final : public ComObject<IAudioSessionManager2> {
+class SessionManager final : public CountedObject<IAudioSessionManager2> {
  public:
   explicit SessionManager(std::string output) : output_(std::move(output)) {}
 

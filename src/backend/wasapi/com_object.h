@@ -1,23 +1,18 @@
-// What every COM object of this library has: a count and its interfaces.
+// What every COM object of ours has: a count, and its interfaces.
 #pragma once
 
 #include <atomic>
-#include <utility>
 
-#include "../../../src/backend/wasapi/com_support.h"
-#include "../../../src/backend/wasapi/windows_sdk.h"
+#include "com_support.h"
 
 namespace patchcord {
 
-// 0 once a program has released all that it was given; a script can ask ("objects").
-inline std::atomic<int> live_objects{0};
-
-// On the heap, born with one reference. Agile, as Windows' own audio objects are: one pointer
-// serves every apartment.
+// On the heap and born with one reference: the system may call it when its owner has let go. An
+// agile object (IAgileObject): one pointer serves every apartment; some calls refuse any other.
 template <class First, class... Rest>
 class ComObject : public First, public Rest... {
  public:
-  ComObject() { ++live_objects; }
+  ComObject() = default;
   ComObject(const ComObject&) = delete;
   ComObject& operator=(const ComObject&) = delete;
 
@@ -42,7 +37,7 @@ class ComObject : public First, public Rest... {
   }
 
  protected:
-  virtual ~ComObject() { --live_objects; }
+  virtual ~ComObject() = default;
 
  private:
   template <class Interface>
@@ -52,19 +47,5 @@ class ComObject : public First, public Rest... {
 
   std::atomic<ULONG> references_{1};
 };
-
-// One more reference, for a ComPtr that shares an object.
-template <class T>
-T* retain(T* object) {
-  object->AddRef();
-  return object;
-}
-
-// Gives a new object away: as `iid`, or not at all.
-template <class T>
-HRESULT hand_over(T* made, REFIID iid, void** object) {
-  const ComPtr<T> owned(made);
-  return owned->QueryInterface(iid, object);
-}
 
 }  // namespace patchcord
