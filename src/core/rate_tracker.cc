@@ -77,6 +77,13 @@ void RateTracker::move_to(int64_t frame, int64_t time_ns) noexcept {
   started_ = true;
 }
 
+void RateTracker::set(int64_t frame, int64_t time_ns, double rate, bool settled) noexcept {
+  move_to(frame, time_ns);
+  frame_ns_ = kNsPerS / rate;
+  const double sigma = settled ? kSettled : kUsualDeviation;
+  rate_variance_ = sigma * sigma;
+}
+
 void RateTracker::lose_place() noexcept { place_variance_ += kJump * kJump; }
 
 // The place has changed, and perhaps the rate: the next stamp is believed, and from there on the

@@ -22,6 +22,8 @@ class RateTracker {
   // outliers hardly count; stamps that stay elsewhere are believed within a second, or ten of them.
   void update(int64_t frame, int64_t time_ns) noexcept;
 
+  // Place and rate are known by other means, the rate to about 10 ppm or not (`settled`).
+  void set(int64_t frame, int64_t time_ns, double rate, bool settled) noexcept;
   // `frame` was at time_ns, after frames that say nothing of the rate.
   void move_to(int64_t frame, int64_t time_ns) noexcept;
   // The next stamp is believed, however far from where it was expected. The rate is kept.

@@ -24,6 +24,7 @@ Timeline::Timeline(uint32_t sample_rate, int64_t start, bool fills_idle, int64_t
       max_fill_(max_fill),
       sleep_log_(sleep_log),
       tracker_(sample_rate, true),
+      fetches_(sample_rate),
       last_packet_(start) {
   tracker_.move_to(0, start);
 }
@@ -48,13 +49,10 @@ void Timeline::leave_epoch() noexcept {
 }
 
 // What a device counted while it was idle says nothing, unless it agrees with the stamp: then it
-// was only late, and of the two its counter is exact. A stamp of an instant when the packet's end
-// had not been heard is that of whoever fetched it, however late (Wine's): it proves nothing
-// against the counter.
-int64_t Timeline::agreed(int64_t at, int64_t position, int64_t time, uint32_t frames,
-                         int64_t now) const noexcept {
-  const bool of_arrival = static_cast<double>(now - time) < frames * 0.5e9 / rate_;
-  const double tolerance = of_arrival ? kLatest : kAgreement * tracker_.scatter();
+// was only late, and of the two its counter is exact. A stamp of a fetch proves nothing against the
+// counter.
+int64_t Timeline::agreed(int64_t at, int64_t position) const noexcept {
+  const double tolerance = fetched_ ? kLatest : kAgreement * tracker_.scatter();
   const int64_t counted = counted_ + position - position_;
   return std::fabs(static_cast<double>(counted - at)) <= tolerance * rate_ ? counted : at;
 }
@@ -75,12 +73,16 @@ Timeline::Placement Timeline::place(uint32_t frames, int64_t position, int64_t t
     time = kUnknownTime;
   }
   const bool has_time = time != kUnknownTime;
-  if (!has_time) time = now - static_cast<int64_t>(frames * 1e9 / rate_);
+  const int64_t length = static_cast<int64_t>(frames * 1e9 / rate_);
+  if (!has_time) time = now - length;
+  // A stamp of an instant when the packet's end had not been heard yet is that of whoever fetched
+  // it (Wine's).
+  fetched_ = fetched_ || (has_time && now - time < length / 2);
 
   int64_t at = next_ - behind_;  // where the packet's first sample stands
   if (first) {
     at = std::llround(tracker_.frame_at(static_cast<double>(time)));
-    if (position >= 0 && position_ >= 0) at = agreed(at, position, time, frames, now);
+    if (position >= 0 && position_ >= 0) at = agreed(at, position);
   } else if (position >= 0 && position_ >= 0) {
     at += std::max<int64_t>(0, position - position_);
   } else if (has_time) {
@@ -93,15 +95,19 @@ Timeline::Placement Timeline::place(uint32_t frames, int64_t position, int64_t t
   if (!first && has_time && time - tracker_.time_at(static_cast<double>(at)) > max_fill_) {
     at = std::llround(tracker_.frame_at(static_cast<double>(time)));
   }
-  if (has_time || !stamped_) learn(at, time);
+  if (has_time && fetched_) {
+    learn_fetched(at, time);
+  } else if (has_time || !stamped_) {
+    learn(at, time);
+  }
   if (position >= 0) position_ = position + frames;
   last_packet_ = now;
-  period_ns_ = static_cast<int64_t>(frames * 1e9 / rate_);
+  period_ns_ = length;
 
   // What comes before the start is not kept, but teaches the clock and with it where the start is.
   if (next_ <= 0 && at < 0) {
     const int64_t start = std::llround(tracker_.frame_at(static_cast<double>(start_)));
-    tracker_.renumber(-start);
+    renumber(-start);
     at -= start;
   }
   if (next_ <= 0) next_ = std::min<int64_t>(at, 0);
@@ -135,7 +141,12 @@ int64_t Timeline::shortened(int64_t gap) noexcept {
 }
 
 void Timeline::leave_out(int64_t seconds) noexcept {
-  tracker_.renumber(-std::llround(static_cast<double>(seconds) * tracker_.rate()));
+  renumber(-std::llround(static_cast<double>(seconds) * tracker_.rate()));
+}
+
+void Timeline::renumber(int64_t by) noexcept {
+  tracker_.renumber(by);
+  fetches_.renumber(by);
 }
 
 // The first stamp says where the device is, and nothing of its rate since the start.
@@ -146,6 +157,12 @@ void Timeline::learn(int64_t frame, int64_t time) noexcept {
     tracker_.move_to(frame, time);
   }
   heard_ = true;
+}
+
+void Timeline::learn_fetched(int64_t frame, int64_t time) noexcept {
+  heard_ = true;
+  if (!fetches_.add(frame, time)) return;
+  tracker_.set(frame, fetches_.time_at(frame), fetches_.rate(), fetches_.rate_known());
 }
 
 uint64_t Timeline::idle(int64_t now) noexcept {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "clock.h"
+#include "fetch_times.h"
 #include "rate_tracker.h"
 #include "sleep_log.h"
 
@@ -48,9 +49,10 @@ class Timeline {
  private:
   void begin_epoch(uint32_t frames, int64_t time, int64_t now) noexcept;
   void leave_epoch() noexcept;
-  int64_t agreed(int64_t at, int64_t position, int64_t time, uint32_t frames,
-                 int64_t now) const noexcept;
+  int64_t agreed(int64_t at, int64_t position) const noexcept;
   void learn(int64_t frame, int64_t time) noexcept;
+  void learn_fetched(int64_t frame, int64_t time) noexcept;
+  void renumber(int64_t by) noexcept;
   int64_t shortened(int64_t gap) noexcept;
 
   const double rate_;
@@ -59,6 +61,7 @@ class Timeline {
   const int64_t idle_lag_, max_fill_;
   SleepLog* const sleep_log_;
   RateTracker tracker_;
+  FetchTimes fetches_;       // what the tracker is told if stamps are those of fetches
   int64_t next_ = 0;         // first frame not yet on the timeline; below 0: before the start
   int64_t behind_ = 0;       // next_ less where the last packet ended: all of that is skipped
   int64_t position_ = -1;    // the device's counter behind the last packet
@@ -69,6 +72,7 @@ class Timeline {
   bool filled_ = false;      // idle() has filled since the last packet that had its place
   bool stamped_ = true;
   bool heard_ = false;  // there has been a stamp
+  bool fetched_ = false;
   int64_t left_out_ = 0;
 };
 

@@ -1,4 +1,4 @@
-// The graph: queues, timeline, published values, mixer, sink. Threads are real where they meet in
+// The graph: queues, published values, mixer, sink. Threads are real where they meet in
 // the engine, so that ThreadSanitizer sees what an app would.
 #include <array>
 #include <atomic>
@@ -18,6 +18,7 @@
 #include "../../src/core/written_input.h"
 #include "check.h"
 #include "no_wakeup.h"
+#include "still_clock.h"
 
 using namespace patchcord;
 
@@ -39,17 +40,6 @@ std::vector<float> counting(uint64_t from, size_t frames, uint32_t channels) {
   }
   return samples;
 }
-
-// A clock that stands where it is put.
-class StillClock final : public Clock {
- public:
-  int64_t now() const noexcept override { return now_; }
-  std::unique_ptr<Task> start(const char*, Priority, Step) override { return nullptr; }
-  void set(int64_t now) { now_ = now; }
-
- private:
-  int64_t now_ = 0;
-};
 
 }  // namespace
 
@@ -182,197 +172,6 @@ TEST("what an audio thread shows is read whole") {
   stop.store(true, std::memory_order_release);
   writer.join();
   CHECK(wrong == 0);
-}
-
-TEST("a timeline begins with the silence before the device was open") {
-  Timeline timeline(kRate, 0, false);
-  const Timeline::Placement first =
-      timeline.place(kPeriod, 1000, 100 * kNsPerMs, 100 * kNsPerMs + kPeriodNs);
-  CHECK(first.silence == 4800);
-  CHECK(!first.lost);
-  CHECK(first.skip == 0);
-}
-
-TEST("frames from before the start are left out") {
-  Timeline timeline(kRate, 105 * kNsPerMs, false);
-  CHECK(timeline.place(kPeriod, 0, 90 * kNsPerMs, 100 * kNsPerMs).skip == kPeriod);
-  const Timeline::Placement next = timeline.place(kPeriod, kPeriod, 100 * kNsPerMs, 110 * kNsPerMs);
-  CHECK(next.skip == kPeriod / 2);
-  CHECK(next.silence == 0);
-}
-
-TEST("frame 0 is what is heard at the start, however fast the device counts until then") {
-  for (const double ppm : {200.0, -200.0}) {
-    constexpr int64_t kStart = 10 * kNsPerSecond;
-    Timeline timeline(kRate, kStart, false);
-    const double frame_ns = 1e9 / (kRate * (1 + ppm * 1e-6));
-    for (int64_t position = 0;; position += kPeriod) {
-      const int64_t time = std::llround(static_cast<double>(position) * frame_ns);
-      const Timeline::Placement place =
-          timeline.place(kPeriod, position, time, time + std::llround(kPeriod * frame_ns));
-      CHECK(place.silence == 0);
-      timeline.advance(kPeriod - place.skip);
-      if (place.skip == kPeriod) {
-        CHECK(!timeline.begun());
-        continue;
-      }
-      CHECK_NEAR(static_cast<double>(time) + place.skip * frame_ns, kStart, 0.6 * frame_ns);
-      CHECK_NEAR(static_cast<double>(timeline.tracker().time_at(0)), kStart, 0.6 * frame_ns);
-      CHECK(timeline.begun());
-      break;
-    }
-  }
-}
-
-TEST("a jump of the device's counter is a hole of that many frames") {
-  Timeline timeline(kRate, 0, false);
-  int64_t now = kPeriodNs, position = 77;
-  for (int i = 0; i < 100; ++i, now += kPeriodNs, position += kPeriod) {
-    const Timeline::Placement place = timeline.place(kPeriod, position, now - kPeriodNs, now);
-    CHECK(place.silence == 0);
-    timeline.advance(kPeriod);
-  }
-  now += 5 * kPeriodNs;
-  position += 5 * kPeriod;
-  const Timeline::Placement place = timeline.place(kPeriod, position, now - kPeriodNs, now);
-  CHECK(place.lost == 5 * kPeriod);
-  CHECK(place.silence == 5 * kPeriod);
-}
-
-TEST("without a counter a hole shows in the time, jitter does not") {
-  Timeline timeline(kRate, 0, false);
-  int64_t now = kPeriodNs;
-  for (int i = 0; i < 300; ++i, now += kPeriodNs) {
-    const int64_t jitter = (i * 7919 % 5 - 2) * kNsPerMs;
-    CHECK(timeline.place(kPeriod, -1, now - kPeriodNs + jitter, now).silence == 0);
-    timeline.advance(kPeriod);
-  }
-  now += 10 * kPeriodNs;
-  const Timeline::Placement place = timeline.place(kPeriod, -1, now - kPeriodNs, now);
-  CHECK(place.lost == place.silence);
-  CHECK_NEAR(static_cast<double>(place.silence), 10 * kPeriod, 200);
-}
-
-TEST("idle loopback is silence by the clock, and what comes then is trimmed to its place") {
-  Timeline timeline(kRate, 0, true);
-  int64_t now = 0;
-  uint64_t silence = 0;
-  for (; now < kNsPerSecond; now += kPeriodNs) {
-    const uint64_t due = timeline.idle(now);
-    timeline.advance(due);
-    silence += due;
-  }
-  CHECK_NEAR(static_cast<double>(silence), 0.96 * kRate, 480);
-  const Timeline::Placement place =
-      timeline.place(kPeriod, 5, now - 45 * kNsPerMs, now - 35 * kNsPerMs);
-  CHECK(place.silence == 0);
-  CHECK(place.skip == 240);
-  CHECK(place.lost == 240);
-}
-
-// In Wine packets are stamped when a thread comes to fetch them, which is late at times.
-TEST("a loopback that is only late keeps to its counter, one that was idle to its stamps") {
-  constexpr int64_t kLag = 30 * kNsPerMs;
-  for (const bool idle : {false, true}) {
-    Timeline timeline(kRate, 0, true, kLag);
-    int64_t next = 0, position = 0, first = -1;
-    uint64_t filled = 0, lost = 0;
-    const auto take = [&](int64_t time, int64_t now) {
-      const Timeline::Placement place = timeline.place(kPeriod, position, time, now);
-      next += static_cast<int64_t>(place.silence);
-      // Of one that is skipped as a whole nobody sees where it would have been.
-      const int64_t begins = place.skip == kPeriod ? first : next - position - place.skip;
-      timeline.advance(place.silence + kPeriod - place.skip);
-      next += kPeriod - place.skip;
-      position += kPeriod;
-      lost += place.lost;
-      return begins;
-    };
-    int64_t now = kPeriodNs;
-    for (int i = 0; i < 3000; ++i, now += kPeriodNs) {
-      const int64_t jitter = i * 7919 % 11 * kNsPerMs;
-      const int64_t begins = take(now + jitter - (idle ? kPeriodNs : 0), now + jitter);
-      if (i == 0) first = begins;
-      CHECK(begins == first);
-      if (i % 500 != 499) continue;
-      // Eight periods without a packet; then they come at once.
-      for (const int64_t end = now + 8 * kPeriodNs; now < end; now += kPeriodNs) {
-        const uint64_t due = timeline.idle(now + kPeriodNs);
-        timeline.advance(due);
-        next += static_cast<int64_t>(due);
-        filled += due;
-      }
-      for (int late = 0; late < 8 && !idle; ++late, ++i) {
-        CHECK(take(now + late * kNsPerMs / 10, now + late * kNsPerMs / 10) == first);
-      }
-      if (idle) first = take(now - kPeriodNs, now), now += kPeriodNs;
-    }
-    CHECK(filled > 0);
-    if (!idle) CHECK(lost == filled);
-    if (idle) CHECK(first > static_cast<int64_t>(5 * 7 * kPeriod));
-  }
-}
-
-TEST("stamps that cannot be are not believed") {
-  Timeline timeline(kRate, 0, false);
-  const Timeline::Placement place = timeline.place(kPeriod, 0, 90 * kNsPerSecond, kPeriodNs);
-  CHECK(place.silence == 0);
-  CHECK(!timeline.stamped());
-}
-
-// What a device has delivered by `now`, its counter going on while the machine sleeps or not.
-Timeline::Placement deliver(Timeline& timeline, int64_t position, int64_t now) {
-  const Timeline::Placement place = timeline.place(kPeriod, position, now - kPeriodNs, now);
-  timeline.advance(place.silence + kPeriod - place.skip);
-  return place;
-}
-
-TEST("a sleep longer than is filled is left out by whole seconds; the times step by as many") {
-  constexpr int64_t kSlept = 7205 * kNsPerSecond + 300 * kNsPerMs;
-  for (const bool counts : {true, false}) {
-    SleepLog log;
-    Timeline timeline(kRate, 0, false, 30 * kNsPerMs, 60 * kNsPerSecond, &log);
-    int64_t now = kPeriodNs, position = 77;
-    for (int i = 0; i < 500; ++i, now += kPeriodNs, position += kPeriod) {
-      deliver(timeline, position, now);
-      CHECK(timeline.take_left_out() == 0);
-    }
-    CHECK(timeline.tracker().time_at(500 * kPeriod) == now - kPeriodNs);
-    now += kSlept;
-    if (counts) position += kSlept / kPeriodNs * kPeriod;
-    const Timeline::Placement place = deliver(timeline, position, now);
-    CHECK(timeline.take_left_out() == 7203);
-    CHECK(place.silence == 2300 * kRate / 1000);
-    CHECK_NEAR(static_cast<double>(timeline.tracker().time_at(500 * kPeriod + place.silence)),
-               static_cast<double>(now - kPeriodNs), 2);
-    for (int i = 0; i < 100; ++i) {
-      now += kPeriodNs;
-      position += kPeriod;
-      CHECK(deliver(timeline, position, now).silence == 0);
-    }
-    CHECK_NEAR(static_cast<double>(
-                   timeline.tracker().time_at(600 * kPeriod + static_cast<double>(place.silence))),
-               static_cast<double>(now - kPeriodNs), 2);
-  }
-}
-
-TEST("streams that notice a sleep at different instants leave out the same seconds, also at once") {
-  for (int round = 0; round < 200; ++round) {
-    SleepLog log;
-    CHECK(log.leave_out(1000 * kNsPerSecond, 1100 * kNsPerSecond) == 98);
-    std::array<int64_t, 3> seconds{};
-    std::vector<std::thread> streams;
-    for (int i = 0; i < 3; ++i) {
-      streams.emplace_back([&, i] {
-        const int64_t from = 5000 * kNsPerSecond + i * 700 * kNsPerMs;
-        seconds[static_cast<size_t>(i)] = log.leave_out(from, 8600 * kNsPerSecond + i * kNsPerMs);
-      });
-    }
-    for (std::thread& stream : streams) stream.join();
-    CHECK(seconds[0] == seconds[1] && seconds[1] == seconds[2]);
-    CHECK(seconds[0] >= 3596 && seconds[0] <= 3598);
-    CHECK(log.leave_out(9000 * kNsPerSecond, 9002 * kNsPerSecond) == 0);
-  }
 }
 
 TEST("a source gives every consumer its own place, also when they come and go while it runs") {

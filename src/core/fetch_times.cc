@@ -1,0 +1,88 @@
+#include "fetch_times.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace patchcord {
+namespace {
+
+constexpr double kSecond = 1;  // of audio, for each point
+// A wait that climbs by a packet in half a minute looks like another rate: a slope is believed the
+// more the longer it was seen, up to what most crystals are off, and from kKnown on nearly all.
+constexpr double kKnown = 120;  // s
+constexpr double kFirstSlope = 1e-4, kMaxSlope = 3e-4;
+constexpr double kElsewhere = 0.1;  // s: so late for a whole second, nobody was merely late
+
+}  // namespace
+
+bool FetchTimes::add(int64_t frame, int64_t time) noexcept {
+  if (count_ > 0 && seconds(frame) < points_[count_ - 1].at) count_ = 0;
+  if (count_ == 0) {
+    origin_frame_ = frame;
+    origin_time_ = time;
+  }
+  const double at = seconds(frame);
+  const Point point{at, static_cast<double>(time - origin_time_) * 1e-9 - at};
+  const bool next = count_ == 0 || at >= until_;
+  if (next) {
+    if (count_ > 0 && points_[count_ - 1].wait - line(points_[count_ - 1].at) > kElsewhere) {
+      points_[0] = points_[count_ - 1];
+      count_ = 1;
+    }
+    if (count_ == kPoints) {
+      std::copy(points_.begin() + 1, points_.end(), points_.begin());
+      --count_;
+    }
+    points_[count_++] = point;
+    until_ = at + kSecond;
+  } else if (point.wait < points_[count_ - 1].wait) {
+    points_[count_ - 1] = point;
+  }
+  const bool below = point.wait < line(at);
+  if (next || below) fit();
+  return next || below;
+}
+
+void FetchTimes::renumber(int64_t by) noexcept { origin_frame_ += by; }
+
+bool FetchTimes::rate_known() const noexcept { return span() >= kKnown; }
+
+void FetchTimes::fit() noexcept {
+  slope_ = 0;
+  if (count_ > 1) {
+    // The lower hull, from left to right, until it has passed the middle.
+    std::array<size_t, kPoints> hull;
+    size_t corners = 0;
+    double middle = 0;
+    for (size_t i = 0; i < count_; ++i) {
+      const Point& point = points_[i];
+      middle += point.at / static_cast<double>(count_);
+      while (corners > 1) {
+        const Point& one = points_[hull[corners - 2]];
+        const Point& two = points_[hull[corners - 1]];
+        if ((two.wait - one.wait) * (point.at - one.at) <
+            (point.wait - one.wait) * (two.at - one.at))
+          break;
+        --corners;
+      }
+      hull[corners++] = i;
+    }
+    size_t right = 1;
+    while (right + 1 < corners && points_[hull[right]].at < middle) ++right;
+    const Point& one = points_[hull[right - 1]];
+    const Point& two = points_[hull[right]];
+    const double limit = rate_known() ? kMaxSlope : kFirstSlope * span() / kKnown;
+    slope_ = std::clamp((two.wait - one.wait) / (two.at - one.at), -limit, limit);
+  }
+  height_ = points_[0].wait - slope_ * points_[0].at;
+  for (size_t i = 1; i < count_; ++i) {
+    height_ = std::min(height_, points_[i].wait - slope_ * points_[i].at);
+  }
+}
+
+int64_t FetchTimes::time_at(int64_t frame) const noexcept {
+  const double at = seconds(frame);
+  return origin_time_ + std::llround((at + line(at)) * 1e9);
+}
+
+}  // namespace patchcord

@@ -1,0 +1,50 @@
+// When packets were heard, from the times when somebody fetched them.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace patchcord {
+
+// A line under all that was fetched in the last minutes: nothing is fetched before it was heard,
+// but late by as much as who fetches slept. Who fetches wakes once a packet, and where that beats
+// with the device's own pace the wait climbs and falls by a packet within half a second or within a
+// minute, so that no mean would do. The line is the one of least sum of waits: the edge of the
+// lower convex hull over the middle (Moon, Skelly and Towsley, "Estimation and removal of clock
+// skew from network delay measurements", 1999). Audio thread.
+class FetchTimes {
+ public:
+  explicit FetchTimes(double nominal_rate_hz) : nominal_ns_(1e9 / nominal_rate_hz) {}
+
+  // Frames rise; one that goes back begins anew. True: the line is another now.
+  bool add(int64_t frame, int64_t time) noexcept;
+  void renumber(int64_t by) noexcept;  // every frame is called that much more
+
+  int64_t time_at(int64_t frame) const noexcept;
+  double rate() const noexcept { return 1e9 / (nominal_ns_ * (1 + slope_)); }
+  bool rate_known() const noexcept;
+
+ private:
+  struct Point {
+    double at;    // s, by the frames
+    double wait;  // s, above the nominal line through origin
+  };
+
+  double seconds(int64_t frame) const noexcept {
+    return static_cast<double>(frame - origin_frame_) * nominal_ns_ * 1e-9;
+  }
+  double line(double at) const noexcept { return height_ + slope_ * at; }
+  void fit() noexcept;
+  double span() const noexcept { return points_[count_ - 1].at - points_[0].at; }
+
+  static constexpr size_t kPoints = 256;
+  const double nominal_ns_;
+  int64_t origin_frame_ = 0, origin_time_ = 0;
+  std::array<Point, kPoints> points_{};  // the earliest of each second, oldest first
+  size_t count_ = 0;
+  double until_ = 0;  // the second of the last point ends
+  double slope_ = 0, height_ = 0;
+};
+
+}  // namespace patchcord
