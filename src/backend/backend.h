@@ -179,6 +179,9 @@ struct StreamInfo {
   // The oldest that a loopback's packet is when it comes: so far behind the clock its silence stays
   // while nothing plays.
   uint32_t idle_lag_ms = 30;
+  // Stamps are of when packets were fetched, unless they are old enough for packets that were
+  // heard.
+  bool fetch_stamps = false;
 };
 
 // An open stream of the system. Created stopped. Control thread; the destructor stops it.

@@ -25,7 +25,7 @@ SourceNode::SourceNode(Clock& clock, const Config& config, Wakeup* events)
   anchor_.store({0, static_cast<double>(config.start), static_cast<double>(config.sample_rate)});
 }
 
-void SourceNode::open(const Format& device, int64_t idle_lag_ns) {
+void SourceNode::open(const Format& device, const DeviceTiming& timing) {
   int64_t start = config_.start;
   if (timeline_) {
     leave();
@@ -34,7 +34,7 @@ void SourceNode::open(const Format& device, int64_t idle_lag_ns) {
   }
   device_ = device;
   ratio_ = static_cast<double>(config_.sample_rate) / device.sample_rate;
-  timeline_ = std::make_unique<Timeline>(device.sample_rate, start, config_.fills_idle, idle_lag_ns,
+  timeline_ = std::make_unique<Timeline>(device.sample_rate, start, config_.fills_idle, timing,
                                          config_.max_fill, &clock_.sleep_log());
   rate_ = std::make_unique<SteadyRate>(device.sample_rate);
   life_.restart();

@@ -52,7 +52,7 @@ class SourceNode final : public Producer {
 
   // Control thread, before a device runs. Again for every other device that takes its place: the
   // timeline goes on where it is.
-  void open(const Format& device, int64_t idle_lag_ns = 30 * kNsPerMs);
+  void open(const Format& device, const DeviceTiming& timing = {});
 
   // Audio thread.
   void packet(const void* data, uint32_t frames, int64_t position, int64_t time,

@@ -15,12 +15,12 @@ constexpr double kLatest = 1;     // s: what is later than that was not merely l
 
 }  // namespace
 
-Timeline::Timeline(uint32_t sample_rate, int64_t start, bool fills_idle, int64_t idle_lag,
+Timeline::Timeline(uint32_t sample_rate, int64_t start, bool fills_idle, const DeviceTiming& device,
                    int64_t max_fill, SleepLog* sleep_log)
     : rate_(sample_rate),
       start_(start),
       fills_idle_(fills_idle),
-      idle_lag_(idle_lag),
+      device_(device),
       max_fill_(max_fill),
       sleep_log_(sleep_log),
       tracker_(sample_rate, true),
@@ -49,10 +49,11 @@ void Timeline::leave_epoch() noexcept {
 }
 
 // What a device counted while it was idle says nothing, unless it agrees with the stamp: then it
-// was only late, and of the two its counter is exact. A stamp of a fetch proves nothing against the
+// was only late, and of the two its counter is exact. A stamp by which the packet's end has not
+// been heard yet is that of whoever fetched it, however late: it proves nothing against the
 // counter.
-int64_t Timeline::agreed(int64_t at, int64_t position) const noexcept {
-  const double tolerance = fetched_ ? kLatest : kAgreement * tracker_.scatter();
+int64_t Timeline::agreed(int64_t at, int64_t position, bool unripe) const noexcept {
+  const double tolerance = unripe ? kLatest : kAgreement * tracker_.scatter();
   const int64_t counted = counted_ + position - position_;
   return std::fabs(static_cast<double>(counted - at)) <= tolerance * rate_ ? counted : at;
 }
@@ -75,14 +76,13 @@ Timeline::Placement Timeline::place(uint32_t frames, int64_t position, int64_t t
   const bool has_time = time != kUnknownTime;
   const int64_t length = static_cast<int64_t>(frames * 1e9 / rate_);
   if (!has_time) time = now - length;
-  // A stamp of an instant when the packet's end had not been heard yet is that of whoever fetched
-  // it (Wine's).
-  fetched_ = fetched_ || (has_time && now - time < length / 2);
+  const bool unripe = has_time && now - time < length / 2;
+  fetched_ = fetched_ || (device_.fetch_stamps && unripe);
 
   int64_t at = next_ - behind_;  // where the packet's first sample stands
   if (first) {
     at = std::llround(tracker_.frame_at(static_cast<double>(time)));
-    if (position >= 0 && position_ >= 0) at = agreed(at, position);
+    if (position >= 0 && position_ >= 0) at = agreed(at, position, unripe);
   } else if (position >= 0 && position_ >= 0) {
     at += std::max<int64_t>(0, position - position_);
   } else if (has_time) {
@@ -167,8 +167,8 @@ void Timeline::learn_fetched(int64_t frame, int64_t time) noexcept {
 
 uint64_t Timeline::idle(int64_t now) noexcept {
   if (!fills_idle_) return 0;
-  if (now - last_packet_ <= std::max(3 * period_ns_, idle_lag_)) return 0;
-  const double due = tracker_.frame_at(static_cast<double>(now - idle_lag_));
+  if (now - last_packet_ <= std::max(3 * period_ns_, device_.idle_lag)) return 0;
+  const double due = tracker_.frame_at(static_cast<double>(now - device_.idle_lag));
   const int64_t place = std::max<int64_t>(next_, 0);
   // Stamps that come late make the stream later than the clock: nothing is missing yet.
   if (static_cast<int64_t>(std::floor(due)) <= place) return 0;

@@ -13,14 +13,21 @@
 
 namespace patchcord {
 
+// How a device's packets come.
+struct DeviceTiming {
+  int64_t idle_lag = 30 * kNsPerMs;  // the oldest that a loopback's packet is when it comes
+  // A stamp by which the packet's end is still to be heard is that of whoever fetched it.
+  bool fetch_stamps = false;
+};
+
 // Audio thread. Counts in frames of the device's own rate.
 class Timeline {
  public:
   // `start`: the instant of frame 0. `fills_idle`: a device that delivers nothing while nothing
-  // plays (loopback) gets silence by the clock, `idle_lag` ns behind it, so that little has to be
-  // trimmed of a packet that comes; a microphone does not, its silence is a symptom. Of what is
+  // plays (loopback) gets silence by the clock, `device.idle_lag` behind it, so that little has to
+  // be trimmed of a packet that comes; a microphone does not, its silence is a symptom. Of what is
   // longer than `max_fill` ns `sleep_log`'s seconds are left out.
-  Timeline(uint32_t sample_rate, int64_t start, bool fills_idle, int64_t idle_lag = 30 * kNsPerMs,
+  Timeline(uint32_t sample_rate, int64_t start, bool fills_idle, const DeviceTiming& device = {},
            int64_t max_fill = kNever, SleepLog* sleep_log = nullptr);
 
   struct Placement {
@@ -49,7 +56,7 @@ class Timeline {
  private:
   void begin_epoch(uint32_t frames, int64_t time, int64_t now) noexcept;
   void leave_epoch() noexcept;
-  int64_t agreed(int64_t at, int64_t position) const noexcept;
+  int64_t agreed(int64_t at, int64_t position, bool unripe) const noexcept;
   void learn(int64_t frame, int64_t time) noexcept;
   void learn_fetched(int64_t frame, int64_t time) noexcept;
   void renumber(int64_t by) noexcept;
@@ -58,7 +65,8 @@ class Timeline {
   const double rate_;
   const int64_t start_;
   const bool fills_idle_;
-  const int64_t idle_lag_, max_fill_;
+  const DeviceTiming device_;
+  const int64_t max_fill_;
   SleepLog* const sleep_log_;
   RateTracker tracker_;
   FetchTimes fetches_;       // what the tracker is told if stamps are those of fetches
@@ -71,8 +79,8 @@ class Timeline {
   bool in_epoch_ = false;    // packets follow each other; false: place the next one by its time
   bool filled_ = false;      // idle() has filled since the last packet that had its place
   bool stamped_ = true;
-  bool heard_ = false;  // there has been a stamp
-  bool fetched_ = false;
+  bool heard_ = false;    // there has been a stamp
+  bool fetched_ = false;  // stamps are those of fetches
   int64_t left_out_ = 0;
 };
 

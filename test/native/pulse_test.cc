@@ -80,6 +80,8 @@ struct Tone final : RenderListener {
       for (uint32_t c = 0; c < channels; ++c) *out++ = value;
     }
     frames += count;
+    if (skipped && play_time == kNoTime) ++untold;
+    skipped = false;
     if (stall.exchange(false)) std::this_thread::sleep_for(std::chrono::seconds(1));
     if (play_time != kNoTime) {
       ++timed;
@@ -90,6 +92,7 @@ struct Tone final : RenderListener {
   void on_underrun(uint32_t passed) noexcept override {
     ++underruns;
     passed_frames += passed;
+    skipped = passed > 0;
   }
   void on_lost(const Error& error) noexcept override {
     code = error.code;
@@ -101,8 +104,10 @@ struct Tone final : RenderListener {
   uint32_t channels = 2;
   uint64_t frame = 0;
   int64_t last_time = 0;
+  bool skipped = false;  // since the last frame
   std::atomic<uint64_t> frames{0};
   std::atomic<int> timed{0};
+  std::atomic<int> untold{0};  // skips after which the next frame had no time
   std::atomic<int> backwards{0};
   std::atomic<int> underruns{0};
   std::atomic<uint64_t> passed_frames{0};
@@ -338,6 +343,7 @@ TEST("pulse: what the device played without us is counted, and what follows is i
   plays->stop();
   // At least 1 s less the queue, 10 ms for the start of the sleep, and PipeWire's tolerance.
   CHECK(tone.passed_frames > 48000 * 0.7);
+  CHECK(tone.untold == 0);
   // Written and lost add up to what the clock says; a frame written for the past is heard by
   // nobody.
   CHECK_NEAR(measure(recorder.samples).rms, 0.25 / std::sqrt(2), 0.001);

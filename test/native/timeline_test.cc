@@ -111,7 +111,7 @@ TEST("idle loopback is silence by the clock, and what comes then is trimmed to i
 TEST("a loopback that is only late keeps to its counter, one that was idle to its stamps") {
   constexpr int64_t kLag = 30 * kNsPerMs;
   for (const bool idle : {false, true}) {
-    Timeline timeline(kRate, 0, true, kLag);
+    Timeline timeline(kRate, 0, true, {kLag});
     int64_t next = 0, position = 0, first = -1;
     uint64_t filled = 0, lost = 0;
     const auto take = [&](int64_t time, int64_t now) {
@@ -185,7 +185,9 @@ TEST("packets are as old as the soonest fetched, however long the others wait fo
   constexpr double kFrameNs = 1e9 / (kRate * (1 + 50e-6));
   for (uint64_t seed = 1; seed <= 40; ++seed) {
     Waits waits(seed);
-    Timeline timeline(kRate, 0, false);
+    DeviceTiming device;
+    device.fetch_stamps = true;
+    Timeline timeline(kRate, 0, false, device);
     int64_t known = 0;
     uint64_t frame = 0;
     double worst = 0;
@@ -227,7 +229,7 @@ TEST("a sleep longer than is filled is left out by whole seconds; the times step
   constexpr int64_t kSlept = 7205 * kNsPerSecond + 300 * kNsPerMs;
   for (const bool counts : {true, false}) {
     SleepLog log;
-    Timeline timeline(kRate, 0, false, 30 * kNsPerMs, 60 * kNsPerSecond, &log);
+    Timeline timeline(kRate, 0, false, {}, 60 * kNsPerSecond, &log);
     int64_t now = kPeriodNs, position = 77;
     for (int i = 0; i < 500; ++i, now += kPeriodNs, position += kPeriod) {
       deliver(timeline, position, now);

@@ -24,6 +24,13 @@ constexpr uint32_t kShortIdleLagMs = 6;
 // one it is asked for its padding, which fails when it is gone.
 constexpr int64_t kWatchdog = 250 * kNsPerMs;
 
+// Wine stamps a packet when its own thread fetches it from the sound server.
+bool in_wine() noexcept {
+  static const bool exported =
+      GetProcAddress(GetModuleHandleW(L"ntdll.dll"), "wine_get_version") != nullptr;
+  return exported;
+}
+
 class CaptureWork final : public StreamWork {
  public:
   CaptureWork(const CaptureRequest& request, Clock* clock, CaptureListener* listener)
@@ -47,6 +54,7 @@ class CaptureWork final : public StreamWork {
     if (opened.failed()) return opened;
     low_latency_ = info->granted.low_latency.granted;
     if (low_latency_) info->idle_lag_ms = kShortIdleLagMs;
+    info->fetch_stamps = in_wine();
     return packets_.open(client_.get(), info->buffer_frames);
   }
 
