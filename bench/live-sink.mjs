@@ -1,11 +1,11 @@
 // What a sink adds to the sound of a live microphone, whether it holds that, and every break in what is heard. A
 // command of its own, on servers of its own:
 //
-//     node bench/live-sink.mjs [--seconds N] [--real-time] [--docs] [SYSTEM...]
+//     node bench/live-sink.mjs [--seconds N] [--latency MS] [--real-time] [--docs] [SYSTEM...]
 //
 // Systems: simulated, pulse, pipewire, wine, windows (the simulated Windows engine), windows-small (the same with
-// periods of 2.67 ms and a fill of 4 ms); all, unless some are named. --seconds for each (30). --docs puts the table and the histogram
-// into docs/performance.md. --real-time (root) puts all that is measured, and its server, before whatever else
+// periods of 2.67 ms and a fill of 4 ms); all, unless some are named. --seconds for each (30). --latency: the
+// sink's latencyMs, not its default. --docs puts the table and the histogram into docs/performance.md. --real-time (root) puts all that is measured, and its server, before whatever else
 // the machine does, as if that were not there. In Wine a native client's own latency (bench/native/render_client.cc) is measured before
 // and after.
 import { execFile, execFileSync } from 'node:child_process';
@@ -36,7 +36,7 @@ const noWine = () => whyNoWine() ?? whyNoCrossCompiler();
 const systems = {
   simulated: {
     goal: 20,
-    measure: () => onLinux({}, { backend: 'simulated', sink: { device: 'cable-input' } }),
+    measure: () => onLinux({}, { backend: 'simulated', sink: { device: 'cable-input', ...fill } }),
   },
   pulse: { goal: 20, absent: () => whyAbsent('pulse'), measure: () => onServer(startPulseAudio) },
   pipewire: {
@@ -53,11 +53,13 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     seconds: { type: 'string', default: '30' },
+    latency: { type: 'string' },
     docs: { type: 'boolean', default: false },
     'real-time': { type: 'boolean', default: false },
   },
 });
 const seconds = Number(values.seconds);
+const fill = values.latency && { latencyMs: Number(values.latency) };
 for (const name of positionals) {
   if (!(name in systems))
     throw new Error(`no '${name}'; there are ${Object.keys(systems).join(', ')}`);
@@ -88,7 +90,7 @@ async function served(start, options) {
 async function onServer(start) {
   const server = await served(start);
   try {
-    return await onLinux(server.env, { backend: 'pulse', sink: { name: 'Cable' } });
+    return await onLinux(server.env, { backend: 'pulse', sink: { name: 'Cable', ...fill } });
   } finally {
     await server.stop();
   }
@@ -106,7 +108,7 @@ async function inWine() {
         native.push(...JSON.parse((await inSession(wine, args)).stdout));
       };
       await measureNative();
-      const options = { backend: 'wasapi', sink: { driver: 'vb-cable' } };
+      const options = { backend: 'wasapi', sink: { driver: 'vb-cable', ...fill } };
       const ours = await nodeIn(wine, options);
       await measureNative();
       return { ...ours, native: percentiles(native), nativeAdded: native };
@@ -142,7 +144,7 @@ function onWindows(periodFrames) {
       backend: 'wasapi',
       mic: 'Room',
       feed: 'Feed',
-      sink: { device: 'CABLE Input', ...(small && { latencyMs: 4 }) },
+      sink: { device: 'CABLE Input', ...(small && { latencyMs: 4 }), ...fill },
     };
     return nodeIn(
       wine,
