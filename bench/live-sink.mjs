@@ -5,9 +5,9 @@
 //
 // Systems: simulated, pulse, pipewire, wine, windows (the simulated Windows engine), windows-small (the same with
 // periods of 2.67 ms and a fill of 4 ms); all, unless some are named. --seconds for each (30). --latency: the
-// sink's latencyMs, not its default. --docs puts the table and the histogram into docs/performance.md. --real-time (root) puts all that is measured, and its server, before whatever else
-// the machine does, as if that were not there. In Wine a native client's own latency (bench/native/render_client.cc) is measured before
-// and after.
+// sink's latencyMs, not its default. --docs puts the table and the histogram into docs/performance.md. --real-time
+// (root) puts all that is measured, and its server, before whatever else the machine does, as if that were not there.
+// In Wine a native client's own latency (bench/native/render_client.cc) is measured before and after.
 import { execFile, execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
