@@ -9,6 +9,7 @@ const countedWithinMs = 1000;
 // The ramps around one are found as places of their own.
 const oneBreakMs = 100;
 const rate = 48000;
+const winePeriod = 480; // frames
 const quantum = 256; // frames, to which short latencies bring it
 
 export interface Testimony {
@@ -60,7 +61,11 @@ export async function listenBeside(
       tolerance: 1e-3,
     })) {
       const at = Number(begun) / 1e6 + ((from + frame) * 1000) / rate;
-      if (at - (breaks.at(-1)?.at ?? -Infinity) < oneBreakMs) continue;
+      const before = breaks.at(-1);
+      if (before && at - before.at < oneBreakMs) {
+        before.frames = Math.max(before.frames, frames);
+        continue;
+      }
       breaks.push({
         at,
         frames,
@@ -69,7 +74,9 @@ export async function listenBeside(
     }
     const uncounted = breaks.filter(
       ({ at, frames }) =>
-        !isOfPipeWire(frames) && !counted.some((when) => Math.abs(when - at) < countedWithinMs),
+        !isOfPipeWire(frames) &&
+        !isUnseenInWine(frames) &&
+        !counted.some((when) => Math.abs(when - at) < countedWithinMs),
     );
     return { heard: breaks.length, uncounted: uncounted.map(({ text }) => text) };
   };
@@ -79,6 +86,12 @@ export async function listenBeside(
 function isOfPipeWire(frames: number): boolean {
   if (process.env.PATCHCORD_TEST_BACKEND !== 'pipewire' || frames < quantum / 2) return false;
   return Math.abs(frames - Math.round(frames / quantum) * quantum) < 1;
+}
+
+// Its sound server ran dry for less than half of Wine's period: the position that a Windows program sees moves by
+// whole periods, and such a hole does not show in it.
+function isUnseenInWine(frames: number): boolean {
+  return process.env.PATCHCORD_TEST_BACKEND === 'wasapi' && frames < winePeriod / 2;
 }
 
 function milliseconds(): number {
