@@ -211,6 +211,32 @@ TEST("packets are as old as the soonest fetched, however long the others wait fo
   }
 }
 
+TEST("a loopback whose packets are fetched late is late, not idle") {
+  DeviceTiming device;
+  device.fetch_stamps = true;
+  Timeline timeline(kRate, 0, true, device);
+  int64_t position = 0, now = kPeriodNs;
+  const auto fetch = [&] {
+    const Timeline::Placement place = timeline.place(kPeriod, position, now, now);
+    timeline.advance(place.silence + kPeriod - place.skip);
+    position += kPeriod;
+    return place;
+  };
+  for (; now < kNsPerSecond; now += kPeriodNs) fetch();
+  for (const int64_t back = now + 80 * kNsPerMs; now < back; now += kPeriodNs) {
+    CHECK(timeline.idle(now) == 0);
+  }
+  for (int i = 0; i < 8; ++i) {
+    const Timeline::Placement place = fetch();
+    CHECK(place.lost == 0 && place.silence == 0 && place.skip == 0);
+  }
+  // Nothing at all for longer is silence.
+  for (const int64_t over = now + 300 * kNsPerMs; now < over; now += kPeriodNs) {
+    timeline.advance(timeline.idle(now));
+  }
+  CHECK(timeline.idle(now + kPeriodNs) > 0);
+}
+
 TEST("stamps that cannot be are not believed") {
   Timeline timeline(kRate, 0, false);
   const Timeline::Placement place = timeline.place(kPeriod, 0, 90 * kNsPerSecond, kPeriodNs);
