@@ -36,7 +36,7 @@ const noWine = () => whyNoWine() ?? whyNoCrossCompiler();
 const systems = {
   simulated: {
     goal: 20,
-    measure: () => onLinux({}, { backend: 'simulated', sink: { device: 'cable-input', ...fill } }),
+    measure: () => onLinux({}, { backend: 'simulated', sink: { device: 'cable-input' } }),
   },
   pulse: { goal: 20, absent: () => whyAbsent('pulse'), measure: () => onServer(startPulseAudio) },
   pipewire: {
@@ -60,13 +60,15 @@ const { values, positionals } = parseArgs({
 });
 const seconds = Number(values.seconds);
 const fill = values.latency && { latencyMs: Number(values.latency) };
+const optionsOf = ({ sink, ...others }) =>
+  JSON.stringify({ seconds, ...others, sink: { ...sink, ...fill } });
 for (const name of positionals) {
   if (!(name in systems))
     throw new Error(`no '${name}'; there are ${Object.keys(systems).join(', ')}`);
 }
 
 async function onLinux(env, options) {
-  const args = [here(`../${part}`), JSON.stringify({ seconds, ...options })];
+  const args = [here(`../${part}`), optionsOf(options)];
   const { stdout } = await run(process.execPath, args, {
     env: { ...process.env, ...env },
     maxBuffer: 1 << 26,
@@ -90,7 +92,7 @@ async function served(start, options) {
 async function onServer(start) {
   const server = await served(start);
   try {
-    return await onLinux(server.env, { backend: 'pulse', sink: { name: 'Cable', ...fill } });
+    return await onLinux(server.env, { backend: 'pulse', sink: { name: 'Cable' } });
   } finally {
     await server.stop();
   }
@@ -108,7 +110,7 @@ async function inWine() {
         native.push(...JSON.parse((await inSession(wine, args)).stdout));
       };
       await measureNative();
-      const options = { backend: 'wasapi', sink: { driver: 'vb-cable', ...fill } };
+      const options = { backend: 'wasapi', sink: { driver: 'vb-cable' } };
       const ours = await nodeIn(wine, options);
       await measureNative();
       return { ...ours, native: percentiles(native), nativeAdded: native };
@@ -144,7 +146,7 @@ function onWindows(periodFrames) {
       backend: 'wasapi',
       mic: 'Room',
       feed: 'Feed',
-      sink: { device: 'CABLE Input', ...(small && { latencyMs: 4 }), ...fill },
+      sink: { device: 'CABLE Input', ...(small && { latencyMs: 4 }) },
     };
     return nodeIn(
       wine,
@@ -159,7 +161,7 @@ async function nodeIn(wine, options, env = {}) {
   const tools = join(wine.folder, 'instruments.js');
   copyFileSync(here('../build/bench/index.js'), tools);
   const variables = { ...env, PATCHCORD_INSTRUMENTS: `Z:${tools.replaceAll('/', '\\')}` };
-  const args = [wine.node, part, JSON.stringify({ seconds, ...options })];
+  const args = [wine.node, part, optionsOf(options)];
   return JSON.parse((await inSession(wine, args, variables)).stdout);
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "../core/clock.h"
+#include "../core/device_timing.h"
 #include "../core/error.h"
 #include "../core/format.h"
 #include "../core/life_signs.h"
@@ -176,12 +177,7 @@ struct StreamInfo {
   std::string device_id;
   bool realtime = false;  // whether the audio thread got real-time priority
   Granted granted;
-  // The oldest that a loopback's packet is when it comes: so far behind the clock its silence stays
-  // while nothing plays.
-  uint32_t idle_lag_ms = 30;
-  // Stamps are of when packets were fetched, unless they are old enough for packets that were
-  // heard.
-  bool fetch_stamps = false;
+  DeviceTiming timing;
 };
 
 // An open stream of the system. Created stopped. Control thread; the destructor stops it.

@@ -48,36 +48,36 @@ void FetchTimes::renumber(int64_t by) noexcept { origin_frame_ += by; }
 bool FetchTimes::rate_known() const noexcept { return span() >= kKnown; }
 
 void FetchTimes::fit() noexcept {
-  slope_ = 0;
-  if (count_ > 1) {
-    // The lower hull, from left to right, until it has passed the middle.
-    std::array<size_t, kPoints> hull;
-    size_t corners = 0;
-    double middle = 0;
-    for (size_t i = 0; i < count_; ++i) {
-      const Point& point = points_[i];
-      middle += point.at / static_cast<double>(count_);
-      while (corners > 1) {
-        const Point& one = points_[hull[corners - 2]];
-        const Point& two = points_[hull[corners - 1]];
-        if ((two.wait - one.wait) * (point.at - one.at) <
-            (point.wait - one.wait) * (two.at - one.at))
-          break;
-        --corners;
-      }
-      hull[corners++] = i;
-    }
-    size_t right = 1;
-    while (right + 1 < corners && points_[hull[right]].at < middle) ++right;
-    const Point& one = points_[hull[right - 1]];
-    const Point& two = points_[hull[right]];
-    const double limit = rate_known() ? kMaxSlope : kFirstSlope * span() / kKnown;
-    slope_ = std::clamp((two.wait - one.wait) / (two.at - one.at), -limit, limit);
-  }
+  const double limit = rate_known() ? kMaxSlope : kFirstSlope * span() / kKnown;
+  slope_ = count_ > 1 ? std::clamp(slope_over_middle(), -limit, limit) : 0;
   height_ = points_[0].wait - slope_ * points_[0].at;
   for (size_t i = 1; i < count_; ++i) {
     height_ = std::min(height_, points_[i].wait - slope_ * points_[i].at);
   }
+}
+
+// Of two points or more: of their lower hull the edge over their mean.
+double FetchTimes::slope_over_middle() const noexcept {
+  std::array<size_t, kPoints> hull{};
+  size_t corners = 0;
+  double middle = 0;
+  const auto is_above = [&](size_t corner, const Point& from, const Point& to) {
+    const Point& point = points_[corner];
+    return (point.wait - from.wait) * (to.at - from.at) >=
+           (to.wait - from.wait) * (point.at - from.at);
+  };
+  for (size_t i = 0; i < count_; ++i) {
+    middle += points_[i].at / static_cast<double>(count_);
+    while (corners > 1 && is_above(hull[corners - 1], points_[hull[corners - 2]], points_[i])) {
+      --corners;
+    }
+    hull[corners++] = i;
+  }
+  size_t right = 1;
+  while (right + 1 < corners && points_[hull[right]].at < middle) ++right;
+  const Point& one = points_[hull[right - 1]];
+  const Point& two = points_[hull[right]];
+  return (two.wait - one.wait) / (two.at - one.at);
 }
 
 int64_t FetchTimes::time_at(int64_t frame) const noexcept {

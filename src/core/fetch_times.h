@@ -36,6 +36,7 @@ class FetchTimes {
   }
   double line(double at) const noexcept { return height_ + slope_ * at; }
   void fit() noexcept;
+  double slope_over_middle() const noexcept;
   double span() const noexcept { return points_[count_ - 1].at - points_[0].at; }
 
   static constexpr size_t kPoints = 256;

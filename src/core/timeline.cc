@@ -11,10 +11,10 @@ constexpr int64_t kUnknownTime = INT64_MIN;
 constexpr int64_t kImplausible = 500 * kNsPerMs;
 constexpr double kOldest = 2;     // s: no system keeps what it recorded for longer
 constexpr double kAgreement = 4;  // of the stamps' scatter
+constexpr double kLatest = 1;     // s: what is later than that was not merely late
 // Who fetches may be late where we are not: for as long as it may only be that, an endpoint is not
 // taken to be idle. Wine's thread came 44 ms late three times in half an hour of a quiet machine.
 constexpr int64_t kFetchLag = 100 * kNsPerMs;
-constexpr double kLatest = 1;  // s: what is later than that was not merely late
 
 }  // namespace
 
@@ -32,8 +32,7 @@ Timeline::Timeline(uint32_t sample_rate, int64_t start, bool fills_idle, const D
   tracker_.move_to(0, start);
 }
 
-void Timeline::begin_epoch(uint32_t frames, int64_t time, int64_t now) noexcept {
-  const int64_t arrival = now - static_cast<int64_t>(frames * 1e9 / rate_);
+void Timeline::begin_epoch(int64_t time, int64_t arrival) noexcept {
   const bool stamped = time != kUnknownTime && std::llabs(time - arrival) <= kImplausible;
   if (stamped != stamped_) {
     // Another kind of stamp, another loop; it goes on at the same place.
@@ -71,13 +70,13 @@ Timeline::Placement Timeline::place(uint32_t frames, int64_t position, int64_t t
     const double age = tracker_.frame_at(static_cast<double>(now)) - at;
     if (std::fabs(age) > kOldest * rate_) leave_epoch();
   }
+  const int64_t length = static_cast<int64_t>(frames * 1e9 / rate_);
   const bool first = !in_epoch_;
-  if (first) begin_epoch(frames, time, now);
+  if (first) begin_epoch(time, now - length);
   if (!stamped_ || (time != kUnknownTime && std::llabs(time - now) > kImplausible)) {
     time = kUnknownTime;
   }
   const bool has_time = time != kUnknownTime;
-  const int64_t length = static_cast<int64_t>(frames * 1e9 / rate_);
   if (!has_time) time = now - length;
   const bool unripe = has_time && now - time < length / 2;
   fetched_ = fetched_ || (device_.fetch_stamps && unripe);
@@ -98,11 +97,7 @@ Timeline::Placement Timeline::place(uint32_t frames, int64_t position, int64_t t
   if (!first && has_time && time - tracker_.time_at(static_cast<double>(at)) > max_fill_) {
     at = std::llround(tracker_.frame_at(static_cast<double>(time)));
   }
-  if (has_time && fetched_) {
-    learn_fetched(at, time);
-  } else if (has_time || !stamped_) {
-    learn(at, time);
-  }
+  if (has_time || !stamped_) learn(at, time);
   if (position >= 0) position_ = position + frames;
   last_packet_ = now;
   period_ns_ = length;
@@ -154,18 +149,16 @@ void Timeline::renumber(int64_t by) noexcept {
 
 // The first stamp says where the device is, and nothing of its rate since the start.
 void Timeline::learn(int64_t frame, int64_t time) noexcept {
-  if (heard_) {
+  if (fetched_ && stamped_) {
+    if (fetches_.add(frame, time)) {
+      tracker_.set(frame, fetches_.time_at(frame), fetches_.rate(), fetches_.rate_known());
+    }
+  } else if (heard_) {
     tracker_.update(frame, time);
   } else {
     tracker_.move_to(frame, time);
   }
   heard_ = true;
-}
-
-void Timeline::learn_fetched(int64_t frame, int64_t time) noexcept {
-  heard_ = true;
-  if (!fetches_.add(frame, time)) return;
-  tracker_.set(frame, fetches_.time_at(frame), fetches_.rate(), fetches_.rate_known());
 }
 
 uint64_t Timeline::idle(int64_t now) noexcept {

@@ -7,18 +7,12 @@
 #include <utility>
 
 #include "clock.h"
+#include "device_timing.h"
 #include "fetch_times.h"
 #include "rate_tracker.h"
 #include "sleep_log.h"
 
 namespace patchcord {
-
-// How a device's packets come.
-struct DeviceTiming {
-  int64_t idle_lag = 30 * kNsPerMs;  // the oldest that a loopback's packet is when it comes
-  // A stamp by which the packet's end is still to be heard is that of whoever fetched it.
-  bool fetch_stamps = false;
-};
 
 // Audio thread. Counts in frames of the device's own rate.
 class Timeline {
@@ -54,11 +48,10 @@ class Timeline {
   bool stamped() const noexcept { return stamped_; }  // false: times are those of arrival
 
  private:
-  void begin_epoch(uint32_t frames, int64_t time, int64_t now) noexcept;
+  void begin_epoch(int64_t time, int64_t arrival) noexcept;
   void leave_epoch() noexcept;
   int64_t agreed(int64_t at, int64_t position, bool unripe) const noexcept;
   void learn(int64_t frame, int64_t time) noexcept;
-  void learn_fetched(int64_t frame, int64_t time) noexcept;
   void renumber(int64_t by) noexcept;
   int64_t shortened(int64_t gap) noexcept;
 

@@ -73,39 +73,39 @@ Error Connection::open(std::unique_ptr<Connection>* connection) {
 }
 
 Connection::Connection(const LibPulse* library)
-    : library_(library), loop_(library->pa_threaded_mainloop_new()), instance_(random_uuid()) {}
+    : libpulse_(library), loop_(library->pa_threaded_mainloop_new()), instance_(random_uuid()) {}
 
 Connection::~Connection() {
   if (!loop_) return;
   if (context_) {
     Lock lock(*this);
-    library_->pa_context_set_state_callback(context_, nullptr, nullptr);
-    library_->pa_context_disconnect(context_);
-    library_->pa_context_unref(context_);
+    libpulse_->pa_context_set_state_callback(context_, nullptr, nullptr);
+    libpulse_->pa_context_disconnect(context_);
+    libpulse_->pa_context_unref(context_);
   }
-  if (running_) library_->pa_threaded_mainloop_stop(loop_);
-  library_->pa_threaded_mainloop_free(loop_);
+  if (running_) libpulse_->pa_threaded_mainloop_stop(loop_);
+  libpulse_->pa_threaded_mainloop_free(loop_);
 }
 
 Error Connection::connect() {
-  api_ = loop_ ? library_->pa_threaded_mainloop_get_api(loop_) : nullptr;
-  pa_proplist* properties = library_->pa_proplist_new();
-  library_->pa_proplist_sets(properties, kInstanceProperty, instance_.c_str());
+  api_ = loop_ ? libpulse_->pa_threaded_mainloop_get_api(loop_) : nullptr;
+  pa_proplist* properties = libpulse_->pa_proplist_new();
+  libpulse_->pa_proplist_sets(properties, kInstanceProperty, instance_.c_str());
   // Without a name libpulse takes the program's: mixers then show "node" or the app's own name.
-  if (api_) context_ = library_->pa_context_new_with_proplist(api_, nullptr, properties);
-  library_->pa_proplist_free(properties);
-  if (!context_ || library_->pa_threaded_mainloop_start(loop_) != 0) {
+  if (api_) context_ = libpulse_->pa_context_new_with_proplist(api_, nullptr, properties);
+  libpulse_->pa_proplist_free(properties);
+  if (!context_ || libpulse_->pa_threaded_mainloop_start(loop_) != 0) {
     return Error::make(ErrorCode::kBackend, "The PulseAudio client library could not start");
   }
   running_ = true;
 
   Lock lock(*this);
   api_->defer_new(api_, on_first_turn, this);
-  library_->pa_context_set_state_callback(context_, on_state, this);
+  libpulse_->pa_context_set_state_callback(context_, on_state, this);
   Deadline deadline(this, kCallLimit);
-  int failed = library_->pa_context_connect(context_, nullptr, PA_CONTEXT_NOAUTOSPAWN, nullptr);
+  int failed = libpulse_->pa_context_connect(context_, nullptr, PA_CONTEXT_NOAUTOSPAWN, nullptr);
   while (failed == 0 && !deadline.passed()) {
-    const pa_context_state_t state = library_->pa_context_get_state(context_);
+    const pa_context_state_t state = libpulse_->pa_context_get_state(context_);
     if (state == PA_CONTEXT_FAILED || state == PA_CONTEXT_TERMINATED) failed = -1;
     if (state == PA_CONTEXT_READY && first_turn_done_) break;
     if (failed == 0) wait();
@@ -134,7 +134,7 @@ Error Connection::connect() {
     }
     reply->connection->wake();
   };
-  Error error = await(library_->pa_context_get_server_info(context_, on_server, &reply),
+  Error error = await(libpulse_->pa_context_get_server_info(context_, on_server, &reply),
                       "pa_context_get_server_info", deadline);
   on_pipewire_ = reply.on_pipewire;
   return error;
@@ -154,7 +154,8 @@ void Connection::on_first_turn(pa_mainloop_api* api, pa_defer_event* event, void
 void Connection::on_state(pa_context*, void* self) {
   auto* connection = static_cast<Connection*>(self);
   connection->wake();
-  const pa_context_state_t state = connection->library_->pa_context_get_state(connection->context_);
+  const pa_context_state_t state =
+      connection->libpulse_->pa_context_get_state(connection->context_);
   if (connection->connected_ && state == PA_CONTEXT_FAILED && connection->loss_listener_) {
     connection->loss_listener_->on_connection_lost(connection->lost_error());
   }
@@ -162,13 +163,13 @@ void Connection::on_state(pa_context*, void* self) {
 
 Error Connection::await(pa_operation* operation, const char* function, const Deadline& deadline) {
   if (!operation) return alive() ? last_error(function, "The audio server refused") : lost_error();
-  while (library_->pa_operation_get_state(operation) == PA_OPERATION_RUNNING &&
+  while (libpulse_->pa_operation_get_state(operation) == PA_OPERATION_RUNNING &&
          !deadline.passed()) {
     wait();
   }
-  const pa_operation_state_t state = library_->pa_operation_get_state(operation);
-  if (state == PA_OPERATION_RUNNING) library_->pa_operation_cancel(operation);
-  library_->pa_operation_unref(operation);
+  const pa_operation_state_t state = libpulse_->pa_operation_get_state(operation);
+  if (state == PA_OPERATION_RUNNING) libpulse_->pa_operation_cancel(operation);
+  libpulse_->pa_operation_unref(operation);
   if (state == PA_OPERATION_DONE) return Error::none();
   if (state == PA_OPERATION_CANCELLED) return lost_error();
   Error error = Error::make(ErrorCode::kTimeout, "The audio server did not answer in time");
@@ -177,7 +178,7 @@ Error Connection::await(pa_operation* operation, const char* function, const Dea
 }
 
 void Connection::forget(pa_operation* operation) {
-  if (operation) library_->pa_operation_unref(operation);
+  if (operation) libpulse_->pa_operation_unref(operation);
 }
 
 void Connection::pause(int64_t duration_ns) {
@@ -186,10 +187,10 @@ void Connection::pause(int64_t duration_ns) {
 }
 
 Error Connection::last_error(const char* function, const std::string& message) const {
-  const int number = library_->pa_context_errno(context_);
+  const int number = libpulse_->pa_context_errno(context_);
   Error error = Error::make(code_of(number), message);
   error.syscall = function;
-  error.os_code = std::to_string(number) + " " + library_->pa_strerror(number);
+  error.os_code = std::to_string(number) + " " + libpulse_->pa_strerror(number);
   return error;
 }
 

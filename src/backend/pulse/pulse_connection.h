@@ -27,9 +27,9 @@ class Connection {
   class Lock {
    public:
     explicit Lock(const Connection& connection) : connection_(connection) {
-      connection_.library_->pa_threaded_mainloop_lock(connection_.loop_);
+      connection_.libpulse_->pa_threaded_mainloop_lock(connection_.loop_);
     }
-    ~Lock() { connection_.library_->pa_threaded_mainloop_unlock(connection_.loop_); }
+    ~Lock() { connection_.libpulse_->pa_threaded_mainloop_unlock(connection_.loop_); }
     Lock(const Lock&) = delete;
     Lock& operator=(const Lock&) = delete;
 
@@ -54,7 +54,7 @@ class Connection {
     bool passed_ = false;
   };
 
-  const LibPulse& libpulse() const { return *library_; }
+  const LibPulse& libpulse() const { return *libpulse_; }
   pa_context* context() const { return context_; }
   pa_mainloop_api* api() const { return api_; }
   Clock& clock() const { return real_clock(); }
@@ -64,9 +64,9 @@ class Connection {
 
   // Under the lock, all of them.
   IdleWatch& idle_watch() { return idle_watch_; }
-  bool alive() const { return library_->pa_context_get_state(context_) == PA_CONTEXT_READY; }
-  void wait() { library_->pa_threaded_mainloop_wait(loop_); }
-  void wake() { library_->pa_threaded_mainloop_signal(loop_, 0); }
+  bool alive() const { return libpulse_->pa_context_get_state(context_) == PA_CONTEXT_READY; }
+  void wait() { libpulse_->pa_threaded_mainloop_wait(loop_); }
+  void wake() { libpulse_->pa_threaded_mainloop_signal(loop_, 0); }
   // Waits for `operation` (whose callback must call wake()) and releases it; past the deadline it
   // is cancelled, so that its callback cannot run when the caller has gone.
   Error await(pa_operation* operation, const char* function, const Deadline& deadline);
@@ -97,7 +97,7 @@ class Connection {
   static void on_state(pa_context*, void* self);
   static void on_first_turn(pa_mainloop_api*, pa_defer_event*, void* self);
 
-  const LibPulse* library_;
+  const LibPulse* libpulse_;
   pa_threaded_mainloop* loop_ = nullptr;
   pa_mainloop_api* api_ = nullptr;
   pa_context* context_ = nullptr;

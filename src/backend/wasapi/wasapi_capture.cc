@@ -18,7 +18,7 @@ constexpr int64_t kLoopbackWait = 10 * kNsPerMs;
 constexpr int64_t kMicrophoneWait = 20 * kNsPerMs;
 // Of loopback whose packets are short too.
 constexpr int64_t kShortWait = 3 * kNsPerMs;
-constexpr uint32_t kShortIdleLagMs = 6;
+constexpr int64_t kShortIdleLag = 6 * kNsPerMs;
 
 // A removed device may signal for ever without a packet, or never again: after this long without
 // one it is asked for its padding, which fails when it is gone.
@@ -53,8 +53,8 @@ class CaptureWork final : public StreamWork {
     const CallResult opened = client_.open(device, {options_, flags, kHeadroom}, wake, info);
     if (opened.failed()) return opened;
     low_latency_ = info->granted.low_latency.granted;
-    if (low_latency_) info->idle_lag_ms = kShortIdleLagMs;
-    info->fetch_stamps = in_wine();
+    if (low_latency_) info->timing.idle_lag = kShortIdleLag;
+    info->timing.fetch_stamps = in_wine();
     return packets_.open(client_.get(), info->buffer_frames);
   }
 
