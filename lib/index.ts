@@ -37,13 +37,9 @@ export {
   type ProcessMonitorEvents,
   type ProcessMonitorOptions,
 } from './processes.js';
-export {
-  AudioSink,
-  type SinkEvents,
-  type SinkOptions,
-  type SinkStats,
-} from './sinks/audio-sink.js';
+export { AudioSink, type SinkEvents, type SinkStats } from './sinks/audio-sink.js';
 export type { SinkWarning } from './sinks/hearing-watch.js';
+export type { SinkOptions } from './sinks/sink-options.js';
 export { SpeakerSink, type SpeakerOptions } from './sinks/speaker-sink.js';
 export { VirtualMicSink, type VirtualMicOptions } from './sinks/virtual-mic-sink.js';
 export { WavWriter, type WavWriterOptions, type WavWriterStats } from './sinks/wav-writer.js';

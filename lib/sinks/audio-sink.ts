@@ -1,30 +1,16 @@
 import { addAbortSignal, Writable } from 'node:stream';
 
 import type { AudioStream } from '../audio-stream.js';
-import { openBackend, type BackendOption } from '../backend.js';
+import { openBackend } from '../backend.js';
 import { closed, whenClosed } from '../closing.js';
 import { Deferred } from '../deferred.js';
-import {
-  DeviceKeeper,
-  patienceOf,
-  type DeviceEvents,
-  type RecoverOptions,
-  type Wanted,
-} from '../device-keeper.js';
+import { DeviceKeeper, type DeviceEvents, type Wanted } from '../device-keeper.js';
 import { checkSelector, toPublic, type AudioDevice, type DeviceSelector } from '../devices.js';
 import { AudioError, fromNative, type NativeError } from '../errors.js';
 import { checkFormat, defaultFormat, formatUnknown, type AudioFormat } from '../format.js';
 import { FrameWriter } from '../frame-writer.js';
 import { KeepAlive } from '../keep-alive.js';
-import {
-  allUpstreams,
-  isWatchable,
-  linkTarget,
-  upstreams,
-  type LinkSource,
-  type LinkTarget,
-  type Watchable,
-} from '../links.js';
+import { linkTarget, upstreams, type LinkSource, type LinkTarget } from '../links.js';
 import { isMixer, type MixDriver } from '../mixer.js';
 import {
   native,
@@ -34,16 +20,7 @@ import {
   type NativeSink,
   type NativeStreamInfo,
 } from '../native.js';
-import {
-  checkOpenOptions,
-  openOptionNames,
-  periodOf,
-  toGranted,
-  type Granted,
-  type OpenOptions,
-} from '../open-options.js';
-import { isSource } from '../sources/audio-source.js';
-import type { SinkWarning } from './hearing-watch.js';
+import { checkOpenOptions, periodOf, toGranted, type Granted } from '../open-options.js';
 import type { Listen, WritableEvents } from '../typed-events.js';
 import {
   checkAbortSignal,
@@ -53,44 +30,10 @@ import {
   checkOptions,
   unsupported,
 } from '../validate.js';
-
-/** Options that all sinks have. */
-export interface SinkOptions extends OpenOptions, BackendOption {
-  /** An output: an `AudioDevice`, an exact id or name, or a part of only one name. */
-  device?: DeviceSelector | undefined;
-  /** Of the bytes written, where no stream of this package is piped in. */
-  format?: AudioFormat | undefined;
-  /** Fill held between the engine and the device; 15, where PipeWire serves 30. */
-  latencyMs?: number | undefined;
-  /** What may be written ahead, and what a linked stream may run ahead; 500. */
-  bufferMs?: number | undefined;
-  /** Lets the graph hear itself. */
-  allowFeedback?: boolean | undefined;
-  signal?: AbortSignal | undefined;
-  /**
-   * A demand: the format in which the device is opened, else `ERR_AUDIO_FORMAT_UNSUPPORTED`. Windows'
-   * audio engine takes the one chosen in the device's properties; `shareMode: 'exclusive'` asks its
-   * driver; a microphone that is made is made with it. What is played is converted either way. The
-   * device's own unless given.
-   */
-  deviceFormat?: AudioFormat | undefined;
-  /** Brings what is played to the loudness of speech, as {@link LoudnessNormalizer} does; false. */
-  normalize?: boolean | undefined;
-  /** Nothing above -0.1 dBFS gets to the device, so that nothing clips; false. */
-  limiter?: boolean | undefined;
-  /**
-   * Whether a device that goes is waited for, and for how long; true, a minute. Meanwhile what is to be
-   * played is thrown away at its pace. False: its end is `ERR_AUDIO_DEVICE_LOST`, and a changed default
-   * is not followed.
-   */
-  recover?: boolean | RecoverOptions | undefined;
-  /**
-   * What is written comes from a live producer that is not ours, as it happens: it is played in step with
-   * the device, whatever the two clocks do, and never waited for. False: it is queued, and the writer
-   * waits for room.
-   */
-  live?: boolean | undefined;
-}
+import type { Destination } from './destination.js';
+import { FeedbackGuard } from './feedback-guard.js';
+import type { SinkWarning } from './hearing-watch.js';
+import type { SinkOptions } from './sink-options.js';
 
 /** Counters of a sink; frames at the rate of its first device unless said otherwise. */
 export interface SinkStats {
@@ -137,45 +80,7 @@ export interface SinkEvents extends WritableEvents, DeviceEvents {
   warning: [warning: SinkWarning];
 }
 
-/** @internal What was found or made to play to. */
-export interface Destination {
-  renderId: string;
-  device: NativeDevice | undefined;
-  microphone: NativeDevice | undefined;
-  release?: () => Promise<void>;
-}
-
 type Done = (error?: Error | null) => void;
-
-/** @internal */
-export function checkSinkOptions<T extends SinkOptions>(
-  options: T | undefined,
-  owner: string,
-  names: readonly (keyof T & string)[] = [],
-): T {
-  const known: readonly (keyof SinkOptions)[] = [
-    'device',
-    'format',
-    'latencyMs',
-    'bufferMs',
-    'allowFeedback',
-    'signal',
-    'backend',
-    'deviceFormat',
-    'normalize',
-    'limiter',
-    ...openOptionNames,
-    'recover',
-    'live',
-  ];
-  const given = checkOptions<T>(options, owner, [...(known as (keyof T & string)[]), ...names]);
-  if (given.device !== undefined) checkSelector(given.device, 'options.device');
-  for (const name of ['normalize', 'limiter', 'live'] as const) {
-    if (given[name] !== undefined) checkBoolean(given[name], `options.${name}`);
-  }
-  patienceOf(given.recover);
-  return given;
-}
 
 /**
  * Plays what is piped into it, or written. A live stream of this package is linked inside the engine
@@ -191,9 +96,8 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
   readonly #native: NativeSink;
   readonly #writer: FrameWriter;
   readonly #bufferMs: number;
-  readonly #allowFeedback: boolean;
   readonly #keepAlive = new KeepAlive();
-  readonly #watching = new Set<Watchable>();
+  readonly #feedback: FeedbackGuard | undefined;
   readonly #played = new Set<Deferred<void>>();
   #openOptions: NativeOpenOptions;
   #reformatting: Promise<void> = Promise.resolve();
@@ -226,7 +130,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
     this.#host = host;
     this.#openOptions = openOptions;
     this.#bufferMs = bufferMs;
-    this.#allowFeedback = allowFeedback;
+    if (!allowFeedback) this.#feedback = new FeedbackGuard(this, () => this.destination);
     this.#live = given.live ?? false;
     this.#native = new (native().Sink)(
       host,
@@ -273,7 +177,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
         tell: (event, ...values) =>
           queueMicrotask(() => {
             this.emit(event, ...(values as [never]));
-            if (event === 'deviceChange') void this.#checkFeedback();
+            if (event === 'deviceChange') this.#feedback?.look();
             if (event !== 'rebuild') this.lookAround();
           }),
         noticed: () => this.lookAround(),
@@ -488,7 +392,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
       if (this.#linked || this.#writer.source) throw this.#second();
       if (!source.live && !isMixer(source)) return 'it is not live, so no clock drives it';
       this.#linked = { source, end };
-      void this.#checkFeedback();
+      this.#feedback?.look();
       this.#start();
       return undefined;
     },
@@ -497,7 +401,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
       this.#linked = undefined;
       this.#native.unlink();
       this.#started = false;
-      for (const stream of [...this.#watching]) this.#unwatch(stream);
+      this.#feedback?.stop();
       if (isMixer(source)) source.releaseDriver(this);
     },
   };
@@ -520,7 +424,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
     if (this.#linked) return done(this.#second());
-    void this.#checkFeedback();
+    this.#feedback?.look();
     if (this.#discard > 0) {
       this.#discard -= chunk.length;
       return done();
@@ -554,7 +458,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#linked?.source.unpipe(this);
-    for (const stream of [...this.#watching]) this.#unwatch(stream);
+    this.#feedback?.stop();
     this.#writer.abandon(error);
     for (const played of this.#played) {
       played.reject(error ?? new Error('The sink was closed before all of it was heard'));
@@ -573,7 +477,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
       this.#ready.reject(error as Error);
       throw error;
     }
-    await this.#checkFeedback();
+    this.#feedback?.look();
     if (this.destroyed) return;
     this.#ready.resolve(this);
     this.emit('ready');
@@ -639,46 +543,6 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
     } else if (linked) {
       linked.source.unpipe(this);
       if (linked.end) this.end();
-    }
-  }
-
-  #watch(stream: Watchable): void {
-    this.#watching.add(stream);
-    stream.watch(this.#onGraph);
-  }
-
-  #unwatch(stream: Watchable): void {
-    this.#watching.delete(stream);
-    stream.unwatch(this.#onGraph);
-  }
-
-  readonly #onGraph = (): void => void this.#checkFeedback();
-
-  // Again whenever what flows in changes, and when a source in it knows its device.
-  async #checkFeedback(): Promise<void> {
-    if (this.#allowFeedback || this.destroyed) return;
-    for (const stream of allUpstreams(this)) {
-      if (isWatchable(stream) && !this.#watching.has(stream)) this.#watch(stream);
-      if (!isSource(stream)) continue;
-      if (!stream.device) {
-        stream.ready.then(this.#onGraph, () => {});
-        continue;
-      }
-      const { device } = stream;
-      const here = this.destination;
-      if (!here || (device.id !== here.renderId && device.id !== here.microphone?.id)) continue;
-      this.destroy(
-        new AudioError(
-          'ERR_AUDIO_FEEDBACK',
-          `${this.constructor.name} plays to '${here.device?.name ?? here.renderId}', ` +
-            `which its own ${stream.constructor.name} hears as '${device.name}'`,
-          {
-            deviceId: device.id,
-            remedy: 'Give one of them another device, or set allowFeedback if this is meant',
-          },
-        ),
-      );
-      return;
     }
   }
 

@@ -1,5 +1,6 @@
 import type { NativeDevice, NativeHearing, NativeHost } from '../native.js';
 import { timersOf } from '../timers.js';
+import type { Ends } from './destination.js';
 
 /** Why nobody hears a virtual microphone, although it plays. */
 export interface SinkWarning {
@@ -9,13 +10,6 @@ export interface SinkWarning {
   message: string;
 }
 
-/** @internal What is watched: the two ends of a cable. */
-export interface HeardBy {
-  renderId: string;
-  device: NativeDevice | undefined;
-  microphone: NativeDevice | undefined;
-}
-
 const quietest = 0.05;
 // Windows and VoiceMeeter tell nobody that a slider moved.
 const periodMs = 2000;
@@ -23,7 +17,7 @@ const periodMs = 2000;
 /** @internal Asks from time to time whether a microphone can be heard, and warns when it no longer can. */
 export class HearingWatch {
   readonly #host: NativeHost;
-  readonly #ends: () => HeardBy | undefined;
+  readonly #ends: () => Ends | undefined;
   readonly #warn: (warning: SinkWarning) => void;
   #said: string | undefined;
   #asking = false;
@@ -31,7 +25,7 @@ export class HearingWatch {
 
   constructor(
     host: NativeHost,
-    ends: () => HeardBy | undefined,
+    ends: () => Ends | undefined,
     warn: (warning: SinkWarning) => void,
   ) {
     this.#host = host;
@@ -73,7 +67,7 @@ export class HearingWatch {
 
 function problemIn(
   { volume, quietest: slider, buses, mixerProblem }: NativeHearing,
-  { device, renderId }: HeardBy,
+  { device, renderId }: Ends,
   microphone: NativeDevice,
 ): SinkWarning | undefined {
   const culprit = slider === renderId ? (device?.name ?? renderId) : microphone.name;

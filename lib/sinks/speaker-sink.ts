@@ -2,7 +2,9 @@ import type { Wanted } from '../device-keeper.js';
 import { askDevices, reselectDevice, selectDevice } from '../devices.js';
 import { linkable } from '../links.js';
 import type { NativeHost } from '../native.js';
-import { AudioSink, checkSinkOptions, type Destination, type SinkOptions } from './audio-sink.js';
+import { AudioSink } from './audio-sink.js';
+import type { Destination } from './destination.js';
+import { checkSinkOptions, type SinkOptions } from './sink-options.js';
 
 /** Options of a {@link SpeakerSink}; `device` is `'default'` unless given, and follows it. */
 export type SpeakerOptions = SinkOptions;

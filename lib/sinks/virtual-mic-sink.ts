@@ -22,7 +22,9 @@ import {
   type VirtualMic,
   type VirtualMicDriver,
 } from '../virtual-mics.js';
-import { AudioSink, checkSinkOptions, type Destination, type SinkOptions } from './audio-sink.js';
+import { AudioSink } from './audio-sink.js';
+import type { Destination } from './destination.js';
+import { checkSinkOptions, type SinkOptions } from './sink-options.js';
 import { HearingWatch } from './hearing-watch.js';
 import { probeVirtualMic } from './virtual-mic-probe.js';
 
@@ -61,7 +63,7 @@ export class VirtualMicSink extends AudioSink {
   }
 
   /**
-   * Finds out by trying which input hears a cable: plays half a second of a tone that people do not
+   * Finds out by trying which input hears a cable: plays a second of a tone that people do not
    * hear, -50 dBFS above 15 kHz, and listens. Resolves with the cable, its `capture` set and
    * `pairedBy: 'probe'`, or as it was when nothing was heard.
    *

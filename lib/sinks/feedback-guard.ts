@@ -1,0 +1,64 @@
+import type { AudioDevice } from '../devices.js';
+import { AudioError } from '../errors.js';
+import { allUpstreams, isWatchable, type Watchable } from '../links.js';
+import { isSource } from '../sources/audio-source.js';
+import type { Ends } from './destination.js';
+
+/** @internal A sink as its guard sees it. */
+interface Guarded {
+  readonly destroyed: boolean;
+  destroy(error: Error): unknown;
+}
+
+/** @internal Ends a sink with an error when a source that flows into it hears the device it plays to. */
+export class FeedbackGuard {
+  readonly #sink: Guarded;
+  readonly #ends: () => Ends | undefined;
+  readonly #watched = new Set<Watchable>();
+
+  constructor(sink: Guarded, ends: () => Ends | undefined) {
+    this.#sink = sink;
+    this.#ends = ends;
+  }
+
+  /** Something may have changed: what flows in, a device. From then on it finds out about the former itself. */
+  readonly look = (): void => {
+    if (this.#sink.destroyed) return;
+    for (const stream of allUpstreams(this.#sink)) {
+      if (isWatchable(stream) && !this.#watched.has(stream)) this.#watch(stream);
+      if (!isSource(stream)) continue;
+      const { device } = stream;
+      if (!device) {
+        stream.ready.then(this.look, () => {});
+        continue;
+      }
+      const ends = this.#ends();
+      if (!ends || (device.id !== ends.renderId && device.id !== ends.microphone?.id)) continue;
+      this.#sink.destroy(this.#feedback(ends, stream, device));
+      return;
+    }
+  };
+
+  /** What flowed in no longer does. */
+  stop(): void {
+    for (const stream of this.#watched) stream.unwatch(this.look);
+    this.#watched.clear();
+  }
+
+  #watch(stream: Watchable): void {
+    this.#watched.add(stream);
+    stream.watch(this.look);
+  }
+
+  #feedback({ renderId, device }: Ends, source: object, heard: AudioDevice): AudioError {
+    return new AudioError(
+      'ERR_AUDIO_FEEDBACK',
+      `${this.#sink.constructor.name} plays to '${device?.name ?? renderId}', ` +
+        `which its own ${source.constructor.name} hears as '${heard.name}'`,
+      {
+        deviceId: heard.id,
+        remedy: 'Give one of them another device, or set allowFeedback if this is meant',
+      },
+    );
+  }
+}
