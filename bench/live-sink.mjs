@@ -203,6 +203,7 @@ for (const [name, { goal, absent, measure }] of Object.entries(systems)) {
     'moved p50, p99, most, ms': Object.values(told.movedMs)
       .map((ms) => fixed(ms, 1))
       .join(', '),
+    'lag, ms': [...new Set(told.lagMs.map((ms) => fixed(ms, 1)))].join(' to '),
     underruns: told.counted.underruns,
     'breaks heard': told.breaks.heard,
     'of the player': told.breaks['of the player'],

@@ -157,9 +157,11 @@ for (const one of arrived.breaks) {
 }
 verdicts.unexplained = unexplained.length;
 const added = ways.map(({ way, lag }) => way - lag);
-// What holds the fill is judged by how far a click's way is from the usual one: what the system's own positions leave
-// out, as Wine's do, is the same for all.
-const moved = ways.map(({ way }) => Math.abs(way - usual));
+// What holds the fill is judged by how far from the usual a click is, less the lag that the link says it holds: what
+// the system's own positions leave out, as Wine's do, is the same for all.
+const usuallyAdded = percentiles(added).p50;
+const moved = added.map((ms) => Math.abs(ms - usuallyAdded));
+const lags = ways.map(({ lag }) => lag);
 report({
   seconds: given.seconds,
   clicks: ways.length,
@@ -169,7 +171,7 @@ report({
   movedMs: percentiles(moved),
   toldMs: percentiles(ways.map(({ told }) => told)).p50,
   deviceLatencyMs,
-  lagMs: [ways[0]?.lag, ways.at(-1)?.lag],
+  lagMs: [Math.min(...lags), Math.max(...lags)],
   driftPpm,
   linkDriftPpm,
   breaks: verdicts,

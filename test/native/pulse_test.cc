@@ -80,6 +80,7 @@ struct Tone final : RenderListener {
       for (uint32_t c = 0; c < channels; ++c) *out++ = value;
     }
     frames += count;
+    if (real_clock().now() - skipped_at < 5 * kNsPerMs) burst += count;
     if (skipped && play_time == kNoTime) ++untold;
     skipped = false;
     if (stall.exchange(false)) std::this_thread::sleep_for(std::chrono::seconds(1));
@@ -91,8 +92,14 @@ struct Tone final : RenderListener {
   }
   void on_underrun(uint32_t passed) noexcept override {
     ++underruns;
-    passed_frames += passed;
+    if (passed == 0) ++unplaced;
+    if (passed % multiple != 0) ++uneven;
     skipped = passed > 0;
+    if (skipped) {
+      skipped_at = real_clock().now();
+      burst = 0;
+    }
+    passed_frames += passed;
   }
   void on_lost(const Error& error) noexcept override {
     code = error.code;
@@ -105,6 +112,11 @@ struct Tone final : RenderListener {
   uint64_t frame = 0;
   int64_t last_time = 0;
   bool skipped = false;  // since the last frame
+  int64_t skipped_at = 0;
+  uint32_t multiple = 1;
+  std::atomic<uint32_t> burst{0};  // frames asked for in the 5 ms behind the last skip
+  std::atomic<int> uneven{0};      // skips that were no multiple
+  std::atomic<int> unplaced{0};    // underruns of which nothing had passed
   std::atomic<uint64_t> frames{0};
   std::atomic<int> timed{0};
   std::atomic<int> untold{0};  // skips after which the next frame had no time
@@ -601,6 +613,38 @@ TEST("pulse: without a server there is an error that says what to start") {
   CHECK(error.code == ErrorCode::kBackendUnavailable && !host);
   CHECK(error.remedy.find("pipewire-pulse") != std::string::npos);
   CHECK(!error.os_code.empty());
+}
+
+TEST("pulse: a server that stood still is given one filling, and each gap is told once") {
+  auto host = connect();
+  const pid_t server = server_pid();
+  CHECK(server > 0);
+  if (!host || server <= 0) return;
+  Tone tone(1000, 0.25);
+  auto plays = render(*host, &tone, "speakers");
+  if (!plays) return;
+  const StreamInfo& info = plays->info();
+  // So that its null sink goes on reading by whole periods.
+  if (!on_pipewire()) tone.multiple = info.period_frames;
+  CHECK(!plays->start());
+  CHECK(eventually([&] { return tone.timed > 2; }));
+  for (int stall = 1; stall <= 3; ++stall) {
+    const uint64_t passed = tone.passed_frames;
+    const int64_t from = real_clock().now();
+    kill(server, SIGSTOP);
+    std::this_thread::sleep_for(std::chrono::milliseconds(400 + stall));
+    kill(server, SIGCONT);
+    CHECK(eventually([&] { return tone.passed_frames > passed; }));
+    const uint64_t frames = tone.frames;
+    CHECK(eventually([&] { return tone.frames > frames + 24000; }));
+    // A null sink reads up to the latency asked for at once.
+    CHECK(tone.burst <= 9600 + 2 * info.period_frames);
+    // What has passed is no more than the time that it took.
+    CHECK(tone.passed_frames - passed < (real_clock().now() - from) * 48e-6);
+  }
+  CHECK(tone.uneven == 0);
+  if (!on_pipewire()) CHECK(tone.unplaced == 0);
+  CHECK(tone.losses == 0);
 }
 
 TEST("pulse: a server that hangs holds nobody for longer than the contract's 10 s") {

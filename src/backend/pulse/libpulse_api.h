@@ -352,6 +352,7 @@ using pa_time_event_cb_t = void (*)(pa_mainloop_api*, pa_time_event*, const time
   F(pa_operation*, pa_stream_flush, (pa_stream*, pa_stream_success_cb_t, void*))               \
   F(pa_operation*, pa_stream_update_timing_info, (pa_stream*, pa_stream_success_cb_t, void*))  \
   F(const pa_timing_info*, pa_stream_get_timing_info, (pa_stream*))                            \
+  F(int64_t, pa_stream_get_underflow_index, (const pa_stream*))                                \
   F(int, pa_stream_is_suspended, (const pa_stream*))                                           \
   F(void, pa_stream_set_state_callback, (pa_stream*, pa_stream_notify_cb_t, void*))            \
   F(void, pa_stream_set_read_callback, (pa_stream*, pa_stream_request_cb_t, void*))            \
