@@ -643,7 +643,7 @@ TEST("pulse: a server that stood still is given one filling, and each gap is tol
     CHECK(tone.passed_frames - passed < (real_clock().now() - from) * 48e-6);
   }
   CHECK(tone.uneven == 0);
-  if (!on_pipewire()) CHECK(tone.unplaced == 0);
+  CHECK(tone.unplaced == 0);
   CHECK(tone.losses == 0);
 }
 

@@ -41,11 +41,11 @@ class PulseRender final : public PulseStream {
   RenderListener& listener_;
   std::optional<StreamTiming> timing_;
   pa_defer_event* begin_ = nullptr;
-  int64_t grain_ = 1;      // what is skipped is a multiple of it
-  int64_t position_ = 0;   // frames given to the server, or known to have passed without us
-  bool dry_ = false;       // the server said so, and nothing has been written since
-  int64_t refilled_ = -1;  // where the server's queue ended when something had passed, bytes
-  bool skipped_ = false;   // something passed without us, and nothing has been written since
+  int64_t grain_ = 1;     // what is skipped is a multiple of it
+  int64_t position_ = 0;  // frames given to the server, or known to have passed without us
+  bool dry_ = false;      // the server said so, and nothing has been written since
+  int64_t refilled_ = 0;  // where one filling behind the last skip ends, the server's index
+  bool skipped_ = false;  // something passed without us, and nothing has been written since
 };
 
 Error PulseRender::open(const RenderRequest& request, bool full_volume) {
@@ -97,7 +97,7 @@ Error PulseRender::start() {
   if (lost_) return loss_;
   timing_.emplace(info_.format.sample_rate, dropped_ns());
   restart_timing();
-  refilled_ = -1;
+  refilled_ = 0;
   dry_ = skipped_ = false;
   running_ = true;
   // The listener is called on the audio thread only: that thread fills the buffer and starts.
@@ -143,7 +143,7 @@ void PulseRender::on_underflow(pa_stream* stream, void* self) {
   // The server's word may come when fill() has seen it by the clock already. Below 0: it does not
   // say where that was.
   const int64_t at = render->libpulse().pa_stream_get_underflow_index(stream);
-  if (at < 0 || at > render->refilled_) render->dry_ = true;
+  if (at < 0 || at >= render->refilled_) render->dry_ = true;
 }
 
 // Fills the queue up to its target. A device that ran dry went on without us, and would drop what
@@ -160,21 +160,22 @@ void PulseRender::fill() noexcept {
     passed = std::max<int64_t>(0, late / 1000 * info_.format.sample_rate / 1000000);
     passed = (passed + grain_ - 1) / grain_ * grain_;
   }
-  if (passed > 0) {
-    const pa_timing_info* server = libpulse().pa_stream_get_timing_info(stream_);
-    if (server && !server->write_index_corrupt) refilled_ = server->write_index;
-  }
   if (passed > 0 || dry_) listener_.on_underrun(static_cast<uint32_t>(passed));
   dry_ = false;
+  if (passed == 0) return write(writable / frame_bytes_, 0);
+  // The queue is empty: one filling of it. What the server asked for to bridge the gap, or still
+  // will, is set off by the library; more would be sound that has not been heard yet.
+  const pa_timing_info* server = libpulse().pa_stream_get_timing_info(stream_);
+  if (server && !server->write_index_corrupt) {
+    refilled_ = server->write_index + (passed + info_.buffer_frames) * int64_t{frame_bytes_};
+  }
   skip(passed);
-  // After a skip the queue is empty: one filling of it. What the server asked for to bridge the
-  // gap, or still will, is set off by the library; more would be sound that has not been heard yet.
-  write(passed > 0 ? info_.buffer_frames : writable / frame_bytes_, passed);
+  write(info_.buffer_frames, passed);
 }
 
 void PulseRender::skip(int64_t frames) noexcept {
   position_ += frames;
-  if (frames > 0) skipped_ = true;
+  skipped_ = true;
 }
 
 // Of the next frame. The listener, who does not count what was skipped, learns at once where it is.
