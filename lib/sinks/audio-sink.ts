@@ -70,7 +70,7 @@ export interface SinkStats {
 /** Events of a sink, beside those of every Writable. */
 export interface SinkEvents extends WritableEvents, DeviceEvents {
   ready: [];
-  /** It ran dry; `frames` of silence were played. */
+  /** It ran dry; `frames` of silence were played, 0 where the system does not say how many. */
   underrun: [event: { frame: number; frames: number }];
   /** A live producer wrote more than `bufferMs` has room for; `frames` were thrown away. */
   overrun: [event: { frames: number }];

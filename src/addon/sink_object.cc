@@ -40,7 +40,9 @@ void RenderSession::on_render(void* data, uint32_t frames, int64_t play_time) no
   node_->render(data, frames, play_time);
 }
 
-void RenderSession::on_underrun(uint32_t frames) noexcept { node_->underrun(frames); }
+void RenderSession::on_underrun(uint32_t frames, bool here) noexcept {
+  node_->underrun(frames, here);
+}
 
 Napi::Function SinkObject::define(Napi::Env env) {
   return DefineClass(env, "Sink",

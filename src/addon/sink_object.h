@@ -25,7 +25,7 @@ class RenderSession final : public RenderListener, public DeviceSession {
   void release() noexcept override;
 
   void on_render(void* data, uint32_t frames, int64_t play_time) noexcept override;
-  void on_underrun(uint32_t frames) noexcept override;
+  void on_underrun(uint32_t frames, bool here) noexcept override;
   void on_lost(const Error& error) noexcept override { tell_lost(error); }
 
  protected:

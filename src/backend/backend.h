@@ -104,8 +104,9 @@ class RenderListener {
   // nothing new is known: then it follows from what was told before).
   virtual void on_render(void* data, uint32_t frames, int64_t play_time) noexcept = 0;
   // The device ran dry, seen by the system (a callback) or from positions; `frames` that it played
-  // of nothing, 0 if it cannot be told.
-  virtual void on_underrun(uint32_t frames) noexcept = 0;
+  // of nothing, 0 if it cannot be told. `here`: what is asked for next comes right behind that;
+  // otherwise the device has gone on since.
+  virtual void on_underrun(uint32_t frames, bool here) noexcept = 0;
   virtual void on_lost(const Error& error) noexcept = 0;  // as CaptureListener's
 
  protected:

@@ -129,11 +129,13 @@ class MixerNode final : public Pullable, public Producer {
  private:
   enum class Pace { kClock, kWriters };
   size_t take_over(const PullTime& when) noexcept;
+  bool make_good(const PullTime& when) noexcept;
   int64_t mix_due(int64_t now) noexcept;
   void mix_live(float* out, size_t frames, const PullTime& when) noexcept;
   void mix(std::vector<Input>& inputs, Pace pace, uint64_t frame, float* out, size_t frames,
            const PullTime& when) noexcept;
   void fade_what_went(float* out, size_t frames) noexcept;
+  void give(float* out, size_t frames) noexcept;
   void follow_ends(const Input& input) noexcept;
   size_t ready_frames(std::vector<Input>& inputs, bool* ending) noexcept;
   uint64_t delay_frames() const { return limiter_ ? limiter_->latency_frames() : 0; }
@@ -158,6 +160,10 @@ class MixerNode final : public Pullable, public Producer {
   // for.
   std::atomic_flag mixing_ = ATOMIC_FLAG_INIT;
   size_t silence_left_ = 0;  // frames that a new driver hears before the mix goes on
+  // After a break of the driver what comes next is faded in from what it got before.
+  InputControls::Frame driven_{};  // the last frame that it got
+  InputControls::Frame before_break_{};
+  size_t join_left_ = 0;
   bool pumped_last_ = false;
   double pump_next_ = 0;
   // mix_written's state, in frames.

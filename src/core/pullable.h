@@ -12,7 +12,7 @@ struct PullTime {
   double time = 0;  // ns of the host's clock; what was heard then is wanted now
   double rate =
       0;  // frames asked for per second of the host's clock, the true figure, near nominal
-  bool after_break = false;  // the master was silent until now: a jump is no further harm
+  bool after_break = false;  // the master was silent: a jump is no further harm
 };
 
 class Pullable {

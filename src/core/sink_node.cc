@@ -135,6 +135,14 @@ void SinkNode::fill(float* out, size_t frames, const PullTime& when) noexcept {
   meter_->process(out, frames);
 }
 
+// Behind a silence of the device, so that its end is not a click.
+void SinkNode::rise(float* out, size_t frames) noexcept {
+  for (size_t i = 0; i < frames && rise_left_ > 0; ++i, --rise_left_) {
+    const float gain = 1 - static_cast<float>(rise_left_) / static_cast<float>(fade_frames_);
+    for (uint32_t c = 0; c < device_.channels; ++c) out[i * device_.channels + c] *= gain;
+  }
+}
+
 void SinkNode::follow_lead(double now, double lead, uint32_t frames) noexcept {
   if (settling_ > 0 && std::abs(lead - lead_) > kLeadJump) {
     if (elsewhere_ == 0) elsewhere_ = now;
@@ -182,6 +190,7 @@ void SinkNode::render(void* data, uint32_t frames, int64_t play_time) noexcept {
       std::fill_n(block_.data(), block * device_.channels, 0.0f);
       stats_.silent_frames.add(static_cast<uint64_t>(static_cast<double>(block) * ratio_));
     }
+    rise(block_.data(), block);
     from_float(block_.data(), device_.sample_format, to, block * device_.channels);
     to += block * bytes_per_frame(device_);
     done += block;
@@ -235,8 +244,9 @@ void SinkNode::tell_played() noexcept {
   drained_ = 0;
 }
 
-void SinkNode::underrun(uint32_t frames) noexcept {
-  // What comes next is heard later, by what its stamp will tell. Live sound jumps there: it is
+void SinkNode::underrun(uint32_t frames, bool here) noexcept {
+  if (here) rise_left_ = fade_frames_;
+  // What comes next is heard later, by what its stamp will tell. What is live jumps there: it is
   // broken already, and would otherwise be late for minutes.
   if (stamps_ && frames > 0) {
     tracker_->lose_place();

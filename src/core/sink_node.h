@@ -73,7 +73,8 @@ class SinkNode {
 
   // Audio thread.
   void render(void* data, uint32_t frames, int64_t play_time) noexcept;
-  void underrun(uint32_t frames) noexcept;
+  // As RenderListener::on_underrun.
+  void underrun(uint32_t frames, bool here) noexcept;
   // The clock's thread, every 10 ms or so between one device and the next: goes on asking upstream
   // at the pace of the last one, so that what is written drains and a mixer goes on.
   void absent() noexcept;
@@ -111,6 +112,7 @@ class SinkNode {
 
   void follow_lead(double now, double lead, uint32_t frames) noexcept;
   void fill(float* out, size_t frames, const PullTime& when) noexcept;
+  void rise(float* out, size_t frames) noexcept;
   void advance(uint32_t frames, double played, double rate) noexcept;
   void tell_played() noexcept;
 
@@ -135,6 +137,7 @@ class SinkNode {
   const Upstream* playing_ = nullptr;  // only compared: tells that what is upstream changed
   std::vector<float> block_, last_, tail_;
   size_t tail_left_ = 0;  // frames of the old sound's fade still to come
+  size_t rise_left_ = 0;  // frames of the fade-in behind a silence of the device still to come
   size_t fade_frames_ = 0;
   uint64_t frame_ = 0;    // of the device
   bool emptied_ = false;  // the last of what was written has been taken in this turn

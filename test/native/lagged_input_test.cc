@@ -1,13 +1,16 @@
 // A live stream linked straight to a sink: its lag follows how late the packets are.
 #include "../../src/core/lagged_input.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
 #include "../../src/core/frame_queue.h"
+#include "../../src/core/mixer_node.h"
 #include "../../src/core/sink_node.h"
+#include "../../src/core/written_input.h"
 #include "check.h"
 #include "no_wakeup.h"
 #include "still_clock.h"
@@ -112,9 +115,9 @@ TEST("a link's lag is not given back where one packet in a while is late") {
   CHECK(link.starvations() == starved);
 }
 
-// A microphone linked to a sink whose device is silent for 40 ms, and says that much later where it
-// is: how many turns later the sound is as old as before.
-int turns_until_back(int turns_until_stamp) {
+// A microphone linked to a sink, or mixed for it, whose device is silent for 40 ms, and says that
+// much later where it is: how many turns later the sound is as old as before.
+int turns_until_back(int turns_until_stamp, bool mixed) {
   constexpr int64_t kMs = kNsPerMs;
   constexpr int kDry = 1005;
   StillClock clock;
@@ -124,24 +127,37 @@ int turns_until_back(int turns_until_stamp) {
   sink.open({kRate, 1, SampleFormat::kF32});
   const auto queue = std::make_shared<FrameQueue>(1, kRate, 2 * kRate);
   const auto input = std::make_shared<LiveInput>(queue, kRate, 1);
-  sink.publish(nullptr, std::make_shared<LaggedInput>(input, &events, &wakeup));
+  const auto mixer = std::make_shared<MixerNode>(MixerNode::Config{kRate, 1, 25e6, false});
+  const auto recorded = std::make_shared<FrameQueue>(1, kRate, 30 * kRate);
+  if (mixed) {
+    mixer->attach(recorded, nullptr);
+    MixerNode::Input in;
+    in.controls = std::make_shared<InputControls>();
+    in.live = input;
+    in.connection = 1;
+    mixer->publish({in});
+    sink.publish(nullptr, mixer);
+  } else {
+    sink.publish(nullptr, std::make_shared<LaggedInput>(input, &events, &wakeup));
+  }
   // Each sample tells when it was heard: in ms, as a share of a minute.
   std::vector<float> packet(kPeriod), out(kPeriod);
-  int64_t heard = 0;
+  constexpr int64_t kStart = 1000;  // ms
+  int64_t heard = kStart;
   double before = 0;
   int back = 0;
   for (int turn = 1; turn <= 2000; ++turn) {
-    const int64_t now = turn * 10 * kMs;
+    const int64_t now = (kStart + turn * 10) * kMs;
     clock.set(now);
     for (size_t i = 0; i < kPeriod; ++i) {
       packet[i] = static_cast<float>((static_cast<double>(heard) + i / 48.0) / 60000);
     }
-    queue->push(packet.data(), {static_cast<uint64_t>(heard * 48), kPeriod,
+    queue->push(packet.data(), {static_cast<uint64_t>((heard - kStart) * 48), kPeriod,
                                 static_cast<double>(heard * kMs), kRate, 0});
     heard += 10;
     // Nobody asks: the device plays nothing, and what comes next later.
     if (turn > kDry - 5 && turn < kDry) continue;
-    if (turn == kDry) sink.underrun(40 * 48);
+    if (turn == kDry) sink.underrun(40 * 48, true);
     const int64_t played = now + 20 * kMs;
     const bool told = turn < kDry || turn >= kDry + turns_until_stamp;
     sink.render(out.data(), kPeriod, told ? played : INT64_MIN);
@@ -150,12 +166,55 @@ int turns_until_back(int turns_until_stamp) {
     if (turn > kDry && std::abs(age - before) > 0.2) back = turn + 1 - kDry;
   }
   CHECK_NEAR(before, 45, 0.2);
-  CHECK(input->stats().resyncs == 1);
+  CHECK(input->stats().resyncs == (mixed ? 0 : 1));
   CHECK(input->stats().starvations == 0);
+  mixer->publish({});
+  // Who records the mix misses nothing.
+  std::vector<float> mix(30 * kRate);
+  mix.resize(recorded->read(mix.data(), mix.size()));
+  CHECK(mix.empty() != mixed);
+  double largest = 0;
+  for (size_t i = kRate; i < mix.size(); ++i) {
+    largest = std::max(largest, std::fabs(static_cast<double>(mix[i]) - mix[i - 1]));
+  }
+  CHECK(largest < 0.1 / 60000);
   return back;
 }
 
 TEST("after a device ran dry, live sound is as old as before as soon as it says where it is") {
-  CHECK(turns_until_back(0) == 0);
-  CHECK(turns_until_back(30) == 30);
+  CHECK(turns_until_back(0, false) == 0);
+  CHECK(turns_until_back(30, false) == 30);
+}
+
+TEST("so is a mix, of which who records it misses nothing") {
+  CHECK(turns_until_back(0, true) == 0);
+  CHECK(turns_until_back(30, true) == 30);
+}
+
+TEST("behind a silence of the device sound is faded in, whatever was there before") {
+  StillClock clock;
+  NoWakeup wakeup;
+  NodeEvents events;
+  SinkNode sink(clock, &wakeup);
+  const Format format{kRate, 1, SampleFormat::kF32};
+  sink.open(format);
+  const auto written = std::make_shared<WrittenInput>(
+      WrittenInput::Config{format, kRate, 1, 2 * kRate, 0}, nullptr, &events, &wakeup);
+  sink.publish(written, nullptr);
+  const std::vector<float> ones(kRate, 0.5f);
+  written->write(ones.data(), ones.size());
+  std::vector<float> out(kPeriod);
+  const auto turn = [&](int64_t n) {
+    clock.set(n * 10 * kNsPerMs);
+    sink.render(out.data(), kPeriod, (n + 2) * 10 * kNsPerMs);
+  };
+  for (int64_t n = 1; n <= 50; ++n) turn(n);
+  CHECK(out.front() == 0.5f && out.back() == 0.5f);
+  sink.underrun(kPeriod, false);
+  turn(52);
+  CHECK(out.front() == 0.5f && out.back() == 0.5f);
+  sink.underrun(kPeriod, true);
+  turn(54);
+  CHECK(out.front() < 0.01f && out.back() == 0.5f);
+  CHECK(std::is_sorted(out.begin(), out.end()));
 }

@@ -90,7 +90,7 @@ struct Tone final : RenderListener {
       last_time = play_time;
     }
   }
-  void on_underrun(uint32_t passed) noexcept override {
+  void on_underrun(uint32_t passed, bool) noexcept override {
     ++underruns;
     if (passed == 0) ++unplaced;
     if (passed % multiple != 0) ++uneven;

@@ -134,7 +134,7 @@ class Render final : public RenderListener, public Slot {
   void on_render(void* data, uint32_t frames, int64_t play_time) noexcept override {
     node.render(data, frames, play_time);
   }
-  void on_underrun(uint32_t frames) noexcept override { node.underrun(frames); }
+  void on_underrun(uint32_t frames, bool here) noexcept override { node.underrun(frames, here); }
   void on_lost(const Error&) noexcept override { lost.store(true); }
 
   NoWakeup wakeup;

@@ -110,7 +110,7 @@ struct Counting final : RenderListener {
     }
     from_float(block.data(), format.sample_format, data, block.size());
   }
-  void on_underrun(uint32_t frames) noexcept override { underrun += frames; }
+  void on_underrun(uint32_t frames, bool) noexcept override { underrun += frames; }
   void on_lost(const Error& error) noexcept override {
     lost = error;
     ++lost_calls;
@@ -1069,7 +1069,7 @@ struct HashingRender final : RenderListener {
     std::memset(data, 0, frames * 4);
     static_cast<float*>(data)[0] = 0.5f;
   }
-  void on_underrun(uint32_t frames) noexcept override { hash.mix(frames); }
+  void on_underrun(uint32_t frames, bool) noexcept override { hash.mix(frames); }
   void on_lost(const Error&) noexcept override { hash.mix(300); }
   Hash& hash;
 };
@@ -1171,7 +1171,7 @@ struct Quiet final : RenderListener {
     std::memset(data, 0, frames * 8);
     if (closed.load()) called_after = true;
   }
-  void on_underrun(uint32_t) noexcept override { ++underruns; }
+  void on_underrun(uint32_t, bool) noexcept override { ++underruns; }
   void on_lost(const Error&) noexcept override {}
   std::atomic<int> underruns{0};
   std::atomic<bool> closed{false};

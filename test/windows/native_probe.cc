@@ -244,7 +244,7 @@ class Tone final : public RenderListener {
     frame_ += frames;
     ++calls_;
   }
-  void on_underrun(uint32_t frames) noexcept override {
+  void on_underrun(uint32_t frames, bool) noexcept override {
     ++underruns_;
     underrun_frames_ += frames;
   }

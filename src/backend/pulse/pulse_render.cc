@@ -160,7 +160,7 @@ void PulseRender::fill() noexcept {
     passed = std::max<int64_t>(0, late / 1000 * info_.format.sample_rate / 1000000);
     passed = (passed + grain_ - 1) / grain_ * grain_;
   }
-  if (passed > 0 || dry_) listener_.on_underrun(static_cast<uint32_t>(passed));
+  if (passed > 0 || dry_) listener_.on_underrun(static_cast<uint32_t>(passed), true);
   dry_ = false;
   if (passed == 0) return write(writable / frame_bytes_, 0);
   // The queue is empty: one filling of it. What the server asked for to bridge the gap, or still
@@ -210,7 +210,7 @@ void PulseRender::timing(int64_t time, double queued, double device) noexcept {
   if (stalled == 0) return;
   // The server stopped taking frames and did not say so (PipeWire).
   skip(stalled);
-  listener_.on_underrun(static_cast<uint32_t>(stalled));
+  listener_.on_underrun(static_cast<uint32_t>(stalled), false);
 }
 
 }  // namespace

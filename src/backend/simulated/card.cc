@@ -365,7 +365,7 @@ void Card::take(Device& device, RenderClient& client, bool refill) noexcept {
   if (!refill) return;
   if (client.missed > 0) {
     device.counters.underrun_frames.fetch_add(client.missed, std::memory_order_relaxed);
-    client.listener->on_underrun(client.missed);
+    client.listener->on_underrun(client.missed, true);
     client.missed = 0;
   }
   ask(device, client);

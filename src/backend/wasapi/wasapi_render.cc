@@ -145,7 +145,7 @@ class RenderWork final : public StreamWork {
     expected_ += least_late_;
     const Gate::Pass pass(gate);
     if (!pass) return;
-    listener_->on_underrun(static_cast<uint32_t>(least_late_ * sample_rate_ / kNsPerSecond));
+    listener_->on_underrun(static_cast<uint32_t>(least_late_ * sample_rate_ / kNsPerSecond), false);
   }
 
   const uint32_t latency_ms_;

@@ -31,7 +31,7 @@ class RenderBuffer final : public RenderListener {
 
  private:
   void on_render(void* data, uint32_t frames, int64_t play_time) noexcept override;
-  void on_underrun(uint32_t) noexcept override {}  // Windows does not say either
+  void on_underrun(uint32_t, bool) noexcept override {}  // Windows does not say either
   void on_lost(const Error& error) noexcept override;
 
   const Format format_;
