@@ -12,6 +12,7 @@
 #include <mmdeviceapi.h>
 #include <windows.h>
 
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -25,6 +26,9 @@ constexpr float kClick = 0.8f;
 constexpr DWORD kLongestWaitMs = 20;
 constexpr double kSettleMs = 2000;
 constexpr double kMsPerReference = 1e-4;
+// What Wine's stamps are short of, once or more, from 25.6 hours after the machine's start on: the
+// product of the counter and 10^7 overflows.
+constexpr double kOverflowMs = 18446744073709551616.0 / 1e7 * kMsPerReference;
 
 [[noreturn]] void fail(const char* what, long result) {
   std::fprintf(stderr, "%s: 0x%08lX\n", what, static_cast<unsigned long>(result));
@@ -41,6 +45,11 @@ double now_ms() {
   QueryPerformanceCounter(&count);
   QueryPerformanceFrequency(&frequency);
   return 1000.0 * static_cast<double>(count.QuadPart) / static_cast<double>(frequency.QuadPart);
+}
+
+double stamp_ms(UINT64 stamp) {
+  const double told = static_cast<double>(static_cast<INT64>(stamp)) * kMsPerReference;
+  return told + std::nearbyint((now_ms() - told) / kOverflowMs) * kOverflowMs;
 }
 
 IAudioClient* open(IMMDeviceEnumerator* enumerator, EDataFlow flow, const wchar_t* wanted) {
@@ -148,8 +157,7 @@ int wmain(int argc, wchar_t** argv) {
       const auto* samples = reinterpret_cast<const float*>(data);
       for (UINT32 i = 0; i < frames && !(flags & AUDCLNT_BUFFERFLAGS_SILENT); ++i) {
         if (samples[i * format->nChannels] < kClick / 2) continue;
-        const double heard =
-            static_cast<double>(stamp) * kMsPerReference + 1000.0 * i / format->nSamplesPerSec;
+        const double heard = stamp_ms(stamp) + 1000.0 * i / format->nSamplesPerSec;
         double from = -1;
         for (const double click : player.clicks) {
           if (click < heard) from = click;

@@ -7,6 +7,9 @@
 
 namespace patchcord {
 
+// A stamp further from the local clock than this is wrong, whatever it says (Chromium's bound).
+constexpr int64_t kImplausible = 500 * kNsPerMs;
+
 struct DeviceTiming {
   // The oldest that a loopback's packet is when it comes: so far behind the clock its silence stays
   // while nothing plays.

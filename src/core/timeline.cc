@@ -7,8 +7,6 @@ namespace patchcord {
 namespace {
 
 constexpr int64_t kUnknownTime = INT64_MIN;
-// A stamp further from the local clock than this is wrong, whatever it says (Chromium's bound).
-constexpr int64_t kImplausible = 500 * kNsPerMs;
 constexpr double kOldest = 2;     // s: no system keeps what it recorded for longer
 constexpr double kAgreement = 4;  // of the stamps' scatter
 constexpr double kLatest = 1;     // s: what is later than that was not merely late

@@ -37,6 +37,7 @@
 //   stall <d>   resume <d>                no packets, no events
 //   late <d> <ms>                         the next wake       jitter <d> <ms>   each one
 //   stamps <d> <offset ms> [<jitter ms>]  stamps <d> wrong    flagged TIMESTAMP_ERROR
+//   clock <d> <offset ms>                 the same for its IAudioClock
 //   fail <d>|* <call> <HRESULT> [after <calls>] [times <calls>]
 //                                         answers of a method, by its documented name:
 //                                         fail mic IAudioClient::Start 0x88890004 times 1

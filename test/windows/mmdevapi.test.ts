@@ -22,13 +22,15 @@ import {
   type AudioError,
 } from 'patchcord';
 
-import { event } from '../conformance/wait.js';
+import { event, until } from '../conformance/wait.js';
 import { findGaps, measureTone, toFloat } from '../instruments/index.js';
 import { setups, told } from './known-cables.js';
 import { steerThisProcess, type SteeredProcess, type Windows } from './steer-this-process.js';
 
 const backend = 'wasapi';
 const rate = 48000;
+// By which Wine's stamps are early 25.6 hours after the machine was started, and 51.2 hours after that.
+const overflows = [1, 2].map((times) => (times * -(2 ** 64)) / 1e7 / 1e4);
 const probe = process.env.PATCHCORD_PROCESS_LOOPBACK_PROBE as string;
 const engineProbe = process.env.PATCHCORD_ENGINE_PROBE as string;
 
@@ -219,6 +221,21 @@ describe('a microphone', () => {
     expect(gaps).toEqual([]);
   });
 
+  it.each(overflows)('keeps its stamps where Wine overflows, %i ms off', async (offset) => {
+    await here.send(`stamps mic ${offset}`);
+    const mic = new MicSource({ backend, device: 'Microphone' });
+    const reader = mic.chunks();
+    let last: AudioChunk | undefined;
+    while (!last || last.frame < rate) last = (await reader.next()).value as AudioChunk;
+    const now = process.hrtime.bigint();
+    const { deviceStamps } = mic.stats();
+    await mic.close();
+    await here.send('stamps mic 0');
+    expect(deviceStamps).toBe(true);
+    expect(Number(now - last.time) / 1e6).toBeGreaterThan(0);
+    expect(Number(now - last.time) / 1e6).toBeLessThan(300);
+  });
+
   it('that is denied says so', async () => {
     await here.send('deny mic');
     const mic = new MicSource({ backend, device: 'Microphone' });
@@ -340,6 +357,31 @@ describe('an output', () => {
     expectTone(samples, 997, -12.04);
     expect(findGaps(samples, { sampleRate: rate, frequency: 997 })).toEqual([]);
     await event(sink, 'finish');
+  });
+
+  it.each([0, ...overflows])('tells its latency where its clock is %i ms off', async (offset) => {
+    await here.send(`clock speakers ${offset}`);
+    const sink = new SpeakerSink({ backend, device: 'Speakers', latencyMs: 40 });
+    await sink.ready;
+    await until(() => sink.position > rate / 2, 'half a second that is played');
+    const { deviceLatencyMs } = sink.stats();
+    await sink.close();
+    await here.send('clock speakers 0');
+    expect(deviceLatencyMs).toBeGreaterThan(20);
+    expect(deviceLatencyMs).toBeLessThan(100);
+  });
+
+  it('plays what it asks for some time later where its clock is of another time', async () => {
+    await here.send('clock speakers 5000');
+    const sink = new SpeakerSink({ backend, device: 'Speakers' });
+    await sink.ready;
+    await until(() => sink.position > 2 * rate, 'two seconds that are played');
+    const { deviceLatencyMs, driftPpm } = sink.stats();
+    await sink.close();
+    await here.send('clock speakers 0');
+    expect(deviceLatencyMs).toBeGreaterThanOrEqual(0);
+    expect(deviceLatencyMs).toBeLessThan(100);
+    expect(Math.abs(driftPpm)).toBeLessThan(10_000);
   });
 });
 

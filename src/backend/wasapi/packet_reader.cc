@@ -1,6 +1,6 @@
 #include "packet_reader.h"
 
-#include "formats.h"
+#include "stamps.h"
 
 namespace patchcord {
 
@@ -42,10 +42,7 @@ void PacketReader::deliver(Gate* gate, const BYTE* data, UINT32 frames, DWORD fl
   packet.data = (flags & AUDCLNT_BUFFERFLAGS_SILENT) != 0 ? nullptr : data;
   packet.frames = frames;
   packet.position = positions_ ? static_cast<int64_t>(position) : kNoPosition;
-  // The performance counter in 100 ns, which the real clock counts in ns.
-  packet.time = (flags & AUDCLNT_BUFFERFLAGS_TIMESTAMP_ERROR) != 0
-                    ? kNoTime
-                    : static_cast<int64_t>(stamp) * kNsPerReference;
+  packet.time = (flags & AUDCLNT_BUFFERFLAGS_TIMESTAMP_ERROR) != 0 ? kNoTime : stamp_time(stamp);
   // Undefined on the first packet.
   packet.discontinuity = !first_ && (flags & AUDCLNT_BUFFERFLAGS_DATA_DISCONTINUITY) != 0;
   first_ = false;

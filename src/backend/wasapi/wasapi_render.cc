@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "formats.h"
+#include "stamps.h"
 #include "stream_client.h"
 
 namespace patchcord {
@@ -116,10 +116,11 @@ class RenderWork final : public StreamWork {
     // S_FALSE: the driver was busy and the figures are old. Position 0: not moving yet, so the
     // delay of the device is still unknown.
     if (device_clock_->GetPosition(&position, &stamp) != S_OK || position == 0) return kNoTime;
+    const int64_t time = stamp_time(stamp);
+    if (time == kNoTime) return kNoTime;
     const uint64_t played = position / units_per_second_ * sample_rate_ +
                             position % units_per_second_ * sample_rate_ / units_per_second_;
-    return static_cast<int64_t>(stamp) * kNsPerReference +
-           to_ns(written_ - static_cast<int64_t>(played));
+    return time + to_ns(written_ - static_cast<int64_t>(played));
   }
 
   // Starved, the position stands while time goes on, so that what comes next is heard later than

@@ -15,6 +15,7 @@ struct Policy {
   uint32_t period_frames = 0;  // of the audio engine; 0: 10 ms
   Exclusive exclusive = Exclusive::kRefused;
   std::optional<float> meter;  // what its meter says, whatever is heard
+  int64_t clock_offset = 0;    // ns, of the stamps of its IAudioClock
   bool raw = false;            // whether it has a stream without the communications effects
 };
 

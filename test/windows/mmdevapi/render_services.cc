@@ -53,9 +53,13 @@ HRESULT ClockService::GetPosition(UINT64* position, UINT64* stamp) {
   if (position == nullptr) return E_POINTER;
   const HRESULT entered = enter("IAudioClock::GetPosition");
   if (entered != S_OK) return entered;
-  const int64_t now = Engine::get().world->clock().now();
+  Engine& engine = Engine::get();
+  const int64_t now = engine.world->clock().now();
   *position = client_->playing()->position_at(now) * bytes_per_frame(client_->format());
-  if (stamp != nullptr) *stamp = static_cast<UINT64>(now / kNsPerReference);
+  if (stamp != nullptr) {
+    const int64_t offset = engine.policies.of(client_->endpoint()).clock_offset;
+    *stamp = static_cast<UINT64>((now + offset) / kNsPerReference);
+  }
   return S_OK;
 }
 

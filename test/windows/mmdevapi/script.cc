@@ -448,6 +448,14 @@ const Command kCommands[] = {
          return answer(engine.world->stamps(id, offset, jitter));
        };
      }},
+    {"clock",
+     [](Engine& engine, Words& words) -> Run {
+       const std::string id = words.text("device");
+       return [&engine, id, offset = words.milliseconds("offset")] {
+         engine.policies.change(id, [&](Policy& policy) { policy.clock_offset = offset; });
+         return std::string("ok");
+       };
+     }},
     {"process",
      [](Engine& engine, Words& words) -> Run {
        const uint32_t pid = words.whole("pid");
