@@ -113,10 +113,10 @@ export async function startPipeWire({ modules = [] } = {}) {
       const sources = await pactl(server, 'list', 'short', 'sources');
       return /\tspeakers\t/.test(sinks) && /\tmic\t/.test(sources);
     });
-    await pactl(server, 'set-default-sink', 'speakers');
-    await pactl(server, 'set-default-source', 'mic');
-    // WirePlumber carries the wish out on its own time.
+    // WirePlumber carries the wish out on its own time. Before it has begun it is "Not supported".
     await until('its default devices', server, async () => {
+      await pactl(server, 'set-default-sink', 'speakers');
+      await pactl(server, 'set-default-source', 'mic');
       const info = await pactl(server, 'info');
       return /^Default Sink: speakers$/m.test(info) && /^Default Source: mic$/m.test(info);
     });
