@@ -1,15 +1,13 @@
 #include "sink_object.h"
 
-#include "host_object.h"
 #include "mixer_object.h"
 #include "tap_object.h"
-#include "values.h"
 
 namespace patchcord {
 
-Error RenderSession::open(std::shared_ptr<HostEntry> entry, const RenderRequest& request,
+Error RenderSession::open(const std::shared_ptr<HostEntry>& entry, const RenderRequest& request,
                           StreamInfo* info) {
-  entry_ = std::move(entry);
+  entry_ = entry;
   std::shared_ptr<Host> host;
   std::unique_ptr<Stream> stream;
   if (Error error = entry_->use(&host)) return error;
@@ -69,11 +67,8 @@ Napi::Function SinkObject::define(Napi::Env env) {
                      });
 }
 
-SinkObject::SinkObject(const Napi::CallbackInfo& info)
-    : Napi::ObjectWrap<SinkObject>(info), environment_(Environment::of(info.Env())) {
-  HostObject* host = HostObject::Unwrap(info[0].As<Napi::Object>());
-  if (host == nullptr) return;
-  entry_ = host->entry();
+SinkObject::SinkObject(const Napi::CallbackInfo& info) : DeviceObject(info) {
+  if (!entry_) return;
   waker_ = std::make_shared<Waker>(environment_, info[1].As<Napi::Function>());
   SinkProcessing processing;
   processing.normalize = info[2].ToBoolean();
@@ -92,48 +87,20 @@ Napi::Value SinkObject::open(const Napi::CallbackInfo& info) {
                                                 info[2].As<Napi::Number>().DoubleValue() / 1000);
   request.latency_ms = info[3].As<Napi::Number>().Uint32Value();
   request.options = open_options_from(info[4]);
-  auto opened = std::make_shared<StreamInfo>();
-  if (!std::exchange(opened_, true)) Ref();  // an open device keeps its object
-  return environment_->promise(
-      info.Env(),
-      [environment = environment_, entry = entry_, session = session_, request, opened] {
-        environment->add(session.get());
-        return session->open(entry, request, opened.get());
-      },
-      [opened](Napi::Env env) -> Napi::Value { return stream_info_to_value(env, *opened); });
+  return open_device(info.Env(), request);
 }
 
 // leave(): Promise<void>. The device is released; what is asked of upstream is thrown away.
-Napi::Value SinkObject::leave(const Napi::CallbackInfo& info) {
-  return environment_->promise(
-      info.Env(),
-      [session = session_] {
-        session->leave();
-        return Error::none();
-      },
-      nullptr);
-}
+Napi::Value SinkObject::leave(const Napi::CallbackInfo& info) { return leave_device(info.Env()); }
 
 // close(): Promise<void>. Stops at once.
 Napi::Value SinkObject::close(const Napi::CallbackInfo& info) {
-  Ref();  // until the completion: nobody else may hold it, opened or not
-  return environment_->promise(
-      info.Env(),
-      [environment = environment_, session = session_] {
-        session->release();
-        environment->remove(session.get());
-        return Error::none();
-      },
-      [this](Napi::Env env) -> Napi::Value {
-        disconnect();
-        written_.reset();
-        writing_.reset();
-        publish();
-        waker_->silence();
-        if (std::exchange(opened_, false)) Unref();
-        Unref();
-        return env.Undefined();
-      });
+  return close_device(info.Env(), [this] {
+    disconnect();
+    written_.reset();
+    writing_.reset();
+    publish();
+  });
 }
 
 void SinkObject::publish() { node_->publish(written_, linked_); }
@@ -273,10 +240,7 @@ Napi::Value SinkObject::take_events(const Napi::CallbackInfo& info) {
   return events_to_value(info.Env(), node_->events());
 }
 
-Napi::Value SinkObject::take_error(const Napi::CallbackInfo& info) {
-  const Error error = session_->take_error();
-  return error ? error_to_value(info.Env(), error) : info.Env().Null();
-}
+Napi::Value SinkObject::take_error(const Napi::CallbackInfo& info) { return take_loss(info.Env()); }
 
 Napi::Value SinkObject::stats(const Napi::CallbackInfo& info) {
   const SinkNode::Stats& stats = node_->stats();

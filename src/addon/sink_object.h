@@ -10,7 +10,7 @@
 #include "../core/live_input.h"
 #include "../core/mixer_node.h"
 #include "../core/sink_node.h"
-#include "device_session.h"
+#include "device_object.h"
 #include "link_counters.h"
 
 namespace patchcord {
@@ -21,7 +21,8 @@ class RenderSession final : public RenderListener, public DeviceSession {
       : DeviceSession(std::move(waker)), node_(std::move(node)) {}
 
   // Control thread. In place of what is open; when it fails, that goes on as it was.
-  Error open(std::shared_ptr<HostEntry> entry, const RenderRequest& request, StreamInfo* info);
+  Error open(const std::shared_ptr<HostEntry>& entry, const RenderRequest& request,
+             StreamInfo* info);
   void release() noexcept override;
 
   void on_render(void* data, uint32_t frames, int64_t play_time) noexcept override;
@@ -50,7 +51,7 @@ struct WrittenCounters {
   }
 };
 
-class SinkObject final : public Napi::ObjectWrap<SinkObject> {
+class SinkObject final : public DeviceObject<SinkObject, RenderSession> {
  public:
   static Napi::Function define(Napi::Env env);
   explicit SinkObject(const Napi::CallbackInfo& info);  // (host, onWake)
@@ -79,12 +80,7 @@ class SinkObject final : public Napi::ObjectWrap<SinkObject> {
   void disconnect();
   void follow(std::shared_ptr<FrameQueue> queue);
 
-  std::shared_ptr<Environment> environment_;
-  std::shared_ptr<HostEntry> entry_;
-  std::shared_ptr<Waker> waker_;
   std::shared_ptr<SinkNode> node_;
-  std::shared_ptr<RenderSession> session_;
-  bool opened_ = false;                    // at least once
   std::shared_ptr<WrittenInput> written_;  // being played
   std::shared_ptr<WrittenInput> writing_;  // the same, or the last of those that follow it
   WrittenCounters written_before_;         // of those that were played to their end

@@ -1,23 +1,21 @@
 #include "source_object.h"
 
-#include "host_object.h"
-#include "values.h"
-
 namespace patchcord {
 
-Error CaptureSession::open(HostEntry& entry, const CaptureRequest& request, StreamInfo* info) {
+Error CaptureSession::open(const std::shared_ptr<HostEntry>& entry, const CaptureRequest& request,
+                           StreamInfo* info) {
   std::shared_ptr<Host> host;
   std::unique_ptr<Stream> stream;
-  if (Error error = entry.use(&host)) return error;
+  if (Error error = entry->use(&host)) return error;
   if (Error error = host->open_capture(request, this, &stream)) return error;
   return run(std::move(host), std::move(stream), info);
 }
 
-Error CaptureSession::open(HostEntry& entry, const ProcessCaptureRequest& request,
-                           StreamInfo* info) {
+Error CaptureSession::open(const std::shared_ptr<HostEntry>& entry,
+                           const ProcessCaptureRequest& request, StreamInfo* info) {
   std::shared_ptr<Host> host;
   std::unique_ptr<ProcessStream> stream;
-  if (Error error = entry.use(&host)) return error;
+  if (Error error = entry->use(&host)) return error;
   if (Error error = host->open_processes(request, this, this, &stream)) return error;
   processes_ = stream.get();
   return run(std::move(host), std::move(stream), info);
@@ -86,11 +84,8 @@ Napi::Function SourceObject::define(Napi::Env env) {
                      });
 }
 
-SourceObject::SourceObject(const Napi::CallbackInfo& info)
-    : Napi::ObjectWrap<SourceObject>(info), environment_(Environment::of(info.Env())) {
-  HostObject* host = HostObject::Unwrap(info[0].As<Napi::Object>());
-  if (host == nullptr) return;
-  entry_ = host->entry();
+SourceObject::SourceObject(const Napi::CallbackInfo& info) : DeviceObject(info) {
+  if (!entry_) return;
   const Napi::Object options = info[1].As<Napi::Object>();
   SourceNode::Config config;
   config.sample_rate = property(options, "sampleRate").As<Napi::Number>().Uint32Value();
@@ -123,15 +118,7 @@ Napi::Value SourceObject::open(const Napi::CallbackInfo& info) {
   request.period_frames = static_cast<uint32_t>(request.preferred.sample_rate *
                                                 info[1].As<Napi::Number>().DoubleValue() / 1000);
   request.options = open_options_from(info[2]);
-  auto opened = std::make_shared<StreamInfo>();
-  if (!std::exchange(opened_, true)) Ref();  // an open device keeps its object
-  return environment_->promise(
-      info.Env(),
-      [environment = environment_, entry = entry_, session = session_, request, opened] {
-        environment->add(session.get());
-        return session->open(*entry, request, opened.get());
-      },
-      [opened](Napi::Env env) -> Napi::Value { return stream_info_to_value(env, *opened); });
+  return open_device(info.Env(), request);
 }
 
 // openProcesses(selection, periodMs): Promise<StreamInfo>. As open().
@@ -141,15 +128,7 @@ Napi::Value SourceObject::open_processes(const Napi::CallbackInfo& info) {
   request.preferred = {node_->config().sample_rate, node_->config().channels, SampleFormat::kF32};
   request.period_frames = static_cast<uint32_t>(request.preferred.sample_rate *
                                                 info[1].As<Napi::Number>().DoubleValue() / 1000);
-  auto opened = std::make_shared<StreamInfo>();
-  if (!std::exchange(opened_, true)) Ref();
-  return environment_->promise(
-      info.Env(),
-      [environment = environment_, entry = entry_, session = session_, request, opened] {
-        environment->add(session.get());
-        return session->open(*entry, request, opened.get());
-      },
-      [opened](Napi::Env env) -> Napi::Value { return stream_info_to_value(env, *opened); });
+  return open_device(info.Env(), request);
 }
 
 // selectProcesses(selection): Promise<void>
@@ -184,32 +163,11 @@ Napi::Value SourceObject::take_taps(const Napi::CallbackInfo& info) {
 }
 
 // leave(): Promise<void>. The device is released; the stream goes on as silence.
-Napi::Value SourceObject::leave(const Napi::CallbackInfo& info) {
-  return environment_->promise(
-      info.Env(),
-      [session = session_] {
-        session->leave();
-        return Error::none();
-      },
-      nullptr);
-}
+Napi::Value SourceObject::leave(const Napi::CallbackInfo& info) { return leave_device(info.Env()); }
 
 // close(): Promise<void>. The device is released; what was captured can still be read.
 Napi::Value SourceObject::close(const Napi::CallbackInfo& info) {
-  Ref();  // until the completion: nobody else may hold it, opened or not
-  return environment_->promise(
-      info.Env(),
-      [environment = environment_, session = session_] {
-        session->release();
-        environment->remove(session.get());
-        return Error::none();
-      },
-      [this](Napi::Env env) -> Napi::Value {
-        waker_->silence();
-        if (std::exchange(opened_, false)) Unref();
-        Unref();
-        return env.Undefined();
-      });
+  return close_device(info.Env(), [] {});
 }
 
 Napi::Value SourceObject::take_events(const Napi::CallbackInfo& info) {
@@ -217,8 +175,7 @@ Napi::Value SourceObject::take_events(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value SourceObject::take_error(const Napi::CallbackInfo& info) {
-  const Error error = session_->take_error();
-  return error ? error_to_value(info.Env(), error) : info.Env().Null();
+  return take_loss(info.Env());
 }
 
 Napi::Value SourceObject::stats(const Napi::CallbackInfo& info) {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "../core/source_node.h"
-#include "device_session.h"
+#include "device_object.h"
 #include "producer_handle.h"
 
 namespace patchcord {
@@ -20,8 +20,10 @@ class CaptureSession final : public CaptureListener, public TapListener, public 
       : DeviceSession(std::move(waker)), node_(std::move(node)) {}
 
   // Control thread. In place of what is open; when it fails, that goes on as it was.
-  Error open(HostEntry& entry, const CaptureRequest& request, StreamInfo* info);
-  Error open(HostEntry& entry, const ProcessCaptureRequest& request, StreamInfo* info);
+  Error open(const std::shared_ptr<HostEntry>& entry, const CaptureRequest& request,
+             StreamInfo* info);
+  Error open(const std::shared_ptr<HostEntry>& entry, const ProcessCaptureRequest& request,
+             StreamInfo* info);
   void select(const ProcessSelection& selection);  // of the processes that are open, if any
   void release() noexcept override;
 
@@ -43,7 +45,8 @@ class CaptureSession final : public CaptureListener, public TapListener, public 
   std::vector<TapEvent> taps_;
 };
 
-class SourceObject final : public Napi::ObjectWrap<SourceObject>, public ProducerHandle {
+class SourceObject final : public DeviceObject<SourceObject, CaptureSession>,
+                           public ProducerHandle {
  public:
   static Napi::Function define(Napi::Env env);
   // (host, { sampleRate, channels, loopback, hostClock, startTime?, durationFrames }, onWake)
@@ -70,13 +73,8 @@ class SourceObject final : public Napi::ObjectWrap<SourceObject>, public Produce
   Napi::Value muted(const Napi::CallbackInfo& info);
   Napi::Value set_enabled(const Napi::CallbackInfo& info);
 
-  std::shared_ptr<Environment> environment_;
-  std::shared_ptr<HostEntry> entry_;
-  std::shared_ptr<Waker> waker_;
   std::shared_ptr<SourceNode> node_;
-  std::shared_ptr<CaptureSession> session_;
   bool loopback_ = false;
-  bool opened_ = false;  // at least once
 };
 
 }  // namespace patchcord

@@ -359,6 +359,34 @@ describe('an output', () => {
     await event(sink, 'finish');
   });
 
+  it('counts what it played nothing for, down to half a period', async () => {
+    const sink = new SpeakerSink({ backend, device: 'CABLE Input' }); // with a period and a half in hand
+    const mic = new MicSource({ backend, device: 'CABLE Output' });
+    new ToneSource({ frequency: 997, gain: 0.25 }).pipe(sink);
+    await Promise.all([sink.ready, mic.ready]);
+    const wakes = async () => Number((await here.send('stats cable-input')).trim().split(' ')[1]);
+    const heard = hear(mic, 5 * rate);
+    await until(() => sink.position > rate / 2, 'half a second that is played');
+    for (let late = 0; late < 10; late++) {
+      const { underruns } = sink.stats();
+      await here.send('hang cable-input IAudioClient::GetCurrentPadding');
+      while ((await here.send('hanging')).trim() !== '1');
+      const end = (await wakes()) + 1;
+      while ((await wakes()) < end);
+      await here.send('mend');
+      await until(() => sink.stats().underruns > underruns, `hole ${late} that is counted`);
+    }
+    const { channels } = await heard;
+    const counted = sink.stats().underrunFrames + mic.stats().lostFrames;
+    await sink.close();
+    const begun = channels[0].subarray(channels[0].findIndex((sample) => sample !== 0));
+    const gaps = findGaps(begun, { sampleRate: rate, frequency: 997 });
+    const holes = gaps.filter(({ kind }) => kind === 'silence').map(({ frames }) => frames);
+    console.log(`holes of ${holes.join(', ')} frames; counted ${counted}`);
+    expect(holes.length).toBeGreaterThan(0);
+    expect(Math.abs(counted - holes.reduce((sum, hole) => sum + hole))).toBeLessThan(240);
+  });
+
   it.each([0, ...overflows])('tells its latency where its clock is %i ms off', async (offset) => {
     await here.send(`clock speakers ${offset}`);
     const sink = new SpeakerSink({ backend, device: 'Speakers', latencyMs: 40 });

@@ -1,0 +1,86 @@
+// What the objects of JavaScript that hold a device have in common, in whichever direction.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+#include <utility>
+
+#include "device_session.h"
+#include "host_object.h"
+#include "values.h"
+
+namespace patchcord {
+
+// `Session` is the DeviceSession that runs while the device is open. JS thread.
+template <typename Object, typename Session>
+class DeviceObject : public Napi::ObjectWrap<Object> {
+ protected:
+  explicit DeviceObject(const Napi::CallbackInfo& info)
+      : Napi::ObjectWrap<Object>(info), environment_(Environment::of(info.Env())) {
+    const HostObject* host = HostObject::Unwrap(info[0].As<Napi::Object>());
+    if (host != nullptr) entry_ = host->entry();
+  }
+
+  // Promise<StreamInfo>. Again for another device in place of that one.
+  template <typename Request>
+  Napi::Value open_device(Napi::Env env, const Request& request) {
+    auto opened = std::make_shared<StreamInfo>();
+    if (!std::exchange(opened_, true)) this->Ref();  // an open device keeps its object
+    return environment_->promise(
+        env,
+        [environment = environment_, entry = entry_, session = session_, request, opened] {
+          environment->add(session.get());
+          return session->open(entry, request, opened.get());
+        },
+        [opened](Napi::Env env) -> Napi::Value { return stream_info_to_value(env, *opened); });
+  }
+
+  // Promise<void>: the device is released, the stream goes on without one.
+  Napi::Value leave_device(Napi::Env env) {
+    return environment_->promise(
+        env,
+        [session = session_] {
+          session->leave();
+          return Error::none();
+        },
+        nullptr);
+  }
+
+  // Promise<void>: the device is released, and nothing is told any more. `released` comes before
+  // that.
+  template <typename Released>
+  Napi::Value close_device(Napi::Env env, Released released) {
+    this->Ref();  // until the completion: nobody else may hold it, opened or not
+    return environment_->promise(
+        env,
+        [environment = environment_, session = session_] {
+          session->release();
+          environment->remove(session.get());
+          return Error::none();
+        },
+        [this, released](Napi::Env env) -> Napi::Value {
+          released();
+          waker_->silence();
+          if (std::exchange(opened_, false)) this->Unref();
+          this->Unref();
+          return env.Undefined();
+        });
+  }
+
+  // Why the device was lost, once; else null.
+  Napi::Value take_loss(Napi::Env env) {
+    const Error error = session_->take_error();
+    return error ? error_to_value(env, error) : env.Null();
+  }
+
+  std::shared_ptr<Environment> environment_;
+  std::shared_ptr<HostEntry> entry_;  // null: the first argument was no host
+  std::shared_ptr<Waker> waker_;
+  std::shared_ptr<Session> session_;
+
+ private:
+  bool opened_ = false;  // at least once
+};
+
+}  // namespace patchcord
