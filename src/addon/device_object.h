@@ -22,9 +22,14 @@ class DeviceObject : public Napi::ObjectWrap<Object> {
     if (host != nullptr) entry_ = host->entry();
   }
 
-  // Promise<StreamInfo>. Again for another device in place of that one.
+  // Promise<StreamInfo>, for `preferred` in periods of `period_ms`. Again for another device in
+  // place of that one.
   template <typename Request>
-  Napi::Value open_device(Napi::Env env, const Request& request) {
+  Napi::Value open_device(Napi::Env env, Request request, const Format& preferred,
+                          const Napi::Value& period_ms) {
+    request.preferred = preferred;
+    request.period_frames = static_cast<uint32_t>(
+        preferred.sample_rate * period_ms.As<Napi::Number>().DoubleValue() / 1000);
     auto opened = std::make_shared<StreamInfo>();
     if (!std::exchange(opened_, true)) this->Ref();  // an open device keeps its object
     return environment_->promise(

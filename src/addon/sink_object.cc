@@ -2,6 +2,7 @@
 
 #include "mixer_object.h"
 #include "tap_object.h"
+#include "values.h"
 
 namespace patchcord {
 
@@ -82,12 +83,9 @@ SinkObject::SinkObject(const Napi::CallbackInfo& info) : DeviceObject(info) {
 Napi::Value SinkObject::open(const Napi::CallbackInfo& info) {
   RenderRequest request;
   request.device_id = info[0].As<Napi::String>();
-  request.preferred = format_from_value(info[1]);
-  request.period_frames = static_cast<uint32_t>(request.preferred.sample_rate *
-                                                info[2].As<Napi::Number>().DoubleValue() / 1000);
   request.latency_ms = info[3].As<Napi::Number>().Uint32Value();
   request.options = open_options_from(info[4]);
-  return open_device(info.Env(), request);
+  return open_device(info.Env(), request, format_from_value(info[1]), info[2]);
 }
 
 // leave(): Promise<void>. The device is released; what is asked of upstream is thrown away.

@@ -1,5 +1,7 @@
 #include "source_object.h"
 
+#include "values.h"
+
 namespace patchcord {
 
 Error CaptureSession::open(const std::shared_ptr<HostEntry>& entry, const CaptureRequest& request,
@@ -114,21 +116,15 @@ Napi::Value SourceObject::open(const Napi::CallbackInfo& info) {
   CaptureRequest request;
   request.kind = loopback_ ? CaptureRequest::Kind::kLoopback : CaptureRequest::Kind::kMicrophone;
   request.device_id = info[0].As<Napi::String>();
-  request.preferred = {node_->config().sample_rate, node_->config().channels, SampleFormat::kF32};
-  request.period_frames = static_cast<uint32_t>(request.preferred.sample_rate *
-                                                info[1].As<Napi::Number>().DoubleValue() / 1000);
   request.options = open_options_from(info[2]);
-  return open_device(info.Env(), request);
+  return open_device(info.Env(), request, format(), info[1]);
 }
 
 // openProcesses(selection, periodMs): Promise<StreamInfo>. As open().
 Napi::Value SourceObject::open_processes(const Napi::CallbackInfo& info) {
   ProcessCaptureRequest request;
   request.selection = process_selection_from(info[0]);
-  request.preferred = {node_->config().sample_rate, node_->config().channels, SampleFormat::kF32};
-  request.period_frames = static_cast<uint32_t>(request.preferred.sample_rate *
-                                                info[1].As<Napi::Number>().DoubleValue() / 1000);
-  return open_device(info.Env(), request);
+  return open_device(info.Env(), request, format(), info[1]);
 }
 
 // selectProcesses(selection): Promise<void>

@@ -73,6 +73,8 @@ class SourceObject final : public DeviceObject<SourceObject, CaptureSession>,
   Napi::Value muted(const Napi::CallbackInfo& info);
   Napi::Value set_enabled(const Napi::CallbackInfo& info);
 
+  Format format() const { return {sample_rate(), channels(), SampleFormat::kF32}; }
+
   std::shared_ptr<SourceNode> node_;
   bool loopback_ = false;
 };

@@ -1,7 +1,6 @@
 #include "wasapi_render.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "stamps.h"
 #include "stream_client.h"
@@ -19,10 +18,10 @@ constexpr int64_t kLongestWait = 20 * kNsPerMs;
 // in which it was least late. A thread of Wine's mixer that wakes late makes up for it in three.
 constexpr int kLateTurns = 5;
 
-// Up to this part of a period a device only jitters; in Wine, whose positions move by whole
+// Up to so many eighths of a period a device only jitters; in Wine, whose positions move by whole
 // periods, by a third of one. With a period and a half in hand, as is usual, one wake that comes
 // too late is a hole of half a period.
-constexpr double kJitterPeriods = 3.0 / 8;
+constexpr int64_t kJitterEighths = 3;
 
 // Turns in which a device may begin later than it said: nothing but silence is played yet.
 constexpr int kFirstTurns = 4;
@@ -58,7 +57,6 @@ class RenderWork final : public StreamWork {
     refuse_ducking(client_.get());
     sample_rate_ = info->format.sample_rate;
     period_frames_ = info->period_frames;
-    jitter_ = std::llround(static_cast<double>(to_ns(period_frames_)) * kJitterPeriods);
     // The engine takes a whole period at a time: with less than one and a quarter in hand, each
     // late wake would be a hole.
     const uint32_t wanted = to_frames(latency_ms_ * kReferencePerMs, sample_rate_);
@@ -141,7 +139,7 @@ class RenderWork final : public StreamWork {
       return;
     }
     const int64_t late = play_time - expected_;
-    if (late <= jitter_) {
+    if (late <= to_ns(period_frames_) * kJitterEighths / 8) {
       late_turns_ = 0;
       // Follows drift slowly, so that small holes add up instead of passing for drift.
       expected_ = late > 0 ? expected_ + late / kDriftTurns : play_time;
@@ -166,7 +164,6 @@ class RenderWork final : public StreamWork {
   UINT64 units_per_second_ = 0;
   uint32_t sample_rate_ = 0;
   uint32_t period_frames_ = 0;
-  int64_t jitter_ = 0;          // up to which a device is not late
   uint32_t target_ = 0;         // frames that the device has in hand after each turn
   int64_t written_ = 0;         // frames, from the start
   int64_t expected_ = kNoTime;  // when the next frame is heard if the device does not starve
