@@ -1,4 +1,5 @@
-// The manual clock and the simulated audio system.
+// The simulated audio system.
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <cstring>
@@ -10,7 +11,6 @@
 #include <thread>
 #include <vector>
 
-#include "../../src/backend/simulated/sample_clock.h"
 #include "../../src/backend/simulated/simulated_host.h"
 #include "../../src/backend/simulated/world.h"
 #include "../../src/core/clock.h"
@@ -19,12 +19,6 @@
 using namespace patchcord;
 
 namespace {
-
-void advance(ManualClock& clock, int64_t by_ns) {
-  std::promise<void> done;
-  clock.advance(by_ns, [&] { done.set_value(); });
-  done.get_future().wait();
-}
 
 void advance(World& world, int64_t by_ns) {
   std::promise<void> done;
@@ -158,208 +152,6 @@ ErrorCode open_capture_error(World& world, const std::string& id) {
 }
 
 }  // namespace
-
-// The manual clock.
-
-TEST("manual clock: steps run in the order of instant, then age") {
-  const auto clock = ManualClock::create(0);
-  std::vector<std::pair<char, int64_t>> log;
-  const auto every = [&](char name, int64_t period) {
-    return clock->start("t", Priority::kNormal, [&log, name, period](int64_t now) {
-      log.push_back({name, now});
-      return now + period;
-    });
-  };
-  const auto a = every('a', 30);
-  const auto b = every('b', 20);
-  const auto c = every('c', 30);
-  advance(*clock, 0);
-  log.clear();
-  advance(*clock, 60);
-  const std::vector<std::pair<char, int64_t>> expected = {
-      {'b', 20}, {'a', 30}, {'c', 30}, {'b', 40}, {'a', 60}, {'b', 60}, {'c', 60}};
-  CHECK(log == expected);
-  CHECK(clock->now() == 60);
-}
-
-TEST("manual clock: a wake runs at the present instant, also from within a step") {
-  const auto clock = ManualClock::create(0);
-  std::vector<std::pair<char, int64_t>> log;
-  Clock::Task* other = nullptr;
-  Clock::Task* self = nullptr;
-  int turns = 0;
-  const auto sleeper = clock->start("s", Priority::kNormal, [&](int64_t now) {
-    log.push_back({'s', now});
-    return kNever;
-  });
-  advance(*clock, 0);
-  other = sleeper.get();
-  const auto waker = clock->start("w", Priority::kNormal, [&](int64_t now) {
-    log.push_back({'w', now});
-    if (now == 10) {
-      other->wake();
-      if (++turns == 1) self->wake();
-    }
-    return now < 10 ? 10 : kNever;
-  });
-  advance(*clock, 0);
-  self = waker.get();
-  log.clear();
-  advance(*clock, 50);
-  // The sleeper is older, so it goes first when both are due.
-  const std::vector<std::pair<char, int64_t>> expected = {
-      {'w', 10}, {'s', 10}, {'w', 10}, {'s', 10}};
-  CHECK(log == expected);
-  sleeper->wake();
-  advance(*clock, 0);
-  CHECK(log.size() == 5 && log.back().second == 50);
-}
-
-TEST("manual clock: done is called on the clock's thread after all that was due, in order") {
-  const auto clock = ManualClock::create(0);
-  std::thread::id steps;
-  int64_t last = 0;
-  const auto task = clock->start("t", Priority::kNormal, [&](int64_t now) {
-    steps = std::this_thread::get_id();
-    last = now;
-    return now + 7;
-  });
-  std::vector<int64_t> at;
-  std::promise<void> finished;
-  bool same_thread = true;
-  for (int i = 0; i < 3; ++i) {
-    clock->advance(10, [&, i] {
-      same_thread = same_thread && steps == std::this_thread::get_id();
-      at.push_back(clock->now());
-      at.push_back(last);
-      if (i == 2) finished.set_value();
-    });
-  }
-  finished.get_future().wait();
-  CHECK(same_thread);
-  CHECK((at == std::vector<int64_t>{10, 7, 20, 14, 30, 28}));
-}
-
-TEST("manual clock: the end of a task waits for its running step") {
-  const auto clock = ManualClock::create(0);
-  std::promise<void> entered;
-  std::promise<void> leave;
-  std::atomic<bool> finished{false};
-  std::atomic<bool> ended{false};
-  bool finished_first = false;
-  auto task = clock->start("t", Priority::kNormal, [&](int64_t) {
-    entered.set_value();
-    leave.get_future().wait();
-    finished = !ended;
-    return kNever;
-  });
-  entered.get_future().wait();
-  std::thread ender([&] {
-    task.reset();
-    finished_first = finished;
-    ended = true;
-  });
-  leave.set_value();
-  ender.join();
-  CHECK(finished_first);
-}
-
-TEST("manual clock: a step may end another task") {
-  const auto clock = ManualClock::create(0);
-  int turns = 0;
-  auto victim = clock->start("v", Priority::kNormal, [&](int64_t now) {
-    ++turns;
-    return now + 10;
-  });
-  advance(*clock, 0);
-  const auto killer = clock->start("k", Priority::kNormal, [&](int64_t now) {
-    if (now >= 25) victim.reset();
-    return now < 25 ? 25 : kNever;
-  });
-  advance(*clock, 100);
-  CHECK(turns == 3);
-}
-
-TEST("manual clock: dies with advances pending, which are let go and not called") {
-  const auto kept = std::make_shared<int>(0);
-  std::promise<void> entered;
-  std::promise<void> leave;
-  auto clock = ManualClock::create(0);
-  auto task = clock->start("t", Priority::kNormal, [&](int64_t now) {
-    if (now == 10) {
-      entered.set_value();
-      leave.get_future().wait();
-    }
-    return now < 10 ? 10 : kNever;
-  });
-  for (int i = 0; i < 3; ++i) clock->advance(100, [kept] {});
-  entered.get_future().wait();
-  std::thread ender([&] { clock.reset(); });
-  leave.set_value();
-  ender.join();
-  CHECK(kept.use_count() == 1);
-  task->wake();  // it outlives its clock
-  task.reset();
-}
-
-TEST("manual clock: dies on its own thread") {
-  std::promise<void> gone;
-  struct Signal {
-    std::promise<void>& gone;
-    ~Signal() { gone.set_value(); }
-  };
-  auto clock = ManualClock::create(0);
-  int called = 0;
-  clock->advance(1, [&] {
-    ManualClock& last = *clock;
-    for (int i = 0; i < 3; ++i) {
-      last.advance(1, [&called, signal = std::shared_ptr<Signal>(i == 0 ? new Signal{gone}
-                                                                        : nullptr)] { ++called; });
-    }
-    clock.reset();
-  });
-  gone.get_future().wait();
-  CHECK(called == 0);
-}
-
-// The sample clock.
-
-TEST("sample clock: exact to the frame over a day") {
-  __extension__ typedef __int128 Wide;
-  const int64_t day = 86400 * kNsPerSecond;
-  for (const double ppm : {0.0, 37.125, -199.999, 100000.0}) {
-    for (const uint32_t rate : {44100u, 48000u, 384000u}) {
-      SampleClock clock(0, rate, ppm);
-      const Wide slope = static_cast<Wide>(rate) * (1000000000 + std::llround(ppm * 1000));
-      const Wide unit = static_cast<Wide>(1000000000) * 1000000000;
-      int64_t now = 0;
-      while (now < day) {
-        now += 7777777777;
-        clock.move_to(now);
-        CHECK(clock.frame_at(now) == static_cast<int64_t>(slope * now / unit));
-        const int64_t next = clock.frame_at(now) + 480;
-        const int64_t instant = clock.time_of(next);
-        CHECK(clock.frame_at(instant) == next && clock.frame_at(instant - 1) == next - 1);
-        CHECK(instant == static_cast<int64_t>((next * unit + slope - 1) / slope));
-      }
-    }
-  }
-}
-
-TEST("sample clock: a change of drift does not move the count") {
-  SampleClock clock(0, 48000, 0);
-  double expected = 0;
-  int64_t now = 0;
-  for (int i = 0; i < 100000; ++i) {
-    const double ppm = (i % 41 - 20) * 10.0;
-    const int64_t before = clock.frame_at(now);
-    clock.set_drift(now, ppm);
-    CHECK(clock.frame_at(now) == before);
-    expected += 1234567 * 48000e-9 * (1 + ppm * 1e-6);
-    now += 1234567;
-  }
-  CHECK_NEAR(static_cast<double>(clock.frame_at(now)), expected, 1.0);
-}
 
 // Signals.
 
