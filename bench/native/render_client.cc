@@ -170,5 +170,13 @@ int wmain(int argc, wchar_t** argv) {
     }
   }
   std::printf("%s]\n", *separator == '[' ? "[" : "");
+  std::fflush(stdout);
+  // Wine's driver has threads of its own, which a process that ends while they run may wait for.
+  player.client->Stop();
+  ear->Stop();
+  capture->Release();
+  player.render->Release();
+  ear->Release();
+  player.client->Release();
   return 0;
 }

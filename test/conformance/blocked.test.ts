@@ -1,6 +1,6 @@
 // A blocked event loop is not heard: what a virtual microphone carries while JavaScript does nothing for
 // two seconds, judged by listening to it. What breaks has been counted, or was broken in the room.
-import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { MicSource, Mixer, VirtualMicSink, type AudioDevice, type AudioSource } from 'patchcord';
 
@@ -27,7 +27,7 @@ async function listen(source: AudioSource): Promise<Float32Array> {
 
 it('two seconds of a blocked event loop leave no break that was not counted', async () => {
   const { backend } = system;
-  onTestFinished(await system.play('microphone', 997));
+  await system.play('microphone', 997);
   const mic = new MicSource({ backend, device: system.microphone, bufferMs: 10_000 });
   const mixer = new Mixer();
   const input = mixer.createInput();

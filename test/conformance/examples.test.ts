@@ -98,7 +98,7 @@ describe.runIf(onServer)('an example', () => {
   });
 
   it('changes the voice of a microphone', async () => {
-    onTestFinished(await system.play('microphone', 1000));
+    await system.play('microphone', 1000);
     const { left } = await hear(3, 'voice-changer.mjs', '--frequency', '100', '--seconds', '20');
     // A tone of 1000 Hz times a sine of 100 Hz: two tones, at half the level, and nothing at 1000 Hz.
     const sound = left.subarray(24000, 24000 + 96000);

@@ -2,7 +2,7 @@
 // microphone, judged by what another program records from it.
 import { once } from 'node:events';
 
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import {
   DeviceMonitor,
@@ -52,9 +52,8 @@ function sounding(stereo: Float32Array): Float32Array {
 
 describe('the main job', () => {
   it('is heard by another program: both tones at their level and frequency, also while JavaScript is blocked', async () => {
-    // Also after a failure: the next test would hear them.
-    onTestFinished(await system.play('microphone', 1000));
-    onTestFinished(await system.play('speakers', 440));
+    await system.play('microphone', 1000);
+    await system.play('speakers', 440);
     const mic = new MicSource({ backend: system.backend, device: system.microphone });
     const loopback = new LoopbackSource({ backend: system.backend, device: system.speakers });
     const mixer = new Mixer();

@@ -5,6 +5,8 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { onTestFinished } from 'vitest';
+
 import type { BackendName, MicOptions } from 'patchcord';
 import { SimulatedAudio, tone } from 'patchcord/testing';
 
@@ -52,6 +54,14 @@ export interface System {
 
 const level = (db: number) => 10 ** (db / 20);
 
+/** What undoes something: once, when the test asks for it, and at its end if it failed before. */
+function undoneOnce(undo: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined;
+  const once = () => (done ??= undo());
+  onTestFinished(once);
+  return once;
+}
+
 export async function openSystem(): Promise<System> {
   const name = process.env.PATCHCORD_TEST_BACKEND ?? 'simulated';
   if (name === 'simulated') return simulated();
@@ -74,7 +84,7 @@ function simulated(): System {
       const device = audio.device(place === 'microphone' ? 'mic' : 'speakers');
       const program = `player ${++programs}`;
       device.play(tone(frequency, { gain: level(db) }), { program });
-      return async () => void device.stop(program);
+      return undoneOnce(async () => void device.stop(program));
     },
     async program(frequency, db = -12) {
       const name = `Player ${++programs}`;
@@ -87,15 +97,15 @@ function simulated(): System {
         pid: launcher.pid,
         move: async (device) => void player.move(device),
         mute: async (muted) => void player.mute(muted),
-        async exit() {
+        exit: undoneOnce(async () => {
           player.exit();
           launcher.exit();
-        },
+        }),
       };
     },
     async crowd(count) {
       const crowd = Array.from({ length: count }, () => audio.addProcess({ name: 'crowd.exe' }));
-      return { name: 'crowd', exit: async () => crowd.forEach((one) => one.exit()) };
+      return { name: 'crowd', exit: undoneOnce(async () => crowd.forEach((one) => one.exit())) };
     },
     async record(_microphone, seconds) {
       // What the cable plays is what its microphone hears.
@@ -113,7 +123,7 @@ function simulated(): System {
     },
     async unplugMicrophone() {
       audio.device('mic').unplug();
-      return async () => void audio.device('mic').plug();
+      return undoneOnce(async () => void audio.device('mic').plug());
     },
     close: async () => {},
   };
@@ -143,12 +153,12 @@ async function crowdOfSleepers(count: number) {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   await new Promise((resolve) => shell.stdout.once('data', resolve));
-  const exit = async () => {
+  const exit = undoneOnce(async () => {
     const ended = new Promise((resolve) => shell.once('close', resolve));
     process.kill(-shell.pid!);
     await ended;
     rmSync(folder, { recursive: true, force: true });
-  };
+  });
   return { name, exit };
 }
 
@@ -163,7 +173,7 @@ function real(
     async play(place, frequency, db = -12) {
       const device = place === 'microphone' ? 'micfeed' : 'speakers';
       const player = await outside.play({ device, frequency, db });
-      return () => outside.stop({ player });
+      return undoneOnce(() => outside.stop({ player }));
     },
     // Wine's own mmdevapi has no process loopback; the simulated Windows engine has tests of its own.
     program:
@@ -175,7 +185,7 @@ function real(
               ...(await outside.identify({ player })),
               move: (device) => outside.move({ player, device }),
               mute: (muted) => outside.mutePlayer({ player, muted }),
-              exit: () => outside.stop({ player }),
+              exit: undoneOnce(() => outside.stop({ player })),
             };
           },
     crowd: fixed.name === 'wasapi' ? undefined : crowdOfSleepers,
@@ -187,10 +197,15 @@ function real(
       );
     },
     muteMicrophone:
-      fixed.name === 'wasapi' ? undefined : (muted) => outside.mute({ source: 'mic', muted }),
+      fixed.name === 'wasapi'
+        ? undefined
+        : async (muted) => {
+            if (muted) onTestFinished(() => outside.mute({ source: 'mic', muted: false }));
+            await outside.mute({ source: 'mic', muted });
+          },
     async unplugMicrophone() {
       await outside.removeDevice({ name: 'mic' });
-      return () => outside.restoreDevice({ name: 'mic' });
+      return undoneOnce(() => outside.restoreDevice({ name: 'mic' }));
     },
     close: () => outside.close(),
   };
