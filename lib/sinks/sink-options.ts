@@ -11,7 +11,7 @@ export interface SinkOptions extends OpenOptions, BackendOption {
   device?: DeviceSelector | undefined;
   /** Of the bytes written, where no stream of this package is piped in. */
   format?: AudioFormat | undefined;
-  /** Fill held between the engine and the device; 15, where PipeWire serves 30. */
+  /** Fill held between the engine and the device; 15. */
   latencyMs?: number | undefined;
   /** What may be written ahead, and what a linked stream may run ahead; 500. */
   bufferMs?: number | undefined;

@@ -9,8 +9,6 @@ namespace patchcord {
 namespace pulse {
 namespace {
 
-// PipeWire asked for 15 to 20 ms stalled for 250 to 600 ms at a time.
-constexpr uint32_t kPipewireLatencyMs = 30;
 // A sink without hardware adds up the lengths of the pieces that it reads, each cut to a whole
 // microsecond, and a piece ends where one of ours does. Where those are not the ends of its periods
 // it reads ever odder pieces, and runs fast by up to 300 ppm (16.1).
@@ -29,7 +27,10 @@ class PulseRender final : public PulseStream {
  private:
   void lost(const Error& error) noexcept override { listener_.on_lost(error); }
   void timing(int64_t time, double queued, double device) noexcept override;
+  void no_timing() noexcept override;
   void fill() noexcept;
+  void fill_behind(int64_t passed) noexcept;
+  void check() noexcept;
   void skip(int64_t frames) noexcept;
   int64_t stamp() noexcept;
   void write(size_t frames, int64_t skip_frames) noexcept;
@@ -44,6 +45,8 @@ class PulseRender final : public PulseStream {
   int64_t grain_ = 1;     // what is skipped is a multiple of it
   int64_t position_ = 0;  // frames given to the server, or known to have passed without us
   bool dry_ = false;      // the server said so, and nothing has been written since
+  // Whether the server is being asked how much passed, before anything is written.
+  enum class Check { kNone, kDue, kAsked } check_ = Check::kNone;
   int64_t refilled_ = 0;  // where one filling behind the last skip ends, the server's index
   bool skipped_ = false;  // something passed without us, and nothing has been written since
 };
@@ -61,10 +64,7 @@ Error PulseRender::open(const RenderRequest& request, bool full_volume) {
   libpulse().pa_stream_set_underflow_callback(stream_, on_underflow, this);
 
   const uint32_t rate = info_.format.sample_rate;
-  const uint32_t latency_ms = connection_.on_pipewire()
-                                  ? std::max(request.latency_ms, kPipewireLatencyMs)
-                                  : request.latency_ms;
-  const uint32_t fill = std::max<uint32_t>(1, latency_ms * rate / 1000);
+  const uint32_t fill = std::max<uint32_t>(1, request.latency_ms * rate / 1000);
   const uint32_t period =
       static_cast<uint32_t>(uint64_t{request.period_frames} * rate / request.preferred.sample_rate);
   // The server keeps two requests in the queue, so a third of the fill is the largest that fits.
@@ -99,6 +99,7 @@ Error PulseRender::start() {
   restart_timing();
   refilled_ = 0;
   dry_ = skipped_ = false;
+  check_ = Check::kNone;
   running_ = true;
   // The listener is called on the audio thread only: that thread fills the buffer and starts.
   begin_ = connection_.api()->defer_new(connection_.api(), on_begin, this);
@@ -147,19 +148,31 @@ void PulseRender::on_underflow(pa_stream* stream, void* self) {
 }
 
 // Fills the queue up to its target. A device that ran dry went on without us, and would drop what
-// is written for the time that has passed: that much is left out.
+// is written for the time that has passed: that much is left out. How much it is, PulseAudio's
+// clock tells, before the server's requests for it are all there. PipeWire's graph may instead have
+// stood still, in which case the queue is as full as it was and its clock late until enough reports
+// have shown it: who went by that would put silence into the queue, be asked the later for it, and
+// be late by as much again. So the server says.
 void PulseRender::fill() noexcept {
+  const int64_t play_time = timing_->time_of(position_);
+  const int64_t late = play_time == kNoTime ? 0 : connection_.clock().now() - play_time;
+  if (!connection_.on_pipewire()) {
+    const int64_t passed = std::max<int64_t>(0, late / 1000 * info_.format.sample_rate / 1000000);
+    return fill_behind((passed + grain_ - 1) / grain_ * grain_);
+  }
+  if (late > 0 && check_ == Check::kNone) check_ = Check::kDue;
+  if (check_ == Check::kNone) return fill_behind(0);
+  check();
+}
+
+// A report under way was made before: what it says is too old.
+void PulseRender::check() noexcept {
+  if (check_ == Check::kDue && ask_timing(true)) check_ = Check::kAsked;
+}
+
+void PulseRender::fill_behind(int64_t passed) noexcept {
   const size_t writable = libpulse().pa_stream_writable_size(stream_);
   if (writable == static_cast<size_t>(-1) || writable < frame_bytes_) return;
-  int64_t passed = 0;
-  const int64_t play_time = timing_->time_of(position_);
-  if (play_time != kNoTime) {
-    // PipeWire's reports are off by up to a quantum.
-    const int64_t late = connection_.clock().now() - play_time -
-                         (connection_.on_pipewire() ? kPipewireLatencyMs * kNsPerMs : 0);
-    passed = std::max<int64_t>(0, late / 1000 * info_.format.sample_rate / 1000000);
-    passed = (passed + grain_ - 1) / grain_ * grain_;
-  }
   if (passed > 0 || dry_) listener_.on_underrun(static_cast<uint32_t>(passed), true);
   dry_ = false;
   if (passed == 0) return write(writable / frame_bytes_, 0);
@@ -207,10 +220,23 @@ void PulseRender::write(size_t frames, int64_t skip_frames) noexcept {
 
 void PulseRender::timing(int64_t time, double queued, double device) noexcept {
   const int64_t stalled = timing_->observe(time, static_cast<double>(position_) - queued + device);
-  if (stalled == 0) return;
-  // The server stopped taking frames and did not say so (PipeWire).
-  skip(stalled);
-  listener_.on_underrun(static_cast<uint32_t>(stalled), false);
+  if (stalled > 0) {
+    // The server stopped taking frames and did not say so (PipeWire).
+    skip(stalled);
+    listener_.on_underrun(static_cast<uint32_t>(stalled), false);
+  }
+  if (check_ == Check::kAsked) {
+    // Where the queue is empty the server's place in it goes on, past ours.
+    check_ = Check::kNone;
+    fill_behind(std::max<int64_t>(0, std::llround(-queued)));
+  }
+  check();
+}
+
+void PulseRender::no_timing() noexcept {
+  if (check_ == Check::kNone) return;
+  check_ = Check::kNone;
+  fill_behind(0);
 }
 
 }  // namespace

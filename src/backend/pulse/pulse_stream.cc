@@ -197,14 +197,15 @@ Error PulseStream::set_corked(bool corked) {
   return Error::none();
 }
 
-void PulseStream::ask_timing() noexcept {
+bool PulseStream::ask_timing(bool at_once) noexcept {
   const int64_t now = connection_.clock().now();
-  if (report_) return;
-  if (reports_asked_ >= kQuickReports && now - asked_at_ < kReportInterval) return;
+  if (report_) return false;
+  if (!at_once && reports_asked_ >= kQuickReports && now - asked_at_ < kReportInterval) return false;
   report_ = libpulse().pa_stream_update_timing_info(stream_, on_timing, this);
-  if (!report_) return;
+  if (!report_) return false;
   ++reports_asked_;
   asked_at_ = now;
+  return true;
 }
 
 void PulseStream::on_timing(pa_stream*, int success, void* self) {
