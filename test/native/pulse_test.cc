@@ -353,7 +353,7 @@ TEST("pulse: what the device played without us is counted, and what follows is i
   CHECK(eventually([&] { return recorder.frames > heard + 96000; }));
   taps->stop();
   plays->stop();
-  // At least 1 s less the queue, 10 ms for the start of the sleep, and PipeWire's tolerance.
+  // At least 1 s less the queue, and 10 ms for the start of the sleep.
   CHECK(tone.passed_frames > 48000 * 0.7);
   CHECK(tone.untold == 0);
   // Written and lost add up to what the clock says; a frame written for the past is heard by
