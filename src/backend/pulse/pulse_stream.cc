@@ -200,7 +200,8 @@ Error PulseStream::set_corked(bool corked) {
 bool PulseStream::ask_timing(bool at_once) noexcept {
   const int64_t now = connection_.clock().now();
   if (report_) return false;
-  if (!at_once && reports_asked_ >= kQuickReports && now - asked_at_ < kReportInterval) return false;
+  if (!at_once && reports_asked_ >= kQuickReports && now - asked_at_ < kReportInterval)
+    return false;
   report_ = libpulse().pa_stream_update_timing_info(stream_, on_timing, this);
   if (!report_) return false;
   ++reports_asked_;

@@ -41,7 +41,8 @@ class PulseStream : public Stream {
   virtual void no_timing() noexcept {}  // a report failed
   // Called once per packet or request, right behind the server's own step: reports are then equally
   // stale, which matters more than being fresh. But for the first ones, one each 100 ms, unless it
-  // must be known `at_once`. Whether one is asked for now; otherwise an earlier one may be under way.
+  // must be known `at_once`. Whether one is asked for now; otherwise an earlier one may be under
+  // way.
   bool ask_timing(bool at_once = false) noexcept;
   void restart_timing() noexcept { reports_asked_ = 0; }
   // PipeWire drops a block when it is late, and does not say so; its blocks are 256 frames or more.
