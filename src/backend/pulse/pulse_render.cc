@@ -29,7 +29,7 @@ class PulseRender final : public PulseStream {
   void timing(int64_t time, double queued, double device) noexcept override;
   void no_timing() noexcept override;
   void fill() noexcept;
-  void fill_behind(int64_t passed) noexcept;
+  void fill_behind(int64_t passed) noexcept;  // frames that the device went through without us
   void check() noexcept;
   void skip(int64_t frames) noexcept;
   int64_t stamp() noexcept;
