@@ -17,6 +17,7 @@ import { parseArgs, promisify } from 'node:util';
 import { crossBuildWindows, crossCompiler, whyNoCrossCompiler } from '../scripts/cross-windows.mjs';
 import { startPipeWire, startPulseAudio, whyAbsent } from '../test/servers.mjs';
 import { buildMmdevapi } from '../test/windows/build-mmdevapi.mjs';
+import { watchStalls } from '../test/stalls.mjs';
 import { withSimulatedWindows } from '../test/windows/mmdevapi.mjs';
 import { cableModules } from '../test/windows/outside.mjs';
 import { whyNoWine } from '../test/windows/prepare.mjs';
@@ -179,6 +180,7 @@ if (!noWine()) {
 realTime([process.pid]);
 const rows = [];
 const series = [];
+const stalls = watchStalls(10);
 for (const [name, { goal, absent, measure }] of Object.entries(systems)) {
   if (positionals.length > 0 && !positionals.includes(name)) continue;
   const reason = absent?.();
@@ -186,7 +188,7 @@ for (const [name, { goal, absent, measure }] of Object.entries(systems)) {
     console.log(`absent: ${name} (${reason})`);
     continue;
   }
-  const stalls = countStalls();
+  stalls.reset();
   const { added, nativeAdded, ...told } = await measure();
   console.log(name, JSON.stringify(told, null, 1));
   rows.push({
@@ -208,7 +210,7 @@ for (const [name, { goal, absent, measure }] of Object.entries(systems)) {
     'of the player': told.breaks['of the player'],
     counted: told.breaks.counted,
     'not counted': told.breaks.unexplained,
-    'stalls of the machine': stalls(),
+    'stalls of the machine': stalls.times,
   });
   series.push({ name, points: shares(added) });
   if (nativeAdded) series.push({ name: 'native client in Wine', points: shares(nativeAdded) });
@@ -227,22 +229,6 @@ if (values.docs) {
   const title = positionals.length > 0 ? 'live sink, long' : 'live sink';
   putIntoDocs(title, `${markdown(rows)}`);
   if (positionals.length === 0) writeFileSync(here('../docs/performance/live-sink.svg'), plot);
-}
-
-// How often this process, which only waits, was woken 10 ms late or later: on a machine of its own with idle
-// processors never, on a virtual one whenever its host runs something else. Whoever feeds a sound card is late then.
-function countStalls() {
-  let count = 0;
-  let due = performance.now() + 5;
-  const timer = setInterval(() => {
-    const now = performance.now();
-    if (now - due >= 10) ++count;
-    due = now + 5;
-  }, 5);
-  return () => {
-    clearInterval(timer);
-    return count;
-  };
 }
 
 // Of each half of a millisecond, per cent.
