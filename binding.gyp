@@ -7,7 +7,7 @@
     {
       "target_name": "patchcord",
       "sources": [
-        "<!@(node scripts/sources.mjs src/core src/addon src/backend/simulated)",
+        "<!@(node scripts/sources.mjs src/core/signal src/core/time src/core/graph src/addon src/backend/simulated)",
         "src/backend/known_cables.cc",
         "src/backend/process_tree.cc",
         "src/backend/registry.cc"

@@ -49,7 +49,8 @@ const programs = {
   player: { sources: ['player.cc'], uses: /^$/, libraries: [libpulse], needs: libpulse },
 };
 
-const list = (folder) => readdirSync(join(root, folder)).map((name) => join(root, folder, name));
+const list = (folder) =>
+  readdirSync(join(root, folder), { recursive: true }).map((name) => join(root, folder, name));
 
 /**
  * Builds bench/native's program NAME, if anything changed; returns how to call it for JSON, in an environment with

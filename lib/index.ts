@@ -1,15 +1,15 @@
 // Named exports only. Importing loads no native code: first use does.
-export type { AudioStream } from './audio-stream.js';
-export { AudioReadable } from './audio-readable.js';
-export type { BackendName, BackendOption, SimulatedBackend } from './backend.js';
-export type { ChannelMap } from './channel-map.js';
-export type { ChunkOptions } from './chunker.js';
+export type { AudioStream } from './streams/audio-stream.js';
+export { AudioReadable } from './streams/audio-readable.js';
+export type { BackendName, BackendOption, SimulatedBackend } from './engine/backend.js';
+export type { ChannelMap } from './format/channel-map.js';
+export type { ChunkOptions } from './streams/chunker.js';
 export type {
   DeviceChange,
   DeviceChangeReason,
   DeviceEvents,
   RecoverOptions,
-} from './device-keeper.js';
+} from './devices/device-keeper.js';
 export {
   DeviceMonitor,
   getDefaultDevice,
@@ -21,22 +21,22 @@ export {
   type DeviceSelector,
   type DeviceState,
   type ListDevicesOptions,
-} from './devices.js';
+} from './devices/devices.js';
 export { AudioError, type AudioErrorCode, type AudioErrorDetails } from './errors.js';
-export { withFormat, type AudioFormat, type SampleFormat } from './format.js';
-export { MixerInput, type MixerInputOptions, type MixerInputStats } from './mixer-input.js';
-export { Mixer, type MixerEvents, type MixerOptions, type MixerStats } from './mixer.js';
-export type { Granted, MicWishes, OpenOptions, StreamCategory } from './open-options.js';
-export type { AudioChunk, Discontinuity, LinkStats } from './outlet.js';
-export { chunkFlags } from './place.js';
-export type { ProcessSelector } from './process-selector.js';
+export { withFormat, type AudioFormat, type SampleFormat } from './format/format.js';
+export { MixerInput, type MixerInputOptions, type MixerInputStats } from './mixer/mixer-input.js';
+export { Mixer, type MixerEvents, type MixerOptions, type MixerStats } from './mixer/mixer.js';
+export type { Granted, MicWishes, OpenOptions, StreamCategory } from './devices/open-options.js';
+export type { AudioChunk, Discontinuity, LinkStats } from './streams/outlet.js';
+export { chunkFlags } from './streams/place.js';
+export type { ProcessSelector } from './devices/process-selector.js';
 export {
   listAudioProcesses,
   ProcessMonitor,
   type AudioProcess,
   type ProcessMonitorEvents,
   type ProcessMonitorOptions,
-} from './processes.js';
+} from './devices/processes.js';
 export { AudioSink, type SinkEvents, type SinkStats } from './sinks/audio-sink.js';
 export type { SinkWarning } from './sinks/hearing-watch.js';
 export type { SinkOptions } from './sinks/sink-options.js';
@@ -59,7 +59,7 @@ export {
   type ProcessTap,
 } from './sources/process-source.js';
 export { ToneSource, type ToneSourceOptions } from './sources/tone-source.js';
-export type { Listen, ReadableEvents, WritableEvents } from './typed-events.js';
+export type { Listen, ReadableEvents, WritableEvents } from './streams/typed-events.js';
 export {
   AudioTransform,
   type TransformOptions,
@@ -86,4 +86,4 @@ export {
   type VirtualMic,
   type VirtualMicDriver,
   type VirtualMicEvidence,
-} from './virtual-mics.js';
+} from './devices/virtual-mics.js';

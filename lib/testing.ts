@@ -1,8 +1,8 @@
-import { worldHost, type SimulatedBackend } from './backend.js';
+import { worldHost, type SimulatedBackend } from './engine/backend.js';
 import { AudioError, fromNative, type NativeError } from './errors.js';
-import { defaultFormat, type AudioFormat } from './format.js';
-import { native, type NativeHost, type NativeWorld } from './native.js';
-import { ManualTimers } from './timers.js';
+import { defaultFormat, type AudioFormat } from './format/format.js';
+import { native, type NativeHost, type NativeWorld } from './engine/native.js';
+import { ManualTimers } from './engine/timers.js';
 import { checkInteger, checkNumber, checkOneOf, checkOptions, checkString } from './validate.js';
 
 /** What a simulated microphone hears or a simulated program plays. Frames are exact. */

@@ -1,4 +1,4 @@
-// Designs the low-pass filters of the resampler and writes src/core/resampler_prototypes.h:
+// Designs the low-pass filters of the resampler and writes src/core/signal/resampler_prototypes.h:
 //
 //     node scripts/design-resampler.mjs
 //
@@ -144,4 +144,7 @@ ${tables.join('\n')}
 
 }  // namespace patchcord
 `;
-writeFileSync(fileURLToPath(new URL('../src/core/resampler_prototypes.h', import.meta.url)), text);
+writeFileSync(
+  fileURLToPath(new URL('../src/core/signal/resampler_prototypes.h', import.meta.url)),
+  text,
+);

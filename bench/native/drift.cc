@@ -13,9 +13,9 @@
 #include <memory>
 #include <vector>
 
-#include "../../src/core/mixer_node.h"
-#include "../../src/core/sink_node.h"
-#include "../../src/core/source_node.h"
+#include "../../src/core/graph/mixer_node.h"
+#include "../../src/core/graph/sink_node.h"
+#include "../../src/core/graph/source_node.h"
 #include "../../test/native/no_wakeup.h"
 #include "../../test/native/random_signal.h"
 

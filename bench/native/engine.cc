@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "../../src/core/resampler.h"
+#include "../../src/core/signal/resampler.h"
 
 #if HAVE_SOXR
 #include <soxr.h>

@@ -7,8 +7,8 @@
 #include <memory>
 #include <vector>
 
-#include "../../src/core/mixer_node.h"
-#include "../../src/core/source_node.h"
+#include "../../src/core/graph/mixer_node.h"
+#include "../../src/core/graph/source_node.h"
 #include "../../test/native/no_wakeup.h"
 #include "../../test/native/sine_fit.h"
 #include "../../test/native/still_clock.h"

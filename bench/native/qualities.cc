@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <vector>
 
-#include "../../src/core/resampler.h"
+#include "../../src/core/signal/resampler.h"
 #include "../../test/native/sine_fit.h"
 
 using namespace patchcord;

@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "../../src/core/resampler_kernel.h"
+#include "../../src/core/signal/resampler_kernel.h"
 #include "../../test/native/sine_fit.h"
 #include "engine.h"
 

@@ -1,17 +1,22 @@
 import { addAbortSignal, Writable } from 'node:stream';
 
-import type { AudioStream } from '../audio-stream.js';
-import { openBackend } from '../backend.js';
-import { closed, whenClosed } from '../closing.js';
-import { Deferred } from '../deferred.js';
-import { DeviceKeeper, type DeviceEvents, type Wanted } from '../device-keeper.js';
-import { checkSelector, toPublic, type AudioDevice, type DeviceSelector } from '../devices.js';
+import type { AudioStream } from '../streams/audio-stream.js';
+import { openBackend } from '../engine/backend.js';
+import { closed, whenClosed } from '../streams/closing.js';
+import { Deferred } from '../engine/deferred.js';
+import { DeviceKeeper, type DeviceEvents, type Wanted } from '../devices/device-keeper.js';
+import {
+  checkSelector,
+  toPublic,
+  type AudioDevice,
+  type DeviceSelector,
+} from '../devices/devices.js';
 import { AudioError, fromNative, type NativeError } from '../errors.js';
-import { checkFormat, defaultFormat, formatUnknown, type AudioFormat } from '../format.js';
-import { FrameWriter } from '../frame-writer.js';
-import { KeepAlive } from '../keep-alive.js';
-import { linkTarget, upstreams, type LinkSource, type LinkTarget } from '../links.js';
-import { isMixer, type MixDriver } from '../mixer.js';
+import { checkFormat, defaultFormat, formatUnknown, type AudioFormat } from '../format/format.js';
+import { FrameWriter } from '../streams/frame-writer.js';
+import { KeepAlive } from '../engine/keep-alive.js';
+import { linkTarget, upstreams, type LinkSource, type LinkTarget } from '../streams/links.js';
+import { isMixer, type MixDriver } from '../mixer/mixer.js';
 import {
   native,
   type NativeDevice,
@@ -19,9 +24,9 @@ import {
   type NativeOpenOptions,
   type NativeSink,
   type NativeStreamInfo,
-} from '../native.js';
-import { checkOpenOptions, periodOf, toGranted, type Granted } from '../open-options.js';
-import type { Listen, WritableEvents } from '../typed-events.js';
+} from '../engine/native.js';
+import { checkOpenOptions, periodOf, toGranted, type Granted } from '../devices/open-options.js';
+import type { Listen, WritableEvents } from '../streams/typed-events.js';
 import {
   checkAbortSignal,
   checkBigInt,

@@ -1,4 +1,4 @@
-import type { NativeDevice } from '../native.js';
+import type { NativeDevice } from '../engine/native.js';
 
 /** @internal What a sink plays to, and the microphone that hears it. */
 export interface Ends {

@@ -1,6 +1,6 @@
-import type { AudioDevice } from '../devices.js';
+import type { AudioDevice } from '../devices/devices.js';
 import { AudioError } from '../errors.js';
-import { allUpstreams, isWatchable, type Watchable } from '../links.js';
+import { allUpstreams, isWatchable, type Watchable } from '../streams/links.js';
 import { isSource } from '../sources/audio-source.js';
 import type { Ends } from './destination.js';
 

@@ -1,5 +1,5 @@
-import type { NativeDevice, NativeHearing, NativeHost } from '../native.js';
-import { timersOf } from '../timers.js';
+import type { NativeDevice, NativeHearing, NativeHost } from '../engine/native.js';
+import { timersOf } from '../engine/timers.js';
 import type { Ends } from './destination.js';
 
 /** Why nobody hears a virtual microphone, although it plays. */

@@ -1,8 +1,8 @@
-import type { BackendOption } from '../backend.js';
-import { patienceOf, type RecoverOptions } from '../device-keeper.js';
-import { checkSelector, type DeviceSelector } from '../devices.js';
-import type { AudioFormat } from '../format.js';
-import { openOptionNames, type OpenOptions } from '../open-options.js';
+import type { BackendOption } from '../engine/backend.js';
+import { patienceOf, type RecoverOptions } from '../devices/device-keeper.js';
+import { checkSelector, type DeviceSelector } from '../devices/devices.js';
+import type { AudioFormat } from '../format/format.js';
+import { openOptionNames, type OpenOptions } from '../devices/open-options.js';
 import { checkBoolean, checkOptions } from '../validate.js';
 
 /** Options that all sinks have. */

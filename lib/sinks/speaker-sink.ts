@@ -1,7 +1,7 @@
-import type { Wanted } from '../device-keeper.js';
-import { askDevices, reselectDevice, selectDevice } from '../devices.js';
-import { linkable } from '../links.js';
-import type { NativeHost } from '../native.js';
+import type { Wanted } from '../devices/device-keeper.js';
+import { askDevices, reselectDevice, selectDevice } from '../devices/devices.js';
+import { linkable } from '../streams/links.js';
+import type { NativeHost } from '../engine/native.js';
 import { AudioSink } from './audio-sink.js';
 import type { Destination } from './destination.js';
 import { checkSinkOptions, type SinkOptions } from './sink-options.js';

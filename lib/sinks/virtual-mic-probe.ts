@@ -1,8 +1,8 @@
-import { openBackend, type BackendOption } from '../backend.js';
+import { openBackend, type BackendOption } from '../engine/backend.js';
 import { MicSource } from '../sources/mic-source.js';
 import { ToneSource } from '../sources/tone-source.js';
 import { checkOptions } from '../validate.js';
-import type { VirtualMic } from '../virtual-mics.js';
+import type { VirtualMic } from '../devices/virtual-mics.js';
 import { SpeakerSink } from './speaker-sink.js';
 
 // Few adults hear anything above 15 kHz, nobody at this level; devices of 44.1 kHz and more pass it.

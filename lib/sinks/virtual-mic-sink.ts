@@ -1,5 +1,5 @@
-import type { BackendOption } from '../backend.js';
-import type { Wanted } from '../device-keeper.js';
+import type { BackendOption } from '../engine/backend.js';
+import type { Wanted } from '../devices/device-keeper.js';
 import {
   askDevices,
   reselectDevice,
@@ -7,11 +7,11 @@ import {
   toPublic,
   type AudioDevice,
   type DeviceSelector,
-} from '../devices.js';
+} from '../devices/devices.js';
 import { AudioError, fromNative, type NativeError } from '../errors.js';
-import { defaultFormat } from '../format.js';
-import { linkable } from '../links.js';
-import type { NativeDevice, NativeHearing, NativeHost } from '../native.js';
+import { defaultFormat } from '../format/format.js';
+import { linkable } from '../streams/links.js';
+import type { NativeDevice, NativeHearing, NativeHost } from '../engine/native.js';
 import { checkOneOf, checkString } from '../validate.js';
 import {
   chooseVirtualMic,
@@ -21,7 +21,7 @@ import {
   virtualMicDrivers,
   type VirtualMic,
   type VirtualMicDriver,
-} from '../virtual-mics.js';
+} from '../devices/virtual-mics.js';
 import { AudioSink } from './audio-sink.js';
 import type { Destination } from './destination.js';
 import { checkSinkOptions, type SinkOptions } from './sink-options.js';

@@ -1,9 +1,9 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { addAbortSignal, Writable } from 'node:stream';
 
-import type { AudioStream } from '../audio-stream.js';
-import { whenClosed } from '../closing.js';
-import { Deferred } from '../deferred.js';
+import type { AudioStream } from '../streams/audio-stream.js';
+import { whenClosed } from '../streams/closing.js';
+import { Deferred } from '../engine/deferred.js';
 import { AudioError } from '../errors.js';
 import {
   bytesPerFrame,
@@ -12,8 +12,8 @@ import {
   formatUnknown,
   sameFormat,
   type AudioFormat,
-} from '../format.js';
-import { Upstream } from '../upstream.js';
+} from '../format/format.js';
+import { Upstream } from '../streams/upstream.js';
 import { checkAbortSignal, checkOptions, invalidType, unsupported } from '../validate.js';
 import { wavHeader } from './wav-header.js';
 

@@ -1,17 +1,22 @@
 import { addAbortSignal } from 'node:stream';
 
-import { AudioReadable } from '../audio-readable.js';
-import { openBackend, type BackendOption } from '../backend.js';
-import { checkChunkOptions, ChunkPlan, chunkOptionNames, type ChunkOptions } from '../chunker.js';
-import { closed, whenClosed } from '../closing.js';
-import { Deferred } from '../deferred.js';
+import { AudioReadable } from '../streams/audio-readable.js';
+import { openBackend, type BackendOption } from '../engine/backend.js';
+import {
+  checkChunkOptions,
+  ChunkPlan,
+  chunkOptionNames,
+  type ChunkOptions,
+} from '../streams/chunker.js';
+import { closed, whenClosed } from '../streams/closing.js';
+import { Deferred } from '../engine/deferred.js';
 import {
   DeviceKeeper,
   patienceOf,
   type DeviceEvents,
   type RecoverOptions,
   type Wanted,
-} from '../device-keeper.js';
+} from '../devices/device-keeper.js';
 import {
   askDevices,
   checkSelector,
@@ -20,11 +25,11 @@ import {
   toPublic,
   type AudioDevice,
   type DeviceSelector,
-} from '../devices.js';
+} from '../devices/devices.js';
 import { fromNative, type NativeError } from '../errors.js';
-import { resolveFormat, type AudioFormat } from '../format.js';
-import { KeepAlive } from '../keep-alive.js';
-import { streamKind } from '../links.js';
+import { resolveFormat, type AudioFormat } from '../format/format.js';
+import { KeepAlive } from '../engine/keep-alive.js';
+import { streamKind } from '../streams/links.js';
 import {
   native,
   type NativeDevice,
@@ -32,7 +37,7 @@ import {
   type NativeOpenOptions,
   type NativeSource,
   type NativeStreamInfo,
-} from '../native.js';
+} from '../engine/native.js';
 import {
   checkOpenOptions,
   openOptionNames,
@@ -41,11 +46,11 @@ import {
   type Granted,
   type MicWishes,
   type OpenOptions,
-} from '../open-options.js';
-import type { Discontinuity, LinkStats } from '../outlet.js';
-import { TimeSteps } from '../time-steps.js';
-import { timersOf } from '../timers.js';
-import type { Listen, ReadableEvents } from '../typed-events.js';
+} from '../devices/open-options.js';
+import type { Discontinuity, LinkStats } from '../streams/outlet.js';
+import { TimeSteps } from '../streams/time-steps.js';
+import { timersOf } from '../engine/timers.js';
+import type { Listen, ReadableEvents } from '../streams/typed-events.js';
 import {
   checkAbortSignal,
   checkBigInt,

@@ -1,4 +1,4 @@
-import { linkable } from '../links.js';
+import { linkable } from '../streams/links.js';
 import { AudioSource, checkSourceOptions, type SourceOptions } from './audio-source.js';
 
 /** Options of a {@link LoopbackSource}; `device` is an output. */

@@ -1,5 +1,5 @@
-import { linkable } from '../links.js';
-import type { MicWishes } from '../open-options.js';
+import { linkable } from '../streams/links.js';
+import type { MicWishes } from '../devices/open-options.js';
 import { unsupported } from '../validate.js';
 import { AudioSource, checkSourceOptions, type SourceOptions } from './audio-source.js';
 

@@ -1,21 +1,26 @@
-import type { DeviceSelector } from '../devices.js';
+import type { DeviceSelector } from '../devices/devices.js';
 import { AudioError, fromNative, type NativeError } from '../errors.js';
-import { linkable } from '../links.js';
+import { linkable } from '../streams/links.js';
 import type {
   NativeProcess,
   NativeProcessId,
   NativeSelection,
   NativeStreamInfo,
   NativeTapEvent,
-} from '../native.js';
+} from '../engine/native.js';
 import {
   checkSelectors,
   describeSelector,
   ProcessTarget,
   type ProcessSelector,
-} from '../process-selector.js';
-import { askProcesses, processKey, toPublicProcess, type AudioProcess } from '../processes.js';
-import type { Listen } from '../typed-events.js';
+} from '../devices/process-selector.js';
+import {
+  askProcesses,
+  processKey,
+  toPublicProcess,
+  type AudioProcess,
+} from '../devices/processes.js';
+import type { Listen } from '../streams/typed-events.js';
 import {
   checkBoolean,
   checkObject,

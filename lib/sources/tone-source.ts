@@ -1,9 +1,14 @@
 import { addAbortSignal, Readable } from 'node:stream';
 
-import type { AudioStream } from '../audio-stream.js';
-import { checkChunkOptions, ChunkPlan, chunkOptionNames, type ChunkOptions } from '../chunker.js';
-import { discardUnread, whenClosed } from '../closing.js';
-import { encodeSamples, resolveFormat, type AudioFormat } from '../format.js';
+import type { AudioStream } from '../streams/audio-stream.js';
+import {
+  checkChunkOptions,
+  ChunkPlan,
+  chunkOptionNames,
+  type ChunkOptions,
+} from '../streams/chunker.js';
+import { discardUnread, whenClosed } from '../streams/closing.js';
+import { encodeSamples, resolveFormat, type AudioFormat } from '../format/format.js';
 import {
   checkAbortSignal,
   checkBoolean,

@@ -1,9 +1,9 @@
 import { addAbortSignal, Transform, type TransformCallback } from 'node:stream';
 
-import type { AudioStream } from '../audio-stream.js';
-import { Chunker, ChunkPlan } from '../chunker.js';
-import { discardUnread, whenClosed } from '../closing.js';
-import { Deferred } from '../deferred.js';
+import type { AudioStream } from '../streams/audio-stream.js';
+import { Chunker, ChunkPlan } from '../streams/chunker.js';
+import { discardUnread, whenClosed } from '../streams/closing.js';
+import { Deferred } from '../engine/deferred.js';
 import { AudioError } from '../errors.js';
 import {
   bytesPerFrame,
@@ -12,17 +12,23 @@ import {
   formatUnknown,
   sameFormat,
   type AudioFormat,
-} from '../format.js';
-import { allUpstreams, linkTarget, upstreams, type LinkSource, type LinkTarget } from '../links.js';
+} from '../format/format.js';
+import {
+  allUpstreams,
+  linkTarget,
+  upstreams,
+  type LinkSource,
+  type LinkTarget,
+} from '../streams/links.js';
 import {
   native,
   type FilterKind,
   type NativeFilter,
   type NativeHost,
   type NativeProducer,
-} from '../native.js';
-import { Outlet, type LinkStats } from '../outlet.js';
-import { Upstream } from '../upstream.js';
+} from '../engine/native.js';
+import { Outlet, type LinkStats } from '../streams/outlet.js';
+import { Upstream } from '../streams/upstream.js';
 import {
   checkAbortSignal,
   checkBigInt,

@@ -1,5 +1,5 @@
-import type { AudioFormat } from '../format.js';
-import { linkable } from '../links.js';
+import type { AudioFormat } from '../format/format.js';
+import { linkable } from '../streams/links.js';
 import { checkNumber, checkOptions } from '../validate.js';
 import {
   AudioTransform,

@@ -1,6 +1,6 @@
-import type { AudioFormat } from '../format.js';
-import { linkable } from '../links.js';
-import type { Listen, ReadableEvents, WritableEvents } from '../typed-events.js';
+import type { AudioFormat } from '../format/format.js';
+import { linkable } from '../streams/links.js';
+import type { Listen, ReadableEvents, WritableEvents } from '../streams/typed-events.js';
 import { checkNumber, checkOptions } from '../validate.js';
 import {
   AudioTransform,

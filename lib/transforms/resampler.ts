@@ -1,6 +1,6 @@
-import { checkChannelMap, type ChannelMap } from '../channel-map.js';
-import { resolveFormat, type AudioFormat } from '../format.js';
-import { linkable } from '../links.js';
+import { checkChannelMap, type ChannelMap } from '../format/channel-map.js';
+import { resolveFormat, type AudioFormat } from '../format/format.js';
+import { linkable } from '../streams/links.js';
 import { checkBoolean, checkOneOf, checkOptions } from '../validate.js';
 import {
   AudioTransform,

@@ -1,6 +1,6 @@
 import { AudioError } from '../errors.js';
-import type { AudioFormat, SampleFormat } from '../format.js';
-import { subFormatTail, tagExtensible, tagFloat, tagPcm } from '../wave-tags.js';
+import type { AudioFormat, SampleFormat } from '../format/format.js';
+import { subFormatTail, tagExtensible, tagFloat, tagPcm } from '../format/wave-tags.js';
 
 // How samples lie in the file, and as what they are delivered.
 interface Encoding {

@@ -1,12 +1,17 @@
 import { createReadStream } from 'node:fs';
 import { addAbortSignal, Transform, type TransformCallback } from 'node:stream';
 
-import type { AudioStream } from '../audio-stream.js';
-import { checkChunkOptions, Chunker, chunkOptionNames, type ChunkOptions } from '../chunker.js';
-import { discardUnread, whenClosed } from '../closing.js';
-import { Deferred } from '../deferred.js';
-import { formatUnknown, type AudioFormat } from '../format.js';
-import { Upstream } from '../upstream.js';
+import type { AudioStream } from '../streams/audio-stream.js';
+import {
+  checkChunkOptions,
+  Chunker,
+  chunkOptionNames,
+  type ChunkOptions,
+} from '../streams/chunker.js';
+import { discardUnread, whenClosed } from '../streams/closing.js';
+import { Deferred } from '../engine/deferred.js';
+import { formatUnknown, type AudioFormat } from '../format/format.js';
+import { Upstream } from '../streams/upstream.js';
 import { checkAbortSignal, checkOptions, unsupported } from '../validate.js';
 import { WavParser } from './wav-parser.js';
 

@@ -17,8 +17,8 @@
 #include <vector>
 
 #include "../backend/backend.h"
-#include "../core/clock.h"
-#include "../core/producer.h"
+#include "../core/graph/producer.h"
+#include "../core/time/clock.h"
 #include "loop_signal.h"
 
 namespace patchcord {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <utility>
 
-#include "../core/convert_filter.h"
+#include "../core/signal/convert_filter.h"
 #include "tap_object.h"
 #include "values.h"
 

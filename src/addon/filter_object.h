@@ -6,13 +6,13 @@
 #include <memory>
 #include <vector>
 
-#include "../core/dither.h"
-#include "../core/filter_node.h"
-#include "../core/format.h"
-#include "../core/gain.h"
-#include "../core/limiter.h"
-#include "../core/loudness_normalizer.h"
-#include "../core/metering.h"
+#include "../core/graph/filter_node.h"
+#include "../core/signal/dither.h"
+#include "../core/signal/format.h"
+#include "../core/signal/gain.h"
+#include "../core/signal/limiter.h"
+#include "../core/signal/loudness_normalizer.h"
+#include "../core/signal/metering.h"
 #include "environment.h"
 #include "producer_handle.h"
 

@@ -1,7 +1,6 @@
 #include "host_object.h"
 
 #include "../backend/registry.h"
-#include "../backend/simulated/simulated_host.h"
 #include "values.h"
 #include "world_object.h"
 
@@ -26,13 +25,8 @@ HostObject::HostObject(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<HostObject>(info), environment_(Environment::of(info.Env())) {
   if (info[0].IsString()) {
     const std::string name = info[0].As<Napi::String>();
-    entry_ = environment_->host(name, real_clock(), [name](std::unique_ptr<Host>* host) {
-      if (name != "simulated") return open_host(name, host);
-      std::shared_ptr<World> world;
-      if (Error error = World::create(WorldDescription::standard(), &world)) return error;
-      *host = open_simulated_host(world);
-      return Error::none();
-    });
+    entry_ = environment_->host(
+        name, real_clock(), [name](std::unique_ptr<Host>* host) { return open_host(name, host); });
   } else {
     WorldObject* world = WorldObject::Unwrap(info[0].As<Napi::Object>());
     if (world != nullptr) entry_ = world->host_entry();

@@ -3,7 +3,7 @@
 
 #include <napi.h>
 
-#include "../core/live_input.h"
+#include "../core/graph/live_input.h"
 
 namespace patchcord {
 

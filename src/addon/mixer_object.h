@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "../core/mixer_node.h"
+#include "../core/graph/mixer_node.h"
 #include "environment.h"
 #include "link_counters.h"
 #include "producer_handle.h"

@@ -5,9 +5,9 @@
 
 #include <memory>
 
-#include "../core/anchor.h"
-#include "../core/clock.h"
-#include "../core/producer.h"
+#include "../core/graph/producer.h"
+#include "../core/time/anchor.h"
+#include "../core/time/clock.h"
 
 namespace patchcord {
 

@@ -5,11 +5,11 @@
 
 #include <memory>
 
-#include "../core/arrivals.h"
-#include "../core/lagged_input.h"
-#include "../core/live_input.h"
-#include "../core/mixer_node.h"
-#include "../core/sink_node.h"
+#include "../core/graph/arrivals.h"
+#include "../core/graph/lagged_input.h"
+#include "../core/graph/live_input.h"
+#include "../core/graph/mixer_node.h"
+#include "../core/graph/sink_node.h"
 #include "device_object.h"
 #include "link_counters.h"
 

@@ -7,7 +7,7 @@
 #include <mutex>
 #include <vector>
 
-#include "../core/source_node.h"
+#include "../core/graph/source_node.h"
 #include "device_object.h"
 #include "producer_handle.h"
 

@@ -5,8 +5,8 @@
 
 #include <memory>
 
-#include "../core/dither.h"
-#include "../core/frame_queue.h"
+#include "../core/graph/frame_queue.h"
+#include "../core/signal/dither.h"
 #include "environment.h"
 #include "producer_handle.h"
 

@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "../backend/backend.h"
-#include "../core/anchor.h"
-#include "../core/channel_map.h"
-#include "../core/level_meter.h"
-#include "../core/node_events.h"
+#include "../core/graph/node_events.h"
+#include "../core/signal/channel_map.h"
+#include "../core/signal/level_meter.h"
+#include "../core/time/anchor.h"
 
 namespace patchcord {
 

@@ -9,11 +9,11 @@
 #include <utility>
 #include <vector>
 
-#include "../core/clock.h"
-#include "../core/device_timing.h"
 #include "../core/error.h"
-#include "../core/format.h"
-#include "../core/life_signs.h"
+#include "../core/graph/life_signs.h"
+#include "../core/signal/format.h"
+#include "../core/time/clock.h"
+#include "../core/time/device_timing.h"
 #include "processes.h"
 
 namespace patchcord {

@@ -1,4 +1,4 @@
-// What core/clock.h leaves to the platform, for POSIX systems.
+// What core/time/clock.h leaves to the platform, for POSIX systems.
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
@@ -12,7 +12,7 @@
 #include <string>
 #include <thread>
 
-#include "../core/clock.h"
+#include "../core/time/clock.h"
 
 namespace patchcord {
 namespace {

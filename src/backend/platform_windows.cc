@@ -1,4 +1,4 @@
-// What core/clock.h leaves to the platform, for Windows.
+// What core/time/clock.h leaves to the platform, for Windows.
 #include <windows.h>
 
 #include <atomic>
@@ -7,7 +7,7 @@
 #include <thread>
 #include <utility>
 
-#include "../core/clock.h"
+#include "../core/time/clock.h"
 
 namespace patchcord {
 namespace {

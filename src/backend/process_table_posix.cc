@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "../core/clock.h"
+#include "../core/time/clock.h"
 #include "process_tree.h"
 
 namespace patchcord {

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "../core/life_signs.h"
+#include "../core/graph/life_signs.h"
 
 namespace patchcord {
 

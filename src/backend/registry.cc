@@ -1,5 +1,6 @@
 #include "registry.h"
 
+#include "simulated/simulated_host.h"
 #if defined(_WIN32)
 #include "wasapi/wasapi_host.h"
 #elif defined(__linux__)
@@ -7,6 +8,17 @@
 #endif
 
 namespace patchcord {
+namespace {
+
+// A simulated system of its own, with the standard devices.
+Error open_standard_world(std::unique_ptr<Host>* host) {
+  std::shared_ptr<World> world;
+  if (Error error = World::create(WorldDescription::standard(), &world)) return error;
+  *host = open_simulated_host(world);
+  return Error::none();
+}
+
+}  // namespace
 
 std::vector<std::string> backend_names() {
 #if defined(_WIN32)
@@ -19,6 +31,7 @@ std::vector<std::string> backend_names() {
 }
 
 Error open_host(const std::string& name, std::unique_ptr<Host>* host) {
+  if (name == "simulated") return open_standard_world(host);
 #if defined(_WIN32)
   if (name == "wasapi") return open_wasapi_host(host);
 #elif defined(__linux__)

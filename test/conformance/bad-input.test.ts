@@ -17,7 +17,7 @@ import {
 } from 'patchcord';
 import { pcm, SimulatedAudio, tone } from 'patchcord/testing';
 
-import { encodeSamples } from '../../lib/format.js';
+import { encodeSamples } from '../../lib/format/format.js';
 import { measureTone, toFloat } from '../instruments/index.js';
 import { event } from './wait.js';
 

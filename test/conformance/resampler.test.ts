@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 
 import { Resampler, type AudioFormat, type ResamplerOptions, type SampleFormat } from 'patchcord';
 
-import { bytesPerFrame, encodeSamples, sampleFormats } from '../../lib/format.js';
+import { bytesPerFrame, encodeSamples, sampleFormats } from '../../lib/format/format.js';
 import { measureTone, randomPortions, seededRandom, toFloat } from '../instruments/index.js';
 
 const qualities = ['low', 'medium', 'high', 'best'] as const;

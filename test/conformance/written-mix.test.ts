@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 
 import { Mixer, type AudioFormat, type MixerInputOptions, type MixerOptions } from 'patchcord';
 
-import { encodeSamples } from '../../lib/format.js';
+import { encodeSamples } from '../../lib/format/format.js';
 import { randomPortions, seededRandom, toFloat } from '../instruments/index.js';
 
 interface Track extends MixerInputOptions {

@@ -1,4 +1,4 @@
-import { bytesPerFrame, type AudioFormat } from '../../lib/format.js';
+import { bytesPerFrame, type AudioFormat } from '../../lib/format/format.js';
 
 /**
  * Interleaved bytes as one array per channel, full scale at -1 and 1. Bytes that end within a frame

@@ -1,4 +1,4 @@
-#include "../../src/core/channel_map.h"
+#include "../../src/core/signal/channel_map.h"
 
 #include <limits>
 

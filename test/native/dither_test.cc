@@ -1,10 +1,10 @@
-#include "../../src/core/dither.h"
+#include "../../src/core/signal/dither.h"
 
 #include <algorithm>
 #include <cstdint>
 #include <limits>
 
-#include "../../src/core/format.h"
+#include "../../src/core/signal/format.h"
 #include "check.h"
 #include "random_signal.h"
 #include "sine_fit.h"

@@ -7,11 +7,11 @@
 #include <thread>
 #include <vector>
 
-#include "../../src/core/convert_filter.h"
-#include "../../src/core/filter_node.h"
-#include "../../src/core/frame_queue.h"
-#include "../../src/core/gain.h"
-#include "../../src/core/limiter.h"
+#include "../../src/core/graph/filter_node.h"
+#include "../../src/core/graph/frame_queue.h"
+#include "../../src/core/signal/convert_filter.h"
+#include "../../src/core/signal/gain.h"
+#include "../../src/core/signal/limiter.h"
 #include "check.h"
 #include "random_signal.h"
 

@@ -5,10 +5,10 @@
 #include <memory>
 #include <vector>
 
-#include "../../src/core/live_input.h"
-#include "../../src/core/mixer_node.h"
-#include "../../src/core/sink_node.h"
-#include "../../src/core/source_node.h"
+#include "../../src/core/graph/live_input.h"
+#include "../../src/core/graph/mixer_node.h"
+#include "../../src/core/graph/sink_node.h"
+#include "../../src/core/graph/source_node.h"
 #include "check.h"
 #include "no_wakeup.h"
 #include "still_clock.h"

@@ -1,4 +1,4 @@
-#include "../../src/core/format.h"
+#include "../../src/core/signal/format.h"
 
 #include <cfloat>
 #include <cstdint>

@@ -1,4 +1,4 @@
-#include "../../src/core/gain.h"
+#include "../../src/core/signal/gain.h"
 
 #include <algorithm>
 #include <atomic>
@@ -6,7 +6,7 @@
 #include <limits>
 #include <thread>
 
-#include "../../src/core/format.h"
+#include "../../src/core/signal/format.h"
 #include "check.h"
 #include "random_signal.h"
 

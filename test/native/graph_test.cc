@@ -8,14 +8,14 @@
 #include <thread>
 #include <vector>
 
-#include "../../src/core/frame_queue.h"
-#include "../../src/core/live_input.h"
-#include "../../src/core/mixer_node.h"
+#include "../../src/core/graph/frame_queue.h"
+#include "../../src/core/graph/live_input.h"
+#include "../../src/core/graph/mixer_node.h"
+#include "../../src/core/graph/sink_node.h"
+#include "../../src/core/graph/source_node.h"
+#include "../../src/core/graph/written_input.h"
 #include "../../src/core/published.h"
-#include "../../src/core/sink_node.h"
-#include "../../src/core/source_node.h"
-#include "../../src/core/timeline.h"
-#include "../../src/core/written_input.h"
+#include "../../src/core/time/timeline.h"
 #include "check.h"
 #include "no_wakeup.h"
 #include "still_clock.h"

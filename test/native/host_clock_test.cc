@@ -1,6 +1,6 @@
 // Sources on the host's clock: devices whose crystals are off and wander hear one sine, and each
 // stream must have it where the host's clock says that it was heard.
-#include "../../src/core/host_clock.h"
+#include "../../src/core/graph/host_clock.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,8 +8,8 @@
 #include <memory>
 #include <vector>
 
-#include "../../src/core/frame_queue.h"
-#include "../../src/core/source_node.h"
+#include "../../src/core/graph/frame_queue.h"
+#include "../../src/core/graph/source_node.h"
 #include "check.h"
 #include "no_wakeup.h"
 #include "random_signal.h"

@@ -1,5 +1,5 @@
 // A live stream linked straight to a sink: its lag follows how late the packets are.
-#include "../../src/core/lagged_input.h"
+#include "../../src/core/graph/lagged_input.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,10 +7,10 @@
 #include <memory>
 #include <vector>
 
-#include "../../src/core/frame_queue.h"
-#include "../../src/core/mixer_node.h"
-#include "../../src/core/sink_node.h"
-#include "../../src/core/written_input.h"
+#include "../../src/core/graph/frame_queue.h"
+#include "../../src/core/graph/mixer_node.h"
+#include "../../src/core/graph/sink_node.h"
+#include "../../src/core/graph/written_input.h"
 #include "check.h"
 #include "no_wakeup.h"
 #include "still_clock.h"

@@ -1,4 +1,4 @@
-#include "../../src/core/level_meter.h"
+#include "../../src/core/signal/level_meter.h"
 
 #include <atomic>
 #include <limits>

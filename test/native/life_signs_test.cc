@@ -1,5 +1,5 @@
 // Muted, dead, quiet: what each looks like, and that none is taken for another.
-#include "../../src/core/life_signs.h"
+#include "../../src/core/graph/life_signs.h"
 
 #include "check.h"
 

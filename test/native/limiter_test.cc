@@ -1,4 +1,4 @@
-#include "../../src/core/limiter.h"
+#include "../../src/core/signal/limiter.h"
 
 #include <algorithm>
 #include <limits>

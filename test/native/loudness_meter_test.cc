@@ -1,4 +1,4 @@
-#include "../../src/core/loudness_meter.h"
+#include "../../src/core/signal/loudness_meter.h"
 
 #include <algorithm>
 #include <atomic>

@@ -1,4 +1,4 @@
-#include "../../src/core/loudness_normalizer.h"
+#include "../../src/core/signal/loudness_normalizer.h"
 
 #include <algorithm>
 #include <atomic>

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "../../src/core/clock.h"
+#include "../../src/core/time/clock.h"
 #include "check.h"
 
 using namespace patchcord;

@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "../../src/core/mixer_node.h"
+#include "../../src/core/graph/mixer_node.h"
 #include "check.h"
 #include "no_wakeup.h"
 #include "random_signal.h"

@@ -1,7 +1,7 @@
 // Where nobody waits for a node's events.
 #pragma once
 
-#include "../../src/core/producer.h"
+#include "../../src/core/graph/producer.h"
 
 namespace patchcord {
 

@@ -1,4 +1,4 @@
-#include "../../src/core/rate_tracker.h"
+#include "../../src/core/time/rate_tracker.h"
 
 #include <algorithm>
 #include <cstdint>

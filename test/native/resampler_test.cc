@@ -1,4 +1,4 @@
-#include "../../src/core/resampler.h"
+#include "../../src/core/signal/resampler.h"
 
 #include <algorithm>
 #include <atomic>
@@ -7,7 +7,7 @@
 #include <new>
 #include <numeric>
 
-#include "../../src/core/resampler_kernel.h"
+#include "../../src/core/signal/resampler_kernel.h"
 #include "check.h"
 #include "random_signal.h"
 #include "sine_fit.h"

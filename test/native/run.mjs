@@ -10,6 +10,7 @@ import { basename, dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
+import { readGyp } from '../../scripts/read-gyp.mjs';
 import { startPulseAudio, whyAbsent } from '../servers.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -43,15 +44,10 @@ const wanted = process.argv.slice(2);
 const tests = list(here, /_test\.cc$/).filter(
   (path) => wanted.length === 0 || wanted.some((part) => basename(path).includes(part)),
 );
-const sources = [
-  ...list(join(root, 'src/core'), /\.cc$/),
-  ...list(
-    join(root, 'src/backend'),
-    /^(known_cables|platform_posix|process_table_posix|process_tree|registry)\.cc$/,
-  ),
-  ...list(join(root, 'src/backend/simulated'), /\.cc$/),
-  ...list(join(root, 'src/backend/pulse'), /\.cc$/),
-];
+// The addon's own list, less what needs Node-API.
+const sources = readGyp('linux')
+  .sources.filter((path) => !path.startsWith('src/addon/'))
+  .map((path) => join(root, path));
 
 const whyNot = process.platform === 'linux' ? whyNoCompiler() : `on ${process.platform}`;
 if (whyNot) {

@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "../../src/core/clock.h"
+#include "../../src/core/time/clock.h"
 #include "check.h"
 
 using namespace patchcord;

@@ -21,13 +21,13 @@
 #include <vector>
 
 #include "../../src/backend/backend.h"
-#include "../../src/core/frame_queue.h"
-#include "../../src/core/lagged_input.h"
-#include "../../src/core/live_input.h"
-#include "../../src/core/mixer_node.h"
-#include "../../src/core/sink_node.h"
-#include "../../src/core/source_node.h"
-#include "../../src/core/written_input.h"
+#include "../../src/core/graph/frame_queue.h"
+#include "../../src/core/graph/lagged_input.h"
+#include "../../src/core/graph/live_input.h"
+#include "../../src/core/graph/mixer_node.h"
+#include "../../src/core/graph/sink_node.h"
+#include "../../src/core/graph/source_node.h"
+#include "../../src/core/graph/written_input.h"
 #include "check.h"
 #include "no_wakeup.h"
 

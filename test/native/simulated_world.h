@@ -15,7 +15,7 @@
 
 #include "../../src/backend/simulated/simulated_host.h"
 #include "../../src/backend/simulated/world.h"
-#include "../../src/core/clock.h"
+#include "../../src/core/time/clock.h"
 #include "check.h"
 
 using namespace patchcord;

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "../../src/core/clock.h"
+#include "../../src/core/time/clock.h"
 
 namespace patchcord {
 

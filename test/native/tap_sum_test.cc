@@ -1,5 +1,5 @@
 // Several captured streams as one, by the host's clock.
-#include "../../src/core/tap_sum.h"
+#include "../../src/core/graph/tap_sum.h"
 
 #include <algorithm>
 #include <atomic>

@@ -1,5 +1,5 @@
 // Where packets belong: by counters and stamps, good ones and bad.
-#include "../../src/core/timeline.h"
+#include "../../src/core/time/timeline.h"
 
 #include <algorithm>
 #include <array>

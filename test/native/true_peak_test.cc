@@ -1,10 +1,10 @@
-#include "../../src/core/true_peak.h"
+#include "../../src/core/signal/true_peak.h"
 
 #include <algorithm>
 #include <cstdio>
 #include <limits>
 
-#include "../../src/core/format.h"
+#include "../../src/core/signal/format.h"
 #include "check.h"
 #include "random_signal.h"
 #include "sine_fit.h"

@@ -13,7 +13,7 @@ import {
   sampleFormats,
   withFormat,
   type AudioFormat,
-} from '../../lib/format.js';
+} from '../../lib/format/format.js';
 import { toFloat } from '../instruments/index.js';
 
 const mono: AudioFormat = { sampleRate: 16000, channels: 1, sampleFormat: 's16' };
@@ -79,7 +79,7 @@ describe('withFormat and formatOf', () => {
 
   it('agree across two copies of the module', async () => {
     vi.resetModules();
-    const other = await import('../../lib/format.js');
+    const other = await import('../../lib/format/format.js');
     expect(other.withFormat).not.toBe(withFormat);
     expect(formatOf(other.withFormat(new PassThrough(), mono))).toEqual(mono);
   });

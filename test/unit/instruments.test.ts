@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 
-import { encodeSamples, sampleFormats } from '../../lib/format.js';
+import { encodeSamples, sampleFormats } from '../../lib/format/format.js';
 import {
   findDelay,
   findGaps,

@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 
 import { describe, expect, it } from 'vitest';
 
-import { bytesPerFrame, sampleFormats, type AudioFormat } from '../../lib/format.js';
+import { bytesPerFrame, sampleFormats, type AudioFormat } from '../../lib/format/format.js';
 import { ToneSource, type ToneSourceOptions } from '../../lib/sources/tone-source.js';
 import { findGaps, measureTone, toFloat } from '../instruments/index.js';
 

@@ -9,7 +9,12 @@ import { pipeline } from 'node:stream/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { AudioError } from '../../lib/errors.js';
-import { bytesPerFrame, sampleFormats, withFormat, type AudioFormat } from '../../lib/format.js';
+import {
+  bytesPerFrame,
+  sampleFormats,
+  withFormat,
+  type AudioFormat,
+} from '../../lib/format/format.js';
 import { wavHeader } from '../../lib/sinks/wav-header.js';
 import { WavWriter } from '../../lib/sinks/wav-writer.js';
 import { ToneSource } from '../../lib/sources/tone-source.js';

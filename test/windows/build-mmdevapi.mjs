@@ -33,7 +33,7 @@ const library = [
     (name) => `src/backend/simulated/${name}.cc`,
   ),
   ...['com_support', 'formats'].map((name) => `src/backend/wasapi/${name}.cc`),
-  ...['manual_clock', 'format'].map((name) => `src/core/${name}.cc`),
+  ...['time/manual_clock', 'signal/format'].map((name) => `src/core/${name}.cc`),
   'src/backend/known_cables.cc',
   'src/backend/platform_windows.cc',
   'src/backend/process_tree.cc',

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "../../core/clock.h"
 #include "../../core/error.h"
+#include "../../core/time/clock.h"
 #include "idle_watch.h"
 #include "libpulse_api.h"
 

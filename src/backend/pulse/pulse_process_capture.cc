@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "../../core/graph/tap_sum.h"
 #include "../../core/shown.h"
-#include "../../core/tap_sum.h"
 #include "../program_state.h"
 #include "pulse_capture.h"
 #include "pulse_inputs.h"

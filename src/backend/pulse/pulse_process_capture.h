@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "../../core/tap_sums.h"
+#include "../../core/graph/tap_sums.h"
 #include "../backend.h"
 #include "pulse_connection.h"
 #include "pulse_events.h"

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "../../core/rate_tracker.h"
+#include "../../core/time/rate_tracker.h"
 #include "../backend.h"
 
 namespace patchcord {

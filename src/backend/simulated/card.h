@@ -11,10 +11,10 @@
 #include <string>
 #include <vector>
 
-#include "../../core/clock.h"
 #include "../../core/error.h"
-#include "../../core/format.h"
 #include "../../core/shown.h"
+#include "../../core/signal/format.h"
+#include "../../core/time/clock.h"
 #include "../backend.h"
 #include "command_list.h"
 #include "recording.h"

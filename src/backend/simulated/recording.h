@@ -8,7 +8,7 @@
 #include <memory>
 #include <vector>
 
-#include "../../core/format.h"
+#include "../../core/signal/format.h"
 
 namespace patchcord {
 

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "../../core/clock.h"
+#include "../../core/time/clock.h"
 
 namespace patchcord {
 

@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "../../core/clock.h"
 #include "../../core/error.h"
-#include "../../core/format.h"
+#include "../../core/signal/format.h"
+#include "../../core/time/clock.h"
 #include "../backend.h"
 #include "card.h"
 #include "recording.h"

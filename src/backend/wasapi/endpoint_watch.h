@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "../../core/life_signs.h"
+#include "../../core/graph/life_signs.h"
 #include "../../core/shown.h"
 #include "system_thread.h"
 

@@ -1,7 +1,7 @@
 // Windows' descriptions of a format and ours.
 #pragma once
 
-#include "../../core/format.h"
+#include "../../core/signal/format.h"
 #include "windows_sdk.h"
 
 namespace patchcord {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "../../core/device_timing.h"
+#include "../../core/time/device_timing.h"
 #include "../backend.h"
 #include "formats.h"
 

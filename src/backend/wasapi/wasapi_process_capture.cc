@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "../../core/graph/tap_sum.h"
 #include "../../core/shown.h"
-#include "../../core/tap_sum.h"
 #include "../program_state.h"
 #include "process_loopback.h"
 #include "wasapi_stream.h"

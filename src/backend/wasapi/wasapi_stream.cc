@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "../../core/clock.h"
+#include "../../core/time/clock.h"
 #include "formats.h"
 #include "wasapi_devices.h"
 

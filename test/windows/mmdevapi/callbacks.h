@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "../../../src/core/clock.h"
+#include "../../../src/core/time/clock.h"
 #include "counted_object.h"
 
 namespace patchcord {

@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "../../../src/core/format.h"
+#include "../../../src/core/signal/format.h"
 #include "engine.h"
 #include "results.h"
 

@@ -8,8 +8,8 @@
 
 #include "../../../src/backend/backend.h"
 #include "../../../src/backend/wasapi/windows_sdk.h"
-#include "../../../src/core/anchor.h"
 #include "../../../src/core/shown.h"
+#include "../../../src/core/time/anchor.h"
 
 namespace patchcord {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "../../../src/backend/wasapi/windows_sdk.h"
-#include "../../../src/core/clock.h"
+#include "../../../src/core/time/clock.h"
 
 namespace patchcord {
 

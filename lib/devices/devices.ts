@@ -1,0 +1,340 @@
+import { EventEmitter } from 'node:events';
+
+import { openBackend, type BackendOption } from '../engine/backend.js';
+import { Deferred } from '../engine/deferred.js';
+import { AudioError, fromNative, type NativeError } from '../errors.js';
+import type { AudioFormat } from '../format/format.js';
+import type { NativeDevice, NativeHost } from '../engine/native.js';
+import { timersOf } from '../engine/timers.js';
+import { checkObject, checkOneOf, checkOptions, checkString } from '../validate.js';
+
+/** What a device is the default for. */
+export type DeviceRole = 'console' | 'communications';
+
+/** Whether it can be used. */
+export type DeviceState = 'active' | 'disabled' | 'notPresent' | 'unplugged';
+
+/** An endpoint of the audio system, as it was when it was listed. */
+export interface AudioDevice {
+  /** Names it for as long as it exists; pass it as the `device` option. */
+  readonly id: string;
+  /** As the system shows it to people. */
+  readonly name: string;
+  /** `input`: a microphone. `output`: loudspeakers; also the end of a cable that is played to. */
+  readonly flow: 'input' | 'output';
+  readonly state: DeviceState;
+  /** What programs that ask for the default get it for; empty: nothing. */
+  readonly defaultRoles: readonly DeviceRole[];
+  /** What the device itself runs at. Streams convert. */
+  readonly format: Readonly<AudioFormat>;
+  /** No hardware behind it: a cable, a null sink. */
+  readonly virtual: boolean;
+  /** How the system names its driver or module. */
+  readonly driver?: string;
+}
+
+/** Which devices to list, and where. */
+export interface ListDevicesOptions extends BackendOption {
+  flow?: 'input' | 'output' | undefined;
+  /** `active` unless asked otherwise. */
+  state?: DeviceState | 'all' | undefined;
+}
+
+/**
+ * The devices of the system.
+ *
+ * @throws `ERR_AUDIO_BACKEND_UNAVAILABLE` when there is no audio server, with what to start;
+ *   `ERR_AUDIO_NATIVE_LOAD_FAILED`.
+ *
+ * @example
+ * for (const { name, id } of await listDevices({ flow: 'input' })) console.log(name, id);
+ */
+export async function listDevices(options?: ListDevicesOptions): Promise<AudioDevice[]> {
+  const given = checkOptions(options, 'listDevices', ['flow', 'state', 'backend']);
+  const { flow, state = 'active' } = given;
+  if (flow !== undefined) checkOneOf(flow, 'options.flow', ['input', 'output']);
+  checkOneOf(state, 'options.state', ['active', 'disabled', 'notPresent', 'unplugged', 'all']);
+  const devices = await askDevices(openBackend(given));
+  return devices
+    .filter((one) => (!flow || one.flow === flow) && (state === 'all' || one.state === state))
+    .map(toPublic);
+}
+
+/**
+ * The device that programs get which ask for none; null if there is none. Throws as
+ * {@link listDevices}.
+ */
+export async function getDefaultDevice(
+  flow: 'input' | 'output',
+  role: DeviceRole = 'console',
+  options?: BackendOption,
+): Promise<AudioDevice | null> {
+  checkOneOf(flow, 'flow', ['input', 'output']);
+  checkOneOf(role, 'role', ['console', 'communications']);
+  const devices = await askDevices(
+    openBackend(checkOptions(options, 'getDefaultDevice', ['backend'])),
+  );
+  const found = devices.find((one) => one.flow === flow && one.defaultRoles.includes(role));
+  return found ? toPublic(found) : null;
+}
+
+/** A role and the device that now has it. */
+export interface DefaultChange {
+  flow: 'input' | 'output';
+  role: DeviceRole;
+  /** The new default; null: there is none any more. */
+  device: AudioDevice | null;
+}
+
+/** Events of a {@link DeviceMonitor}. */
+export interface DeviceMonitorEvents {
+  ready: [];
+  add: [device: AudioDevice];
+  remove: [device: AudioDevice];
+  /** Its state, name or format is another. */
+  change: [device: AudioDevice, before: AudioDevice];
+  defaultChange: [change: DefaultChange];
+  /** The system cannot be asked; the monitor goes on and reports when it can again. */
+  error: [error: Error];
+  close: [];
+}
+
+/**
+ * Watches devices come and go. Does not keep the process alive.
+ *
+ * @example
+ * const monitor = new DeviceMonitor();
+ * monitor.on('add', (device) => console.log('new:', device.name));
+ */
+export class DeviceMonitor extends EventEmitter<DeviceMonitorEvents> {
+  readonly #ready = new Deferred<this>();
+  /** Resolves with the first snapshot taken; rejects when the system cannot be asked. */
+  readonly ready: Promise<this> = this.#ready.promise;
+  readonly #host: NativeHost;
+  #devices: readonly AudioDevice[] = [];
+  #asking: Promise<void> | undefined;
+  #again = false;
+  #callOff: (() => void) | undefined;
+  #started = false;
+  #failed = false;
+  #closed = false;
+
+  /** @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_AUDIO_NATIVE_LOAD_FAILED`. */
+  constructor(options?: BackendOption) {
+    super();
+    this.#host = openBackend(checkOptions(options, 'DeviceMonitor', ['backend']));
+    this.#host.watch(() => this.#refresh());
+    this.#refresh();
+  }
+
+  /** All devices, in every state, as of the last event. */
+  get devices(): readonly AudioDevice[] {
+    return this.#devices;
+  }
+
+  /** Stops watching; `close` follows. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#callOff?.();
+    this.#host.watch(null);
+    process.nextTick(() => this.emit('close'));
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #refresh(): void {
+    if (this.#asking) {
+      this.#again = true;
+      return;
+    }
+    this.#asking = this.#list().finally(() => {
+      this.#asking = undefined;
+      if (this.#again && !this.#closed) {
+        this.#again = false;
+        this.#refresh();
+      }
+    });
+    timersOf(this.#host).during(this.#asking);
+  }
+
+  async #list(): Promise<void> {
+    let found: AudioDevice[];
+    try {
+      found = (await askDevices(this.#host)).map(toPublic);
+    } catch (error) {
+      if (this.#closed) return;
+      this.#ready.reject(error as Error);
+      // Without a connection nobody tells that there is a server again.
+      const again = (): void => this.#refresh();
+      this.#callOff = timersOf(this.#host).after(unreachableMs, again, false);
+      const failed = this.#failed;
+      this.#failed = true;
+      if (!failed && this.listenerCount('error') > 0) this.emit('error', error as Error);
+      return;
+    }
+    if (this.#closed) return;
+    this.#failed = false;
+    const before = this.#devices;
+    this.#devices = found;
+    if (!this.#started) {
+      this.#started = true;
+      this.#ready.resolve(this);
+      this.emit('ready');
+      return;
+    }
+    this.#report(before, found);
+  }
+
+  #report(before: readonly AudioDevice[], now: readonly AudioDevice[]): void {
+    const old = new Map(before.map((device) => [device.id, device]));
+    for (const device of now) {
+      const known = old.get(device.id);
+      old.delete(device.id);
+      if (!known) this.emit('add', device);
+      else if (identity(known) !== identity(device)) this.emit('change', device, known);
+    }
+    for (const device of old.values()) this.emit('remove', device);
+    for (const flow of ['input', 'output'] as const) {
+      for (const role of ['console', 'communications'] as const) {
+        const device = holder(now, flow, role);
+        if (device?.id !== holder(before, flow, role)?.id) {
+          this.emit('defaultChange', { flow, role, device: device ?? null });
+        }
+      }
+    }
+  }
+}
+
+// How often a system that cannot be reached is asked.
+const unreachableMs = 500;
+
+function holder(
+  devices: readonly AudioDevice[],
+  flow: string,
+  role: DeviceRole,
+): AudioDevice | undefined {
+  return devices.find((one) => one.flow === flow && one.defaultRoles.includes(role));
+}
+
+function identity({ name, state, format, driver }: AudioDevice): string {
+  return JSON.stringify([name, state, format, driver]);
+}
+
+/** All devices as the engine knows them; its error records become errors. */
+export async function askDevices(host: NativeHost): Promise<NativeDevice[]> {
+  try {
+    return await host.listDevices();
+  } catch (record) {
+    throw fromNative(record as NativeError);
+  }
+}
+
+export function toPublic(device: NativeDevice): AudioDevice {
+  const { id, name, flow, state, defaultRoles, format, virtual, driver } = device;
+  return Object.freeze({
+    id,
+    name,
+    flow,
+    state,
+    defaultRoles: Object.freeze(defaultRoles),
+    format: Object.freeze(format),
+    virtual,
+    ...(driver === undefined ? {} : { driver }),
+  });
+}
+
+/** What a `device` option may be, beside the words that the class knows. */
+export type DeviceSelector = string | AudioDevice;
+
+/** Checks the argument or option called `name`. */
+export function checkSelector(selector: DeviceSelector, name: string): DeviceSelector {
+  if (typeof selector === 'string') checkString(selector, name);
+  else checkString((checkObject(selector, name) as AudioDevice).id, `${name}.id`);
+  return selector;
+}
+
+/** Whether the device that is meant changes with the system's default. */
+export function followsDefault(selector: DeviceSelector): boolean {
+  return selector === 'default' || selector === 'communications';
+}
+
+/**
+ * The device that a stream is to be on which was on `current`: the default where that is followed, else
+ * that one, by its id or, where a system gives a device that comes back another, by its exact name.
+ *
+ * @throws `ERR_AUDIO_DEVICE_NOT_FOUND`.
+ */
+export function reselectDevice(
+  devices: readonly NativeDevice[],
+  selector: DeviceSelector,
+  current: NativeDevice,
+): NativeDevice {
+  const { id, name, flow } = current;
+  if (followsDefault(selector)) return selectDevice(devices, selector, flow, id);
+  const usable = devices.filter((one) => one.flow === flow && one.state === 'active');
+  const again = usable.find((one) => one.id === id) ?? usable.find((one) => one.name === name);
+  if (again) return again;
+  throw notFound(`the ${flow} device '${name}' (${id})`, devices, flow);
+}
+
+/**
+ * The device that is meant: an exact id, else an exact name, else the only name that contains it (case
+ * ignored). `'default'` and `'communications'` follow the system, but never to what this process feeds.
+ *
+ * @param own the id of what the asking stream itself plays to.
+ * @throws `ERR_AUDIO_DEVICE_NOT_FOUND` with the names that exist.
+ */
+export function selectDevice(
+  devices: readonly NativeDevice[],
+  selector: DeviceSelector,
+  flow: 'input' | 'output',
+  own?: string,
+): NativeDevice {
+  const usable = devices.filter((one) => one.flow === flow && one.state === 'active');
+  if (typeof selector !== 'string') {
+    const pinned = usable.find((one) => one.id === selector.id);
+    if (pinned) return pinned;
+    throw notFound(`the ${flow} device '${selector.name}' (${selector.id})`, devices, flow);
+  }
+  if (selector === 'default' || selector === 'communications') {
+    const role = selector === 'default' ? 'console' : 'communications';
+    const allowed = usable.filter((one) => !one.fed || one.id === own);
+    const found =
+      allowed.find((one) => one.defaultRoles.includes(role)) ??
+      allowed.find((one) => !one.virtual) ??
+      allowed[0];
+    if (found) return found;
+    throw notFound(
+      `a default ${flow} device that this process does not feed itself`,
+      devices,
+      flow,
+    );
+  }
+  const exact =
+    usable.find((one) => one.id === selector) ?? usable.find((one) => one.name === selector);
+  if (exact) return exact;
+  const word = selector.toLowerCase();
+  const close = usable.filter((one) => one.name.toLowerCase().includes(word));
+  if (close.length === 1) return close[0];
+  throw notFound(
+    close.length === 0
+      ? `an active ${flow} device called '${selector}'`
+      : `which ${flow} device is meant by '${selector}': ${close.map((one) => `'${one.name}'`).join(', ')}`,
+    devices,
+    flow,
+  );
+}
+
+function notFound(what: string, devices: readonly NativeDevice[], flow: string): AudioError {
+  const names = devices
+    .filter((one) => one.flow === flow)
+    .map((one) => (one.state === 'active' ? `'${one.name}'` : `'${one.name}' (${one.state})`));
+  return new AudioError('ERR_AUDIO_DEVICE_NOT_FOUND', `could not find ${what}`, {
+    remedy: names.length
+      ? `There ${names.length === 1 ? 'is' : 'are'}: ${names.join(', ')}; listDevices() has their ids`
+      : `This system has no ${flow} device at all; connect or enable one`,
+  });
+}

@@ -1,0 +1,221 @@
+import { EventEmitter } from 'node:events';
+
+import { openBackend, type BackendOption } from '../engine/backend.js';
+import { Deferred } from '../engine/deferred.js';
+import { fromNative, type NativeError } from '../errors.js';
+import type { NativeHost, NativeProcess } from '../engine/native.js';
+import { checkNumber, checkOptions } from '../validate.js';
+
+/** A program that makes sound, as it was when it was listed. */
+export interface AudioProcess {
+  readonly pid: number;
+  /** Of the application's first process, whose whole tree is heard when this one is captured. */
+  readonly rootPid: number;
+  /** On a clock of the system's own: with `pid` it means this process for ever; 0n: it is out of sight. */
+  readonly startTime: bigint;
+  /** Of its executable file. */
+  readonly name: string;
+  /** Of its executable file; empty where the system does not tell. */
+  readonly path: string;
+  /** As the program calls itself. */
+  readonly displayName: string;
+  /** `inactive`: all of its streams are halted. `silent`: it has none. */
+  readonly state: 'active' | 'inactive' | 'silent';
+  /** Peak, dBFS; silence is `-Infinity`, NaN: not known. */
+  readonly levelDb: number;
+  /** As the system's volume control has it for this program; linear, 1 is unity. */
+  readonly volume: number;
+  readonly muted: boolean;
+  /** Ids of the outputs that it plays to. */
+  readonly devices: readonly string[];
+}
+
+/**
+ * The programs that make sound.
+ *
+ * @throws `ERR_AUDIO_BACKEND_UNAVAILABLE`, `ERR_AUDIO_UNSUPPORTED`, `ERR_AUDIO_NATIVE_LOAD_FAILED`.
+ *
+ * @example
+ * for (const { name, pid, levelDb } of await listAudioProcesses()) console.log(name, pid, levelDb);
+ */
+export async function listAudioProcesses(options?: BackendOption): Promise<AudioProcess[]> {
+  const host = openBackend(checkOptions(options, 'listAudioProcesses', ['backend']));
+  return (await askProcesses(host, { levels: true })).map(toPublicProcess);
+}
+
+/** Events of a {@link ProcessMonitor}. */
+export interface ProcessMonitorEvents {
+  ready: [];
+  /** It has a stream now. */
+  add: [process: AudioProcess];
+  /** It has none any more. */
+  remove: [process: AudioProcess];
+  /** Its state, name or devices are others. */
+  change: [process: AudioProcess, before: AudioProcess];
+  volume: [process: AudioProcess];
+  mute: [process: AudioProcess];
+  unmute: [process: AudioProcess];
+  /** Every `levelMs`, with everyone's `levelDb`. */
+  level: [processes: readonly AudioProcess[]];
+  /** The system cannot be asked; the monitor goes on and reports when it can again. */
+  error: [error: Error];
+  close: [];
+}
+
+/** Options of a {@link ProcessMonitor}. */
+export interface ProcessMonitorOptions extends BackendOption {
+  /** How often levels are measured; never, unless given. 20 to 60000. */
+  levelMs?: number | undefined;
+}
+
+/**
+ * Watches which programs make sound. Does not keep the process alive.
+ *
+ * @example
+ * const monitor = new ProcessMonitor({ levelMs: 100 });
+ * monitor.on('add', ({ name }) => console.log(name, 'began to play'));
+ */
+export class ProcessMonitor extends EventEmitter<ProcessMonitorEvents> {
+  readonly #ready = new Deferred<this>();
+  /** Resolves with the first snapshot taken; rejects when the system cannot be asked. */
+  readonly ready: Promise<this> = this.#ready.promise;
+  readonly #host: NativeHost;
+  readonly #watch: number;
+  readonly #timer: NodeJS.Timeout | undefined;
+  #processes: readonly AudioProcess[] = [];
+  #asking = false;
+  #again = false;
+  #levelDue = false;
+  #started = false;
+  #closed = false;
+
+  /**
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`,
+   *   `ERR_AUDIO_NATIVE_LOAD_FAILED`.
+   */
+  constructor(options?: ProcessMonitorOptions) {
+    super();
+    const given = checkOptions(options, 'ProcessMonitor', ['levelMs', 'backend']);
+    const { levelMs } = given;
+    if (levelMs !== undefined) checkNumber(levelMs, 'options.levelMs', 20, 60_000);
+    this.#host = openBackend(given);
+    this.#watch = this.#host.watchProcesses(() => void this.#refresh());
+    if (levelMs !== undefined) {
+      this.#timer = setInterval(() => {
+        this.#levelDue = true;
+        void this.#refresh();
+      }, levelMs);
+      this.#timer.unref();
+    }
+    this.#levelDue = levelMs !== undefined;
+    void this.#refresh();
+  }
+
+  /** Who makes sound, as of the last event. */
+  get processes(): readonly AudioProcess[] {
+    return this.#processes;
+  }
+
+  /** Stops watching; `close` follows. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#timer);
+    this.#host.unwatchProcesses(this.#watch);
+    process.nextTick(() => this.emit('close'));
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  async #refresh(): Promise<void> {
+    this.#again = true;
+    if (this.#asking) return;
+    this.#asking = true;
+    while (this.#again && !this.#closed) {
+      this.#again = false;
+      await this.#list();
+    }
+    this.#asking = false;
+  }
+
+  async #list(): Promise<void> {
+    const levels = this.#levelDue;
+    this.#levelDue = false;
+    let found: AudioProcess[];
+    try {
+      found = (await askProcesses(this.#host, { levels })).map(toPublicProcess);
+    } catch (error) {
+      if (this.#closed) return;
+      this.#ready.reject(error as Error);
+      if (this.listenerCount('error') > 0) this.emit('error', error as Error);
+      return;
+    }
+    if (this.#closed) return;
+    const before = this.#processes;
+    this.#processes = found;
+    if (this.#started) {
+      this.#report(before, found);
+    } else {
+      this.#started = true;
+      this.#ready.resolve(this);
+      this.emit('ready');
+    }
+    if (levels) this.emit('level', found);
+  }
+
+  #report(before: readonly AudioProcess[], now: readonly AudioProcess[]): void {
+    const old = new Map(before.map((one) => [processKey(one), one]));
+    for (const one of now) {
+      const known = old.get(processKey(one));
+      old.delete(processKey(one));
+      if (!known) {
+        this.emit('add', one);
+        continue;
+      }
+      if (identity(known) !== identity(one)) this.emit('change', one, known);
+      if (known.volume !== one.volume) this.emit('volume', one);
+      if (known.muted !== one.muted) this.emit(one.muted ? 'mute' : 'unmute', one);
+    }
+    for (const one of old.values()) this.emit('remove', one);
+  }
+}
+
+function identity({ state, displayName, devices }: AudioProcess): string {
+  return JSON.stringify([state, displayName, devices]);
+}
+
+/** A process and no other that had its number before or gets it later. */
+export function processKey({ pid, startTime }: { pid: number; startTime: bigint }): string {
+  return `${pid}:${startTime}`;
+}
+
+/** Processes as the engine knows them; its error records become errors. */
+export async function askProcesses(
+  host: NativeHost,
+  { running = false, levels = false }: { running?: boolean; levels?: boolean } = {},
+): Promise<NativeProcess[]> {
+  try {
+    return await host.listProcesses({ running, levels });
+  } catch (record) {
+    throw fromNative(record as NativeError);
+  }
+}
+
+export function toPublicProcess(one: NativeProcess): AudioProcess {
+  const { pid, root, startTime, name, path, displayName, state, levelDb, volume, muted } = one;
+  return Object.freeze({
+    pid,
+    rootPid: root.pid,
+    startTime,
+    name,
+    path,
+    displayName,
+    state,
+    levelDb: levelDb ?? Number.NaN,
+    volume,
+    muted,
+    devices: Object.freeze(one.devices),
+  });
+}

@@ -1,0 +1,80 @@
+import { createRequire } from 'node:module';
+import { resolve } from 'node:path';
+
+import { AudioError } from '../errors.js';
+import { native, type NativeHost } from './native.js';
+import { checkOneOf, invalidType } from '../validate.js';
+
+/** The audio systems that this package knows. */
+export type BackendName = 'wasapi' | 'pulse' | 'simulated';
+
+export const backendNames: readonly BackendName[] = ['wasapi', 'pulse', 'simulated'];
+
+/** A `SimulatedAudio` of `patchcord/testing`: a world of its own. */
+export interface SimulatedBackend {
+  /** @internal */
+  readonly [worldHost]: NativeHost;
+}
+
+// Registered: a world made by one build of the package works with the other.
+export const worldHost: unique symbol = Symbol.for('patchcord.worldHost') as never;
+
+/** Where an object opens its device. */
+export interface BackendOption {
+  /**
+   * The audio system; the platform's own unless `PATCHCORD_BACKEND` in the environment names another.
+   * Never simulated unless asked for: here, there, or by `PATCHCORD_SIMULATION`, the path of a module
+   * whose default export is a `SimulatedAudio`, which is then what `simulated` means.
+   */
+  backend?: BackendName | SimulatedBackend | undefined;
+}
+
+/** Checked where the object is made, so that a wrong name is an error there. */
+export function openBackend({ backend }: BackendOption): NativeHost {
+  if (isSimulated(backend)) return backend[worldHost];
+  if (backend !== undefined && typeof backend !== 'string') {
+    throw invalidType(
+      'options.backend',
+      'a backend name or an instance of SimulatedAudio',
+      backend,
+    );
+  }
+  const addon = native();
+  const { PATCHCORD_BACKEND, PATCHCORD_SIMULATION } = process.env;
+  const wanted =
+    backend ?? (PATCHCORD_BACKEND || (PATCHCORD_SIMULATION && 'simulated') || undefined);
+  const name =
+    wanted === undefined
+      ? (addon.backends()[0] ?? 'none')
+      : checkOneOf(
+          wanted,
+          backend === undefined ? 'PATCHCORD_BACKEND' : 'options.backend',
+          backendNames,
+        );
+  if (name === 'simulated' && PATCHCORD_SIMULATION) return scriptedWorld(PATCHCORD_SIMULATION);
+  return new addon.Host(name);
+}
+
+function isSimulated(backend: unknown): backend is SimulatedBackend {
+  return typeof backend === 'object' && backend !== null && worldHost in backend;
+}
+
+// Streams are made synchronously, so the module is loaded so: at the first one, and as any module once.
+function scriptedWorld(path: string): NativeHost {
+  const failed = (reason: string, cause?: unknown): AudioError =>
+    new AudioError('ERR_AUDIO_BACKEND_UNAVAILABLE', `PATCHCORD_SIMULATION=${path} ${reason}`, {
+      remedy:
+        'Name a module whose default export is a SimulatedAudio; one that is an ES module needs Node 20.19 or later and has no await at its top level',
+      cause,
+    });
+  const file = resolve(path);
+  let exported: unknown;
+  try {
+    exported = createRequire(file)(file);
+  } catch (error) {
+    throw failed(`could not be loaded: ${(error as Error).message}`, error);
+  }
+  const world = (exported as { default?: unknown } | undefined)?.default ?? exported;
+  if (!isSimulated(world)) throw failed('exports no SimulatedAudio');
+  return world[worldHost];
+}

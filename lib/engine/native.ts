@@ -1,0 +1,355 @@
+import load from 'node-gyp-build';
+
+import type { ChannelMap } from '../format/channel-map.js';
+import { AudioError, type NativeError } from '../errors.js';
+import type { AudioFormat, SampleFormat } from '../format/format.js';
+import { packageRoot } from '../package-root.js';
+import type { Timers } from './timers.js';
+
+// The one place that loads the addon, at the first use and not before: importing the package must
+// work on every platform.
+
+/** A device as the engine lists it. */
+export interface NativeDevice {
+  id: string;
+  name: string;
+  flow: 'input' | 'output';
+  state: 'active' | 'disabled' | 'notPresent' | 'unplugged';
+  defaultRoles: ('console' | 'communications')[];
+  format: AudioFormat;
+  virtual: boolean;
+  driver?: string;
+  /** Where what it plays is heard, or what it hears is played. */
+  peerId?: string;
+  /** Whether this process plays to it, or to what it hears. */
+  fed: boolean;
+  /** Of which kind of virtual cable it is an end: `vb-cable`. */
+  cable?: string;
+  product?: string;
+  bus?: string;
+  recognisedBy?: string;
+  pairedBy?: string;
+  /** Where no one peer could be told, and for a virtual mixer: all that it may be. */
+  possiblePeers: string[];
+}
+
+export interface NativeStreamInfo {
+  format: AudioFormat;
+  periodFrames: number;
+  bufferFrames: number;
+  deviceId: string;
+  realtime: boolean;
+  exclusive: boolean;
+  /** Of a wish: true where it was granted, else why not; '' where it was not made. */
+  lowLatency: true | string;
+  raw: true | string;
+  category: true | string;
+}
+
+/** How a device is to be opened. */
+export interface NativeOpenOptions {
+  exclusive: boolean;
+  /** A demand: what it is to be given. */
+  format?: AudioFormat | undefined;
+  lowLatency: boolean;
+  raw: boolean;
+  category: string;
+}
+
+export interface NativeEvent {
+  type:
+    | 'hole'
+    | 'absence'
+    | 'leftOut'
+    | 'stalled'
+    | 'flows'
+    | 'ended'
+    | 'underrun'
+    | 'drained'
+    | 'played'
+    | 'lowWater'
+    | 'inputEnded'
+    | 'progress'
+    | 'muted'
+    | 'unmuted'
+    | 'dead'
+    | 'alive';
+  frame: number;
+  frames: number;
+}
+
+export interface NativeLevel {
+  peakDb: number;
+  rmsDb: number;
+}
+
+/** What lies between an output and whoever listens to the microphone that carries it. */
+export interface NativeHearing {
+  /** Linear, of all sliders together; 0: muted. */
+  volume: number;
+  /** The device whose slider takes most. */
+  quietest?: string;
+  /** Of a virtual mixer whose settings can be read: on which it is heard. */
+  buses?: string[];
+  mixerProblem?: string;
+}
+
+/** A process and none that has its number before or after it. */
+export interface NativeProcessId {
+  pid: number;
+  startTime: bigint;
+}
+
+export interface NativeProcess extends NativeProcessId {
+  /** Of the application. */
+  root: NativeProcessId;
+  /** Nearest first. */
+  ancestors: NativeProcessId[];
+  name: string;
+  path: string;
+  displayName: string;
+  state: 'silent' | 'inactive' | 'active';
+  levelDb?: number;
+  volume: number;
+  muted: boolean;
+  devices: string[];
+}
+
+/** Of a process and its ancestors the nearest that is named decides, else `everything`. */
+export interface NativeSelection {
+  everything: boolean;
+  include: readonly NativeProcessId[];
+  exclude: readonly NativeProcessId[];
+}
+
+export interface NativeTapEvent {
+  type: 'attached' | 'detached' | 'gone' | 'failed';
+  process: NativeProcessId;
+  deviceId: string;
+  time: bigint;
+  missedMs: number;
+  error?: NativeError;
+}
+
+export interface NativeHost {
+  listDevices(): Promise<NativeDevice[]>;
+  listProcesses(options: { running: boolean; levels: boolean }): Promise<NativeProcess[]>;
+  watchProcesses(callback: () => void): number;
+  unwatchProcesses(watch: number): void;
+  watch(callback: (() => void) | null): void;
+  makeCable(
+    name: string,
+    format: AudioFormat,
+  ): Promise<{ renderId: string; microphone: NativeDevice }>;
+  removeCable(renderId: string, microphoneId: string): Promise<void>;
+  askHearing(renderId: string, microphoneId: string): Promise<NativeHearing>;
+  now(): bigint;
+  /** Where time is moved by hand, the timers that it moves. */
+  timers?: Timers;
+}
+
+interface NativeTimed {
+  timeAt(frame: number): bigint | undefined;
+  frameAt(time: bigint): number | undefined;
+  level(): NativeLevel;
+}
+
+export interface NativeSource extends NativeTimed {
+  /** Again in place of what is open, which goes on when this fails. */
+  open(deviceId: string, periodMs: number, options: NativeOpenOptions): Promise<NativeStreamInfo>;
+  /** Lets go of the device; the stream goes on as silence. */
+  leave(): Promise<void>;
+  openProcesses(selection: NativeSelection, periodMs: number): Promise<NativeStreamInfo>;
+  selectProcesses(selection: NativeSelection): Promise<void>;
+  takeTaps(): NativeTapEvent[];
+  close(): Promise<void>;
+  takeEvents(): NativeEvent[];
+  takeError(): NativeError | null;
+  stats(): Record<string, number | boolean>;
+  position(): number;
+  muted(): boolean;
+  setEnabled(enabled: boolean): void;
+}
+
+export interface NativeTap {
+  /**
+   * Fills `into`, or as much of it as the last frames need, and the label: index of the first frame, its
+   * time in ns, flags. Returns how many frames; 0: not yet, `onData` tells; undefined: there will be none.
+   */
+  read(into: Uint8Array): number | undefined;
+  close(): void;
+  stats(): { lostFrames: number };
+}
+
+export interface NativeMixer extends NativeTimed {
+  startPump(host: NativeHost): void;
+  mixWritten(frames: number): number;
+  writtenOut(): boolean;
+  finish(): void;
+  stats(): Record<string, number>;
+  position(): number;
+}
+
+/** What a filter does: `gain` { gain }, `limiter` { ceiling }, `meter`, `normalizer` { targetLufs, maxGainDb }, `convert` { quality, channelMap, dither }. */
+export type FilterKind = 'convert' | 'gain' | 'limiter' | 'meter' | 'normalizer';
+
+export interface NativeFilter extends NativeTimed {
+  /** Of written bytes, while nothing was linked. */
+  process(bytes: Buffer): Buffer;
+  flush(): Buffer;
+  link(producer: NativeProducer, ends: boolean): void;
+  unlink(): void;
+  /** Once linked: what is held back comes out, then the stream ends. */
+  finish(): void;
+  setGain(gain: number, rampFrames: number): void;
+  takeEvents(): NativeEvent[];
+  stats(): { framesIn: number; framesOut: number; latencyFrames: number };
+  report(): object;
+}
+
+export type NativeProducer = NativeSource | NativeMixer | NativeFilter;
+
+interface NativeWritable {
+  /** Frames that were taken. */
+  write(bytes: Buffer): number;
+  setPending(more: boolean): void;
+  end(): void;
+  takeEvents(): NativeEvent[];
+  stats(): Record<string, number>;
+}
+
+export interface NativeMixerInput extends NativeWritable {
+  link(producer: NativeProducer, bufferFrames: number, channelMap?: ChannelMap): void;
+  openWritten(
+    format: AudioFormat,
+    bufferFrames: number,
+    channelMap: ChannelMap | undefined,
+    startFillFrames: number,
+  ): void;
+  unlink(): void;
+  remove(): void;
+  setGain(gain: number, rampFrames: number): void;
+  setPan(pan: number): void;
+  setMuted(muted: boolean): void;
+}
+
+export interface NativeSink extends NativeWritable, NativeTimed {
+  open(
+    deviceId: string,
+    format: AudioFormat,
+    periodMs: number,
+    latencyMs: number,
+    options: NativeOpenOptions,
+  ): Promise<NativeStreamInfo>;
+  leave(): Promise<void>;
+  close(): Promise<void>;
+  openWritten(format: AudioFormat, bufferFrames: number, startFrames: number): void;
+  /** Of what a live producer writes, which is held in step with the device. */
+  openLive(format: AudioFormat, bufferFrames: number): void;
+  /** Frames that there was no room for. */
+  writeLive(bytes: Buffer): number;
+  /** What is queued is faded out and not played. */
+  clear(rampMs: number): void;
+  link(producer: NativeProducer, bufferFrames: number): void;
+  drive(mixer: NativeMixer): void;
+  unlink(): void;
+  takeError(): NativeError | null;
+}
+
+export interface NativeWorld {
+  error(): NativeError | null;
+  advance(ms: number, asleep: boolean, done: () => void): NativeError | null;
+  play(id: string, signal: object, program: string): NativeError | null;
+  stop(id: string, program?: string): NativeError | null;
+  record(id: string, maxFrames: number): NativeError | null;
+  recorded(id: string):
+    | {
+        data: Float32Array;
+        format: AudioFormat;
+        gaps: { frame: number; frames: number }[];
+        full: boolean;
+      }
+    | NativeError;
+  addDevice(description: object): NativeError | null;
+  addCable(description: object): NativeError | null;
+  addProcess(description: object): NativeError | null;
+  scriptProcess(verb: string, pid: number, value?: unknown, device?: string): NativeError | null;
+  script(verb: string, id: string, value?: unknown, second?: unknown): NativeError | null;
+}
+
+export interface Native {
+  backends(): string[];
+  ref(): void;
+  unref(): void;
+  World: new (options: object) => NativeWorld;
+  Host: new (name: string | NativeWorld) => NativeHost;
+  Source: new (
+    host: NativeHost,
+    options: {
+      sampleRate: number;
+      channels: number;
+      loopback: boolean;
+      hostClock: boolean;
+      startTime: bigint | undefined;
+      durationFrames: number;
+      maxFillMs: number;
+    },
+    onWake: () => void,
+  ) => NativeSource;
+  Tap: new (
+    producer: NativeProducer,
+    bufferFrames: number,
+    sampleFormat: SampleFormat,
+    label: Float64Array,
+    onData: () => void,
+  ) => NativeTap;
+  Mixer: new (options: {
+    sampleRate: number;
+    channels: number;
+    latencyMs: number;
+    limiter: boolean;
+  }) => NativeMixer;
+  MixerInput: new (
+    mixer: NativeMixer,
+    onWake: () => void,
+    startFrame: number,
+    latencyMs: number,
+  ) => NativeMixerInput;
+  Sink: new (
+    host: NativeHost,
+    onWake: () => void,
+    normalize: boolean,
+    limiter: boolean,
+  ) => NativeSink;
+  Filter: new (
+    kind: FilterKind,
+    from: AudioFormat,
+    to: AudioFormat,
+    options: object,
+    onWake: () => void,
+  ) => NativeFilter;
+}
+
+/**
+ * The addon: `build/Release` of a checkout, else the prebuild of this platform.
+ *
+ * @throws `ERR_AUDIO_NATIVE_LOAD_FAILED` with what was looked for.
+ */
+export function native(): Native {
+  try {
+    return load(packageRoot) as Native;
+  } catch (cause) {
+    const target = `${process.platform}-${process.arch}`;
+    throw new AudioError(
+      'ERR_AUDIO_NATIVE_LOAD_FAILED',
+      `the native addon for ${target} (Node ${process.versions.node}, ABI ${process.versions.modules}) ` +
+        `was not found or did not load; looked for build/Release/*.node and prebuilds/${target}/*.node in ${packageRoot}`,
+      {
+        cause,
+        remedy:
+          'Reinstall the package on the machine and for the architecture that runs it; ' +
+          'a bundler must leave it external; elsewhere build it with "npm run build:native"',
+      },
+    );
+  }
+}

@@ -1,0 +1,35 @@
+import { checkInteger, checkNumber, invalidType, invalidValue } from '../validate.js';
+
+/**
+ * For each channel that comes out either the channel that goes in there, counted from 0 (-1: none), or
+ * a row with the gain of each channel that goes in. Channels that do not come in are silence.
+ */
+export type ChannelMap = number[] | number[][];
+
+/**
+ * @param channels that come out.
+ * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`.
+ */
+export function checkChannelMap(value: unknown, name: string, channels: number): ChannelMap {
+  if (!Array.isArray(value)) throw invalidType(name, 'an instance of Array', value);
+  const rows = value as unknown[];
+  if (rows.length !== channels) {
+    throw invalidValue(
+      name,
+      value,
+      `must have an entry for each channel that comes out: ${channels}`,
+    );
+  }
+  const matrix = Array.isArray(rows[0]);
+  rows.forEach((row, out) => {
+    const place = `${name}[${out}]`;
+    if (!matrix) {
+      checkInteger(row, place, -1, 31);
+      return;
+    }
+    if (!Array.isArray(row)) throw invalidType(place, 'an instance of Array', row);
+    if (row.length > 32) throw invalidValue(place, row, 'must have at most 32 gains');
+    row.forEach((gain: unknown, k) => checkNumber(gain, `${place}[${k}]`, -16, 16));
+  });
+  return value as ChannelMap;
+}

@@ -1,0 +1,169 @@
+import { AudioError } from '../errors.js';
+import {
+  checkInteger,
+  checkObject,
+  checkOneOf,
+  checkOptions,
+  invalidType,
+  invalidValue,
+} from '../validate.js';
+
+/** Little-endian, interleaved; `s24` is packed in three bytes; `f32` has full scale at -1 and 1. */
+export type SampleFormat = 's16' | 's24' | 's32' | 'f32';
+
+/** What the bytes of a stream mean. */
+export interface AudioFormat {
+  /** Frames per second, 8000 to 384000. */
+  sampleRate: number;
+  /** Samples per frame, 1 to 32, in WAVE's channel order. */
+  channels: number;
+  sampleFormat: SampleFormat;
+}
+
+export const sampleFormats: readonly SampleFormat[] = ['s16', 's24', 's32', 'f32'];
+
+/** What sources and mixers deliver unless asked otherwise. */
+export const defaultFormat: Readonly<AudioFormat> = Object.freeze({
+  sampleRate: 48000,
+  channels: 2,
+  sampleFormat: 'f32',
+});
+
+const sampleBytes = { s16: 2, s24: 3, s32: 4, f32: 4 } as const;
+
+export function bytesPerSample(format: { sampleFormat: SampleFormat }): number {
+  return sampleBytes[format.sampleFormat];
+}
+
+export function bytesPerFrame(format: Pick<AudioFormat, 'channels' | 'sampleFormat'>): number {
+  return sampleBytes[format.sampleFormat] * format.channels;
+}
+
+export function sameFormat(a: AudioFormat, b: AudioFormat): boolean {
+  return (
+    a.sampleRate === b.sampleRate && a.channels === b.channels && a.sampleFormat === b.sampleFormat
+  );
+}
+
+/** For messages: `48000 Hz, 2 channels, f32`. */
+export function describeFormat({ sampleRate, channels, sampleFormat }: AudioFormat): string {
+  return `${sampleRate} Hz, ${channels} channel${channels === 1 ? '' : 's'}, ${sampleFormat}`;
+}
+
+/**
+ * The format of `wanted`'s three fields, each from `defaults` where it is undefined; frozen. Other
+ * properties of `wanted` are not looked at, so it may be an options object.
+ *
+ * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, naming `name.field`.
+ */
+export function resolveFormat(
+  wanted: { [K in keyof AudioFormat]?: AudioFormat[K] | undefined },
+  defaults: AudioFormat = defaultFormat,
+  name = 'options',
+): Readonly<AudioFormat> {
+  const {
+    sampleRate = defaults.sampleRate,
+    channels = defaults.channels,
+    sampleFormat = defaults.sampleFormat,
+  } = wanted;
+  return Object.freeze({
+    sampleRate: checkInteger(sampleRate, `${name}.sampleRate`, 8000, 384000),
+    channels: checkInteger(channels, `${name}.channels`, 1, 32),
+    sampleFormat: checkOneOf(sampleFormat, `${name}.sampleFormat`, sampleFormats),
+  });
+}
+
+/** A complete format: all three fields, nothing else; returned frozen. Throws as resolveFormat. */
+export function checkFormat(value: unknown, name: string): Readonly<AudioFormat> {
+  const given = checkObject(value, name) as Partial<AudioFormat>;
+  checkOptions(given, 'a format', ['sampleRate', 'channels', 'sampleFormat'], name);
+  const { sampleRate, channels, sampleFormat } = given;
+  checkInteger(sampleRate, `${name}.sampleRate`, 8000, 384000);
+  checkInteger(channels, `${name}.channels`, 1, 32);
+  checkOneOf(sampleFormat, `${name}.sampleFormat`, sampleFormats);
+  return resolveFormat(given, defaultFormat, name);
+}
+
+// Registered, so that a declaration made through one build of the package is read by the other.
+const declared = Symbol.for('patchcord.format');
+
+/**
+ * Declares the format of a stream that is not ours, which then can be piped into a mixer, a
+ * transform or a sink.
+ *
+ * @returns the same stream.
+ * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`; the second also when
+ *   the stream itself knows another format.
+ *
+ * @example
+ * withFormat(speech, { sampleRate: 24000, channels: 1, sampleFormat: 's16' }).pipe(sink);
+ */
+export function withFormat<T extends object>(stream: T, format: AudioFormat): T {
+  if (typeof stream !== 'object' || stream === null) {
+    throw invalidType('stream', 'an instance of Stream', stream);
+  }
+  const value = checkFormat(format, 'format');
+  const own = ownFormat(stream);
+  if (own && !sameFormat(own, value)) {
+    throw invalidValue('format', format, `contradicts the stream's own, ${describeFormat(own)}`);
+  }
+  Object.defineProperty(stream, declared, { value, configurable: true });
+  return stream;
+}
+
+/**
+ * The format of a stream: its own `format`, else the one declared by {@link withFormat}, else
+ * undefined. Of a stream that will know its format later, such as a `WavReader` before the header,
+ * it is undefined until then.
+ */
+export function formatOf(stream: object): Readonly<AudioFormat> | undefined {
+  return ownFormat(stream) ?? (stream as { [declared]?: AudioFormat })[declared];
+}
+
+// By shape, not by class: the stream may come from the other build. Foreign streams may have any
+// property called `format`; what is no AudioFormat says nothing.
+function ownFormat(stream: object): Readonly<AudioFormat> | undefined {
+  try {
+    const { format } = stream as { format?: unknown };
+    return format === undefined ? undefined : checkFormat(format, 'format');
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Samples with full scale at -1 and 1 as bytes of a format: rounded to nearest even, clipped, NaN is 0,
+ * as in the engine.
+ */
+export function encodeSamples(samples: ArrayLike<number>, sampleFormat: SampleFormat): Buffer {
+  const size = sampleBytes[sampleFormat];
+  const bytes = Buffer.allocUnsafeSlow(samples.length * size);
+  const view = new DataView(bytes.buffer);
+  const scale = 2 ** (8 * size - 1);
+  for (let i = 0, offset = 0; i < samples.length; i++, offset += size) {
+    if (sampleFormat === 'f32') {
+      view.setFloat32(offset, samples[i], true);
+      continue;
+    }
+    const value = roundToEven(Math.min(Math.max(samples[i] * scale, -scale), scale - 1)) || 0;
+    if (size === 2) view.setInt16(offset, value, true);
+    else if (size === 3) bytes.writeIntLE(value, offset, 3);
+    else view.setInt32(offset, value, true);
+  }
+  return bytes;
+}
+
+function roundToEven(value: number): number {
+  const floor = Math.floor(value);
+  const rest = value - floor;
+  return rest > 0.5 || (rest === 0.5 && floor % 2 !== 0) ? floor + 1 : floor;
+}
+
+/** The error of bytes whose format nobody knows; `reader` is who would have to understand them. */
+export function formatUnknown(reader: string): AudioError {
+  return new AudioError('ERR_AUDIO_FORMAT_UNKNOWN', `${reader} was given bytes of unknown format`, {
+    remedy:
+      `Pipe a stream of this package into it, give it a format, ` +
+      `or declare the stream's own with withFormat(stream, format)`,
+  });
+}

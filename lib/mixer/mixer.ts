@@ -1,0 +1,309 @@
+import { addAbortSignal } from 'node:stream';
+
+import { AudioReadable } from '../streams/audio-readable.js';
+import {
+  checkChunkOptions,
+  ChunkPlan,
+  chunkOptionNames,
+  type ChunkOptions,
+} from '../streams/chunker.js';
+import { whenClosed } from '../streams/closing.js';
+import { resolveFormat, type AudioFormat } from '../format/format.js';
+import { linkable, streamKind, upstreams } from '../streams/links.js';
+import { MixerInput, type MixerInputOptions, type MixerInputStats } from './mixer-input.js';
+import { native, type NativeHost, type NativeMixer } from '../engine/native.js';
+import type { Discontinuity, LinkStats } from '../streams/outlet.js';
+import type { Listen, ReadableEvents } from '../streams/typed-events.js';
+import {
+  checkAbortSignal,
+  checkBigInt,
+  checkBoolean,
+  checkNumber,
+  checkOptions,
+  unsupported,
+} from '../validate.js';
+
+/** Options of a {@link Mixer}; the format defaults to 48000 Hz, 2 channels, `f32`. */
+export interface MixerOptions extends Partial<AudioFormat>, ChunkOptions {
+  /** Least age of what is mixed, so that every live input's packets have arrived; 30. */
+  latencyMs?: number | undefined;
+  /** Look-ahead limiter at -0.1 dBFS; true. Without it sums above full scale clip in integer formats. */
+  limiter?: boolean | undefined;
+  /** The mix ends when all its inputs have; true. */
+  endWhenInputsEnd?: boolean | undefined;
+  /** What each reader may fall behind before it loses frames; 1000. */
+  bufferMs?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** @internal A sink whose clock the mix follows. */
+export interface MixDriver {
+  mixEnded(): void;
+}
+
+/** Counters of a mixer. */
+export interface MixerStats {
+  /** Frames mixed. */
+  frames: number;
+  /** Age of what is mixed when it is mixed. */
+  lagMs: number;
+  /** The lowest gain that the limiter had to use; 1: never. */
+  limiterGain: number;
+  /** Frames that were not mixed because the machine slept or stalled for over a second. */
+  skippedFrames: number;
+  readerLostFrames: number;
+  inputs: Readonly<MixerInputStats>[];
+  link: LinkStats[];
+}
+
+/** Events of a mixer, beside those of every Readable. */
+export interface MixerEvents extends ReadableEvents {
+  /** An input is gone; with an error if that is why. */
+  inputClose: [event: { input: MixerInput; error: Error | null }];
+  /** A reader was too slow. */
+  discontinuity: [event: Discontinuity];
+}
+
+/** @internal Also one of the package's other build, of which `instanceof` knows nothing. */
+export function isMixer(stream: object): stream is Mixer {
+  return (stream as { [streamKind]?: unknown })[streamKind] === 'mixer';
+}
+
+/**
+ * Mixes what is piped into its inputs. Live inputs are aligned by the time at which they were heard
+ * and follow one clock: that of the sink it is piped into first, else of the first live input. Without
+ * a live input it mixes as fast as it is read, and exactly.
+ *
+ * @example
+ * const mixer = new Mixer();
+ * mic.pipe(mixer.createInput({ gain: 0.8 }));
+ * loopback.pipe(mixer.createInput());
+ * mixer.pipe(new VirtualMicSink());
+ */
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
+export class Mixer extends AudioReadable {
+  /** @internal */
+  static readonly [linkable] = true;
+  /** @internal */
+  readonly [streamKind] = 'mixer';
+  readonly ready: Promise<this> = Promise.resolve(this);
+  readonly #native: NativeMixer;
+  readonly #inputs = new Set<MixerInput>();
+  readonly #watchers = new Set<() => void>();
+  readonly #endWhenInputsEnd: boolean;
+  #host: NativeHost | undefined;
+  #driver: MixDriver | undefined;
+  #pumping = false;
+  #live = false;
+  #someEnded = false;
+  #finished = false;
+
+  /** @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_NATIVE_LOAD_FAILED`. */
+  constructor(options?: MixerOptions) {
+    const given = checkOptions(options, 'Mixer', [
+      ...chunkOptionNames,
+      'sampleRate',
+      'channels',
+      'sampleFormat',
+      'latencyMs',
+      'limiter',
+      'endWhenInputsEnd',
+      'bufferMs',
+      'signal',
+    ]);
+    const format = resolveFormat(given);
+    const plan = new ChunkPlan(format.sampleRate, checkChunkOptions(given));
+    const { latencyMs = 30, limiter = true, endWhenInputsEnd = true, bufferMs = 1000 } = given;
+    checkNumber(latencyMs, 'options.latencyMs', 0, 500);
+    checkBoolean(limiter, 'options.limiter');
+    checkBoolean(endWhenInputsEnd, 'options.endWhenInputsEnd');
+    checkNumber(bufferMs, 'options.bufferMs', 20, 60_000);
+    if (given.signal !== undefined) checkAbortSignal(given.signal, 'options.signal');
+    super({ format, plan, bufferMs });
+    this.#endWhenInputsEnd = endWhenInputsEnd;
+    const { sampleRate, channels } = format;
+    this.#native = new (native().Mixer)({ sampleRate, channels, latencyMs, limiter });
+    if (given.signal) addAbortSignal(given.signal, this);
+  }
+
+  /** Whether it runs by a clock: a live stream is or was mixed, or a sink plays it. */
+  get live(): boolean {
+    return this.#live;
+  }
+
+  /** @internal */
+  get producer(): NativeMixer {
+    return this.#native;
+  }
+
+  /** @internal The system of its live streams. */
+  get host(): NativeHost | undefined {
+    return this.#host;
+  }
+
+  /** Its inputs that are open. */
+  get inputs(): readonly MixerInput[] {
+    return [...this.#inputs];
+  }
+
+  get [upstreams](): object[] {
+    return [...this.#inputs];
+  }
+
+  /** A new input. At any time; throws as the constructor, and when the mix is over. */
+  createInput(options?: MixerInputOptions): MixerInput {
+    const input = new MixerInput(
+      this,
+      {
+        changed: () => this.#changed(),
+        ended: () => (this.#someEnded = true),
+        closed: (one, error) => this.#closed(one, error),
+      },
+      options,
+    );
+    this.#inputs.add(input);
+    return input;
+  }
+
+  timeAt(frame: number): bigint {
+    const time = this.#native.timeAt(checkNumber(frame, 'frame'));
+    if (time === undefined || !this.#live) throw this.#untimed('timeAt');
+    return time;
+  }
+
+  frameAt(time: bigint): number {
+    const frame = this.#native.frameAt(checkBigInt(time, 'time'));
+    if (frame === undefined || !this.#live) throw this.#untimed('frameAt');
+    return frame;
+  }
+
+  stats(): Readonly<MixerStats> {
+    return {
+      ...(this.#native.stats() as unknown as Pick<
+        MixerStats,
+        'frames' | 'lagMs' | 'limiterGain' | 'skippedFrames'
+      >),
+      readerLostFrames: this.lostByReader(),
+      inputs: [...this.#inputs].map((input) => input.stats()),
+      link: this.linkStats(),
+    };
+  }
+
+  /** Ends the mix after what is mixed. Sources that are piped in stay open. */
+  async close(): Promise<void> {
+    if (this.destroyed) return whenClosed(this);
+    this.#finish();
+    if (this.readableFlowing !== false && this.listenerCount('readable') === 0) {
+      await whenClosed(this);
+    }
+  }
+
+  /** Does nothing: a mixer keeps no process alive, the streams in it do. */
+  ref(): this {
+    return this;
+  }
+
+  /** Does nothing: a mixer keeps no process alive, the streams in it do. */
+  unref(): this {
+    return this;
+  }
+
+  /** @internal A sink takes the mix: the first one drives it. True if this one does. */
+  takeDriver(sink: MixDriver, host: NativeHost): boolean {
+    this.#host ??= host;
+    this.#live = true;
+    if (this.#driver !== undefined || this.#finished) return false;
+    this.#driver = sink;
+    this.#pumping = false;
+    return true;
+  }
+
+  /** @internal */
+  releaseDriver(sink: MixDriver): void {
+    if (this.#driver !== sink) return;
+    this.#driver = undefined;
+    this.#changed();
+  }
+
+  /** @internal */
+  watch(callback: () => void): void {
+    this.#watchers.add(callback);
+  }
+
+  /** @internal */
+  unwatch(callback: () => void): void {
+    this.#watchers.delete(callback);
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#finish();
+    this.releaseConsumers();
+    for (const input of [...this.#inputs]) input.destroy();
+    done(error);
+  }
+
+  protected override makeMore(frames: number): boolean {
+    if (this.#live || this.#finished) return false;
+    const made = this.#native.mixWritten(frames);
+    for (const input of this.#inputs) input.retry();
+    if (made === 0) this.#finishWritten();
+    return made > 0;
+  }
+
+  #changed(): void {
+    if (this.#finished) return;
+    for (const input of this.#inputs) {
+      const source = input.linked;
+      if (!source?.live) continue;
+      this.#live = true;
+      this.#host ??= source.host;
+    }
+    if (this.#live && this.#driver === undefined && !this.#pumping && this.#host) {
+      this.#pumping = true;
+      this.#native.startPump(this.#host);
+    }
+    if (!this.#live) this.#mixWritten();
+    for (const callback of this.#watchers) callback();
+  }
+
+  // What was written is mixed as far as readers have room; whoever reads asks for the rest.
+  #mixWritten(): void {
+    if (this.#native.mixWritten(4096) === 0) this.#finishWritten();
+  }
+
+  #finishWritten(): void {
+    if (!this.#native.writtenOut()) return;
+    for (const input of [...this.#inputs]) input.settleEnd();
+  }
+
+  #closed(input: MixerInput, error: Error | null): void {
+    this.#inputs.delete(input);
+    this.emit('inputClose', { input, error });
+    if (this.#finished) return;
+    this.#changed();
+    if (this.#someEnded && this.#endWhenInputsEnd && this.#inputs.size === 0) this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.#pumping = false;
+    // Before the engine's stream ends, so that no audio thread is in it any more.
+    const driver = this.#driver;
+    this.#driver = undefined;
+    driver?.mixEnded();
+    this.#native.finish();
+    this.producerEnded();
+  }
+
+  #untimed(what: string): Error {
+    return unsupported(`${what} of a mixer without live inputs`, 'its frames have no time');
+  }
+}
+
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
+export interface Mixer {
+  on: Listen<MixerEvents, this>;
+  once: Listen<MixerEvents, this>;
+  addListener: Listen<MixerEvents, this>;
+}

@@ -1,0 +1,137 @@
+import { Readable } from 'node:stream';
+
+import type { AudioStream } from './audio-stream.js';
+import type { ChunkPlan } from './chunker.js';
+import { discardUnread } from './closing.js';
+import type { AudioFormat } from '../format/format.js';
+import type { Linkable } from './links.js';
+import type { NativeHost, NativeProducer } from '../engine/native.js';
+import { Outlet, type AudioChunk, type LinkStats } from './outlet.js';
+
+/** @internal What a subclass knows when it constructs. */
+export interface AudioReadableSetup {
+  format: Readonly<AudioFormat>;
+  plan: ChunkPlan;
+  bufferMs: number;
+}
+
+/**
+ * What sources and mixers have in common: a stream of the engine that several consumers read, each at
+ * a place of its own. Chunks come whole: the stream is in object mode, its objects are `Buffer`s.
+ */
+export abstract class AudioReadable extends Readable implements AudioStream, Linkable {
+  readonly format: Readonly<AudioFormat>;
+  abstract readonly live: boolean;
+  abstract readonly ready: Promise<this>;
+  readonly #outlet: Outlet;
+
+  /** @internal */
+  constructor({ format, plan, bufferMs }: AudioReadableSetup) {
+    // Object mode keeps Node from merging chunks that wait. One of them waits here, all others in the
+    // engine, where a blocked event loop cannot keep them from coming in.
+    super({ objectMode: true, highWaterMark: 1 });
+    this.format = format;
+    // eslint-disable-next-line @typescript-eslint/no-this-alias -- getters of the object below
+    const stream = this;
+    this.#outlet = new Outlet(this, {
+      get producer() {
+        return stream.producer;
+      },
+      format,
+      plan,
+      bufferFrames: Math.ceil((bufferMs * format.sampleRate) / 1000),
+      makeMore: (frames) => this.makeMore(frames),
+      ended: () => {
+        this.push(null);
+        discardUnread(this);
+      },
+    });
+  }
+
+  /** @internal The engine's side of it. */
+  abstract get producer(): NativeProducer;
+  /** @internal The audio system by whose clock it runs, if any. */
+  abstract get host(): NativeHost | undefined;
+  abstract timeAt(frame: number): bigint;
+  abstract frameAt(time: bigint): number;
+  abstract stats(): Readonly<object>;
+  abstract close(): Promise<void>;
+  abstract ref(): this;
+  abstract unref(): this;
+
+  /** Mixes more where no clock does; a source has nothing to make. */
+  protected makeMore(_frames: number): boolean {
+    return false;
+  }
+
+  /** Frames of the readable side delivered so far. */
+  get position(): number {
+    return this.#outlet.position;
+  }
+
+  /** The stream's index of the first frame that the readable side delivered; 0 before that. */
+  get firstFrame(): number {
+    return this.#outlet.firstFrame;
+  }
+
+  /** Peak and RMS over the last 100 ms, dBFS; silence is `-Infinity`. */
+  level(): { peakDb: number; rmsDb: number } {
+    return this.producer.level();
+  }
+
+  override [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /**
+   * Pipes as in Node. Into a mixer's input, a transform or a sink it is a link inside the engine, see
+   * `stats().link`.
+   *
+   * @throws `ERR_AUDIO_GRAPH_CYCLE` when the audio would come back to where it is from.
+   */
+  override pipe<T extends NodeJS.WritableStream>(
+    destination: T,
+    options?: { end?: boolean | undefined },
+  ): T {
+    this.#outlet.pipe(destination, options);
+    return destination;
+  }
+
+  override unpipe(destination?: NodeJS.WritableStream): this {
+    this.#outlet.unpipe(destination);
+    return this;
+  }
+
+  /**
+   * The stream's chunks with their places and times, beside whatever else reads it. Leaving the loop
+   * does not touch the stream.
+   *
+   * @example
+   * for await (const { time, data } of mic.chunks()) transcribe(data, time);
+   */
+  chunks(): AsyncIterableIterator<AudioChunk> {
+    return this.#outlet.chunks();
+  }
+
+  override _read(): void {
+    this.#outlet.read();
+  }
+
+  /** The engine's stream is over; what is in the places is still read. */
+  protected producerEnded(): void {
+    this.#outlet.producerEnded();
+  }
+
+  /** Cuts every connection, but after the end for links that still play; for `_destroy`. */
+  protected releaseConsumers(): void {
+    this.#outlet.release();
+  }
+
+  protected linkStats(): LinkStats[] {
+    return this.#outlet.linkStats();
+  }
+
+  protected lostByReader(): number {
+    return this.#outlet.lostFrames;
+  }
+}

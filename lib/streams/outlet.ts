@@ -1,0 +1,294 @@
+import type { Writable } from 'node:stream';
+
+import type { ChunkPlan } from './chunker.js';
+import { CopyPipe } from './copy-pipe.js';
+import type { DeviceChangeReason } from '../devices/device-keeper.js';
+import { bytesPerFrame, type AudioFormat } from '../format/format.js';
+import { KeepAlive } from '../engine/keep-alive.js';
+import {
+  isLinkTarget,
+  isUnsubclassed,
+  linkTarget,
+  type LinkSource,
+  type LinkTarget,
+} from './links.js';
+import type { NativeProducer } from '../engine/native.js';
+import { Place, type PlaceOwner } from './place.js';
+
+/** One chunk with its place in the stream, from `chunks()`. */
+export interface AudioChunk {
+  /** Owns its memory. */
+  data: Buffer;
+  /** Index of its first frame in the stream. */
+  frame: number;
+  frames: number;
+  /** When its first frame was heard, ns of `process.hrtime.bigint()`. */
+  time: bigint;
+  /** Why it or part of it is silence, see `chunkFlags`; 0: it is not. */
+  flags: number;
+}
+
+/** One destination of `pipe()`, in `stats().link`. */
+export interface LinkStats {
+  /** The destination's class. */
+  to: string;
+  /** Whether the audio flows inside the engine, so that a blocked event loop cannot be heard. */
+  linked: boolean;
+  /** Why it does not. */
+  reason?: string;
+  /** Frames that this destination lost because it was too slow. */
+  lostFrames?: number;
+}
+
+/** Audio that is not all there, in a `discontinuity` event. */
+export interface Discontinuity {
+  /** Index in the stream of the first frame concerned. */
+  frame: number;
+  frames: number;
+  /** Whether silence of that length stands in the stream; otherwise its times step. */
+  filled: boolean;
+  /**
+   * `device`: the system lost it. `overrun`: a reader was too slow for its buffer. `attach`: a program
+   * played it before it could be captured. `sleep`: the machine slept, see `maxFillMs`. Otherwise there
+   * was no device for so long: it was lost, or the stream went to another one.
+   */
+  reason: 'device' | 'overrun' | 'attach' | 'sleep' | DeviceChangeReason;
+}
+
+/** How a destination is reached. */
+interface Route {
+  stop(): void;
+  /**
+   * Of a link: the stream has ended, what is still in the engine plays on. The process stays alive
+   * until the destination, told of the end, stops the route.
+   */
+  drain?(): void;
+  stats(): LinkStats;
+}
+
+/** @internal What a stream of the engine is to its outlet. */
+export interface OutletSource {
+  readonly producer: NativeProducer;
+  readonly format: Readonly<AudioFormat>;
+  readonly plan: ChunkPlan;
+  readonly bufferFrames: number;
+  /** Makes more for whoever asks, where no clock does: a mixer without live inputs. */
+  makeMore?(frames: number): boolean;
+  /** Everything that JavaScript serves has been given: the readable side ends now. */
+  ended(): void;
+}
+
+/**
+ * @internal Where a stream of the engine is read and piped: its readable side, `pipe()` destinations
+ * and `chunks()`, each with a place of its own.
+ */
+export class Outlet {
+  readonly #stream: LinkSource;
+  readonly #source: OutletSource;
+  readonly #owner: PlaceOwner;
+  readonly #routes = new Map<Writable, Route>();
+  #place: Place | undefined;
+  #wanted = false;
+  #pumping = false;
+  #producerEnded = false;
+  #sideDone = false;
+  #ended = false;
+  #openCopies = 0;
+
+  constructor(stream: LinkSource, source: OutletSource) {
+    this.#stream = stream;
+    this.#source = source;
+    this.#owner = {
+      get producer() {
+        return source.producer;
+      },
+      format: source.format,
+      plan: source.plan,
+      bufferFrames: source.bufferFrames,
+      makeMore: (frames) => source.makeMore?.(frames) ?? false,
+      overrun: (frame, frames) => {
+        const event: Discontinuity = { frame, frames, filled: true, reason: 'overrun' };
+        stream.emit('discontinuity', event);
+      },
+    };
+  }
+
+  /** Frames of the readable side delivered so far. */
+  get position(): number {
+    const unread = this.#stream.readableLength;
+    return Math.max(0, (this.#place?.frames ?? 0) - this.#source.plan.end(unread));
+  }
+
+  /** The stream's index of the first frame that the readable side delivered; 0 before that. */
+  get firstFrame(): number {
+    return this.#place?.firstFrame ?? 0;
+  }
+
+  /** Frames that the readable side lost because it was too slow. */
+  get lostFrames(): number {
+    return this.#place?.lostFrames ?? 0;
+  }
+
+  linkStats(): LinkStats[] {
+    return [...this.#routes.values()].map((route) => route.stats());
+  }
+
+  pipe(destination: NodeJS.WritableStream, options?: { end?: boolean | undefined }): void {
+    const writable = destination as unknown as Writable;
+    if (this.#routes.has(writable)) return;
+    const stdio =
+      writable === (process.stdout as object) || writable === (process.stderr as object);
+    const end = options?.end !== false && !stdio;
+    const target = isLinkTarget(writable) ? writable : undefined;
+    const reason = target
+      ? this.#link(target, writable, end)
+      : 'it is not in the engine: its bytes pass through JavaScript';
+    if (reason !== undefined) this.#copy(writable, end, reason);
+  }
+
+  unpipe(destination?: NodeJS.WritableStream): void {
+    const all = destination ? [destination as unknown as Writable] : [...this.#routes.keys()];
+    for (const one of all) this.#routes.get(one)?.stop();
+  }
+
+  chunks(): AsyncIterableIterator<AudioChunk> {
+    let wake = (): void => {};
+    let failure: Error | undefined;
+    const { format } = this.#owner;
+    const place = new Place(this.#owner, () => wake());
+    this.#stream.once('error', (error: Error) => {
+      failure = error;
+      wake();
+    });
+    async function* read(): AsyncGenerator<AudioChunk> {
+      try {
+        for (;;) {
+          const more = new Promise<void>((resolve) => (wake = resolve));
+          const chunk = place.read();
+          if (chunk === undefined) return;
+          if (chunk !== null) {
+            yield {
+              data: chunk,
+              frame: place.chunkFrame,
+              frames: chunk.length / bytesPerFrame(format),
+              time: place.chunkTime,
+              flags: place.chunkFlags,
+            };
+          } else {
+            if (failure) throw failure;
+            await more;
+          }
+        }
+      } finally {
+        place.close();
+      }
+    }
+    return read();
+  }
+
+  /** For `_read`. */
+  read(): void {
+    this.#wanted = true;
+    if (!this.#place && !this.#producerEnded) {
+      this.#place = new Place(this.#owner, () => this.#pump(true));
+    }
+    this.#pump();
+  }
+
+  /** The engine's stream is over; what is in the places is still read. */
+  producerEnded(): void {
+    if (this.#producerEnded) return;
+    this.#producerEnded = true;
+    // Not when the engine wakes us: it keeps no process alive that has nothing else to do.
+    this.#pump();
+    this.#tryEnd();
+  }
+
+  /** Cuts every connection, but after the end for links that still play; for `_destroy`. */
+  release(): void {
+    this.#producerEnded = true;
+    this.#place?.close();
+    for (const route of [...this.#routes.values()]) {
+      if (this.#stream.readableEnded && route.drain) route.drain();
+      else route.stop();
+    }
+  }
+
+  #link(target: LinkTarget, destination: Writable, end: boolean): string | undefined {
+    // Node's own errors say what is wrong with that.
+    if (destination.destroyed || destination.writableEnded) return 'it is over';
+    if (!isUnsubclassed(this.#stream)) return `${this.#stream.constructor.name} is a subclass`;
+    if (!isUnsubclassed(target)) return `${target.constructor.name} is a subclass`;
+    const reason = target[linkTarget].connect(this.#stream, end);
+    if (reason !== undefined) return reason;
+    const draining = new KeepAlive();
+    const stop = (): void => {
+      if (!this.#routes.delete(destination)) return;
+      draining.release();
+      destination.off('close', stop);
+      target[linkTarget].disconnect(this.#stream);
+      destination.emit('unpipe', this.#stream, { hasUnpiped: false });
+    };
+    destination.on('close', stop);
+    this.#routes.set(destination, {
+      stop,
+      drain: () => draining.open(),
+      stats: () => ({ to: destination.constructor.name, linked: true }),
+    });
+    destination.emit('pipe', this.#stream);
+    return undefined;
+  }
+
+  #copy(destination: Writable, end: boolean, reason: string): void {
+    this.#openCopies++;
+    const pipe = new CopyPipe(this.#stream, this.#owner, destination, end, () => {
+      this.#openCopies--;
+      this.#routes.delete(destination);
+      this.#tryEnd();
+    });
+    this.#routes.set(destination, {
+      stop: pipe.stop,
+      stats: () => ({
+        to: destination.constructor.name,
+        linked: false,
+        reason,
+        lostFrames: pipe.lostFrames,
+      }),
+    });
+  }
+
+  #pump(woken = false): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    while (this.#wanted && !this.#stream.destroyed && this.#place) {
+      const chunk = this.#place.read();
+      if (chunk === null) break;
+      if (chunk === undefined) {
+        this.#sideDone = true;
+        this.#tryEnd();
+        break;
+      }
+      this.#wanted = (woken && this.#hand(chunk)) || this.#stream.push(chunk);
+    }
+    this.#pumping = false;
+  }
+
+  // Who listens gets the chunk as push() would give it, but for what push() does behind it: it asks for
+  // the next one, which is not there yet, at a third of what the stream costs in JavaScript. Node's one
+  // `_read` stays unanswered instead, until something has to wait.
+  #hand(chunk: Buffer): boolean {
+    const stream = this.#stream;
+    if (!stream.readableDidRead || !stream.readableFlowing || stream.readableLength > 0)
+      return false;
+    return stream.emit('data', chunk);
+  }
+
+  // `end` comes when every destination that JavaScript serves has been given all of it: pipeline()
+  // ends its destination then. A link ends its destination by itself.
+  #tryEnd(): void {
+    if (this.#ended || this.#stream.destroyed || !this.#producerEnded) return;
+    if (this.#openCopies > 0 || (this.#place && !this.#sideDone)) return;
+    this.#ended = true;
+    this.#source.ended();
+  }
+}

@@ -1,0 +1,111 @@
+import { ownCopy, type ChunkPlan } from './chunker.js';
+import { bytesPerFrame, type AudioFormat } from '../format/format.js';
+import { native, type NativeProducer, type NativeTap } from '../engine/native.js';
+
+/** Flags of a chunk: why it, or part of it, is silence. */
+export const chunkFlags = Object.freeze({
+  /** Nothing was playing, or the device was not open yet. */
+  silence: 1,
+  /** The device or the system lost these frames. */
+  hole: 2,
+  /** This consumer was too slow and lost them. */
+  lost: 4,
+});
+
+/** What a consumer reads from. */
+export interface PlaceOwner {
+  readonly producer: NativeProducer;
+  readonly format: Readonly<AudioFormat>;
+  readonly plan: ChunkPlan;
+  readonly bufferFrames: number;
+  /** Makes more for whoever asks, where no clock does: a mixer without live inputs. */
+  makeMore(frames: number): boolean;
+  /** A consumer lost frames because it was too slow. */
+  overrun(frame: number, frames: number): void;
+}
+
+/** One consumer's place in a stream, with a buffer of its own. */
+export class Place {
+  readonly #owner: PlaceOwner;
+  readonly #frameBytes: number;
+  readonly #tap: NativeTap;
+  readonly #label = new Float64Array(3);
+  /** What was made for a chunk that was not there yet. */
+  #spare: Buffer | undefined;
+  #chunks = 0;
+  #lostFrames = 0;
+  #firstFrame: number | undefined;
+  #frames = 0;
+
+  /** It starts at the live edge. `onData` is called on the JS thread when there may be more to read. */
+  constructor(owner: PlaceOwner, onData: () => void) {
+    this.#owner = owner;
+    this.#frameBytes = bytesPerFrame(owner.format);
+    this.#tap = new (native().Tap)(
+      owner.producer,
+      owner.bufferFrames,
+      owner.format.sampleFormat,
+      this.#label,
+      onData,
+    );
+  }
+
+  /** The stream's index of the first frame read; undefined before that. */
+  get firstFrame(): number | undefined {
+    return this.#firstFrame;
+  }
+
+  /** Frames read. */
+  get frames(): number {
+    return this.#frames;
+  }
+
+  get lostFrames(): number {
+    return this.#lostFrames;
+  }
+
+  /** The stream's index of the first frame of the last chunk. */
+  get chunkFrame(): number {
+    return this.#label[0];
+  }
+
+  /** When that was heard, ns of the `process.hrtime.bigint()` clock. */
+  get chunkTime(): bigint {
+    return BigInt(Math.round(this.#label[1]));
+  }
+
+  /** `chunkFlags` of the last chunk. */
+  get chunkFlags(): number {
+    return this.#label[2];
+  }
+
+  /** The next chunk; null: not yet; undefined: there will be none. */
+  read(): Buffer | null | undefined {
+    const { plan } = this.#owner;
+    const size = plan.end(this.#chunks + 1) - plan.end(this.#chunks);
+    const bytes = size * this.#frameBytes;
+    // Not of Node's shared pool, see ownCopy().
+    const chunk = this.#spare?.length === bytes ? this.#spare : Buffer.allocUnsafeSlow(bytes);
+    let frames = this.#tap.read(chunk);
+    while (frames === 0 && this.#owner.makeMore(size)) frames = this.#tap.read(chunk);
+    this.#spare = frames === 0 ? chunk : undefined;
+    if (!frames) return frames === 0 ? null : undefined;
+    this.#chunks++;
+    this.#firstFrame ??= this.chunkFrame;
+    this.#frames += frames;
+    if (this.chunkFlags & chunkFlags.lost) {
+      const { lostFrames } = this.#tap.stats();
+      if (lostFrames > this.#lostFrames) {
+        this.#owner.overrun(this.chunkFrame, lostFrames - this.#lostFrames);
+        this.#lostFrames = lostFrames;
+      }
+    }
+    return frames === size ? chunk : ownCopy(chunk.subarray(0, frames * this.#frameBytes));
+  }
+
+  close(): void {
+    this.#lostFrames = this.#tap.stats().lostFrames;
+    this.#tap.close();
+    this.#spare = undefined;
+  }
+}

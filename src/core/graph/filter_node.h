@@ -1,0 +1,69 @@
+// A filter in the engine: what is pushed into it goes on, processed, to its own consumers, on the
+// same audio thread and at once.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "../shown.h"
+#include "../signal/filter.h"
+#include "../signal/level_meter.h"
+#include "../time/anchor.h"
+#include "node_events.h"
+#include "producer.h"
+#include "receiver.h"
+
+namespace patchcord {
+
+class FilterNode final : public Receiver, public Producer {
+ public:
+  // `wakeup` is told of kInputEnded, and of kProgress every `progress_frames` (0: never). With
+  // `ends`, its stream ends with the one that is pushed in.
+  FilterNode(std::unique_ptr<Filter> filter, uint64_t progress_frames, Wakeup* wakeup);
+
+  // JS thread, while nothing is linked to it: whether the stream ends with the next one linked.
+  void set_ends(bool ends) { ends_ = ends; }
+
+  // Upstream's producer thread.
+  void push(const float* samples, const Record& record) noexcept override;
+  void end() noexcept override;
+  size_t room() const noexcept override { return SIZE_MAX; }
+
+  // JS thread, when nothing is linked to it any more: what is held back comes out, then the end.
+  void finish() noexcept;
+
+  // Any thread.
+  const Filter& filter() const { return *filter_; }
+  Anchor anchor() const { return anchor_.load(); }
+  const LevelMeter& meter() const { return meter_; }
+  uint64_t taken() const { return taken_; }        // frames that came in
+  uint64_t position() const { return position_; }  // frames delivered
+  NodeEvents& events() { return events_; }         // one reader, the JS thread
+
+ private:
+  void pass(const float* samples, uint64_t frames) noexcept;
+  void skip(uint64_t frames, uint32_t flags) noexcept;
+  void emit(const float* samples, uint64_t frames, uint32_t flags) noexcept;
+  void flush() noexcept;
+
+  const std::unique_ptr<Filter> filter_;
+  const uint64_t progress_frames_;
+  Wakeup* const wakeup_;
+  const double in_per_out_;
+  const uint64_t settled_frames_;
+  bool ends_ = false;
+  bool ended_ = false;
+  std::vector<float> out_;
+  uint64_t zeros_ = 0;  // of them silence, up to here
+  // When the input frame `timed_` was heard, and the input's true rate.
+  double time_ = 0, rate_ = 0;
+  uint64_t timed_ = 0;
+  uint64_t progress_ = 0;  // output frame of the last kProgress
+  Counter taken_;          // input frames so far
+  Counter position_;
+  Shown<Anchor> anchor_;
+  LevelMeter meter_;
+  NodeEvents events_;
+};
+
+}  // namespace patchcord

@@ -1,0 +1,356 @@
+#include "mixer_node.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "../signal/format.h"
+#include "../signal/smoothstep.h"
+#include "../time/clock.h"
+
+namespace patchcord {
+namespace {
+
+constexpr double kPumpSeconds = 0.01;
+constexpr double kFadeSeconds = 0.003;
+constexpr double kPumpPatience = 1e9;  // a pump later than this skips what it missed
+constexpr double kMaxFill = 60e9;      // ns; what is longer the mix leaves out: its times step
+constexpr int64_t kPumpRetry = kNsPerMs;
+
+}  // namespace
+
+void InputControls::follow() noexcept {
+  const bool muted = muted_.load(std::memory_order_acquire);
+  const float gain = muted ? 0 : gain_.load(std::memory_order_acquire);
+  const float pan = pan_.load(std::memory_order_acquire);
+  // Balance: the side turned to keeps its level, the other falls to nothing.
+  const Sides wanted{gain * std::min(1.0f, 1 - pan), gain * std::min(1.0f, 1 + pan)};
+  if (!begun_) {
+    begun_ = true;
+    now_ = to_ = wanted;
+  } else if (wanted != to_) {
+    from_ = now_;
+    to_ = wanted;
+    ramp_ = ramp_frames_.load(std::memory_order_relaxed);
+    ramped_ = 0;
+    if (ramp_ == 0) now_ = to_;
+  }
+}
+
+// As in GainRamp: from the frame's place in the ramp.
+InputControls::Sides InputControls::next() noexcept {
+  if (++ramped_ == ramp_) return to_;
+  const float t = static_cast<float>(ramped_) / static_cast<float>(ramp_);
+  const float way = smoothstep(t);
+  return {from_.left + (to_.left - from_.left) * way,
+          from_.right + (to_.right - from_.right) * way};
+}
+
+void InputControls::add(const float* in, float* mix, size_t frames, uint32_t channels) noexcept {
+  follow();
+  for (size_t i = 0; i < frames; ++i) {
+    if (ramped_ < ramp_) now_ = next();
+    for (uint32_t c = 0; c < channels; ++c) {
+      const float g =
+          channels == 1 ? std::max(now_.left, now_.right) : (c % 2 == 0 ? now_.left : now_.right);
+      last_[c] = in[i * channels + c] * g;
+      mix[i * channels + c] += last_[c];
+    }
+  }
+}
+
+MixerNode::MixerNode(const Config& config)
+    : config_(config),
+      meter_(config.channels, config.sample_rate),
+      scratch_(kMaxPull * config.channels),
+      pumped_(kMaxPull * config.channels),
+      fade_length_(static_cast<size_t>(kFadeSeconds * config.sample_rate)),
+      lag_(config.latency_ns) {
+  if (config.limiter) {
+    limiter_ = std::make_unique<Limiter>(config.sample_rate, config.channels);
+    head_ = delay_frames();
+  }
+}
+
+void MixerNode::publish(std::vector<Input> inputs) {
+  inputs_.exchange(std::make_unique<std::vector<Input>>(std::move(inputs)));
+}
+
+// `frame`: of the mix, where what is summed here comes out.
+void MixerNode::mix(std::vector<Input>& inputs, Pace pace, uint64_t frame, float* out,
+                    size_t frames, const PullTime& when) noexcept {
+  const uint32_t channels = config_.channels;
+  std::fill_n(out, frames * channels, 0.0f);
+  ++turn_;
+  size_t heard = 0, going_on = 0;
+  InputControls::Frame last{}, went = last_;
+  for (Input& input : inputs) {
+    Pullable* source = input.live ? static_cast<Pullable*>(input.live.get()) : input.written.get();
+    if (source == nullptr) continue;
+    const uint64_t start = input.written ? input.start_frame : 0;
+    // Frames before its first one.
+    const auto wait =
+        static_cast<size_t>(std::min<uint64_t>(frames, start - std::min(start, frame)));
+    if (wait == frames) continue;
+    InputControls& controls = *input.controls;
+    ++heard;
+    if (controls.goes_on(input.connection, turn_)) {
+      ++going_on;
+      for (uint32_t c = 0; c < channels; ++c) went[c] -= controls.last()[c];
+    }
+    source->pull(scratch_.data(), frames - wait, when);
+    controls.add(scratch_.data(), out + wait * channels, frames - wait, channels);
+    for (uint32_t c = 0; c < channels; ++c) last[c] += controls.last()[c];
+  }
+  // A mix of what is written is exactly that.
+  if (pace == Pace::kClock && going_on < heard_) {
+    const float left = static_cast<float>(fade_left_) / static_cast<float>(fade_length_);
+    for (uint32_t c = 0; c < channels; ++c) went_[c] = went_[c] * left + went[c];
+    fade_left_ = fade_length_;
+  }
+  heard_ = heard;
+  last_ = last;
+  fade_what_went(out, frames);
+  if (limiter_) {
+    limiter_->process(out, frames);
+  }
+  meter_.process(out, frames);
+}
+
+void MixerNode::fade_what_went(float* out, size_t frames) noexcept {
+  for (size_t i = 0; i < frames && fade_left_ > 0; ++i) {
+    const float gain = static_cast<float>(--fade_left_) / static_cast<float>(fade_length_);
+    for (uint32_t c = 0; c < config_.channels; ++c)
+      out[i * config_.channels + c] += went_[c] * gain;
+  }
+}
+
+void MixerNode::pull(float* out, size_t frames, const PullTime& when) noexcept {
+  pulled_.store(true, std::memory_order_release);
+  if (mixing_.test_and_set(std::memory_order_acquire)) {
+    std::fill_n(out, frames * config_.channels, 0.0f);
+    return;
+  }
+  if (driver_changed_.exchange(false, std::memory_order_acq_rel) || pumped_last_) {
+    pumped_last_ = false;
+    silence_left_ = take_over(when);
+  } else if (when.after_break && make_good(when)) {
+    before_break_ = driven_;
+    join_left_ = fade_length_;
+  }
+  const size_t silence = std::min(silence_left_, frames);
+  silence_left_ -= silence;
+  std::fill_n(out, silence * config_.channels, 0.0f);
+  if (silence < frames) {
+    mix_live(out + silence * config_.channels, frames - silence,
+             {when.time + static_cast<double>(silence) * 1e9 / when.rate, when.rate});
+  }
+  give(out, frames);
+  mixing_.clear(std::memory_order_release);
+}
+
+// A change of master moves no time: the mix goes on where it is. A master that is ahead of it waits
+// for it, in silence; behind one that is late it is late at first. Returns the frames to wait.
+size_t MixerNode::take_over(const PullTime& when) noexcept {
+  const double continued = when.time - content_next_;
+  if (continued <= Lag::kMost) lag_.raise(continued);
+  const double ahead = lag_.ns() - continued;
+  return ahead > 0 && ahead <= Lag::kMost ? static_cast<size_t>(ahead * 1e-9 * when.rate) : 0;
+}
+
+// A master that was silent goes on where it would be without that. What it did not play is mixed
+// for those who record, and nothing is late for it behind the break. Not where all is written:
+// nobody wants to miss a word. Whether there was any.
+bool MixerNode::make_good(const PullTime& when) noexcept {
+  {
+    Published<std::vector<Input>>::Reading inputs(inputs_);
+    const auto is_live = [](const Input& input) { return input.live != nullptr; };
+    if (!inputs || std::none_of(inputs->begin(), inputs->end(), is_live)) return false;
+  }
+  double next = content_next_ + lag_.ns();
+  if (when.time - next > Lag::kMost) return false;
+  const double frame = 1e9 / when.rate;
+  bool any = false;
+  while (when.time - next >= frame) {
+    const size_t block = std::min(kMaxPull, static_cast<size_t>((when.time - next) / frame));
+    mix_live(pumped_.data(), block, {next, when.rate});
+    next += static_cast<double>(block) * frame;
+    any = true;
+  }
+  return any;
+}
+
+// To the master, as it has been mixed.
+void MixerNode::give(float* out, size_t frames) noexcept {
+  const uint32_t channels = config_.channels;
+  for (size_t i = 0; i < frames && join_left_ > 0; ++i, --join_left_) {
+    const float before = static_cast<float>(join_left_) / static_cast<float>(fade_length_);
+    for (uint32_t c = 0; c < channels; ++c) {
+      float& sample = out[i * channels + c];
+      sample += (before_break_[c] - sample) * before;
+    }
+  }
+  std::copy_n(out + (frames - 1) * channels, channels, driven_.begin());
+}
+
+void MixerNode::mix_live(float* out, size_t frames, const PullTime& when) noexcept {
+  const double elapsed = static_cast<double>(frames) * 1e9 / when.rate;
+  double content;
+  {
+    Published<std::vector<Input>>::Reading inputs(inputs_);
+    double least = config_.latency_ns;
+    if (inputs) {
+      for (const Input& input : *inputs) {
+        if (input.live) least = std::max(least, std::min(input.latency_ns, Lag::kMost));
+      }
+    }
+    lag_.raise(least);
+    content = when.time - lag_.ns();
+    if (inputs) {
+      double shortfall = 0;
+      mix(*inputs, Pace::kClock, position_ + delay_frames(), out, frames, {content, when.rate});
+      for (const Input& input : *inputs) {
+        if (input.live) shortfall = std::max(shortfall, input.live->take_shortfall());
+        follow_ends(input);
+      }
+      // Inputs that run follow the new place slowly, without a jump; the late one begins there.
+      lag_.follow(elapsed, least, shortfall, [&inputs] {
+        double spare = std::numeric_limits<double>::infinity();
+        for (const Input& input : *inputs) {
+          if (input.live) spare = std::min(spare, input.live->take_spare());
+        }
+        return spare;
+      });
+    } else {
+      std::fill_n(out, frames * config_.channels, 0.0f);
+    }
+  }
+  content_next_ = content + elapsed;
+
+  const double delay = static_cast<double>(delay_frames()) * 1e9 / config_.sample_rate;
+  Record record;
+  record.frame = position_;
+  record.frames = frames;
+  record.time = content - delay;
+  record.rate = when.rate;
+  anchor_.store({static_cast<double>(record.frame), record.time, record.rate});
+  position_.add(frames);
+  deliver(out, record);
+}
+
+// An input whose stream is over is told so once; JavaScript takes it out.
+void MixerNode::follow_ends(const Input& input) noexcept {
+  const bool over =
+      input.live ? input.live->take_end() : input.written && input.written->take_end();
+  if (!over || input.events == nullptr) return;
+  input.events->push({NodeEventType::kInputEnded, position_, 0});
+  input.wakeup->wake();
+}
+
+int64_t MixerNode::pump(int64_t now) noexcept {
+  if (pulled_.load(std::memory_order_acquire)) return kNever;
+  if (mixing_.test_and_set(std::memory_order_acquire)) return now + kPumpRetry;
+  const int64_t next = mix_due(now);
+  mixing_.clear(std::memory_order_release);
+  return next;
+}
+
+int64_t MixerNode::mix_due(int64_t now) noexcept {
+  const double rate = config_.sample_rate;
+  const double start = static_cast<double>(now);
+  if (driver_changed_.exchange(false, std::memory_order_acq_rel) || !pumped_last_) {
+    pumped_last_ = true;
+    // Where a sink left off: what has become due since then is mixed at once.
+    const double left = content_next_ + lag_.ns();
+    const bool began = content_next_ != 0;
+    pump_next_ = began && std::abs(left - start) <= kPumpPatience ? left : start;
+  }
+  if (start - pump_next_ > kPumpPatience) {
+    const uint64_t missed = static_cast<uint64_t>((start - pump_next_) * rate * 1e-9);
+    skipped_.add(missed);
+    if (start - pump_next_ <= kMaxFill) {
+      Record record{position_, missed, pump_next_ - lag_.ns(), rate, kRecordHole};
+      position_.add(missed);
+      deliver(nullptr, record);
+    }
+    pump_next_ += static_cast<double>(missed) * 1e9 / rate;
+  }
+  const size_t block = std::min(kMaxPull, static_cast<size_t>(rate * kPumpSeconds));
+  while (pump_next_ <= start) {
+    double true_rate = rate;
+    {
+      Published<std::vector<Input>>::Reading inputs(inputs_);
+      if (inputs) {
+        for (const Input& input : *inputs) {
+          if (!input.live || input.live->rate() == 0) continue;
+          true_rate = input.live->rate() * rate / input.live->queue()->sample_rate();
+          break;
+        }
+      }
+    }
+    mix_live(pumped_.data(), block, {pump_next_, true_rate});
+    pump_next_ += static_cast<double>(block) * 1e9 / true_rate;
+  }
+  return static_cast<int64_t>(pump_next_) + 1;
+}
+
+// Frames that can be mixed now; `ending`: they are the last.
+size_t MixerNode::ready_frames(std::vector<Input>& inputs, bool* ending) noexcept {
+  size_t running = SIZE_MAX, last = 0;
+  for (const Input& input : inputs) {
+    // An input that nothing was written to yet holds the mix, or it would begin wherever the mix
+    // happens to be then.
+    const size_t ready = input.written ? input.written->ready_frames() : 0;
+    const bool closing = input.written && input.written->closing();
+    const auto wait = static_cast<size_t>(input.start_frame - std::min(input.start_frame, fed_));
+    if (!closing) {
+      running = std::min(running, wait + ready);
+    } else if (ready > 0) {
+      last = std::max(last, wait + ready);
+    }
+  }
+  *ending = running == SIZE_MAX;
+  if (*ending) {
+    // Once they are exhausted what is fed is the silence that pushes out the limiter's delay.
+    if (last > 0) end_ = std::max(end_, fed_ + last);
+    return static_cast<size_t>(end_ - std::min(end_, given_));
+  }
+  const uint64_t reachable = fed_ + running;
+  return static_cast<size_t>(reachable - std::min(reachable, given_ + delay_frames()));
+}
+
+size_t MixerNode::mix_written(size_t frames) noexcept {
+  Published<std::vector<Input>>::Reading inputs(inputs_);
+  if (!inputs || inputs->empty()) return 0;
+  bool ending;
+  const size_t count = std::min({frames, consumer_room(), ready_frames(*inputs, &ending)});
+  for (size_t done = 0; done < count;) {
+    // The limiter's delay is dropped at the start and pushed out by the inputs' silence at the end.
+    const size_t block = std::min(kMaxPull, count - done + head_);
+    mix(*inputs, Pace::kWriters, fed_, pumped_.data(), block,
+        {0, static_cast<double>(config_.sample_rate)});
+    for (const Input& input : *inputs) follow_ends(input);
+    const size_t dropped = std::min(head_, block);
+    head_ -= dropped;
+    Record record;
+    record.frame = position_;
+    record.frames = block - dropped;
+    record.rate = config_.sample_rate;
+    position_.add(record.frames);
+    deliver(&pumped_[dropped * config_.channels], record);
+    done += block - dropped;
+    fed_ += block;
+    if (!ending) end_ = fed_;
+  }
+  given_ += count;
+  return count;
+}
+
+bool MixerNode::written_out() noexcept {
+  Published<std::vector<Input>>::Reading inputs(inputs_);
+  if (!inputs || inputs->empty()) return false;
+  bool ending;
+  return ready_frames(*inputs, &ending) == 0 && ending;
+}
+
+}  // namespace patchcord

@@ -1,0 +1,178 @@
+// The mixer: inputs come and go, aligned by the time at which they were heard, summed, limited.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "../shown.h"
+#include "../signal/format.h"
+#include "../signal/level_meter.h"
+#include "../signal/limiter.h"
+#include "../time/anchor.h"
+#include "../time/lag.h"
+#include "live_input.h"
+#include "node_events.h"
+#include "producer.h"
+#include "pullable.h"
+#include "written_input.h"
+
+namespace patchcord {
+
+// An input's controls. Set on the JS thread, followed by the audio thread: every change is a ramp
+// of `ramp_frames` from where the gain is then, what is set before anything was mixed holds at
+// once.
+class InputControls {
+ public:
+  void set_gain(float gain, uint32_t ramp_frames) { set(gain_, gain, ramp_frames); }
+  void set_pan(float pan, uint32_t ramp_frames) { set(pan_, pan, ramp_frames); }
+  void set_muted(bool muted, uint32_t ramp_frames) { set(muted_, muted, ramp_frames); }
+
+  // Mixer's thread: adds `frames` of `in` to `mix`.
+  void add(const float* in, float* mix, size_t frames, uint32_t channels) noexcept;
+  using Frame = std::array<float, kMaxChannels>;
+  const Frame& last() const noexcept { return last_; }  // the last frame that was added
+
+  // Mixer's thread: `connection` is heard in `turn` of the mix. Whether it was in the turn before.
+  bool goes_on(uint64_t connection, uint64_t turn) noexcept {
+    const bool same = connection == connection_ && turn == turn_ + 1;
+    connection_ = connection;
+    turn_ = turn;
+    return same;
+  }
+
+ private:
+  struct Sides {
+    float left, right;
+    bool operator!=(const Sides& other) const { return left != other.left || right != other.right; }
+  };
+
+  template <typename T>
+  void set(std::atomic<T>& control, T value, uint32_t ramp_frames) {
+    ramp_frames_.store(ramp_frames, std::memory_order_relaxed);
+    control.store(value, std::memory_order_release);
+  }
+  void follow() noexcept;
+  Sides next() noexcept;
+
+  std::atomic<float> gain_{1};
+  std::atomic<float> pan_{0};
+  std::atomic<bool> muted_{false};
+  std::atomic<uint32_t> ramp_frames_{0};
+  // Mixer's thread.
+  Sides now_{0, 0}, from_{0, 0}, to_{0, 0};
+  uint32_t ramp_ = 0, ramped_ = 0;  // frames
+  bool begun_ = false;
+  Frame last_{};
+  uint64_t connection_ = 0;
+  uint64_t turn_ = 0;
+};
+
+class MixerNode final : public Pullable, public Producer {
+ public:
+  struct Config {
+    uint32_t sample_rate = 48000;
+    uint32_t channels = 2;
+    double latency_ns = 30e6;  // least age of what is mixed: packet + pull + scheduling
+    bool limiter = true;
+  };
+
+  // What an input plays: nothing yet, a live stream, or written frames.
+  struct Input {
+    std::shared_ptr<InputControls> controls;
+    std::shared_ptr<LiveInput> live;
+    std::shared_ptr<WrittenInput> written;
+    uint64_t connection = 0;  // another number for each that the input had
+    Wakeup* wakeup = nullptr;
+    NodeEvents* events = nullptr;
+    uint64_t start_frame = 0;  // of the mix: there lies the first written frame
+    double latency_ns = 0;     // least age of this live stream; all inputs keep to the greatest
+  };
+
+  explicit MixerNode(const Config& config);
+
+  // JS thread.
+  void publish(std::vector<Input> inputs);
+
+  // Audio thread of the sink that drives: from its first pull on, and until release_driver(), it is
+  // the one who mixes. It continues where the mix is.
+  void pull(float* out, size_t frames, const PullTime& when) noexcept override;
+  // JS thread, when the sink that drove pulls no more.
+  void release_driver() noexcept {
+    pulled_.store(false, std::memory_order_release);
+    driver_changed_.store(true, std::memory_order_release);
+  }
+
+  // Who mixes as long as no sink pulls, also until one that is linked begins to: what is due by the
+  // first live input's clock, else the host's. Returns the next turn.
+  int64_t pump(int64_t now) noexcept;
+
+  // JS thread, no driver: written inputs only, as fast as the slowest consumer reads. Mixes up to
+  // `frames` for the consumers; returns how many it could without waiting for a writer or a reader.
+  size_t mix_written(size_t frames) noexcept;
+  // JS thread, no driver: all inputs have ended and all of it is mixed. The mix has exactly the
+  // length of its longest input.
+  bool written_out() noexcept;
+
+  // JS thread, when no driver runs: the mix ends here.
+  void finish() noexcept { deliver_end(); }
+
+  const Config& config() const { return config_; }
+  Anchor anchor() const { return anchor_.load(); }
+  const LevelMeter& meter() const { return meter_; }
+  uint64_t position() const { return position_; }
+  double lag_ns() const { return lag_.shown(); }
+  double lowest_limiter_gain() const { return limiter_ ? limiter_->lowest_gain() : 1; }
+  uint64_t skipped_frames() const { return skipped_; }
+
+ private:
+  enum class Pace { kClock, kWriters };
+  size_t take_over(const PullTime& when) noexcept;
+  bool make_good(const PullTime& when) noexcept;
+  int64_t mix_due(int64_t now) noexcept;
+  void mix_live(float* out, size_t frames, const PullTime& when) noexcept;
+  void mix(std::vector<Input>& inputs, Pace pace, uint64_t frame, float* out, size_t frames,
+           const PullTime& when) noexcept;
+  void fade_what_went(float* out, size_t frames) noexcept;
+  void give(float* out, size_t frames) noexcept;
+  void follow_ends(const Input& input) noexcept;
+  size_t ready_frames(std::vector<Input>& inputs, bool* ending) noexcept;
+  uint64_t delay_frames() const { return limiter_ ? limiter_->latency_frames() : 0; }
+
+  const Config config_;
+  Published<std::vector<Input>> inputs_;
+  std::unique_ptr<Limiter> limiter_;
+  LevelMeter meter_;
+  std::vector<float> scratch_, pumped_;
+  // What went in the middle of its sound is faded from where it was.
+  InputControls::Frame last_{};  // the sum of the inputs' last frames
+  InputControls::Frame went_{};
+  uint64_t turn_ = 0;
+  size_t heard_ = 0;  // inputs, in the last turn
+  size_t fade_left_ = 0;
+  const size_t fade_length_;
+  Lag lag_;  // pull time less the time of what is mixed
+  double content_next_ = 0;
+  std::atomic<bool> pulled_{false};  // by a sink: pump() has nothing to do
+  std::atomic<bool> driver_changed_{true};
+  // Held by who mixes. A sink's first pull may meet the last block of pump(), which is not waited
+  // for.
+  std::atomic_flag mixing_ = ATOMIC_FLAG_INIT;
+  size_t silence_left_ = 0;  // frames that a new driver hears before the mix goes on
+  // After a break of the driver what comes next is faded in from what it got before.
+  InputControls::Frame driven_{};  // the last frame that it got
+  InputControls::Frame before_break_{};
+  size_t join_left_ = 0;
+  bool pumped_last_ = false;
+  double pump_next_ = 0;
+  // mix_written's state, in frames.
+  size_t head_ = 0;     // of the limiter's delay still to be dropped
+  uint64_t fed_ = 0;    // mixed, into the limiter
+  uint64_t given_ = 0;  // out of it
+  uint64_t end_ = 0;    // where the longest input ends, once all are ending
+  Counter position_, skipped_;
+  Shown<Anchor> anchor_;
+};
+
+}  // namespace patchcord

@@ -1,0 +1,98 @@
+// A stream's fan-out: every consumer has a queue of its own, so that a slow one loses only its own.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "../published.h"
+#include "receiver.h"
+
+namespace patchcord {
+
+// Told on the audio thread that what was awaited is there: must only set a flag and signal.
+class Wakeup {
+ public:
+  virtual void wake() noexcept = 0;
+
+ protected:
+  ~Wakeup() = default;
+};
+
+class Producer {
+ public:
+  // Writer thread (the environment's own). The consumer's first frame is the next one produced; of
+  // a stream that is over it is told at once.
+  void attach(std::shared_ptr<Receiver> receiver, Wakeup* wakeup) {
+    auto next = std::make_unique<std::vector<Consumer>>();
+    if (consumers_.get() != nullptr) *next = *consumers_.get();
+    const Consumer consumer{receiver, wakeup, std::make_shared<std::atomic<bool>>(false)};
+    next->push_back(consumer);
+    consumers_.exchange(std::move(next));
+    // Published before it looks, as deliver_end() marks before it looks: at least one of them sees
+    // the other.
+    if (over_) end(consumer);
+  }
+
+  // Writer thread. When it returns the receiver is no longer touched from here.
+  void detach(const Receiver* receiver) {
+    if (consumers_.get() == nullptr) return;
+    auto next = std::make_unique<std::vector<Consumer>>(*consumers_.get());
+    next->erase(
+        std::remove_if(next->begin(), next->end(),
+                       [receiver](const Consumer& one) { return one.receiver.get() == receiver; }),
+        next->end());
+    consumers_.exchange(std::move(next));
+  }
+
+  bool has_consumers() const { return consumers_.get() != nullptr && !consumers_.get()->empty(); }
+
+ protected:
+  ~Producer() = default;
+
+  // Producer thread: frames that every consumer could take now; none when there is no consumer.
+  size_t consumer_room() noexcept {
+    typename Published<std::vector<Consumer>>::Reading all(consumers_);
+    if (!all || all->empty()) return 0;
+    size_t room = SIZE_MAX;
+    for (const Consumer& one : *all) room = std::min(room, one.receiver->room());
+    return room;
+  }
+
+  // Producer thread.
+  void deliver(const float* samples, const Record& record) noexcept {
+    typename Published<std::vector<Consumer>>::Reading all(consumers_);
+    if (!all) return;
+    for (const Consumer& one : *all) {
+      one.receiver->push(samples, record);
+      if (one.wakeup != nullptr && one.receiver->take_awaited()) one.wakeup->wake();
+    }
+  }
+
+  // Producer thread, or any thread once it has stopped.
+  void deliver_end() noexcept {
+    over_ = true;
+    typename Published<std::vector<Consumer>>::Reading all(consumers_);
+    if (!all) return;
+    for (const Consumer& one : *all) end(one);
+  }
+
+ private:
+  struct Consumer {
+    std::shared_ptr<Receiver> receiver;
+    Wakeup* wakeup;  // null: a link inside the engine, which fetches by its own clock
+    std::shared_ptr<std::atomic<bool>> ended;  // by whichever thread came first
+  };
+
+  static void end(const Consumer& consumer) noexcept {
+    if (consumer.ended->exchange(true, std::memory_order_acq_rel)) return;
+    consumer.receiver->end();
+    if (consumer.wakeup != nullptr) consumer.wakeup->wake();
+  }
+
+  Published<std::vector<Consumer>> consumers_;
+  std::atomic<bool> over_{false};
+};
+
+}  // namespace patchcord

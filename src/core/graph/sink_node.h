@@ -1,0 +1,156 @@
+// A render stream in the engine: it asks upstream for what the device wants, when it wants it.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "../published.h"
+#include "../shown.h"
+#include "../signal/channel_map.h"
+#include "../signal/format.h"
+#include "../signal/level_meter.h"
+#include "../signal/limiter.h"
+#include "../signal/loudness_normalizer.h"
+#include "../signal/resampler.h"
+#include "../time/anchor.h"
+#include "../time/clock.h"
+#include "../time/rate_tracker.h"
+#include "../time/steady_rate.h"
+#include "node_events.h"
+#include "producer.h"
+#include "pullable.h"
+#include "written_input.h"
+
+namespace patchcord {
+
+// Brings what it pulls to another rate and channel count, by a fixed ratio: the mixer runs on the
+// sink's clock, so there is no drift between them.
+class RateAdapter final : public Pullable {
+ public:
+  RateAdapter(std::shared_ptr<Pullable> upstream, uint32_t in_rate, uint32_t in_channels,
+              uint32_t out_rate, uint32_t out_channels);
+  void pull(float* out, size_t frames, const PullTime& when) noexcept override;
+
+ private:
+  const std::shared_ptr<Pullable> upstream_;
+  const double ratio_;  // in per out
+  const double in_rate_;
+  const uint32_t in_channels_, out_channels_;
+  Resampler resampler_;
+  std::unique_ptr<ChannelMap> map_;
+  std::vector<float> in_, resampled_;
+  size_t in_at_ = 0, in_filled_ = 0;  // frames of in_ pulled and not yet consumed
+};
+
+// What a sink does to everything before the device gets it.
+struct SinkProcessing {
+  bool normalize = false;  // to the loudness of speech; ends with a limiter
+  bool limiter = false;
+};
+
+class SinkNode {
+ public:
+  // Frames of format().
+  struct Stats {
+    Counter rendered_frames;
+    Counter silent_frames;     // nothing was linked or written
+    Counter discarded_frames;  // asked for while there was no device
+    Counter underruns;         // the device ran dry
+    Counter underrun_frames;
+  };
+
+  SinkNode(Clock& clock, Wakeup* events) : SinkNode(clock, events, SinkProcessing()) {}
+  SinkNode(Clock& clock, Wakeup* events, const SinkProcessing& processing)
+      : clock_(clock), wakeup_(events), processing_(processing) {}
+
+  // Control thread, before a device runs. The first one's format stays what is asked of upstream;
+  // to another device that takes its place it is converted.
+  void open(const Format& device);
+
+  // JS thread. What was written is played before what is linked; null: nothing.
+  void publish(std::shared_ptr<WrittenInput> written, std::shared_ptr<Pullable> linked);
+
+  // Audio thread.
+  void render(void* data, uint32_t frames, int64_t play_time) noexcept;
+  // As RenderListener::on_underrun.
+  void underrun(uint32_t frames, bool here) noexcept;
+  // The clock's thread, every 10 ms or so between one device and the next: goes on asking upstream
+  // at the pace of the last one, so that what is written drains and a mixer goes on.
+  void absent() noexcept;
+
+  // Any thread.
+  const Format& format() const { return format_; }
+  Clock& clock() { return clock_; }
+  const Stats& stats() const { return stats_; }
+  uint64_t position() const { return stats_.rendered_frames; }  // of format()
+  Anchor anchor() const { return anchor_.load(); }
+  const LevelMeter& meter() const { return *meter_; }
+  double lead_ns() const {  // pull to heard
+    return lead_shown_.load(std::memory_order_relaxed) + held_frames_ * 1e9 / format_.sample_rate;
+  }
+  double drift_ppm() const { return drift_ppm_.load(std::memory_order_relaxed); }
+  NodeEvents& events() { return events_; }
+
+ private:
+  struct Upstream {
+    std::shared_ptr<WrittenInput> written;
+    std::shared_ptr<Pullable> linked;
+  };
+
+  // What upstream gives, in format().
+  class Upper final : public Pullable {
+   public:
+    explicit Upper(SinkNode* node) : node_(*node) {}
+    void pull(float* out, size_t frames, const PullTime& when) noexcept override {
+      node_.fill(out, frames, when);
+    }
+
+   private:
+    SinkNode& node_;
+  };
+
+  void follow_lead(double now, double lead, uint32_t frames) noexcept;
+  void fill(float* out, size_t frames, const PullTime& when) noexcept;
+  void rise(float* out, size_t frames) noexcept;
+  void advance(uint32_t frames, double played, double rate) noexcept;
+  void tell_played() noexcept;
+
+  Clock& clock_;
+  Wakeup* const wakeup_;
+  const SinkProcessing processing_;
+  std::unique_ptr<LoudnessNormalizer> normalizer_;
+  std::unique_ptr<Limiter> limiter_;
+  double held_frames_ = 0;  // inside of these two, of format()
+  Format format_{0, 0, SampleFormat::kF32};
+  Format device_;
+  std::shared_ptr<Pullable> source_;  // gives the device's rate and channels
+  double ratio_ = 1;                  // frames of format() per device frame
+  double first_ = 0;                  // the frame of format() that is this device's frame 0
+  std::unique_ptr<RateTracker> device_tracker_, arrival_tracker_;
+  RateTracker* tracker_ = nullptr;  // the one in use
+  std::unique_ptr<SteadyRate> rate_;
+  bool stamps_ = false;  // the device has told a play time
+  int unstamped_ = 0;
+  std::unique_ptr<LevelMeter> meter_;
+  Published<Upstream> upstream_;
+  const Upstream* playing_ = nullptr;  // only compared: tells that what is upstream changed
+  std::vector<float> block_, last_, tail_;
+  size_t tail_left_ = 0;  // frames of the old sound's fade still to come
+  size_t rise_left_ = 0;  // frames of the fade-in behind a silence of the device still to come
+  size_t fade_frames_ = 0;
+  uint64_t frame_ = 0;    // of the device
+  bool emptied_ = false;  // the last of what was written has been taken in this turn
+  uint64_t drained_ = 0;  // device frame behind that; 0: told
+  int settling_ = 0;
+  double lead_ = 0;
+  double woken_ = 0;          // the last wake; a wake may ask several times
+  double elsewhere_ = 0;      // since when the lead is another, 0: it is not
+  bool after_break_ = false;  // the device was silent, and has not said since where it is
+  Stats stats_;
+  Shown<Anchor> anchor_;
+  NodeEvents events_;
+  std::atomic<double> lead_shown_{0}, drift_ppm_{0};
+};
+
+}  // namespace patchcord

@@ -1,0 +1,131 @@
+// A capture stream in the engine: packets of a device in, a contiguous timeline of f32 frames in
+// the asked rate and channels out, to every consumer.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "../shown.h"
+#include "../signal/channel_map.h"
+#include "../signal/format.h"
+#include "../signal/level_meter.h"
+#include "../signal/resampler.h"
+#include "../time/anchor.h"
+#include "../time/clock.h"
+#include "../time/steady_rate.h"
+#include "../time/timeline.h"
+#include "host_clock.h"
+#include "life_signs.h"
+#include "node_events.h"
+#include "producer.h"
+
+namespace patchcord {
+
+class SourceNode final : public Producer {
+ public:
+  struct Config {
+    uint32_t sample_rate = 48000;
+    uint32_t channels = 2;
+    int64_t start = 0;             // instant of frame 0
+    uint64_t duration_frames = 0;  // end after exactly so many; 0: when stopped
+    bool fills_idle = false;       // loopback: silence by the clock while nothing plays
+    // Exactly sample_rate frames a second of the host's clock, not of the device's.
+    bool host_clock = false;
+    // ns. Longer holes, the machine's sleep above all, are left out: the stream's times step.
+    int64_t max_fill = 60 * kNsPerSecond;
+    bool metered = true;  // somebody may ask for levels
+  };
+
+  struct Stats {
+    Counter packets;
+    Counter holes;
+    Counter hole_frames;     // lost by the device or the system, or while there was no device
+    Counter silence_frames;  // before the device was open, and of an idle endpoint
+    Counter skipped_frames;  // left out because there was nothing for longer than max_fill
+    Counter trimmed_frames;  // arrived after their place had been filled
+    Counter hints;           // discontinuities that the system announced
+  };
+
+  // `events` is told when there is something in events().
+  SourceNode(Clock& clock, const Config& config, Wakeup* events);
+
+  // Control thread, before a device runs. Again for every other device that takes its place: the
+  // timeline goes on where it is.
+  void open(const Format& device, const DeviceTiming& timing = {});
+
+  // Audio thread.
+  void packet(const void* data, uint32_t frames, int64_t position, int64_t time,
+              bool discontinuity) noexcept;
+  void idle() noexcept;
+  // After each of the two: what the system says of the device meanwhile.
+  void observe(const EndpointState& endpoint) noexcept;
+  // The clock's thread, every 10 ms or so between one device and the next: silence by the clock.
+  void absent() noexcept;
+
+  // Control thread, when the device no longer runs: the stream ends here.
+  void finish() noexcept;
+
+  // Any thread.
+  const Config& config() const { return config_; }
+  Clock& clock() { return clock_; }
+  const Stats& stats() const { return stats_; }
+  Anchor anchor() const { return anchor_.load(); }
+  const LevelMeter& meter() const { return meter_; }
+  uint64_t position() const { return position_; }  // frames delivered
+  double drift_ppm() const { return drift_ppm_.load(std::memory_order_relaxed); }
+  bool stamped() const { return stamped_.load(std::memory_order_relaxed); }
+  void set_enabled(bool enabled) { enabled_.store(enabled, std::memory_order_relaxed); }
+  bool enabled() const { return enabled_.load(std::memory_order_relaxed); }
+  NodeEvents& events() { return events_; }
+  EndpointState endpoint() const { return endpoint_.load(); }
+
+ private:
+  void hole(uint64_t frame, uint64_t frames, bool continued) noexcept;
+  void leave() noexcept;
+  void come_back() noexcept;
+  void leave_out(int64_t seconds) noexcept;
+  uint32_t follow_leap(uint32_t frames) noexcept;
+  void silence(uint64_t device_frames, uint32_t flags) noexcept;
+  void convert(const uint8_t* data, size_t frames, uint32_t flags) noexcept;
+  void emit(const float* samples, uint64_t frames, uint32_t flags) noexcept;
+  void tell(NodeEventType type, uint64_t frame, uint64_t frames) noexcept;
+  void set_anchor() noexcept;
+  uint64_t to_output(uint64_t device_frames) const noexcept;
+  double time_at(double frame) const noexcept;
+  double true_rate() const noexcept;
+
+  Clock& clock_;
+  const Config config_;
+  Wakeup* const wakeup_;
+  Format device_;
+  double ratio_ = 1;    // output frames per device frame
+  uint64_t first_ = 0;  // the stream's frame that is this device's frame 0
+  std::unique_ptr<Timeline> timeline_;
+  std::unique_ptr<SteadyRate> rate_;      // of the device
+  std::unique_ptr<Resampler> resampler_;  // null: the rates are the same
+  std::unique_ptr<HostClock> host_;       // of the resampler; null: the device's clock is followed
+  uint64_t ringing_ = 0;                  // zeros until the resampler has forgotten all sound
+  std::unique_ptr<ChannelMap> map_;
+  bool map_first_ = false;  // fewer channels to resample
+  std::vector<float> raw_, mapped_, resampled_, out_;
+  LevelMeter meter_;
+  Stats stats_;
+  Shown<Anchor> anchor_;
+  LifeSigns life_;  // of the device
+  Shown<EndpointState> endpoint_;
+  NodeEvents events_;
+  Counter position_;
+  std::atomic<double> drift_ppm_{0};
+  std::atomic<bool> stamped_{true};
+  std::atomic<bool> enabled_{true};
+  bool sounds_ = false;     // something in the present packet is not zero
+  bool away_ = false;       // the device that was heard last is gone
+  uint64_t away_from_ = 0;  // the first frame that none delivered
+  int64_t back_at_ = 0;     // when the next one was first heard of; kNever: not yet
+  bool skipping_ = false;   // the last packet came too late as a whole
+  bool ended_ = false;
+  int64_t left_out_ = 0;  // s, in all
+};
+
+}  // namespace patchcord

@@ -1,0 +1,48 @@
+// The one audio thread on which all sums of a host are made. However many there are, it wakes a
+// hundred times a second, and with it whoever listens to them.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "../published.h"
+#include "../time/clock.h"
+
+namespace patchcord {
+
+class TapSums {
+ public:
+  // Between two turns. They are at multiples of it, so that what all sums give comes at once.
+  static constexpr int64_t kPeriodNs = 10 * kNsPerMs;
+
+  class Sum {
+   public:
+    virtual void step(int64_t now) noexcept = 0;  // audio thread
+
+   protected:
+    ~Sum() = default;
+  };
+
+  explicit TapSums(Clock& clock) : clock_(clock) {}
+
+  Clock& clock() const { return clock_; }
+
+  // Any thread that is no audio thread. After remove(), which may be called twice, `sum` is not
+  // called any more. The thread is there as long as there is a sum.
+  void add(Sum* sum);
+  void remove(Sum* sum);
+
+ private:
+  using Sums = std::vector<Sum*>;
+
+  int64_t step(int64_t now) noexcept;
+
+  Clock& clock_;
+  std::mutex writing_;
+  Sums sums_;  // the writers'
+  Published<Sums> published_;
+  std::unique_ptr<Clock::Task> task_;
+};
+
+}  // namespace patchcord
