@@ -30,6 +30,12 @@ const timeSources = [
   [/(\.|->)wait_(for|until)\s*\(/, 'waits by a clock of its own'],
 ];
 
+// People and time servers set it: what counts on it stands still, or runs off, by the step. Holds for the
+// platform's own files too.
+const wallClock =
+  /\b(CLOCK_REALTIME\w*|CLOCK_TAI|sem_timedwait|pthread_cond_timedwait|pthread_mutex_timedlock)\b/;
+const wallClockInJavaScript = /\bDate\s*\.\s*now\b|\bnew\s+Date\s*\(\s*\)/;
+
 // How the addon gets into its host's address space is Windows' business, and the addon's alone.
 const isLoaderHook = (path) => path === 'src/addon/delay_load_hook.cc';
 
@@ -96,6 +102,7 @@ function* checkNative(path, text) {
         yield [line, 'only src/backend/registry.* and platform_* choose between platforms'];
       }
     }
+    if (wallClock.test(code)) yield [line, 'counts on the wall clock; time comes from Clock'];
     if (!isPlatform && (layer === 'core' || layer === 'backend')) {
       const bare = code.replace(/"(\\.|[^"\\])*"/g, '""');
       for (const [pattern, what] of timeSources) {
@@ -111,6 +118,9 @@ function* checkTypeScript(path, text) {
     if (from?.startsWith('.')) {
       const target = posix.normalize(posix.join(posix.dirname(path), from));
       if (!target.startsWith('lib/')) yield [line, `lib must not import ${target}`];
+    }
+    if (wallClockInJavaScript.test(code)) {
+      yield [line, 'counts on the wall clock; performance.now() does not'];
     }
     if (path === 'lib/engine/native.ts') continue;
     const loads =

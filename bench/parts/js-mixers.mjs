@@ -31,12 +31,12 @@ async function write(stream, seconds) {
 // Until all of it has come out, or nothing has for as long as 2 s.
 async function drained(readable, seconds) {
   let bytes = 0;
-  let last = Date.now();
+  let last = performance.now();
   readable.on('data', (data) => {
     bytes += data.length;
-    last = Date.now();
+    last = performance.now();
   });
-  while (bytes < seconds * 48000 * 4 && Date.now() - last < 2000) {
+  while (bytes < seconds * 48000 * 4 && performance.now() - last < 2000) {
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
   return bytes;

@@ -28,24 +28,24 @@ await Promise.all([mic.ready, sink.ready]);
 if (clock === 'real') await delay(1000);
 audio.device('cable-input').record();
 
-const start = Date.now();
+const start = performance.now();
 let tookMs = 0;
 const done = (clock === 'manual' ? audio.advance(worldMs) : delay(worldMs)).then(
-  () => (tookMs = Date.now() - start),
+  () => (tookMs = performance.now() - start),
 );
 const busyUntil = (end) => {
-  while (Date.now() < end);
+  while (performance.now() < end);
 };
 if (how === 'blocked for 2 s') busyUntil(start + 2000);
 if (how === 'busy 30 of every 50 ms') {
-  while (Date.now() < start + 2000) {
-    busyUntil(Date.now() + 30);
+  while (performance.now() < start + 2000) {
+    busyUntil(performance.now() + 30);
     await delay(20);
   }
 }
 if (how === 'collecting garbage') {
   const keep = [];
-  while (Date.now() < start + 2000) {
+  while (performance.now() < start + 2000) {
     for (let i = 0; i < 2000; i++) keep.push({ i, text: String(i) });
     if (keep.length > 200_000) keep.length = 0;
     globalThis.gc();

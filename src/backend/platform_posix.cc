@@ -1,14 +1,17 @@
 // What core/time/clock.h leaves to the platform, for POSIX systems.
 #include <pthread.h>
 #include <sched.h>
-#include <semaphore.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+#if defined(__linux__)
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#else
+#include <dispatch/dispatch.h>
+#endif
 
 #include <atomic>
-#include <cerrno>
 #include <string>
 #include <thread>
 
@@ -24,50 +27,86 @@ int64_t monotonic_ns() noexcept {
   return static_cast<int64_t>(now.tv_sec) * kNsPerSecond + now.tv_nsec;
 }
 
-// A semaphore, because sem_post takes no lock: an audio thread may signal.
-class PosixEvent final : public Event {
- public:
-  PosixEvent() { sem_init(&semaphore_, 0, 0); }
-  ~PosixEvent() override { sem_destroy(&semaphore_); }
+void name_this_thread(const std::string& name) {
+#if defined(__linux__)
+  pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
+#else
+  pthread_setname_np(name.c_str());
+#endif
+}
 
+#if defined(__linux__)
+
+// A futex: signal() makes at most one system call, takes no lock and needs no file descriptor. The
+// kernel counts a relative timeout of FUTEX_WAIT on CLOCK_MONOTONIC; sem_timedwait would count on
+// the wall clock, which people and time servers set.
+class PlatformEvent final : public Event {
+ public:
   void signal() noexcept override {
-    if (!signalled_.exchange(true, std::memory_order_acq_rel)) sem_post(&semaphore_);
+    if (state_.exchange(kSignalled, std::memory_order_acq_rel) == kAwaited) {
+      syscall(SYS_futex, &state_, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+    }
   }
 
   void wait(int64_t timeout_ns) noexcept override {
-    if (timeout_ns < 0) {
-      while (sem_wait(&semaphore_) != 0 && errno == EINTR) {
+    const int64_t start = timeout_ns < 0 ? 0 : monotonic_ns();
+    // Each look is a read-modify-write, so that what a signaller wrote before signal() is visible.
+    while (state_.exchange(kAwaited, std::memory_order_acq_rel) != kSignalled) {
+      Timeout left{};
+      if (timeout_ns >= 0) {
+        const int64_t ns = timeout_ns - (monotonic_ns() - start);
+        if (ns <= 0) break;
+        left = {static_cast<long>(ns / kNsPerSecond), static_cast<long>(ns % kNsPerSecond)};
       }
-    } else {
-      // sem_clockwait needs glibc 2.30, later than what Node 20 asks for; sem_timedwait counts on
-      // the wall clock, so a step of it can shorten or lengthen this one wait.
-      timespec deadline;
-      clock_gettime(CLOCK_REALTIME, &deadline);
-      const int64_t ns = deadline.tv_nsec + timeout_ns % kNsPerSecond;
-      deadline.tv_sec += timeout_ns / kNsPerSecond + ns / kNsPerSecond;
-      deadline.tv_nsec = ns % kNsPerSecond;
-      int result;
-      do {
-        result = sem_timedwait(&semaphore_, &deadline);
-      } while (result != 0 && errno == EINTR);
-      if (result != 0) return;
+      // It also returns for a POSIX signal and when the state has changed meanwhile.
+      syscall(SYS_futex, &state_, FUTEX_WAIT_PRIVATE, kAwaited, timeout_ns < 0 ? nullptr : &left,
+              nullptr, 0);
     }
-    // Read-modify-write, so that what a signaller wrote before a signal() that found the flag
-    // already set is visible here.
+    state_.exchange(kIdle, std::memory_order_acq_rel);
+  }
+
+ private:
+  // The kernel's timespec for this system call, also where the C library's has another time_t.
+  struct Timeout {
+    long seconds, nanoseconds;
+  };
+  enum : uint32_t { kIdle, kAwaited, kSignalled };
+  std::atomic<uint32_t> state_{kIdle};
+};
+
+#else
+
+// macOS has no unnamed semaphores; dispatch semaphores count on mach_absolute_time.
+class PlatformEvent final : public Event {
+ public:
+  ~PlatformEvent() override { dispatch_release(semaphore_); }
+
+  void signal() noexcept override {
+    if (!signalled_.exchange(true, std::memory_order_acq_rel)) {
+      dispatch_semaphore_signal(semaphore_);
+    }
+  }
+
+  void wait(int64_t timeout_ns) noexcept override {
+    const dispatch_time_t until =
+        timeout_ns < 0 ? DISPATCH_TIME_FOREVER : dispatch_time(DISPATCH_TIME_NOW, timeout_ns);
+    if (dispatch_semaphore_wait(semaphore_, until) != 0) return;
     signalled_.exchange(false, std::memory_order_acq_rel);
   }
 
  private:
-  sem_t semaphore_;
+  const dispatch_semaphore_t semaphore_ = dispatch_semaphore_create(0);
   std::atomic<bool> signalled_{false};
 };
+
+#endif
 
 class ThreadTask final : public Clock::Task {
  public:
   ThreadTask(const char* name, Priority priority, Clock::Step step)
       : event_(Event::create()), step_(std::move(step)) {
-    thread_ = std::thread([this, name = std::string(name).substr(0, 15), priority] {
-      pthread_setname_np(pthread_self(), name.c_str());
+    thread_ = std::thread([this, name = std::string(name), priority] {
+      name_this_thread(name);
       ThreadPriority raised(priority);
       run();
     });
@@ -114,13 +153,15 @@ class RealClock final : public Clock {
 
 }  // namespace
 
-std::unique_ptr<Event> Event::create() { return std::make_unique<PosixEvent>(); }
+std::unique_ptr<Event> Event::create() { return std::make_unique<PlatformEvent>(); }
 
 Clock& real_clock() {
   // Never destroyed: audio threads of an exiting process may still ask for the time.
   static RealClock& clock = *new RealClock;
   return clock;
 }
+
+#if defined(__linux__)
 
 ThreadPriority::ThreadPriority(Priority priority) {
   if (priority != Priority::kAudio) return;
@@ -140,5 +181,18 @@ ThreadPriority::~ThreadPriority() {
   pthread_setschedparam(pthread_self(), SCHED_OTHER, &parameters);
   setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), 0);
 }
+
+#else
+
+ThreadPriority::ThreadPriority(Priority priority) {
+  if (priority != Priority::kAudio) return;
+  raised_ = pthread_set_qos_class_self_np(QOS_CLASS_USER_INTERACTIVE, 0) == 0;
+}
+
+ThreadPriority::~ThreadPriority() {
+  if (raised_) pthread_set_qos_class_self_np(QOS_CLASS_DEFAULT, 0);
+}
+
+#endif
 
 }  // namespace patchcord

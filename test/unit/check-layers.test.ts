@@ -60,6 +60,16 @@ describe('what breaks a layer rule', () => {
     expect(check('src/backend/platform_posix.cc', code)).toEqual([]);
   });
 
+  test.each([
+    ['src/backend/platform_posix.cc', 'sem_timedwait(&semaphore, &deadline);'],
+    ['src/backend/platform_posix.cc', 'constexpr clockid_t kClock = CLOCK_REALTIME;'],
+    ['src/addon/a.cc', 'pthread_cond_timedwait(&condition, &mutex, &deadline);'],
+    ['lib/sources/a.ts', 'const until = Date.now() + 1000;'],
+    ['lib/sources/a.ts', 'const now = new Date();'],
+  ])('the wall clock in %s: %s', (path, code) => {
+    expect(check(path, code)).toHaveLength(1);
+  });
+
   test('each place is named with its line', () => {
     expect(
       check('src/core/a.cc', '// one\n#include <vector>\n#include <windows.h>\nSleep(1);'),
