@@ -9,6 +9,7 @@
       "sources": [
         "<!@(node scripts/sources.mjs src/core/signal src/core/time src/core/graph src/addon src/backend/simulated)",
         "src/backend/known_cables.cc",
+        "src/backend/process_follower.cc",
         "src/backend/process_tree.cc",
         "src/backend/registry.cc"
       ],

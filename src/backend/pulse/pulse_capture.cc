@@ -13,14 +13,24 @@ namespace {
 constexpr int64_t kIdleAfter = IdleWatch::kAfter;
 constexpr int64_t kNoAnswer = 100 * kNsPerMs;
 
+// A server that ends or refuses one connection is still there for the others.
+Error of_own_connection(Error error) {
+  if (error.code == ErrorCode::kBackendUnavailable) error.code = ErrorCode::kBackend;
+  return error;
+}
+
 class PulseCapture final : public PulseStream, private IdleWatch::Member {
  public:
-  PulseCapture(Connection* connection, CaptureListener* listener)
-      : PulseStream(connection, Flow::kInput), listener_(*listener), endpoint_(connection) {}
+  PulseCapture(Connection* connection, CaptureListener* listener,
+               std::unique_ptr<Connection> own = nullptr)
+      : PulseStream(connection, Flow::kInput),
+        own_connection_(std::move(own)),
+        listener_(*listener),
+        endpoint_(connection) {}
   ~PulseCapture() override { end(); }
 
   Error open(const CaptureRequest& request);
-  Error open_input(const PulseDevice& sink, uint32_t input, uint32_t fragment_ms);
+  Error open_input(const InputCapture& request);
   Error start() override;
   void stop() override;
   EndpointState endpoint() const noexcept override { return endpoint_.state(); }
@@ -40,6 +50,7 @@ class PulseCapture final : public PulseStream, private IdleWatch::Member {
   static void on_readable(pa_stream*, size_t, void* self);
   static void on_answer(pa_stream*, int success, void* self);
 
+  const std::unique_ptr<Connection> own_connection_;  // null: the host's
   CaptureListener& listener_;
   EndpointQuery endpoint_;
   std::optional<StreamTiming> timing_;
@@ -75,20 +86,21 @@ Error PulseCapture::open(const CaptureRequest& request) {
 
 // Of a sink's monitor, what one stream puts into it. Where that stream moves to another sink,
 // PulseAudio kills this one, PipeWire takes it along.
-Error PulseCapture::open_input(const PulseDevice& sink, uint32_t input, uint32_t fragment_ms) {
+Error PulseCapture::open_input(const InputCapture& request) {
   Connection::Lock lock(connection_);
-  Connection::Deadline deadline(&connection_, kCallLimit);
+  Connection::Deadline deadline(&connection_, request.limit, request.interrupted);
+  const PulseDevice& sink = request.sink;
   loopback_ = true;
   of_device_ = false;
   info_.device_id = sink.name;
   source_or_sink_ = sink.monitor;
   pinned_ = false;  // PipeWire connects it to the other stream, not to the monitor
   if (Error error = create("Program", sink, {})) return error;
-  if (libpulse().pa_stream_set_monitor_stream(stream_, input) != 0) {
+  if (libpulse().pa_stream_set_monitor_stream(stream_, request.input) != 0) {
     return connection_.last_error("pa_stream_set_monitor_stream",
                                   "A program's stream could not be listened to");
   }
-  return connect(info_.format.sample_rate * fragment_ms / 1000, 0, deadline);
+  return connect(info_.format.sample_rate * request.fragment_ms / 1000, 0, deadline);
 }
 
 Error PulseCapture::connect(uint32_t period_frames, int flags,
@@ -132,7 +144,7 @@ void PulseCapture::stop() {
 
 void PulseCapture::lost(const Error& error) noexcept {
   end_looks();
-  listener_.on_lost(error);
+  listener_.on_lost(own_connection_ ? of_own_connection(error) : error);
 }
 
 void PulseCapture::timing(int64_t time, double queued, double device) noexcept {
@@ -233,13 +245,19 @@ Error open_pulse_capture(Connection* connection, const CaptureRequest& request,
   return Error::none();
 }
 
-Error open_pulse_input_capture(Connection* connection, const PulseDevice& sink, uint32_t input,
-                               uint32_t fragment_ms, CaptureListener* listener,
-                               std::unique_ptr<Stream>* stream) {
-  auto capture = std::make_unique<PulseCapture>(connection, listener);
-  if (Error error = capture->open_input(sink, input, fragment_ms)) return error;
+Error open_pulse_input_capture(Connection* connection, const InputCapture& request,
+                               CaptureListener* listener, std::unique_ptr<Stream>* stream) {
+  std::unique_ptr<Connection> own;
+  Error error;
+  if (request.own_connection) error = Connection::open(&own, request.limit, request.interrupted);
+  if (error) return of_own_connection(std::move(error));
+  Connection* const used = own ? own.get() : connection;
+  auto capture = std::make_unique<PulseCapture>(used, listener, std::move(own));
+  if ((error = capture->open_input(request))) {
+    return request.own_connection ? of_own_connection(std::move(error)) : error;
+  }
   *stream = std::move(capture);
-  return Error::none();
+  return error;
 }
 
 }  // namespace pulse

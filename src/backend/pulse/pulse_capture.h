@@ -1,6 +1,7 @@
 // Recording from a source, from the monitor of a sink, or of one stream that plays there.
 #pragma once
 
+#include <atomic>
 #include <memory>
 
 #include "pulse_stream.h"
@@ -12,11 +13,19 @@ namespace pulse {
 Error open_pulse_capture(Connection* connection, const CaptureRequest& request,
                          CaptureListener* listener, std::unique_ptr<Stream>* stream);
 
-// Any thread that may wait. `input`: the sink input's index. Lost when it ends; on PulseAudio also
-// when it moves.
-Error open_pulse_input_capture(Connection* connection, const PulseDevice& sink, uint32_t input,
-                               uint32_t fragment_ms, CaptureListener* listener,
-                               std::unique_ptr<Stream>* stream);
+// What one stream puts into its sink's monitor.
+struct InputCapture {
+  PulseDevice sink;
+  uint32_t input = kInvalidIndex;  // the sink input's index
+  uint32_t fragment_ms = 0;
+  bool own_connection = false;  // whose end is no loss of the server's
+  int64_t limit = kCallLimit;   // how long opening may take
+  const std::atomic<bool>* interrupted = nullptr;  // as Connection::Deadline's
+};
+
+// Any thread that may wait. Lost when the input ends; on PulseAudio also when it moves.
+Error open_pulse_input_capture(Connection* connection, const InputCapture& request,
+                               CaptureListener* listener, std::unique_ptr<Stream>* stream);
 
 }  // namespace pulse
 }  // namespace patchcord

@@ -1,11 +1,16 @@
 #include "pulse_connection.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <random>
 
 namespace patchcord {
 namespace pulse {
 namespace {
+
+// How long an interrupted wait goes on. It is looked for by a timer: the thread that interrupts does
+// not know on which connections others wait.
+constexpr int64_t kInterruptedWithin = 20 * kNsPerMs;
 
 constexpr char kStartServer[] =
     "Start the sound server of this user (systemctl --user start pipewire-pulse, or pulseaudio "
@@ -49,25 +54,42 @@ ErrorCode code_of(int pulse_error) {
 
 }  // namespace
 
-Connection::Deadline::Deadline(Connection* connection, int64_t after_ns)
+Connection::Deadline::Deadline(Connection* connection, int64_t after_ns,
+                               const std::atomic<bool>* interrupted)
     : connection_(*connection),
-      timer_(connection->libpulse().pa_context_rttime_new(
-          connection->context(),
-          static_cast<pa_usec_t>((connection->clock().now() + after_ns) / 1000), on_time, this)) {}
+      interrupted_(interrupted),
+      end_(connection->clock().now() + after_ns),
+      timer_(connection->libpulse().pa_context_rttime_new(connection->context(), next_look(),
+                                                          on_time, this)) {}
 
 Connection::Deadline::~Deadline() { connection_.api()->time_free(timer_); }
 
-void Connection::Deadline::on_time(pa_mainloop_api*, pa_time_event*, const timeval*, void* self) {
-  auto* deadline = static_cast<Deadline*>(self);
-  deadline->passed_ = true;
-  deadline->connection_.wake();
+pa_usec_t Connection::Deadline::next_look() const {
+  const int64_t look = connection_.clock().now() + kInterruptedWithin;
+  return static_cast<pa_usec_t>((interrupted_ ? std::min(look, end_) : end_) / 1000);
 }
 
-Error Connection::open(std::unique_ptr<Connection>* connection) {
+void Connection::Deadline::on_time(pa_mainloop_api*, pa_time_event* timer, const timeval*,
+                                   void* self) {
+  auto* deadline = static_cast<Deadline*>(self);
+  Connection& connection = deadline->connection_;
+  const bool interrupted = deadline->interrupted_ && deadline->interrupted_->load();
+  // The timer counts whole microseconds.
+  if (!interrupted && connection.clock().now() / 1000 < deadline->end_ / 1000) {
+    connection.libpulse().pa_context_rttime_restart(connection.context(), timer,
+                                                    deadline->next_look());
+    return;
+  }
+  deadline->passed_ = true;
+  connection.wake();
+}
+
+Error Connection::open(std::unique_ptr<Connection>* connection, int64_t limit_ns,
+                       const std::atomic<bool>* interrupted) {
   const LibPulse* library = nullptr;
   if (Error error = load_libpulse(&library)) return error;
   std::unique_ptr<Connection> opened(new Connection(library));
-  if (Error error = opened->connect()) return error;
+  if (Error error = opened->connect(limit_ns, interrupted)) return error;
   *connection = std::move(opened);
   return Error::none();
 }
@@ -87,7 +109,7 @@ Connection::~Connection() {
   libpulse_->pa_threaded_mainloop_free(loop_);
 }
 
-Error Connection::connect() {
+Error Connection::connect(int64_t limit_ns, const std::atomic<bool>* interrupted) {
   api_ = loop_ ? libpulse_->pa_threaded_mainloop_get_api(loop_) : nullptr;
   pa_proplist* properties = libpulse_->pa_proplist_new();
   libpulse_->pa_proplist_sets(properties, kInstanceProperty, instance_.c_str());
@@ -102,7 +124,7 @@ Error Connection::connect() {
   Lock lock(*this);
   api_->defer_new(api_, on_first_turn, this);
   libpulse_->pa_context_set_state_callback(context_, on_state, this);
-  Deadline deadline(this, kCallLimit);
+  Deadline deadline(this, limit_ns, interrupted);
   int failed = libpulse_->pa_context_connect(context_, nullptr, PA_CONTEXT_NOAUTOSPAWN, nullptr);
   while (failed == 0 && !deadline.passed()) {
     const pa_context_state_t state = libpulse_->pa_context_get_state(context_);

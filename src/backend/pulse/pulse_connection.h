@@ -2,6 +2,7 @@
 // counts connections (64 is PulseAudio's limit for everybody), so streams share this one.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,10 +15,16 @@
 namespace patchcord {
 namespace pulse {
 
+// How long one method of Host may take; with the odd second step it stays under the contract's 10
+// s.
+constexpr int64_t kCallLimit = 5 * kNsPerSecond;
+
 class Connection {
  public:
-  // Control thread. Never starts a server: what the user did not start is not wanted.
-  static Error open(std::unique_ptr<Connection>* connection);
+  // Any thread that may wait, for `limit_ns` at most and no longer once `interrupted` is set. Never
+  // starts a server: what the user did not start is not wanted.
+  static Error open(std::unique_ptr<Connection>* connection, int64_t limit_ns = kCallLimit,
+                    const std::atomic<bool>* interrupted = nullptr);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -37,19 +44,23 @@ class Connection {
     const Connection& connection_;
   };
 
-  // Bounds one call of the contract: the instant after which nothing is waited for any more.
-  // Control thread, under the lock.
+  // Bounds one call of the contract: the instant after which nothing is waited for any more, or soon
+  // after another thread has set `interrupted`. Any thread that may wait, under the lock.
   class Deadline {
    public:
-    Deadline(Connection* connection, int64_t after_ns);
+    Deadline(Connection* connection, int64_t after_ns,
+             const std::atomic<bool>* interrupted = nullptr);
     ~Deadline();
     Deadline(const Deadline&) = delete;
     Deadline& operator=(const Deadline&) = delete;
     bool passed() const { return passed_; }
 
    private:
+    pa_usec_t next_look() const;
     static void on_time(pa_mainloop_api*, pa_time_event*, const timeval*, void* self);
     Connection& connection_;
+    const std::atomic<bool>* const interrupted_;
+    const int64_t end_;
     pa_time_event* timer_;
     bool passed_ = false;
   };
@@ -93,7 +104,7 @@ class Connection {
 
  private:
   explicit Connection(const LibPulse* library);
-  Error connect();
+  Error connect(int64_t limit_ns, const std::atomic<bool>* interrupted);
   static void on_state(pa_context*, void* self);
   static void on_first_turn(pa_mainloop_api*, pa_defer_event*, void* self);
 
@@ -113,10 +124,6 @@ class Connection {
 
 // The property that marks what belongs to one connection of ours.
 constexpr char kInstanceProperty[] = "patchcord.instance";
-
-// How long one method of Host may take; with the odd second step it stays under the contract's 10
-// s.
-constexpr int64_t kCallLimit = 5 * kNsPerSecond;
 
 }  // namespace pulse
 }  // namespace patchcord

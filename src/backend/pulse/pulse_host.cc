@@ -9,8 +9,8 @@
 #include "pulse_events.h"
 #include "pulse_inputs.h"
 #include "pulse_meters.h"
-#include "pulse_process_capture.h"
 #include "pulse_render.h"
+#include "pulse_taps.h"
 
 namespace patchcord {
 namespace pulse {
@@ -75,8 +75,9 @@ class PulseHost final : public Host, private Connection::LossListener {
 
   Error open_processes(const ProcessCaptureRequest& request, CaptureListener* listener,
                        TapListener* taps, std::unique_ptr<ProcessStream>* stream) override {
-    return open_pulse_processes(connection_.get(), events_.get(), &tap_sums_, request, listener,
-                                taps, stream);
+    *stream = follow_processes(make_pulse_taps(connection_.get(), events_.get()), &tap_sums_,
+                               request, listener, taps);
+    return Error::none();
   }
 
   void watch(DeviceListener* listener) override {

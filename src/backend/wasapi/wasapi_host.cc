@@ -11,10 +11,10 @@
 #include "voicemeeter.h"
 #include "wasapi_capture.h"
 #include "wasapi_devices.h"
-#include "wasapi_process_capture.h"
 #include "wasapi_render.h"
 #include "wasapi_sessions.h"
 #include "wasapi_stream.h"
+#include "wasapi_taps.h"
 
 namespace patchcord {
 namespace {
@@ -172,8 +172,9 @@ class WasapiHost final : public Host {
 
   Error open_processes(const ProcessCaptureRequest& request, CaptureListener* listener,
                        TapListener* taps, std::unique_ptr<ProcessStream>* stream) override {
-    return open_wasapi_processes(request, announcer_, sessions_, &tap_sums_, listener, taps,
-                                 stream);
+    *stream = follow_processes(make_wasapi_taps(request.preferred, announcer_, sessions_),
+                               &tap_sums_, request, listener, taps);
+    return Error::none();
   }
 
   void watch(DeviceListener* listener) override { announcer_->set_listener(listener); }

@@ -1,0 +1,80 @@
+// What programs play as one stream, on any system: who plays is listed, what is wanted is tapped, the
+// taps are summed, and what becomes of each is reported.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "../core/graph/tap_sums.h"
+#include "backend.h"
+#include "process_tree.h"
+
+namespace patchcord {
+
+// One thing that a system can tap: a stream of a program, or all sound of a process.
+struct TapTarget {
+  std::string key;        // two of one key are the same
+  ProcessId process;      // whose sound it is
+  bool others = false;    // it is all sound but that of `process`
+  std::string device_id;  // where it plays; empty: the system does not say
+  int64_t playing_since = kNoTime;  // as far as was seen; kNoTime: since before the first look
+};
+
+// A system, as the follower sees it. Its methods run on the follower's thread, and on the control
+// thread while that thread does not run, except where a comment says otherwise.
+class TapSystem {
+ public:
+  class Listener {
+   public:
+    virtual void on_programs_changed() noexcept = 0;  // any thread: only takes note
+
+   protected:
+    ~Listener() = default;
+  };
+  struct Traits {
+    bool realtime = false;  // the audio threads of its taps have real-time priority
+    // list() and attach() do not wait for another process. The first look is then part of start(),
+    // which fails if nothing of the selection can be captured.
+    bool answers_at_once = false;
+    bool metered = false;  // state() changes without an announcement
+  };
+  struct Player {
+    ProcessId process;
+    std::string device_id;
+
+    bool operator==(const Player& other) const {
+      return process == other.process && device_id == other.device_id;
+    }
+  };
+  struct Listing {
+    std::vector<TapTarget> targets;
+    // Who is heard through a target of `others`, which does not tell by itself.
+    std::vector<Player> players;
+  };
+
+  virtual ~TapSystem() = default;
+  virtual Traits traits() const = 0;
+  // Control thread. `listener` learns of changes from begin() until end() has returned.
+  virtual Error begin(Listener* listener) = 0;
+  virtual void end() = 0;  // also where begin() failed
+  // Control thread: until the next begin(), list() and attach() no longer wait for the system.
+  virtual void interrupt() noexcept {}
+
+  // What is wanted and can be tapped now. An error of kBackendUnavailable ends the stream, after any
+  // other one the follower asks again.
+  virtual Error list(const ProcessTable& table, ProcessSelector* selector, int64_t now,
+                     Listing* listing) = 0;
+  // Opens the tap, stopped. Errors are as list()'s.
+  virtual Error attach(const TapTarget& target, CaptureListener* listener,
+                       std::unique_ptr<Stream>* stream) = 0;
+  // Of the programs that were listed last.
+  virtual EndpointState state() = 0;
+};
+
+// Control thread. `sums` outlives the stream. Nothing is asked of the system before start().
+std::unique_ptr<ProcessStream> follow_processes(std::unique_ptr<TapSystem> system, TapSums* sums,
+                                                const ProcessCaptureRequest& request,
+                                                CaptureListener* listener, TapListener* taps);
+
+}  // namespace patchcord

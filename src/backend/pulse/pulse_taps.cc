@@ -1,0 +1,146 @@
+#include "pulse_taps.h"
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "../program_state.h"
+#include "pulse_capture.h"
+#include "pulse_inputs.h"
+
+namespace patchcord {
+namespace pulse {
+namespace {
+
+// For packets of 10 ms. A monitor's blocks are half a fragment long on PulseAudio, which hands each
+// over as it comes; on PipeWire a fragment is a packet.
+constexpr uint32_t kPulseFragmentMs = 20, kPipewireFragmentMs = 10;
+
+class PulseTaps final : public TapSystem, private PulseEvents::InputListener {
+ public:
+  PulseTaps(Connection* connection, PulseEvents* events)
+      : connection_(*connection), events_(*events) {}
+
+  Traits traits() const override {
+    Traits traits;
+    traits.realtime = connection_.realtime();
+    return traits;
+  }
+  Error begin(Listener* listener) override;
+  void end() override;
+  void interrupt() noexcept override { interrupted_.store(true); }
+  Error list(const ProcessTable& table, ProcessSelector* selector, int64_t now,
+             Listing* listing) override;
+  Error attach(const TapTarget& target, CaptureListener* listener,
+               std::unique_ptr<Stream>* stream) override;
+  EndpointState state() override { return state_; }
+
+ private:
+  struct Tapped {
+    uint32_t input;
+    PulseDevice sink;
+  };
+
+  // Audio thread, under the lock.
+  void on_inputs_changed() noexcept override { listener_->on_programs_changed(); }
+  Error query(std::vector<PulseInput>* inputs, std::vector<PulseDevice>* sinks);
+
+  Connection& connection_;
+  PulseEvents& events_;
+  Listener* listener_ = nullptr;
+  std::atomic<bool> interrupted_{false};
+  int64_t time_limit_ = 0;  // of list() and the attach() calls behind it, together
+  std::map<std::string, Tapped> listed_;  // by the targets' keys
+  std::map<uint32_t, int64_t> playing_since_;  // of inputs that are not halted
+  bool looked_ = false;
+  EndpointState state_;
+};
+
+Error PulseTaps::begin(Listener* listener) {
+  interrupted_.store(false);
+  playing_since_.clear();
+  looked_ = false;
+  Connection::Lock lock(connection_);
+  if (!connection_.alive()) return connection_.lost_error();
+  listener_ = listener;
+  events_.add(this);
+  return Error::none();
+}
+
+void PulseTaps::end() {
+  Connection::Lock lock(connection_);
+  events_.remove(this);
+}
+
+Error PulseTaps::query(std::vector<PulseInput>* inputs, std::vector<PulseDevice>* sinks) {
+  Connection::Lock lock(connection_);
+  Connection::Deadline deadline(&connection_, kCallLimit, &interrupted_);
+  Error error = query_inputs(&connection_, deadline, inputs);
+  return error ? error : query_devices(&connection_, Flow::kOutput, deadline, sinks);
+}
+
+Error PulseTaps::list(const ProcessTable& table, ProcessSelector* selector, int64_t now,
+                      Listing* listing) {
+  time_limit_ = now + kCallLimit;
+  std::vector<PulseInput> inputs;
+  std::vector<PulseDevice> sinks;
+  if (Error error = query(&inputs, &sinks)) return error;
+
+  listed_.clear();
+  std::map<uint32_t, int64_t> playing_since;
+  ProgramState programs;
+  for (const PulseInput& input : inputs) {
+    int64_t since = now;
+    if (!input.corked) {
+      const auto known = playing_since_.find(input.index);
+      since = known != playing_since_.end() ? known->second : (looked_ ? now : kNoTime);
+      playing_since[input.index] = since;
+    }
+    const Ancestry process = process_of(table, input);
+    if (!selector->wants(process)) continue;
+    programs.add(!input.corked, input.muted, input.volume, kUnknownLevel);
+    const auto sink = std::find_if(sinks.begin(), sinks.end(), [&](const PulseDevice& one) {
+      return one.index == input.sink;
+    });
+    if (sink == sinks.end()) continue;
+    TapTarget target;
+    target.key = std::to_string(input.index);
+    // PulseAudio ends the tap of a stream that moves. PipeWire takes it along; a new one there would
+    // hear nothing.
+    if (!connection_.on_pipewire()) target.key += " on " + std::to_string(input.sink);
+    target.process = process.front().id;
+    target.device_id = sink->name;
+    target.playing_since = since;
+    listed_[target.key] = {input.index, *sink};
+    listing->targets.push_back(std::move(target));
+  }
+  playing_since_ = std::move(playing_since);
+  state_ = programs.get();
+  looked_ = true;
+  return Error::none();
+}
+
+Error PulseTaps::attach(const TapTarget& target, CaptureListener* listener,
+                        std::unique_ptr<Stream>* stream) {
+  const Tapped& tapped = listed_.at(target.key);
+  InputCapture request{tapped.sink, tapped.input};
+  request.interrupted = &interrupted_;
+  request.fragment_ms = connection_.on_pipewire() ? kPipewireFragmentMs : kPulseFragmentMs;
+  request.limit = time_limit_ - connection_.clock().now();
+  // PipeWire 0.3.65 serves the third recording of a connection, and those after it, in bursts up to
+  // a second apart. It has no limit of connections that these would come near.
+  request.own_connection = connection_.on_pipewire();
+  return open_pulse_input_capture(&connection_, request, listener, stream);
+}
+
+}  // namespace
+
+std::unique_ptr<TapSystem> make_pulse_taps(Connection* connection, PulseEvents* events) {
+  return std::make_unique<PulseTaps>(connection, events);
+}
+
+}  // namespace pulse
+}  // namespace patchcord

@@ -1,0 +1,145 @@
+#include "wasapi_taps.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "../program_state.h"
+#include "process_loopback.h"
+#include "wasapi_stream.h"
+
+namespace patchcord {
+namespace {
+
+// As many trees are listened to before they play; of more, those that do.
+constexpr size_t kMostSilentTaps = 16;
+
+TapTarget make_target(const ProcessId& process, bool others) {
+  TapTarget target;
+  target.key = (others ? "all but " : "") + std::to_string(process.pid) + "." +
+               std::to_string(process.start_time);
+  target.process = process;
+  target.others = others;
+  return target;
+}
+
+class WasapiTaps final : public TapSystem, private SessionBoard::Follower {
+ public:
+  WasapiTaps(const Format& format, std::shared_ptr<Announcer> announcer,
+             std::shared_ptr<SessionBoard> sessions)
+      : format_(format), announcer_(std::move(announcer)), sessions_(std::move(sessions)) {
+    format_.sample_format = SampleFormat::kF32;
+  }
+
+  Traits traits() const override {
+    Traits traits;
+    traits.answers_at_once = true;
+    traits.metered = true;
+    return traits;
+  }
+  Error begin(Listener* listener) override {
+    listener_ = listener;
+    sessions_->add(this);
+    return Error::none();
+  }
+  void end() override { sessions_->remove(this); }
+  Error list(const ProcessTable& table, ProcessSelector* selector, int64_t now,
+             Listing* listing) override;
+  Error attach(const TapTarget& target, CaptureListener* listener,
+               std::unique_ptr<Stream>* stream) override;
+  EndpointState state() override;
+
+ private:
+  // The host's COM thread.
+  void on_sessions_changed() noexcept override { listener_->on_programs_changed(); }
+
+  static std::vector<TapTarget> targets(const ProcessTable& table,
+                                        const ProcessSelection& selection,
+                                        std::vector<Ancestry> sounding);
+
+  Format format_;
+  const std::shared_ptr<Announcer> announcer_;
+  const std::shared_ptr<SessionBoard> sessions_;
+  Listener* listener_ = nullptr;
+  std::vector<uint32_t> pids_;  // of the sessions that are wanted
+};
+
+Error WasapiTaps::list(const ProcessTable& table, ProcessSelector* selector, int64_t,
+                       Listing* listing) {
+  std::vector<Ancestry> sounding;
+  pids_.clear();
+  for (const SessionInfo& session : sessions_->sessions()) {
+    Ancestry process = process_of(table, session.pid);
+    if (!selector->wants(process)) continue;
+    pids_.push_back(session.pid);
+    Player player{process.front().id, session.device_id};
+    sounding.push_back(std::move(process));
+    auto& players = listing->players;
+    if (!session.active || std::find(players.begin(), players.end(), player) != players.end()) {
+      continue;
+    }
+    players.push_back(std::move(player));
+  }
+  listing->targets = targets(table, selector->selection(), std::move(sounding));
+  return Error::none();
+}
+
+// Excludes cannot be added up: one excluded tree is one activation, anything else the sum of the
+// programs that play and are wanted.
+std::vector<TapTarget> WasapiTaps::targets(const ProcessTable& table,
+                                           const ProcessSelection& selection,
+                                           std::vector<Ancestry> sounding) {
+  std::vector<TapTarget> targets;
+  if (selection.everything && selection.exclude.size() <= 1) {
+    const ProcessId system{kSystemProcess, 0};
+    targets.push_back(make_target(selection.exclude.empty() ? system : selection.exclude[0], true));
+    return targets;
+  }
+  if (!selection.everything && selection.exclude.empty() &&
+      selection.include.size() <= kMostSilentTaps) {
+    for (const ProcessId& root : selection.include) {
+      if (root.start_time == 0 || table.runs(root)) targets.push_back(make_target(root, false));
+    }
+  }
+  const auto covers = [&](const Ancestry& process) {
+    return std::any_of(process.begin(), process.end(), [&](const ProcessRecord& one) {
+      return std::any_of(targets.begin(), targets.end(),
+                         [&](const TapTarget& target) { return target.process == one.id; });
+    });
+  };
+  // Ancestors first: a tree holds its children.
+  std::sort(sounding.begin(), sounding.end(),
+            [](const Ancestry& a, const Ancestry& b) { return a.size() < b.size(); });
+  for (const Ancestry& process : sounding) {
+    if (!covers(process)) targets.push_back(make_target(process.front().id, false));
+  }
+  return targets;
+}
+
+Error WasapiTaps::attach(const TapTarget& target, CaptureListener* listener,
+                         std::unique_ptr<Stream>* stream) {
+  Error error = WasapiStream::open(
+      {}, make_process_work(target.process.pid, target.others, format_, listener), announcer_,
+      nullptr, stream);
+  return error ? explain_process_failure(std::move(error), target.process.pid) : error;
+}
+
+EndpointState WasapiTaps::state() {
+  ProgramState state;
+  for (const SessionInfo& one : sessions_->sessions()) {
+    if (std::find(pids_.begin(), pids_.end(), one.pid) == pids_.end()) continue;
+    state.add(one.active, one.muted, one.volume, one.level);
+  }
+  return state.get();
+}
+
+}  // namespace
+
+std::unique_ptr<TapSystem> make_wasapi_taps(const Format& format,
+                                            std::shared_ptr<Announcer> announcer,
+                                            std::shared_ptr<SessionBoard> sessions) {
+  return std::make_unique<WasapiTaps>(format, std::move(announcer), std::move(sessions));
+}
+
+}  // namespace patchcord

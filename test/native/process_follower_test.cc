@@ -1,0 +1,179 @@
+// The follower of processes on a system whose taps have a thread each, as PipeWire's have.
+#include "../../src/backend/process_follower.h"
+
+#include <atomic>
+#include <chrono>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "check.h"
+
+using namespace patchcord;
+
+namespace {
+
+// Delivers packets without a pause until it is stopped.
+class ThreadedTap final : public Stream {
+ public:
+  explicit ThreadedTap(CaptureListener* listener) : listener_(*listener) {
+    info_.format = {48000, 2, SampleFormat::kF32};
+    info_.period_frames = kFrames;
+  }
+  ~ThreadedTap() override { stop(); }
+
+  const StreamInfo& info() const override { return info_; }
+  Error start() override {
+    running_ = true;
+    thread_ = std::thread([this] { deliver(); });
+    return Error::none();
+  }
+  void stop() override {
+    running_ = false;
+    if (thread_.joinable()) thread_.join();
+  }
+
+ private:
+  static constexpr uint32_t kFrames = 48;
+
+  void deliver() {
+    const std::vector<float> samples(kFrames * 2, 0.25f);
+    Packet packet;
+    packet.data = samples.data();
+    packet.frames = kFrames;
+    for (packet.position = 0; running_; packet.position += kFrames) {
+      packet.time = real_clock().now();
+      listener_.on_packet(packet);
+      std::this_thread::sleep_for(std::chrono::microseconds(50));
+    }
+  }
+
+  CaptureListener& listener_;
+  StreamInfo info_;
+  std::atomic<bool> running_{false};
+  std::thread thread_;
+};
+
+struct Script {
+  std::atomic<int> lists{0};
+  std::atomic<int> targets{8};
+  std::atomic<ErrorCode> list_error{ErrorCode::kNone};
+  std::atomic<ErrorCode> attach_error{ErrorCode::kNone};
+};
+
+class ScriptedSystem final : public TapSystem {
+ public:
+  explicit ScriptedSystem(Script* script) : script_(*script) {}
+
+  Traits traits() const override { return {}; }
+  Error begin(Listener*) override { return Error::none(); }
+  void end() override {}
+  Error list(const ProcessTable&, ProcessSelector*, int64_t, Listing* listing) override {
+    ++script_.lists;
+    if (script_.list_error != ErrorCode::kNone) return Error::make(script_.list_error, "no answer");
+    for (int i = 0; i < script_.targets; ++i) {
+      TapTarget target;
+      target.key = std::to_string(i);
+      target.process.pid = static_cast<uint32_t>(i + 1);
+      listing->targets.push_back(std::move(target));
+    }
+    return Error::none();
+  }
+  Error attach(const TapTarget&, CaptureListener* listener,
+               std::unique_ptr<Stream>* stream) override {
+    if (script_.attach_error != ErrorCode::kNone) {
+      return Error::make(script_.attach_error, "refused");
+    }
+    *stream = std::make_unique<ThreadedTap>(listener);
+    return Error::none();
+  }
+  EndpointState state() override { return {}; }
+
+ private:
+  Script& script_;
+};
+
+struct Listener final : CaptureListener, TapListener {
+  void on_packet(const Packet& packet) noexcept override { frames += packet.frames; }
+  void on_idle() noexcept override {}
+  void on_lost(const Error&) noexcept override { ++losses; }
+  void on_tap(const TapEvent& event) noexcept override {
+    if (event.kind == TapEvent::Kind::kAttached) ++attached;
+    if (event.kind == TapEvent::Kind::kFailed) ++failed;
+  }
+
+  std::atomic<uint64_t> frames{0};
+  std::atomic<int> losses{0};
+  std::atomic<int> attached{0};
+  std::atomic<int> failed{0};
+};
+
+std::unique_ptr<ProcessStream> follow(Script* script, TapSums* sums, Listener* listener) {
+  return follow_processes(std::make_unique<ScriptedSystem>(script), sums, {}, listener, listener);
+}
+
+template <class Condition>
+bool eventually(Condition condition) {
+  const int64_t end = real_clock().now() + 10 * kNsPerSecond;
+  while (!condition() && real_clock().now() < end) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return condition();
+}
+
+}  // namespace
+
+TEST("follower: stopping while taps deliver their first packets uses nothing that has gone") {
+  TapSums sums(real_clock());
+  Script script;
+  Listener listener;
+  auto stream = follow(&script, &sums, &listener);
+  for (int turn = 0; turn < 60; ++turn) {
+    CHECK(!stream->start());
+    std::this_thread::sleep_for(std::chrono::microseconds(turn * 50));
+    stream->stop();
+    const uint64_t frames = listener.frames;
+    std::this_thread::yield();
+    CHECK(listener.frames == frames);
+  }
+  CHECK(!stream->start());
+  const int before = listener.attached;
+  CHECK(eventually([&] { return listener.attached >= before + 8; }));
+  CHECK(listener.losses == 0);
+}
+
+TEST("follower: a system that does not answer is asked again, one that has gone ends the stream") {
+  TapSums sums(real_clock());
+  Script script;
+  Listener listener;
+  script.list_error = ErrorCode::kTimeout;
+  auto stream = follow(&script, &sums, &listener);
+  CHECK(!stream->start());
+  CHECK(eventually([&] { return script.lists >= 2; }));
+  CHECK(listener.frames > 0 && listener.losses == 0);
+  script.list_error = ErrorCode::kNone;
+  CHECK(eventually([&] { return listener.attached == 8; }));
+  script.list_error = ErrorCode::kBackendUnavailable;
+  stream->select({});
+  CHECK(eventually([&] { return listener.losses == 1; }));
+  const uint64_t frames = listener.frames;
+  stream->select({});
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  CHECK(listener.frames == frames && listener.losses == 1);
+}
+
+TEST("follower: what cannot be tapped is reported once, and tapped when it can be") {
+  TapSums sums(real_clock());
+  Script script;
+  Listener listener;
+  script.targets = 2;
+  script.attach_error = ErrorCode::kPermissionDenied;
+  auto stream = follow(&script, &sums, &listener);
+  CHECK(!stream->start());
+  CHECK(eventually([&] { return script.lists >= 3; }));
+  CHECK(listener.failed == 2 && listener.attached == 0);
+  script.attach_error = ErrorCode::kNone;
+  CHECK(eventually([&] { return listener.attached == 2; }));
+  CHECK(listener.failed == 2 && listener.losses == 0);
+}

@@ -1,0 +1,111 @@
+// Microphones made on a real PulseAudio server.
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "pulse_server.h"
+
+using namespace patchcord;
+using namespace pulse_server;
+
+TEST("pulse: cables carry what is played, bit for bit, and leave the defaults alone") {
+  auto host = connect();
+  if (!host) return;
+  const std::string sink = pactl("get-default-sink");
+  const std::string source = pactl("get-default-source");
+  Cable first;
+  Cable second;
+  CHECK(!host->make_cable("Studio", {48000, 2, SampleFormat::kF32}, &first));
+  CHECK(!host->make_cable("Studio", {44100, 1, SampleFormat::kF32}, &second));
+  CHECK(first.microphone.name == "Studio" && second.microphone.name == "Studio (2)");
+  CHECK(pactl("get-default-sink") == sink && pactl("get-default-source") == source);
+  auto devices = list(*host);
+  const DeviceInfo* microphone = find(devices, second.microphone.id);
+  CHECK(microphone && microphone->peer_id == second.render_id);
+  // PipeWire's graph has one rate, which a remapped source reports whatever it was made with.
+  const uint32_t rate = on_pipewire() ? 48000 : 44100;
+  CHECK(microphone && (microphone->format == Format{rate, 1, SampleFormat::kF32}));
+
+  Tone tone(440, 0.5);
+  Recorder recorder;
+  {
+    auto hears = capture(*host, &recorder, first.microphone.id);
+    auto plays = render(*host, &tone, first.render_id);
+    if (!hears || !plays) return;
+    CHECK(!plays->start() && !hears->start());
+    CHECK(eventually([&] { return recorder.frames > 48000 * 3; }));
+  }
+  CHECK_NEAR(measure(recorder.samples).rms, 0.5 / std::sqrt(2), 0.001);
+  CHECK_NEAR(measure(recorder.samples).frequency, 440, 0.5);
+  // The exact samples, found by their phase at some place in the recording.
+  const size_t at = recorder.samples.size() - 4800;
+  bool found = false;
+  for (uint64_t shift = 0; shift < tone.frame && !found; ++shift) {
+    found = true;
+    for (size_t i = 0; i < 480 && found; ++i) {
+      const double phase = 2 * M_PI * 440 * static_cast<double>(shift + i) / 48000;
+      found = recorder.samples[at + i] == static_cast<float>(0.5 * std::sin(phase));
+    }
+  }
+  CHECK(found);
+
+  host->remove_cable(first);
+  devices = list(*host);
+  CHECK(!find(devices, first.microphone.id) && !find(devices, first.render_id));
+  CHECK(find(devices, second.microphone.id));
+  host.reset();
+  CHECK(count_ours() == 0);
+  CHECK(pactl("get-default-sink") == sink && pactl("get-default-source") == source);
+}
+
+TEST("pulse: a cable's name may hold any character") {
+  auto host = connect();
+  if (!host) return;
+  const struct {
+    const char* asked;
+    const char* on_pulseaudio;
+    const char* on_pipewire;
+  } names[] = {
+      {"two words = a=b, $x {y} [z] # %s", "two words = a=b, $x {y} [z] # %s",
+       "two words = a=b, $x {y} [z] # %s"},
+      {"Ünï ✓ 麦克风", "Ünï ✓ 麦克风", "Ünï ✓ 麦克风"},
+      {"Anna's \"big\" \\mic\\", "Anna's \"big\" \\mic\\", "Anna’s ”big” ∖mic∖"},
+      {"two\nlines\tand a tab", "two lines and a tab", "two lines and a tab"},
+  };
+  for (const auto& name : names) {
+    Cable cable;
+    const Error error = host->make_cable(name.asked, Format{}, &cable);
+    if (error) std::printf("  %s\n", error.message.c_str());
+    CHECK(!error);
+    CHECK(cable.microphone.name == (on_pipewire() ? name.on_pipewire : name.on_pulseaudio));
+    CHECK(cable.microphone.name.size() < 100);
+    host->remove_cable(cable);
+  }
+  CHECK(count_ours() == 0);
+}
+
+TEST("pulse: what a crashed process left is taken away, what a live one made is not") {
+  if (std::getenv("PATCHCORD_TEST_CRASH")) {
+    auto host = connect();
+    Cable cable;
+    CHECK(host && !host->make_cable("Orphan", Format{}, &cable));
+    kill(getpid(), SIGKILL);
+  }
+  auto survivor = connect();
+  Cable kept;
+  CHECK(survivor && !survivor->make_cable("Kept", Format{}, &kept));
+  CHECK(count_ours() == 2);
+  const pid_t child = fork();
+  if (child == 0) {
+    setenv("PATCHCORD_TEST_CRASH", "1", 1);
+    execl("/proc/self/exe", "pulse_test", "crashed process", nullptr);
+    _exit(1);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+  CHECK(count_ours() == 4);
+  auto next = connect();
+  CHECK(count_ours() == 2);
+  CHECK(next && find(list(*next), kept.microphone.id));
+}
