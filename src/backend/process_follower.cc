@@ -292,19 +292,17 @@ void Follower::keep_wanted(const std::vector<TapTarget>& targets, int64_t now) {
     }
   }
   taps_.erase(std::remove(taps_.begin(), taps_.end(), nullptr), taps_.end());
-  failed_.erase(
-      std::remove_if(failed_.begin(), failed_.end(),
-                     [&](const Failed& one) { return find(one.key) == targets.end(); }),
-      failed_.end());
+  failed_.erase(std::remove_if(failed_.begin(), failed_.end(),
+                               [&](const Failed& one) { return find(one.key) == targets.end(); }),
+                failed_.end());
 }
 
 // The first error, or the one that ends the stream.
 Error Follower::attach_missing(const std::vector<TapTarget>& targets, int64_t now) {
   Error first;
   for (const TapTarget& target : targets) {
-    const bool tapped = std::any_of(taps_.begin(), taps_.end(), [&](const auto& tap) {
-      return tap->target.key == target.key;
-    });
+    const bool tapped = std::any_of(taps_.begin(), taps_.end(),
+                                    [&](const auto& tap) { return tap->target.key == target.key; });
     if (tapped || waits_after_failure(target, now)) continue;
     Error error = attach(target, now);
     if (stopping_.load() || error.code == ErrorCode::kBackendUnavailable) return error;

@@ -1,5 +1,5 @@
-// What programs play as one stream, on any system: who plays is listed, what is wanted is tapped, the
-// taps are summed, and what becomes of each is reported.
+// What programs play as one stream, on any system: who plays is listed, what is wanted is tapped,
+// the taps are summed, and what becomes of each is reported.
 #pragma once
 
 #include <memory>
@@ -14,10 +14,10 @@ namespace patchcord {
 
 // One thing that a system can tap: a stream of a program, or all sound of a process.
 struct TapTarget {
-  std::string key;        // two of one key are the same
-  ProcessId process;      // whose sound it is
-  bool others = false;    // it is all sound but that of `process`
-  std::string device_id;  // where it plays; empty: the system does not say
+  std::string key;                  // two of one key are the same
+  ProcessId process;                // whose sound it is
+  bool others = false;              // it is all sound but that of `process`
+  std::string device_id;            // where it plays; empty: the system does not say
   int64_t playing_since = kNoTime;  // as far as was seen; kNoTime: since before the first look
 };
 
@@ -61,8 +61,8 @@ class TapSystem {
   // Control thread: until the next begin(), list() and attach() no longer wait for the system.
   virtual void interrupt() noexcept {}
 
-  // What is wanted and can be tapped now. An error of kBackendUnavailable ends the stream, after any
-  // other one the follower asks again.
+  // What is wanted and can be tapped now. An error of kBackendUnavailable ends the stream, after
+  // any other one the follower asks again.
   virtual Error list(const ProcessTable& table, ProcessSelector* selector, int64_t now,
                      Listing* listing) = 0;
   // Opens the tap, stopped. Errors are as list()'s.

@@ -1,6 +1,6 @@
-// What the tests of the PulseAudio backend share. They run against a private server with the devices
-// of test/servers.mjs: sinks `speakers` (default), `headset` and `micfeed`, source `mic` (default)
-// that hears `micfeed`. Also for PipeWire: node test/servers.mjs pipewire
+// What the tests of the PulseAudio backend share. They run against a private server with the
+// devices of test/servers.mjs: sinks `speakers` (default), `headset` and `micfeed`, source `mic`
+// (default) that hears `micfeed`. Also for PipeWire: node test/servers.mjs pipewire
 // build/native-tests/address/pulse_test
 #pragma once
 
@@ -178,7 +178,7 @@ inline const DeviceInfo* find(const std::vector<DeviceInfo>& devices, const std:
 }
 
 inline std::unique_ptr<Stream> capture(Host& host, CaptureListener* listener, const std::string& id,
-                                bool loopback = false) {
+                                       bool loopback = false) {
   CaptureRequest request;
   request.kind = loopback ? CaptureRequest::Kind::kLoopback : CaptureRequest::Kind::kMicrophone;
   request.device_id = id;

@@ -8,8 +8,8 @@ namespace patchcord {
 namespace pulse {
 namespace {
 
-// How long an interrupted wait goes on. It is looked for by a timer: the thread that interrupts does
-// not know on which connections others wait.
+// How long an interrupted wait goes on. It is looked for by a timer: the thread that interrupts
+// does not know on which connections others wait.
 constexpr int64_t kInterruptedWithin = 20 * kNsPerMs;
 
 constexpr char kStartServer[] =

@@ -44,8 +44,8 @@ class Connection {
     const Connection& connection_;
   };
 
-  // Bounds one call of the contract: the instant after which nothing is waited for any more, or soon
-  // after another thread has set `interrupted`. Any thread that may wait, under the lock.
+  // Bounds one call of the contract: the instant after which nothing is waited for any more, or
+  // soon after another thread has set `interrupted`. Any thread that may wait, under the lock.
   class Deadline {
    public:
     Deadline(Connection* connection, int64_t after_ns,

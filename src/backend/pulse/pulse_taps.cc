@@ -52,7 +52,7 @@ class PulseTaps final : public TapSystem, private PulseEvents::InputListener {
   PulseEvents& events_;
   Listener* listener_ = nullptr;
   std::atomic<bool> interrupted_{false};
-  int64_t time_limit_ = 0;  // of list() and the attach() calls behind it, together
+  int64_t time_limit_ = 0;                // of list() and the attach() calls behind it, together
   std::map<std::string, Tapped> listed_;  // by the targets' keys
   std::map<uint32_t, int64_t> playing_since_;  // of inputs that are not halted
   bool looked_ = false;
@@ -102,14 +102,13 @@ Error PulseTaps::list(const ProcessTable& table, ProcessSelector* selector, int6
     const Ancestry process = process_of(table, input);
     if (!selector->wants(process)) continue;
     programs.add(!input.corked, input.muted, input.volume, kUnknownLevel);
-    const auto sink = std::find_if(sinks.begin(), sinks.end(), [&](const PulseDevice& one) {
-      return one.index == input.sink;
-    });
+    const auto sink = std::find_if(sinks.begin(), sinks.end(),
+                                   [&](const PulseDevice& one) { return one.index == input.sink; });
     if (sink == sinks.end()) continue;
     TapTarget target;
     target.key = std::to_string(input.index);
-    // PulseAudio ends the tap of a stream that moves. PipeWire takes it along; a new one there would
-    // hear nothing.
+    // PulseAudio ends the tap of a stream that moves. PipeWire takes it along; a new one there
+    // would hear nothing.
     if (!connection_.on_pipewire()) target.key += " on " + std::to_string(input.sink);
     target.process = process.front().id;
     target.device_id = sink->name;

@@ -1,5 +1,5 @@
-// What programs play: process loopback's streams, one for each tree that is needed, for the follower
-// of processes.
+// What programs play: process loopback's streams, one for each tree that is needed, for the
+// follower of processes.
 #pragma once
 
 #include <memory>
