@@ -79,7 +79,14 @@ export {
   type LoudnessNormalizerStats,
 } from './transforms/loudness-normalizer.js';
 export { Resampler, type ResamplerOptions } from './transforms/resampler.js';
-export { WavReader, type WavReaderOptions } from './transforms/wav-reader.js';
+export { WavEncoder, type WavEncoderOptions } from './transforms/wav-encoder.js';
+export type { WavWarning } from './transforms/wav-parser.js';
+export {
+  WavReader,
+  type WavReaderEvents,
+  type WavReaderOptions,
+  type WavReaderStats,
+} from './transforms/wav-reader.js';
 export { captureMeeting, getCapabilities } from './unbuilt.js';
 export {
   listVirtualMics,

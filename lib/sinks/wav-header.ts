@@ -5,20 +5,23 @@ import { subFormatTail, tagExtensible, tagFloat, tagPcm } from '../format/wave-t
 const speakers: Readonly<Record<number, number>> = { 1: 0x4, 2: 0x3, 4: 0x33, 6: 0x3f, 8: 0x63f };
 
 /**
- * The header of a WAV file that holds `dataBytes` of audio. Its length depends on the format alone,
- * so that it can be rewritten in place as the file grows: what is a JUNK chunk while sizes fit into
- * 32 bits becomes the ds64 chunk of RF64 (EBU Tech 3306).
+ * The header of a WAV file that holds `dataBytes` of audio; without them its sizes are all ones, which
+ * says that nobody knew the length yet. Its length depends on the format alone, so that it can be
+ * rewritten in place as the file grows: what is a JUNK chunk while sizes fit into 32 bits becomes the ds64
+ * chunk of RF64 (EBU Tech 3306).
  */
-export function wavHeader(format: AudioFormat, dataBytes: number): Buffer {
+export function wavHeader(format: AudioFormat, dataBytes?: number): Buffer {
   const float = format.sampleFormat === 'f32';
   const fmt = fmtChunk(format);
   // A count of frames, which the standard demands of all but plain PCM.
   const factBytes = float ? 12 : 0;
   const header = Buffer.alloc(12 + 36 + fmt.length + factBytes + 8);
-  const riffBytes = header.length - 8 + dataBytes + (dataBytes % 2);
-  const frames = dataBytes / bytesPerFrame(format);
+  const known = dataBytes ?? 0;
+  const riffBytes = header.length - 8 + known + (known % 2);
+  const frames = known / bytesPerFrame(format);
   const large = riffBytes > 0xffffffff;
-  const size32 = (size: number): number => (large ? 0xffffffff : size);
+  const isOpen = large || dataBytes === undefined;
+  const size32 = (size: number): number => (isOpen ? 0xffffffff : size);
 
   header.write(large ? 'RF64' : 'RIFF', 0, 'latin1');
   header.writeUInt32LE(size32(riffBytes), 4);
@@ -27,7 +30,7 @@ export function wavHeader(format: AudioFormat, dataBytes: number): Buffer {
   header.writeUInt32LE(28, 16);
   if (large) {
     header.writeBigUInt64LE(BigInt(riffBytes), 20);
-    header.writeBigUInt64LE(BigInt(dataBytes), 28);
+    header.writeBigUInt64LE(BigInt(known), 28);
     header.writeBigUInt64LE(BigInt(frames), 36);
   }
   let offset = 48 + fmt.copy(header, 48);
@@ -38,7 +41,7 @@ export function wavHeader(format: AudioFormat, dataBytes: number): Buffer {
     offset += factBytes;
   }
   header.write('data', offset, 'latin1');
-  header.writeUInt32LE(size32(dataBytes), offset + 4);
+  header.writeUInt32LE(size32(known), offset + 4);
   return header;
 }
 

@@ -1,19 +1,14 @@
-import { open, type FileHandle } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, stat, type FileHandle } from 'node:fs/promises';
 import { addAbortSignal, Writable } from 'node:stream';
 
 import type { AudioStream } from '../streams/audio-stream.js';
 import { whenClosed } from '../streams/closing.js';
 import { Deferred } from '../engine/deferred.js';
 import { AudioError } from '../errors.js';
-import {
-  bytesPerFrame,
-  checkFormat,
-  describeFormat,
-  formatUnknown,
-  sameFormat,
-  type AudioFormat,
-} from '../format/format.js';
-import { Upstream } from '../streams/upstream.js';
+import { bytesPerFrame, checkFormat, formatUnknown, type AudioFormat } from '../format/format.js';
+import { claimForWriting } from '../streams/open-files.js';
+import { partialFrame, WrittenFormat } from '../streams/written-format.js';
 import { checkAbortSignal, checkOptions, invalidType, unsupported } from '../validate.js';
 import { wavHeader } from './wav-header.js';
 
@@ -41,7 +36,9 @@ const sizesEveryMs = 1000;
  * Writes a WAV file that is valid at any moment from its first frame on: the sizes in the header
  * follow what is written at most one second later, so that a recording whose process is killed loses
  * at most its last second. (Killed within the first one, its header counts no frames: a `WavReader`
- * gives them all the same.) Past 4 GiB the file becomes RF64. One that exists is replaced.
+ * gives them all the same.) Past 4 GiB the file becomes RF64. One that exists is replaced, unless this
+ * process is reading or writing it: then the stream fails with `ERR_AUDIO_UNSUPPORTED`. So does one whose
+ * path names a pipe, which cannot be rewritten: send the bytes through a {@link WavEncoder} instead.
  *
  * A frame may arrive in pieces; ending within one is `ERR_AUDIO_PARTIAL_FRAME`, after the whole
  * frames have been stored. Bytes of unknown format fail with `ERR_AUDIO_FORMAT_UNKNOWN`, a stream of
@@ -55,12 +52,10 @@ export class WavWriter extends Writable implements AudioStream {
   readonly #ready = new Deferred<this>();
   readonly ready: Promise<this> = this.#ready.promise;
   readonly path: string | URL;
-  readonly #upstream = new Upstream(this);
-  readonly #declared: Readonly<AudioFormat> | undefined;
+  readonly #written: WrittenFormat;
   #file: FileHandle | undefined;
-  #format: Readonly<AudioFormat> | undefined; // settled by the first bytes, then for good
+  #releaseFile: (() => void) | undefined;
   #begun: Readonly<AudioFormat> | undefined; // what the header in the file says
-  #checkedSource: unknown;
   #headerBytes = 0;
   #dataBytes = 0;
   #half: Buffer = Buffer.alloc(0);
@@ -81,7 +76,7 @@ export class WavWriter extends Writable implements AudioStream {
     if (signal !== undefined) checkAbortSignal(signal, 'options.signal');
     super({ highWaterMark: 256 * 1024 });
     this.path = path;
-    this.#declared = declared;
+    this.#written = new WrittenFormat(this, `WavWriter of ${String(path)}`, declared);
     if (signal) addAbortSignal(signal, this);
   }
 
@@ -92,14 +87,14 @@ export class WavWriter extends Writable implements AudioStream {
 
   /** @throws `ERR_AUDIO_FORMAT_UNKNOWN` until the first frame, unless it was declared. */
   get format(): Readonly<AudioFormat> {
-    const format = this.#format ?? this.#upstream.format ?? this.#declared;
+    const format = this.#written.expected;
     if (!format) throw formatUnknown('WavWriter');
     return format;
   }
 
   /** Frames that are in the file. */
   get framesWritten(): number {
-    return this.#format ? this.#dataBytes / bytesPerFrame(this.#format) : 0;
+    return this.#begun ? this.#dataBytes / bytesPerFrame(this.#begun) : 0;
   }
 
   get position(): number {
@@ -122,8 +117,8 @@ export class WavWriter extends Writable implements AudioStream {
 
   /** Stores what was written, completes the header, closes the file; rejects if that fails. */
   close(): Promise<void> {
-    this.#format ??= this.#upstream.format; // of a stream that has brought nothing yet
-    this.#upstream.detach();
+    this.#written.keep(); // of a stream that has brought nothing yet
+    this.#written.detach();
     if (!this.writableEnded && !this.destroyed) this.end();
     return whenClosed(this);
   }
@@ -170,32 +165,39 @@ export class WavWriter extends Writable implements AudioStream {
   // on the disk, that stream may be gone.
   override write(bytes: unknown, encoding?: BufferEncoding | Done, done?: Done): boolean {
     try {
-      this.#settleFormat();
+      this.#written.settle();
     } catch (error) {
       this.destroy(error as Error);
     }
     return super.write(bytes, encoding as BufferEncoding, done);
   }
 
-  #settleFormat(): Readonly<AudioFormat> {
-    const { source, format } = this.#upstream;
-    if (this.#format && source === this.#checkedSource) return this.#format;
-    const wanted = format ?? this.#format ?? this.#declared;
-    if (!wanted) throw formatUnknown(`WavWriter of ${String(this.path)}`);
-    if (this.#format && !sameFormat(wanted, this.#format)) {
+  async #open(): Promise<void> {
+    // Before the open, which waits at a pipe until somebody reads it. What does not exist is made.
+    const before = await stat(this.path).catch(() => undefined);
+    if (before?.isFIFO() || before?.isSocket()) {
+      throw new AudioError('ERR_AUDIO_UNSUPPORTED', `${String(this.path)} is a pipe, not a file`, {
+        remedy:
+          'The header of a WAV file is rewritten as it grows, which a pipe cannot do: ' +
+          'send the audio through a WavEncoder into fs.createWriteStream()',
+      });
+    }
+    // Not emptied yet: somebody may be reading it.
+    this.#file = await open(this.path, constants.O_WRONLY | constants.O_CREAT);
+    const stats = await this.#file.stat({ bigint: true });
+    const claimed = claimForWriting(stats);
+    if (typeof claimed === 'string') {
+      await this.#file.close();
+      this.#file = undefined;
       throw new AudioError(
-        'ERR_AUDIO_FORMAT_UNSUPPORTED',
-        `${describeFormat(wanted)} was piped into a WAV file of ${describeFormat(this.#format)}`,
-        { remedy: 'Convert it with a Resampler, or write another file' },
+        'ERR_AUDIO_UNSUPPORTED',
+        `${String(this.path)} cannot be written: this process is ${claimed} the same file`,
+        { remedy: 'Write another file, and rename it when both are closed' },
       );
     }
-    this.#checkedSource = source;
-    return (this.#format ??= wanted);
-  }
-
-  async #open(): Promise<void> {
-    this.#file = await open(this.path, 'w');
-    const format = this.#format ?? this.#declared;
+    this.#releaseFile = claimed;
+    if (stats.isFile()) await this.#file.truncate();
+    const format = this.#written.settled ?? this.#written.declared;
     if (format) await this.#begin(format);
   }
 
@@ -208,7 +210,7 @@ export class WavWriter extends Writable implements AudioStream {
   }
 
   async #store(pieces: Buffer[]): Promise<void> {
-    const format = this.#format ?? this.#settleFormat(); // end(bytes) does not come by write()
+    const format = this.#written.settled ?? this.#written.settle(); // end(bytes) does not come by write()
     if (this.#begun !== format) await this.#begin(format);
     const bytes = Buffer.concat([this.#half, ...pieces]);
     const whole = bytes.length - (bytes.length % bytesPerFrame(format));
@@ -223,7 +225,7 @@ export class WavWriter extends Writable implements AudioStream {
   }
 
   async #finish(): Promise<void> {
-    const format = this.#format ?? this.#upstream.format ?? this.#declared;
+    const format = this.#written.expected;
     if (!format) return; // not one byte came: nothing is unknown, and the file is empty
     if (this.#begun !== format) await this.#begin(format);
     // Chunks have even lengths in RIFF; the padding is not counted in the chunk's own size.
@@ -231,14 +233,7 @@ export class WavWriter extends Writable implements AudioStream {
       await this.#writeAt(Buffer.alloc(1), this.#headerBytes + this.#dataBytes);
     }
     await this.#writeSizes();
-    if (this.#half.length > 0) {
-      throw new AudioError(
-        'ERR_AUDIO_PARTIAL_FRAME',
-        `the bytes written to ${String(this.path)} end within a frame: ${this.#half.length} ` +
-          `of its ${bytesPerFrame(format)} bytes (${describeFormat(format)})`,
-        { remedy: 'Check that this is the format of what is written; the whole frames are stored' },
-      );
-    }
+    if (this.#half.length > 0) throw partialFrame(String(this.path), this.#half.length, format);
   }
 
   async #release(): Promise<void> {
@@ -248,10 +243,19 @@ export class WavWriter extends Writable implements AudioStream {
     await this.#sizesUpdate;
     if (!this.#file) return;
     try {
+      await this.#countWhatIsThere(this.#file);
       await this.#writeSizes();
     } finally {
       await this.#file.close();
+      this.#releaseFile?.();
     }
+  }
+
+  // A write that failed, on a full disk for example, may have stored a part of its bytes.
+  async #countWhatIsThere(file: FileHandle): Promise<void> {
+    if (!this.#begun || !this.errored) return;
+    const bytes = (await file.stat()).size - this.#headerBytes;
+    this.#dataBytes = Math.max(this.#dataBytes, bytes - (bytes % bytesPerFrame(this.#begun)));
   }
 
   async #writeSizes(): Promise<void> {

@@ -1,64 +1,76 @@
 import { AudioError } from '../errors.js';
-import type { AudioFormat, SampleFormat } from '../format/format.js';
-import { subFormatTail, tagExtensible, tagFloat, tagPcm } from '../format/wave-tags.js';
+import type { AudioFormat } from '../format/format.js';
+import { kindBytes, nameOfKind } from './file-kinds.js';
+import { maxFmtBytes, readFmt, type WavEncoding } from './wav-encoding.js';
 
-// How samples lie in the file, and as what they are delivered.
-interface Encoding {
-  bytes: number;
-  sampleFormat: SampleFormat;
-  /** Only where the two differ. */
-  convert?: (samples: Buffer) => Buffer;
+/** What a WAV file said that was not believed, or that was mended. */
+export interface WavWarning {
+  /**
+   * - `BLOCK_ALIGN`: the header contradicts itself in the size of a frame; its bits were believed.
+   * - `LENGTH_UNKNOWN`: the program that wrote the header did not know the length yet.
+   * - `LENGTH_WRONG`: the audio goes on behind the length that the header gives; it was read on.
+   * - `PAD_MISSING`: a chunk of odd length lacks the byte that must follow it.
+   * - `TRUNCATED`: the file ends before the length that its header gives.
+   */
+  code: 'BLOCK_ALIGN' | 'LENGTH_UNKNOWN' | 'LENGTH_WRONG' | 'PAD_MISSING' | 'TRUNCATED';
+  /** What was found and what was done, for people. */
+  message: string;
 }
 
-const pcm: Readonly<Record<number, Encoding>> = {
-  1: { bytes: 1, sampleFormat: 's16', convert: widenU8 },
-  2: { bytes: 2, sampleFormat: 's16' },
-  3: { bytes: 3, sampleFormat: 's24' },
-  4: { bytes: 4, sampleFormat: 's32' },
-};
-const float: Readonly<Record<number, Encoding>> = {
-  4: { bytes: 4, sampleFormat: 'f32' },
-  8: { bytes: 8, sampleFormat: 'f32', convert: narrowF64 },
-};
+/** What is known of the bytes beside themselves. */
+export interface WavInput {
+  /** For messages: the path. */
+  name: string;
+  /** Bytes of the whole file, where that is known. */
+  bytes?: number | undefined;
+  onWarning?: ((warning: WavWarning) => void) | undefined;
+}
 
-const formatTags: Readonly<Record<number, string>> = {
-  0x02: 'ADPCM',
-  0x06: 'A-law',
-  0x07: 'mu-law',
-  0x11: 'IMA ADPCM',
-  0x31: 'GSM',
-  0x50: 'MPEG',
-  0x55: 'MP3',
-  0xff: 'AAC',
-};
 const unknownSize = 0xffffffff;
-const maxFmtBytes = 40;
+const pcmRemedy =
+  'WavReader reads WAV and RF64 with PCM of 8, 16, 24 or 32 bits, floats of 32 or 64, A-law or mu-law, ' +
+  '8000 to 384000 Hz, 1 to 32 channels. Convert the file first: ffmpeg -i INPUT -c:a pcm_s24le OUTPUT.wav';
+
+// Chunks that may stand behind the audio, whatever the sizes say.
+const knownChunks = new Set(
+  (
+    'LIST,JUNK,junk,PAD ,FLLR,fact,cue ,plst,smpl,inst,bext,iXML,aXML,axml,chna,cart,levl,PEAK,id3 ,ID3 ,' +
+    'acid,strc,DISP,umid,minf,elm1,regn,r64m,ds64,_PMX,LGWV,MD5 ,afsp,SAUR,fmt ,data'
+  ).split(','),
+);
+// What other programs append to a whole file.
+const trailers = ['TAG', 'ID3', 'APETAGEX', 'LYRICS', 'RIFF', 'RF64', 'BW64'];
+// More zeros than any program pads a file with are silence that was recorded.
+const mostPadding = 65_536;
 
 /**
- * Reads WAVE in any portions: RIFF and RF64, PCM of 8 to 32 bits, floats of 32 and 64. Sizes in the
- * header are claims, used to find the next chunk and never to allocate; at most one header or one
- * frame is held back.
+ * Reads WAVE in any portions: RIFF, RF64 and BW64. Sizes in the header are claims: they lead to the next
+ * chunk, never to an allocation, and where the bytes contradict them the bytes count. At most a header or
+ * a frame is held back.
  */
 export class WavParser {
   /** Known when the `data` chunk begins. */
   format: Readonly<AudioFormat> | undefined;
-  /** What the header promises; undefined where it was written before the length was known. */
+  /** What the header promises; undefined where it is not believed. */
   declaredFrames: number | undefined;
 
-  readonly #name: string;
+  readonly #input: WavInput;
   #pending: Buffer = Buffer.alloc(0);
   #offset = 0;
+  #ended = false;
   #state: (() => boolean | Buffer) | undefined = this.#readRiff;
   #skip = 0;
+  #afterOdd: string | undefined; // the id of a chunk of odd length that has just ended
   #riffSize = 0;
   #dataSize64: number | undefined;
-  #encoding: Encoding | undefined;
-  #fmt: { sampleRate: number; channels: number } | undefined;
-  #audioLeft = 0;
+  #encoding: WavEncoding | undefined;
+  #frameBytes = 0;
+  #audioLeft = 0; // bytes in whole frames, as far as the header's length is believed
+  #dataRest = 0; // bytes of the data chunk behind them
+  #partialBytes = 0;
 
-  /** @param name of what is read, for messages. */
-  constructor(name: string) {
-    this.#name = name;
+  constructor(input: WavInput) {
+    this.#input = input;
   }
 
   /** Gives the audio that is in `bytes`, in `format`; each piece is valid until the next is asked for. */
@@ -66,6 +78,21 @@ export class WavParser {
     this.#pending = this.#pending.length > 0 ? Buffer.concat([this.#pending, bytes]) : bytes;
     yield* this.#parse();
     this.#pending = Buffer.from(this.#pending); // `bytes` are the caller's again
+  }
+
+  /** Nothing more comes. @returns the bytes of a last, incomplete frame. */
+  *end(): Generator<Buffer, number> {
+    this.#ended = true;
+    yield* this.#parse();
+    if (!this.format) {
+      if (this.#offset + this.#pending.length === 0) throw this.#refuse('is empty');
+      throw this.#refuse('ended before its audio began (no data chunk)');
+    }
+    if (this.#audioLeft > 0 && this.#audioLeft !== Infinity) {
+      const missing = this.#audioLeft / this.#frameBytes;
+      this.#warn('TRUNCATED', `ends ${missing} frames before the length that its header gives`);
+    }
+    return this.#state ? this.#pending.length : this.#partialBytes;
   }
 
   *#parse(): Generator<Buffer> {
@@ -81,23 +108,16 @@ export class WavParser {
     this.#pending = Buffer.alloc(0); // past the audio there is nothing of interest
   }
 
-  /** Nothing more comes. @returns bytes of a last, incomplete frame. */
-  end(): number {
-    if (this.format) return this.#pending.length;
-    if (this.#offset + this.#pending.length === 0) throw this.#refuse('is empty');
-    throw this.#refuse('ended before its audio began (no data chunk)');
-  }
-
   // Each state consumes what it needs and sets the next one: true to go on at once, false to wait for
   // more bytes.
 
   #readRiff(): boolean {
-    if (this.#pending.length < 12) {
+    if (this.#pending.length < kindBytes) {
       // Garbage is told from a short read at the first four bytes.
-      if (this.#pending.length >= 4) this.#checkMagic(this.#pending);
+      if (this.#pending.length >= 4 && this.#ended) this.#checkMagic(this.#pending);
       return false;
     }
-    const header = this.#take(12);
+    const header = this.#take(kindBytes);
     this.#checkMagic(header);
     const form = header.toString('latin1', 8, 12);
     if (form !== 'WAVE') throw this.#refuse(`is a RIFF file of kind ${quote(form)}, not WAVE`);
@@ -110,112 +130,163 @@ export class WavParser {
     const magic = header.toString('latin1', 0, 4);
     if (magic === 'RIFF' || magic === 'RF64' || magic === 'BW64') return;
     if (magic === 'RIFX') throw this.#refuse('is a big-endian WAV file (RIFX)');
-    throw this.#refuse(`is not a WAV file: it begins with ${quote(magic)}`);
+    const kind = nameOfKind(header);
+    throw this.#refuse(
+      kind ? `is ${kind}, not a WAV file` : `is not a WAV file: it begins with ${quote(magic)}`,
+    );
   }
 
   #readChunk(): boolean {
+    if (this.#afterOdd !== undefined && !this.#passPadding(this.#afterOdd)) return false;
     if (this.#pending.length < 8) return false;
     const header = this.#take(8);
     const id = header.toString('latin1', 0, 4);
     const size = header.readUInt32LE(4);
     if (id === 'data') return this.#beginData(size);
-    if (id === 'fmt ' && !this.#fmt) {
-      this.#state = () => this.#readFmt(size);
+    if (id === 'fmt ' && !this.#encoding) {
+      this.#state = () => this.#readFmt(id, size);
     } else if (id === 'ds64') {
-      this.#state = () => this.#readDs64(size);
+      this.#state = () => this.#readDs64(id, size);
     } else {
-      this.#skip = size + (size % 2);
+      this.#leaveChunk(id, size, 0);
     }
     return true;
   }
 
-  #readDs64(size: number): boolean {
+  // A chunk of odd length is followed by one byte, which careless writers leave out.
+  #passPadding(id: string): boolean {
+    if (this.#pending.length < 9) {
+      if (!this.#ended || this.#pending.length < 8) return false;
+      this.#afterOdd = undefined;
+      return true;
+    }
+    const [padded, bare] = [idAt(this.#pending, 1), idAt(this.#pending, 0)];
+    const isPadded =
+      knownChunks.has(padded) || (!knownChunks.has(bare) && (isId(padded) || !isId(bare)));
+    if (isPadded) this.#take(1);
+    else this.#warn('PAD_MISSING', `lacks the byte that must follow its chunk ${quote(id)}`);
+    this.#afterOdd = undefined;
+    return true;
+  }
+
+  #leaveChunk(id: string, size: number, used: number): void {
+    this.#skip = size - used;
+    this.#afterOdd = size % 2 ? id : undefined;
+    this.#state = this.#readChunk;
+  }
+
+  #readDs64(id: string, size: number): boolean {
     if (size < 16) throw this.#refuse(`has a ds64 chunk of ${size} bytes, too short for its sizes`);
     if (this.#pending.length < 16) return false;
     const body = this.#take(16);
     this.#riffSize = Number(body.readBigUInt64LE(0));
     this.#dataSize64 = Number(body.readBigUInt64LE(8));
-    return this.#nextChunk(size, 16);
+    this.#leaveChunk(id, size, 16);
+    return true;
   }
 
-  #readFmt(size: number): boolean {
+  #readFmt(id: string, size: number): boolean {
     if (size < 16) throw this.#refuse(`has a fmt chunk of ${size} bytes, which must have 16`);
     const used = Math.min(size, maxFmtBytes);
     if (this.#pending.length < used) return false;
-    this.#interpretFmt(this.#take(used));
-    return this.#nextChunk(size, used);
-  }
-
-  #nextChunk(size: number, used: number): boolean {
-    this.#skip = size - used + (size % 2);
-    this.#state = this.#readChunk;
-    return true;
-  }
-
-  #interpretFmt(fmt: Buffer): void {
-    let tag = fmt.readUInt16LE(0);
-    const channels = fmt.readUInt16LE(2);
-    const sampleRate = fmt.readUInt32LE(4);
-    const blockAlign = fmt.readUInt16LE(12);
-    const bits = fmt.readUInt16LE(14);
-    if (tag === tagExtensible) {
-      if (fmt.length < maxFmtBytes) throw this.#refuse('has an incomplete extensible header');
-      tag = fmt.readUInt16LE(24);
-      if (!fmt.subarray(26, 40).equals(subFormatTail)) {
-        throw this.#refuse(`has samples of a foreign kind (${fmt.toString('hex', 24, 40)})`);
-      }
-    }
-    if (channels < 1 || channels > 32) throw this.#refuse(`has ${channels} channels, not 1 to 32`);
-    if (sampleRate < 8000 || sampleRate > 384000) {
-      throw this.#refuse(`runs at ${sampleRate} Hz, not 8000 to 384000`);
-    }
-    // The container counts, which may be wider than the valid bits (20 in 24, 24 in 32): the bits are
-    // the high ones, so the container can be read as samples of its own width.
-    const width =
-      blockAlign > 0 && blockAlign % channels === 0 ? blockAlign / channels : Math.ceil(bits / 8);
-    const known = tag === tagPcm ? pcm : tag === tagFloat ? float : {};
-    const encoding = known[width];
-    if (!encoding || bits < 1 || bits > 8 * width) {
-      const kind = tag === tagPcm ? 'integer' : tag === tagFloat ? 'float' : undefined;
-      throw this.#refuse(
-        kind
-          ? `has ${kind} samples of ${bits} bits in ${width} bytes`
-          : `has ${formatTags[tag] ?? `format ${tag}`} samples`,
-      );
+    const encoding = readFmt(this.#take(used));
+    if (typeof encoding === 'string') throw this.#refuse(encoding);
+    if (encoding.contradiction) {
+      this.#warn('BLOCK_ALIGN', `${encoding.contradiction}; its bits were believed`);
     }
     this.#encoding = encoding;
-    this.#fmt = { sampleRate, channels };
+    this.#leaveChunk(id, size, used);
+    return true;
   }
 
   #beginData(size: number): boolean {
-    if (!this.#fmt || !this.#encoding) {
+    if (!this.#encoding) {
       throw this.#refuse('has audio before it says of what format (no fmt chunk before data)');
     }
-    const frameBytes = this.#encoding.bytes * this.#fmt.channels;
-    // A program that writes as it records leaves a size of 0 or of all ones until it is done. Zero is
-    // believed only when the file claims to have more behind the audio.
+    const { bytes, sampleRate, channels, sampleFormat } = this.#encoding;
+    this.#frameBytes = bytes * channels;
     const claimed = size === unknownSize ? (this.#dataSize64 ?? unknownSize) : size;
-    const claimsMore = this.#riffSize !== unknownSize && this.#riffSize + 8 > this.#offset;
-    const unknown = claimed === unknownSize ? this.#dataSize64 === undefined : claimed === 0;
-    const open = unknown && !(claimed === 0 && claimsMore);
-    this.declaredFrames = open ? undefined : Math.floor(claimed / frameBytes);
-    this.#audioLeft = open ? Infinity : claimed - (claimed % frameBytes);
-    this.format = Object.freeze({ ...this.#fmt, sampleFormat: this.#encoding.sampleFormat });
-    this.#state = () => this.#readAudio(frameBytes);
+    if (this.#isPlaceholder(claimed)) {
+      this.#warn(
+        'LENGTH_UNKNOWN',
+        'was written before its length was known; it was read to its end',
+      );
+      this.#readToTheEnd();
+    } else {
+      this.#dataRest = claimed % this.#frameBytes;
+      this.#audioLeft = claimed - this.#dataRest;
+      this.declaredFrames = this.#audioLeft / this.#frameBytes;
+    }
+    this.format = Object.freeze({ sampleRate, channels, sampleFormat });
+    this.#state = this.#readAudio;
     return true;
   }
 
-  #readAudio(frameBytes: number): boolean | Buffer {
-    if (this.#audioLeft === 0) {
-      this.#state = undefined;
-      return true;
-    }
+  // Programs that write into a pipe put the largest number there: all ones, or 2 GiB less a page as sox
+  // and espeak-ng do. A file that really is so long has the bytes.
+  #isPlaceholder(size: number): boolean {
+    if (size === unknownSize) return true;
+    const isLarge = (size >= 0x7ffff000 && size <= 0x7fffffff) || size >= 0xfffff000;
+    if (!isLarge) return false;
+    if (size > 0xffffffff && size < 2 ** 53) return false; // of a ds64 chunk, which programs fill in last
+    const { bytes } = this.#input;
+    return bytes === undefined || this.#offset + size > bytes;
+  }
+
+  #readToTheEnd(): void {
+    this.#audioLeft = Infinity;
+    this.#dataRest = 0;
+    this.declaredFrames = undefined;
+  }
+
+  #readAudio(): boolean | Buffer {
+    if (this.#audioLeft === 0) return this.#judgeEnd();
     const available = Math.min(this.#audioLeft, this.#pending.length);
-    const whole = available - (available % frameBytes);
+    const whole = available - (available % this.#frameBytes);
     if (whole === 0) return false;
     this.#audioLeft -= whole;
     const samples = this.#take(whole);
     return this.#encoding?.convert?.(samples) ?? samples;
+  }
+
+  // Where the header's length ends. A crash leaves a length that is too short, 4 GiB make it wrap: what
+  // follows is audio then, and no chunk.
+  #judgeEnd(): boolean {
+    const behind = this.#pending.subarray(this.#dataRest);
+    if (behind.length < 9 && !this.#ended) return false;
+    if (this.#goesOn(behind)) {
+      this.#warn('LENGTH_WRONG', 'goes on behind the length that its header gives; it was read on');
+      this.#readToTheEnd();
+      return true;
+    }
+    this.#partialBytes = Math.min(this.#dataRest, this.#pending.length);
+    this.#state = undefined;
+    return true;
+  }
+
+  #goesOn(behind: Buffer): boolean {
+    if (behind.length < 8) return false;
+    const dataEnd = this.#offset + this.#dataRest;
+    const isOdd = (this.declaredFrames! * this.#frameBytes + this.#dataRest) % 2 === 1;
+    if (this.#isChunk(behind, 0, dataEnd) || (isOdd && this.#isChunk(behind, 1, dataEnd + 1))) {
+      return false;
+    }
+    const riffEnd = this.#riffSize + 8;
+    const isComplete = riffEnd === dataEnd || riffEnd === dataEnd + 1;
+    if (isComplete && trailers.some((trailer) => idAt(behind, 0, trailer.length) === trailer)) {
+      return false;
+    }
+    const left = this.#input.bytes === undefined ? Infinity : this.#input.bytes - dataEnd;
+    return !(left <= mostPadding && behind.subarray(0, 8).every((byte) => byte === 0));
+  }
+
+  #isChunk(behind: Buffer, at: number, offset: number): boolean {
+    if (behind.length < at + 8) return false;
+    const id = idAt(behind, at);
+    if (knownChunks.has(id)) return true;
+    const end = offset + 8 + behind.readUInt32LE(at + 4);
+    const last = Math.min(this.#riffSize + 8, this.#input.bytes ?? Infinity);
+    return isId(id) && this.#riffSize !== unknownSize && end <= last + 1;
   }
 
   #take(bytes: number): Buffer {
@@ -225,29 +296,27 @@ export class WavParser {
     return taken;
   }
 
+  #warn(code: WavWarning['code'], what: string): void {
+    this.#input.onWarning?.({ code, message: `${this.#input.name} ${what}` });
+  }
+
   #refuse(what: string): AudioError {
-    return new AudioError('ERR_AUDIO_FORMAT_UNSUPPORTED', `${this.#name} ${what}`, {
-      remedy:
-        'WavReader reads WAV and RF64 with PCM of 8, 16, 24 or 32 bits or floats of 32 or 64, ' +
-        '8000 to 384000 Hz, 1 to 32 channels: convert it first, for example with ffmpeg',
+    return new AudioError('ERR_AUDIO_FORMAT_UNSUPPORTED', `${this.#input.name} ${what}`, {
+      remedy: pcmRemedy,
     });
   }
+}
+
+function idAt(bytes: Buffer, at: number, length = 4): string {
+  return bytes.toString('latin1', at, at + length);
+}
+
+function isId(id: string): boolean {
+  return /^[!-~][ -~]{3}$/.test(id);
 }
 
 function quote(text: string): string {
   return JSON.stringify(text).replace(/[\u007f-\uffff]/g, (character) => {
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
   });
-}
-
-function widenU8(samples: Buffer): Buffer {
-  const wide = Buffer.allocUnsafe(samples.length * 2);
-  for (let i = 0; i < samples.length; i++) wide.writeInt16LE((samples[i] - 128) << 8, 2 * i);
-  return wide;
-}
-
-function narrowF64(samples: Buffer): Buffer {
-  const narrow = Buffer.allocUnsafe(samples.length / 2);
-  for (let i = 0; i < narrow.length; i += 4) narrow.writeFloatLE(samples.readDoubleLE(2 * i), i);
-  return narrow;
 }

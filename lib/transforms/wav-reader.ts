@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, fstatSync, openSync } from 'node:fs';
 import { addAbortSignal, Transform, type TransformCallback } from 'node:stream';
 
 import type { AudioStream } from '../streams/audio-stream.js';
@@ -12,8 +12,10 @@ import { discardUnread, whenClosed } from '../streams/closing.js';
 import { Deferred } from '../engine/deferred.js';
 import { formatUnknown, type AudioFormat } from '../format/format.js';
 import { Upstream } from '../streams/upstream.js';
-import { checkAbortSignal, checkOptions, unsupported } from '../validate.js';
-import { WavParser } from './wav-parser.js';
+import { checkAbortSignal, checkOptions, invalidType, unsupported } from '../validate.js';
+import { claimForReading } from '../streams/open-files.js';
+import type { Listen, ReadableEvents, WritableEvents } from '../streams/typed-events.js';
+import { WavParser, type WavWarning } from './wav-parser.js';
 
 /** Options of a {@link WavReader}. */
 export interface WavReaderOptions extends ChunkOptions {
@@ -31,24 +33,36 @@ export interface WavReaderStats {
   partialFrameBytes: number;
 }
 
+/** Events of a {@link WavReader}, beside those of every Transform. */
+export interface WavReaderEvents extends ReadableEvents, WritableEvents {
+  /** The header has been read. */
+  format: [format: Readonly<AudioFormat>];
+  /** The file contradicts itself; the message says how it was read. */
+  warning: [warning: WavWarning];
+}
+
 /**
- * Takes the bytes of a WAV file and gives its audio. Reads RIFF and RF64, PCM of 8 bits (delivered as
- * `s16`), 16, 24 and 32, floats of 32 and 64 bits (delivered as `f32`), recordings that were cut off
- * and headers that were never completed. Emits `format` when the header has been read.
+ * Takes the bytes of a WAV file and gives its audio. It reads RIFF, RF64 and BW64 with PCM of 8 bits
+ * (delivered as `s16`), 16, 24 and 32 bits, floats of 32 and 64 bits (delivered as `f32`), and G.711
+ * (A-law and mu-law, delivered as `s16`).
  *
- * Anything else is an error `ERR_AUDIO_FORMAT_UNSUPPORTED` that says what was found.
+ * It reads files that other programs left unfinished: recordings that were cut off, headers whose sizes
+ * were never completed, or wrapped at 4 GiB. It then emits `warning`. Anything else fails with
+ * `ERR_AUDIO_FORMAT_UNSUPPORTED`, and the message names what was found.
  *
  * @example
  * const music = WavReader.fromFile('hold-music.wav');
+ * music.on('warning', ({ message }) => console.warn(message));
  * music.pipe(mixer.createInput({ gain: 0.3 }));
  */
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
 export class WavReader extends Transform implements AudioStream {
   readonly live = false;
   readonly #ready = new Deferred<this>();
   readonly ready: Promise<this> = this.#ready.promise;
   readonly #options: ChunkOptions;
   readonly #upstream = new Upstream(this);
-  #parser = new WavParser('the stream');
+  #parser = this.#parse('the stream');
   #chunker: Chunker | undefined;
   #partialFrameBytes = 0;
   #closing = false;
@@ -68,17 +82,20 @@ export class WavReader extends Transform implements AudioStream {
   }
 
   /**
-   * Opens a file. A file that cannot be read fails with Node's own error, `ENOENT` for example.
+   * Opens a file. If that fails, the stream is destroyed with Node's own error, `ENOENT` for example.
    *
-   * @throws as the constructor.
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`.
    */
   static fromFile(path: string | URL, options?: WavReaderOptions): WavReader {
+    if (typeof path !== 'string' && !(path instanceof URL)) {
+      throw invalidType('path', 'of type string or an instance of URL', path);
+    }
     const reader = new WavReader(options);
-    reader.#parser = new WavParser(String(path));
-    const file = createReadStream(path);
-    file.on('error', (error) => reader.destroy(error));
-    reader.once('close', () => file.destroy());
-    file.pipe(reader);
+    try {
+      reader.#open(path);
+    } catch (error) {
+      reader.destroy(error as Error);
+    }
     return reader;
   }
 
@@ -154,7 +171,7 @@ export class WavReader extends Transform implements AudioStream {
 
   override _flush(done: TransformCallback): void {
     try {
-      if (!this.#closing || this.#parser.format) this.#partialFrameBytes = this.#parser.end();
+      if (!this.#closing || this.#parser.format) this.#finish();
     } catch (error) {
       done(error as Error);
       return;
@@ -169,6 +186,40 @@ export class WavReader extends Transform implements AudioStream {
     done(error);
   }
 
+  #open(path: string | URL): void {
+    // At once, so that a writer which is made next cannot empty the file first.
+    const fd = openSync(path, 'r');
+    const stats = fstatSync(fd, { bigint: true });
+    const file = createReadStream(path, { fd });
+    file.on('error', (error: NodeJS.ErrnoException) => {
+      // Node leaves the path out of errors of reading: EISDIR.
+      if (!error.path)
+        Object.assign(error, { path: String(path), message: `${error.message} '${String(path)}'` });
+      this.destroy(error);
+    });
+    const release = claimForReading(stats);
+    this.once('close', () => {
+      release();
+      file.destroy();
+    });
+    this.#parser = this.#parse(String(path), stats.isFile() ? Number(stats.size) : undefined);
+    file.pipe(this);
+  }
+
+  #parse(name: string, bytes?: number): WavParser {
+    const onWarning = (warning: WavWarning): void => void this.emit('warning', warning);
+    return new WavParser({ name, bytes, onWarning });
+  }
+
+  #finish(): void {
+    const rest = this.#parser.end();
+    let step = rest.next();
+    for (; !step.done; step = rest.next()) {
+      for (const chunk of this.#begin().push(step.value)) this.push(chunk);
+    }
+    this.#partialFrameBytes = step.value;
+  }
+
   #begin(): Chunker {
     if (!this.#chunker) {
       this.#chunker = new Chunker(this.format, this.#options);
@@ -177,4 +228,11 @@ export class WavReader extends Transform implements AudioStream {
     }
     return this.#chunker;
   }
+}
+
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- the events' types
+export interface WavReader {
+  on: Listen<WavReaderEvents, this>;
+  once: Listen<WavReaderEvents, this>;
+  addListener: Listen<WavReaderEvents, this>;
 }

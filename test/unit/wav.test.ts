@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import type { EventEmitter } from 'node:events';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -18,6 +19,7 @@ import {
 import { wavHeader } from '../../lib/sinks/wav-header.js';
 import { WavWriter } from '../../lib/sinks/wav-writer.js';
 import { ToneSource } from '../../lib/sources/tone-source.js';
+import { WavEncoder } from '../../lib/transforms/wav-encoder.js';
 import { WavParser } from '../../lib/transforms/wav-parser.js';
 import { WavReader } from '../../lib/transforms/wav-reader.js';
 import { randomPortions, seededRandom } from '../instruments/random.js';
@@ -61,9 +63,17 @@ function riff(chunks: Buffer[], { magic = 'RIFF', size = -1 } = {}): Buffer {
   return chunk(magic, body, size < 0 ? body.length : size);
 }
 
+function warningsOf(reader: WavReader): string[] {
+  const codes: string[] = [];
+  reader.on('warning', ({ code }) => codes.push(code));
+  return codes;
+}
+
 async function read(portions: Iterable<Buffer>, reader = new WavReader()) {
+  const warnings = warningsOf(reader);
   const chunks: Buffer[] = await Readable.from(portions).pipe(reader).toArray();
-  return { format: reader.format, audio: Buffer.concat(chunks), chunks, stats: reader.stats() };
+  const audio = Buffer.concat(chunks);
+  return { format: reader.format, audio, chunks, stats: reader.stats(), warnings };
 }
 
 async function failure(promise: Promise<unknown>): Promise<AudioError> {
@@ -157,19 +167,26 @@ describe('WavReader', () => {
 
   it.each([
     ['nothing', Buffer.alloc(0), /is empty/],
-    [
-      'an MP3',
-      Buffer.from('ID3\x04\0\0\0\0\0\0\0\0\0'),
-      /not a WAV file: it begins with "ID3\\u0004"/,
-    ],
+    ['an MP3', Buffer.from('ID3\x04\0\0\0\0\0\0\0\0\0'), /is an MP3 file, not a WAV file/],
+    ['an AIFF', Buffer.from('FORM\0\0\0\0AIFFCOMM'), /is an AIFF file/],
+    ['a FLAC', Buffer.from('fLaC\0\0\0\x22\0\0\0\0'), /is a FLAC file/],
+    ['an Ogg', Buffer.from('OggS\0\x02\0\0\0\0\0\0'), /is an Ogg file/],
+    ['an MP4', Buffer.from('\0\0\0\x20ftypM4A '), /is an MP4 file/],
+    ['a WebM', Buffer.from('1a45dfa39f4286810142f781', 'hex'), /is a WebM or Matroska file/],
+    ['a CAF', Buffer.from('caff\0\x01\0\0desc'), /is a Core Audio file/],
+    ['an AU', Buffer.from('.snd\0\0\0\x18\xff\xff\xff\xff', 'latin1'), /is an AU file/],
+    ['a Wave64', Buffer.from('726966662e91cf11a5d628db', 'hex'), /is a Wave64 file/],
+    ['rubbish', Buffer.from('\x01\x02\x03\x04 and more'), /begins with "\\u0001\\u0002/],
     ['five bytes', Buffer.from('hello'), /begins with "hell"/],
     ['an AVI', chunk('RIFF', Buffer.from('AVI LIST')), /of kind "AVI ", not WAVE/],
     ['big-endian', chunk('RIFX', Buffer.from('WAVEfmt ')), /big-endian/],
     ['no fmt', riff([chunk('data', randomBytes(8, 6))]), /no fmt chunk before data/],
     ['no data', riff([fmt(1, 2, 16)]), /no data chunk/],
     ['a short fmt', riff([chunk('fmt ', Buffer.alloc(8))]), /fmt chunk of 8 bytes/],
-    ['mu-law', riff([fmt(7, 1, 8)]), /mu-law samples/],
-    ['format 4660', riff([fmt(0x1234, 1, 16)]), /format 4660 samples/],
+    ['IMA ADPCM', riff([fmt(0x11, 1, 4)]), /samples in IMA ADPCM \(format tag 0x0011\)/],
+    ['AC-3', riff([fmt(0x2000, 2, 0)]), /samples in AC-3/],
+    ['FLAC in WAV', riff([fmt(0xf1ac, 2, 16)]), /samples in FLAC/],
+    ['tag 0x1234', riff([fmt(0x1234, 1, 16)]), /unknown encoding \(format tag 0x1234\)/],
     ['no channels', riff([fmt(1, 0, 16)]), /0 channels/],
     ['33 channels', riff([fmt(1, 33, 16)]), /33 channels/],
     ['64-bit PCM', riff([fmt(1, 1, 64)]), /integer samples of 64 bits in 8 bytes/],
@@ -184,6 +201,157 @@ describe('WavReader', () => {
     }
   });
 
+  // Recipes of files that other programs left, with what a careful reader makes of them.
+  const sound = randomBytes(2000, 31);
+  const unlike = (bytes: Buffer) => {
+    bytes[0] = 0x80; // no letter: what follows cannot be taken for a chunk
+    return bytes;
+  };
+
+  it.each([
+    ['mono, 16 bits, a block align of 4', 1, 16, 4, 's16', 1000],
+    ['stereo, 16 bits, a block align of 2', 2, 16, 2, 's16', 500],
+    ['stereo, 16 bits, a block align of 16', 2, 16, 16, 's16', 500],
+    ['stereo, 16 bits, a block align of 1', 2, 16, 1, 's16', 500],
+    ['mono, 8 bits, a block align of 2', 1, 8, 2, 's16', 2000],
+  ] as const)('believes the bits of %s', async (_, channels, bits, align, sampleFormat, frames) => {
+    const header = fmt(1, channels, bits);
+    header.writeUInt16LE(align, 8 + 12);
+    const { format, stats, warnings } = await read([riff([header, chunk('data', sound)])]);
+    expect(format).toEqual({ sampleRate: 44100, channels, sampleFormat });
+    expect(stats.framesRead).toBe(frames);
+    expect(warnings).toEqual(['BLOCK_ALIGN']);
+  });
+
+  it.each([
+    ['20 bits in four bytes', fmt(1, 1, 20, 4), 's32', 4],
+    ['24 bits in four bytes', fmt(1, 2, 24, 4), 's32', 8],
+    ['20 bits in three bytes', fmt(1, 1, 20, 3), 's24', 3],
+    ['12 bits in two bytes', fmt(1, 1, 12, 2), 's16', 2],
+  ])('reads %s without a warning', async (_, header, sampleFormat, frameBytes) => {
+    const { format, stats, warnings } = await read([riff([header, chunk('data', sound)])]);
+    expect(format.sampleFormat).toBe(sampleFormat);
+    expect(stats.framesRead).toBe(Math.floor(2000 / frameBytes));
+    expect(warnings).toEqual([]);
+  });
+
+  it.each([0x7fffffff, 0x7ffff000, 0x7ffff024, 0xffffffff, 0xfffff024])(
+    'takes a data size of %i for unknown, unless the bytes are there',
+    async (size) => {
+      const file = riff([fmt(1, 1, 16), chunk('data', sound, size)], { size: 0x7ffff024 });
+      const { audio, stats, warnings } = await read([file]);
+      expect(audio).toEqual(sound);
+      expect(stats.declaredFrames).toBeUndefined();
+      expect(warnings).toEqual(['LENGTH_UNKNOWN']);
+      const parser = new WavParser({ name: 'a long file', bytes: 2 ** 33 });
+      expect([...parser.push(file)]).toHaveLength(1);
+      expect(parser.declaredFrames).toBe(size === 0xffffffff ? undefined : Math.floor(size / 2));
+    },
+  );
+
+  it.each([
+    ['RIFF says 36', 36],
+    ['RIFF says 44', 44],
+    ['RIFF says 0', 0],
+    ['RIFF says the whole file', -1],
+  ])('reads what follows a data chunk of 0 when %s', async (_, size) => {
+    const audio = unlike(Buffer.from(sound));
+    const file = riff([fmt(1, 1, 16), chunk('data', audio, 0)], { size });
+    const result = await read([file]);
+    expect(result.audio).toEqual(audio);
+    expect(result.warnings).toEqual(['LENGTH_WRONG']);
+    const path = join(folder, 'crashed.wav');
+    await writeFile(path, file);
+    const chunks: Buffer[] = await WavReader.fromFile(path).toArray();
+    expect(Buffer.concat(chunks)).toEqual(audio);
+  });
+
+  it('reads on behind sizes that wrapped at 4 GiB', async () => {
+    const path = join(folder, 'wrapped.wav');
+    // 5 GiB of silence without their bytes, behind a header whose sizes are those less 4 GiB.
+    const bytes = 5 * 2 ** 30;
+    const header = riff([fmt(1, 1, 16), chunk('data', Buffer.alloc(0), bytes - 2 ** 32)], {
+      size: bytes - 2 ** 32 + 36,
+    });
+    const audio = unlike(randomBytes(1 << 20, 32));
+    const parser = new WavParser({ name: 'it', bytes: header.length + bytes });
+    let frames = 0;
+    const count = (portion: Buffer) => {
+      for (const piece of parser.push(portion)) frames += piece.length / 2;
+    };
+    count(header);
+    for (let given = 0; given < bytes; given += audio.length) count(audio);
+    expect([...parser.end()]).toEqual([]);
+    expect(frames).toBe(bytes / 2);
+    await rm(path, { force: true });
+  });
+
+  it.each([
+    ['a chunk of tags', chunk('LIST', Buffer.from('INFOxyz')), 1000],
+    ['a chunk that nobody knows', chunk('xyzw', Buffer.from('abcd')), 1000],
+    ['an ID3v1 tag', Buffer.concat([Buffer.from('TAG'), randomBytes(125, 33)]), 1000],
+    ['padding to a sector', Buffer.alloc(512), 1000],
+  ])('ends with the audio when %s follows', async (_, behind, frames) => {
+    const body = [fmt(1, 1, 16), chunk('data', sound)];
+    const isChunk = behind.length < 100;
+    const file = isChunk ? riff([...body, behind]) : Buffer.concat([riff(body), behind]);
+    const path = join(folder, 'behind.wav');
+    await writeFile(path, file);
+    const reader = WavReader.fromFile(path);
+    const warnings = warningsOf(reader);
+    const chunks: Buffer[] = await reader.toArray();
+    expect(Buffer.concat(chunks)).toHaveLength(2 * frames);
+    expect(warnings).toEqual([]);
+  });
+
+  it('finds the chunk behind one that lacks its padding', async () => {
+    const bare = chunk('LIST', Buffer.from('INFOxyz')).subarray(0, 8 + 7);
+    const file = riff([bare, fmt(1, 1, 16), chunk('data', sound)]);
+    for (const portions of [[file], Array.from(file, (byte) => Buffer.of(byte))]) {
+      const { audio, warnings } = await read(portions);
+      expect(audio).toEqual(sound);
+      expect(warnings).toEqual(['PAD_MISSING']);
+    }
+  });
+
+  // The values of ITU-T G.711's tables, as 16 bits.
+  it.each([
+    ['mu-law', 7, { 0x00: -32124, 0x80: 32124, 0x7f: 0, 0xff: 0, 0x0f: -16764, 0xfe: 8 }],
+    ['A-law', 6, { 0x2a: -32256, 0xaa: 32256, 0x55: -8, 0xd5: 8, 0x00: -5504, 0x80: 5504 }],
+  ])('decodes %s', async (_, tag, values) => {
+    const bytes = Buffer.from(Object.keys(values).map(Number));
+    const { format, audio, warnings } = await read([riff([fmt(tag, 1, 8), chunk('data', bytes)])]);
+    expect(format).toEqual({ sampleRate: 44100, channels: 1, sampleFormat: 's16' });
+    const samples = Object.values(values).map((_value, i) => audio.readInt16LE(2 * i));
+    expect(samples).toEqual(Object.values(values));
+    expect(warnings).toEqual([]);
+  });
+
+  it('takes the sizes of a ds64 chunk of all ones for unknown', async () => {
+    const sizes = Buffer.alloc(28, 0xff);
+    const file = riff([chunk('ds64', sizes), fmt(1, 1, 16), chunk('data', sound, 0xffffffff)], {
+      magic: 'RF64',
+      size: 0xffffffff,
+    });
+    const { audio, stats, warnings } = await read([file]);
+    expect(audio).toEqual(sound);
+    expect(stats.declaredFrames).toBeUndefined();
+    expect(warnings).toEqual(['LENGTH_UNKNOWN']);
+  });
+
+  it('warns of a file that was cut off', async () => {
+    const file = riff([fmt(1, 1, 16), chunk('data', sound)]).subarray(0, 44 + 1000);
+    expect((await read([file])).warnings).toEqual(['TRUNCATED']);
+  });
+
+  it('names the path when it was given a folder', async () => {
+    await expect(WavReader.fromFile(folder).toArray()).rejects.toMatchObject({
+      code: 'EISDIR',
+      path: folder,
+      message: expect.stringContaining(folder) as string,
+    });
+  });
+
   it('survives any corruption in any portions, and never gives more than it got', () => {
     const random = seededRandom(7);
     const files = [
@@ -195,23 +363,27 @@ describe('WavReader', () => {
     ];
     const seen = { audio: 0, refused: 0 };
     for (let run = 0; run < 20_000; run++) {
-      const bytes = Buffer.from(files[run % files.length]);
+      const copy = Buffer.from(files[run % files.length]);
       for (let flips = Math.floor(random() * 6); flips > 0; flips--) {
         // The header is where it matters; sizes are where it hurts.
-        const place = Math.floor(random() * (random() < 0.8 ? 110 : bytes.length));
-        bytes[place] = random() < 0.3 ? 0xff : Math.floor(random() * 256);
+        const place = Math.floor(random() * (random() < 0.8 ? 110 : copy.length));
+        copy[place] = random() < 0.3 ? 0xff : Math.floor(random() * 256);
       }
-      const file = bytes.subarray(
+      const file = copy.subarray(
         0,
-        random() < 0.3 ? Math.floor(random() * bytes.length) : undefined,
+        random() < 0.3 ? Math.floor(random() * copy.length) : undefined,
       );
-      const parser = new WavParser('it');
+      const bytes = random() < 0.5 ? file.length : undefined;
+      const parser = new WavParser({ name: 'it', bytes });
       let given = 0;
       try {
         for (const portion of randomPortions(file, random)) {
           for (const audio of parser.push(portion)) given += audio.length;
         }
-        expect(parser.end()).toBeLessThan(32 * 8);
+        const rest = parser.end();
+        let step = rest.next();
+        for (; !step.done; step = rest.next()) given += step.value.length;
+        expect(step.value).toBeLessThan(32 * 8);
         expect(given % bytesPerFrame(parser.format!)).toBe(0);
         seen.audio++;
       } catch (error) {
@@ -336,6 +508,62 @@ describe('wavHeader', () => {
   });
 });
 
+describe('WavEncoder', () => {
+  it.each(sampleFormats)(
+    'gives a file of %s that can be read from a pipe',
+    async (sampleFormat) => {
+      const format = { sampleRate: 44100, channels: 3, sampleFormat };
+      const audio = randomBytes(bytesPerFrame(format) * 501, 51);
+      const encoder = new WavEncoder({ format });
+      const bytes = Readable.from(randomPortions(audio, seededRandom(52))).pipe(encoder);
+      const file = Buffer.concat((await bytes.toArray()) as Buffer[]);
+      const result = await read([file]);
+      expect(result.format).toEqual(format);
+      expect(result.audio.subarray(0, audio.length)).toEqual(audio);
+      expect(result.stats.framesRead).toBe(501);
+      expect(result.warnings).toEqual(['LENGTH_UNKNOWN']);
+    },
+  );
+
+  it('writes the exact length where it was told the number of frames', async () => {
+    const encoder = new WavEncoder({ frames: 480 });
+    const bytes = new ToneSource({ durationMs: 10, sampleFormat: 's24', channels: 1 }).pipe(
+      encoder,
+    );
+    const file = Buffer.concat((await bytes.toArray()) as Buffer[]);
+    expect(file.readUInt32LE(4)).toBe(file.length - 8);
+    const { stats, warnings } = await read([file]);
+    expect(stats.declaredFrames).toBe(480);
+    expect(warnings).toEqual([]);
+  });
+
+  it.each([
+    ['fewer frames than it was told', 100, 99 * 4, 'ERR_OUT_OF_RANGE'],
+    ['more frames than it was told', 100, 101 * 4, 'ERR_OUT_OF_RANGE'],
+    ['a part of a frame', undefined, 4 * 100 + 3, 'ERR_AUDIO_PARTIAL_FRAME'],
+  ])('fails after %s', async (_, frames, bytes, code) => {
+    const encoder = new WavEncoder({ format: stereo, ...(frames && { frames }) });
+    await expect(
+      pipeline([Buffer.alloc(bytes)], encoder, new PassThrough().resume()),
+    ).rejects.toMatchObject({ code });
+  });
+
+  it('fails on bytes of unknown format and on wrong options', async () => {
+    await expect(
+      pipeline([Buffer.alloc(4)], new WavEncoder(), new PassThrough().resume()),
+    ).rejects.toMatchObject({ code: 'ERR_AUDIO_FORMAT_UNKNOWN' });
+    const outOfRange = expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }) as Error;
+    expect(() => new WavEncoder({ frames: -1 })).toThrow(outOfRange);
+    expect(() => new WavEncoder({ frame: 5 } as object)).toThrow(/did you mean 'frames'/);
+  });
+
+  it('gives nothing where nothing came', async () => {
+    const encoder = new WavEncoder();
+    encoder.end();
+    expect(await encoder.toArray()).toEqual([]);
+  });
+});
+
 describe('WavWriter', () => {
   it.each(
     sampleFormats.flatMap((sampleFormat) => [1, 2, 3, 8].map((n) => [sampleFormat, n] as const)),
@@ -365,7 +593,7 @@ describe('WavWriter', () => {
       return { read: audio.length / 4, declared: stats.declaredFrames };
     };
     await writer.ready;
-    expect(await frames()).toEqual({ read: 0, declared: undefined });
+    expect(await frames()).toEqual({ read: 0, declared: 0 });
     await write(100);
     expect(await frames()).toEqual({ read: 100, declared: undefined });
     await vi.waitFor(
@@ -392,12 +620,12 @@ describe('WavWriter', () => {
     const reader = WavReader.fromFile(path);
     await reader.ready;
     expect(reader.format).toEqual(tone.format);
+    await reader.close();
     const foreign = withFormat(Readable.from([Buffer.alloc(400)]), stereo);
     const writer = WavWriter.toFile(path);
     await pipeline(foreign, writer);
     expect(writer.format).toEqual(stereo);
     expect(writer.stats()).toEqual({ framesWritten: 100, fileBytes: 480 });
-    await reader.close();
   });
 
   it('waits with the format for an upstream that knows it later', async () => {
@@ -513,6 +741,66 @@ describe('WavWriter', () => {
       writer.write(randomBytes(4000, 22));
     }
     expect((await read([await readFile(path)])).stats.declaredFrames).toBe(1000);
+  });
+
+  it('refuses a file that is being read, or written by another, and leaves it whole', async () => {
+    const path = join(folder, 'busy.wav');
+    const audio = randomBytes(400_000, 41);
+    await writeFile(path, riff([fmt(1, 2, 16), chunk('data', audio)]));
+    const reader = WavReader.fromFile(path);
+    const onto = pipeline(reader, WavWriter.toFile(path));
+    const error = await failure(onto);
+    expect(error.code).toBe('ERR_AUDIO_UNSUPPORTED');
+    expect(error.message).toMatch(/busy\.wav cannot be written: this process is reading/);
+    expect((await read([await readFile(path)])).audio).toEqual(audio);
+
+    const other = join(folder, 'twice.wav');
+    const [first, second] = [WavWriter.toFile(other), WavWriter.toFile(other)];
+    const results = await Promise.allSettled([
+      pipeline(new ToneSource({ durationMs: 50 }), first),
+      pipeline(new ToneSource({ durationMs: 50 }), second),
+    ]);
+    expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect((await read([await readFile(other)])).stats.declaredFrames).toBe(2400);
+    await pipeline(new ToneSource({ durationMs: 20 }), WavWriter.toFile(other));
+    expect((await read([await readFile(other)])).stats.declaredFrames).toBe(960);
+  });
+
+  it.runIf(process.platform !== 'win32')(
+    'refuses a FIFO before it waits for a reader',
+    async () => {
+      const path = join(folder, 'fifo');
+      execFileSync('mkfifo', [path]);
+      const error = await failure(
+        pipeline(new ToneSource({ durationMs: 20 }), new WavWriter(path)),
+      );
+      expect(error.code).toBe('ERR_AUDIO_UNSUPPORTED');
+      expect(error.message).toMatch(/is a pipe.*WavEncoder/);
+    },
+  );
+
+  it.runIf(process.platform === 'linux')('counts what a full disk took', async () => {
+    // A limit on the length of files stands in for a full disk: the first write stores a part.
+    const script = `
+      const { WavWriter } = require(${JSON.stringify(join(process.cwd(), 'dist/index.js'))});
+      process.on('SIGXFSZ', () => {});
+      const format = { sampleRate: 48000, channels: 2, sampleFormat: 's16' };
+      const writer = new WavWriter(process.argv[1], { format });
+      writer.on('error', () => {});
+      writer.end(Buffer.alloc(1_000_000, 1));
+    `;
+    const path = join(folder, 'full.wav');
+    execFileSync('sh', [
+      '-c',
+      'ulimit -f 100; exec "$0" "$@"',
+      process.execPath,
+      '-e',
+      script,
+      path,
+    ]);
+    const { audio, stats } = await read([await readFile(path)]);
+    expect(audio.length).toBeGreaterThan(40_000);
+    expect(stats.declaredFrames).toBe(audio.length / 4);
   });
 
   it('reports a file that cannot be made', async () => {

@@ -1,0 +1,49 @@
+import type { BigIntStats } from 'node:fs';
+
+// Which files this process reads and writes, so that no recording is emptied while it is read, nor written
+// by two. Registered, so that both builds of the package share it.
+const registry = Symbol.for('patchcord.openFiles');
+
+interface Use {
+  readers: number;
+  writers: number;
+}
+
+function uses(): Map<string, Use> {
+  const holder = globalThis as { [registry]?: Map<string, Use> };
+  return (holder[registry] ??= new Map());
+}
+
+/** A file is the same under all its names. */
+function keyOf(stats: BigIntStats): string {
+  return `${stats.dev}:${stats.ino}`;
+}
+
+function claim(stats: BigIntStats, kind: keyof Use): () => void {
+  // A terminal or /dev/null may be opened by anyone.
+  if (!stats.isFile()) return () => {};
+  const key = keyOf(stats);
+  const use = uses().get(key) ?? { readers: 0, writers: 0 };
+  uses().set(key, use);
+  ++use[kind];
+  let isHeld = true;
+  return () => {
+    if (!isHeld) return;
+    isHeld = false;
+    --use[kind];
+    if (use.readers + use.writers === 0) uses().delete(key);
+  };
+}
+
+/** @returns how to release the file. */
+export function claimForReading(stats: BigIntStats): () => void {
+  return claim(stats, 'readers');
+}
+
+/** @returns how to release the file, or who has it. */
+export function claimForWriting(stats: BigIntStats): (() => void) | 'reading' | 'writing' {
+  const use = uses().get(keyOf(stats));
+  if (use && use.writers > 0) return 'writing';
+  if (use && use.readers > 0) return 'reading';
+  return claim(stats, 'writers');
+}

@@ -1,0 +1,82 @@
+import type { Writable } from 'node:stream';
+
+import { AudioError } from '../errors.js';
+import {
+  bytesPerFrame,
+  describeFormat,
+  formatUnknown,
+  sameFormat,
+  type AudioFormat,
+} from '../format/format.js';
+import { Upstream } from './upstream.js';
+
+/**
+ * The format of the bytes that are written to a stream which stores them in one format: that of the stream
+ * piped in, else the declared one. The first bytes settle it.
+ */
+export class WrittenFormat {
+  readonly declared: Readonly<AudioFormat> | undefined;
+  readonly #name: string;
+  readonly #upstream: Upstream;
+  #settled: Readonly<AudioFormat> | undefined;
+  #checkedSource: unknown;
+
+  /** @param name of the stream, for messages. */
+  constructor(stream: Writable, name: string, declared: Readonly<AudioFormat> | undefined) {
+    this.declared = declared;
+    this.#name = name;
+    this.#upstream = new Upstream(stream);
+  }
+
+  /** Undefined before the first bytes. */
+  get settled(): Readonly<AudioFormat> | undefined {
+    return this.#settled;
+  }
+
+  /** What the next bytes will have, as far as it is known. */
+  get expected(): Readonly<AudioFormat> | undefined {
+    return this.#settled ?? this.#upstream.format ?? this.declared;
+  }
+
+  /** Settles on the format of the stream that is piped in, which may bring nothing any more. */
+  keep(): void {
+    this.#settled ??= this.#upstream.format;
+  }
+
+  /** Stops the flow, so that the stream can end without a write after its end. */
+  detach(): void {
+    this.#upstream.detach();
+  }
+
+  /**
+   * To be called when bytes are handed over: when they get their turn, the stream that they came from may
+   * no longer be piped in.
+   *
+   * @throws `ERR_AUDIO_FORMAT_UNKNOWN`, `ERR_AUDIO_FORMAT_UNSUPPORTED` where another format was settled.
+   */
+  settle(): Readonly<AudioFormat> {
+    const { source, format } = this.#upstream;
+    if (this.#settled && source === this.#checkedSource) return this.#settled;
+    const wanted = format ?? this.#settled ?? this.declared;
+    if (!wanted) throw formatUnknown(this.#name);
+    if (this.#settled && !sameFormat(wanted, this.#settled)) {
+      throw new AudioError(
+        'ERR_AUDIO_FORMAT_UNSUPPORTED',
+        `${describeFormat(wanted)} was piped into a WAV file of ${describeFormat(this.#settled)}`,
+        { remedy: 'Convert it with a Resampler, or write another file' },
+      );
+    }
+    this.#checkedSource = source;
+    return (this.#settled ??= wanted);
+  }
+}
+
+/** The error of bytes that end `bytes` into a frame. */
+export function partialFrame(name: string, bytes: number, format: AudioFormat): AudioError {
+  return new AudioError(
+    'ERR_AUDIO_PARTIAL_FRAME',
+    `the bytes written to ${name} end within a frame: ${bytes} ` +
+      `of its ${bytesPerFrame(format)} bytes (${describeFormat(format)})`,
+    { remedy: 'Check that this is the format of what is written; the whole frames are stored' },
+  );
+}

@@ -1,0 +1,111 @@
+import { addAbortSignal, Transform, type TransformCallback } from 'node:stream';
+
+import { bytesPerFrame, checkFormat, type AudioFormat } from '../format/format.js';
+import { wavHeader } from '../sinks/wav-header.js';
+import { partialFrame, WrittenFormat } from '../streams/written-format.js';
+import { checkAbortSignal, checkInteger, checkOptions } from '../validate.js';
+
+/** Options of a {@link WavEncoder}. */
+export interface WavEncoderOptions {
+  /** Format of the bytes written. A stream of this package that is piped in brings its own, which wins. */
+  format?: AudioFormat | undefined;
+  /**
+   * Frames that will be written. With it the header gives the exact length, which some readers need;
+   * without it the header says that the length is unknown.
+   */
+  frames?: number | undefined;
+  /** Destroys the stream with an `AbortError`. */
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Takes audio and gives the bytes of a WAV file, for pipes, uploads and standard output. To write a file on
+ * disk use {@link WavWriter}, which completes the header.
+ *
+ * Bytes of unknown format fail with `ERR_AUDIO_FORMAT_UNKNOWN`. Audio that ends within a frame fails with
+ * `ERR_AUDIO_PARTIAL_FRAME`, and another number of frames than `frames` with `ERR_OUT_OF_RANGE`.
+ *
+ * @example
+ * new MicSource({ durationMs: 5000 }).pipe(new WavEncoder()).pipe(process.stdout);
+ */
+export class WavEncoder extends Transform {
+  readonly #frames: number | undefined;
+  readonly #written: WrittenFormat;
+  #format: Readonly<AudioFormat> | undefined; // of the header that was given
+  #bytes = 0;
+
+  /** @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`. */
+  constructor(options?: WavEncoderOptions) {
+    const given = checkOptions(options, 'WavEncoder', ['format', 'frames', 'signal']);
+    const { format, frames, signal } = given;
+    const declared = format && checkFormat(format, 'options.format');
+    if (frames !== undefined) {
+      checkInteger(frames, 'options.frames', 0, Number.MAX_SAFE_INTEGER);
+    }
+    if (signal !== undefined) checkAbortSignal(signal, 'options.signal');
+    super();
+    this.#frames = frames;
+    this.#written = new WrittenFormat(this, 'WavEncoder', declared);
+    if (signal) addAbortSignal(signal, this);
+  }
+
+  override write(...args: unknown[]): boolean {
+    try {
+      this.#written.settle();
+    } catch (error) {
+      this.destroy(error as Error);
+    }
+    return super.write(...(args as Parameters<Transform['write']>));
+  }
+
+  override _transform(bytes: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    try {
+      this.#begin(this.#written.settled ?? this.#written.settle());
+      this.#bytes += bytes.length;
+      this.#checkLength(false);
+    } catch (error) {
+      done(error as Error);
+      return;
+    }
+    done(null, bytes);
+  }
+
+  override _flush(done: TransformCallback): void {
+    try {
+      const format = this.#written.expected;
+      if (format) {
+        this.#begin(format);
+        const partial = this.#bytes % bytesPerFrame(format);
+        if (partial > 0) throw partialFrame('WavEncoder', partial, format);
+        this.#checkLength(true);
+        // Chunks have even lengths in RIFF; the padding is not counted in the chunk's own size.
+        if (this.#bytes % 2) this.push(Buffer.alloc(1));
+      }
+    } catch (error) {
+      done(error as Error);
+      return;
+    }
+    done();
+  }
+
+  #begin(format: Readonly<AudioFormat>): void {
+    if (this.#format) return;
+    this.#format = format;
+    const frames = this.#frames;
+    this.push(wavHeader(format, frames === undefined ? undefined : frames * bytesPerFrame(format)));
+  }
+
+  #checkLength(isOver: boolean): void {
+    if (this.#frames === undefined) return;
+    const frames = this.#bytes / bytesPerFrame(this.#format as AudioFormat);
+    if (frames > this.#frames || (isOver && frames < this.#frames)) {
+      throw Object.assign(
+        new RangeError(
+          `WavEncoder was to get ${this.#frames} frames, as options.frames says, and got ` +
+            `${isOver ? frames : 'more'}`,
+        ),
+        { code: 'ERR_OUT_OF_RANGE' },
+      );
+    }
+  }
+}
