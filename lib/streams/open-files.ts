@@ -2,7 +2,7 @@ import type { BigIntStats } from 'node:fs';
 
 // Which files this process reads and writes, so that no recording is emptied while it is read, nor written
 // by two. Registered, so that both builds of the package share it.
-const registry = Symbol.for('patchcord.openFiles');
+const registry: unique symbol = Symbol.for('patchcord.openFiles');
 
 interface Use {
   readers: number;
@@ -11,7 +11,9 @@ interface Use {
 
 function uses(): Map<string, Use> {
   const holder = globalThis as { [registry]?: Map<string, Use> };
-  return (holder[registry] ??= new Map());
+  const known: Map<string, Use> = holder[registry] ?? new Map<string, Use>();
+  holder[registry] = known;
+  return known;
 }
 
 /** A file is the same under all its names. */
