@@ -235,6 +235,50 @@ TEST("a single late stamp moves nothing; one that stays, or a new rate, is belie
   CHECK_NEAR(error_us(8000000), 0, 100);
 }
 
+// However good the stamps are: what they scatter by says nothing about how far they may move.
+TEST(
+    "stamps that are later from one moment on are believed within a second, whatever their "
+    "jitter") {
+  for (const bool device_stamps : {true, false}) {
+    for (const double jitter_ns : {0.0, 1e3, 5e3, 20e3}) {
+      for (const double step_ns : {5e6, 50e6, 150e6}) {
+        Device device(-100, 18);
+        RateTracker tracker(kRate, device_stamps);
+        const auto run = [&](double until, double shift) {
+          while (device.seconds() < until) {
+            device.next(480);
+            tracker.update(device.frame(), device.stamp(jitter_ns) + static_cast<int64_t>(shift));
+          }
+          return static_cast<double>(tracker.time_at(static_cast<double>(device.frame()))) -
+                 device.true_ns() - shift;
+        };
+        run(60, 0);
+        CHECK_NEAR(run(61, step_ns), 0, 100e3);
+        CHECK_NEAR(run(300, step_ns), 0, 100e3);
+        CHECK_NEAR(tracker.ppm(), device.true_ppm(), 10);
+      }
+    }
+  }
+}
+
+// The timer's grid and the device's period slide past each other: one packet more or less in a
+// turn, every 50 s.
+TEST("packets without stamps, fetched every 10 ms, are placed within the timer's period") {
+  Device device(200, 19);
+  RateTracker tracker(kRate, false);
+  double worst_ms = 0;
+  while (device.seconds() < 400) {
+    device.next(480);
+    const auto fetched = static_cast<int64_t>(std::ceil(device.true_ns() / 10e6) * 10e6);
+    tracker.update(device.frame(), fetched);
+    if (device.seconds() < 10) continue;
+    const auto place = static_cast<double>(tracker.time_at(static_cast<double>(device.frame())));
+    worst_ms = std::max(worst_ms, std::fabs(place - device.true_ns()) * 1e-6);
+  }
+  std::printf("  %.2f ms at most\n", worst_ms);
+  CHECK(worst_ms <= 11);
+}
+
 TEST("stamps that make no sense cannot push the rate beyond 1 %") {
   RandomSignal random(16);
   RateTracker tracker(kRate, false);

@@ -133,10 +133,13 @@ void RateTracker::update(int64_t frame, int64_t time_ns) noexcept {
   elapsed_ += seconds;
   const bool place_known = place_variance_ < kPlaceKnown * kPlaceKnown;
   if (elapsed_ > kClampAfter && place_known) {
-    const double clamped = std::clamp(error, -kClampSigmas * sigma_, kClampSigmas * sigma_);
+    // One measure for the clamp and for the doubt: a clamp below it would hold the mean there, and
+    // stamps better than supposed would never be believed elsewhere.
+    const double usual = std::max(sigma_, kLeastDoubt * stamp_sigma_);
+    const double clamped = std::clamp(error, -kClampSigmas * usual, kClampSigmas * usual);
     const double share = std::min(kMaxBiasShare, seconds / kBiasMemory);
     bias_ += share * (clamped - bias_);
-    if (std::fabs(bias_) > kDoubtSigmas * std::max(sigma_, kLeastDoubt * stamp_sigma_)) {
+    if (std::fabs(bias_) > kDoubtSigmas * usual) {
       // What has moved so far in the time that the bias covers, and twice that.
       doubt(std::min(kUsualDeviation, 2 * std::fabs(bias_) * share / seconds));
     } else {
