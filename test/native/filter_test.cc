@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -12,6 +13,8 @@
 #include "../../src/core/signal/convert_filter.h"
 #include "../../src/core/signal/gain.h"
 #include "../../src/core/signal/limiter.h"
+#include "../../src/core/signal/loudness_normalizer.h"
+#include "../../src/core/signal/metering.h"
 #include "check.h"
 #include "random_signal.h"
 
@@ -140,6 +143,115 @@ TEST("an hour of silence is a length, and the sound after it is in its place") {
     CHECK(flagged);
     CHECK_NEAR(static_cast<double>(first_sound), (kHour + 480) * (out / 48000.0), 1.5);
     CHECK(last != 0);
+  }
+}
+
+namespace {
+
+// The same sound and silence for two filters: one gets the silence as records, as from a live
+// stream, the other as zeros, as when it is written.
+class Silences {
+ public:
+  template <class Effect>
+  Silences(uint32_t rate, const std::shared_ptr<Effect>& live,
+           const std::shared_ptr<Effect>& written)
+      : rate_(rate), nodes_{make(live), make(written)} {
+    for (size_t i = 0; i < 2; ++i) nodes_[i]->attach(queues_[i], nullptr);
+  }
+
+  void sound(double seconds, float level) {
+    samples_.resize(2 * static_cast<size_t>(seconds * rate_));
+    for (size_t i = 0; i < samples_.size(); ++i) {
+      samples_[i] = level * static_cast<float>(std::sin(0.1 * static_cast<double>(i / 2)));
+    }
+    const size_t frames = samples_.size() / 2;
+    for (auto& node : nodes_) node->push(samples_.data(), record_at(frame_, frames, rate_));
+    frame_ += frames;
+    compare();
+  }
+  void silence(uint64_t frames) {
+    samples_.assign(2 * frames, 0.0f);
+    nodes_[0]->push(nullptr, record_at(frame_, frames, rate_, kRecordSilence));
+    nodes_[1]->push(samples_.data(), record_at(frame_, frames, rate_));
+    frame_ += frames;
+    compare();
+  }
+
+ private:
+  template <class Effect>
+  std::unique_ptr<FilterNode> make(const std::shared_ptr<Effect>& effect) {
+    return std::make_unique<FilterNode>(
+        std::make_unique<EffectFilter<Effect>>(Filter::Shape{rate_, 2}, effect), 0, &wakeup_);
+  }
+  void compare() { CHECK(read_all(*queues_[0]) == read_all(*queues_[1])); }
+
+  const uint32_t rate_;
+  CountingWakeup wakeup_;
+  std::unique_ptr<FilterNode> nodes_[2];
+  std::shared_ptr<FrameQueue> queues_[2] = {std::make_shared<FrameQueue>(2, rate_, 1u << 20),
+                                            std::make_shared<FrameQueue>(2, rate_, 1u << 20)};
+  std::vector<float> samples_;
+  uint64_t frame_ = 0;
+};
+
+template <class Effect>
+void silences(uint32_t rate, const std::shared_ptr<Effect>& live,
+              const std::shared_ptr<Effect>& written, const std::function<void()>& look) {
+  Silences both(rate, live, written);
+  RandomSignal random(9);
+  for (const double seconds : {0.3, 1.7, 12.0}) {
+    both.sound(0.8, 1.5f);
+    look();
+    for (auto left = static_cast<uint64_t>(seconds * rate); left > 0;) {
+      const auto frames = std::min<uint64_t>(left, random.whole(1, 3000));
+      both.silence(frames);
+      look();
+      left -= frames;
+    }
+    both.sound(0.7, 0.05f);
+    look();
+  }
+}
+
+}  // namespace
+
+TEST("a loudness meter sees the silence of a live stream as it sees zeros") {
+  for (const uint32_t rate : {8000u, 22050u, 44111u}) {
+    auto live = std::make_shared<Metering>(rate, 2), written = std::make_shared<Metering>(rate, 2);
+    silences(rate, live, written, [&] {
+      const Loudness a = live->loudness(), b = written->loudness();
+      CHECK(a.momentary == b.momentary && a.short_term == b.short_term);
+      CHECK(a.integrated == b.integrated && a.range == b.range);
+      CHECK(a.true_peak == b.true_peak && a.max_true_peak == b.max_true_peak);
+      CHECK(live->level().overall.rms == written->level().overall.rms);
+    });
+  }
+  auto live = std::make_shared<Metering>(8000, 2);
+  Silences both(8000, live, std::make_shared<Metering>(8000, 2));
+  both.sound(4, 0.1f);
+  CHECK(live->loudness().short_term > -30);
+  both.silence(80000);
+  CHECK(std::isinf(live->loudness().short_term));
+}
+
+TEST("a fade goes on in the silence of a live stream") {
+  auto live = std::make_shared<GainRamp>(2), written = std::make_shared<GainRamp>(2);
+  int looks = 0;
+  silences(8000, live, written, [&] {
+    CHECK(live->gain() == written->gain());
+    if (++looks % 10 != 0) return;
+    const float gain = looks % 20 == 0 ? 1.0f : 0.25f;
+    live->set(gain, 32000);
+    written->set(gain, 32000);
+  });
+}
+
+TEST("limiter and normalizer come out of a live stream's silence as out of zeros") {
+  for (const uint32_t rate : {8000u, 44100u}) {
+    silences(rate, std::make_shared<Limiter>(rate, 2), std::make_shared<Limiter>(rate, 2), [] {});
+    auto live = std::make_shared<LoudnessNormalizer>(rate, 2);
+    auto written = std::make_shared<LoudnessNormalizer>(rate, 2);
+    silences(rate, live, written, [&] { CHECK(live->gain_db() == written->gain_db()); });
   }
 }
 

@@ -11,7 +11,6 @@ FilterNode::FilterNode(std::unique_ptr<Filter> filter, uint64_t progress_frames,
       progress_frames_(progress_frames),
       wakeup_(wakeup),
       in_per_out_(static_cast<double>(filter_->in().rate) / filter_->out().rate),
-      settled_frames_(static_cast<uint64_t>(kSettledSeconds * filter_->in().rate)),
       out_(filter_->most_out(kFilterBlock) * filter_->out().channels),
       meter_(filter_->out().channels, filter_->out().rate) {}
 
@@ -20,17 +19,10 @@ void FilterNode::push(const float* samples, const Record& record) noexcept {
   rate_ = record.rate;
   timed_ = taken_;
   if (samples != nullptr) {
-    zeros_ = 0;
     pass(samples, record.frames);
-    return;
+  } else {
+    pass_silence(record.frames, record.flags);
   }
-  // Silence is first processed like sound, until the filter has nothing to say any more; then it is
-  // a length, however long.
-  const uint64_t settling = settled_frames_ - std::min(zeros_, settled_frames_);
-  const uint64_t processed = std::min(record.frames, settling);
-  zeros_ += record.frames;
-  pass(nullptr, processed);
-  if (processed < record.frames) skip(record.frames - processed, record.flags);
 }
 
 void FilterNode::end() noexcept {
@@ -58,11 +50,18 @@ void FilterNode::pass(const float* samples, uint64_t frames) noexcept {
   }
 }
 
-void FilterNode::skip(uint64_t frames, uint32_t flags) noexcept {
-  const Filter::Skip skipped = filter_->skip_silence(frames);
-  taken_.add(skipped.in_frames);
-  emit(nullptr, skipped.out_frames, flags);
-  pass(nullptr, frames - skipped.in_frames);
+// Zeros are processed like sound until the filter has forgotten all sound. The rest is a length,
+// however long.
+void FilterNode::pass_silence(uint64_t frames, uint32_t flags) noexcept {
+  while (frames > 0) {
+    const Filter::Skip skipped = filter_->skip_silence(frames);
+    taken_.add(skipped.in_frames);
+    emit(nullptr, skipped.out_frames, flags);
+    frames -= skipped.in_frames;
+    const uint64_t block = std::min<uint64_t>(frames, kFilterBlock);
+    pass(nullptr, block);
+    frames -= block;
+  }
 }
 
 // Exactly as long as what came in, at the new rate.

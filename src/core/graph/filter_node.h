@@ -42,7 +42,7 @@ class FilterNode final : public Receiver, public Producer {
 
  private:
   void pass(const float* samples, uint64_t frames) noexcept;
-  void skip(uint64_t frames, uint32_t flags) noexcept;
+  void pass_silence(uint64_t frames, uint32_t flags) noexcept;
   void emit(const float* samples, uint64_t frames, uint32_t flags) noexcept;
   void flush() noexcept;
 
@@ -50,11 +50,9 @@ class FilterNode final : public Receiver, public Producer {
   const uint64_t progress_frames_;
   Wakeup* const wakeup_;
   const double in_per_out_;
-  const uint64_t settled_frames_;
   bool ends_ = false;
   bool ended_ = false;
   std::vector<float> out_;
-  uint64_t zeros_ = 0;  // of them silence, up to here
   // When the input frame `timed_` was heard, and the input's true rate.
   double time_ = 0, rate_ = 0;
   uint64_t timed_ = 0;

@@ -41,8 +41,8 @@ class Filter {
   // Input frames that are held back.
   virtual size_t held_frames() const noexcept = 0;
 
-  // Of so many zeros after kSettledSeconds of zeros: takes as many as it can in constant time; what
-  // comes out for them is silence.
+  // Of so many zeros: takes as many as it can in constant time, and is then as if it had processed
+  // them; what comes out for them is silence. Takes none as long as it remembers sound.
   virtual Skip skip_silence(uint64_t in_frames) noexcept = 0;
 
   size_t most_out(size_t frames) const noexcept {
@@ -53,11 +53,11 @@ class Filter {
   const Shape in_, out_;
 };
 
-// After so much silence no filter remembers sound.
-constexpr double kSettledSeconds = 0.5;
-
-// A class with process(frames, count), in place, and latency_frames(), as a filter: what its delay
-// pushes out at the beginning is dropped.
+// An effect as a filter: what its delay pushes out at the beginning is dropped. An effect has
+// - process(frames, count), in place;
+// - latency_frames();
+// - skip_silence(count): in constant time it becomes what processing that many zeros makes of it,
+//   or it returns false and does nothing, because what it remembers could still be heard or shown.
 template <class Effect>
 class EffectFilter final : public Filter {
  public:
@@ -83,7 +83,10 @@ class EffectFilter final : public Filter {
 
   size_t held_frames() const noexcept override { return effect_->latency_frames() - to_drop_; }
 
-  Skip skip_silence(uint64_t in_frames) noexcept override { return {in_frames, in_frames}; }
+  Skip skip_silence(uint64_t in_frames) noexcept override {
+    if (to_drop_ > 0 || !effect_->skip_silence(in_frames)) return {0, 0};
+    return {in_frames, in_frames};
+  }
 
  private:
   const std::shared_ptr<Effect> effect_;

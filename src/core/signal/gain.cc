@@ -37,8 +37,9 @@ void GainRamp::follow() noexcept {
 }
 
 // From the frame's place in the ramp, not from the frame before, so that nothing adds up.
-float GainRamp::next_gain() noexcept {
-  const double t = static_cast<double>(++ramped_) / ramp_frames_;
+float GainRamp::gain_here() const noexcept {
+  if (ramped_ >= ramp_frames_) return static_cast<float>(to_);
+  const double t = static_cast<double>(ramped_) / ramp_frames_;
   return static_cast<float>(from_ + (to_ - from_) * smoothstep(t));
 }
 
@@ -47,7 +48,8 @@ void GainRamp::process(float* frames, size_t count) noexcept {
   follow();
   float gain = static_cast<float>(to_);
   for (; count > 0 && ramped_ < ramp_frames_; --count, frames += channels_) {
-    gain = next_gain();
+    ++ramped_;
+    gain = gain_here();
     for (size_t channel = 0; channel < channels_; ++channel) {
       frames[channel] = std::clamp(sane_sample(frames[channel]) * gain, -FLT_MAX, FLT_MAX);
     }
@@ -63,6 +65,14 @@ void GainRamp::process(float* frames, size_t count) noexcept {
   for (size_t i = 0; i < samples; ++i) {
     frames[i] = std::clamp(sane_sample(frames[i]) * gain, -FLT_MAX, FLT_MAX);
   }
+}
+
+// A ramp goes on in silence.
+bool GainRamp::skip_silence(uint64_t count) noexcept {
+  follow();
+  ramped_ += static_cast<uint32_t>(std::min<uint64_t>(count, ramp_frames_ - ramped_));
+  shown_.store(gain_here(), std::memory_order_relaxed);
+  return true;
 }
 
 }  // namespace patchcord

@@ -21,6 +21,7 @@ class GainRamp {
 
   void process(float* frames, size_t count) noexcept;  // audio thread; in place, interleaved
   size_t latency_frames() const noexcept { return 0; }
+  bool skip_silence(uint64_t count) noexcept;  // audio thread; as process() of zeros
 
  private:
   // Read and written as one: never the gain of one call with the ramp of another.
@@ -31,7 +32,7 @@ class GainRamp {
   static_assert(std::atomic<Ask>::is_always_lock_free, "an audio thread reads it");
 
   void follow() noexcept;
-  float next_gain() noexcept;
+  float gain_here() const noexcept;
 
   uint32_t channels_;
   std::atomic<Ask> asked_;

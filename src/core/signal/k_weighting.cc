@@ -119,6 +119,13 @@ KWeighting::KWeighting(uint32_t sample_rate, uint32_t channels) noexcept
 
 void KWeighting::reset() noexcept { states_.fill({}); }
 
+bool KWeighting::silent() const noexcept {
+  return std::all_of(states_.begin(), states_.begin() + channels_, [](const State& state) {
+    return state.energy == 0 && state.shelf[0] == 0 && state.shelf[1] == 0 &&
+           state.high_pass[0] == 0 && state.high_pass[1] == 0;
+  });
+}
+
 void KWeighting::process(const float* frames, size_t count) noexcept {
   for (size_t channel = 0; channel < channels_; ++channel) {
     if (weights_[channel] == 0) continue;

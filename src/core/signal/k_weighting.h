@@ -23,6 +23,7 @@ class KWeighting {
   // The sum, over all frames since the last call and all channels, of weight times square.
   double take_energy() noexcept;
   void reset() noexcept;
+  bool silent() const noexcept;  // zeros change nothing, and there is no energy to be taken
 
   // The weight of a speaker in the layout that so many channels have in WAVE order: 0 for LFE, 1.41
   // (+1.5 dB) for surrounds at the side, else 1.

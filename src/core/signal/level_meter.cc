@@ -40,12 +40,14 @@ void LevelMeter::process(const float* frames, size_t count) noexcept {
   }
 }
 
-void LevelMeter::silence(size_t count) noexcept {
-  // After a whole window more zeros change nothing: a hole of hours costs no more.
-  count = std::min(count, part_frames_ * (kParts + 1));
+void LevelMeter::silence(uint64_t count) noexcept {
+  // After a whole window more zeros change nothing but the place in the part: a hole of hours costs
+  // no more.
+  const uint64_t window = part_frames_ * (kParts + 1);
+  if (count > window) count = window + (count - window) % part_frames_;
   while (count > 0) {
     Part& part = parts_[at_];
-    const size_t now = std::min(count, part_frames_ - part.frames);
+    const auto now = static_cast<size_t>(std::min<uint64_t>(count, part_frames_ - part.frames));
     part.frames += now;
     count -= now;
     if (part.frames == part_frames_) close_part();

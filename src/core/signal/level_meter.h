@@ -21,7 +21,7 @@ class LevelMeter {
   LevelMeter(uint32_t channels, uint32_t sample_rate);
 
   void process(const float* frames, size_t count) noexcept;  // audio thread; interleaved
-  void silence(size_t count) noexcept;                       // audio thread; as `count` zero frames
+  void silence(uint64_t count) noexcept;                     // audio thread; as `count` zero frames
 
   struct Snapshot {
     Level overall{};  // the highest peak; RMS over all channels

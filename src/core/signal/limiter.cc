@@ -35,6 +35,13 @@ void Limiter::reset() noexcept {
   lowest_ = 1;
 }
 
+// Zeros change nothing any more once the delay holds nothing else and the gain is back at one.
+bool Limiter::skip_silence(uint64_t) noexcept {
+  return gain_ == kUnity && sum_ == uint64_t{kUnity} * (look_ahead_ + 1) && dips_count_ == 0 &&
+         std::all_of(delay_.get(), delay_.get() + look_ahead_ * channels_,
+                     [](float sample) { return sample == 0; });
+}
+
 uint32_t Limiter::required_gain(const float* frame) const noexcept {
   float peak = 0;
   for (size_t channel = 0; channel < channels_; ++channel) {

@@ -22,6 +22,7 @@ class Limiter {
   // So far, 1 if it never had to act. Any thread.
   double lowest_gain() const noexcept { return lowest_.load(std::memory_order_relaxed); }
   void reset() noexcept;
+  bool skip_silence(uint64_t count) noexcept;  // as process() of zeros, see EffectFilter
 
  private:
   // Gains are whole numbers out of kUnity: sums of them are exact, so unity returns exactly.

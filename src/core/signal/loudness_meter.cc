@@ -56,7 +56,6 @@ void LoudnessMeter::reset() noexcept {
 
 // Rates need not be multiples of 100: parts end where so many hundredths of a second have passed.
 void LoudnessMeter::begin_part() noexcept {
-  const auto end_of = [this](uint64_t parts) { return parts * sample_rate_ / kPartsPerSecond; };
   part_frames_ = static_cast<size_t>(end_of(closed_ + 1) - end_of(closed_));
   done_ = 0;
 }
@@ -71,6 +70,23 @@ void LoudnessMeter::process(const float* frames, size_t count) noexcept {
     done_ += now;
     if (done_ == part_frames_) close_part();
   }
+}
+
+// Once all that the windows hold is silence only the place in the part moves.
+bool LoudnessMeter::skip_silence(uint64_t count) noexcept {
+  const auto is_zero = [](auto value) { return value == 0; };
+  if (!weighting_.silent() || (true_peak_ && !true_peak_->silent()) ||
+      !std::all_of(energies_.begin(), energies_.end(), is_zero) ||
+      !std::all_of(peaks_.begin(), peaks_.end(), is_zero)) {
+    return false;
+  }
+  const uint64_t frame = end_of(closed_) + done_ + count;
+  // One less may have ended by then than the rate makes of it: the last may begin a frame earlier.
+  closed_ = frame * kPartsPerSecond / sample_rate_;
+  if (end_of(closed_ + 1) <= frame) ++closed_;
+  begin_part();
+  done_ = static_cast<size_t>(frame - end_of(closed_));
+  return true;
 }
 
 // Summed anew each time: a running sum would keep the rounding errors of the loudest sound ever.

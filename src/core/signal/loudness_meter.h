@@ -35,13 +35,15 @@ class LoudnessMeter {
 
   LoudnessMeter(uint32_t sample_rate, uint32_t channels, Peaks peaks = Peaks::kMeasured);
 
-  void process(const float* frames, size_t count) noexcept;     // audio thread; interleaved
-  size_t latency_frames() const noexcept { return 0; }          // what passes is not delayed
-  void reset() noexcept;                                        // audio thread
+  void process(const float* frames, size_t count) noexcept;  // audio thread; interleaved
+  size_t latency_frames() const noexcept { return 0; }       // what passes is not delayed
+  void reset() noexcept;                                     // audio thread
+  bool skip_silence(uint64_t count) noexcept;                // audio thread; as process() of zeros
   Loudness snapshot() const noexcept { return shown_.load(); }  // any thread
 
   // Audio thread, for who acts on each renewal.
   size_t frames_to_renewal() const noexcept { return part_frames_ - done_; }
+  uint64_t renewals() const noexcept { return closed_; }  // since reset
   const Loudness& current() const noexcept { return current_; }
 
  private:
@@ -57,6 +59,7 @@ class LoudnessMeter {
     uint32_t short_terms = 0;
   };
 
+  uint64_t end_of(uint64_t parts) const noexcept { return parts * sample_rate_ / kPartsPerSecond; }
   void close_part() noexcept;
   void begin_part() noexcept;
   double energy_of_last(size_t parts) const noexcept;  // the mean square, weighted

@@ -53,7 +53,7 @@ void LoudnessNormalizer::reset() noexcept {
   limiter_.reset();
   programme_.fill(0);
   quiet_.fill(0);
-  programme_blocks_ = background_blocks_ = renewals_ = 0;
+  programme_blocks_ = background_blocks_ = 0;
   opening_blocks_ = 0;
   quiet_blocks_ = 0;
   programme_lufs_ = kSilence;
@@ -88,13 +88,28 @@ void LoudnessNormalizer::amplify(float* frames, size_t count) noexcept {
 
 void LoudnessNormalizer::renew() noexcept {
   const double lufs = std::min(kLoudest, static_cast<double>(meter_.current().momentary));
-  if (++renewals_ % kRenewalsPerBlock == 0) learn(lufs);
-  steer(lufs);
+  if (meter_.renewals() % kRenewalsPerBlock == 0) learn(lufs);
+  gain_db_ = steered(lufs);
   from_ = to_;
   to_ = linear(gain_db_);
   ramp_frames_ = meter_.frames_to_renewal();
   ramped_ = 0;
   shown_gain_db_.store(static_cast<float>(gain_db_), std::memory_order_relaxed);
+}
+
+// Not while the gain still falls to what was learnt.
+bool LoudnessNormalizer::skip_silence(uint64_t count) noexcept {
+  const uint64_t renewals = meter_.renewals();
+  if (from_ != to_ || steered(kSilence) != gain_db_ || !limiter_.skip_silence(count) ||
+      !meter_.skip_silence(count)) {
+    return false;
+  }
+  const uint64_t blocks = meter_.renewals() / kRenewalsPerBlock - renewals / kRenewalsPerBlock;
+  background_blocks_ += blocks;
+  if (blocks > 0) opening_blocks_ = 0;
+  ramp_frames_ = meter_.frames_to_renewal();
+  ramped_ = 0;
+  return true;
 }
 
 bool LoudnessNormalizer::is_programme(double lufs) const noexcept {
@@ -146,16 +161,17 @@ double LoudnessNormalizer::gated_loudness() const noexcept {
   return lufs_of(gated / static_cast<double>(count));
 }
 
-void LoudnessNormalizer::steer(double lufs) noexcept {
+// The gain of the next 10 ms, in dB.
+double LoudnessNormalizer::steered(double lufs) const noexcept {
   const double learnt =
       programme_blocks_ == 0 ? gain_db_ : std::min(max_gain_db_, target_ - programme_lufs_);
   const double wanted = std::min(learnt, target_ + kHeadroom - lufs);
   if (wanted < gain_db_) {
-    gain_db_ -= std::min(kFall.most, kFall.share * (gain_db_ - wanted));
-  } else if (is_programme(lufs)) {
-    const Pace& pace = programme_blocks_ < kBeginningBlocks ? kBeginning : kRise;
-    gain_db_ += std::min(pace.most, pace.share * (wanted - gain_db_));
+    return gain_db_ - std::min(kFall.most, kFall.share * (gain_db_ - wanted));
   }
+  if (!is_programme(lufs)) return gain_db_;
+  const Pace& pace = programme_blocks_ < kBeginningBlocks ? kBeginning : kRise;
+  return gain_db_ + std::min(pace.most, pace.share * (wanted - gain_db_));
 }
 
 }  // namespace patchcord

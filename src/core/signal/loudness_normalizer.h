@@ -35,7 +35,8 @@ class LoudnessNormalizer {
 
   void process(float* frames, size_t count) noexcept;  // audio thread; in place, interleaved
   size_t latency_frames() const noexcept { return limiter_.latency_frames(); }
-  void reset() noexcept;  // audio thread
+  void reset() noexcept;                       // audio thread
+  bool skip_silence(uint64_t count) noexcept;  // audio thread; as process() of zeros
 
   // Any thread: the gain before the limiter, and how loud what comes in is (its peaks are not
   // measured).
@@ -52,7 +53,7 @@ class LoudnessNormalizer {
   void learn(double lufs) noexcept;
   void watch_quiet(double lufs) noexcept;
   double gated_loudness() const noexcept;
-  void steer(double lufs) noexcept;
+  double steered(double lufs) const noexcept;
 
   const uint32_t channels_;
   const double target_, max_gain_db_;
@@ -68,7 +69,6 @@ class LoudnessNormalizer {
   uint64_t background_blocks_;             // since the last of programme
   std::array<double, kQuiet> quiet_;       // background, if it is above the gate
   size_t quiet_blocks_;
-  uint64_t renewals_;
 
   double gain_db_;
   double from_, to_;  // linear: over the 10 ms under way

@@ -19,6 +19,12 @@ class Metering {
     loudness_.process(frames, count);
   }
   size_t latency_frames() const noexcept { return 0; }
+  // Audio thread; as process() of zeros.
+  bool skip_silence(uint64_t count) noexcept {
+    if (!loudness_.skip_silence(count)) return false;
+    level_.silence(count);
+    return true;
+  }
 
   // Any thread.
   LevelMeter::Snapshot level() const noexcept { return level_.snapshot(); }

@@ -45,6 +45,14 @@ TruePeak::TruePeak(uint32_t sample_rate, uint32_t channels)
 
 void TruePeak::reset() noexcept { std::fill_n(state_.get(), channels_, Channel{}); }
 
+bool TruePeak::silent() const noexcept {
+  return std::all_of(state_.get(), state_.get() + channels_, [](const Channel& channel) {
+    return channel.peak == 0 && channel.before == 0 && channel.last == 0 &&
+           std::all_of(channel.plane.begin(), channel.plane.begin() + kTaps - 1,
+                       [](float sample) { return sample == 0; });
+  });
+}
+
 float TruePeak::take(uint32_t channel) noexcept {
   const float peak = state_[channel].peak;
   state_[channel].peak = 0;

@@ -22,6 +22,7 @@ class TruePeak {
   size_t latency_frames() const noexcept { return 0; }  // what passes is not delayed
   float take(uint32_t channel) noexcept;  // the highest since the last call; linear, absolute
   void reset() noexcept;
+  bool silent() const noexcept;  // zeros change nothing, and there is no peak to be taken
 
  private:
   static constexpr size_t kMaxFactor = 4;
