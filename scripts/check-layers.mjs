@@ -1,4 +1,5 @@
-// `npm run check:layers`: core <- backend <- addon <- lib, as docs/architecture.md draws them. Prints one
+// `npm run check:layers`: core <- backend <- addon <- lib and the rooms of each, as docs/architecture.md draws
+// them. Prints one
 // `not ok` line for each place that breaks a rule, and exits 1.
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
@@ -50,6 +51,20 @@ const mayInclude = {
   addon: [/^src\/core\//, /^src\/backend\/[^/]+$/, /^src\/addon\//],
 };
 
+// The rooms of lib/ from the bottom up, each with those that it may import, beside itself and the files of
+// lib/ itself that know no room: errors.ts, validate.ts, package-root.ts.
+const rooms = {
+  format: [],
+  engine: ['format'],
+  devices: ['engine', 'format'],
+  streams: ['devices', 'engine', 'format'],
+  mixer: ['streams', 'devices', 'engine', 'format'],
+  transforms: ['streams', 'devices', 'engine', 'format'],
+  sources: ['streams', 'devices', 'engine', 'format'],
+  sinks: ['sources', 'mixer', 'streams', 'devices', 'engine', 'format'],
+};
+const belowRooms = ['lib/errors.ts', 'lib/validate.ts', 'lib/package-root.ts'];
+
 /**
  * Every place in `files` (path from the repository's root -> text) that breaks a rule, as
  * `path:line: what`.
@@ -57,12 +72,50 @@ const mayInclude = {
  * @returns {string[]}
  */
 export function findViolations(files) {
-  return Object.entries(files).flatMap(([path, text]) => {
+  const places = Object.entries(files).flatMap(([path, text]) => {
     const check = path.startsWith('lib/') ? checkTypeScript : checkNative;
     return [...check(path, withoutComments(text))].map(
       ([line, what]) => `${path}:${line}: ${what}`,
     );
   });
+  return [...places, ...findCycles(files)];
+}
+
+/** Each circle of imports in lib/, once. An `import type` counts: files in a circle cannot be read one by one. */
+function* findCycles(files) {
+  const imports = new Map();
+  for (const [path, text] of Object.entries(files)) {
+    if (!path.startsWith('lib/')) continue;
+    const targets = [...importsOf(path, withoutComments(text))].map(({ target }) => target);
+    imports.set(path, new Set(targets.filter((target) => target in files)));
+  }
+  const left = new Set(); // files from which every way has been followed
+  function* follow(path, way) {
+    const start = way.indexOf(path);
+    if (start >= 0) {
+      yield `${path}: a circle of imports: ${[...way.slice(start), path].join(' -> ')}`;
+      return;
+    }
+    if (left.has(path)) return;
+    for (const target of imports.get(path)) yield* follow(target, [...way, path]);
+    left.add(path);
+  }
+  for (const path of imports.keys()) yield* follow(path, []);
+}
+
+/** The files of ours that a file of lib/ imports, each with its line. */
+function* importsOf(path, text) {
+  for (const [line, code] of lines(text)) {
+    const from = specifier(code);
+    if (!from?.startsWith('.')) continue;
+    const joined = posix.normalize(posix.join(posix.dirname(path), from));
+    yield { line, target: joined.replace(/\.js$/, '.ts') };
+  }
+}
+
+function specifier(code) {
+  const pattern = /(?:\bfrom|\bimport|\brequire\()\s*\(?\s*['"]([^'"]+)['"]/;
+  return pattern.exec(code)?.[1];
 }
 
 function* checkNative(path, text) {
@@ -113,20 +166,33 @@ function* checkNative(path, text) {
 }
 
 function* checkTypeScript(path, text) {
-  for (const [line, code] of lines(text)) {
-    const [, from] = /(?:\bfrom|\bimport|\brequire\()\s*\(?\s*['"]([^'"]+)['"]/.exec(code) ?? [];
-    if (from?.startsWith('.')) {
-      const target = posix.normalize(posix.join(posix.dirname(path), from));
-      if (!target.startsWith('lib/')) yield [line, `lib must not import ${target}`];
+  const room = roomOf(path);
+  for (const { line, target } of importsOf(path, text)) {
+    if (!target.startsWith('lib/')) yield [line, `lib must not import ${target}`];
+    else if (belowRooms.includes(path) && !belowRooms.includes(target)) {
+      yield [line, `${path} must not import ${target}: it is below all rooms`];
+    } else if (room && !belowRooms.includes(target)) {
+      const other = roomOf(target);
+      const allowed = other === room || rooms[room]?.includes(other);
+      if (!allowed) yield [line, `lib/${room} must not import ${target}`];
     }
+  }
+  for (const [line, code] of lines(text)) {
     if (wallClockInJavaScript.test(code)) {
       yield [line, 'counts on the wall clock; performance.now() does not'];
     }
     if (path === 'lib/engine/native.ts') continue;
+    const from = specifier(code);
     const loads =
       from === 'node-gyp-build' || from?.endsWith('.node') || /\bdlopen\s*\(/.test(code);
     if (loads) yield [line, 'only lib/engine/native.ts loads the addon'];
   }
+}
+
+/** The folder of lib/ that a file is in; undefined: it is in lib/ itself. */
+function roomOf(path) {
+  const [, room, rest] = path.split('/', 3);
+  return rest === undefined ? undefined : room;
 }
 
 function* lines(text) {

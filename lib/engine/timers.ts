@@ -1,5 +1,3 @@
-import type { NativeHost } from './native.js';
-
 /** @internal Waits by the clock of an audio system. */
 export interface Timers {
   /** Calls back once, `ms` later, if the process lives; the returned function calls it off. */
@@ -18,8 +16,8 @@ const realTimers: Timers = {
 };
 
 /** @internal The timers of an audio system: the process's own, unless its time is moved by hand. */
-export function timersOf(host: NativeHost): Timers {
-  return host.timers ?? realTimers;
+export function timersOf({ timers }: { readonly timers?: Timers }): Timers {
+  return timers ?? realTimers;
 }
 
 /** @internal Timers of a world whose clock `SimulatedAudio.advance()` moves. */

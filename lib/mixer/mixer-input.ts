@@ -3,19 +3,17 @@ import { addAbortSignal, Writable } from 'node:stream';
 import type { AudioStream } from '../streams/audio-stream.js';
 import { checkChannelMap, type ChannelMap } from '../format/channel-map.js';
 import { whenClosed } from '../streams/closing.js';
-import { AudioError } from '../errors.js';
-import { checkFormat, formatUnknown, type AudioFormat } from '../format/format.js';
+import { bytesPerFrame, checkFormat, formatUnknown, type AudioFormat } from '../format/format.js';
 import { FrameWriter } from '../streams/frame-writer.js';
+import { Inlet, type Done, type InletTarget } from '../streams/inlet.js';
 import {
-  allUpstreams,
   linkable,
   linkTarget,
   upstreams,
   type LinkSource,
   type LinkTarget,
 } from '../streams/links.js';
-import type { Mixer } from './mixer.js';
-import { native, type NativeMixerInput } from '../engine/native.js';
+import { native, type NativeMixer, type NativeMixerInput } from '../engine/native.js';
 import {
   checkAbortSignal,
   checkBoolean,
@@ -54,10 +52,14 @@ export interface MixerInputOptions {
   startFrame?: number | undefined;
 }
 
-/** @internal */
-export interface MixerSide {
-  changed(input: MixerInput): void;
-  ended(input: MixerInput): void;
+/** @internal The mixer as its inputs see it. */
+export interface InputOwner {
+  readonly native: NativeMixer;
+  readonly format: Readonly<AudioFormat>;
+  readonly live: boolean;
+  /** Something else flows in, or more of it was written. */
+  changed(): void;
+  ended(): void;
   closed(input: MixerInput, error: Error | null): void;
 }
 
@@ -80,105 +82,97 @@ export interface MixerInputStats {
   underrunFrames?: number;
 }
 
-type Done = (error?: Error | null) => void;
-
 /** One input of a {@link Mixer}: pipe one stream into it, or write to it. */
 export class MixerInput extends Writable implements AudioStream, LinkTarget {
   /** @internal */
   static readonly [linkable] = true;
   readonly ready: Promise<this> = Promise.resolve(this);
-  readonly #mixer: Mixer;
-  readonly #side: MixerSide;
+  readonly #owner: InputOwner;
   readonly #native: NativeMixerInput;
+  readonly #inlet: Inlet;
   readonly #writer: FrameWriter;
-  readonly #channelMap: ChannelMap | undefined;
-  readonly #bufferMs: number | undefined;
-  readonly #startFrame: number | undefined;
-  #linked: { source: LinkSource; end: boolean } | undefined;
-  #finishing: Done | undefined;
+  readonly #options: MixerInputOptions;
   #counted: Readonly<MixerInputStats> = {}; // of what is no longer linked, or of a closed input
 
   /** @internal Made by `Mixer.createInput()`. */
-  constructor(mixer: Mixer, side: MixerSide, options: MixerInputOptions | undefined) {
-    const given = checkOptions(options, 'createInput', [
-      'gain',
-      'pan',
-      'muted',
-      'channelMap',
-      'format',
-      'bufferMs',
-      'signal',
-      'latencyMs',
-      'startFrame',
-    ]);
-    const { gain = 1, pan = 0, muted = false, channelMap, bufferMs, signal } = given;
-    const { latencyMs = 0, startFrame } = given;
-    const format = given.format && checkFormat(given.format, 'options.format');
-    checkNumber(gain, 'options.gain', 0, 16);
-    checkNumber(pan, 'options.pan', -1, 1);
-    checkBoolean(muted, 'options.muted');
-    if (bufferMs !== undefined) checkNumber(bufferMs, 'options.bufferMs', 20, 60_000);
-    if (channelMap !== undefined) {
-      checkChannelMap(channelMap, 'options.channelMap', mixer.format.channels);
-    }
-    if (signal !== undefined) checkAbortSignal(signal, 'options.signal');
-    checkNumber(latencyMs, 'options.latencyMs', 0, 500);
-    if (startFrame !== undefined) {
-      checkInteger(startFrame, 'options.startFrame', 0);
-      const mixed = mixer.producer.position();
-      if (startFrame < mixed) {
-        const range = `>= ${mixed}, for what is before has been mixed`;
-        throw outOfRange('options.startFrame', range, startFrame);
-      }
-    }
+  constructor(owner: InputOwner, options: MixerInputOptions | undefined) {
+    const given = checkInputOptions(options, owner);
+    const { gain = 1, pan = 0, muted = false, latencyMs = 0, startFrame = 0, format } = given;
     super({ highWaterMark: 64 * 1024 });
-    this.#mixer = mixer;
-    this.#side = side;
-    this.#channelMap = channelMap;
-    this.#bufferMs = bufferMs;
-    this.#startFrame = startFrame;
+    this.#owner = owner;
+    this.#options = given;
     this.#native = new (native().MixerInput)(
-      mixer.producer,
+      owner.native,
       () => this.#attend(),
-      startFrame ?? 0,
+      startFrame,
       latencyMs,
     );
     this.#native.setGain(gain, 0);
     this.#native.setPan(pan);
     this.#native.setMuted(muted);
-    this.#writer = new FrameWriter(
-      this,
-      {
-        openWritten: (settled) => {
-          const frames = (ms: number): number => Math.ceil((ms * settled.sampleRate) / 1000);
-          // Without a clock nobody plays while the fill is awaited: the mix itself waits.
-          const fill = mixer.live ? frames(latencyMs) : 0;
-          this.#native.openWritten(settled, frames(bufferMs ?? 500), this.#channelMap, fill);
-          this.#side.changed(this);
-        },
-        write: (bytes) => this.#native.write(bytes),
-        setPending: (more) => this.#native.setPending(more),
+    this.#writer = new FrameWriter(this.#native);
+    this.#inlet = new Inlet(this, this.#target(), format && checkFormat(format, 'options.format'));
+    if (given.signal) addAbortSignal(given.signal, this);
+  }
+
+  #target(): InletTarget {
+    const { bufferMs, channelMap, latencyMs = 0, startFrame } = this.#options;
+    const engine = this.#native;
+    const owner = this.#owner;
+    const framesOf = (ms: number, { sampleRate }: AudioFormat): number =>
+      Math.ceil((ms * sampleRate) / 1000);
+    let frameBytes = 0;
+    return {
+      refuse: (source) => {
+        if (this.#inlet.written) throw this.#inlet.secondStream();
+        if (!source.live) return 'it is not live yet, so no clock drives it';
+        if (startFrame === undefined) return undefined;
+        throw unsupported(
+          'a live stream in an input with a startFrame',
+          'its times say where in the mix it lies',
+        );
       },
-      format,
-    );
-    if (signal) addAbortSignal(signal, this);
+      link: (source) => {
+        engine.link(source.producer, framesOf(bufferMs ?? 1000, source.format), channelMap);
+        owner.changed();
+      },
+      unlink: () => {
+        this.#counted = engine.stats();
+        engine.unlink();
+        owner.changed();
+      },
+      open: (format) => {
+        frameBytes = bytesPerFrame(format);
+        // Without a clock nobody plays while the fill is awaited: the mix itself waits.
+        const fill = owner.live ? framesOf(latencyMs, format) : 0;
+        engine.openWritten(format, framesOf(bufferMs ?? 500, format), channelMap, fill);
+        owner.changed();
+      },
+      write: (frames, done) => this.#writer.write(frames, frameBytes, done),
+      end: () => {
+        if (!this.#inlet.opened) return false;
+        engine.end();
+        owner.changed();
+        return true;
+      },
+    };
   }
 
   /** Of what flows in. @throws `ERR_AUDIO_FORMAT_UNKNOWN` until something does. */
   get format(): Readonly<AudioFormat> {
-    const format = this.#linked?.source.format ?? this.#writer.format;
+    const { format } = this.#inlet;
     if (!format) throw formatUnknown('MixerInput');
     return format;
   }
 
   /** Whether a live stream is linked to it. */
   get live(): boolean {
-    return this.#linked !== undefined;
+    return this.#inlet.linked !== undefined;
   }
 
   /** @internal The linked stream. */
   get linked(): LinkSource | undefined {
-    return this.#linked?.source;
+    return this.#inlet.linked;
   }
 
   /** Frames mixed of what was written. */
@@ -187,8 +181,7 @@ export class MixerInput extends Writable implements AudioStream, LinkTarget {
   }
 
   get [upstreams](): object[] {
-    const source = this.#linked?.source ?? this.#writer.source;
-    return source ? [source] : [];
+    return this.#inlet.sources;
   }
 
   /** Linear; reached after `rampMs` (10), so that it does not click. */
@@ -196,7 +189,7 @@ export class MixerInput extends Writable implements AudioStream, LinkTarget {
     checkNumber(gain, 'gain', 0, 16);
     const { rampMs = 10 } = checkOptions(options, 'setGain', ['rampMs']);
     checkNumber(rampMs, 'options.rampMs', 0, 60_000);
-    const frames = Math.round((rampMs * this.#mixer.format.sampleRate) / 1000);
+    const frames = Math.round((rampMs * this.#owner.format.sampleRate) / 1000);
     this.#native.setGain(gain, frames);
   }
 
@@ -243,78 +236,27 @@ export class MixerInput extends Writable implements AudioStream, LinkTarget {
   }
 
   /** @internal */
-  readonly [linkTarget] = {
-    connect: (source: LinkSource, end: boolean): string | undefined => {
-      if (this.#linked || this.#writer.used) throw this.#second();
-      if ((source as object) === this.#mixer || allUpstreams(source).has(this.#mixer)) {
-        throw new AudioError(
-          'ERR_AUDIO_GRAPH_CYCLE',
-          `piping ${source.constructor.name} into this input would mix the mixer into itself`,
-          { remedy: 'Send what is to come back through another Mixer without this input' },
-        );
-      }
-      if (!source.live) return 'it is not live yet, so no clock drives it';
-      if (this.#startFrame !== undefined) {
-        throw unsupported(
-          'a live stream in an input with a startFrame',
-          'its times say where in the mix it lies',
-        );
-      }
-      const { sampleRate } = source.format;
-      this.#linked = { source, end };
-      this.#native.link(
-        source.producer,
-        Math.ceil(((this.#bufferMs ?? 1000) * sampleRate) / 1000),
-        this.#channelMap,
-      );
-      this.#side.changed(this);
-      return undefined;
-    },
-    disconnect: (source: LinkSource): void => {
-      if (this.#linked?.source !== source) return;
-      this.#linked = undefined;
-      this.#counted = this.#native.stats();
-      this.#native.unlink();
-      this.#side.changed(this);
-    },
-  };
+  get [linkTarget](): LinkTarget[typeof linkTarget] {
+    return this.#inlet;
+  }
 
   override write(chunk: unknown, encoding?: BufferEncoding | Done, done?: Done): boolean {
-    this.#writer.note();
+    this.#inlet.note();
     return super.write(chunk, encoding as BufferEncoding, done);
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
-    if (this.#linked) return done(this.#second());
-    this.#writer.write(chunk, done);
-    this.#side.changed(this);
+    this.#inlet.write(chunk, done);
+    this.#owner.changed();
   }
 
   override _final(done: Done): void {
-    const partial = this.#writer.partial();
-    if (partial) return done(partial);
-    if (this.#linked) {
-      // Under pipeline() the source has ended; what it still has in the engine is mixed first. A
-      // source that goes on is cut off.
-      if (this.#linked.source.readableEnded) {
-        this.#finishing = done;
-      } else {
-        this.#linked.source.unpipe(this);
-        done();
-      }
-      return;
-    }
-    if (!this.#writer.used) return done();
-    this.#native.end();
-    this.#finishing = done;
-    this.#side.changed(this);
+    this.#inlet.finish(done);
   }
 
   /** @internal The mixer has mixed all of it. */
-  settleEnd(): void {
-    const done = this.#finishing;
-    this.#finishing = undefined;
-    done?.();
+  mixedOut(): void {
+    this.#inlet.finished();
   }
 
   /** @internal There may be room for more. */
@@ -324,40 +266,63 @@ export class MixerInput extends Writable implements AudioStream, LinkTarget {
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     const ended = this.writableFinished;
-    this.#linked?.source.unpipe(this);
+    this.#inlet.unlink();
     this.#counted = this.stats();
     this.#native.remove();
     this.#writer.abandon(error);
-    if (ended) this.#side.ended(this);
-    this.#side.closed(this, error);
+    if (ended) this.#owner.ended();
+    this.#owner.closed(this, error);
     done(error);
   }
 
   #attend(): void {
     for (const { type } of this.#native.takeEvents()) {
       if (type === 'lowWater') this.#writer.retry();
-      else if (type === 'inputEnded') this.#inputEnded();
+      else if (type === 'inputEnded') this.#inlet.inputEnded();
     }
-  }
-
-  #inputEnded(): void {
-    const linked = this.#linked;
-    if (this.#finishing) {
-      this.settleEnd();
-    } else if (linked) {
-      linked.source.unpipe(this);
-      if (linked.end) this.end();
-    }
-  }
-
-  #second(): AudioError {
-    return new AudioError('ERR_AUDIO_UNSUPPORTED', 'a second stream was given to one mixer input', {
-      remedy: 'Give each stream an input of its own: Mixer.createInput()',
-    });
   }
 
   #timed(): LinkSource {
-    if (this.#linked) return this.#linked.source;
+    const { linked } = this.#inlet;
+    if (linked) return linked;
     throw unsupported('timeAt of an input without a live stream', 'written frames have no time');
   }
+}
+
+function checkInputOptions(
+  options: MixerInputOptions | undefined,
+  owner: InputOwner,
+): MixerInputOptions {
+  const given = checkOptions(options, 'createInput', [
+    'gain',
+    'pan',
+    'muted',
+    'channelMap',
+    'format',
+    'bufferMs',
+    'signal',
+    'latencyMs',
+    'startFrame',
+  ]);
+  const { gain = 1, pan = 0, muted = false, channelMap, bufferMs, signal } = given;
+  const { latencyMs = 0, startFrame, format } = given;
+  if (format !== undefined) checkFormat(format, 'options.format');
+  checkNumber(gain, 'options.gain', 0, 16);
+  checkNumber(pan, 'options.pan', -1, 1);
+  checkBoolean(muted, 'options.muted');
+  if (bufferMs !== undefined) checkNumber(bufferMs, 'options.bufferMs', 20, 60_000);
+  if (channelMap !== undefined) {
+    checkChannelMap(channelMap, 'options.channelMap', owner.format.channels);
+  }
+  if (signal !== undefined) checkAbortSignal(signal, 'options.signal');
+  checkNumber(latencyMs, 'options.latencyMs', 0, 500);
+  if (startFrame !== undefined) {
+    checkInteger(startFrame, 'options.startFrame', 0);
+    const mixed = owner.native.position();
+    if (startFrame < mixed) {
+      const range = `>= ${mixed}, for what is before has been mixed`;
+      throw outOfRange('options.startFrame', range, startFrame);
+    }
+  }
+  return given;
 }

@@ -10,7 +10,12 @@ import {
 import { whenClosed } from '../streams/closing.js';
 import { resolveFormat, type AudioFormat } from '../format/format.js';
 import { linkable, streamKind, upstreams } from '../streams/links.js';
-import { MixerInput, type MixerInputOptions, type MixerInputStats } from './mixer-input.js';
+import {
+  MixerInput,
+  type InputOwner,
+  type MixerInputOptions,
+  type MixerInputStats,
+} from './mixer-input.js';
 import { native, type NativeHost, type NativeMixer } from '../engine/native.js';
 import type { Discontinuity, LinkStats } from '../streams/outlet.js';
 import type { Listen, ReadableEvents } from '../streams/typed-events.js';
@@ -91,6 +96,7 @@ export class Mixer extends AudioReadable {
   readonly #inputs = new Set<MixerInput>();
   readonly #watchers = new Set<() => void>();
   readonly #endWhenInputsEnd: boolean;
+  readonly #inputOwner: InputOwner;
   #host: NativeHost | undefined;
   #driver: MixDriver | undefined;
   #pumping = false;
@@ -123,7 +129,22 @@ export class Mixer extends AudioReadable {
     this.#endWhenInputsEnd = endWhenInputsEnd;
     const { sampleRate, channels } = format;
     this.#native = new (native().Mixer)({ sampleRate, channels, latencyMs, limiter });
+    this.#inputOwner = this.#asOwner();
     if (given.signal) addAbortSignal(given.signal, this);
+  }
+
+  #asOwner(): InputOwner {
+    const isLive = (): boolean => this.#live;
+    return {
+      native: this.#native,
+      format: this.format,
+      get live() {
+        return isLive();
+      },
+      changed: () => this.#changed(),
+      ended: () => (this.#someEnded = true),
+      closed: (input, error) => this.#closed(input, error),
+    };
   }
 
   /** Whether it runs by a clock: a live stream is or was mixed, or a sink plays it. */
@@ -152,15 +173,7 @@ export class Mixer extends AudioReadable {
 
   /** A new input. At any time; throws as the constructor, and when the mix is over. */
   createInput(options?: MixerInputOptions): MixerInput {
-    const input = new MixerInput(
-      this,
-      {
-        changed: () => this.#changed(),
-        ended: () => (this.#someEnded = true),
-        closed: (one, error) => this.#closed(one, error),
-      },
-      options,
-    );
+    const input = new MixerInput(this.#inputOwner, options);
     this.#inputs.add(input);
     return input;
   }
@@ -273,7 +286,7 @@ export class Mixer extends AudioReadable {
 
   #finishWritten(): void {
     if (!this.#native.writtenOut()) return;
-    for (const input of [...this.#inputs]) input.settleEnd();
+    for (const input of [...this.#inputs]) input.mixedOut();
   }
 
   #closed(input: MixerInput, error: Error | null): void {

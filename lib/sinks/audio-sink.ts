@@ -4,18 +4,30 @@ import type { AudioStream } from '../streams/audio-stream.js';
 import { openBackend } from '../engine/backend.js';
 import { closed, whenClosed } from '../streams/closing.js';
 import { Deferred } from '../engine/deferred.js';
-import { DeviceKeeper, type DeviceEvents, type Wanted } from '../devices/device-keeper.js';
+import {
+  DeviceKeeper,
+  type DeviceEvents,
+  type Keeping,
+  type Wanted,
+} from '../devices/device-keeper.js';
 import {
   checkSelector,
   toPublic,
   type AudioDevice,
   type DeviceSelector,
 } from '../devices/devices.js';
-import { AudioError, fromNative, type NativeError } from '../errors.js';
-import { checkFormat, defaultFormat, formatUnknown, type AudioFormat } from '../format/format.js';
+import { fromNative, type AudioError, type NativeError } from '../errors.js';
+import {
+  bytesPerFrame,
+  checkFormat,
+  defaultFormat,
+  formatUnknown,
+  type AudioFormat,
+} from '../format/format.js';
 import { FrameWriter } from '../streams/frame-writer.js';
 import { KeepAlive } from '../engine/keep-alive.js';
-import { linkTarget, upstreams, type LinkSource, type LinkTarget } from '../streams/links.js';
+import { Inlet, type Done, type InletTarget } from '../streams/inlet.js';
+import { linkTarget, upstreams, type LinkTarget } from '../streams/links.js';
 import { isMixer, type MixDriver } from '../mixer/mixer.js';
 import {
   native,
@@ -25,20 +37,13 @@ import {
   type NativeSink,
   type NativeStreamInfo,
 } from '../engine/native.js';
-import { checkOpenOptions, periodOf, toGranted, type Granted } from '../devices/open-options.js';
+import { periodOf, toGranted, type Granted } from '../devices/open-options.js';
 import type { Listen, WritableEvents } from '../streams/typed-events.js';
-import {
-  checkAbortSignal,
-  checkBigInt,
-  checkBoolean,
-  checkNumber,
-  checkOptions,
-  unsupported,
-} from '../validate.js';
+import { checkBigInt, checkNumber, checkOptions, unsupported } from '../validate.js';
 import type { Destination } from './destination.js';
 import { FeedbackGuard } from './feedback-guard.js';
 import type { SinkWarning } from './hearing-watch.js';
-import type { SinkOptions } from './sink-options.js';
+import { toSinkSettings, type SinkOptions, type SinkSettings } from './sink-options.js';
 
 /** Counters of a sink; frames at the rate of its first device unless said otherwise. */
 export interface SinkStats {
@@ -85,8 +90,6 @@ export interface SinkEvents extends WritableEvents, DeviceEvents {
   warning: [warning: SinkWarning];
 }
 
-type Done = (error?: Error | null) => void;
-
 /**
  * Plays what is piped into it, or written. A live stream of this package is linked inside the engine
  * and held in step with the device's clock; bytes written from JavaScript are queued with Node's
@@ -99,8 +102,9 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
   readonly ready: Promise<this> = this.#ready.promise;
   readonly #host: NativeHost;
   readonly #native: NativeSink;
+  readonly #inlet: Inlet;
   readonly #writer: FrameWriter;
-  readonly #bufferMs: number;
+  readonly #settings: SinkSettings;
   readonly #keepAlive = new KeepAlive();
   readonly #feedback: FeedbackGuard | undefined;
   readonly #played = new Set<Deferred<void>>();
@@ -108,90 +112,103 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
   #reformatting: Promise<void> = Promise.resolve();
   readonly #keeper: DeviceKeeper<Destination>;
   #info: NativeStreamInfo | undefined;
-  #linked: { source: LinkSource; end: boolean } | undefined;
   #started = false;
-  #finishing: Done | undefined;
   #writing = 0; // bytes of the chunk that waits for room
   #discard = 0; // bytes in Node's buffer that clear() threw away
   #overrunFrames = 0;
-  readonly #live: boolean;
   readonly #formats: { behind: number; format: Readonly<AudioFormat> }[] = [];
   #queued = false;
 
   /** @internal */
   constructor(given: SinkOptions, selector: DeviceSelector) {
-    const { format, latencyMs = 15, bufferMs = 500, allowFeedback = false, signal } = given;
-    const declared = format && checkFormat(format, 'options.format');
-    checkNumber(latencyMs, 'options.latencyMs', 1, 1000);
-    checkNumber(bufferMs, 'options.bufferMs', 20, 60_000);
-    checkBoolean(allowFeedback, 'options.allowFeedback');
-    if (signal !== undefined) checkAbortSignal(signal, 'options.signal');
-    const openOptions = {
-      ...checkOpenOptions(given),
-      format: given.deviceFormat && checkFormat(given.deviceFormat, 'options.deviceFormat'),
-    };
+    const settings = toSinkSettings(given);
     const host = openBackend(given);
     super({ highWaterMark: 64 * 1024 });
     this.#host = host;
-    this.#openOptions = openOptions;
-    this.#bufferMs = bufferMs;
+    this.#settings = settings;
+    this.#openOptions = settings.openOptions;
+    const { normalize, limiter, declared, allowFeedback, signal } = settings;
+    this.#native = new (native().Sink)(host, () => this.#attend(), normalize, limiter);
+    this.#writer = new FrameWriter(this.#native);
+    this.#inlet = new Inlet(this, this.#target(), declared);
+    this.#keeper = new DeviceKeeper(this.#keeping(), selector, given.recover);
     if (!allowFeedback) this.#feedback = new FeedbackGuard(this, () => this.destination);
-    this.#live = given.live ?? false;
-    this.#native = new (native().Sink)(
-      host,
-      () => this.#attend(),
-      given.normalize ?? false,
-      given.limiter ?? false,
-    );
-    this.#writer = new FrameWriter(
-      this,
-      {
-        openWritten: (settled) => {
-          const frames = Math.ceil((bufferMs * settled.sampleRate) / 1000);
-          if (this.#live) return this.#native.openLive(settled, frames);
-          const start = Math.ceil((Math.min(latencyMs, bufferMs) * settled.sampleRate) / 1000);
-          this.#native.openWritten(settled, frames, start);
-        },
-        write: (bytes) => {
-          if (!this.#live) return this.#native.write(bytes);
-          const lost = this.#native.writeLive(bytes);
-          this.#overrunFrames += lost;
-          if (lost > 0) queueMicrotask(() => this.emit('overrun', { frames: lost }));
-          return bytes.length; // all of it: a live producer is never waited for
-        },
-        setPending: (more) => this.#native.setPending(more),
-      },
-      declared,
-    );
-    const periodMs = periodOf(openOptions);
-    this.#keeper = new DeviceKeeper<Destination>(
-      {
-        host,
-        find: (wanted) => this.prepare(host, wanted),
-        same: (one, other) => one.renderId === other.renderId,
-        open: async ({ renderId, device }) => {
-          this.#info = await this.#native
-            .open(renderId, device?.format ?? defaultFormat, periodMs, latencyMs, this.#openOptions)
-            .catch((record: NativeError) => {
-              throw fromNative(record);
-            });
-        },
-        leave: () => this.#native.leave(),
-        forget: (found) => Promise.resolve(found.release?.()).catch(() => {}),
-        device: ({ device }) => device && toPublic(device),
-        tell: (event, ...values) =>
-          queueMicrotask(() => {
-            this.emit(event, ...(values as [never]));
-            if (event === 'deviceChange') this.#feedback?.look();
-            if (event !== 'rebuild') this.lookAround();
-          }),
-        noticed: () => this.lookAround(),
-        fail: (error) => this.destroy(error),
-      },
-      selector,
-      given.recover,
-    );
     if (signal) addAbortSignal(signal, this);
+  }
+
+  #target(): InletTarget {
+    const engine = this.#native;
+    const { live, bufferMs, latencyMs } = this.#settings;
+    let frameBytes = 0;
+    return {
+      refuse: (source) =>
+        source.live || isMixer(source) ? undefined : 'it is not live, so no clock drives it',
+      link: () => {
+        this.#feedback?.look();
+        this.#start();
+      },
+      unlink: (source) => {
+        engine.unlink();
+        this.#started = false;
+        this.#feedback?.stop();
+        if (isMixer(source)) source.releaseDriver(this);
+      },
+      open: (format) => {
+        frameBytes = bytesPerFrame(format);
+        const frames = Math.ceil((bufferMs * format.sampleRate) / 1000);
+        if (live) return engine.openLive(format, frames);
+        const start = Math.ceil((Math.min(latencyMs, bufferMs) * format.sampleRate) / 1000);
+        engine.openWritten(format, frames, start);
+      },
+      write: (frames, done) => {
+        if (live) return this.#writeLive(frames, done);
+        this.#writer.write(frames, frameBytes, done);
+      },
+      end: () => {
+        if (this.#queued) engine.end();
+        return this.#queued;
+      },
+    };
+  }
+
+  // A live producer is never waited for.
+  #writeLive(frames: Buffer, done: Done): void {
+    const lost = this.#native.writeLive(frames);
+    this.#overrunFrames += lost;
+    if (lost > 0) queueMicrotask(() => this.emit('overrun', { frames: lost }));
+    done();
+  }
+
+  #keeping(): Keeping<Destination> {
+    const host = this.#host;
+    return {
+      host,
+      find: (wanted) => this.prepare(host, wanted),
+      same: (one, other) => one.renderId === other.renderId,
+      open: (found) => this.#openDevice(found),
+      leave: () => this.#native.leave(),
+      forget: (found) => Promise.resolve(found.release?.()).catch(() => {}),
+      device: ({ device }) => device && toPublic(device),
+      tell: (event, ...values) =>
+        queueMicrotask(() => {
+          this.emit(event, ...(values as [never]));
+          if (event === 'deviceChange') this.#feedback?.look();
+          if (event !== 'rebuild') this.lookAround();
+        }),
+      noticed: () => this.lookAround(),
+      fail: (error) => this.destroy(error),
+    };
+  }
+
+  async #openDevice({ renderId, device }: Destination): Promise<void> {
+    const options = this.#openOptions;
+    const periodMs = periodOf(this.#settings.openOptions);
+    const format = device?.format ?? defaultFormat;
+    this.#info = await this.#native
+      .open(renderId, format, periodMs, this.#settings.latencyMs, options)
+      .catch((record: NativeError) => {
+        throw fromNative(record);
+      });
   }
 
   /** @internal Finds or makes what to play to. */
@@ -202,7 +219,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
 
   /** Of what is played. @throws `ERR_AUDIO_FORMAT_UNKNOWN` until that is known. */
   get format(): Readonly<AudioFormat> {
-    const format = this.#linked?.source.format ?? this.#writer.format;
+    const { format } = this.#inlet;
     if (!format) throw formatUnknown(this.constructor.name);
     return format;
   }
@@ -248,8 +265,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
   }
 
   get [upstreams](): object[] {
-    const source = this.#linked?.source ?? this.#writer.source;
-    return source ? [source] : [];
+    return this.#inlet.sources;
   }
 
   /** When a frame of `position` is heard, ns of `process.hrtime.bigint()`. */
@@ -273,7 +289,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
 
   stats(): Readonly<SinkStats> {
     const stats = this.#native.stats() as unknown as SinkStats & { lagMs?: number };
-    const source = this.#linked?.source;
+    const source = this.#inlet.linked;
     const lagMs = source && isMixer(source) ? source.stats().lagMs : stats.lagMs;
     delete stats.lagMs;
     return {
@@ -286,7 +302,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
   /** Resolves when everything written so far has been heard. */
   played(): Promise<void> {
     // What is live is played as it comes: nothing of it waits.
-    if (this.destroyed || !this.#queued || this.#live) return Promise.resolve();
+    if (this.destroyed || !this.#queued || this.#settings.live) return Promise.resolve();
     const played = new Deferred<void>();
     this.#played.add(played);
     return played.promise;
@@ -304,6 +320,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
     this.#discard = this.#behind();
     for (const change of this.#formats) change.behind = 0;
     this.#native.clear(rampMs);
+    this.#inlet.drop();
     this.#writer.drop();
   }
 
@@ -371,8 +388,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
 
   /** Plays what is left, then releases the device. */
   async close(): Promise<void> {
-    this.#linked?.source.unpipe(this);
-    this.#writer.detach();
+    this.#inlet.detach();
     if (!this.writableEnded && !this.destroyed) this.end();
     await whenClosed(this);
   }
@@ -392,29 +408,14 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
   }
 
   /** @internal */
-  readonly [linkTarget] = {
-    connect: (source: LinkSource, end: boolean): string | undefined => {
-      if (this.#linked || this.#writer.source) throw this.#second();
-      if (!source.live && !isMixer(source)) return 'it is not live, so no clock drives it';
-      this.#linked = { source, end };
-      this.#feedback?.look();
-      this.#start();
-      return undefined;
-    },
-    disconnect: (source: LinkSource): void => {
-      if (this.#linked?.source !== source) return;
-      this.#linked = undefined;
-      this.#native.unlink();
-      this.#started = false;
-      this.#feedback?.stop();
-      if (isMixer(source)) source.releaseDriver(this);
-    },
-  };
+  get [linkTarget](): LinkTarget[typeof linkTarget] {
+    return this.#inlet;
+  }
 
   /** @internal The mixer that was driven is over. */
   mixEnded(): void {
     this.#native.unlink();
-    this.#inputEnded();
+    this.#inlet.inputEnded();
   }
 
   override _construct(done: Done): void {
@@ -423,46 +424,35 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
   }
 
   override write(chunk: unknown, encoding?: BufferEncoding | Done, done?: Done): boolean {
-    this.#writer.note();
+    this.#inlet.note();
     return super.write(chunk, encoding as BufferEncoding, done);
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
-    if (this.#linked) return done(this.#second());
     this.#feedback?.look();
     if (this.#discard > 0) {
       this.#discard -= chunk.length;
+      this.#inlet.skip();
       return done();
     }
     while (this.#formats.length > 0 && this.#formats[0].behind <= 0) {
-      this.#writer.change((this.#formats.shift() as { format: AudioFormat }).format);
+      this.#inlet.change((this.#formats.shift() as { format: AudioFormat }).format);
     }
     for (const change of this.#formats) change.behind -= chunk.length;
     this.#queued = true;
     this.#writing = chunk.length;
-    this.#writer.write(chunk, (error) => {
+    this.#inlet.write(chunk, (error) => {
       this.#writing = 0;
       done(error);
     });
   }
 
   override _final(done: Done): void {
-    const partial = this.#writer.partial();
-    if (partial) return done(partial);
-    const linked = this.#linked;
-    if (linked && linked.source.readableEnded && this.#started) {
-      // Under pipeline(): what the ended source still has in the engine is played first.
-      this.#finishing = done;
-      return;
-    }
-    linked?.source.unpipe(this);
-    if (!this.#queued) return done();
-    this.#finishing = done;
-    this.#native.end();
+    this.#inlet.finish(done);
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    this.#linked?.source.unpipe(this);
+    this.#inlet.unlink();
     this.#feedback?.stop();
     this.#writer.abandon(error);
     for (const played of this.#played) {
@@ -503,16 +493,15 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
 
   // A link begins when the device is open; what was written before is played first.
   #start(): void {
-    const linked = this.#linked;
-    if (!linked || this.#started || !this.#info || this.destroyed) return;
+    const source = this.#inlet.linked;
+    if (!source || this.#started || !this.#info || this.destroyed) return;
     this.#started = true;
-    const { source } = linked;
     if (isMixer(source) && source.takeDriver(this, this.#host)) {
       this.#native.drive(source.producer);
     } else {
       this.#native.link(
         source.producer,
-        Math.ceil((this.#bufferMs * source.format.sampleRate) / 1000),
+        Math.ceil((this.#settings.bufferMs * source.format.sampleRate) / 1000),
       );
     }
   }
@@ -522,7 +511,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
       if (type === 'lowWater') this.#writer.retry();
       else if (type === 'underrun') this.emit('underrun', { frame, frames });
       else if (type === 'played') this.#wasPlayed();
-      else if (type === 'inputEnded') this.#inputEnded();
+      else if (type === 'inputEnded') this.#inlet.inputEnded();
     }
     const lost = this.#native.takeError();
     if (lost) this.#keeper.lost(fromNative(lost));
@@ -534,29 +523,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
     for (const played of this.#played) played.resolve();
     this.#played.clear();
     this.emit('idle');
-    const done = this.#finishing;
-    this.#finishing = undefined;
-    done?.();
-  }
-
-  #inputEnded(): void {
-    const linked = this.#linked;
-    if (this.#finishing) {
-      const done = this.#finishing;
-      this.#finishing = undefined;
-      done();
-    } else if (linked) {
-      linked.source.unpipe(this);
-      if (linked.end) this.end();
-    }
-  }
-
-  #second(): AudioError {
-    return new AudioError(
-      'ERR_AUDIO_UNSUPPORTED',
-      `a second stream was given to one ${this.constructor.name}`,
-      { remedy: 'Mix them: pipe each into an input of a Mixer, and the Mixer into this' },
-    );
+    this.#inlet.finished();
   }
 
   #notYet(what: string): AudioError {

@@ -1,9 +1,10 @@
 import type { BackendOption } from '../engine/backend.js';
 import { patienceOf, type RecoverOptions } from '../devices/device-keeper.js';
 import { checkSelector, type DeviceSelector } from '../devices/devices.js';
-import type { AudioFormat } from '../format/format.js';
-import { openOptionNames, type OpenOptions } from '../devices/open-options.js';
-import { checkBoolean, checkOptions } from '../validate.js';
+import type { NativeOpenOptions } from '../engine/native.js';
+import { checkFormat, type AudioFormat } from '../format/format.js';
+import { checkOpenOptions, openOptionNames, type OpenOptions } from '../devices/open-options.js';
+import { checkAbortSignal, checkBoolean, checkNumber, checkOptions } from '../validate.js';
 
 /** Options that all sinks have. */
 export interface SinkOptions extends OpenOptions, BackendOption {
@@ -66,9 +67,45 @@ export function checkSinkOptions<T extends SinkOptions>(
   ];
   const given = checkOptions<T>(options, owner, [...(known as (keyof T & string)[]), ...names]);
   if (given.device !== undefined) checkSelector(given.device, 'options.device');
-  for (const name of ['normalize', 'limiter', 'live'] as const) {
-    if (given[name] !== undefined) checkBoolean(given[name], `options.${name}`);
-  }
   patienceOf(given.recover);
   return given;
+}
+
+/** @internal What a sink's options come to. */
+export interface SinkSettings {
+  declared: Readonly<AudioFormat> | undefined;
+  latencyMs: number;
+  bufferMs: number;
+  allowFeedback: boolean;
+  normalize: boolean;
+  limiter: boolean;
+  live: boolean;
+  openOptions: NativeOpenOptions;
+  signal: AbortSignal | undefined;
+}
+
+/** @internal Checks the values of options whose names have been checked. */
+export function toSinkSettings(given: SinkOptions): SinkSettings {
+  const { format, deviceFormat, latencyMs = 15, bufferMs = 500, signal } = given;
+  const { allowFeedback = false, normalize = false, limiter = false, live = false } = given;
+  checkNumber(latencyMs, 'options.latencyMs', 1, 1000);
+  checkNumber(bufferMs, 'options.bufferMs', 20, 60_000);
+  for (const [name, value] of Object.entries({ allowFeedback, normalize, limiter, live })) {
+    checkBoolean(value, `options.${name}`);
+  }
+  if (signal !== undefined) checkAbortSignal(signal, 'options.signal');
+  return {
+    declared: format && checkFormat(format, 'options.format'),
+    latencyMs,
+    bufferMs,
+    allowFeedback,
+    normalize,
+    limiter,
+    live,
+    openOptions: {
+      ...checkOpenOptions(given),
+      format: deviceFormat && checkFormat(deviceFormat, 'options.deviceFormat'),
+    },
+    signal,
+  };
 }

@@ -4,22 +4,9 @@ import type { AudioStream } from '../streams/audio-stream.js';
 import { Chunker, ChunkPlan } from '../streams/chunker.js';
 import { discardUnread, whenClosed } from '../streams/closing.js';
 import { Deferred } from '../engine/deferred.js';
-import { AudioError } from '../errors.js';
-import {
-  bytesPerFrame,
-  checkFormat,
-  describeFormat,
-  formatUnknown,
-  sameFormat,
-  type AudioFormat,
-} from '../format/format.js';
-import {
-  allUpstreams,
-  linkTarget,
-  upstreams,
-  type LinkSource,
-  type LinkTarget,
-} from '../streams/links.js';
+import { bytesPerFrame, checkFormat, formatUnknown, type AudioFormat } from '../format/format.js';
+import { Inlet, type Done, type InletTarget } from '../streams/inlet.js';
+import { linkTarget, upstreams, type LinkTarget } from '../streams/links.js';
 import {
   native,
   type FilterKind,
@@ -28,7 +15,6 @@ import {
   type NativeProducer,
 } from '../engine/native.js';
 import { Outlet, type LinkStats } from '../streams/outlet.js';
-import { Upstream } from '../streams/upstream.js';
 import {
   checkAbortSignal,
   checkBigInt,
@@ -84,22 +70,18 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
   readonly #ready = new Deferred<this>();
   /** Resolves when the format that comes in is known. */
   readonly ready: Promise<this> = this.#ready.promise;
-  readonly #from: Readonly<AudioFormat> | undefined;
+  readonly #inlet: Inlet;
   readonly #chunkFrames: number | undefined;
-  readonly #upstream = new Upstream(this);
   readonly #bytePipes = new Map<NodeJS.WritableStream, PipeOptions>();
   #native: NativeFilter | undefined;
   #in: Readonly<AudioFormat> | undefined;
   #out: Readonly<AudioFormat> | undefined;
-  #half: Buffer = Buffer.alloc(0);
   #chunker: Chunker | undefined;
-  #written = false;
   #progressFrames = Infinity;
   #toProgress = Infinity;
   #framesOut = 0;
   // In a live path.
   #outlet: Outlet | undefined;
-  #linked: { source: LinkSource; end: boolean } | undefined;
   #host: NativeHost | undefined;
   #readAsked = false;
   #flushed: TransformCallback | undefined;
@@ -112,9 +94,38 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
     if (signal !== undefined) checkAbortSignal(signal, 'options.signal');
     // Object mode on the way out keeps Node from merging chunks that wait.
     super({ readableObjectMode: true, readableHighWaterMark: 4 });
-    this.#from = declared;
+    this.#inlet = new Inlet(this, this.#target(), declared);
     this.#chunkFrames = chunkFrames;
     if (signal) addAbortSignal(signal, this);
+  }
+
+  #target(): InletTarget {
+    return {
+      refuse: (source) => {
+        if (this.#inlet.written) return 'bytes were written to it before';
+        if (!source.live) return 'it is not live, so no clock drives it';
+        this.#inlet.settleFormat(source.format);
+        return undefined;
+      },
+      link: (source, ends) => {
+        const filter = this.#native as NativeFilter;
+        this.#host = source.host;
+        filter.link(source.producer, ends);
+        this.#join(filter);
+        this.#changed();
+      },
+      unlink: () => {
+        this.#native?.unlink();
+        this.#changed();
+      },
+      open: (format) => this.#open(format),
+      write: (frames, done) => {
+        if (this.#outlet) return done(this.#inlet.secondStream());
+        this.#process(this.#native as NativeFilter, frames);
+        done();
+      },
+      end: () => false,
+    };
   }
 
   /** @internal */
@@ -130,7 +141,7 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
 
   /** Of what comes out. @throws `ERR_AUDIO_FORMAT_UNKNOWN` until what comes in is known. */
   get format(): Readonly<AudioFormat> {
-    const from = this.#in ?? this.#upstream.format ?? this.#from;
+    const from = this.#in ?? this.#inlet.format;
     if (!from) throw formatUnknown(this.constructor.name);
     return this.#out ?? this.plan(from).to;
   }
@@ -138,7 +149,7 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
   /** Whether what comes in is live. */
   get live(): boolean {
     if (this.#outlet) return true;
-    return (this.#upstream.source as { live?: boolean } | undefined)?.live === true;
+    return (this.#inlet.source as { live?: boolean } | undefined)?.live === true;
   }
 
   /** @internal */
@@ -162,8 +173,7 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
   }
 
   get [upstreams](): object[] {
-    const source = this.#linked?.source ?? this.#upstream.source;
-    return source ? [source] : [];
+    return this.#inlet.sources;
   }
 
   /** The time of a frame that came out, carried over from what comes in. */
@@ -199,8 +209,7 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
 
   /** Ends: what came in comes out with its tail. Without a reader it is discarded. */
   close(): Promise<void> {
-    this.#linked?.source.unpipe(this);
-    this.#upstream.detach();
+    this.#inlet.detach();
     if (!this.writableEnded && !this.destroyed) this.end();
     if (!this.#outlet) discardUnread(this);
     return whenClosed(this);
@@ -245,33 +254,9 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
   }
 
   /** @internal */
-  readonly [linkTarget] = {
-    connect: (source: LinkSource, end: boolean): string | undefined => {
-      if (this.#linked) throw this.#second();
-      if ((source as object) === this || allUpstreams(source).has(this)) {
-        throw new AudioError(
-          'ERR_AUDIO_GRAPH_CYCLE',
-          `piping ${source.constructor.name} into ${this.constructor.name} would feed it with itself`,
-          { remedy: 'Send what is to come back through a Mixer' },
-        );
-      }
-      if (this.#written) return 'bytes were written to it before';
-      if (!source.live) return 'it is not live, so no clock drives it';
-      const filter = this.#settle(source.format);
-      this.#linked = { source, end };
-      this.#host = source.host;
-      filter.link(source.producer, end);
-      this.#join(filter);
-      this.#changed();
-      return undefined;
-    },
-    disconnect: (source: LinkSource): void => {
-      if (this.#linked?.source !== source) return;
-      this.#linked = undefined;
-      this.#native?.unlink();
-      this.#changed();
-    },
-  };
+  get [linkTarget](): LinkTarget[typeof linkTarget] {
+    return this.#inlet;
+  }
 
   /** @internal */
   watch(callback: () => void): void {
@@ -287,50 +272,25 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
     for (const callback of [...this.#watchers]) callback();
   }
 
-  override write(
-    chunk: unknown,
-    encoding?: BufferEncoding | ((error?: Error | null) => void),
-    done?: (error?: Error | null) => void,
-  ): boolean {
-    this.#written = true;
-    this.#upstream.note();
+  override write(chunk: unknown, encoding?: BufferEncoding | Done, done?: Done): boolean {
+    this.#inlet.note();
     return super.write(chunk, encoding as BufferEncoding, done);
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
-    try {
-      const noted = this.#upstream.takeNoted();
-      if (this.#outlet) throw this.#second();
-      const filter = this.#settle(noted ?? this.#in ?? this.#from);
-      const size = bytesPerFrame(this.#in as AudioFormat);
-      const bytes = this.#half.length ? Buffer.concat([this.#half, chunk]) : chunk;
-      const whole = bytes.length - (bytes.length % size);
-      this.#half = Buffer.from(bytes.subarray(whole));
-      this.#process(filter, bytes.subarray(0, whole));
-      done();
-    } catch (error) {
-      done(error as Error);
-    }
+    this.#inlet.write(chunk, done);
   }
 
   override _flush(done: TransformCallback): void {
     if (this.#outlet) {
-      this.#linked?.source.unpipe(this);
+      this.#inlet.unlink();
       this.#flushed = done;
       this.#native?.finish();
       this.#outlet.producerEnded();
       return;
     }
-    if (this.#half.length > 0) {
-      const size = bytesPerFrame(this.#in as AudioFormat);
-      return done(
-        new AudioError(
-          'ERR_AUDIO_PARTIAL_FRAME',
-          `the bytes written to ${this.constructor.name} ended ${this.#half.length} bytes into a frame of ${size}`,
-          { remedy: 'The writer lost or added bytes, or its format is not the one declared' },
-        ),
-      );
-    }
+    const partial = this.#inlet.partialFrame();
+    if (partial) return done(partial);
     if (this.#native) this.#give(this.#native.flush());
     const rest = this.#chunker?.rest();
     if (rest) this.#push(rest);
@@ -354,7 +314,7 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    this.#linked?.source.unpipe(this);
+    this.#inlet.unlink();
     if (this.#outlet) {
       this.#native?.finish();
       this.#outlet.release();
@@ -394,42 +354,22 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
   #attend(): void {
     for (const { type } of this.#native?.takeEvents() ?? []) {
       if (type === 'progress') this.progressed();
-      else if (type === 'inputEnded') this.#inputEnded();
+      else if (type === 'inputEnded') this.#inlet.inputEnded();
     }
   }
 
-  #inputEnded(): void {
-    const linked = this.#linked;
-    if (!linked) return;
-    linked.source.unpipe(this);
-    if (linked.end) this.end();
-  }
-
-  #settle(from: Readonly<AudioFormat> | undefined): NativeFilter {
-    if (this.#native && from === this.#in) return this.#native;
-    if (!from) throw formatUnknown(this.constructor.name);
-    if (this.#in && !sameFormat(from, this.#in)) {
-      const name = this.constructor.name;
-      throw new AudioError(
-        'ERR_AUDIO_FORMAT_UNSUPPORTED',
-        `${describeFormat(from)} was piped into a ${name} that began with ${describeFormat(this.#in)}`,
-        { remedy: `Use another ${name} for it` },
-      );
+  #open(format: Readonly<AudioFormat>): void {
+    const { kind, to, options, progressFrames } = this.plan(format);
+    this.#progressFrames = this.#toProgress = progressFrames ?? Infinity;
+    this.#in = format;
+    this.#out = to;
+    this.#native = new (native().Filter)(kind, format, to, { ...options, progressFrames }, () =>
+      this.#attend(),
+    );
+    if (this.#chunkFrames !== undefined) {
+      this.#chunker = new Chunker(to, { chunkFrames: this.#chunkFrames });
     }
-    if (!this.#native) {
-      const { kind, to, options, progressFrames } = this.plan(from);
-      this.#progressFrames = this.#toProgress = progressFrames ?? Infinity;
-      this.#in = from;
-      this.#out = to;
-      this.#native = new (native().Filter)(kind, from, to, { ...options, progressFrames }, () =>
-        this.#attend(),
-      );
-      if (this.#chunkFrames !== undefined) {
-        this.#chunker = new Chunker(to, { chunkFrames: this.#chunkFrames });
-      }
-      this.#ready.resolve(this);
-    }
-    return this.#native;
+    this.#ready.resolve(this);
   }
 
   // However much is written at once, what is to be told is told in between.
@@ -457,15 +397,8 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
     this.push(bytes);
   }
 
-  #second(): AudioError {
-    const name = this.constructor.name;
-    return new AudioError('ERR_AUDIO_UNSUPPORTED', `a second stream was given to one ${name}`, {
-      remedy: `Use another ${name}, or mix them: Mixer.createInput()`,
-    });
-  }
-
   #timed(): { stream: AudioStream; ratio: number; first: number } {
-    const stream = this.#upstream.source as (AudioStream & { firstFrame?: number }) | undefined;
+    const stream = this.#inlet.source as (AudioStream & { firstFrame?: number }) | undefined;
     if (!stream || typeof stream.timeAt !== 'function' || !this.#in || !this.#out) {
       throw this.#untimed('its frames have no time');
     }
@@ -473,7 +406,7 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
     return { stream, ratio, first: stream.firstFrame ?? 0 };
   }
 
-  #untimed(reason: string): AudioError {
+  #untimed(reason: string): Error {
     return unsupported(`timeAt of a ${this.constructor.name} without a live stream`, reason);
   }
 }

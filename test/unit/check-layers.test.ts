@@ -33,8 +33,38 @@ describe('what breaks a layer rule', () => {
       "const a = require('./build/Release/patchcord.node');",
     ],
     ['lib calls dlopen', 'lib/sources/a.ts', 'process.dlopen(module, file);'],
+    ['format uses the engine', 'lib/format/a.ts', "import { x } from '../engine/native.js';"],
+    ['the engine uses streams', 'lib/engine/a.ts', "import type { X } from '../streams/x.js';"],
+    ['devices use streams', 'lib/devices/a.ts', "import { x } from '../streams/x.js';"],
+    ['streams use sources', 'lib/streams/a.ts', "import { x } from '../sources/x.js';"],
+    ['streams use the mixer', 'lib/streams/a.ts', "import type { X } from '../mixer/mixer.js';"],
+    ['sources use sinks', 'lib/sources/a.ts', "import { x } from '../sinks/x.js';"],
+    ['the mixer uses transforms', 'lib/mixer/a.ts', "import { x } from '../transforms/gain.js';"],
+    ['a room uses the entry', 'lib/sinks/a.ts', "import { Mixer } from '../index.js';"],
+    ['a room without a rule', 'lib/extra/a.ts', "import { x } from '../streams/x.js';"],
+    ['errors use a room', 'lib/errors.ts', "import { x } from './engine/native.js';"],
   ])('%s', (_, path, text) => {
     expect(check(path, text)).toHaveLength(1);
+  });
+
+  test('imports in a circle, of two files and of three', () => {
+    const imports = (from: string) => `import type { X } from '${from}';`;
+    expect(
+      findViolations({
+        'lib/mixer/a.ts': imports('./b.js'),
+        'lib/mixer/b.ts': imports('./a.js'),
+      }),
+    ).toEqual([
+      'lib/mixer/a.ts: a circle of imports: lib/mixer/a.ts -> lib/mixer/b.ts -> lib/mixer/a.ts',
+    ]);
+    expect(
+      findViolations({
+        'lib/index.ts': imports('./mixer/a.js'),
+        'lib/mixer/a.ts': imports('./b.js'),
+        'lib/mixer/b.ts': "import {\n  x,\n} from './c.js';",
+        'lib/mixer/c.ts': "export { x } from './a.js';",
+      }),
+    ).toHaveLength(1);
   });
 
   test.each([
@@ -104,8 +134,10 @@ describe('what keeps to the rules', () => {
     ['lib/engine/native.ts', "import load from 'node-gyp-build';"],
     [
       'lib/sources/mic.ts',
-      "import { native } from '../native';\nimport { join } from 'node:path';",
+      "import { native } from '../engine/native';\nimport { join } from 'node:path';",
     ],
+    ['lib/sinks/a.ts', "import { x } from '../sources/x.js';\nimport { y } from '../errors.js';"],
+    ['lib/testing.ts', "import { x } from './engine/native.js';"],
     ['lib/index.ts', "// import load from 'node-gyp-build'\nexport { a } from './a';"],
   ])('%s: %s', (path, text) => {
     expect(check(path, text)).toEqual([]);
