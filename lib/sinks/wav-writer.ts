@@ -10,7 +10,7 @@ import { bytesPerFrame, checkFormat, formatUnknown, type AudioFormat } from '../
 import { claimForWriting } from '../streams/open-files.js';
 import { partialFrame, WrittenFormat } from '../streams/written-format.js';
 import { checkAbortSignal, checkOptions, invalidType, unsupported } from '../validate.js';
-import { wavHeader } from './wav-header.js';
+import { wavHeader } from '../format/wav-header.js';
 
 /** Options of a {@link WavWriter}. */
 export interface WavWriterOptions {

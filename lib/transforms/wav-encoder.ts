@@ -1,7 +1,7 @@
 import { addAbortSignal, Transform, type TransformCallback } from 'node:stream';
 
 import { bytesPerFrame, checkFormat, type AudioFormat } from '../format/format.js';
-import { wavHeader } from '../sinks/wav-header.js';
+import { wavHeader } from '../format/wav-header.js';
 import { partialFrame, WrittenFormat } from '../streams/written-format.js';
 import { checkAbortSignal, checkInteger, checkOptions } from '../validate.js';
 

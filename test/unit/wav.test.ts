@@ -16,7 +16,7 @@ import {
   withFormat,
   type AudioFormat,
 } from '../../lib/format/format.js';
-import { wavHeader } from '../../lib/sinks/wav-header.js';
+import { wavHeader } from '../../lib/format/wav-header.js';
 import { WavWriter } from '../../lib/sinks/wav-writer.js';
 import { ToneSource } from '../../lib/sources/tone-source.js';
 import { WavEncoder } from '../../lib/transforms/wav-encoder.js';

@@ -1,5 +1,5 @@
-import { bytesPerFrame, bytesPerSample, type AudioFormat } from '../format/format.js';
-import { subFormatTail, tagExtensible, tagFloat, tagPcm } from '../format/wave-tags.js';
+import { bytesPerFrame, bytesPerSample, type AudioFormat } from './format.js';
+import { subFormatTail, tagExtensible, tagFloat, tagPcm } from './wave-tags.js';
 
 // Where channels have agreed places; others are left unassigned, in the order of the file.
 const speakers: Readonly<Record<number, number>> = { 1: 0x4, 2: 0x3, 4: 0x33, 6: 0x3f, 8: 0x63f };
