@@ -4,9 +4,10 @@
 #include <cmath>
 #include <numeric>
 
+#include "resampler_bank.h"
+#include "resampler_cubic.h"
 #include "resampler_design.h"
 #include "resampler_half_band.h"
-#include "resampler_polyphase.h"
 #include "sane_sample.h"
 
 namespace patchcord {
@@ -61,10 +62,14 @@ void Resampler::build(const CascadePlan& plan) {
   for (auto pass = plan.doublings.rbegin(); pass != plan.doublings.rend(); ++pass) {
     add(std::make_unique<DoublingStage>(half_band(*pass), channels_, ahead, block()));
   }
-  auto sharp = std::make_unique<PolyphaseStage>(plan.sharp, *plan.low_pass, variable_, channels_,
-                                                ahead, block());
-  sharp_ = sharp.get();
-  add(std::move(sharp));
+  if (!variable_ && has_bank(plan.sharp)) {
+    add(std::make_unique<BankStage>(plan.sharp, *plan.low_pass, channels_, ahead, block()));
+  } else {
+    auto cubic =
+        std::make_unique<CubicStage>(plan.sharp, *plan.low_pass, channels_, ahead, block());
+    if (variable_) moving_ = cubic.get();
+    add(std::move(cubic));
+  }
   for (auto pass = plan.halvings.rbegin(); pass != plan.halvings.rend(); ++pass) {
     add(std::make_unique<HalvingStage>(half_band(*pass), channels_, ahead, block()));
   }
@@ -95,7 +100,7 @@ void Resampler::reset() noexcept {
 
 void Resampler::set_step(uint64_t step) noexcept {
   position_.set_step(step);
-  if (variable_) sharp_->set_step(position_.phases, step);
+  if (moving_ != nullptr) moving_->set_step(position_.phases, step);
 }
 
 void Resampler::set_ratio(double in_per_out_relative_to_nominal) noexcept {

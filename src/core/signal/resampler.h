@@ -13,7 +13,7 @@
 
 namespace patchcord {
 
-class PolyphaseStage;
+class CubicStage;
 struct CascadePlan;
 
 // Flat (within 0.001 dB) up to `pass` of half the lower rate, nothing above all of it: `stop`, as
@@ -85,8 +85,8 @@ class Resampler {
   void take(const float* in, size_t frames) noexcept;
 
   const uint32_t channels_;
-  std::vector<Step> steps_;          // none when nothing is to be done
-  PolyphaseStage* sharp_ = nullptr;  // of them
+  std::vector<Step> steps_;       // none when nothing is to be done
+  CubicStage* moving_ = nullptr;  // of them, when variable
   const bool variable_;
   uint64_t nominal_step_;
   size_t latency_ = 0;

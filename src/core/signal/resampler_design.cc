@@ -32,8 +32,8 @@ Spec spec_of(ResamplerQuality quality, bool variable) {
 // interpolation is the cheaper way to the same coefficients.
 constexpr size_t kMaxBankRows = 640;
 
-// Rows for each place relative to kResamplerLanes are worth it as long as they stay in the caches.
-constexpr size_t kMaxAlignedFloats = 64 * 1024;
+// More periods than one are put into a bank as long as it stays in the first-level cache.
+constexpr size_t kMaxRepeatedFloats = 8 * 1024;
 
 // A cubic through 128 phases of an input frame is 1e-8 off at most; a filter that is wider, because
 // it goes down in rate, is as much smoother.
@@ -95,21 +95,8 @@ class Prototype {
   size_t taps_;
 };
 
-void fill_bank(const Prototype& prototype, const PolyphaseDesign& design, ResamplerTable* table) {
-  std::vector<double> row(design.taps);
-  table->resize(design.rows * design.width / kResamplerLanes);
-  float* to = samples(table);
-  for (size_t n = 0; n < design.rows; ++n, to += design.width) {
-    const size_t place = n * design.period_in;
-    prototype.row(static_cast<double>(place % design.rows) / static_cast<double>(design.rows),
-                  row.data());
-    const size_t zeros = design.aligned ? place / design.rows % kResamplerLanes : 0;
-    for (size_t k = 0; k < design.taps; ++k) to[zeros + k] = static_cast<float>(row[k]);
-  }
-}
-
 // Lagrange's cubic through the rows at -1, 0, 1, 2, in powers of the way from row 0 to row 1.
-void fill_cubics(const Prototype& prototype, const PolyphaseDesign& design, ResamplerTable* table) {
+void fill_cubics(const Prototype& prototype, const CubicDesign& design, ResamplerTable* table) {
   const size_t taps = design.taps, width = design.width, rows = design.rows;
   std::vector<double> grid((rows + 3) * taps);
   for (size_t p = 0; p < rows + 3; ++p) {
@@ -166,32 +153,48 @@ double half_band_leak(const std::vector<double>& taps, double pass) {
 ResamplerRatio::ResamplerRatio(uint64_t in_rate, uint64_t out_rate)
     : in(in_rate / std::gcd(in_rate, out_rate)), out(out_rate / std::gcd(in_rate, out_rate)) {}
 
-PolyphaseDesign::PolyphaseDesign(ResamplerRatio ratio, const LowPass& low_pass, bool variable) {
+bool has_bank(ResamplerRatio ratio) { return ratio.out <= kMaxBankRows; }
+
+BankDesign::BankDesign(ResamplerRatio ratio, const LowPass& low_pass) {
   taps = taps_of(low_pass, ratio);
   lead = taps / 2 - 1;
-  choose_rows(ratio, variable);
-  width = round_up(taps + (aligned ? kResamplerLanes - 1 : 0), kResamplerLanes);
+  const auto period = static_cast<size_t>(ratio.out);
+  size_t periods = 1;
+  const auto idle = [period](size_t n) {
+    return round_up(n * period, kResamplerLanes) - n * period;
+  };
+  for (size_t n = 2; n <= kResamplerLanes && n * period * taps <= kMaxRepeatedFloats; ++n) {
+    if (idle(n) * periods < idle(periods) * n) periods = n;
+  }
+  rows = periods * period;
+  period_in = periods * static_cast<size_t>(ratio.in);
+  groups = round_up(rows, kResamplerLanes) / kResamplerLanes;
+  for (size_t row = 0; row < rows; ++row) {
+    reach = std::max(reach, frame_of(row) - group_frame_of(row));
+  }
+  width = round_up(taps + reach, 2);
+
+  table.resize(groups * width);
   const Prototype prototype(low_pass, scale_of(ratio), taps);
-  if (interpolated) {
-    fill_cubics(prototype, *this, &table);
-  } else {
-    fill_bank(prototype, *this, &table);
+  std::vector<double> coefficients(taps);
+  for (size_t row = 0; row < rows; ++row) {
+    const double phase = static_cast<double>(row * period_in % rows) / static_cast<double>(rows);
+    prototype.row(phase, coefficients.data());
+    ResamplerLanes* column =
+        &table[row / kResamplerLanes * width + frame_of(row) - group_frame_of(row)];
+    for (const double coefficient : coefficients) {
+      (column++)->lane[row % kResamplerLanes] = static_cast<float>(coefficient);
+    }
   }
 }
 
-void PolyphaseDesign::choose_rows(ResamplerRatio ratio, bool variable) {
-  interpolated = variable || ratio.out > kMaxBankRows;
-  if (interpolated) {
-    const double wanted = std::ceil(kInterpolatedRows / scale_of(ratio));
-    rows = std::max(kMinInterpolatedRows, static_cast<size_t>(wanted));
-    return;
-  }
-  // So many periods begin where the first one does, relative to the lanes.
-  const size_t periods = kResamplerLanes / std::gcd(ratio.in, uint64_t{kResamplerLanes});
-  const size_t width_aligned = round_up(taps + kResamplerLanes - 1, kResamplerLanes);
-  aligned = periods * ratio.out * width_aligned <= kMaxAlignedFloats;
-  rows = static_cast<size_t>(ratio.out) * (aligned ? periods : 1);
-  period_in = static_cast<size_t>(ratio.in) * (aligned ? periods : 1);
+CubicDesign::CubicDesign(ResamplerRatio ratio, const LowPass& low_pass) {
+  taps = taps_of(low_pass, ratio);
+  lead = taps / 2 - 1;
+  width = round_up(taps, kResamplerLanes);
+  const double wanted = std::ceil(kInterpolatedRows / scale_of(ratio));
+  rows = std::max(kMinInterpolatedRows, static_cast<size_t>(wanted));
+  fill_cubics(Prototype(low_pass, scale_of(ratio), taps), *this, &table);
 }
 
 // Kaiser's formula is a few dB off where the transition is wide, so what it gives is measured.

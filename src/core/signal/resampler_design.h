@@ -15,6 +15,8 @@ namespace patchcord {
 struct ResamplerRatio {
   ResamplerRatio(uint64_t in_rate, uint64_t out_rate);
   double in_per_out() const { return static_cast<double>(in) / static_cast<double>(out); }
+  // Input frames that so many output frames take, rounded up.
+  size_t in_for(size_t frames) const { return static_cast<size_t>((frames * in + out - 1) / out); }
   uint64_t in, out;
 };
 
@@ -28,25 +30,44 @@ inline const float* samples(const ResamplerTable& table) {
   return reinterpret_cast<const float*>(table.data());
 }
 
-// A low-pass filter cut into phases. Exact: a row for each frame of the ratio's period, in the
-// order in which they come. Interpolated: row p is for a position p / rows after a frame, followed
-// by the three higher coefficients of the cubic that leads to the next row (resampler_kernel.h).
-struct PolyphaseDesign {
-  PolyphaseDesign(ResamplerRatio ratio, const LowPass& low_pass, bool variable);
+// Whether a ratio has few enough phases for a BankDesign; else a CubicDesign is cheaper.
+bool has_bank(ResamplerRatio ratio);
+
+// A low-pass filter cut into phases, one for each output frame of the ratio's period. The table
+// holds the rows in groups of kResamplerLanes, column by column: for each of `width` input frames,
+// from the one where the group begins, the coefficient of each row, 0 where the row does not reach.
+// One input sample then meets as many output frames as a vector has lanes: every load of a vector
+// is aligned, and no sum runs across lanes.
+struct BankDesign {
+  BankDesign(ResamplerRatio ratio, const LowPass& low_pass);
+
+  // The first input frame of a row, and of its group, counted from row 0's.
+  size_t frame_of(size_t row) const { return row * period_in / rows; }
+  size_t group_frame_of(size_t row) const { return frame_of(row - row % kResamplerLanes); }
+  const float* group(size_t index) const {
+    return samples(table) + index * width * kResamplerLanes;
+  }
+
+  size_t taps = 0;
+  size_t lead = 0;       // taps before the position
+  size_t rows = 0;       // whole periods of the ratio: so many that few lanes are idle
+  size_t period_in = 0;  // input frames that the rows cover
+  size_t groups = 0;
+  size_t reach = 0;  // from the first frame of a group to the first of its last row, at most
+  size_t width = 0;  // even, because sums are made from both ends
+  ResamplerTable table;
+};
+
+// A low-pass filter for any position: row p is for a position p / rows after a frame, followed by
+// the three higher coefficients of the cubic that leads to the next row (resampler_kernel.h).
+struct CubicDesign {
+  CubicDesign(ResamplerRatio ratio, const LowPass& low_pass);
 
   size_t taps = 0;
   size_t lead = 0;   // taps before the position
   size_t width = 0;  // floats of a row: taps and zeros, a multiple of kResamplerLanes
   size_t rows = 0;
-  size_t period_in = 0;  // of so many output frames as there are rows
-  bool interpolated = false;
-  // Rows begin with as many zeros as their first sample lies after a multiple of kResamplerLanes,
-  // so that samples are loaded aligned too.
-  bool aligned = false;
   ResamplerTable table;
-
- private:
-  void choose_rows(ResamplerRatio ratio, bool variable);
 };
 
 // A low-pass filter for halving or doubling a rate, flat up to `pass` cycles per frame of the

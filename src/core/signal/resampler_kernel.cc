@@ -35,109 +35,59 @@ inline Four load(const float* at) noexcept {
   return four;
 }
 
-inline Four all(float value) noexcept { return Four{value, value, value, value}; }
+inline Four four(float value) noexcept { return Four{value, value, value, value}; }
 
 inline void store(const Four& four, float* to) noexcept { std::memcpy(to, &four, sizeof four); }
 
-inline float sum(Four a, Four b, Four c, Four d) noexcept {
-  const Four all = (a + c) + (b + d);
-  return (all[0] + all[2]) + (all[1] + all[3]);
+inline void put_pairs(const Four& a, const Four& b, float* to) noexcept {
+  store(Four{a[0], b[0], a[1], b[1]}, to);
+  store(Four{a[2], b[2], a[3], b[3]}, to + 4);
 }
 
-// Two channels at once share the coefficients' loads and keep both adders busy.
-inline void filter_two(const float* coefficients, size_t taps, const float* x, const float* y,
-                       float* out) noexcept {
-  Four x0{}, x1{}, x2{}, x3{}, y0{}, y1{}, y2{}, y3{};
-  for (size_t k = 0; k < taps; k += kResamplerLanes) {
-    const Four c0 = load(coefficients + k), c1 = load(coefficients + k + 4);
-    const Four c2 = load(coefficients + k + 8), c3 = load(coefficients + k + 12);
-    x0 = x0 + c0 * load(x + k);
-    x1 = x1 + c1 * load(x + k + 4);
-    x2 = x2 + c2 * load(x + k + 8);
-    x3 = x3 + c3 * load(x + k + 12);
-    y0 = y0 + c0 * load(y + k);
-    y1 = y1 + c1 * load(y + k + 4);
-    y2 = y2 + c2 * load(y + k + 8);
-    y3 = y3 + c3 * load(y + k + 12);
-  }
-  out[0] = sum(x0, x1, x2, x3);
-  out[1] = sum(y0, y1, y2, y3);
-}
+#if defined(__GNUC__)
+#define INLINED __attribute__((always_inline)) inline
+#else
+#define INLINED inline
+#endif
+#define TARGET
 
-inline float filter_one(const float* coefficients, size_t taps, const float* x) noexcept {
-  Four x0{}, x1{}, x2{}, x3{};
-  for (size_t k = 0; k < taps; k += kResamplerLanes) {
-    x0 = x0 + load(coefficients + k) * load(x + k);
-    x1 = x1 + load(coefficients + k + 4) * load(x + k + 4);
-    x2 = x2 + load(coefficients + k + 8) * load(x + k + 8);
-    x3 = x3 + load(coefficients + k + 12) * load(x + k + 12);
-  }
-  return sum(x0, x1, x2, x3);
-}
+// What registers without AVX have room for.
+struct Vector {
+  struct Type {
+    Four low, high;
+  };
+  static constexpr size_t kLanes = 8;
+  static constexpr size_t kBatch = 1;
+  static constexpr size_t kTogether = 1;
+  static constexpr size_t kTurns = 1;
+  static constexpr size_t kConvolved = 2;
 
-void filter(const float* row, size_t width, const float* planes, size_t stride, size_t channels,
-            float* out) noexcept {
-  size_t channel = 0;
-  for (; channel + 2 <= channels; channel += 2) {
-    const float* x = planes + channel * stride;
-    filter_two(row, width, x, x + stride, out + channel);
+  INLINED static Type all(float value) noexcept { return {four(value), four(value)}; }
+  INLINED static Type load(const float* from) noexcept {
+    return {patchcord::load(from), patchcord::load(from + 4)};
   }
-  if (channel < channels) out[channel] = filter_one(row, width, planes + channel * stride);
-}
+  INLINED static void store(const Type& v, float* to) noexcept {
+    patchcord::store(v.low, to);
+    patchcord::store(v.high, to + 4);
+  }
+  INLINED static Type add(const Type& a, const Type& b) noexcept {
+    return {a.low + b.low, a.high + b.high};
+  }
+  INLINED static Type fma(const Type& a, const Type& b, const Type& c) noexcept {
+    return {a.low * b.low + c.low, a.high * b.high + c.high};
+  }
+  INLINED static const Type& keep(const Type& v) noexcept { return v; }
+  INLINED static void store_pairs(const Type& a, const Type& b, float* to) noexcept {
+    put_pairs(a.low, b.low, to);
+    put_pairs(a.high, b.high, to + kLanes);
+  }
+  INLINED static void sum(const Type* v, float* to) noexcept {
+    const Four both = v->low + v->high;
+    *to = (both[0] + both[2]) + (both[1] + both[3]);
+  }
+};
 
-void filter_bank(const BankJob& job) noexcept {
-  ResamplerPosition at = job.position;
-  size_t row = job.row;
-  for (size_t frame = 0; frame < std::min(job.frames, job.row_count); ++frame) {
-    const float* x = job.planes + at.frame / job.align * job.align;
-    for (size_t same = frame; same < job.frames; same += job.row_count, x += job.period) {
-      filter(job.rows + row * job.width, job.width, x, job.stride, job.channels,
-             job.out + same * job.channels);
-    }
-    at.step();
-    if (++row == job.row_count) row = 0;
-  }
-}
-
-void interpolate(const float* row, float t, size_t width, float* coefficients) noexcept {
-  const Four at = all(t);
-  for (size_t k = 0; k < width; k += 4) {
-    const float* a = row + k;
-    const Four value =
-        load(a) + at * (load(a + width) + at * (load(a + 2 * width) + at * load(a + 3 * width)));
-    store(value, coefficients + k);
-  }
-}
-
-// The coefficients once, for all channels.
-void filter_between(const float* row, const float* t, size_t width, const BetweenJob& job,
-                    float* scratch) noexcept {
-  for (size_t frame = 0; frame < job.frames; ++frame) {
-    interpolate(row, t[frame], width, scratch);
-    filter(scratch, width, job.planes + frame * job.frame_step, job.stride, job.channels,
-           job.out + frame * job.channels);
-  }
-}
-
-void convolve(const SymmetricalFilter& filter, const float* in, const float* middle_in, float* out,
-              size_t count) noexcept {
-  constexpr size_t kVectors = 4;
-  const Four middle = all(filter.middle);
-  for (size_t i = 0; i < count; i += 4 * kVectors) {
-    const float* x = in + i;
-    const float* y = x + (2 * filter.side - 1) * filter.spacing;
-    Four sums[kVectors] = {};
-    for (size_t k = 0; k < filter.side; ++k, x += filter.spacing, y -= filter.spacing) {
-      const Four tap = all(filter.taps[k]);
-      for (size_t n = 0; n < kVectors; ++n) {
-        sums[n] = sums[n] + tap * (load(x + 4 * n) + load(y + 4 * n));
-      }
-    }
-    for (size_t n = 0; n < kVectors; ++n) {
-      store(sums[n] + middle * load(middle_in + i + 4 * n), out + i + 4 * n);
-    }
-  }
-}
+#include "resampler_kernel_lanes.h"
 
 #if defined(__GNUC__)
 typedef int Mask __attribute__((vector_size(16)));
@@ -150,6 +100,14 @@ inline Four filter_sample(Four samples) noexcept {
 #endif
 
 }  // namespace
+
+void copy_samples(const float* in, size_t count, float* out) noexcept {
+  size_t i = 0;
+#if defined(__GNUC__)
+  for (; i + 4 <= count; i += 4) store(filter_sample(load(in + i)), out + i);
+#endif
+  for (; i < count; ++i) out[i] = filter_sample(in[i]);
+}
 
 void split_stereo(const float* in, size_t frames, float* left, float* right) noexcept {
   size_t i = 0;
@@ -207,7 +165,7 @@ void merge_frames(const float* first, const float* second, size_t pairs, size_t 
   }
 }
 
-const ResamplerKernel kPortableKernel{&filter_bank, &filter_between, &convolve};
+const ResamplerKernel kPortableKernel = kKernel;
 
 const ResamplerKernel& resampler_kernel() noexcept {
   if (const ResamplerKernel* kernel = avx512_kernel()) return *kernel;

@@ -8,24 +8,23 @@
 
 namespace patchcord {
 
-constexpr size_t kResamplerLanes = 16;  // rows of coefficients come in multiples of it
+constexpr size_t kResamplerLanes = 16;  // of the widest vectors; tables come in multiples of it
 constexpr size_t kConvolveSlack = 64;
 
-// Frames that are made by rows of coefficients, one row after the other, over and over: frame n is
-// row n's sum over k of row[k] * samples[k]. Frames that are made by the same row share its loads.
+// Output frames that are made by a group of rows (BankDesign), a lane each: lane n of a turn is the
+// sum over k of rows[k * kResamplerLanes + n] * in[k], for each channel. Turns share the loads of
+// the coefficients.
 struct BankJob {
   const float* rows;
-  size_t width;      // floats of a row
-  size_t row_count;  // the first may begin anywhere among them, at
-  size_t row;
-  const float* planes;  // one for each channel, `stride` apart
-  size_t stride;
+  size_t width;     // even
+  const float* in;  // interleaved
   size_t channels;
-  ResamplerPosition position;  // of the first sample, in the planes;
-  size_t align;                // rounded down to a multiple of this power of two
-  size_t period;               // samples between two frames of the same row
-  size_t frames;
-  float* out;  // interleaved
+  size_t turns;
+  size_t in_step;  // floats from one turn's samples to the next one's
+  float* out;      // interleaved, without the lanes before `first`
+  size_t out_step;
+  size_t first;  // lanes that are wanted
+  size_t count;
 };
 
 // Up to kBetweenFrames, each `frame_step` samples on.
@@ -48,7 +47,9 @@ struct SymmetricalFilter {
   float middle;
 };
 
-// A frame's bits do not depend on which others are made with it.
+// A frame's bits do not depend on which others are made with it. AVX2 and AVX-512 give the same
+// bits for a bank and for a symmetrical filter; the portable kernel, which rounds each product,
+// differs from them by rounding alone.
 struct ResamplerKernel {
   void (*filter_bank)(const BankJob& job) noexcept;
   // With coefficients between two phases, for frame f t[f] of the way:
@@ -72,6 +73,8 @@ const ResamplerKernel* avx512_kernel() noexcept;
 
 const ResamplerKernel& resampler_kernel() noexcept;  // the best this processor has
 
+// Each a filter_sample.
+void copy_samples(const float* in, size_t count, float* out) noexcept;
 // Interleaved frames into two planes, each sample a filter_sample.
 void split_stereo(const float* in, size_t frames, float* left, float* right) noexcept;
 // Pairs of interleaved frames into the first ones and the second ones, each a filter_sample.

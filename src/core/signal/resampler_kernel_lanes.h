@@ -2,74 +2,91 @@
 // Vector says what a vector is and TARGET what processor it needs: hence no include guard. It is
 // no template over Vector, because compilers inline nothing into functions of a lesser target.
 
-// kFrames frames of kChannels channels share the loads of the coefficients, which for many phases
-// come from the second cache; their sums, a chain each, keep the multipliers busy. One chain a
-// frame whatever kFrames is: the order of summation, hence the bits, are the same.
-template <size_t kFrames, size_t kChannels>
-TARGET INLINED void filter_group(const float* row, const float* x, const BankJob& job,
-                                 float* out) noexcept {
-  constexpr size_t kSums = kFrames * kChannels;
-  constexpr size_t kRoom = (kSums + Vector::kBatch - 1) / Vector::kBatch * Vector::kBatch;
-  Vector::Type sums[kRoom];
+// kTurns turns of kChannels channels, Vector::kTogether vectors of lanes. From both ends to the
+// middle, with a sum for each, so that the largest products are added last and rounding stays
+// small. The order is the same whatever is made together, hence the bits.
+template <size_t kTurns, size_t kChannels>
+TARGET INLINED void filter_turns(const BankJob& job, const float* in, float* out,
+                                 size_t lane) noexcept {
+  constexpr size_t kTogether = Vector::kTogether, kStreams = kTurns * kChannels;
+  constexpr size_t kMade = kTogether * Vector::kLanes;
+  Vector::Type front[kStreams * kTogether], back[kStreams * kTogether];
+#pragma GCC unroll 16
+  for (size_t n = 0; n < kStreams * kTogether; ++n) front[n] = back[n] = Vector::all(0);
+  const float* row = job.rows + lane;
+  const float* last_row = row + (job.width - 1) * kResamplerLanes;
+  const float* x = in;
+  const float* last_x = in + (job.width - 1) * job.channels;
+  for (; row < last_row; row += kResamplerLanes, last_row -= kResamplerLanes) {
+    Vector::Type c[kTogether], last_c[kTogether];
+#pragma GCC unroll 2
+    for (size_t v = 0; v < kTogether; ++v) {
+      c[v] = Vector::keep(Vector::load(row + v * Vector::kLanes));
+      last_c[v] = Vector::keep(Vector::load(last_row + v * Vector::kLanes));
+    }
 #pragma GCC unroll 8
-  for (size_t n = 0; n < kRoom; ++n) sums[n] = Vector::all(0);
-  for (size_t k = 0; k < job.width; k += Vector::kLanes) {
-    const Vector::Type c = Vector::load(row + k);
+    for (size_t n = 0; n < kStreams; ++n) {
+      const size_t at = n / kChannels * job.in_step + n % kChannels;
+      const Vector::Type value = Vector::all(x[at]), last_value = Vector::all(last_x[at]);
+#pragma GCC unroll 2
+      for (size_t v = 0; v < kTogether; ++v) {
+        Vector::Type& sum = front[n * kTogether + v];
+        Vector::Type& last_sum = back[n * kTogether + v];
+        sum = Vector::fma(c[v], value, sum);
+        last_sum = Vector::fma(last_c[v], last_value, last_sum);
+      }
+    }
+    x += job.channels;
+    last_x -= job.channels;
+  }
+#pragma GCC unroll 16
+  for (size_t n = 0; n < kStreams * kTogether; ++n) front[n] = Vector::add(front[n], back[n]);
+  const size_t from = std::max(job.first, lane);
+  const size_t to = std::min(job.first + job.count, lane + kMade);
+  if constexpr (kChannels == 2) {
+    if (job.channels == 2 && to - from == kMade) {
 #pragma GCC unroll 8
-    for (size_t n = 0; n < kSums; ++n) {
-      const float* at = x + n / kChannels * job.period + n % kChannels * job.stride + k;
-      sums[n] = Vector::fma(c, Vector::load(at), sums[n]);
+      for (size_t n = 0; n < kTurns * kTogether; ++n) {
+        const size_t turn = n / kTogether, v = n % kTogether;
+        const size_t left = 2 * turn * kTogether + v;
+        Vector::store_pairs(
+            front[left], front[left + kTogether],
+            out + turn * job.out_step + 2 * (from - job.first + v * Vector::kLanes));
+      }
+      return;
     }
   }
-  float made[kRoom];
-#pragma GCC unroll 8
-  for (size_t n = 0; n < kRoom; n += Vector::kBatch) Vector::sum(sums + n, made + n);
-#pragma GCC unroll 8
-  for (size_t n = 0; n < kSums; ++n) {
-    out[n / kChannels * job.row_count * job.channels + n % kChannels] = made[n];
+  float made[kStreams][kMade];
+#pragma GCC unroll 16
+  for (size_t n = 0; n < kStreams * kTogether; ++n) {
+    Vector::store(front[n], made[n / kTogether] + n % kTogether * Vector::kLanes);
+  }
+  for (size_t n = 0; n < kStreams; ++n) {
+    float* at = out + n / kChannels * job.out_step + n % kChannels;
+    for (size_t l = from; l < to; ++l) at[(l - job.first) * job.channels] = made[n][l - lane];
   }
 }
 
-template <size_t kFrames, size_t kChannels>
-TARGET INLINED void filter_rest(size_t frames, const float* row, const float* x, const BankJob& job,
-                                float* out) noexcept {
-  if constexpr (kFrames > 0) {
-    if (frames == kFrames) return filter_group<kFrames, kChannels>(row, x, job, out);
-    filter_rest<kFrames - 1, kChannels>(frames, row, x, job, out);
+template <size_t kTurns, size_t kChannels>
+TARGET INLINED void filter_all_turns(const BankJob& job, size_t turns, const float* in, float* out,
+                                     size_t lane) noexcept {
+  for (; turns >= kTurns; turns -= kTurns) {
+    filter_turns<kTurns, kChannels>(job, in, out, lane);
+    in += kTurns * job.in_step;
+    out += kTurns * job.out_step;
   }
-}
-
-template <size_t kChannels>
-TARGET INLINED void filter_row(const float* row, const float* x, const BankJob& job, size_t frames,
-                               float* out) noexcept {
-  constexpr size_t kMost = 8 / kChannels;
-  for (; frames >= kMost; frames -= kMost) {
-    filter_group<kMost, kChannels>(row, x, job, out);
-    x += kMost * job.period;
-    out += kMost * job.row_count * job.channels;
-  }
-  filter_rest<kMost - 1, kChannels>(frames, row, x, job, out);
+  if constexpr (kTurns > 1) filter_all_turns<kTurns - 1, kChannels>(job, turns, in, out, lane);
 }
 
 TARGET void filter_bank(const BankJob& job) noexcept {
-  ResamplerPosition at = job.position;
-  size_t row = job.row;
-  const size_t first_frames = std::min(job.frames, job.row_count);
-  // Frames of this row, until the last turn ends.
-  size_t same = (job.frames + job.row_count - 1) / job.row_count;
-  const size_t last_turn = job.frames - (same - 1) * job.row_count;
-  for (size_t frame = 0; frame < first_frames; ++frame) {
-    if (frame == last_turn) --same;
-    const float* coefficients = job.rows + row * job.width;
-    const float* x = job.planes + (at.frame & ~(job.align - 1));
-    float* out = job.out + frame * job.channels;
+  for (size_t lane = 0; lane < kResamplerLanes; lane += Vector::kTogether * Vector::kLanes) {
     size_t channel = 0;
-    for (; channel + 2 <= job.channels; channel += 2, x += 2 * job.stride) {
-      filter_row<2>(coefficients, x, job, same, out + channel);
+    for (; channel + 2 <= job.channels; channel += 2) {
+      filter_all_turns<Vector::kTurns, 2>(job, job.turns, job.in + channel, job.out + channel,
+                                          lane);
     }
-    if (channel < job.channels) filter_row<1>(coefficients, x, job, same, out + channel);
-    at.step();
-    if (++row == job.row_count) row = 0;
+    if (channel == job.channels) continue;
+    filter_all_turns<Vector::kTurns, 1>(job, job.turns, job.in + channel, job.out + channel, lane);
   }
 }
 
@@ -117,6 +134,34 @@ TARGET INLINED void between_groups(const float* row, const float* t, size_t widt
   if constexpr (kFrames > 1) between_groups<kFrames / 2, kChannels>(row, t, width, job, first);
 }
 
+// One frame with a row of coefficients, kChannels channels at a time.
+template <size_t kChannels>
+TARGET INLINED void filter_planes(const float* row, size_t width, const float* plane, size_t stride,
+                                  size_t channels, float* out) noexcept {
+  constexpr size_t kRoom = (kChannels + Vector::kBatch - 1) / Vector::kBatch * Vector::kBatch;
+  for (; channels >= kChannels; channels -= kChannels) {
+    Vector::Type sums[kRoom];
+#pragma GCC unroll 8
+    for (size_t n = 0; n < kRoom; ++n) sums[n] = Vector::all(0);
+    for (size_t k = 0; k < width; k += Vector::kLanes) {
+      const Vector::Type c = Vector::load(row + k);
+#pragma GCC unroll 8
+      for (size_t n = 0; n < kChannels; ++n) {
+        sums[n] = Vector::fma(c, Vector::load(plane + n * stride + k), sums[n]);
+      }
+    }
+    float made[kRoom];
+#pragma GCC unroll 8
+    for (size_t n = 0; n < kRoom; n += Vector::kBatch) Vector::sum(sums + n, made + n);
+    std::memcpy(out, made, kChannels * sizeof(float));
+    plane += kChannels * stride;
+    out += kChannels;
+  }
+  if constexpr (kChannels > 1) {
+    filter_planes<kChannels / 2>(row, width, plane, stride, channels, out);
+  }
+}
+
 TARGET void filter_between(const float* row, const float* t, size_t width, const BetweenJob& job,
                            float* scratch) noexcept {
   constexpr size_t kFrames = Vector::kLanes / 4;  // as there are registers for
@@ -128,8 +173,8 @@ TARGET void filter_between(const float* row, const float* t, size_t width, const
     for (size_t k = 0; k < width; k += Vector::kLanes) {
       Vector::store(between(row + k, width, at), scratch + k);
     }
-    filter_bank({scratch, width, 1, 0, job.planes + n * job.frame_step, job.stride, job.channels,
-                 ResamplerPosition{}, 1, 0, 1, job.out + n * job.channels});
+    filter_planes<4>(scratch, width, job.planes + n * job.frame_step, job.stride, job.channels,
+                     job.out + n * job.channels);
   }
 }
 
@@ -159,11 +204,11 @@ TARGET INLINED void convolve_group(const SymmetricalFilter& filter, const float*
 
 TARGET void convolve(const SymmetricalFilter& filter, const float* in, const float* middle_in,
                      float* out, size_t count) noexcept {
-  constexpr size_t kLong = 8 * Vector::kLanes, kShort = 2 * Vector::kLanes;
+  constexpr size_t kLong = Vector::kConvolved * Vector::kLanes, kShort = 2 * Vector::kLanes;
   static_assert(kShort <= kConvolveSlack, "that much is written beyond the end");
   size_t i = 0;
   for (; i + kLong <= count; i += kLong) {
-    convolve_group<8>(filter, in + i, middle_in + i, out + i);
+    convolve_group<Vector::kConvolved>(filter, in + i, middle_in + i, out + i);
   }
   for (; i < count; i += kShort) convolve_group<2>(filter, in + i, middle_in + i, out + i);
 }

@@ -27,6 +27,9 @@ struct Vector {
   using Type = __m256;
   static constexpr size_t kLanes = 8;
   static constexpr size_t kBatch = 4;
+  static constexpr size_t kTogether = 2;
+  static constexpr size_t kTurns = 1;
+  static constexpr size_t kConvolved = 8;
 
   TARGET INLINED static Type all(float value) noexcept { return _mm256_set1_ps(value); }
   TARGET INLINED static Type load(const float* from) noexcept { return _mm256_loadu_ps(from); }
@@ -34,6 +37,17 @@ struct Vector {
   TARGET INLINED static Type add(Type a, Type b) noexcept { return _mm256_add_ps(a, b); }
   TARGET INLINED static Type fma(Type a, Type b, Type c) noexcept {
     return _mm256_fmadd_ps(a, b, c);
+  }
+
+  // In a register: the compiler would load it again for each use.
+  TARGET INLINED static Type keep(Type v) noexcept {
+    __asm__("" : "+x"(v));
+    return v;
+  }
+  TARGET INLINED static void store_pairs(Type a, Type b, float* to) noexcept {
+    const Type low = _mm256_unpacklo_ps(a, b), high = _mm256_unpackhi_ps(a, b);
+    store(_mm256_permute2f128_ps(low, high, 0x20), to);
+    store(_mm256_permute2f128_ps(low, high, 0x31), to + kLanes);
   }
 
   // The sum of each of kBatch vectors. Adding what lies half a vector apart, a shorter vector has
@@ -68,6 +82,9 @@ struct Vector {
   using Type = __m512;
   static constexpr size_t kLanes = 16;
   static constexpr size_t kBatch = 8;
+  static constexpr size_t kTogether = 1;
+  static constexpr size_t kTurns = 4;
+  static constexpr size_t kConvolved = 8;
 
   TARGET INLINED static Type all(float value) noexcept { return _mm512_set1_ps(value); }
   TARGET INLINED static Type load(const float* from) noexcept { return _mm512_loadu_ps(from); }
@@ -75,6 +92,14 @@ struct Vector {
   TARGET INLINED static Type add(Type a, Type b) noexcept { return _mm512_add_ps(a, b); }
   TARGET INLINED static Type fma(Type a, Type b, Type c) noexcept {
     return _mm512_fmadd_ps(a, b, c);
+  }
+
+  TARGET INLINED static Type keep(Type v) noexcept { return v; }
+  TARGET INLINED static void store_pairs(Type a, Type b, float* to) noexcept {
+    const __m512i low = _mm512_set_epi32(23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    const __m512i high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
+    store(_mm512_permutex2var_ps(a, low, b), to);
+    store(_mm512_permutex2var_ps(a, high, b), to + kLanes);
   }
 
   TARGET INLINED static void sum(const Type* v, float* to) noexcept {

@@ -1,4 +1,5 @@
-// The sharp step of a resampler: any ratio, by a low-pass filter cut into phases.
+// The sharp step of a resampler for a ratio that moves, or has too many phases for a bank: it makes
+// the coefficients of each output frame as it goes.
 #pragma once
 
 #include <cstddef>
@@ -10,19 +11,19 @@
 
 namespace patchcord {
 
-class PolyphaseStage final : public ResamplerStage {
+class CubicStage final : public ResamplerStage {
  public:
   // Begins `ahead` output frames before frame 0; takes at most `block` frames at a time.
-  PolyphaseStage(ResamplerRatio ratio, const LowPass& low_pass, bool variable, uint32_t channels,
-                 size_t ahead, size_t block);
+  CubicStage(ResamplerRatio ratio, const LowPass& low_pass, uint32_t channels, size_t ahead,
+             size_t block);
 
   // What an output frame adds to the position, in the parts of an input frame that `phases` says.
   void set_step(uint64_t phases, uint64_t step) noexcept;
 
   size_t latency_in() const noexcept override { return design_.taps - 1 - design_.lead; }
   size_t zeros_in() const noexcept override { return zeros_; }
-  uint64_t period_in() const noexcept override { return periods_ * ratio_.in; }
-  uint64_t period_out() const noexcept override { return periods_ * ratio_.out; }
+  uint64_t period_in() const noexcept override { return ratio_.in; }
+  uint64_t period_out() const noexcept override { return ratio_.out; }
   void take(const float* in, size_t frames) noexcept override;
   size_t ready_frames() const noexcept override;
   void make(float* out, size_t frames) noexcept override;
@@ -30,25 +31,21 @@ class PolyphaseStage final : public ResamplerStage {
   void reset() noexcept override;
 
  private:
-  void make_between(float* out, size_t frames) noexcept;
-  void make_by_phases(float* out, size_t frames) noexcept;
   void forget() noexcept;
 
   const ResamplerRatio ratio_;
-  const PolyphaseDesign design_;
+  const CubicDesign design_;
   const ResamplerKernel& kernel_;
   const uint32_t channels_;
   const int64_t last_row_;
-  const uint64_t periods_;  // of the ratio, until the rows come again
   const size_t ahead_;
   const size_t zeros_;
   const size_t capacity_;
   ResamplerTable history_;  // a plane of capacity_ frames for each channel
   ResamplerTable scratch_;  // the kernel's
   float* planes_;
-  double rows_per_phase_ = 0;   // of the interpolated table
+  double rows_per_phase_ = 0;
   ResamplerPosition position_;  // of the first tap, in the history
-  size_t row_ = 0;              // the next frame's
   size_t fill_ = 0;
 };
 

@@ -1,4 +1,4 @@
-#include "resampler_polyphase.h"
+#include "resampler_cubic.h"
 
 #include <algorithm>
 #include <cstring>
@@ -12,23 +12,17 @@ size_t round_up(size_t value) {
   return (value + kResamplerLanes - 1) / kResamplerLanes * kResamplerLanes;
 }
 
-size_t frames_back(ResamplerRatio ratio, size_t ahead) {
-  return static_cast<size_t>((ahead * ratio.in + ratio.out - 1) / ratio.out);
-}
-
 }  // namespace
 
-PolyphaseStage::PolyphaseStage(ResamplerRatio ratio, const LowPass& low_pass, bool variable,
-                               uint32_t channels, size_t ahead, size_t block)
+CubicStage::CubicStage(ResamplerRatio ratio, const LowPass& low_pass, uint32_t channels,
+                       size_t ahead, size_t block)
     : ratio_(ratio),
-      design_(ratio, low_pass, variable),
+      design_(ratio, low_pass),
       kernel_(resampler_kernel()),
       channels_(channels),
       last_row_(static_cast<int64_t>(design_.rows) - 1),
-      periods_(design_.interpolated ? 1 : design_.rows / ratio.out),
       ahead_(ahead),
-      // Frame 0 is filtered from a whole number of lanes on, where the rows expect it.
-      zeros_(design_.lead + round_up(frames_back(ratio, ahead))),
+      zeros_(design_.lead + ratio.in_for(ahead)),
       // What the last frame's row covers of what has not come yet is multiplied by zeros.
       capacity_(round_up(zeros_ + 2 * design_.width + 2 * block)),
       history_(capacity_ / kResamplerLanes * channels),
@@ -38,23 +32,22 @@ PolyphaseStage::PolyphaseStage(ResamplerRatio ratio, const LowPass& low_pass, bo
   reset();
 }
 
-void PolyphaseStage::set_step(uint64_t phases, uint64_t step) noexcept {
+void CubicStage::set_step(uint64_t phases, uint64_t step) noexcept {
   position_.phases = phases;
   position_.set_step(step);
   rows_per_phase_ = static_cast<double>(design_.rows) / static_cast<double>(phases);
 }
 
-void PolyphaseStage::reset() noexcept {
+void CubicStage::reset() noexcept {
   std::fill_n(planes_, capacity_ * channels_, 0.0f);
-  const size_t back = frames_back(ratio_, ahead_);
+  const size_t back = ratio_.in_for(ahead_);
   position_.frame = zeros_ - design_.lead - back;
   position_.phase = back * ratio_.out - ahead_ * ratio_.in;
-  row_ = (design_.rows - ahead_ % design_.rows) % design_.rows;
   fill_ = 0;
 }
 
 // Appends to the history, one plane a channel.
-void PolyphaseStage::take(const float* in, size_t frames) noexcept {
+void CubicStage::take(const float* in, size_t frames) noexcept {
   if (fill_ + frames + design_.width > capacity_) forget();
   float* to = planes_ + fill_;
   fill_ += frames;
@@ -67,7 +60,7 @@ void PolyphaseStage::take(const float* in, size_t frames) noexcept {
 }
 
 // Moves what the filter still covers to the front of the planes, by whole lanes.
-void PolyphaseStage::forget() noexcept {
+void CubicStage::forget() noexcept {
   const size_t gone = position_.frame / kResamplerLanes * kResamplerLanes;
   for (size_t channel = 0; channel < channels_; ++channel) {
     float* plane = planes_ + channel * capacity_;
@@ -77,22 +70,13 @@ void PolyphaseStage::forget() noexcept {
   position_.frame -= gone;
 }
 
-size_t PolyphaseStage::ready_frames() const noexcept {
+size_t CubicStage::ready_frames() const noexcept {
   return fill_ < design_.taps ? 0 : position_.frames_before(fill_ - design_.taps + 1, SIZE_MAX);
-}
-
-void PolyphaseStage::make(float* out, size_t frames) noexcept {
-  if (design_.interpolated) return make_between(out, frames);
-  kernel_.filter_bank({samples(design_.table), design_.width, design_.rows, row_, planes_,
-                       capacity_, channels_, position_, design_.aligned ? kResamplerLanes : 1,
-                       design_.period_in, frames, out});
-  position_.advance(frames);
-  row_ = (row_ + frames) % design_.rows;
 }
 
 // Where the ratio hardly differs from 1 the next frames mostly lie between the same two rows, and
 // as far apart: such frames share their loads.
-void PolyphaseStage::make_between(float* out, size_t frames) noexcept {
+void CubicStage::make(float* out, size_t frames) noexcept {
   ResamplerPosition at = position_;  // a copy, so that it stays in registers
   const auto place = [this, &at](float* t) {
     const double row = static_cast<double>(static_cast<int64_t>(at.phase)) * rows_per_phase_;
@@ -125,7 +109,7 @@ void PolyphaseStage::make_between(float* out, size_t frames) noexcept {
   position_ = at;
 }
 
-bool PolyphaseStage::silent() const noexcept {
+bool CubicStage::silent() const noexcept {
   for (size_t channel = 0; channel < channels_; ++channel) {
     const float* plane = planes_ + channel * capacity_;
     for (size_t i = position_.frame; i < fill_; ++i) {
