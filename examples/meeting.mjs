@@ -89,8 +89,8 @@ async function devicesOf(name, backend) {
 
 async function record({ name, backend, microphone, speakers }, { seconds, wav }) {
   const stopping = new AbortController();
-  // A second Ctrl-C ends the process as usual.
-  process.once('SIGINT', () => stopping.abort());
+  // A second signal ends the process as usual.
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stopping.abort());
   mkdirSync(dirname(wav), { recursive: true });
 
   // First, so that nothing is lost while the microphone is being made.

@@ -9,6 +9,9 @@ export async function openVirtualMic(options) {
   const sink = new VirtualMicSink(options);
   sink.on('error', fail); // also later: a device that went
   sink.on('warning', ({ message }) => console.error(`Careful: ${message}`));
+  // A signal ends a process before it can remove the microphone; process.exit() removes it.
+  process.once('SIGINT', () => process.exit(130));
+  process.once('SIGTERM', () => process.exit(143));
   await sink.ready.catch(fail);
   console.log(`In the other program select the microphone "${sink.microphone.name}"`);
   return sink;

@@ -35,7 +35,11 @@ export interface VirtualMicOptions extends SinkOptions {
    * installed. Otherwise the output that a virtual microphone carries.
    */
   device?: SinkOptions['device'];
-  /** Of the microphone that is made; `patchcord`. */
+  /**
+   * Name of the microphone that is made. On Linux its id follows from the name, so that programs that
+   * remember it find it again. While another one has the name, the next one is called `NAME (2)`.
+   * @default 'patchcord'
+   */
   name?: string | undefined;
   /** A demand: only a cable of this kind will do. */
   driver?: VirtualMicDriver | undefined;
@@ -43,7 +47,7 @@ export interface VirtualMicOptions extends SinkOptions {
 
 /**
  * A microphone that other programs hear: what is piped into it they record. On Linux it needs no
- * driver and is gone when the sink is closed.
+ * driver and is gone when the sink is closed or the process exits.
  *
  * Fails as {@link SpeakerSink} does; with no cable installed `ERR_AUDIO_DEVICE_NOT_FOUND` or
  * `ERR_AUDIO_UNSUPPORTED` says what to install.
@@ -196,7 +200,13 @@ export class VirtualMicSink extends AudioSink {
     const made = await host.makeCable(this.#name, format).catch((record: NativeError) => {
       throw fromNative(record);
     });
-    const release = (): Promise<void> => host.removeCable(made.renderId, made.microphone.id);
+    const release = async (): Promise<void> => {
+      await host.removeCable(made.renderId, made.microphone.id).catch((record: NativeError) => {
+        // A server that has gone took the microphone along.
+        const error = fromNative(record);
+        if (error.code !== 'ERR_AUDIO_BACKEND_UNAVAILABLE') throw error;
+      });
+    };
     const device = (await askDevices(host)).find((one) => one.id === made.renderId);
     if (driver && device?.cable !== driver) {
       await release();

@@ -3,6 +3,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <iterator>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
 #include "pulse_server.h"
 
 using namespace patchcord;
@@ -108,4 +114,58 @@ TEST("pulse: what a crashed process left is taken away, what a live one made is 
   auto next = connect();
   CHECK(count_ours() == 2);
   CHECK(next && find(list(*next), kept.microphone.id));
+}
+
+TEST("pulse: cables of one name that are made at the same time are told apart") {
+  constexpr size_t kMakers = 4;
+  std::unique_ptr<Host> hosts[kMakers];
+  Cable cables[kMakers];
+  for (auto& host : hosts) host = connect();
+  std::vector<std::thread> makers;
+  for (size_t i = 0; i < kMakers; ++i) {
+    makers.emplace_back(
+        [&, i] { CHECK(hosts[i] && !hosts[i]->make_cable("Twin", Format{}, &cables[i])); });
+  }
+  for (std::thread& maker : makers) maker.join();
+  std::set<std::string> names;
+  std::set<std::string> ids;
+  const auto devices = list(*hosts[0]);
+  for (const Cable& cable : cables) {
+    names.insert(cable.microphone.name);
+    ids.insert(cable.microphone.id);
+    const DeviceInfo* microphone = find(devices, cable.microphone.id);
+    CHECK(microphone && microphone->peer_id == cable.render_id);
+    CHECK(microphone && microphone->name == cable.microphone.name);
+  }
+  CHECK(names == (std::set<std::string>{"Twin", "Twin (2)", "Twin (3)", "Twin (4)"}));
+  CHECK(ids.count("patchcord.Twin.microphone") == 1 && ids.size() == kMakers);
+  CHECK(count_ours() == 2 * kMakers);
+  for (auto& host : hosts) host.reset();
+  CHECK(count_ours() == 0);
+}
+
+TEST("pulse: a cable's id follows from its name alone") {
+  std::set<std::string> ids;
+  const std::string names[] = {"Studio",
+                               "Stu dio",
+                               "Stu_dio",
+                               "麦克风",
+                               "话筒",
+                               std::string(200, 'x'),
+                               std::string(201, 'x')};
+  for (const std::string& name : names) {
+    std::string before;
+    for (int run = 0; run < 2; ++run) {
+      auto host = connect();
+      Cable cable;
+      const Error error = host->make_cable(name, Format{}, &cable);
+      if (error) std::printf("  %s\n", error.message.c_str());
+      CHECK(!error);
+      CHECK(run == 0 || cable.microphone.id == before);
+      before = cable.microphone.id;
+    }
+    ids.insert(before);
+  }
+  CHECK(ids.size() == std::size(names));
+  CHECK(ids.count("patchcord.Studio.microphone") == 1);
 }

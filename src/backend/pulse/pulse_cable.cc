@@ -1,6 +1,10 @@
 #include "pulse_cable.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <mutex>
+#include <set>
+#include <utility>
 
 namespace patchcord {
 namespace pulse {
@@ -8,34 +12,6 @@ namespace {
 
 // What module-always-sink of either server loads while there is no other sink.
 constexpr char kServersStandIn[] = "auto_null";
-
-std::string replace_all(std::string text, const std::string& from, const std::string& to) {
-  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) {
-    text.replace(at, from.size(), to);
-  }
-  return text;
-}
-
-// A name as the server can show it. PipeWire before 0.3.66 keeps the backslashes that quoted()
-// would need, later ones take them away twice: there is nothing both read alike, so there the
-// characters that would need one become their typographic forms.
-std::string presentable(std::string text, bool on_pipewire) {
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-  }
-  if (!on_pipewire) return text;
-  text = replace_all(text, "\\", "\xE2\x88\x96");
-  text = replace_all(text, "'", "\xE2\x80\x99");
-  return replace_all(text, "\"", "\xE2\x80\x9D");
-}
-
-// `text` as it may stand between the inner quotes of ="key='...'". PulseAudio reads the argument
-// and the properties in it with one pass of unescaping.
-std::string quoted(std::string text) {
-  text = replace_all(text, "\\", "\\\\");
-  text = replace_all(text, "'", "\\'");
-  return replace_all(text, "\"", "\\\"");
-}
 
 // The connection that a module of ours belongs to, empty if it is not ours.
 std::string instance_of(const std::string& argument) {
@@ -72,24 +48,58 @@ bool has(const std::vector<PulseDevice>& devices, const std::string& name) {
                      [&](const PulseDevice& device) { return device.name == name; });
 }
 
-// Programs show microphones by name: two of one name could not be told apart.
-std::string free_name(const std::string& wanted, const std::vector<PulseDevice>& sources) {
-  std::string name = wanted;
-  for (int copy = 2; std::any_of(sources.begin(), sources.end(),
-                                 [&](const PulseDevice& s) { return s.description == name; });
-       ++copy) {
-    name = wanted + " (" + std::to_string(copy) + ")";
-  }
-  return name;
+// How long the end of the process waits for its servers, all together.
+constexpr int64_t kExitLimit = kNsPerSecond;
+
+// Of which a microphone may be on a server. Never destroyed: threads run on while a process exits.
+struct Living {
+  std::mutex mutex;
+  std::set<PulseCables*> cables;
+  bool exiting = false;
+};
+Living& living() {
+  static Living& living = *new Living;
+  return living;
 }
+
+Error exiting() { return Error::make(ErrorCode::kBackendUnavailable, "The process is exiting"); }
 
 }  // namespace
 
+// Node ends its environments in order when a worker ends and when nothing keeps the process alive,
+// but not at process.exit() nor after an uncaught exception: those lead straight to exit().
+void PulseCables::at_exit() {
+  std::lock_guard<std::mutex> lock(living().mutex);
+  living().exiting = true;
+  const int64_t end = real_clock().now() + kExitLimit;
+  for (PulseCables* cables : living().cables) cables->leave(end - real_clock().now());
+}
+
 PulseCables::~PulseCables() {
+  {
+    std::lock_guard<std::mutex> lock(living().mutex);
+    living().cables.erase(this);
+  }
   Connection::Lock lock(connection_);
-  Connection::Deadline deadline(&connection_, kCallLimit);
-  for (const Made& made : made_) unload(made, deadline);
-  unload(stand_in_, deadline);
+  const Connection::Deadline deadline(&connection_, kCallLimit);
+  unload_all(deadline);
+}
+
+// On the thread that exits, while others may be at work on the same server.
+void PulseCables::leave(int64_t limit_ns) {
+  Connection::Lock lock(connection_);
+  const Connection::Deadline deadline(&connection_, limit_ns);
+  leaving_ = true;
+  while (making_ && connection_.alive() && !deadline.passed()) connection_.wait();
+  unload_all(deadline);
+}
+
+void PulseCables::unload_all(const Connection::Deadline& deadline) {
+  Made all = std::exchange(stand_in_, {});
+  for (const Made& made : std::exchange(made_, {})) {
+    all.modules.insert(all.modules.end(), made.modules.begin(), made.modules.end());
+  }
+  unload(all, deadline);
 }
 
 bool PulseCables::owns(const std::string& render_id) const {
@@ -98,37 +108,74 @@ bool PulseCables::owns(const std::string& render_id) const {
 }
 
 Error PulseCables::make(const std::string& name, const Format& format, Cable* cable) {
+  {
+    static const bool registered = std::atexit(at_exit) == 0;
+    (void)registered;
+    std::lock_guard<std::mutex> lock(living().mutex);
+    if (living().exiting) return exiting();
+    living().cables.insert(this);
+  }
   Connection::Lock lock(connection_);
+  making_ = true;
   Connection::Deadline deadline(&connection_, kCallLimit);
   ServerDefaults before;
   Error error = query_defaults(&connection_, deadline, &before);
   if (!error && before.sink == kServersStandIn) error = keep_output(deadline, &before);
-  if (error) return error;
   Made made;
-  error = build(name, format, deadline, &made, cable);
-  if (error) {
-    unload(made, deadline);
-  } else {
-    made_.push_back(made);
+  if (!error) {
+    error = build(name, format, deadline, &made, cable);
+    if (error) {
+      unload(made, deadline);
+    } else {
+      made_.push_back(made);
+    }
+    restore(before, deadline);
   }
-  restore(before, deadline);
+  making_ = false;
+  connection_.wake();
   return error;
 }
 
-Error PulseCables::build(const std::string& name, const Format& format,
+// Two processes may be about to make microphones of one name: each sees what it got, and one of
+// them goes on to the next name.
+Error PulseCables::build(const std::string& wanted, const Format& format,
                          const Connection::Deadline& deadline, Made* made, Cable* cable) {
-  std::vector<PulseDevice> sources;
-  if (Error error = query_devices(&connection_, Flow::kInput, deadline, &sources)) return error;
-  const std::string sink = "patchcord." + connection_.instance() + "." + std::to_string(++counter_);
-  const std::string source = sink + ".microphone";
-  const std::string label =
-      quoted(free_name(presentable(name, connection_.on_pipewire()), sources));
+  Naming naming = Naming::kTaken;
+  for (uint32_t copy = 1; naming == Naming::kTaken; ++copy) {
+    const CableName name = cable_name(wanted, copy, connection_.on_pipewire());
+    std::vector<PulseDevice> sources;
+    std::vector<PulseDevice> sinks;
+    Error error = query_devices(&connection_, Flow::kInput, deadline, &sources);
+    if (!error) error = query_devices(&connection_, Flow::kOutput, deadline, &sinks);
+    if (error) return error;
+    const bool shown = std::any_of(sources.begin(), sources.end(), [&](const PulseDevice& source) {
+      return source.description == name.shown;
+    });
+    if (shown || has(sinks, name.sink) || has(sources, name.microphone)) continue;
+    if ((error = load_pair(name, format, deadline, made))) return error;
+    PulseDevice microphone;
+    if ((error = see(name, *made, deadline, &naming, &microphone))) return error;
+    if (naming == Naming::kTaken) {
+      unload(*made, deadline);
+      made->modules.clear();
+      continue;
+    }
+    made->render_id = cable->render_id = name.sink;
+    cable->microphone = to_device_info(microphone, Flow::kInput, {});
+    cable->microphone.peer_id = name.sink;
+  }
+  return Error::none();
+}
+
+Error PulseCables::load_pair(const CableName& name, const Format& format,
+                             const Connection::Deadline& deadline, Made* made) {
   const std::string instance = std::string(kInstanceProperty) + "=" + connection_.instance();
   // Without a format the servers choose 16 bits at 44.1 kHz; in f32 the path is exact to the bit.
   const std::string spec = " format=float32le rate=" + std::to_string(format.sample_rate) +
                            " channels=" + std::to_string(format.channels);
-  const std::string feed_argument = "sink_name=" + sink + spec + " sink_properties=\"" + instance +
-                                    " device.description='" + label + " (playback)'\"";
+  const std::string feed_argument = "sink_name=" + name.sink + spec + " sink_properties=\"" +
+                                    instance + " device.description='" + name.label +
+                                    " (playback)'\"";
   // An idle null sink renders two seconds of silence ahead, which whoever plays first has to wait
   // for; with norewinds 50 ms. PulseAudio knows the word since 15.0, PipeWire needs none.
   Error error = Error::none();
@@ -139,31 +186,51 @@ Error PulseCables::build(const std::string& name, const Format& format,
     error = load("module-null-sink", feed_argument, deadline, made);
   }
   if (error) return error;
-  error = load("module-remap-source",
-               "source_name=" + source + " master=" + sink + ".monitor" + spec +
-                   " source_properties=\"" + instance + " device.description='" + label +
-                   "' device.icon_name=audio-input-microphone\"",
-               deadline, made);
-  if (error) return error;
+  return load("module-remap-source",
+              "source_name=" + name.microphone + " master=" + name.sink + ".monitor" + spec +
+                  " source_properties=\"" + instance + " device.description='" + name.label +
+                  "' device.icon_name=audio-input-microphone\"",
+              deadline, made);
+}
 
-  // A server gives another name to what would be the second of one, and may refuse the properties
-  // without a word: only what is there counts.
-  ServerDefaults defaults;
-  PulseDevice microphone;
-  PulseDevice feed;
-  error = query_device(&connection_, Flow::kOutput, sink, deadline, &feed);
-  if (!error) error = query_device(&connection_, Flow::kInput, source, deadline, &microphone);
-  // PipeWire says that a module is loaded a moment before its device is there.
-  while (error.code == ErrorCode::kDeviceNotFound && connection_.on_pipewire() &&
-         !deadline.passed()) {
+// kOurs: what `module` made is the only device of its name, or the one that has had it for longer.
+// A server gives the second of a name another one (PulseAudio), or lets both have it (PipeWire).
+PulseCables::Naming PulseCables::naming_of(const std::vector<PulseDevice>& devices, uint32_t module,
+                                           const std::string& name, PulseDevice* made) {
+  const auto owned = std::find_if(devices.begin(), devices.end(), [&](const PulseDevice& device) {
+    return device.owner_module == module;
+  });
+  if (owned == devices.end()) return Naming::kNotThere;
+  *made = *owned;
+  const bool taken = std::any_of(devices.begin(), devices.end(), [&](const PulseDevice& device) {
+    return device.name == name && device.owner_module < module;
+  });
+  return owned->name == name && !taken ? Naming::kOurs : Naming::kTaken;
+}
+
+// A server may refuse a name or properties without a word: only what is there counts. PipeWire says
+// that a module is loaded a moment before its device is there.
+Error PulseCables::see(const CableName& name, const Made& made,
+                       const Connection::Deadline& deadline, Naming* naming,
+                       PulseDevice* microphone) {
+  for (;;) {
+    std::vector<PulseDevice> sources;
+    std::vector<PulseDevice> sinks;
+    Error error = query_devices(&connection_, Flow::kInput, deadline, &sources);
+    if (!error) error = query_devices(&connection_, Flow::kOutput, deadline, &sinks);
+    if (error) return error;
+    PulseDevice feed;
+    const Naming of_feed = naming_of(sinks, made.modules[0], name.sink, &feed);
+    const Naming of_microphone = naming_of(sources, made.modules[1], name.microphone, microphone);
+    *naming = std::max(of_feed, of_microphone);
+    if (std::min(of_feed, of_microphone) != Naming::kNotThere || *naming == Naming::kTaken) {
+      return error;
+    }
     connection_.pause(10 * kNsPerMs);
-    error = query_device(&connection_, Flow::kInput, source, deadline, &microphone);
+    if (deadline.passed()) {
+      return Error::make(ErrorCode::kTimeout, "The audio server did not show the microphone");
+    }
   }
-  if (error) return error;
-  made->render_id = cable->render_id = sink;
-  cable->microphone = to_device_info(microphone, Flow::kInput, defaults);
-  cable->microphone.peer_id = sink;
-  return Error::none();
 }
 
 // The servers' own stand-in for a missing sound card goes as soon as there is another sink, and the
@@ -225,6 +292,7 @@ void PulseCables::restore(const ServerDefaults& before, const Connection::Deadli
 
 Error PulseCables::load(const char* module, const std::string& argument,
                         const Connection::Deadline& deadline, Made* made) {
+  if (leaving_) return exiting();
   struct Reply {
     Connection* connection;
     uint32_t index = kInvalidIndex;
@@ -248,25 +316,32 @@ Error PulseCables::load(const char* module, const std::string& argument,
   return error;
 }
 
+// All of it is asked for before the first answer is waited for: a server that answers late gets to
+// it even if this process is gone by then.
 void PulseCables::unload(const Made& made, const Connection::Deadline& deadline) {
-  for (auto module = made.modules.rbegin(); module != made.modules.rend(); ++module) {
-    if (!connection_.alive()) return;
-    Connection::Success reply{&connection_};
-    connection_.await(connection_.libpulse().pa_context_unload_module(
-                          connection_.context(), *module, Connection::on_success, &reply),
-                      "pa_context_unload_module", deadline);
+  if (!connection_.alive()) return;
+  const auto& modules = made.modules;
+  std::vector<Connection::Success> replies(modules.size(), Connection::Success{&connection_});
+  std::vector<pa_operation*> operations;
+  for (size_t i = modules.size(); i-- > 0;) {
+    operations.push_back(connection_.libpulse().pa_context_unload_module(
+        connection_.context(), modules[i], Connection::on_success, &replies[i]));
+  }
+  for (pa_operation* operation : operations) {
+    connection_.await(operation, "pa_context_unload_module", deadline);
   }
 }
 
 void PulseCables::remove(const std::string& render_id) {
   Connection::Lock lock(connection_);
   Connection::Deadline deadline(&connection_, kCallLimit);
-  const auto made = std::find_if(made_.begin(), made_.end(), [&](const Made& candidate) {
+  const auto found = std::find_if(made_.begin(), made_.end(), [&](const Made& candidate) {
     return candidate.render_id == render_id;
   });
-  if (made == made_.end()) return;
-  unload(*made, deadline);
-  made_.erase(made);
+  if (found == made_.end()) return;
+  const Made made = std::move(*found);
+  made_.erase(found);
+  unload(made, deadline);
 }
 
 void PulseCables::remove_orphans() {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "../backend.h"
+#include "cable_name.h"
 #include "pulse_connection.h"
 #include "pulse_devices.h"
 
@@ -31,19 +32,31 @@ class PulseCables {
     std::string render_id;
     std::vector<uint32_t> modules;  // unloaded from the last to the first
   };
+  enum class Naming : uint8_t { kNotThere, kOurs, kTaken };
 
   Error load(const char* module, const std::string& argument, const Connection::Deadline& deadline,
              Made* made);
+  Error load_pair(const CableName& name, const Format& format, const Connection::Deadline& deadline,
+                  Made* made);
+  Error see(const CableName& name, const Made& made, const Connection::Deadline& deadline,
+            Naming* naming, PulseDevice* microphone);
   void unload(const Made& made, const Connection::Deadline& deadline);
-  Error build(const std::string& name, const Format& format, const Connection::Deadline& deadline,
+  Error build(const std::string& wanted, const Format& format, const Connection::Deadline& deadline,
               Made* made, Cable* cable);
   Error keep_output(const Connection::Deadline& deadline, ServerDefaults* defaults);
   void restore(const ServerDefaults& before, const Connection::Deadline& deadline);
+  static Naming naming_of(const std::vector<PulseDevice>& devices, uint32_t module,
+                          const std::string& name, PulseDevice* made);
+  void unload_all(const Connection::Deadline& deadline);
+  void leave(int64_t limit_ns);
+  static void at_exit();
 
   Connection& connection_;
+  // Under the lock.
   std::vector<Made> made_;
   Made stand_in_;  // see keep_output
-  uint32_t counter_ = 0;
+  bool making_ = false;
+  bool leaving_ = false;  // the process exits: nothing is made any more
 };
 
 }  // namespace pulse

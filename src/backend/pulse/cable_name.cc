@@ -1,0 +1,78 @@
+#include "cable_name.h"
+
+#include <cstdio>
+
+namespace patchcord {
+namespace pulse {
+namespace {
+
+// A server's names have 128 characters at most.
+constexpr size_t kLongestId = 60;
+
+std::string replace_all(std::string text, const std::string& from, const std::string& to) {
+  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) {
+    text.replace(at, from.size(), to);
+  }
+  return text;
+}
+
+// A name as the server can show it. PipeWire before 0.3.66 keeps the backslashes that quoted()
+// would need, later ones take them away twice: there is nothing both read alike, so there the
+// characters that would need one become their typographic forms.
+std::string presentable(std::string text, bool on_pipewire) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  }
+  if (!on_pipewire) return text;
+  text = replace_all(text, "\\", "\xE2\x88\x96");
+  text = replace_all(text, "'", "\xE2\x80\x99");
+  return replace_all(text, "\"", "\xE2\x80\x9D");
+}
+
+// `text` as it may stand between the inner quotes of ="key='...'". PulseAudio reads the argument
+// and the properties in it with one pass of unescaping.
+std::string quoted(std::string text) {
+  text = replace_all(text, "\\", "\\\\");
+  text = replace_all(text, "'", "\\'");
+  return replace_all(text, "\"", "\\\"");
+}
+
+// FNV-1a
+uint32_t hash_of(const std::string& text) {
+  uint32_t hash = 2166136261u;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
+  return hash;
+}
+
+// The servers take letters, digits, '-', '_' and '.' in names. The dot is left to what is added
+// here, so that no name can be that of another one with an addition.
+std::string id_of(const std::string& name) {
+  std::string id = name.substr(0, kLongestId);
+  for (char& c : id) {
+    const bool kept = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      c == '-' || c == '_';
+    if (!kept) c = '_';
+  }
+  if (id == name) return id;
+  char hash[10];
+  snprintf(hash, sizeof hash, ".%08x", hash_of(name));
+  return id + hash;
+}
+
+}  // namespace
+
+CableName cable_name(const std::string& wanted, uint32_t copy, bool on_pipewire) {
+  CableName name;
+  name.shown = presentable(wanted, on_pipewire);
+  name.sink = "patchcord." + id_of(wanted);
+  if (copy > 1) {
+    name.shown += " (" + std::to_string(copy) + ")";
+    name.sink += "." + std::to_string(copy);
+  }
+  name.label = quoted(name.shown);
+  name.microphone = name.sink + ".microphone";
+  return name;
+}
+
+}  // namespace pulse
+}  // namespace patchcord
