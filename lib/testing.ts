@@ -234,6 +234,14 @@ export class SimulatedDevice {
     return this.#script('late', ms);
   }
 
+  /**
+   * What it captures in the next `ms`, 10,000 at most, is delivered together at their end, without a loss:
+   * as of a sound server that is held up. What it plays is not concerned.
+   */
+  delay(ms: number): this {
+    return this.#script('delay', ms);
+  }
+
   /** Every delivery is late by up to so much. */
   jitter(upToMs: number): this {
     return this.#script('jitter', upToMs);
@@ -303,6 +311,14 @@ export class SimulatedProcess {
 
   mute(muted = true): this {
     return this.#script('mute', muted);
+  }
+
+  /**
+   * What it plays in the next `ms`, 10,000 at most, is delivered together at their end, without a loss, to all
+   * that capture it.
+   */
+  delay(ms: number): this {
+    return this.#script('delay', ms);
   }
 
   /** Whether it can be heard apart from the others; its meter moves either way. */

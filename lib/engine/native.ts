@@ -186,6 +186,8 @@ export interface NativeMixer extends NativeTimed {
   mixWritten(frames: number): number;
   writtenOut(): boolean;
   finish(): void;
+  /** `hole`: silence stands for what came too late. */
+  takeEvents(): NativeEvent[];
   stats(): Record<string, number>;
   position(): number;
 }
@@ -293,6 +295,7 @@ export interface Native {
       startTime: bigint | undefined;
       durationFrames: number;
       maxFillMs: number;
+      maxWaitMs: number;
     },
     onWake: () => void,
   ) => NativeSource;
@@ -303,12 +306,16 @@ export interface Native {
     label: Float64Array,
     onData: () => void,
   ) => NativeTap;
-  Mixer: new (options: {
-    sampleRate: number;
-    channels: number;
-    latencyMs: number;
-    limiter: boolean;
-  }) => NativeMixer;
+  Mixer: new (
+    options: {
+      sampleRate: number;
+      channels: number;
+      latencyMs: number;
+      maxWaitMs: number;
+      limiter: boolean;
+    },
+    onWake: () => void,
+  ) => NativeMixer;
   MixerInput: new (
     mixer: NativeMixer,
     onWake: () => void,

@@ -32,6 +32,13 @@ import {
 export interface MixerOptions extends Partial<AudioFormat>, ChunkOptions {
   /** Least age of what is mixed, so that every live input's packets have arrived; 30. */
   latencyMs?: number | undefined;
+  /**
+   * How long a mix that no device plays waits for live inputs that are late, in ms, beyond `latencyMs`. What
+   * comes later still, and what is late for a mix that a device plays, is silence in the mix, a
+   * `discontinuity`.
+   * @default 500
+   */
+  maxWaitMs?: number | undefined;
   /** Look-ahead limiter at -0.1 dBFS; true. Without it sums above full scale clip in integer formats. */
   limiter?: boolean | undefined;
   /** The mix ends when all its inputs have; true. */
@@ -54,6 +61,8 @@ export interface MixerStats {
   lagMs: number;
   /** The lowest gain that the limiter had to use; 1: never. */
   limiterGain: number;
+  /** Frames of inputs that came too late; silence stands for them in the mix. */
+  lostFrames: number;
   /** Frames that were not mixed because the machine slept or stalled for over a second. */
   skippedFrames: number;
   readerLostFrames: number;
@@ -65,7 +74,7 @@ export interface MixerStats {
 export interface MixerEvents extends ReadableEvents {
   /** An input is gone; with an error if that is why. */
   inputClose: [event: { input: MixerInput; error: Error | null }];
-  /** A reader was too slow. */
+  /** An input's audio came too late to be mixed, or a reader was too slow. */
   discontinuity: [event: Discontinuity];
 }
 
@@ -112,6 +121,7 @@ export class Mixer extends AudioReadable {
       'channels',
       'sampleFormat',
       'latencyMs',
+      'maxWaitMs',
       'limiter',
       'endWhenInputsEnd',
       'bufferMs',
@@ -120,7 +130,9 @@ export class Mixer extends AudioReadable {
     const format = resolveFormat(given);
     const plan = new ChunkPlan(format.sampleRate, checkChunkOptions(given));
     const { latencyMs = 30, limiter = true, endWhenInputsEnd = true, bufferMs = 1000 } = given;
+    const { maxWaitMs = 500 } = given;
     checkNumber(latencyMs, 'options.latencyMs', 0, 500);
+    checkNumber(maxWaitMs, 'options.maxWaitMs', 0, 10_000);
     checkBoolean(limiter, 'options.limiter');
     checkBoolean(endWhenInputsEnd, 'options.endWhenInputsEnd');
     checkNumber(bufferMs, 'options.bufferMs', 20, 60_000);
@@ -128,7 +140,10 @@ export class Mixer extends AudioReadable {
     super({ format, plan, bufferMs });
     this.#endWhenInputsEnd = endWhenInputsEnd;
     const { sampleRate, channels } = format;
-    this.#native = new (native().Mixer)({ sampleRate, channels, latencyMs, limiter });
+    this.#native = new (native().Mixer)(
+      { sampleRate, channels, latencyMs, maxWaitMs, limiter },
+      () => this.#attend(),
+    );
     this.#inputOwner = this.#asOwner();
     if (given.signal) addAbortSignal(given.signal, this);
   }
@@ -194,7 +209,7 @@ export class Mixer extends AudioReadable {
     return {
       ...(this.#native.stats() as unknown as Pick<
         MixerStats,
-        'frames' | 'lagMs' | 'limiterGain' | 'skippedFrames'
+        'frames' | 'lagMs' | 'limiterGain' | 'lostFrames' | 'skippedFrames'
       >),
       readerLostFrames: this.lostByReader(),
       inputs: [...this.#inputs].map((input) => input.stats()),
@@ -306,7 +321,16 @@ export class Mixer extends AudioReadable {
     this.#driver = undefined;
     driver?.mixEnded();
     this.#native.finish();
+    this.#attend();
     this.producerEnded();
+  }
+
+  // JS thread, after the engine woke it.
+  #attend(): void {
+    for (const { frame, frames } of this.#native.takeEvents()) {
+      const event: Discontinuity = { frame, frames, filled: true, reason: 'late' };
+      this.emit('discontinuity', event);
+    }
   }
 
   #untimed(what: string): Error {

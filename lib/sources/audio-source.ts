@@ -102,6 +102,14 @@ export interface SourceOptions
    * is no hole.
    */
   maxFillMs?: number | undefined;
+  /**
+   * How long audio that is late is waited for, in ms: so old a frame is at most when it is read, or beyond
+   * that by what a device usually takes. Silence stands in the place of sound only for a listener that
+   * cannot wait: a link into a device plays silence instead, and only that link loses the late audio.
+   * An idle loopback's silence is that old where the system does not say that nothing plays.
+   * @default 500
+   */
+  maxWaitMs?: number | undefined;
 }
 
 export const sourceOptionNames = [
@@ -119,6 +127,7 @@ export const sourceOptionNames = [
   'isolation',
   'recover',
   'maxFillMs',
+  'maxWaitMs',
   'backend',
 ] as const;
 
@@ -253,11 +262,12 @@ export abstract class AudioSource extends AudioReadable {
     const format = resolveFormat(given);
     const plan = new ChunkPlan(format.sampleRate, checkChunkOptions(given));
     const { durationMs, startTime, signal, bufferMs = 1000, device = 'default' } = given;
-    const { clock = 'device', maxFillMs = 60_000 } = given;
+    const { clock = 'device', maxFillMs = 60_000, maxWaitMs = 500 } = given;
     checkOneOf(clock, 'options.clock', ['device', 'host']);
     if (durationMs !== undefined) checkNumber(durationMs, 'options.durationMs', 1, 1e12);
     checkNumber(bufferMs, 'options.bufferMs', 20, 60_000);
     checkNumber(maxFillMs, 'options.maxFillMs', 1000, 1e9);
+    checkNumber(maxWaitMs, 'options.maxWaitMs', 0, 10_000);
     if (startTime !== undefined) checkTime(startTime, 'options.startTime');
     if (signal !== undefined) checkAbortSignal(signal, 'options.signal');
     const openOptions = checkOpenOptions(given);
@@ -278,6 +288,7 @@ export abstract class AudioSource extends AudioReadable {
         hostClock: clock === 'host',
         startTime,
         maxFillMs,
+        maxWaitMs,
         durationFrames: Math.round(((durationMs ?? 0) * format.sampleRate) / 1000),
       },
       () => this.#attend(),

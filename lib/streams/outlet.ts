@@ -48,11 +48,12 @@ export interface Discontinuity {
   /** Whether silence of that length stands in the stream; otherwise its times step. */
   filled: boolean;
   /**
-   * `device`: the system lost it. `overrun`: a reader was too slow for its buffer. `attach`: a program
+   * `device`: the system lost it, or a program's audio came too late. `late`: an input's audio came too late
+   * to be mixed. `overrun`: a reader was too slow for its buffer. `attach`: a program
    * played it before it could be captured. `sleep`: the machine slept, see `maxFillMs`. Otherwise there
    * was no device for so long: it was lost, or the stream went to another one.
    */
-  reason: 'device' | 'overrun' | 'attach' | 'sleep' | DeviceChangeReason;
+  reason: 'device' | 'late' | 'overrun' | 'attach' | 'sleep' | DeviceChangeReason;
 }
 
 /** How a destination is reached. */

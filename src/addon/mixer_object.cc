@@ -20,6 +20,7 @@ Napi::Function MixerObject::define(Napi::Env env) {
                          InstanceMethod<&MixerObject::mix_written>("mixWritten"),
                          InstanceMethod<&MixerObject::written_out>("writtenOut"),
                          InstanceMethod<&MixerObject::finish>("finish"),
+                         InstanceMethod<&MixerObject::take_events>("takeEvents"),
                          InstanceMethod<&MixerObject::stats>("stats"),
                          InstanceMethod<&MixerObject::level>("level"),
                          InstanceMethod<&MixerObject::time_at_frame>("timeAt"),
@@ -35,13 +36,20 @@ MixerObject::MixerObject(const Napi::CallbackInfo& info)
   config.sample_rate = property(options, "sampleRate").As<Napi::Number>().Uint32Value();
   config.channels = property(options, "channels").As<Napi::Number>().Uint32Value();
   config.latency_ns = property(options, "latencyMs").As<Napi::Number>().DoubleValue() * 1e6;
+  config.max_wait_ns = property(options, "maxWaitMs").As<Napi::Number>().DoubleValue() * 1e6;
   config.limiter = property(options, "limiter").As<Napi::Boolean>();
   if (config.sample_rate == 0 || config.channels == 0) return;
-  node_ = std::make_shared<MixerNode>(config);
+  waker_ = std::make_shared<Waker>(environment_, info[1].As<Napi::Function>());
+  const auto mix = std::make_shared<Mix>(config, waker_);
+  node_ = std::shared_ptr<MixerNode>(mix, &mix->node);
+  events_ = std::shared_ptr<NodeEvents>(mix, &mix->events);
   info.This().As<Napi::Object>().Set("kind", "mixer");
 }
 
-MixerObject::~MixerObject() { pump_.reset(); }
+MixerObject::~MixerObject() {
+  pump_.reset();
+  if (waker_) waker_->silence();
+}
 
 // startPump(host): mixes by the host's clock while no sink pulls.
 Napi::Value MixerObject::start_pump(const Napi::CallbackInfo& info) {
@@ -75,6 +83,7 @@ Napi::Value MixerObject::finish(const Napi::CallbackInfo& info) {
   stop_pump();
   if (!finished_) {
     finished_ = true;
+    if (pump_host_) node_->flush(pump_host_->clock().now());
     node_->finish();
   }
   return info.Env().Undefined();
@@ -85,8 +94,13 @@ Napi::Value MixerObject::stats(const Napi::CallbackInfo& info) {
   value.Set("frames", static_cast<double>(node_->position()));
   value.Set("lagMs", node_->lag_ns() * 1e-6);
   value.Set("limiterGain", node_->lowest_limiter_gain());
+  value.Set("lostFrames", static_cast<double>(node_->lost_frames()));
   value.Set("skippedFrames", static_cast<double>(node_->skipped_frames()));
   return value;
+}
+
+Napi::Value MixerObject::take_events(const Napi::CallbackInfo& info) {
+  return events_to_value(info.Env(), *events_);
 }
 
 Napi::Value MixerObject::level(const Napi::CallbackInfo& info) {

@@ -16,8 +16,8 @@ namespace patchcord {
 class MixerObject final : public Napi::ObjectWrap<MixerObject>, public ProducerHandle {
  public:
   static Napi::Function define(Napi::Env env);
-  explicit MixerObject(
-      const Napi::CallbackInfo& info);  // ({ sampleRate, channels, latencyMs, limiter })
+  // ({ sampleRate, channels, latencyMs, maxWaitMs, limiter }, onWake)
+  explicit MixerObject(const Napi::CallbackInfo& info);
   ~MixerObject() override;
 
   std::shared_ptr<Producer> producer() const override { return node_; }
@@ -30,10 +30,25 @@ class MixerObject final : public Napi::ObjectWrap<MixerObject>, public ProducerH
   void stop_pump() { pump_.reset(); }
 
  private:
+  // The mix, and what JavaScript learns of it.
+  struct Mix final : MixerNode::Listener {
+    Mix(const MixerNode::Config& config, std::shared_ptr<Waker> told)
+        : waker(std::move(told)), node(config, this) {}
+    void on_replaced(uint64_t frame, uint64_t frames) noexcept override {
+      events.push({NodeEventType::kHole, frame, frames});
+      waker->wake();
+    }
+
+    const std::shared_ptr<Waker> waker;
+    NodeEvents events;
+    MixerNode node;
+  };
+
   Napi::Value start_pump(const Napi::CallbackInfo& info);
   Napi::Value mix_written(const Napi::CallbackInfo& info);
   Napi::Value written_out(const Napi::CallbackInfo& info);
   Napi::Value finish(const Napi::CallbackInfo& info);
+  Napi::Value take_events(const Napi::CallbackInfo& info);
   Napi::Value stats(const Napi::CallbackInfo& info);
   Napi::Value level(const Napi::CallbackInfo& info);
   Napi::Value time_at_frame(const Napi::CallbackInfo& info);
@@ -41,7 +56,9 @@ class MixerObject final : public Napi::ObjectWrap<MixerObject>, public ProducerH
   Napi::Value position(const Napi::CallbackInfo& info);
 
   std::shared_ptr<Environment> environment_;
-  std::shared_ptr<MixerNode> node_;
+  std::shared_ptr<Waker> waker_;
+  std::shared_ptr<MixerNode> node_;     // of a Mix
+  std::shared_ptr<NodeEvents> events_;  // of the same
   std::vector<MixerNode::Input> inputs_;
   std::unique_ptr<Clock::Task> pump_;
   std::shared_ptr<HostEntry> pump_host_;  // whose clock the pump runs on

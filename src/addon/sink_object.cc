@@ -113,7 +113,6 @@ void SinkObject::disconnect() {
   arrivals_.reset();
   if (live_) links_.keep(*live_);
   live_.reset();
-  lagged_.reset();
 }
 
 // openWritten(format, bufferFrames, startFrames). Again for what is written from now on: it follows
@@ -206,8 +205,8 @@ Napi::Value SinkObject::link(const Napi::CallbackInfo& info) {
 void SinkObject::follow(std::shared_ptr<FrameQueue> queue) {
   live_ = std::make_shared<LiveInput>(std::move(queue), node_->format().sample_rate,
                                       node_->format().channels);
-  lagged_ = std::make_shared<LaggedInput>(live_, &node_->events(), waker_.get());
-  linked_ = lagged_;
+  live_->follow_sink(&node_->events(), waker_.get());
+  linked_ = live_;
   publish();
 }
 
@@ -262,7 +261,7 @@ Napi::Value SinkObject::stats(const Napi::CallbackInfo& info) {
   }
   if (live_) {
     set("linkDriftPpm", live_->ppm());
-    set("lagMs", lagged_->lag_ns() * 1e-6);
+    set("lagMs", live_->lag_ns() * 1e-6);
   }
   links_.tell(value, live_.get());
   set("underruns", underruns);

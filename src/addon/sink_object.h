@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "../core/graph/arrivals.h"
-#include "../core/graph/lagged_input.h"
+#include "../core/graph/live_input.h"
 #include "../core/graph/live_input.h"
 #include "../core/graph/mixer_node.h"
 #include "../core/graph/sink_node.h"
@@ -86,7 +86,6 @@ class SinkObject final : public DeviceObject<SinkObject, RenderSession> {
   WrittenCounters written_before_;         // of those that were played to their end
   std::shared_ptr<Pullable> linked_;
   std::shared_ptr<LiveInput> live_;      // the link, when it is to a stream with a clock of its own
-  std::shared_ptr<LaggedInput> lagged_;  // ... and what asks it
   LinkCounters links_;
   std::shared_ptr<Producer> producer_;  // of live_
   std::unique_ptr<Arrivals> arrivals_;  // ... or what JavaScript writes to it

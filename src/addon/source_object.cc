@@ -43,8 +43,8 @@ void CaptureSession::on_packet(const Packet& packet) noexcept {
   node_->observe(stream_->endpoint());
 }
 
-void CaptureSession::on_idle() noexcept {
-  node_->idle();
+void CaptureSession::on_idle(bool quiet) noexcept {
+  node_->idle(quiet);
   node_->observe(stream_->endpoint());
 }
 
@@ -104,6 +104,8 @@ SourceObject::SourceObject(const Napi::CallbackInfo& info) : DeviceObject(info) 
   }
   config.max_fill = static_cast<int64_t>(
       property(options, "maxFillMs").As<Napi::Number>().DoubleValue() * kNsPerMs);
+  config.max_wait = static_cast<int64_t>(
+      property(options, "maxWaitMs").As<Napi::Number>().DoubleValue() * kNsPerMs);
   if (config.sample_rate == 0 || config.channels == 0) return;
   waker_ = std::make_shared<Waker>(environment_, info[2].As<Napi::Function>());
   node_ = std::make_shared<SourceNode>(entry_->clock(), config, waker_.get());
@@ -124,6 +126,7 @@ Napi::Value SourceObject::open(const Napi::CallbackInfo& info) {
 Napi::Value SourceObject::open_processes(const Napi::CallbackInfo& info) {
   ProcessCaptureRequest request;
   request.selection = process_selection_from(info[0]);
+  request.max_wait = node_->config().max_wait;
   return open_device(info.Env(), request, format(), info[1]);
 }
 

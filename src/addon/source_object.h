@@ -28,7 +28,11 @@ class CaptureSession final : public CaptureListener, public TapListener, public 
   void release() noexcept override;
 
   void on_packet(const Packet& packet) noexcept override;
-  void on_idle() noexcept override;
+  void on_idle(bool quiet) noexcept override;
+  void on_replaced(int64_t position, uint64_t frames) noexcept override {
+    node_->replaced(position, frames);
+  }
+  bool live() const noexcept override { return node_->has_live_consumer(); }
   void on_lost(const Error& error) noexcept override { tell_lost(error); }
   void on_tap(const TapEvent& event) noexcept override;
   std::vector<TapEvent> take_taps();  // any thread; what came of processes since

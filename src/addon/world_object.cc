@@ -272,6 +272,8 @@ Napi::Value WorldObject::script_process(const Napi::CallbackInfo& info) {
     error = processes.set_volume(pid, info[2].As<Napi::Number>().DoubleValue());
   } else if (verb == "mute") {
     error = processes.mute(pid, truth());
+  } else if (verb == "delay") {
+    error = processes.delay(pid, to_ns(info[2].As<Napi::Number>().DoubleValue()));
   } else if (verb == "protect") {
     error = processes.protect(pid, truth());
   } else if (verb == "deny") {
@@ -331,6 +333,8 @@ Napi::Value WorldObject::script(const Napi::CallbackInfo& info) {
     error = world.resume(id);
   } else if (verb == "late") {
     error = world.late(id, to_ns(real(2)));
+  } else if (verb == "delay") {
+    error = world.delay(id, to_ns(real(2)));
   } else if (verb == "jitter") {
     error = world.jitter(id, to_ns(real(2)));
   } else if (verb == "stamps") {

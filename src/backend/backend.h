@@ -85,8 +85,17 @@ class CaptureListener {
  public:
   virtual void on_packet(const Packet& packet) noexcept = 0;
   // After a wake-up whose drain found nothing, at least every 20 ms while the stream runs: that is
-  // how idle loopback becomes silence by the clock.
-  virtual void on_idle() noexcept = 0;
+  // how idle loopback becomes silence by the clock. `quiet`: the system says that nothing plays, so
+  // that no packet is on its way. Where it does not say, packets are waited for.
+  virtual void on_idle(bool quiet) noexcept = 0;
+  // Of a sum of programs: silence was delivered in the place of frames that came too late.
+  virtual void on_replaced(int64_t position, uint64_t frames) noexcept {
+    (void)position;
+    (void)frames;
+  }
+  // Whether a device plays the stream. Only then does a sum of programs not wait for those that are
+  // late.
+  virtual bool live() const noexcept { return false; }
   // The stream is over (device removed, server gone, service stopped). At most once, from any
   // thread of the backend, never after the stream's stop() has returned. Nothing else is called
   // after it.
@@ -168,6 +177,7 @@ struct ProcessCaptureRequest {
   ProcessSelection selection;
   Format preferred;              // as CaptureRequest's
   uint32_t period_frames = 480;  // of preferred.sample_rate
+  int64_t max_wait = kMaxWait;   // ns, for programs whose packets are late
 };
 
 // What was opened.

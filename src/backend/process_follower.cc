@@ -27,7 +27,7 @@ class Tap final : public CaptureListener {
   Tap(Follower* owner, TapTarget tapped) : target(std::move(tapped)), owner_(*owner) {}
 
   void on_packet(const Packet& packet) noexcept override;
-  void on_idle() noexcept override { input->idle(); }
+  void on_idle(bool quiet) noexcept override { input->idle(quiet); }
   void on_lost(const Error& error) noexcept override;
 
   TapTarget target;
@@ -74,6 +74,10 @@ class Follower final : public ProcessStream, private TapSum::Output, private Tap
   // The sum's audio thread.
   void on_sum(const float* samples, uint32_t frames, int64_t position,
               int64_t time) noexcept override;
+  void on_replaced(int64_t position, uint64_t frames) noexcept override {
+    listener_.on_replaced(position, frames);
+  }
+  bool live() const noexcept override { return listener_.live(); }
   void on_programs_changed() noexcept override { look_again(); }
 
   // With following_ held, all of them.
@@ -139,7 +143,7 @@ Follower::Follower(std::unique_ptr<TapSystem> system, TapSums* sums,
       clock_(sums->clock()),
       listener_(*listener),
       taps_listener_(*taps),
-      sum_(sums, request.preferred.sample_rate, request.preferred.channels, this),
+      sum_(sums, request.preferred.sample_rate, request.preferred.channels, this, request.max_wait),
       selected_(request.selection) {
   info_.format = request.preferred;
   info_.format.sample_format = SampleFormat::kF32;

@@ -75,7 +75,7 @@ class Track {
     while (seconds_ < until) {
       seconds_ += 0.02;
       clock_.set(ns(seconds_));
-      node_->idle();
+      node_->idle(true);
       queue_->skip_to(node_->position() - kRate);
     }
   }

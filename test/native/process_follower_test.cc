@@ -96,7 +96,7 @@ class ScriptedSystem final : public TapSystem {
 
 struct Listener final : CaptureListener, TapListener {
   void on_packet(const Packet& packet) noexcept override { frames += packet.frames; }
-  void on_idle() noexcept override {}
+  void on_idle(bool) noexcept override {}
   void on_lost(const Error&) noexcept override { ++losses; }
   void on_tap(const TapEvent& event) noexcept override {
     if (event.kind == TapEvent::Kind::kAttached) ++attached;

@@ -61,7 +61,7 @@ struct Recorder final : CaptureListener {
     if (packets.size() < packets.capacity()) packets.push_back(packet);
     frames += packet.frames;
   }
-  void on_idle() noexcept override { ++idles; }
+  void on_idle(bool) noexcept override { ++idles; }
   void on_lost(const Error& error) noexcept override {
     code = error.code;
     ++losses;

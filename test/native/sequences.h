@@ -109,7 +109,7 @@ class Capture final : public CaptureListener, public Slot {
   void on_packet(const Packet& packet) noexcept override {
     node.packet(packet.data, packet.frames, packet.position, packet.time, packet.discontinuity);
   }
-  void on_idle() noexcept override { node.idle(); }
+  void on_idle(bool quiet) noexcept override { node.idle(quiet); }
   void on_lost(const Error&) noexcept override { lost.store(true); }
 
   NoWakeup wakeup;

@@ -27,7 +27,7 @@ struct HashingCapture final : CaptureListener {
     hash.add(packet.data, packet.frames * 4);
     frames += packet.frames;
   }
-  void on_idle() noexcept override { hash.mix(name + 100); }
+  void on_idle(bool) noexcept override { hash.mix(name + 100); }
   void on_lost(const Error&) noexcept override { hash.mix(name + 200); }
   Hash& hash;
   const uint64_t name;

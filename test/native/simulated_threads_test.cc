@@ -12,7 +12,7 @@ struct Counted final : CaptureListener {
     next = packet.position + packet.frames;
     if (++packets == wanted) reached->signal();
   }
-  void on_idle() noexcept override {
+  void on_idle(bool) noexcept override {
     if (closed.load()) called_after = true;
   }
   void on_lost(const Error&) noexcept override {

@@ -58,7 +58,7 @@ struct Heard final : CaptureListener {
       to_float(packet.data, format.sample_format, &data[data.size() - samples], samples);
     }
   }
-  void on_idle() noexcept override { idle.push_back(clock.now()); }
+  void on_idle(bool) noexcept override { idle.push_back(clock.now()); }
   void on_lost(const Error& error) noexcept override {
     lost = error;
     ++lost_calls;

@@ -113,6 +113,9 @@ class Ear final : public TapSum::Output {
     }
   }
 
+  void on_replaced(int64_t, uint64_t frames) noexcept override { replaced += frames; }
+  bool live() const noexcept override { return hurry; }
+
   struct Tone {
     double frequency;
     double re = 0, im = 0, offset_us = 0, gain = 0, worst_us = 0, worst_gain = 0;
@@ -120,6 +123,8 @@ class Ear final : public TapSum::Output {
   const std::vector<Tone>& tones() const { return tones_; }
   uint64_t breaks = 0;
   uint64_t silent_frames = 0;
+  uint64_t replaced = 0;
+  bool hurry = false;  // a device plays the sum
 
  private:
   const uint32_t rate_;
@@ -230,6 +235,8 @@ class Counting final : public TapSum::Output {
     next_ = position + frames;
     turns.fetch_add(1);
   }
+  void on_replaced(int64_t, uint64_t) noexcept override {}
+  bool live() const noexcept override { return true; }
   std::atomic<int> turns{0};
   int breaks = 0;
 

@@ -95,7 +95,7 @@ TEST("idle loopback is silence by the clock, and what comes then is trimmed to i
   int64_t now = 0;
   uint64_t silence = 0;
   for (; now < kNsPerSecond; now += kPeriodNs) {
-    const uint64_t due = timeline.idle(now);
+    const uint64_t due = timeline.idle(now, true);
     timeline.advance(due);
     silence += due;
   }
@@ -134,7 +134,7 @@ TEST("a loopback that is only late keeps to its counter, one that was idle to it
       if (i % 500 != 499) continue;
       // Eight periods without a packet; then they come at once.
       for (const int64_t end = now + 8 * kPeriodNs; now < end; now += kPeriodNs) {
-        const uint64_t due = timeline.idle(now + kPeriodNs);
+        const uint64_t due = timeline.idle(now + kPeriodNs, true);
         timeline.advance(due);
         next += static_cast<int64_t>(due);
         filled += due;
@@ -224,7 +224,7 @@ TEST("a loopback whose packets are fetched late is late, not idle") {
   };
   for (; now < kNsPerSecond; now += kPeriodNs) fetch();
   for (const int64_t back = now + 80 * kNsPerMs; now < back; now += kPeriodNs) {
-    CHECK(timeline.idle(now) == 0);
+    CHECK(timeline.idle(now, true) == 0);
   }
   for (int i = 0; i < 8; ++i) {
     const Timeline::Placement place = fetch();
@@ -232,9 +232,9 @@ TEST("a loopback whose packets are fetched late is late, not idle") {
   }
   // Nothing at all for longer is silence.
   for (const int64_t over = now + 300 * kNsPerMs; now < over; now += kPeriodNs) {
-    timeline.advance(timeline.idle(now));
+    timeline.advance(timeline.idle(now, true));
   }
-  CHECK(timeline.idle(now + kPeriodNs) > 0);
+  CHECK(timeline.idle(now + kPeriodNs, true) > 0);
 }
 
 TEST("stamps that cannot be are not believed") {

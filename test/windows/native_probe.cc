@@ -176,7 +176,7 @@ class Recorder final : public CaptureListener {
       samples_.push_back(data == nullptr ? 0 : data[i * format_.channels]);
     }
   }
-  void on_idle() noexcept override { ++idles_; }
+  void on_idle(bool) noexcept override { ++idles_; }
   void on_lost(const Error& error) noexcept override {
     error_ = error;
     lost_at_ = clock_->now();

@@ -208,7 +208,7 @@ int64_t PulseCapture::look(int64_t now) noexcept {
     answer_ = libpulse().pa_stream_update_timing_info(stream_, on_answer, this);
   } else if (now - question_at_ > kNoAnswer) {
     idle_ = true;
-    listener_.on_idle();
+    listener_.on_idle(false);
   }
   endpoint_.ask();
   look_at_ = now + kIdleAfter;
@@ -221,11 +221,11 @@ void PulseCapture::on_answer(pa_stream* stream, int, void* self) {
   if (!capture->running_ || !capture->quiet_) return;
   if (capture->libpulse().pa_stream_readable_size(stream) > 0) return;  // waits for its first stamp
   // What a suspended device did not play was not lost.
-  if (capture->loopback_ && capture->libpulse().pa_stream_is_suspended(stream) == 1) {
-    capture->begin_timing();
-  }
+  const bool suspended =
+      capture->loopback_ && capture->libpulse().pa_stream_is_suspended(stream) == 1;
+  if (suspended) capture->begin_timing();
   capture->idle_ = true;
-  capture->listener_.on_idle();
+  capture->listener_.on_idle(suspended);
 }
 
 void PulseCapture::end_looks() noexcept {

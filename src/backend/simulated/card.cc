@@ -215,6 +215,19 @@ void Card::late(int64_t by_ns) {
   post([this, by_ns] { late_by_ += by_ns; });
 }
 
+void Card::delay(size_t side, int64_t by_ns) {
+  std::lock_guard<std::mutex> lock(posting_);
+  // At any rate there may be by then.
+  const size_t frames =
+      static_cast<size_t>(by_ns / kNsPerMs) * kMaxSampleRate / 1000 + 2 * kMaxSampleRate / 50;
+  post([this, side, by_ns,
+        held = HeldPackets(static_cast<size_t>(by_ns / kNsPerMs) + 16,
+                           frames * bytes_per_frame(format_))]() mutable {
+    std::swap(devices_[side].held, held);
+    devices_[side].held.hold_until(now_ + by_ns);
+  });
+}
+
 void Card::jitter(int64_t up_to_ns) {
   std::lock_guard<std::mutex> lock(posting_);
   post([this, up_to_ns] { jitter_ = up_to_ns; });
@@ -483,25 +496,43 @@ void Card::deliver(Device& device, const float* samples, bool present) noexcept 
       static_cast<double>(samples_.time_of(period_end()) - period_time_) / period_;
   const size_t frame_bytes = bytes_per_frame(format_);
   if (present) from_float(samples, format_.sample_format, wire_.data(), samples_in_period());
-
-  for (const auto& client : device.members.captures) {
-    if (!client->on() || client->from > period_start_) continue;
-    bool delivered = false;
-    for (const Span& piece : pieces) {
-      if (piece.frames() <= 0 || (!present && !device.side.idle_silence)) continue;
-      const int64_t offset = piece.from - period_start_;
-      Packet packet;
-      packet.data = present ? wire_.data() + static_cast<size_t>(offset) * frame_bytes : nullptr;
-      packet.frames = static_cast<uint32_t>(piece.frames());
-      packet.position = piece.from;
-      packet.time = stamp(device, period_time_ + std::llround(offset * ns_per_frame));
-      packet.discontinuity =
-          piece.from == device.lost_until && device.lost_until > device.lost_from;
-      client->listener->on_packet(packet);
+  const bool holds = device.held.holds(now_);
+  const auto each_client = [&](const auto& call) {
+    for (const auto& client : device.members.captures) {
+      if (client->on()) call(*client);
+    }
+  };
+  const auto give = [&](const Packet& packet) {
+    each_client([&](CaptureClient& client) {
+      if (client.from <= packet.position) client.listener->on_packet(packet);
+    });
+  };
+  if (!holds) {
+    for (const Packet& packet : device.held.packets()) give(packet);
+    device.held.clear();
+  }
+  bool delivered = false;
+  for (const Span& piece : pieces) {
+    if (piece.frames() <= 0 || (!present && !device.side.idle_silence)) continue;
+    const int64_t offset = piece.from - period_start_;
+    Packet packet;
+    packet.data = present ? wire_.data() + static_cast<size_t>(offset) * frame_bytes : nullptr;
+    packet.frames = static_cast<uint32_t>(piece.frames());
+    packet.position = piece.from;
+    packet.time = stamp(device, period_time_ + std::llround(offset * ns_per_frame));
+    packet.discontinuity =
+        piece.from == device.lost_until && device.lost_until > device.lost_from;
+    if (holds) {
+      device.held.add(packet, packet.frames * frame_bytes);
+    } else {
+      give(packet);
       delivered = true;
     }
-    if (!delivered) client->listener->on_idle();
   }
+  if (delivered) return;
+  each_client([&](CaptureClient& client) {
+    if (client.from <= period_start_) client.listener->on_idle(false);
+  });
 }
 
 void Card::tell(Client& client) noexcept {

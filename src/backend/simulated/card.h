@@ -17,6 +17,7 @@
 #include "../../core/time/clock.h"
 #include "../backend.h"
 #include "command_list.h"
+#include "held_packets.h"
 #include "recording.h"
 #include "sample_clock.h"
 #include "signal.h"
@@ -34,6 +35,8 @@ struct DeviceStats {
 
 // How far behind a wake may be and still deliver all: what the system buffers for its clients.
 constexpr int64_t kCaptureBufferNs = kNsPerSecond;
+
+constexpr int64_t kMaxDelayNs = 10 * kNsPerSecond;
 
 // One device, or a cable's two: what the output (side 0) plays is what the input (side 1) hears.
 //
@@ -112,6 +115,8 @@ class Card {
   void glitch(size_t side, int64_t frames);
   void stall(size_t side, bool stalled);
   void late(int64_t by_ns);
+  // What is captured in the next `by_ns` is handed out together at their end, without a loss.
+  void delay(size_t side, int64_t by_ns);
   void jitter(int64_t up_to_ns);
   void stamps(size_t side, int64_t offset_ns, int64_t jitter_ns);
   void record(size_t side, std::shared_ptr<Recording> recording);
@@ -161,6 +166,7 @@ class Card {
     int64_t lost_until = 0;
     int64_t stamp_offset = 0;
     int64_t stamp_jitter = 0;
+    HeldPackets held;
     Counters counters;
   };
 

@@ -466,6 +466,14 @@ Error World::late(const std::string& id, int64_t by_ns) {
   });
 }
 
+Error World::delay(const std::string& id, int64_t by_ns) {
+  return script(id, [&](Entry& entry) {
+    if (by_ns < 0 || by_ns > kMaxDelayNs) return out_of_range("a delay is within 0..10 s");
+    entry.card->delay(entry.side, by_ns);
+    return Error::none();
+  });
+}
+
 Error World::jitter(const std::string& id, int64_t up_to_ns) {
   return script(id, [&](Entry& entry) {
     if (up_to_ns < 0) return out_of_range("jitter is 0 ns or more");

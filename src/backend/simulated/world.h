@@ -137,6 +137,8 @@ class World {
   // period ready, underruns by the others that had begun before it. Past kCaptureBufferNs frames
   // are lost.
   Error late(const std::string& id, int64_t by_ns);
+  // What a device captures in the next `by_ns` is handed out together at their end.
+  Error delay(const std::string& id, int64_t by_ns);
   Error jitter(const std::string& id, int64_t up_to_ns);  // each wake, evenly in [0, up_to_ns]
   // Added to every packet's and on_render's time, with even jitter of +-jitter_ns; kNoTime: flagged
   // as wrong. 0: right again.

@@ -110,9 +110,14 @@ class WorldProcesses::Tap final : public ProcessStream {
   // Audio thread.
   EndpointState endpoint() const noexcept override;
 
-  // With the owner's mutex held, both.
+  // With the owner's mutex held, all of them.
   void update();
   void lose(const Error& error) { card_->lose(Card::kOutputSide, error); }
+  void delay(const ProcessId& process, int64_t by_ns) {
+    for (const Heard& one : heard_) {
+      if (one.process == process) return card_->delay(Card::kOutputSide, by_ns);
+    }
+  }
 
  private:
   struct Heard {
@@ -341,6 +346,16 @@ Error WorldProcesses::protect(uint32_t pid, bool is_protected) {
 Error WorldProcesses::deny(uint32_t pid, bool denied) {
   return script(pid, [&](Process& process) {
     process.denied = denied;
+    return Error::none();
+  });
+}
+
+Error WorldProcesses::delay(uint32_t pid, int64_t by_ns) {
+  return script(pid, [&](Process& process) {
+    if (by_ns < 0 || by_ns > kMaxDelayNs) {
+      return Error::make(ErrorCode::kUnsupported, "a delay is within 0..10 s");
+    }
+    for (Tap* tap : taps_) tap->delay(process.record.id, by_ns);
     return Error::none();
   });
 }

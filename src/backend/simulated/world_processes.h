@@ -42,6 +42,8 @@ class WorldProcesses {
   Error mute(uint32_t pid, bool muted);
   Error protect(uint32_t pid, bool is_protected);
   Error deny(uint32_t pid, bool denied);
+  // As World::delay, of all streams that hear it.
+  Error delay(uint32_t pid, int64_t by_ns);
   // Of streams of processes: while nothing plays, packets flagged silent, or none.
   void set_idle_silence(bool packets);
 

@@ -150,7 +150,7 @@ class ProcessWork final : public StreamWork {
     uint32_t drained = 0;
     const CallResult result = packets_.drain(gate, &drained);
     if (result.failed() || drained > 0) return result;
-    if (const Gate::Pass pass(gate); pass) listener_.on_idle();
+    if (const Gate::Pass pass(gate); pass) listener_.on_idle(false);
     return {};
   }
 

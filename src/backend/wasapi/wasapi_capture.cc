@@ -72,7 +72,7 @@ class CaptureWork final : public StreamWork {
       quiet_since_ = now;
       return {};
     }
-    if (const Gate::Pass pass(gate); pass) listener_->on_idle();
+    if (const Gate::Pass pass(gate); pass) listener_->on_idle(false);
     if (now - quiet_since_ < kWatchdog) return {};
     quiet_since_ = now;
     UINT32 frames = 0;

@@ -18,6 +18,7 @@ void FilterNode::push(const float* samples, const Record& record) noexcept {
   time_ = record.time;
   rate_ = record.rate;
   timed_ = taken_;
+  pauses_ = record.pauses;
   if (samples != nullptr) {
     pass(samples, record.frames);
   } else {
@@ -86,6 +87,7 @@ void FilterNode::emit(const float* samples, uint64_t frames, uint32_t flags) noe
   record.time = time_ + (at - static_cast<double>(timed_)) * 1e9 / rate_;
   record.rate = rate_ / in_per_out_;
   record.flags = flags;
+  record.pauses = pauses_;
   if (samples != nullptr) {
     meter_.process(samples, static_cast<size_t>(frames));
   } else {

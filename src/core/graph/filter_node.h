@@ -28,6 +28,7 @@ class FilterNode final : public Receiver, public Producer {
   void push(const float* samples, const Record& record) noexcept override;
   void end() noexcept override;
   size_t room() const noexcept override { return SIZE_MAX; }
+  bool live() const noexcept override { return has_live_consumer(); }
 
   // JS thread, when nothing is linked to it any more: what is held back comes out, then the end.
   void finish() noexcept;
@@ -56,6 +57,7 @@ class FilterNode final : public Receiver, public Producer {
   // When the input frame `timed_` was heard, and the input's true rate.
   double time_ = 0, rate_ = 0;
   uint64_t timed_ = 0;
+  bool pauses_ = false;  // as Record's
   uint64_t progress_ = 0;  // output frame of the last kProgress
   Counter taken_;          // input frames so far
   Counter position_;

@@ -137,12 +137,13 @@ void FrameQueue::advance(size_t frames) noexcept {
   }
 }
 
-uint64_t FrameQueue::skip_to(uint64_t frame) noexcept {
-  uint64_t sound = 0;
+FrameQueue::Sound FrameQueue::skip_to(uint64_t frame) noexcept {
+  Sound sound;
   while (next_frame() < frame) {
     const Span span = front(static_cast<size_t>(std::min<uint64_t>(frame - next_, SIZE_MAX)));
     if (span.frames == 0) break;
-    if (span.flags == 0) sound += span.frames;
+    if (span.flags == 0 && sound.frames == 0) sound.frame = span.frame;
+    if (span.flags == 0) sound.frames += span.frames;
     advance(span.frames);
   }
   return sound;

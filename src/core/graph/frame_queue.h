@@ -25,6 +25,7 @@ class FrameQueue final : public Receiver {
   void end() noexcept override;
   size_t room() const noexcept override;
   bool take_awaited() noexcept override;  // true once when what await() waited for is there
+  bool live() const noexcept override { return live_.load(std::memory_order_relaxed); }
 
   // Consumer thread.
   struct Span {
@@ -36,8 +37,12 @@ class FrameQueue final : public Receiver {
   };
   Span front(size_t max_frames) noexcept;  // contiguous; 0 frames: empty
   void advance(size_t frames) noexcept;    // at most what front() returned
-  // As far as there are frames; returns how many of them were no silence.
-  uint64_t skip_to(uint64_t frame) noexcept;
+  void set_live(bool live) noexcept { live_.store(live, std::memory_order_relaxed); }
+  // As far as there are frames. What of them was no silence: how many, and the first one.
+  struct Sound {
+    uint64_t frame = 0, frames = 0;
+  };
+  Sound skip_to(uint64_t frame) noexcept;
   // Copies up to `frames` frames, zeros for silence; returns how many.
   size_t read(float* destination, size_t frames) noexcept;
   const Record* latest() noexcept;  // newest record published, null before the first
@@ -81,6 +86,7 @@ class FrameQueue final : public Receiver {
   alignas(64) std::atomic<uint64_t> tail_{0};  // records consumed
   std::atomic<uint64_t> frame_tail_{0};        // frames consumed
   std::atomic<uint64_t> awaited_{0};           // end_frame_ that is waited for, kNothing: none
+  std::atomic<bool> live_{false};
   uint64_t offset_ = 0;                        // frames consumed of the current record
   uint64_t next_ = 0;
   Record latest_;

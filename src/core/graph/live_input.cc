@@ -21,6 +21,10 @@ constexpr double kNextError = 4;
 constexpr double kMaxDrift = 5e-3;  // clocks further apart than 0.5 % are not clocks
 constexpr double kResyncSeconds = 0.2;
 constexpr double kFadeSeconds = 0.003;
+// The first lag of a link: a 10 ms packet, a 10 ms pull. Of two clocks that differ they meet in
+// every phase, sooner or later in the worst.
+constexpr double kFirstLag = 20e6 + Lag::kMargin;
+constexpr size_t kServoFrames = 8;  // that a change of the ratio may need
 constexpr int kLateLooks = 4;
 constexpr double kStarvationMemory = 10e9;  // ns: three starvations in this time ask for more lag
 
@@ -45,21 +49,60 @@ LiveInput::LiveInput(std::shared_ptr<FrameQueue> queue, uint32_t rate, uint32_t 
   first_error_ = kMaxFirstError * in_rate_;
 }
 
+void LiveInput::follow_sink(NodeEvents* events, Wakeup* wakeup) {
+  events_ = events;
+  wakeup_ = wakeup;
+  lag_ = std::make_unique<Lag>(kFirstLag);
+  queue_->set_live(true);
+}
+
 void LiveInput::pull(float* out, size_t frames, const PullTime& when) noexcept {
+  if (!lag_) return read(out, frames, when);
+  read(out, frames, {when.time - lag_->ns(), when.rate, when.after_break});
+  lag_->follow(static_cast<double>(frames) * 1e9 / when.rate, kFirstLag, take_shortfall(),
+               [this] { return take_spare(); });
+  if (take_end()) {
+    events_->push({NodeEventType::kInputEnded, 0, 0});
+    wakeup_->wake();
+  }
+}
+
+// What was heard at that time, as a place in the stream.
+double LiveInput::wanted(const Record& newest, double time) const noexcept {
+  return static_cast<double>(newest.frame) + (time - newest.time) * newest.rate * 1e-9;
+}
+
+double LiveInput::needed(double want, size_t frames) const noexcept {
+  return want + static_cast<double>(frames) * in_rate_ / out_rate_ +
+         static_cast<double>(resampler_.latency_in());
+}
+
+bool LiveInput::certain(size_t frames, const PullTime& when) noexcept {
+  if (ended_ || queue_->ended()) return true;
+  const Record* newest = queue_->latest();
+  if (newest == nullptr) return true;  // it has not begun
+  const uint64_t available = queue_->available();
+  if (running_) return available >= resampler_.needed_for(frames) + kServoFrames;
+  const double want = wanted(*newest, when.time);
+  const double first = static_cast<double>(queue_->next_frame());
+  const double need = needed(want, frames);
+  return first + static_cast<double>(available) >= need || (available > 0 && first >= need);
+}
+
+void LiveInput::read(float* out, size_t frames, const PullTime& when) noexcept {
   const bool over = queue_->ended();  // before latest(): what came before the end is then seen
   const Record* newest = queue_->latest();
   size_t made = 0;
-  bool quiet = false;
+  bool silent = false, pauses = false;
   if (newest != nullptr && !ended_) {
     rate_.store(newest->rate, std::memory_order_relaxed);
     // The silence of an idle endpoint, or of one that is away, is filled in late and ends when it
     // will: it is neither late nor lost.
-    quiet = (newest->flags & kRecordSilence) != 0;
-    const bool fresh = newest->frame != seen_ && !quiet;
+    silent = (newest->flags & kRecordSilence) != 0;
+    pauses = newest->pauses;
+    const bool fresh = newest->frame != seen_ && !silent;
     seen_ = newest->frame;
-    // What was heard at the asked time, as a place in the stream.
-    const double want =
-        static_cast<double>(newest->frame) + (when.time - newest->time) * newest->rate * 1e-9;
+    const double want = wanted(*newest, when.time);
     // Input frames per output frame, by the two true rates, relative to the nominal ratio.
     const double drift = std::clamp((newest->rate / when.rate) / (in_rate_ / out_rate_),
                                     1 - kMaxDrift, 1 + kMaxDrift);
@@ -97,7 +140,7 @@ void LiveInput::pull(float* out, size_t frames, const PullTime& when) noexcept {
   if (newest == nullptr && over) ended_ = true;  // closed before its first frame
   if (made == frames) {
     // What an idle endpoint is silent about comes late by design.
-    if (!quiet) {
+    if (!silent) {
       spare_ = std::min(spare_, static_cast<double>(queue_->available()) * 1e9 / in_rate_);
     }
     return;
@@ -105,12 +148,13 @@ void LiveInput::pull(float* out, size_t frames, const PullTime& when) noexcept {
   const size_t missing = frames - made;
   fade_out(out + made * out_channels_, missing);
   if (running_ && queue_->ended()) ended_ = true;
+  if (ended_) ended_shown_.store(true, std::memory_order_relaxed);
   running_ = false;
   if (!started_before_ || ended_ || early_) return;
-  if (quiet) {
+  if (silent || pauses) {
     quiet_frames_ += missing;
   } else {
-    starve(missing, when.time);
+    starve(static_cast<int64_t>(made), missing, when.time);
   }
 }
 
@@ -130,8 +174,9 @@ bool LiveInput::began_wrong(double error, double time) noexcept {
   return true;
 }
 
-void LiveInput::starve(size_t frames, double time) noexcept {
+void LiveInput::starve(int64_t first, size_t frames, double time) noexcept {
   stats_.starved_frames.add(frames);
+  loss_ = {first, frames};
   if (std::exchange(starving_, true)) return;
   stats_.starvations.add(1);
   if (time - last_starvation_ > kStarvationMemory) recent_starvations_ = 0;
@@ -141,14 +186,17 @@ void LiveInput::starve(size_t frames, double time) noexcept {
   }
 }
 
-// What is left out is counted already, unless silence was given because the stream had said that
-// there is nothing: sound that turns out to belong there came too late.
-void LiveInput::skip_to(double frame, double time) noexcept {
-  const uint64_t sound = queue_->skip_to(static_cast<uint64_t>(std::max(0.0, frame)));
+// What is left out is counted already, unless silence was given while nobody could know what
+// belongs there: sound that does came too late. `want`: the place of the present pull.
+void LiveInput::skip_to(double frame, double want, double time) noexcept {
+  const FrameQueue::Sound sound =
+      queue_->skip_to(static_cast<uint64_t>(std::max(0.0, frame)));
+  const double per_frame = out_rate_ / in_rate_;
   const size_t late = static_cast<size_t>(std::min(
-      static_cast<double>(quiet_frames_), static_cast<double>(sound) * out_rate_ / in_rate_));
+      static_cast<double>(quiet_frames_), static_cast<double>(sound.frames) * per_frame));
   quiet_frames_ -= late;
-  if (late > 0) starve(late, time);
+  const double ago = (want - static_cast<double>(sound.frame)) * per_frame;
+  if (late > 0) starve(-static_cast<int64_t>(ago), late, time);
 }
 
 // Begins to read so that the first frame produced is the one wanted. `silent_tail_` becomes the
@@ -159,8 +207,7 @@ bool LiveInput::start(size_t frames, double want, bool fresh, double time) noexc
   const double ratio = in_rate_ / out_rate_;
   const double first = static_cast<double>(queue_->next_frame());
   const double end = first + static_cast<double>(queue_->available());
-  const double need =
-      want + static_cast<double>(frames) * ratio + static_cast<double>(resampler_.latency_in());
+  const double need = needed(want, frames);
   if (queue_->ended() && end <= want) {
     ended_ = true;
     return false;
@@ -176,7 +223,7 @@ bool LiveInput::start(size_t frames, double want, bool fresh, double time) noexc
         late_looks_ = 0;
       }
     }
-    skip_to(want, time);
+    skip_to(want, want, time);
     return false;
   }
   if (first > want) {
@@ -185,7 +232,7 @@ bool LiveInput::start(size_t frames, double want, bool fresh, double time) noexc
     if (early_) return false;
     silent_tail_ = static_cast<size_t>(lead);
   } else {
-    skip_to(std::round(want), time);
+    skip_to(std::round(want), want, time);
   }
   late_looks_ = 0;
   quiet_frames_ = 0;

@@ -1,6 +1,7 @@
 // Where a stream with a clock of its own meets another clock: a mixer's input, a sink's link. It
 // reads its queue at the place that the asked time demands, resampled by the ratio of the two
-// clocks.
+// clocks. What is not there when it is asked for it replaces by silence, and counts that as its own
+// loss; the late frames are left out here, and are in their place for everyone else.
 #pragma once
 
 #include <algorithm>
@@ -12,8 +13,10 @@
 
 #include "../signal/channel_map.h"
 #include "../signal/resampler.h"
+#include "../time/lag.h"
 #include "frame_queue.h"
 #include "node_events.h"
+#include "producer.h"
 #include "pullable.h"
 
 namespace patchcord {
@@ -32,8 +35,22 @@ class LiveInput final : public Pullable {
   LiveInput(std::shared_ptr<FrameQueue> queue, uint32_t rate, uint32_t channels,
             std::unique_ptr<ChannelMap> map = nullptr);
 
+  // Before the first pull. For a link straight into a sink: the newest frames are on their way when
+  // the sink asks, so it asks for older ones, by a lag of its own. `events` gets kInputEnded,
+  // followed by a wake.
+  void follow_sink(NodeEvents* events, Wakeup* wakeup);
+
   // Audio thread of the destination.
   void pull(float* out, size_t frames, const PullTime& when) noexcept override;
+  // Whether pull() would find all of it: the frames are there, or never will be.
+  bool certain(size_t frames, const PullTime& when) noexcept;
+  // What was replaced by silence, as far as the last pull has shown: from that pull's frame `first`
+  // on (below 0: so many before it). Reading it resets it.
+  struct Loss {
+    int64_t first = 0;
+    uint64_t frames = 0;
+  };
+  Loss take_loss() noexcept { return std::exchange(loss_, {}); }
 
   // Audio thread. How many ns later than asked the newest frames arrive: what the destination's lag
   // must grow by so that this input is not starved. 0 while all is well. Reading it resets it.
@@ -44,6 +61,8 @@ class LiveInput final : public Pullable {
   bool take_end() noexcept { return ended_ && !std::exchange(end_told_, true); }  // true once
 
   // Any thread.
+  bool over() const { return ended_shown_.load(std::memory_order_relaxed); }  // and all is given
+  double lag_ns() const { return lag_ ? lag_->shown() : 0; }
   const Stats& stats() const { return stats_; }
   const std::shared_ptr<FrameQueue>& queue() const { return queue_; }
   // Frames that the queue lost since the first pull that got any.
@@ -62,10 +81,13 @@ class LiveInput final : public Pullable {
   }  // its true rate, 0: unknown yet
 
  private:
+  void read(float* out, size_t frames, const PullTime& when) noexcept;
+  double wanted(const Record& newest, double time) const noexcept;
+  double needed(double want, size_t frames) const noexcept;
   bool start(size_t frames, double want, bool fresh, double time) noexcept;
   bool began_wrong(double error, double time) noexcept;
-  void starve(size_t frames, double time) noexcept;
-  void skip_to(double frame, double time) noexcept;
+  void starve(int64_t first, size_t frames, double time) noexcept;
+  void skip_to(double frame, double want, double time) noexcept;
   size_t produce(float* out, size_t frames) noexcept;
   void fade_in(float* out, size_t frames) noexcept;
   void fade_out(float* out, size_t frames) noexcept;
@@ -98,9 +120,15 @@ class LiveInput final : public Pullable {
   int late_looks_ = 0;
   bool early_ = false;       // what comes next is for later
   bool starving_ = false;    // since it ran dry
-  size_t quiet_frames_ = 0;  // of silence, given because the stream said that there is nothing
+  // Of silence, given where it is not known yet whether that was sound.
+  size_t quiet_frames_ = 0;
+  Loss loss_;
   int recent_starvations_ = 0;
   double last_starvation_ = 0;
+  std::unique_ptr<Lag> lag_;  // of a link
+  NodeEvents* events_ = nullptr;
+  Wakeup* wakeup_ = nullptr;
+  std::atomic<bool> ended_shown_{false};
   Stats stats_;
   std::atomic<double> ppm_{0}, offset_us_{0}, rate_{0};
 };

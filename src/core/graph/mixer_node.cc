@@ -16,6 +16,7 @@ constexpr double kFadeSeconds = 0.003;
 constexpr double kPumpPatience = 1e9;  // a pump later than this skips what it missed
 constexpr double kMaxFill = 60e9;      // ns; what is longer the mix leaves out: its times step
 constexpr int64_t kPumpRetry = kNsPerMs;
+constexpr int64_t kPumpTurn = 10 * kNsPerMs;  // between two looks whether what is late has come
 
 }  // namespace
 
@@ -59,8 +60,9 @@ void InputControls::add(const float* in, float* mix, size_t frames, uint32_t cha
   }
 }
 
-MixerNode::MixerNode(const Config& config)
+MixerNode::MixerNode(const Config& config, Listener* listener)
     : config_(config),
+      listener_(listener),
       meter_(config.channels, config.sample_rate),
       scratch_(kMaxPull * config.channels),
       pumped_(kMaxPull * config.channels),
@@ -85,6 +87,7 @@ void MixerNode::mix(std::vector<Input>& inputs, Pace pace, uint64_t frame, float
   size_t heard = 0, going_on = 0;
   InputControls::Frame last{}, went = last_;
   for (Input& input : inputs) {
+    if (input.live && input.live->over()) continue;
     Pullable* source = input.live ? static_cast<Pullable*>(input.live.get()) : input.written.get();
     if (source == nullptr) continue;
     const uint64_t start = input.written ? input.start_frame : 0;
@@ -114,7 +117,7 @@ void MixerNode::mix(std::vector<Input>& inputs, Pace pace, uint64_t frame, float
   if (limiter_) {
     limiter_->process(out, frames);
   }
-  meter_.process(out, frames);
+  if (config_.metered) meter_.process(out, frames);
 }
 
 void MixerNode::fade_what_went(float* out, size_t frames) noexcept {
@@ -193,27 +196,47 @@ void MixerNode::give(float* out, size_t frames) noexcept {
   std::copy_n(out + (frames - 1) * channels, channels, driven_.begin());
 }
 
+double MixerNode::least_lag(const std::vector<Input>& inputs) const noexcept {
+  double least = config_.latency_ns;
+  for (const Input& input : inputs) {
+    if (input.live) least = std::max(least, std::min(input.latency_ns, Lag::kMost));
+  }
+  return least;
+}
+
+// `live`: a device hears the mix, so what is mixed waits for nothing either.
+void MixerNode::prepare(bool live) noexcept {
+  Published<std::vector<Input>>::Reading inputs(inputs_);
+  if (!inputs) return;
+  lag_.raise(least_lag(*inputs));
+  for (const Input& input : *inputs) {
+    if (input.live) input.live->queue()->set_live(live);
+  }
+}
+
+// For the driver: what is as old as the lag.
 void MixerNode::mix_live(float* out, size_t frames, const PullTime& when) noexcept {
+  prepare(true);
+  mix_at(out, frames, {when.time - lag_.ns(), when.rate});
+}
+
+// What was heard at `when`.
+void MixerNode::mix_at(float* out, size_t frames, const PullTime& when) noexcept {
   const double elapsed = static_cast<double>(frames) * 1e9 / when.rate;
-  double content;
+  bool silent = false;
   {
     Published<std::vector<Input>>::Reading inputs(inputs_);
-    double least = config_.latency_ns;
-    if (inputs) {
-      for (const Input& input : *inputs) {
-        if (input.live) least = std::max(least, std::min(input.latency_ns, Lag::kMost));
-      }
-    }
-    lag_.raise(least);
-    content = when.time - lag_.ns();
     if (inputs) {
       double shortfall = 0;
-      mix(*inputs, Pace::kClock, position_ + delay_frames(), out, frames, {content, when.rate});
+      mix(*inputs, Pace::kClock, position_ + delay_frames(), out, frames, when);
+      count_losses(*inputs);
       for (const Input& input : *inputs) {
         if (input.live) shortfall = std::max(shortfall, input.live->take_shortfall());
         follow_ends(input);
       }
-      // Inputs that run follow the new place slowly, without a jump; the late one begins there.
+      const double least = least_lag(*inputs);
+      // Under a driver inputs that run follow the new place slowly, without a jump; the late one
+      // begins there.
       lag_.follow(elapsed, least, shortfall, [&inputs] {
         double spare = std::numeric_limits<double>::infinity();
         for (const Input& input : *inputs) {
@@ -221,21 +244,47 @@ void MixerNode::mix_live(float* out, size_t frames, const PullTime& when) noexce
         }
         return spare;
       });
+      silent = heard_ == 0 && fade_left_ == 0 && !limiter_;
     } else {
       std::fill_n(out, frames * config_.channels, 0.0f);
+      silent = !limiter_;
     }
   }
-  content_next_ = content + elapsed;
+  content_next_ = when.time + elapsed;
 
   const double delay = static_cast<double>(delay_frames()) * 1e9 / config_.sample_rate;
   Record record;
   record.frame = position_;
   record.frames = frames;
-  record.time = content - delay;
+  record.time = when.time - delay;
   record.rate = when.rate;
+  if (silent) record.flags = kRecordSilence;
   anchor_.store({static_cast<double>(record.frame), record.time, record.rate});
   position_.add(frames);
-  deliver(out, record);
+  deliver(silent ? nullptr : out, record);
+}
+
+void MixerNode::count_losses(const std::vector<Input>& inputs) noexcept {
+  bool any = false;
+  const int64_t here = static_cast<int64_t>(position_ + delay_frames());
+  for (const Input& input : inputs) {
+    if (!input.live) continue;
+    const LiveInput::Loss loss = input.live->take_loss();
+    if (loss.frames == 0) continue;
+    any = true;
+    losses_.add(static_cast<uint64_t>(std::max<int64_t>(0, here + loss.first)), loss.frames,
+                [this](uint64_t frame, uint64_t frames) { replaced(frame, frames); });
+  }
+  if (!any) settle_losses();
+}
+
+void MixerNode::settle_losses() noexcept {
+  losses_.settle([this](uint64_t frame, uint64_t frames) { replaced(frame, frames); });
+}
+
+void MixerNode::replaced(uint64_t frame, uint64_t frames) noexcept {
+  lost_.add(frames);
+  if (listener_ != nullptr) listener_->on_replaced(frame, frames);
 }
 
 // An input whose stream is over is told so once; JavaScript takes it out.
@@ -250,48 +299,71 @@ void MixerNode::follow_ends(const Input& input) noexcept {
 int64_t MixerNode::pump(int64_t now) noexcept {
   if (pulled_.load(std::memory_order_acquire)) return kNever;
   if (mixing_.test_and_set(std::memory_order_acquire)) return now + kPumpRetry;
-  const int64_t next = mix_due(now);
+  const int64_t next = mix_due(now, !has_live_consumer());
   mixing_.clear(std::memory_order_release);
   return next;
 }
 
-int64_t MixerNode::mix_due(int64_t now) noexcept {
+void MixerNode::begin_at(int64_t time) noexcept {
+  driver_changed_.store(false, std::memory_order_release);
+  pumped_last_ = true;
+  content_next_ = static_cast<double>(time);
+}
+
+void MixerNode::flush(int64_t now) noexcept {
+  if (content_next_ != 0 && pumped_last_) mix_due(now, false);
+}
+
+// By the first live input's clock, else the host's.
+double MixerNode::pump_rate() noexcept {
+  const double rate = config_.sample_rate;
+  Published<std::vector<Input>>::Reading inputs(inputs_);
+  if (config_.host_clock || !inputs) return rate;
+  for (const Input& input : *inputs) {
+    if (!input.live || input.live->rate() == 0) continue;
+    return input.live->rate() * rate / input.live->queue()->sample_rate();
+  }
+  return rate;
+}
+
+bool MixerNode::certain(size_t frames, const PullTime& when) noexcept {
+  Published<std::vector<Input>>::Reading inputs(inputs_);
+  return !inputs || std::all_of(inputs->begin(), inputs->end(), [&](const Input& input) {
+    return !input.live || input.live->certain(frames, when);
+  });
+}
+
+// A mix that no sink pulls goes on from frame to frame, each as old as the lag, or older where it
+// `waits`: until all inputs have it, or it has been waited for long enough.
+int64_t MixerNode::mix_due(int64_t now, bool waits) noexcept {
   const double rate = config_.sample_rate;
   const double start = static_cast<double>(now);
+  prepare(!waits);
   if (driver_changed_.exchange(false, std::memory_order_acq_rel) || !pumped_last_) {
     pumped_last_ = true;
     // Where a sink left off: what has become due since then is mixed at once.
-    const double left = content_next_ + lag_.ns();
-    const bool began = content_next_ != 0;
-    pump_next_ = began && std::abs(left - start) <= kPumpPatience ? left : start;
+    const double due = start - lag_.ns();
+    if (content_next_ == 0 || std::abs(due - content_next_) > kPumpPatience) content_next_ = due;
   }
-  if (start - pump_next_ > kPumpPatience) {
-    const uint64_t missed = static_cast<uint64_t>((start - pump_next_) * rate * 1e-9);
+  const double late = start - lag_.ns() - content_next_;
+  if (late > kPumpPatience + config_.max_wait_ns) {
+    const uint64_t missed = static_cast<uint64_t>(late * rate * 1e-9);
     skipped_.add(missed);
-    if (start - pump_next_ <= kMaxFill) {
-      Record record{position_, missed, pump_next_ - lag_.ns(), rate, kRecordHole};
+    if (late <= kMaxFill) {
+      const Record record{position_, missed, content_next_, rate, kRecordHole};
       position_.add(missed);
       deliver(nullptr, record);
     }
-    pump_next_ += static_cast<double>(missed) * 1e9 / rate;
+    content_next_ += static_cast<double>(missed) * 1e9 / rate;
   }
   const size_t block = std::min(kMaxPull, static_cast<size_t>(rate * kPumpSeconds));
-  while (pump_next_ <= start) {
-    double true_rate = rate;
-    {
-      Published<std::vector<Input>>::Reading inputs(inputs_);
-      if (inputs) {
-        for (const Input& input : *inputs) {
-          if (!input.live || input.live->rate() == 0) continue;
-          true_rate = input.live->rate() * rate / input.live->queue()->sample_rate();
-          break;
-        }
-      }
-    }
-    mix_live(pumped_.data(), block, {pump_next_, true_rate});
-    pump_next_ += static_cast<double>(block) * 1e9 / true_rate;
+  for (;;) {
+    const double due = content_next_ + lag_.ns();
+    if (due > start) return static_cast<int64_t>(due) + 1;
+    const PullTime when{content_next_, pump_rate()};
+    if (waits && start < due + config_.max_wait_ns && !certain(block, when)) return now + kPumpTurn;
+    mix_at(pumped_.data(), block, when);
   }
-  return static_cast<int64_t>(pump_next_) + 1;
 }
 
 // Frames that can be mixed now; `ending`: they are the last.

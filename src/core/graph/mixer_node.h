@@ -11,8 +11,10 @@
 #include "../signal/level_meter.h"
 #include "../signal/limiter.h"
 #include "../time/anchor.h"
+#include "../time/device_timing.h"
 #include "../time/lag.h"
 #include "live_input.h"
+#include "losses.h"
 #include "node_events.h"
 #include "producer.h"
 #include "pullable.h"
@@ -76,6 +78,19 @@ class MixerNode final : public Pullable, public Producer {
     uint32_t channels = 2;
     double latency_ns = 30e6;  // least age of what is mixed: packet + pull + scheduling
     bool limiter = true;
+    double max_wait_ns = static_cast<double>(kMaxWait);  // for what is late, beyond that
+    bool host_clock = false;  // of a mix that no sink pulls, whatever its inputs' clocks do
+    bool metered = true;      // somebody may ask for levels
+  };
+
+  // Told on the thread that mixes.
+  class Listener {
+   public:
+    // Silence stands in the mix for sound that came too late: spans are disjoint and in order.
+    virtual void on_replaced(uint64_t frame, uint64_t frames) noexcept = 0;
+
+   protected:
+    ~Listener() = default;
   };
 
   // What an input plays: nothing yet, a live stream, or written frames.
@@ -90,7 +105,7 @@ class MixerNode final : public Pullable, public Producer {
     double latency_ns = 0;     // least age of this live stream; all inputs keep to the greatest
   };
 
-  explicit MixerNode(const Config& config);
+  explicit MixerNode(const Config& config, Listener* listener = nullptr);
 
   // JS thread.
   void publish(std::vector<Input> inputs);
@@ -105,8 +120,13 @@ class MixerNode final : public Pullable, public Producer {
   }
 
   // Who mixes as long as no sink pulls, also until one that is linked begins to: what is due by the
-  // first live input's clock, else the host's. Returns the next turn.
+  // first live input's clock, else the host's. Where no device hears the mix, it waits for inputs
+  // that are late. Returns the next turn.
   int64_t pump(int64_t now) noexcept;
+  // Before the first pump(): the first frame is what was heard then, not what is due then.
+  void begin_at(int64_t time) noexcept;
+  // When no driver and no pump run: all that is due now is mixed, nothing is waited for any more.
+  void flush(int64_t now) noexcept;
 
   // JS thread, no driver: written inputs only, as fast as the slowest consumer reads. Mixes up to
   // `frames` for the consumers; returns how many it could without waiting for a writer or a reader.
@@ -116,7 +136,10 @@ class MixerNode final : public Pullable, public Producer {
   bool written_out() noexcept;
 
   // JS thread, when no driver runs: the mix ends here.
-  void finish() noexcept { deliver_end(); }
+  void finish() noexcept {
+    settle_losses();
+    deliver_end();
+  }
 
   const Config& config() const { return config_; }
   Anchor anchor() const { return anchor_.load(); }
@@ -125,13 +148,22 @@ class MixerNode final : public Pullable, public Producer {
   double lag_ns() const { return lag_.shown(); }
   double lowest_limiter_gain() const { return limiter_ ? limiter_->lowest_gain() : 1; }
   uint64_t skipped_frames() const { return skipped_; }
+  uint64_t lost_frames() const { return lost_; }  // told as on_replaced
 
  private:
   enum class Pace { kClock, kWriters };
   size_t take_over(const PullTime& when) noexcept;
   bool make_good(const PullTime& when) noexcept;
-  int64_t mix_due(int64_t now) noexcept;
+  int64_t mix_due(int64_t now, bool waits) noexcept;
+  void prepare(bool live) noexcept;
+  double pump_rate() noexcept;
+  bool certain(size_t frames, const PullTime& when) noexcept;
+  double least_lag(const std::vector<Input>& inputs) const noexcept;
   void mix_live(float* out, size_t frames, const PullTime& when) noexcept;
+  void mix_at(float* out, size_t frames, const PullTime& content) noexcept;
+  void count_losses(const std::vector<Input>& inputs) noexcept;
+  void settle_losses() noexcept;
+  void replaced(uint64_t frame, uint64_t frames) noexcept;
   void mix(std::vector<Input>& inputs, Pace pace, uint64_t frame, float* out, size_t frames,
            const PullTime& when) noexcept;
   void fade_what_went(float* out, size_t frames) noexcept;
@@ -141,6 +173,7 @@ class MixerNode final : public Pullable, public Producer {
   uint64_t delay_frames() const { return limiter_ ? limiter_->latency_frames() : 0; }
 
   const Config config_;
+  Listener* const listener_;
   Published<std::vector<Input>> inputs_;
   std::unique_ptr<Limiter> limiter_;
   LevelMeter meter_;
@@ -165,13 +198,13 @@ class MixerNode final : public Pullable, public Producer {
   InputControls::Frame before_break_{};
   size_t join_left_ = 0;
   bool pumped_last_ = false;
-  double pump_next_ = 0;
+  Losses losses_;
   // mix_written's state, in frames.
   size_t head_ = 0;     // of the limiter's delay still to be dropped
   uint64_t fed_ = 0;    // mixed, into the limiter
   uint64_t given_ = 0;  // out of it
   uint64_t end_ = 0;    // where the longest input ends, once all are ending
-  Counter position_, skipped_;
+  Counter position_, skipped_, lost_;
   Shown<Anchor> anchor_;
 };
 

@@ -46,6 +46,13 @@ class Producer {
     consumers_.exchange(std::move(next));
   }
 
+  // Producer thread: see Receiver::live().
+  bool has_live_consumer() const noexcept {
+    typename Published<std::vector<Consumer>>::Reading all(consumers_);
+    return all && std::any_of(all->begin(), all->end(),
+                              [](const Consumer& one) { return one.receiver->live(); });
+  }
+
   bool has_consumers() const { return consumers_.get() != nullptr && !consumers_.get()->empty(); }
 
  protected:
@@ -91,7 +98,7 @@ class Producer {
     if (consumer.wakeup != nullptr) consumer.wakeup->wake();
   }
 
-  Published<std::vector<Consumer>> consumers_;
+  mutable Published<std::vector<Consumer>> consumers_;
   std::atomic<bool> over_{false};
 };
 

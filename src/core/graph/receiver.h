@@ -15,6 +15,9 @@ class Receiver {
   virtual void push(const float* samples, const Record& record) noexcept = 0;
   virtual void end() noexcept = 0;           // nothing follows
   virtual size_t room() const noexcept = 0;  // frames that push() would take now
+  // Whether somebody there must have each frame when it is due, because a device plays it. Everyone
+  // else waits for what is late.
+  virtual bool live() const noexcept { return false; }
   // After push(): whether its reader is to be woken.
   virtual bool take_awaited() noexcept { return true; }
 };

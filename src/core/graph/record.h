@@ -18,6 +18,8 @@ struct Record {
   double time = 0;     // ns, when the first frame was heard
   double rate = 0;     // the stream's true frames per second of the host's clock
   uint32_t flags = 0;  // 0: samples follow; otherwise zeros
+  // Its producer has nothing to deliver while nothing plays: what is not there is not yet lost.
+  bool pauses = false;
 };
 
 }  // namespace patchcord

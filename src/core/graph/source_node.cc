@@ -35,7 +35,7 @@ void SourceNode::open(const Format& device, const DeviceTiming& timing) {
   device_ = device;
   ratio_ = static_cast<double>(config_.sample_rate) / device.sample_rate;
   timeline_ = std::make_unique<Timeline>(device.sample_rate, start, config_.fills_idle, timing,
-                                         config_.max_fill, &clock_.sleep_log());
+                                         config_.max_fill, &clock_.sleep_log(), config_.max_wait);
   rate_ = std::make_unique<SteadyRate>(device.sample_rate);
   life_.restart();
   map_first_ = config_.channels < device.channels;
@@ -110,9 +110,8 @@ void SourceNode::packet(const void* data, uint32_t frames, int64_t position, int
   // What is skipped because there was no device has been counted as that.
   if (place.lost > 0 && (!away_ || place.silence > 0)) {
     // What was skipped has had its place before here.
-    const uint64_t lost = to_output(place.lost);
-    const uint64_t filled = place.silence > 0 ? 0 : std::min<uint64_t>(position_, lost);
-    hole(position_ - filled, lost, skipping_);
+    hole(position_ - std::min<uint64_t>(position_, to_output(place.back)), to_output(place.lost),
+         skipping_);
   }
   skipping_ = place.skip == frames;
   if (place.silence > 0) {
@@ -129,15 +128,16 @@ void SourceNode::packet(const void* data, uint32_t frames, int64_t position, int
     done += block;
   }
   timeline_->advance(frames - place.skip);
+  if (!skipping_) settle_losses();
   life_.packet(sounds_);
   set_anchor();
 }
 
-void SourceNode::idle() noexcept {
+void SourceNode::idle(bool quiet) noexcept {
   if (ended_) return;
   const int64_t now = clock_.now();
   back_at_ = std::min(back_at_, now);
-  uint64_t due = timeline_->idle(now);
+  uint64_t due = timeline_->idle(now, quiet);
   leave_out(timeline_->take_left_out());
   if (due == 0) return;
   if (away_) {
@@ -174,7 +174,10 @@ void SourceNode::observe(const EndpointState& endpoint) noexcept {
 
 void SourceNode::finish() noexcept {
   if (!ended_) {
+    // No packet comes any more.
+    if (timeline_ && !away_) idle(true);
     come_back();
+    settle_losses();
     ended_ = true;
     deliver_end();
   }
@@ -196,7 +199,26 @@ void SourceNode::leave_out(int64_t seconds) noexcept {
 void SourceNode::hole(uint64_t frame, uint64_t frames, bool continued) noexcept {
   if (!continued) stats_.holes.add(1);
   stats_.hole_frames.add(frames);
-  tell(NodeEventType::kHole, frame, frames);
+  losses_.add(frame, frames, [this](uint64_t from, uint64_t count) {
+    tell(NodeEventType::kHole, from, count);
+  });
+}
+
+void SourceNode::settle_losses() noexcept {
+  losses_.settle([this](uint64_t from, uint64_t count) {
+    tell(NodeEventType::kHole, from, count);
+  });
+}
+
+void SourceNode::replaced(int64_t position, uint64_t frames) noexcept {
+  if (ended_) return;
+  const int64_t ago = timeline_->ago(position);
+  const int64_t before = ago > 0 ? static_cast<int64_t>(to_output(static_cast<uint64_t>(ago))) : 0;
+  const int64_t from = static_cast<int64_t>(position_) - before;
+  const int64_t lost = static_cast<int64_t>(to_output(frames)) + std::min<int64_t>(0, from);
+  if (lost <= 0) return;  // before the stream begins
+  hole(static_cast<uint64_t>(std::max<int64_t>(0, from)), static_cast<uint64_t>(lost), false);
+  settle_losses();
 }
 
 // Where the device's stamps have leapt the host's timeline keeps to them. Returns how many of the
@@ -311,6 +333,7 @@ void SourceNode::emit(const float* samples, uint64_t frames, uint32_t flags) noe
   record.time = time_at(static_cast<double>(record.frame));
   record.rate = true_rate();
   record.flags = samples != nullptr ? 0 : (flags != 0 ? flags : kRecordSilence);
+  record.pauses = config_.fills_idle;
   position_.add(count);
   deliver(samples, record);
   if (config_.duration_frames != 0 && position_ == config_.duration_frames) {

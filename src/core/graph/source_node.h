@@ -17,6 +17,7 @@
 #include "../time/timeline.h"
 #include "host_clock.h"
 #include "life_signs.h"
+#include "losses.h"
 #include "node_events.h"
 #include "producer.h"
 
@@ -34,6 +35,7 @@ class SourceNode final : public Producer {
     bool host_clock = false;
     // ns. Longer holes, the machine's sleep above all, are left out: the stream's times step.
     int64_t max_fill = 60 * kNsPerSecond;
+    int64_t max_wait = kMaxWait;  // ns. No packet is waited for for longer.
     bool metered = true;  // somebody may ask for levels
   };
 
@@ -57,7 +59,11 @@ class SourceNode final : public Producer {
   // Audio thread.
   void packet(const void* data, uint32_t frames, int64_t position, int64_t time,
               bool discontinuity) noexcept;
-  void idle() noexcept;
+  // `quiet`: the system says that nothing plays.
+  void idle(bool quiet) noexcept;
+  // The system replaced `frames` by silence, because they came too late for it; `position` as a
+  // packet's.
+  void replaced(int64_t position, uint64_t frames) noexcept;
   // After each of the two: what the system says of the device meanwhile.
   void observe(const EndpointState& endpoint) noexcept;
   // The clock's thread, every 10 ms or so between one device and the next: silence by the clock.
@@ -82,6 +88,7 @@ class SourceNode final : public Producer {
 
  private:
   void hole(uint64_t frame, uint64_t frames, bool continued) noexcept;
+  void settle_losses() noexcept;
   void leave() noexcept;
   void come_back() noexcept;
   void leave_out(int64_t seconds) noexcept;
@@ -114,6 +121,7 @@ class SourceNode final : public Producer {
   Shown<Anchor> anchor_;
   LifeSigns life_;  // of the device
   Shown<EndpointState> endpoint_;
+  Losses losses_;
   NodeEvents events_;
   Counter position_;
   std::atomic<double> drift_ppm_{0};

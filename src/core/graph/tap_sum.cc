@@ -1,61 +1,68 @@
 #include "tap_sum.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace patchcord {
 namespace {
 
-constexpr int64_t kPeriodNs = TapSums::kPeriodNs;
 // A packet of 10 ms, its way here and a turn of the sum; more when a tap's packets prove later.
-constexpr int64_t kFirstLag = 30 * kNsPerMs;
-constexpr int64_t kLagMargin = 5 * kNsPerMs;
-constexpr int64_t kMaxLag = 400 * kNsPerMs;  // stamps that are older are not believed
-// What a tap's queue holds: the longest lag, and as long again for a machine that stalls.
+constexpr double kFirstLag = 30e6;
+// What a tap's queue holds beyond what is waited for: a machine that stalls.
 constexpr int64_t kQueueNs = kNsPerSecond;
-// A turn that comes later than that skips: the listener sees a hole.
-constexpr int64_t kPatience = kQueueNs;
-constexpr int64_t kKeptPeriods = 10;
 
-SourceNode::Config config_of(Clock& clock, const Format& device) {
+SourceNode::Config source_config(Clock& clock, const Format& device, int64_t max_wait) {
   SourceNode::Config config;
   config.sample_rate = device.sample_rate;
   config.channels = device.channels;
   config.start = clock.now();
   config.fills_idle = true;  // a program that pauses has no packets
+  config.max_wait = max_wait;
+  config.metered = false;
+  return config;
+}
+
+MixerNode::Config mixer_config(uint32_t rate, uint32_t channels, int64_t max_wait) {
+  MixerNode::Config config{rate, channels, kFirstLag, false};
+  config.max_wait_ns = static_cast<double>(max_wait);
+  config.host_clock = true;
   config.metered = false;
   return config;
 }
 
 }  // namespace
 
-TapSum::Tap::Tap(Clock& clock, const Format& device, uint32_t rate, uint32_t channels)
-    : node_(clock, config_of(clock, device), &no_events_),
-      queue_(std::make_shared<FrameQueue>(
-          device.channels, device.sample_rate,
-          static_cast<size_t>(device.sample_rate * kQueueNs / kNsPerSecond))),
-      input_(queue_, rate, channels) {
+TapSum::Tap::Tap(Clock& clock, const Format& device, uint32_t rate, uint32_t channels,
+                 int64_t max_wait)
+    : node_(clock, source_config(clock, device, max_wait), &no_events_) {
+  const auto queue = std::make_shared<FrameQueue>(
+      device.channels, device.sample_rate,
+      static_cast<size_t>(device.sample_rate * ((kQueueNs + max_wait) / kNsPerMs) / 1000));
   node_.open(device);
-  node_.attach(queue_, nullptr);
+  node_.attach(queue, nullptr);
+  input_.controls = std::make_shared<InputControls>();
+  input_.live = std::make_shared<LiveInput>(queue, rate, channels);
 }
 
-TapSum::TapSum(TapSums* sums, uint32_t rate, uint32_t channels, Output* output)
+TapSum::TapSum(TapSums* sums, uint32_t rate, uint32_t channels, Output* output, int64_t max_wait)
     : sums_(*sums),
       rate_(rate),
       channels_(channels),
-      output_(output),
-      sum_(kMaxPull * channels),
-      scratch_(kMaxPull * channels),
-      lag_(kFirstLag) {}
+      max_wait_(max_wait),
+      output_(*output),
+      mixer_(mixer_config(rate, channels, max_wait), this) {
+  mixer_.attach(std::make_shared<Link>(output), nullptr);
+}
 
 void TapSum::start() {
   // At a turn of the sums, as is the lag: each turn then finds exactly its period due.
-  start_ = sums_.clock().now() / kPeriodNs * kPeriodNs;
-  position_ = 0;
+  mixer_.begin_at(sums_.clock().now() / TapSums::kPeriodNs * TapSums::kPeriodNs);
   sums_.add(this);
 }
 
 std::shared_ptr<TapSum::Tap> TapSum::add(const Format& device) {
-  auto tap = std::make_shared<Tap>(sums_.clock(), device, rate_, channels_);
+  auto tap = std::make_shared<Tap>(sums_.clock(), device, rate_, channels_, max_wait_);
+  tap->input_.connection = ++connections_;
   taps_.push_back(tap);
   publish();
   return tap;
@@ -68,56 +75,19 @@ void TapSum::end(const std::shared_ptr<Tap>& tap) {
 
 // Without those that have been played out.
 void TapSum::publish() {
-  taps_.erase(std::remove_if(taps_.begin(), taps_.end(),
-                             [](const std::shared_ptr<Tap>& one) { return one->played_.load(); }),
-              taps_.end());
-  published_.exchange(std::make_unique<Taps>(taps_));
+  taps_.erase(
+      std::remove_if(taps_.begin(), taps_.end(),
+                     [](const std::shared_ptr<Tap>& one) { return one->input_.live->over(); }),
+      taps_.end());
+  std::vector<MixerNode::Input> inputs;
+  for (const std::shared_ptr<Tap>& tap : taps_) inputs.push_back(tap->input_);
+  mixer_.publish(std::move(inputs));
 }
 
-int64_t TapSum::time_of(int64_t frame) const noexcept {
-  // Whole seconds apart: the product of a frame and 1e9 overflows after two days.
-  return start_ + frame / rate_ * kNsPerSecond + frame % rate_ * kNsPerSecond / rate_;
-}
-
-void TapSum::step(int64_t now) noexcept {
-  const int64_t late = now - lag_.load(std::memory_order_relaxed) - time_of(position_);
-  int64_t due = late / kNsPerSecond * rate_ + late % kNsPerSecond * rate_ / kNsPerSecond;
-  const int64_t period = rate_ * kPeriodNs / kNsPerSecond;
-  due -= due % period;
-  if (due > static_cast<int64_t>(rate_ * kPatience / kNsPerSecond)) {
-    const int64_t kept = kKeptPeriods * period;
-    position_ += due - kept;
-    due = kept;
-  }
-  Published<Taps>::Reading taps(published_);
-  while (due > 0) {
-    const int64_t frames = std::min<int64_t>(due, kMaxPull);
-    const int64_t time = time_of(position_);
-    const bool any =
-        taps && std::any_of(taps->begin(), taps->end(),
-                            [](const std::shared_ptr<Tap>& tap) { return !tap->played_.load(); });
-    if (any) sum(*taps, static_cast<size_t>(frames), static_cast<double>(time));
-    output_->on_sum(any ? sum_.data() : nullptr, static_cast<uint32_t>(frames), position_, time);
-    position_ += frames;
-    due -= frames;
-  }
-}
-
-void TapSum::sum(Taps& taps, size_t frames, double time) noexcept {
-  std::fill_n(sum_.begin(), frames * channels_, 0.0f);
-  for (const std::shared_ptr<Tap>& tap : taps) {
-    if (tap->played_.load(std::memory_order_relaxed)) continue;
-    LiveInput& input = tap->input_;
-    input.pull(scratch_.data(), frames, {time, static_cast<double>(rate_)});
-    for (size_t i = 0; i < frames * channels_; ++i) sum_[i] += scratch_[i];
-    if (input.take_end()) tap->played_.store(true);
-    const double shortfall = input.take_shortfall();
-    if (shortfall <= 0) continue;
-    const int64_t more = static_cast<int64_t>(shortfall) + kLagMargin;
-    const int64_t turns = (more + kPeriodNs - 1) / kPeriodNs;
-    const int64_t lag = lag_.load(std::memory_order_relaxed) + turns * kPeriodNs;
-    lag_.store(std::min(kMaxLag, lag), std::memory_order_relaxed);
-  }
+void TapSum::Link::push(const float* samples, const Record& record) noexcept {
+  if ((record.flags & kRecordHole) != 0) return;  // the next one's position shows it
+  output_.on_sum(samples, static_cast<uint32_t>(record.frames),
+                 static_cast<int64_t>(record.frame), std::llround(record.time));
 }
 
 }  // namespace patchcord

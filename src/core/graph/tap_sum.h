@@ -2,31 +2,34 @@
 // has many streams, or of many programs, becomes one timeline.
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <vector>
 
-#include "../published.h"
 #include "../time/clock.h"
 #include "frame_queue.h"
 #include "live_input.h"
-#include "producer.h"
+#include "mixer_node.h"
 #include "source_node.h"
 #include "tap_sums.h"
 
 namespace patchcord {
 
-// Its clock is the host's: frame k is what was heard `start` + k / rate. Each tap is a SourceNode,
-// which makes its packets contiguous, and a LiveInput, which reads it at the time that the sum has
-// come to: as sources that are piped into a mixer.
-class TapSum final : private TapSums::Sum {
+// A mixer on the host's clock: frame k is what was heard `start` + k / rate. Each tap is a
+// SourceNode, which makes its packets contiguous, and a LiveInput, which reads it: as sources that
+// are piped into a mixer that no sink pulls.
+class TapSum final : private TapSums::Sum, private MixerNode::Listener {
  public:
-  // Told on the sum's audio thread, every period, without a gap. Must not block or allocate.
+  // Told on the sum's audio thread. Must not block or allocate.
   class Output {
    public:
-    // `samples` null: there is no tap. `time`: of the first frame, exact.
+    // In order; frames that are left out were skipped, because the machine stood still. `samples`
+    // null: there is no tap. `time`: of the first frame, exact.
     virtual void on_sum(const float* samples, uint32_t frames, int64_t position,
                         int64_t time) noexcept = 0;
+    // Silence was given in the place of sound that came too late.
+    virtual void on_replaced(int64_t position, uint64_t frames) noexcept = 0;
+    // Whether a device plays the sum: then it does not wait for taps that are late.
+    virtual bool live() const noexcept = 0;
 
    protected:
     ~Output() = default;
@@ -35,12 +38,12 @@ class TapSum final : private TapSums::Sum {
   // What one captured stream delivers to. One thread at a time.
   class Tap {
    public:
-    Tap(Clock& clock, const Format& device, uint32_t rate, uint32_t channels);
+    Tap(Clock& clock, const Format& device, uint32_t rate, uint32_t channels, int64_t max_wait);
     void packet(const void* data, uint32_t frames, int64_t position, int64_t time,
                 bool discontinuity) noexcept {
       node_.packet(data, frames, position, time, discontinuity);
     }
-    void idle() noexcept { node_.idle(); }
+    void idle(bool quiet) noexcept { node_.idle(quiet); }
     const SourceNode& node() const { return node_; }
 
    private:
@@ -50,12 +53,11 @@ class TapSum final : private TapSums::Sum {
     };
     NoEvents no_events_;
     SourceNode node_;
-    std::shared_ptr<FrameQueue> queue_;
-    LiveInput input_;
-    std::atomic<bool> played_{false};  // and all of it is in the sum
+    MixerNode::Input input_;
   };
 
-  TapSum(TapSums* sums, uint32_t rate, uint32_t channels, Output* output);
+  TapSum(TapSums* sums, uint32_t rate, uint32_t channels, Output* output,
+         int64_t max_wait = kMaxWait);
   ~TapSum() { stop(); }
   TapSum(const TapSum&) = delete;
   TapSum& operator=(const TapSum&) = delete;
@@ -68,27 +70,37 @@ class TapSum final : private TapSums::Sum {
   std::shared_ptr<Tap> add(const Format& device);
   void end(const std::shared_ptr<Tap>& tap);  // when nothing delivers to it any more
 
-  // Any thread: how long after it was heard a frame is given out, ns. Grows with the packets'
-  // delay, by whole periods.
-  int64_t lag() const { return lag_.load(std::memory_order_relaxed); }
+  // Any thread: how long after it was heard a frame is given out at the earliest, ns. Grows with
+  // the packets' delay, and shrinks again.
+  int64_t lag() const { return static_cast<int64_t>(mixer_.lag_ns()); }
 
  private:
-  using Taps = std::vector<std::shared_ptr<Tap>>;
+  // What the mixer gives to.
+  class Link final : public Receiver {
+   public:
+    explicit Link(Output* output) : output_(*output) {}
+    void push(const float* samples, const Record& record) noexcept override;
+    void end() noexcept override {}
+    size_t room() const noexcept override { return SIZE_MAX; }
+    bool live() const noexcept override { return output_.live(); }
 
-  void step(int64_t now) noexcept override;
-  void sum(Taps& taps, size_t frames, double time) noexcept;
+   private:
+    Output& output_;
+  };
+
+  void step(int64_t now) noexcept override { mixer_.pump(now); }
+  void on_replaced(uint64_t frame, uint64_t frames) noexcept override {
+    output_.on_replaced(static_cast<int64_t>(frame), frames);
+  }
   void publish();
-  int64_t time_of(int64_t frame) const noexcept;
 
   TapSums& sums_;
   const uint32_t rate_, channels_;
-  Output* const output_;
-  Taps taps_;  // the writer's
-  Published<Taps> published_;
-  std::vector<float> sum_, scratch_;
-  int64_t start_ = 0;
-  int64_t position_ = 0;
-  std::atomic<int64_t> lag_;
+  const int64_t max_wait_;
+  Output& output_;
+  MixerNode mixer_;
+  std::vector<std::shared_ptr<Tap>> taps_;  // the writer's
+  uint64_t connections_ = 0;
 };
 
 }  // namespace patchcord

@@ -9,6 +9,8 @@ namespace {
 constexpr int64_t kUnknownTime = INT64_MIN;
 constexpr double kOldest = 2;     // s: no system keeps what it recorded for longer
 constexpr double kAgreement = 4;  // of the stamps' scatter
+// A device that was idle was so for longer: it is only asked after kIdleLag.
+constexpr double kLeastAgreement = 5e-3;  // s
 constexpr double kLatest = 1;     // s: what is later than that was not merely late
 // Who fetches may be late where we are not: for as long as it may only be that, an endpoint is not
 // taken to be idle. Wine's thread came 44 ms late three times in half an hour of a quiet machine.
@@ -17,12 +19,13 @@ constexpr int64_t kFetchLag = 100 * kNsPerMs;
 }  // namespace
 
 Timeline::Timeline(uint32_t sample_rate, int64_t start, bool fills_idle, const DeviceTiming& device,
-                   int64_t max_fill, SleepLog* sleep_log)
+                   int64_t max_fill, SleepLog* sleep_log, int64_t max_wait)
     : rate_(sample_rate),
       start_(start),
       fills_idle_(fills_idle),
       device_(device),
       max_fill_(max_fill),
+      max_wait_(max_wait),
       sleep_log_(sleep_log),
       tracker_(sample_rate, true),
       fetches_(sample_rate),
@@ -53,7 +56,8 @@ void Timeline::leave_epoch() noexcept {
 // been heard yet is that of whoever fetched it, however late: it proves nothing against the
 // counter.
 int64_t Timeline::agreed(int64_t at, int64_t position, bool unripe) const noexcept {
-  const double tolerance = unripe ? kLatest : kAgreement * tracker_.scatter();
+  const double tolerance =
+      unripe ? kLatest : std::max(kLeastAgreement, kAgreement * tracker_.scatter());
   const int64_t counted = counted_ + position - position_;
   return std::fabs(static_cast<double>(counted - at)) <= tolerance * rate_ ? counted : at;
 }
@@ -116,6 +120,7 @@ Timeline::Placement Timeline::place(uint32_t frames, int64_t position, int64_t t
     if (!first) placement.lost = placement.silence;
   } else if (gap < 0) {
     placement.skip = static_cast<uint32_t>(std::min<int64_t>(-gap, frames));
+    placement.back = static_cast<uint64_t>(-gap);
     if (filled_) placement.lost = placement.skip;
   }
   behind_ = next_ > 0 && gap < 0 ? -gap - placement.skip : 0;
@@ -159,17 +164,22 @@ void Timeline::learn(int64_t frame, int64_t time) noexcept {
   heard_ = true;
 }
 
-uint64_t Timeline::idle(int64_t now) noexcept {
+uint64_t Timeline::idle(int64_t now, bool quiet) noexcept {
   if (!fills_idle_) return 0;
   const int64_t lag = fetched_ ? std::max(kFetchLag, device_.idle_lag) : device_.idle_lag;
   if (now - last_packet_ <= std::max(3 * period_ns_, lag)) return 0;
-  const double due = tracker_.frame_at(static_cast<double>(now - lag));
+  const auto reached = [&](int64_t behind) {
+    return static_cast<int64_t>(
+        std::floor(tracker_.frame_at(static_cast<double>(now) - static_cast<double>(behind))));
+  };
   const int64_t place = std::max<int64_t>(next_, 0);
   // Stamps that come late make the stream later than the clock: nothing is missing yet.
-  if (static_cast<int64_t>(std::floor(due)) <= place) return 0;
+  if (reached(lag) <= place) return 0;
   leave_epoch();
+  const int64_t certain = reached(quiet ? lag : std::max(lag, max_wait_));
+  if (certain <= place) return 0;
   next_ = place;
-  const int64_t frames = shortened(static_cast<int64_t>(std::floor(due)) - next_);
+  const int64_t frames = shortened(certain - next_);
   if (frames < 1) return 0;
   filled_ = true;
   return static_cast<uint64_t>(frames);

@@ -18,15 +18,16 @@ namespace patchcord {
 class Timeline {
  public:
   // `start`: the instant of frame 0. `fills_idle`: a device that delivers nothing while nothing
-  // plays (loopback) gets silence by the clock, `device.idle_lag` behind it, so that little has to
-  // be trimmed of a packet that comes; a microphone does not, its silence is a symptom. Of what is
-  // longer than `max_fill` ns `sleep_log`'s seconds are left out.
+  // plays (loopback) gets silence by the clock once that is certain; a microphone does not, its
+  // silence is a symptom. After `max_wait` ns no packet is waited for. Of what is longer than
+  // `max_fill` ns `sleep_log`'s seconds are left out.
   Timeline(uint32_t sample_rate, int64_t start, bool fills_idle, const DeviceTiming& device = {},
-           int64_t max_fill = kNever, SleepLog* sleep_log = nullptr);
+           int64_t max_fill = kNever, SleepLog* sleep_log = nullptr, int64_t max_wait = kMaxWait);
 
   struct Placement {
     uint64_t silence = 0;  // zero frames that come before the packet
     uint32_t skip = 0;     // frames at the packet's start that are covered already
+    uint64_t back = 0;     // ... by so many frames, of which the first `skip` are these
     // Frames of audio that nobody hears: the silence, where it is not for quiet, or those skipped
     // because an idle device's silence had been put in their place.
     uint64_t lost = 0;
@@ -35,8 +36,13 @@ class Timeline {
   // negative position and INT64_MIN time mean unknown.
   Placement place(uint32_t frames, int64_t position, int64_t time, int64_t now) noexcept;
 
-  // After a wake-up that found nothing: frames of silence that are due.
-  uint64_t idle(int64_t now) noexcept;
+  // How many frames before the next one the device's counter was at `position`.
+  int64_t ago(int64_t position) const noexcept { return behind_ + position_ - position; }
+
+  // After a wake-up that found nothing: frames of silence that are certain. Their packets can no
+  // longer come, because the system says that nothing plays (`quiet`), or because they have been
+  // waited for. This is the only place where a stream's silence is decided.
+  uint64_t idle(int64_t now, bool quiet) noexcept;
 
   // The next frame is that many seconds later than it would be.
   void leave_out(int64_t seconds) noexcept;
@@ -59,7 +65,7 @@ class Timeline {
   const int64_t start_;
   const bool fills_idle_;
   const DeviceTiming device_;
-  const int64_t max_fill_;
+  const int64_t max_fill_, max_wait_;
   SleepLog* const sleep_log_;
   RateTracker tracker_;
   FetchTimes fetches_;       // what the tracker is told if stamps are those of fetches

@@ -191,10 +191,10 @@ class EndpointMeter::Ear final : public CaptureListener {
     }
     for (uint32_t c = 0; c < format_.channels; ++c) peaks_[c].store(peaks[c]);
   }
-  void on_idle() noexcept override {
+  void on_idle(bool) noexcept override {
     for (auto& peak : peaks_) peak.store(0);
   }
-  void on_lost(const Error&) noexcept override { on_idle(); }
+  void on_lost(const Error&) noexcept override { on_idle(false); }
 
   const Format format_;
   std::vector<float> samples_;

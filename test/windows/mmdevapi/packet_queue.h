@@ -37,7 +37,7 @@ class PacketQueue final : public CaptureListener {
 
  private:
   void on_packet(const patchcord::Packet& packet) noexcept override;
-  void on_idle() noexcept override {}  // Windows gives no event without a packet
+  void on_idle(bool) noexcept override {}  // Windows gives no event without a packet
   void on_lost(const Error& error) noexcept override;
 
   const size_t frame_bytes_;

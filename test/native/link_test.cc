@@ -1,5 +1,5 @@
 // A live stream linked straight to a sink: its lag follows how late the packets are.
-#include "../../src/core/graph/lagged_input.h"
+#include "../../src/core/graph/live_input.h"
 
 #include <algorithm>
 #include <cmath>
@@ -27,6 +27,7 @@ constexpr double kToneHz = 997;
 // A source whose packets of 10 ms come when they are let, and a sink that asks every 10 ms.
 class Link {
  public:
+  Link() { input_->follow_sink(&events_, &wakeup_); }
   // All packets that are complete `late_ns` before now come; then the sink asks.
   void turn(double late_ns) {
     const double now = static_cast<double>(++turns_) * kPeriodNs;
@@ -40,13 +41,13 @@ class Link {
       queue_->push(packet_.data(), record);
       ++packets_;
     }
-    lagged_.pull(out_.data(), kPeriod, {now, kRate});
+    input_->pull(out_.data(), kPeriod, {now, kRate});
   }
   void run(double seconds, double late_ns) {
     for (int i = 0; i < seconds * 100; ++i) turn(late_ns);
   }
 
-  double lag_ms() const { return lagged_.lag_ns() / 1e6; }
+  double lag_ms() const { return input_->lag_ns() / 1e6; }
   uint64_t starvations() const { return input_->stats().starvations; }
   uint64_t resyncs() const { return input_->stats().resyncs; }
   const std::vector<float>& out() const { return out_; }
@@ -58,7 +59,6 @@ class Link {
   NodeEvents events_;
   std::shared_ptr<FrameQueue> queue_ = std::make_shared<FrameQueue>(1, kRate, 2 * kRate);
   std::shared_ptr<LiveInput> input_ = std::make_shared<LiveInput>(queue_, kRate, 1);
-  LaggedInput lagged_{input_, &events_, &wakeup_};
   std::vector<float> packet_ = std::vector<float>(kPeriod), out_ = std::vector<float>(kPeriod);
   uint64_t packets_ = 0;
   int64_t turns_ = 0;
@@ -138,7 +138,8 @@ int turns_until_back(int turns_until_stamp, bool mixed) {
     mixer->publish({in});
     sink.publish(nullptr, mixer);
   } else {
-    sink.publish(nullptr, std::make_shared<LaggedInput>(input, &events, &wakeup));
+    input->follow_sink(&events, &wakeup);
+    sink.publish(nullptr, input);
   }
   // Each sample tells when it was heard: in ms, as a share of a minute.
   std::vector<float> packet(kPeriod), out(kPeriod);
