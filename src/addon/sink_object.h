@@ -7,7 +7,6 @@
 
 #include "../core/graph/arrivals.h"
 #include "../core/graph/live_input.h"
-#include "../core/graph/live_input.h"
 #include "../core/graph/mixer_node.h"
 #include "../core/graph/sink_node.h"
 #include "device_object.h"
@@ -85,7 +84,7 @@ class SinkObject final : public DeviceObject<SinkObject, RenderSession> {
   std::shared_ptr<WrittenInput> writing_;  // the same, or the last of those that follow it
   WrittenCounters written_before_;         // of those that were played to their end
   std::shared_ptr<Pullable> linked_;
-  std::shared_ptr<LiveInput> live_;      // the link, when it is to a stream with a clock of its own
+  std::shared_ptr<LiveInput> live_;  // the link, when it is to a stream with a clock of its own
   LinkCounters links_;
   std::shared_ptr<Producer> producer_;  // of live_
   std::unique_ptr<Arrivals> arrivals_;  // ... or what JavaScript writes to it

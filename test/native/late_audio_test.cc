@@ -79,9 +79,7 @@ Read read_all(FrameQueue* queue) {
 }
 
 // Seven stalls, one every two seconds.
-bool stalled(int64_t ms, int64_t length) {
-  return ms >= 2000 && ms < 16000 && ms % 2000 < length;
-}
+bool stalled(int64_t ms, int64_t length) { return ms >= 2000 && ms < 16000 && ms % 2000 < length; }
 
 class Told final : public MixerNode::Listener {
  public:

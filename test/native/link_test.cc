@@ -1,6 +1,4 @@
 // A live stream linked straight to a sink: its lag follows how late the packets are.
-#include "../../src/core/graph/live_input.h"
-
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -8,6 +6,7 @@
 #include <vector>
 
 #include "../../src/core/graph/frame_queue.h"
+#include "../../src/core/graph/live_input.h"
 #include "../../src/core/graph/mixer_node.h"
 #include "../../src/core/graph/sink_node.h"
 #include "../../src/core/graph/written_input.h"

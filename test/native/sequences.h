@@ -22,7 +22,6 @@
 
 #include "../../src/backend/backend.h"
 #include "../../src/core/graph/frame_queue.h"
-#include "../../src/core/graph/lagged_input.h"
 #include "../../src/core/graph/live_input.h"
 #include "../../src/core/graph/mixer_node.h"
 #include "../../src/core/graph/sink_node.h"

@@ -520,8 +520,7 @@ void Card::deliver(Device& device, const float* samples, bool present) noexcept 
     packet.frames = static_cast<uint32_t>(piece.frames());
     packet.position = piece.from;
     packet.time = stamp(device, period_time_ + std::llround(offset * ns_per_frame));
-    packet.discontinuity =
-        piece.from == device.lost_until && device.lost_until > device.lost_from;
+    packet.discontinuity = piece.from == device.lost_until && device.lost_until > device.lost_from;
     if (holds) {
       device.held.add(packet, packet.frames * frame_bytes);
     } else {

@@ -57,7 +57,7 @@ class FilterNode final : public Receiver, public Producer {
   // When the input frame `timed_` was heard, and the input's true rate.
   double time_ = 0, rate_ = 0;
   uint64_t timed_ = 0;
-  bool pauses_ = false;  // as Record's
+  bool pauses_ = false;    // as Record's
   uint64_t progress_ = 0;  // output frame of the last kProgress
   Counter taken_;          // input frames so far
   Counter position_;

@@ -87,7 +87,7 @@ class FrameQueue final : public Receiver {
   std::atomic<uint64_t> frame_tail_{0};        // frames consumed
   std::atomic<uint64_t> awaited_{0};           // end_frame_ that is waited for, kNothing: none
   std::atomic<bool> live_{false};
-  uint64_t offset_ = 0;                        // frames consumed of the current record
+  uint64_t offset_ = 0;  // frames consumed of the current record
   uint64_t next_ = 0;
   Record latest_;
   Record trailing_;  // what was lost before the end, told when the rings are empty

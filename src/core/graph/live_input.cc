@@ -189,11 +189,10 @@ void LiveInput::starve(int64_t first, size_t frames, double time) noexcept {
 // What is left out is counted already, unless silence was given while nobody could know what
 // belongs there: sound that does came too late. `want`: the place of the present pull.
 void LiveInput::skip_to(double frame, double want, double time) noexcept {
-  const FrameQueue::Sound sound =
-      queue_->skip_to(static_cast<uint64_t>(std::max(0.0, frame)));
+  const FrameQueue::Sound sound = queue_->skip_to(static_cast<uint64_t>(std::max(0.0, frame)));
   const double per_frame = out_rate_ / in_rate_;
-  const size_t late = static_cast<size_t>(std::min(
-      static_cast<double>(quiet_frames_), static_cast<double>(sound.frames) * per_frame));
+  const size_t late = static_cast<size_t>(
+      std::min(static_cast<double>(quiet_frames_), static_cast<double>(sound.frames) * per_frame));
   quiet_frames_ -= late;
   const double ago = (want - static_cast<double>(sound.frame)) * per_frame;
   if (late > 0) starve(-static_cast<int64_t>(ago), late, time);

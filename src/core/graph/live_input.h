@@ -118,8 +118,8 @@ class LiveInput final : public Pullable {
   double spare_ = std::numeric_limits<double>::infinity();
   double least_late_ = 0;
   int late_looks_ = 0;
-  bool early_ = false;       // what comes next is for later
-  bool starving_ = false;    // since it ran dry
+  bool early_ = false;     // what comes next is for later
+  bool starving_ = false;  // since it ran dry
   // Of silence, given where it is not known yet whether that was sound.
   size_t quiet_frames_ = 0;
   Loss loss_;

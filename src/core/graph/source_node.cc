@@ -199,15 +199,13 @@ void SourceNode::leave_out(int64_t seconds) noexcept {
 void SourceNode::hole(uint64_t frame, uint64_t frames, bool continued) noexcept {
   if (!continued) stats_.holes.add(1);
   stats_.hole_frames.add(frames);
-  losses_.add(frame, frames, [this](uint64_t from, uint64_t count) {
-    tell(NodeEventType::kHole, from, count);
-  });
+  losses_.add(frame, frames,
+              [this](uint64_t from, uint64_t count) { tell(NodeEventType::kHole, from, count); });
 }
 
 void SourceNode::settle_losses() noexcept {
-  losses_.settle([this](uint64_t from, uint64_t count) {
-    tell(NodeEventType::kHole, from, count);
-  });
+  losses_.settle(
+      [this](uint64_t from, uint64_t count) { tell(NodeEventType::kHole, from, count); });
 }
 
 void SourceNode::replaced(int64_t position, uint64_t frames) noexcept {

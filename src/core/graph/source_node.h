@@ -36,7 +36,7 @@ class SourceNode final : public Producer {
     // ns. Longer holes, the machine's sleep above all, are left out: the stream's times step.
     int64_t max_fill = 60 * kNsPerSecond;
     int64_t max_wait = kMaxWait;  // ns. No packet is waited for for longer.
-    bool metered = true;  // somebody may ask for levels
+    bool metered = true;          // somebody may ask for levels
   };
 
   struct Stats {

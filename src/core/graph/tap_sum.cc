@@ -86,8 +86,8 @@ void TapSum::publish() {
 
 void TapSum::Link::push(const float* samples, const Record& record) noexcept {
   if ((record.flags & kRecordHole) != 0) return;  // the next one's position shows it
-  output_.on_sum(samples, static_cast<uint32_t>(record.frames),
-                 static_cast<int64_t>(record.frame), std::llround(record.time));
+  output_.on_sum(samples, static_cast<uint32_t>(record.frames), static_cast<int64_t>(record.frame),
+                 std::llround(record.time));
 }
 
 }  // namespace patchcord

@@ -11,7 +11,7 @@ constexpr double kOldest = 2;     // s: no system keeps what it recorded for lon
 constexpr double kAgreement = 4;  // of the stamps' scatter
 // A device that was idle was so for longer: it is only asked after kIdleLag.
 constexpr double kLeastAgreement = 5e-3;  // s
-constexpr double kLatest = 1;     // s: what is later than that was not merely late
+constexpr double kLatest = 1;             // s: what is later than that was not merely late
 // Who fetches may be late where we are not: for as long as it may only be that, an endpoint is not
 // taken to be idle. Wine's thread came 44 ms late three times in half an hour of a quiet machine.
 constexpr int64_t kFetchLag = 100 * kNsPerMs;
