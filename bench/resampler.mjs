@@ -16,7 +16,14 @@ import { lineChart } from './plot.mjs';
 const run = promisify(execFile);
 const npmPart = fileURLToPath(new URL('parts/npm-resamplers.mjs', import.meta.url));
 const reference = 'libsoxr HQ';
-const conversions = ['48 > 44.1', '44.1 > 48', '48 > 16', '48 > 48 + 100 ppm'];
+const conversions = [
+  '48 > 44.1',
+  '44.1 > 48',
+  '48 > 16',
+  '96 > 44.1',
+  '44.1 > 16',
+  '48 > 48 + 100 ppm',
+];
 
 export async function resampler({ rounds }) {
   const native = await nativeProgram('resampler');

@@ -65,6 +65,14 @@ export {
   type TransformOptions,
   type TransformStats,
 } from './transforms/audio-transform.js';
+export type { ConversionOptions } from './transforms/conversion.js';
+export {
+  convert,
+  fromFloat32,
+  toFloat32,
+  type ConvertOptions,
+  type PartialFormat,
+} from './transforms/convert.js';
 export { Gain, type GainOptions } from './transforms/gain.js';
 export {
   LevelMeter,

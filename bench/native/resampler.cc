@@ -26,10 +26,10 @@ struct Conversion {
   const char* name;
   double in_rate, out_rate;
 };
-constexpr Conversion kConversions[] = {{"48 > 44.1", 48000, 44100},
-                                       {"44.1 > 48", 44100, 48000},
-                                       {"48 > 16", 48000, 16000},
-                                       {"48 > 48 + 100 ppm", 48004.8, 48000}};
+constexpr Conversion kConversions[] = {
+    {"48 > 44.1", 48000, 44100}, {"44.1 > 48", 44100, 48000},
+    {"48 > 16", 48000, 16000},   {"96 > 44.1", 96000, 44100},
+    {"44.1 > 16", 44100, 16000}, {"48 > 48 + 100 ppm", 48004.8, 48000}};
 
 double decibels(double level) { return 20 * std::log10(std::max(level, 1e-15)); }
 

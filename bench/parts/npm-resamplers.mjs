@@ -2,11 +2,12 @@
 //
 //     node npm-resamplers.mjs speed | quality | spectrum FOLDER
 //
-// Stereo in blocks of 480 frames, but for wave-resampler, which cannot stream: it gets a second at a time.
+// Stereo in blocks of 480 frames, but for wave-resampler, which cannot stream, and convert(), which is for whole
+// buffers: they get a second at a time.
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Resampler } from 'patchcord';
+import { convert, Resampler } from 'patchcord';
 
 import { instruments, report } from '../measure.mjs';
 import { peer } from '../peers.mjs';
@@ -23,6 +24,7 @@ await SpeexResampler.initPromise;
 // Each makes a converter from interleaved f32 to interleaved f32; `whole`: only all at once.
 const engines = {
   'patchcord high, from JavaScript': { make: ours('high') },
+  'patchcord high, convert()': { make: wholeBuffer('high'), whole: true },
   'libsamplerate-js BEST': { make: sampleRate(ConverterType.SRC_SINC_BEST_QUALITY) },
   'libsamplerate-js FASTEST': { make: sampleRate(ConverterType.SRC_SINC_FASTEST) },
   'speex-resampler q10': { make: speex(10) },
@@ -46,6 +48,15 @@ function ours(quality) {
       parts = [];
       return new Float32Array(all.buffer, all.byteOffset, all.length / 4);
     };
+  };
+}
+
+function wholeBuffer(quality) {
+  return (from, to) => (samples) => {
+    const bytes = Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength);
+    const format = { sampleRate: from, channels: 2, sampleFormat: 'f32' };
+    const made = convert(bytes, { from: format, to: { sampleRate: to }, quality });
+    return new Float32Array(made.buffer, made.byteOffset, made.length / 4);
   };
 }
 

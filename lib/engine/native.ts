@@ -283,6 +283,8 @@ export interface Native {
   backends(): string[];
   ref(): void;
   unref(): void;
+  /** A whole buffer at once. */
+  convert(bytes: Uint8Array, from: AudioFormat, to: AudioFormat, options: object): Buffer;
   World: new (options: object) => NativeWorld;
   Host: new (name: string | NativeWorld) => NativeHost;
   Source: new (

@@ -1,26 +1,22 @@
-import { checkChannelMap, type ChannelMap } from '../format/channel-map.js';
 import { resolveFormat, type AudioFormat } from '../format/format.js';
 import { linkable } from '../streams/links.js';
-import { checkBoolean, checkOneOf, checkOptions } from '../validate.js';
+import { checkOptions } from '../validate.js';
 import {
   AudioTransform,
   transformOptionNames,
   type FilterPlan,
   type TransformOptions,
 } from './audio-transform.js';
+import {
+  checkConversion,
+  conversionOptionNames,
+  conversionPlan,
+  type ConversionOptions,
+} from './conversion.js';
 
 /** What is not given stays as it comes in. */
-export interface ResamplerOptions extends Partial<AudioFormat>, TransformOptions {
-  /** An entry for each channel that comes out, which also says how many there are; ITU-R BS.775 else. */
-  channelMap?: ChannelMap | undefined;
-  /** Passband and stopband; `high`: flat to 0.913 of the lower rate's half, 140 dB. */
-  quality?: 'low' | 'medium' | 'high' | 'best' | undefined;
-  /**
-   * TPDF noise of 2 LSB before the rounding to `s16` or `s24`, so that what is quiet is not distorted;
-   * false. None where samples only pass through.
-   */
-  dither?: boolean | undefined;
-}
+export interface ResamplerOptions
+  extends Partial<AudioFormat>, TransformOptions, ConversionOptions {}
 
 /**
  * Changes sample rate, channels, sample format. Polyphase filters of our own; the result has exactly
@@ -44,28 +40,21 @@ export class Resampler extends AudioTransform {
       'sampleRate',
       'channels',
       'sampleFormat',
-      'channelMap',
-      'quality',
-      'dither',
+      ...conversionOptionNames,
     ]);
     const { channelMap, channels = channelMap?.length } = asked;
     const given = { ...asked, channels };
     resolveFormat(given);
-    if (channelMap !== undefined) checkChannelMap(channelMap, 'options.channelMap', channels ?? 1);
-    if (given.quality !== undefined) {
-      checkOneOf(given.quality, 'options.quality', ['low', 'medium', 'high', 'best']);
-    }
-    if (given.dither !== undefined) checkBoolean(given.dither, 'options.dither');
+    checkConversion(given, channels);
     super(given);
     this.#options = given;
   }
 
   protected override plan(from: Readonly<AudioFormat>): FilterPlan {
-    const { quality = 'high', channelMap, dither = false } = this.#options;
     return {
       kind: 'convert',
       to: resolveFormat(this.#options, from),
-      options: { quality, channelMap, dither },
+      options: conversionPlan(this.#options),
     };
   }
 }

@@ -2,6 +2,7 @@
 #include <napi.h>
 
 #include "../backend/registry.h"
+#include "converter.h"
 #include "environment.h"
 #include "filter_object.h"
 #include "host_object.h"
@@ -36,6 +37,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("backends", Napi::Function::New(env, backends));
   exports.Set("ref", Napi::Function::New(env, ref));
   exports.Set("unref", Napi::Function::New(env, unref));
+  exports.Set("convert", Napi::Function::New(env, convert));
   exports.Set("World", WorldObject::define(env));
   exports.Set("Host", HostObject::define(env));
   exports.Set("Source", SourceObject::define(env));

@@ -4,19 +4,12 @@
 #include <cmath>
 #include <utility>
 
-#include "../core/signal/convert_filter.h"
+#include "converter.h"
 #include "tap_object.h"
 #include "values.h"
 
 namespace patchcord {
 namespace {
-
-ResamplerQuality quality_from(const std::string& name) {
-  if (name == "low") return ResamplerQuality::kLow;
-  if (name == "medium") return ResamplerQuality::kMedium;
-  if (name == "best") return ResamplerQuality::kBest;
-  return ResamplerQuality::kHigh;
-}
 
 void report_meter(Napi::Object value, const Metering& metering) {
   const Napi::Env env = value.Env();
@@ -97,16 +90,9 @@ std::unique_ptr<Filter> FilterObject::make_filter(const std::string& kind,
     metering_ = std::make_shared<Metering>(from_.sample_rate, from_.channels);
     return effect_filter(metering_);
   }
-  auto map = channel_map_from(property(options, "channelMap"), from_.channels, to_.channels);
-  // Integers that are only moved into a format as wide need no noise.
-  const bool moved = from_.sample_rate == to_.sample_rate && !map &&
-                     from_.sample_format != SampleFormat::kF32 &&
-                     bytes_per_sample(from_.sample_format) <= bytes_per_sample(to_.sample_format);
-  dithered_ = property(options, "dither").As<Napi::Boolean>() && !moved;
-  return std::make_unique<ConvertFilter>(
-      Filter::Shape{from_.sample_rate, from_.channels},
-      Filter::Shape{to_.sample_rate, to_.channels},
-      quality_from(property(options, "quality").As<Napi::String>()), std::move(map));
+  Converter converter(from_, to_, options);
+  dithered_ = converter.dithers;
+  return std::move(converter.filter);
 }
 
 template <class Effect>
@@ -125,8 +111,7 @@ Napi::Value FilterObject::process(const Napi::CallbackInfo& info) {
 
 // flush(): the rest, so that in all round(framesIn x out / in) frames have come out
 Napi::Value FilterObject::flush(const Napi::CallbackInfo& info) {
-  const uint64_t length = static_cast<uint64_t>(
-      std::llround(static_cast<double>(in_frames_) * to_.sample_rate / from_.sample_rate));
+  const uint64_t length = converted_frames(in_frames_, from_.sample_rate, to_.sample_rate);
   const uint64_t left = length - std::min(length, out_frames_);
   const size_t zeros = filter_->held_frames() + from_.sample_rate / to_.sample_rate + 1;
   return convert(info.Env(), nullptr, left == 0 ? 0 : zeros, left);

@@ -1,0 +1,132 @@
+import { native } from '../engine/native.js';
+import { AudioError } from '../errors.js';
+import {
+  bytesPerFrame,
+  checkFormat,
+  defaultFormat,
+  resolveFormat,
+  type AudioFormat,
+} from '../format/format.js';
+import { checkObject, checkOptions, invalidType } from '../validate.js';
+import {
+  checkConversion,
+  conversionOptionNames,
+  conversionPlan,
+  type ConversionOptions,
+} from './conversion.js';
+
+const formatFields = ['sampleRate', 'channels', 'sampleFormat'] as const;
+
+/** Fields of a format; those that are absent or undefined are not asked for. */
+export type PartialFormat = { [K in keyof AudioFormat]?: AudioFormat[K] | undefined };
+
+export interface ConvertOptions extends ConversionOptions {
+  /** The format of the bytes that go in. */
+  from: AudioFormat;
+  /** The format of the bytes that come out. @default each field as in `from` */
+  to: PartialFormat;
+}
+
+/**
+ * Converts the sample rate, channels and sample format of a whole buffer at once, with the same result as a
+ * {@link Resampler}: exactly `round(frames x out / in)` frames. Blocks the event loop while it works:
+ * tens of milliseconds for each minute of stereo.
+ *
+ * @returns a new buffer.
+ * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`;
+ *   `ERR_AUDIO_PARTIAL_FRAME` if the bytes end within a frame.
+ *
+ * @example
+ * const speech = convert(recording, {
+ *   from: { sampleRate: 48000, channels: 2, sampleFormat: 'f32' },
+ *   to: { sampleRate: 16000, channels: 1, sampleFormat: 's16' },
+ * });
+ */
+export function convert(buffer: Uint8Array, options: ConvertOptions): Buffer {
+  checkBytes(buffer);
+  checkObject(options, 'options');
+  checkOptions(options, 'convert()', ['from', 'to', ...conversionOptionNames]);
+  const from = checkFormat(options.from, 'options.from');
+  checkObject(options.to, 'options.to');
+  const wanted = checkOptions(options.to, 'a format', formatFields, 'options.to');
+  const channels = wanted.channels ?? options.channelMap?.length;
+  const to = resolveFormat({ ...wanted, channels }, from, 'options.to');
+  checkConversion(options, to.channels);
+  checkWhole(buffer, bytesPerFrame(from));
+  return native().convert(buffer, from, to, conversionPlan(options));
+}
+
+/**
+ * Decodes samples: full scale of an integer becomes -1 to 1, channels stay interleaved. With `channels` in
+ * the format the bytes must be whole frames.
+ *
+ * @returns a new array, exact for `s16`, `s24` and `f32`, rounded for `s32`.
+ * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`;
+ *   `ERR_AUDIO_PARTIAL_FRAME` if the bytes end within a sample or a frame.
+ *
+ * @example
+ * mic.on('data', (chunk) => draw(toFloat32(chunk, mic.format)));
+ */
+export function toFloat32(
+  buffer: Uint8Array,
+  format: PartialFormat & Pick<AudioFormat, 'sampleFormat'>,
+): Float32Array {
+  checkBytes(buffer);
+  const one = samplesOf(format);
+  checkWhole(buffer, bytesPerFrame(one));
+  const samples = new Float32Array(buffer.byteLength / bytesPerFrame({ ...one, channels: 1 }));
+  const bytes = native().convert(buffer, one, { ...one, sampleFormat: 'f32' }, conversionPlan({}));
+  new Uint8Array(samples.buffer).set(bytes);
+  return samples;
+}
+
+/**
+ * Encodes interleaved samples with full scale at -1 to 1: rounded to the nearest value, ties to even, and
+ * clipped; NaN becomes 0 in an integer format. With `channels` in the format there must be whole frames.
+ *
+ * @returns a new buffer.
+ * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`;
+ *   `ERR_AUDIO_PARTIAL_FRAME` if the samples end within a frame.
+ *
+ * @example
+ * sink.write(fromFloat32(samples, sink.format));
+ */
+export function fromFloat32(
+  samples: Float32Array,
+  format: PartialFormat & Pick<AudioFormat, 'sampleFormat'>,
+): Buffer {
+  if (!(samples instanceof Float32Array)) {
+    throw invalidType('samples', 'an instance of Float32Array', samples);
+  }
+  const one = samplesOf(format);
+  const floats = { ...one, sampleFormat: 'f32' as const };
+  const bytes = new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength);
+  checkWhole(bytes, bytesPerFrame(floats));
+  return native().convert(bytes, floats, one, conversionPlan({}));
+}
+
+function checkBytes(buffer: unknown): void {
+  if (!(buffer instanceof Uint8Array)) {
+    throw invalidType('buffer', 'an instance of Buffer or Uint8Array', buffer);
+  }
+}
+
+/** A format with the channels that were given, else one; the rate plays no part. */
+function samplesOf(format: PartialFormat & Pick<AudioFormat, 'sampleFormat'>): AudioFormat {
+  checkObject(format, 'format');
+  checkOptions(format, 'a format', formatFields, 'format');
+  if (format.sampleFormat === undefined) {
+    throw invalidType('format.sampleFormat', 'of type string', undefined);
+  }
+  return resolveFormat(format, { ...defaultFormat, channels: 1 }, 'format');
+}
+
+function checkWhole(bytes: Uint8Array, size: number): void {
+  const rest = bytes.byteLength % size;
+  if (rest === 0) return;
+  throw new AudioError(
+    'ERR_AUDIO_PARTIAL_FRAME',
+    `${bytes.byteLength} bytes end ${rest} bytes into a frame of ${size}`,
+    { remedy: 'Bytes are missing or too many, or the format is not the one given' },
+  );
+}

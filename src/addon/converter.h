@@ -1,0 +1,27 @@
+// From one format into another, as JavaScript asks for it.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "../core/signal/filter.h"
+#include "../core/signal/format.h"
+
+namespace patchcord {
+
+struct Converter {
+  // Options: quality, channelMap, dither.
+  Converter(const Format& from, const Format& to, const Napi::Object& options);
+
+  std::unique_ptr<Filter> filter;
+  bool dithers;  // where integers come out
+};
+
+// What so many frames become.
+uint64_t converted_frames(uint64_t frames, uint32_t from_rate, uint32_t to_rate);
+
+// convert(bytes of whole frames, from, to, options): Buffer
+Napi::Value convert(const Napi::CallbackInfo& info);
+
+}  // namespace patchcord
