@@ -27,7 +27,8 @@ export { withFormat, type AudioFormat, type SampleFormat } from './format/format
 export { MixerInput, type MixerInputOptions, type MixerInputStats } from './mixer/mixer-input.js';
 export { Mixer, type MixerEvents, type MixerOptions, type MixerStats } from './mixer/mixer.js';
 export type { Granted, MicWishes, OpenOptions, StreamCategory } from './devices/open-options.js';
-export type { AudioChunk, Discontinuity, LinkStats } from './streams/outlet.js';
+export type { AudioChunk } from './streams/chunk-reader.js';
+export type { Discontinuity, LinkStats } from './streams/outlet.js';
 export { chunkFlags } from './streams/place.js';
 export type { ProcessSelector } from './devices/process-selector.js';
 export {

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 
+import { callListeners } from '../engine/call-listeners.js';
 import { openBackend, type BackendOption } from '../engine/backend.js';
 import { Deferred } from '../engine/deferred.js';
 import { AudioError, fromNative, type NativeError } from '../errors.js';
@@ -172,7 +173,8 @@ export class DeviceMonitor extends EventEmitter<DeviceMonitorEvents> {
       this.#callOff = timersOf(this.#host).after(unreachableMs, again, false);
       const failed = this.#failed;
       this.#failed = true;
-      if (!failed && this.listenerCount('error') > 0) this.emit('error', error as Error);
+      if (!failed && this.listenerCount('error') > 0)
+        callListeners(() => this.emit('error', error as Error));
       return;
     }
     if (this.#closed) return;
@@ -182,7 +184,7 @@ export class DeviceMonitor extends EventEmitter<DeviceMonitorEvents> {
     if (!this.#started) {
       this.#started = true;
       this.#ready.resolve(this);
-      this.emit('ready');
+      callListeners(() => this.emit('ready'));
       return;
     }
     this.#report(before, found);
@@ -193,15 +195,16 @@ export class DeviceMonitor extends EventEmitter<DeviceMonitorEvents> {
     for (const device of now) {
       const known = old.get(device.id);
       old.delete(device.id);
-      if (!known) this.emit('add', device);
-      else if (identity(known) !== identity(device)) this.emit('change', device, known);
+      if (!known) callListeners(() => this.emit('add', device));
+      else if (identity(known) !== identity(device))
+        callListeners(() => this.emit('change', device, known));
     }
-    for (const device of old.values()) this.emit('remove', device);
+    for (const device of old.values()) callListeners(() => this.emit('remove', device));
     for (const flow of ['input', 'output'] as const) {
       for (const role of ['console', 'communications'] as const) {
         const device = holder(now, flow, role);
         if (device?.id !== holder(before, flow, role)?.id) {
-          this.emit('defaultChange', { flow, role, device: device ?? null });
+          callListeners(() => this.emit('defaultChange', { flow, role, device: device ?? null }));
         }
       }
     }

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 
+import { callListeners } from '../engine/call-listeners.js';
 import { openBackend, type BackendOption } from '../engine/backend.js';
 import { Deferred } from '../engine/deferred.js';
 import { fromNative, type NativeError } from '../errors.js';
@@ -149,7 +150,7 @@ export class ProcessMonitor extends EventEmitter<ProcessMonitorEvents> {
     } catch (error) {
       if (this.#closed) return;
       this.#ready.reject(error as Error);
-      if (this.listenerCount('error') > 0) this.emit('error', error as Error);
+      if (this.listenerCount('error') > 0) callListeners(() => this.emit('error', error as Error));
       return;
     }
     if (this.#closed) return;
@@ -160,9 +161,9 @@ export class ProcessMonitor extends EventEmitter<ProcessMonitorEvents> {
     } else {
       this.#started = true;
       this.#ready.resolve(this);
-      this.emit('ready');
+      callListeners(() => this.emit('ready'));
     }
-    if (levels) this.emit('level', found);
+    if (levels) callListeners(() => this.emit('level', found));
   }
 
   #report(before: readonly AudioProcess[], now: readonly AudioProcess[]): void {
@@ -171,14 +172,15 @@ export class ProcessMonitor extends EventEmitter<ProcessMonitorEvents> {
       const known = old.get(processKey(one));
       old.delete(processKey(one));
       if (!known) {
-        this.emit('add', one);
+        callListeners(() => this.emit('add', one));
         continue;
       }
-      if (identity(known) !== identity(one)) this.emit('change', one, known);
-      if (known.volume !== one.volume) this.emit('volume', one);
-      if (known.muted !== one.muted) this.emit(one.muted ? 'mute' : 'unmute', one);
+      if (identity(known) !== identity(one)) callListeners(() => this.emit('change', one, known));
+      if (known.volume !== one.volume) callListeners(() => this.emit('volume', one));
+      if (known.muted !== one.muted)
+        callListeners(() => this.emit(one.muted ? 'mute' : 'unmute', one));
     }
-    for (const one of old.values()) this.emit('remove', one);
+    for (const one of old.values()) callListeners(() => this.emit('remove', one));
   }
 }
 

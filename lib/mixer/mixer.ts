@@ -1,5 +1,6 @@
 import { addAbortSignal } from 'node:stream';
 
+import { callListeners } from '../engine/call-listeners.js';
 import { AudioReadable } from '../streams/audio-readable.js';
 import {
   checkChunkOptions,
@@ -306,10 +307,11 @@ export class Mixer extends AudioReadable {
 
   #closed(input: MixerInput, error: Error | null): void {
     this.#inputs.delete(input);
-    this.emit('inputClose', { input, error });
-    if (this.#finished) return;
-    this.#changed();
-    if (this.#someEnded && this.#endWhenInputsEnd && this.#inputs.size === 0) this.#finish();
+    if (!this.#finished) {
+      this.#changed();
+      if (this.#someEnded && this.#endWhenInputsEnd && this.#inputs.size === 0) this.#finish();
+    }
+    callListeners(() => this.emit('inputClose', { input, error }));
   }
 
   #finish(): void {

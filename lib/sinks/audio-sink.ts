@@ -1,5 +1,6 @@
 import { addAbortSignal, Writable } from 'node:stream';
 
+import { callListeners } from '../engine/call-listeners.js';
 import type { AudioStream } from '../streams/audio-stream.js';
 import { openBackend } from '../engine/backend.js';
 import { closed, whenClosed } from '../streams/closing.js';
@@ -191,9 +192,9 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
       device: ({ device }) => device && toPublic(device),
       tell: (event, ...values) =>
         queueMicrotask(() => {
-          this.emit(event, ...(values as [never]));
           if (event === 'deviceChange') this.#feedback?.look();
           if (event !== 'rebuild') this.lookAround();
+          this.emit(event, ...(values as [never]));
         }),
       noticed: () => this.lookAround(),
       fail: (error) => this.destroy(error),
@@ -475,9 +476,9 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
     this.#feedback?.look();
     if (this.destroyed) return;
     this.#ready.resolve(this);
-    this.emit('ready');
     this.#start();
     this.lookAround();
+    callListeners(() => this.emit('ready'));
   }
 
   async #release(): Promise<void> {
@@ -509,7 +510,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
   #attend(): void {
     for (const { type, frame, frames } of this.#native.takeEvents()) {
       if (type === 'lowWater') this.#writer.retry();
-      else if (type === 'underrun') this.emit('underrun', { frame, frames });
+      else if (type === 'underrun') callListeners(() => this.emit('underrun', { frame, frames }));
       else if (type === 'played') this.#wasPlayed();
       else if (type === 'inputEnded') this.#inlet.inputEnded();
     }
@@ -522,8 +523,8 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
     this.#queued = false;
     for (const played of this.#played) played.resolve();
     this.#played.clear();
-    this.emit('idle');
     this.#inlet.finished();
+    callListeners(() => this.emit('idle'));
   }
 
   #notYet(what: string): AudioError {

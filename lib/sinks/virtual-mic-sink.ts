@@ -1,3 +1,4 @@
+import { callListeners } from '../engine/call-listeners.js';
 import type { BackendOption } from '../engine/backend.js';
 import type { Wanted } from '../devices/device-keeper.js';
 import {
@@ -122,7 +123,7 @@ export class VirtualMicSink extends AudioSink {
     this.#hearing ??= new HearingWatch(
       host,
       () => this.destination,
-      (warning) => this.emit('warning', warning),
+      (warning) => callListeners(() => this.emit('warning', warning)),
     );
     const devices = await askDevices(host);
     if (selector !== 'auto') {

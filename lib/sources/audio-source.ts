@@ -1,6 +1,7 @@
 import { addAbortSignal } from 'node:stream';
 
 import { AudioReadable } from '../streams/audio-readable.js';
+import { callListeners } from '../engine/call-listeners.js';
 import { openBackend, type BackendOption } from '../engine/backend.js';
 import {
   checkChunkOptions,
@@ -33,6 +34,7 @@ import { streamKind } from '../streams/links.js';
 import {
   native,
   type NativeDevice,
+  type NativeEvent,
   type NativeHost,
   type NativeOpenOptions,
   type NativeSource,
@@ -460,7 +462,7 @@ export abstract class AudioSource extends AudioReadable {
     await this.#keeper.start();
     if (this.#closing) return;
     this.#ready.resolve(this);
-    this.emit('ready');
+    callListeners(() => this.emit('ready'));
   }
 
   #showLevel(): void {
@@ -471,8 +473,8 @@ export abstract class AudioSource extends AudioReadable {
       () => {
         this.#showing = false;
         if (this.destroyed || this.listenerCount('level') === 0) return;
-        this.emit('level', this.level());
         this.#showLevel();
+        callListeners(() => this.emit('level', this.level()));
       },
       false,
     );
@@ -488,34 +490,33 @@ export abstract class AudioSource extends AudioReadable {
 
   // JS thread, after the engine woke it.
   #attend(): void {
-    for (const { type, frame, frames } of this.#native.takeEvents()) {
-      if (type === 'leftOut') {
-        this.#steps.add(frame, BigInt(Math.round((frames * 1e9) / this.format.sampleRate)));
-        const event: Discontinuity = { frame, frames, filled: false, reason: 'sleep' };
-        this.emit('discontinuity', event);
-      } else if (type === 'hole' || type === 'absence') {
-        const reason = type === 'hole' ? 'device' : this.#keeper.reason;
-        const event: Discontinuity = { frame, frames, filled: true, reason };
-        this.emit('discontinuity', event);
-      } else if (type === 'ended') {
-        this.#closing ??= this.#stop();
-      } else if (type === 'muted') {
-        this.emit('mute');
-      } else if (type === 'unmuted') {
-        this.emit('unmute');
-      } else if (type === 'dead') {
-        this.emit('dead', { evidence: evidences[frames - 1], frame });
-      } else if (type === 'alive') {
-        this.emit('alive');
-      } else if (type === 'stalled') {
-        this.emit('stall', { frame });
-      } else if (type === 'flows') {
-        this.emit('flow', { frame });
-      }
+    for (const event of this.#native.takeEvents()) {
+      // State first: it holds whatever a listener does.
+      if (event.type === 'ended') this.#closing ??= this.#stop();
+      else if (event.type === 'leftOut') this.#steps.add(event.frame, this.#nsOf(event.frames));
+      callListeners(() => this.#report(event));
     }
     this.attended();
     const lost = this.#native.takeError();
     if (lost && !this.#closing) this.#keeper.lost(fromNative(lost));
+  }
+
+  #nsOf(frames: number): bigint {
+    return BigInt(Math.round((frames * 1e9) / this.format.sampleRate));
+  }
+
+  #report({ type, frame, frames }: NativeEvent): void {
+    const discontinuity = (filled: boolean, reason: Discontinuity['reason']): boolean =>
+      this.emit('discontinuity', { frame, frames, filled, reason } satisfies Discontinuity);
+    if (type === 'leftOut') discontinuity(false, 'sleep');
+    else if (type === 'hole') discontinuity(true, 'device');
+    else if (type === 'absence') discontinuity(true, this.#keeper.reason);
+    else if (type === 'muted') this.emit('mute');
+    else if (type === 'unmuted') this.emit('unmute');
+    else if (type === 'dead') this.emit('dead', { evidence: evidences[frames - 1], frame });
+    else if (type === 'alive') this.emit('alive');
+    else if (type === 'stalled') this.emit('stall', { frame });
+    else if (type === 'flows') this.emit('flow', { frame });
   }
 }
 

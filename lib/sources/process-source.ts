@@ -1,3 +1,4 @@
+import { callListeners } from '../engine/call-listeners.js';
 import type { DeviceSelector } from '../devices/devices.js';
 import { AudioError, fromNative, type NativeError } from '../errors.js';
 import { linkable } from '../streams/links.js';
@@ -177,8 +178,9 @@ export class ProcessSource extends AudioSource {
     const first = this.#watch === undefined;
     // Before the first look, so that nobody who comes meanwhile is missed.
     if (first && !this.#over) this.#watch = this.host.watchProcesses(() => void this.#follow());
-    for (const { tap } of this.#attached.values()) this.emit('detach', tap);
+    const gone = [...this.#attached.values()];
     this.#attached.clear();
+    for (const { tap } of gone) callListeners(() => this.emit('detach', tap));
     const selection = await this.#choose(await askProcesses(this.host), first);
     this.#selection = keyOf(selection);
     let info: NativeStreamInfo;
@@ -320,17 +322,19 @@ export class ProcessSource extends AudioSource {
     const streams = this.#attached.get(key)?.streams ?? 0;
     if (type === 'attached') {
       this.#attached.set(key, { tap, streams: streams + 1 });
-      this.emit('attach', { ...tap, missedMs });
+      callListeners(() => this.emit('attach', { ...tap, missedMs }));
       const frames = Math.round((missedMs * this.format.sampleRate) / 1000);
       if (frames === 0) return;
       const frame = Math.max(0, Math.round(this.frameAt(time)) - frames);
-      this.emit('discontinuity', { frame, frames, filled: true, reason: 'attach' });
+      callListeners(() =>
+        this.emit('discontinuity', { frame, frames, filled: true, reason: 'attach' }),
+      );
       return;
     }
     if (streams > 1) this.#attached.set(key, { tap, streams: streams - 1 });
     else this.#attached.delete(key);
     const failure = error && fromNative(error);
-    this.emit('detach', failure ? { ...tap, error: failure } : tap);
+    callListeners(() => this.emit('detach', failure ? { ...tap, error: failure } : tap));
     // Of one program that may not be heard nothing else will come.
     if (failure && this.#attached.size === 0 && this.#roots.size === 1) this.destroy(failure);
   }

@@ -6,7 +6,8 @@ import { discardUnread } from './closing.js';
 import type { AudioFormat } from '../format/format.js';
 import type { Linkable } from './links.js';
 import type { NativeHost, NativeProducer } from '../engine/native.js';
-import { Outlet, type AudioChunk, type LinkStats } from './outlet.js';
+import type { AudioChunk } from './chunk-reader.js';
+import { Outlet, type LinkStats } from './outlet.js';
 
 /** @internal What a subclass knows when it constructs. */
 export interface AudioReadableSetup {

@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 
+import { callListeners, throwLater } from '../engine/call-listeners.js';
 import { Place, type PlaceOwner } from './place.js';
 
 /**
@@ -44,9 +45,12 @@ export class CopyPipe {
   readonly stop = (): void => {
     if (this.#done) return;
     this.#release();
-    this.#destination.emit('unpipe', this.#source, { hasUnpiped: false });
     this.#onDone();
+    callListeners(() => this.#destination.emit('unpipe', this.#source, { hasUnpiped: false }));
   };
+
+  /** There may be more to copy. */
+  readonly wake = (): void => this.#pump();
 
   #release(): void {
     this.#done = true;
@@ -78,7 +82,11 @@ export class CopyPipe {
         this.#onDone();
         return;
       }
-      this.#waiting = !this.#destination.write(chunk);
+      try {
+        this.#waiting = !this.#destination.write(chunk);
+      } catch (error) {
+        throwLater(error); // the destination's: the pipe goes on
+      }
     }
   }
 }

@@ -1,9 +1,11 @@
 import type { Writable } from 'node:stream';
 
+import { callListeners, throwLater } from '../engine/call-listeners.js';
+import { ChunkReaders, type AudioChunk } from './chunk-reader.js';
 import type { ChunkPlan } from './chunker.js';
 import { CopyPipe } from './copy-pipe.js';
 import type { DeviceChangeReason } from '../devices/device-keeper.js';
-import { bytesPerFrame, type AudioFormat } from '../format/format.js';
+import type { AudioFormat } from '../format/format.js';
 import { KeepAlive } from '../engine/keep-alive.js';
 import {
   isLinkTarget,
@@ -14,19 +16,6 @@ import {
 } from './links.js';
 import type { NativeProducer } from '../engine/native.js';
 import { Place, type PlaceOwner } from './place.js';
-
-/** One chunk with its place in the stream, from `chunks()`. */
-export interface AudioChunk {
-  /** Owns its memory. */
-  data: Buffer;
-  /** Index of its first frame in the stream. */
-  frame: number;
-  frames: number;
-  /** When its first frame was heard, ns of `process.hrtime.bigint()`. */
-  time: bigint;
-  /** Why it or part of it is silence, see `chunkFlags`; 0: it is not. */
-  flags: number;
-}
 
 /** One destination of `pipe()`, in `stats().link`. */
 export interface LinkStats {
@@ -64,6 +53,8 @@ interface Route {
    * until the destination, told of the end, stops the route.
    */
   drain?(): void;
+  /** There may be more to copy. */
+  wake?(): void;
   stats(): LinkStats;
 }
 
@@ -88,6 +79,7 @@ export class Outlet {
   readonly #source: OutletSource;
   readonly #owner: PlaceOwner;
   readonly #routes = new Map<Writable, Route>();
+  readonly #readers: ChunkReaders;
   #place: Place | undefined;
   #wanted = false;
   #pumping = false;
@@ -109,9 +101,10 @@ export class Outlet {
       makeMore: (frames) => source.makeMore?.(frames) ?? false,
       overrun: (frame, frames) => {
         const event: Discontinuity = { frame, frames, filled: true, reason: 'overrun' };
-        stream.emit('discontinuity', event);
+        callListeners(() => stream.emit('discontinuity', event));
       },
     };
+    this.#readers = new ChunkReaders(stream, this.#owner);
   }
 
   /** Frames of the readable side delivered so far. */
@@ -153,38 +146,7 @@ export class Outlet {
   }
 
   chunks(): AsyncIterableIterator<AudioChunk> {
-    let wake = (): void => {};
-    let failure: Error | undefined;
-    const { format } = this.#owner;
-    const place = new Place(this.#owner, () => wake());
-    this.#stream.once('error', (error: Error) => {
-      failure = error;
-      wake();
-    });
-    async function* read(): AsyncGenerator<AudioChunk> {
-      try {
-        for (;;) {
-          const more = new Promise<void>((resolve) => (wake = resolve));
-          const chunk = place.read();
-          if (chunk === undefined) return;
-          if (chunk !== null) {
-            yield {
-              data: chunk,
-              frame: place.chunkFrame,
-              frames: chunk.length / bytesPerFrame(format),
-              time: place.chunkTime,
-              flags: place.chunkFlags,
-            };
-          } else {
-            if (failure) throw failure;
-            await more;
-          }
-        }
-      } finally {
-        place.close();
-      }
-    }
-    return read();
+    return this.#readers.read();
   }
 
   /** For `_read`. */
@@ -202,6 +164,8 @@ export class Outlet {
     this.#producerEnded = true;
     // Not when the engine wakes us: it keeps no process alive that has nothing else to do.
     this.#pump();
+    this.#readers.wake();
+    for (const route of [...this.#routes.values()]) route.wake?.();
     this.#tryEnd();
   }
 
@@ -228,7 +192,7 @@ export class Outlet {
       draining.release();
       destination.off('close', stop);
       target[linkTarget].disconnect(this.#stream);
-      destination.emit('unpipe', this.#stream, { hasUnpiped: false });
+      callListeners(() => destination.emit('unpipe', this.#stream, { hasUnpiped: false }));
     };
     destination.on('close', stop);
     this.#routes.set(destination, {
@@ -249,6 +213,7 @@ export class Outlet {
     });
     this.#routes.set(destination, {
       stop: pipe.stop,
+      wake: pipe.wake,
       stats: () => ({
         to: destination.constructor.name,
         linked: false,
@@ -269,7 +234,11 @@ export class Outlet {
         this.#tryEnd();
         break;
       }
-      this.#wanted = (woken && this.#hand(chunk)) || this.#stream.push(chunk);
+      try {
+        this.#wanted = (woken && this.#hand(chunk)) || this.#stream.push(chunk);
+      } catch (error) {
+        throwLater(error); // a listener's: the stream goes on
+      }
     }
     this.#pumping = false;
   }
@@ -281,6 +250,7 @@ export class Outlet {
     const stream = this.#stream;
     if (!stream.readableDidRead || !stream.readableFlowing || stream.readableLength > 0)
       return false;
+    if (stream.readableEncoding !== null) return false;
     return stream.emit('data', chunk);
   }
 

@@ -96,8 +96,9 @@ export class Place {
     if (this.chunkFlags & chunkFlags.lost) {
       const { lostFrames } = this.#tap.stats();
       if (lostFrames > this.#lostFrames) {
-        this.#owner.overrun(this.chunkFrame, lostFrames - this.#lostFrames);
+        const lost = lostFrames - this.#lostFrames;
         this.#lostFrames = lostFrames;
+        this.#owner.overrun(this.chunkFrame, lost);
       }
     }
     return frames === size ? chunk : ownCopy(chunk.subarray(0, frames * this.#frameBytes));

@@ -1,3 +1,4 @@
+import { callListeners } from '../engine/call-listeners.js';
 import type { AudioFormat } from '../format/format.js';
 import { linkable } from '../streams/links.js';
 import type { Listen, ReadableEvents, WritableEvents } from '../streams/typed-events.js';
@@ -90,7 +91,7 @@ export class LevelMeter extends AudioTransform {
   }
 
   protected override progressed(): void {
-    this.emit('level', this.level());
+    callListeners(() => this.emit('level', this.level()));
   }
 }
 

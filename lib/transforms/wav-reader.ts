@@ -1,6 +1,7 @@
 import { createReadStream, fstatSync, openSync } from 'node:fs';
 import { addAbortSignal, Transform, type TransformCallback } from 'node:stream';
 
+import { callListeners } from '../engine/call-listeners.js';
 import type { AudioStream } from '../streams/audio-stream.js';
 import {
   checkChunkOptions,
@@ -207,7 +208,8 @@ export class WavReader extends Transform implements AudioStream {
   }
 
   #parse(name: string, bytes?: number): WavParser {
-    const onWarning = (warning: WavWarning): void => void this.emit('warning', warning);
+    const onWarning = (warning: WavWarning): void =>
+      callListeners(() => this.emit('warning', warning));
     return new WavParser({ name, bytes, onWarning });
   }
 
@@ -223,8 +225,8 @@ export class WavReader extends Transform implements AudioStream {
   #begin(): Chunker {
     if (!this.#chunker) {
       this.#chunker = new Chunker(this.format, this.#options);
-      this.emit('format', this.format);
       this.#ready.resolve(this);
+      callListeners(() => this.emit('format', this.format));
     }
     return this.#chunker;
   }

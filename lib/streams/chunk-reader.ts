@@ -1,0 +1,153 @@
+import type { Readable } from 'node:stream';
+
+import { bytesPerFrame } from '../format/format.js';
+import { Place, type PlaceOwner } from './place.js';
+
+/** One chunk with its place in the stream, from `chunks()`. */
+export interface AudioChunk {
+  /** Owns its memory. */
+  data: Buffer;
+  /** Index of its first frame in the stream. */
+  frame: number;
+  frames: number;
+  /** When its first frame was heard, ns of `process.hrtime.bigint()`. */
+  time: bigint;
+  /** Why it or part of it is silence, see `chunkFlags`; 0: it is not. */
+  flags: number;
+}
+
+const end: IteratorReturnResult<undefined> = { done: true, value: undefined };
+
+/** @internal The readers of one stream, which end with it. */
+export class ChunkReaders {
+  readonly #stream: Readable;
+  readonly #owner: PlaceOwner;
+  readonly #open = new Set<ChunkReader>();
+  readonly #onError = (): void => {}; // the loops throw it
+  readonly #onClose = (): void => {
+    const failure = failureOf(this.#stream);
+    if (failure) for (const reader of [...this.#open]) reader.fail(failure);
+  };
+
+  constructor(stream: Readable, owner: PlaceOwner) {
+    this.#stream = stream;
+    this.#owner = owner;
+  }
+
+  /** A new reader, from the live edge on. */
+  read(): AsyncIterableIterator<AudioChunk> {
+    const stream = this.#stream;
+    const isFailing = (): boolean => stream.destroyed && failureOf(stream) !== undefined;
+    const reader = new ChunkReader(this.#owner, isFailing, () => this.#forget(reader));
+    if (this.#open.size === 0) {
+      this.#stream.on('error', this.#onError);
+      this.#stream.on('close', this.#onClose);
+    }
+    this.#open.add(reader);
+    if (stream.closed) this.#onClose();
+    return reader;
+  }
+
+  /** The stream is over: the engine's wake may come too late for a process that has nothing else to do. */
+  wake(): void {
+    for (const reader of [...this.#open]) reader.wake();
+  }
+
+  #forget(reader: ChunkReader): void {
+    if (!this.#open.delete(reader) || this.#open.size > 0) return;
+    this.#stream.off('error', this.#onError);
+    this.#stream.off('close', this.#onClose);
+  }
+}
+
+/** What a loop over a stream that was destroyed throws: the same as Node's own loop over it. */
+function failureOf(stream: Readable): Error | undefined {
+  if (stream.errored || stream.readableEnded) return stream.errored ?? undefined;
+  return Object.assign(new Error('Premature close'), { code: 'ERR_STREAM_PREMATURE_CLOSE' });
+}
+
+/** The iterator that `chunks()` returns. */
+class ChunkReader implements AsyncIterableIterator<AudioChunk> {
+  readonly #place: Place;
+  readonly #frameBytes: number;
+  readonly #isFailing: () => boolean;
+  readonly #onDone: () => void;
+  readonly #waiting: {
+    resolve(result: IteratorResult<AudioChunk>): void;
+    reject(error: Error): void;
+  }[] = [];
+  #failure: Error | undefined;
+  #done = false;
+
+  constructor(owner: PlaceOwner, isFailing: () => boolean, onDone: () => void) {
+    this.#isFailing = isFailing;
+    this.#frameBytes = bytesPerFrame(owner.format);
+    this.#onDone = onDone;
+    this.#place = new Place(owner, () => this.wake());
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<AudioChunk>> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve, reject });
+      this.wake();
+    });
+  }
+
+  return(): Promise<IteratorResult<AudioChunk>> {
+    this.#close();
+    this.wake();
+    return Promise.resolve(end);
+  }
+
+  throw(error: Error): Promise<IteratorResult<AudioChunk>> {
+    this.#close();
+    this.wake();
+    return Promise.reject(error);
+  }
+
+  /** There may be more to read. */
+  wake(): void {
+    while (this.#waiting.length > 0) {
+      const result = this.#failure ? undefined : this.#read();
+      if (result === null) return;
+      const caller = this.#waiting.shift();
+      if (result) caller?.resolve(result);
+      else caller?.reject(this.#failure as Error);
+      if (!result) this.#failure = undefined;
+    }
+  }
+
+  /** The stream is gone, and with it what was not read. */
+  fail(failure: Error): void {
+    this.#failure = failure;
+    this.#close();
+    this.wake();
+  }
+
+  /** The next result; null: not yet. */
+  #read(): IteratorResult<AudioChunk> | null {
+    if (this.#done) return end;
+    const place = this.#place;
+    const data = place.read();
+    if (data === null) return null;
+    if (data === undefined) {
+      if (this.#isFailing()) return null; // `close` brings the error
+      this.#close();
+      return end;
+    }
+    const frames = data.length / this.#frameBytes;
+    const { chunkFrame: frame, chunkTime: time, chunkFlags: flags } = place;
+    return { done: false, value: { data, frame, frames, time, flags } };
+  }
+
+  #close(): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#place.close();
+    this.#onDone();
+  }
+}

@@ -1,0 +1,23 @@
+// What an app's listener throws is the app's: it arrives as an uncaught exception, and the stream goes on.
+import { expect, it } from 'vitest';
+
+import { runScene } from './run-scene.js';
+
+it.each([
+  ['data', 100],
+  ['transform', 100],
+  ['discontinuity', 1],
+  ['overrun', 1],
+  ['level', 10],
+  ['meter', 9],
+  ['ready', 1],
+  ['sinkReady', 2],
+  ['inputClose', 1],
+  ['warning', 1],
+])('a listener that throws stops nothing: %s', async (what, calls) => {
+  const outcome = await runScene('throwing-listeners.mjs', { args: [what] });
+  expect(outcome).toMatchObject({ code: 0, stderr: '', stuck: false });
+  const [told, count] = outcome.stdout.split('\n');
+  expect(told).toBe('all told');
+  expect(parseInt(count)).toBeGreaterThanOrEqual(calls);
+});
