@@ -16,14 +16,13 @@ std::string replace_all(std::string text, const std::string& from, const std::st
   return text;
 }
 
-// A name as the server can show it. PipeWire before 0.3.66 keeps the backslashes that quoted()
-// would need, later ones take them away twice: there is nothing both read alike, so there the
-// characters that would need one become their typographic forms.
-std::string presentable(std::string text, bool on_pipewire) {
+// A name as the server can show it. Where versions differ in how they read what quoted() makes, the
+// characters that need it become their typographic forms.
+std::string presentable(std::string text, bool quoting_varies) {
   for (char& c : text) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
   }
-  if (!on_pipewire) return text;
+  if (!quoting_varies) return text;
   text = replace_all(text, "\\", "\xE2\x88\x96");
   text = replace_all(text, "'", "\xE2\x80\x99");
   return replace_all(text, "\"", "\xE2\x80\x9D");
@@ -61,9 +60,9 @@ std::string id_of(const std::string& name) {
 
 }  // namespace
 
-CableName cable_name(const std::string& wanted, uint32_t copy, bool on_pipewire) {
+CableName cable_name(const std::string& wanted, uint32_t copy, bool quoting_varies) {
   CableName name;
-  name.shown = presentable(wanted, on_pipewire);
+  name.shown = presentable(wanted, quoting_varies);
   name.sink = "patchcord." + id_of(wanted);
   if (copy > 1) {
     name.shown += " (" + std::to_string(copy) + ")";

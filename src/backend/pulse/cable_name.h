@@ -16,7 +16,8 @@ struct CableName {
 
 // The same for the same `wanted` and `copy`, in every process and on every day: programs find the
 // microphone again. `copy` counts from 1, where several of one name are there at once.
-CableName cable_name(const std::string& wanted, uint32_t copy, bool on_pipewire);
+// `quoting_varies`: as ServerTraits has it.
+CableName cable_name(const std::string& wanted, uint32_t copy, bool quoting_varies);
 
 }  // namespace pulse
 }  // namespace patchcord

@@ -142,7 +142,7 @@ Error PulseCables::build(const std::string& wanted, const Format& format,
                          const Connection::Deadline& deadline, Made* made, Cable* cable) {
   Naming naming = Naming::kTaken;
   for (uint32_t copy = 1; naming == Naming::kTaken; ++copy) {
-    const CableName name = cable_name(wanted, copy, connection_.on_pipewire());
+    const CableName name = cable_name(wanted, copy, connection_.traits().quoting_varies);
     std::vector<PulseDevice> sources;
     std::vector<PulseDevice> sinks;
     Error error = query_devices(&connection_, Flow::kInput, deadline, &sources);
@@ -176,15 +176,12 @@ Error PulseCables::load_pair(const CableName& name, const Format& format,
   const std::string feed_argument = "sink_name=" + name.sink + spec + " sink_properties=\"" +
                                     instance + " device.description='" + name.label +
                                     " (playback)'\"";
-  // An idle null sink renders two seconds of silence ahead, which whoever plays first has to wait
-  // for; with norewinds 50 ms. PulseAudio knows the word since 15.0, PipeWire needs none.
-  Error error = Error::none();
-  if (!connection_.on_pipewire()) {
-    error = load("module-null-sink", feed_argument + " norewinds=1", deadline, made);
-  }
-  if (error || connection_.on_pipewire()) {
-    error = load("module-null-sink", feed_argument, deadline, made);
-  }
+  // Whoever plays first would have to wait for what was rendered ahead. A server that does not know
+  // the argument refuses to load the module.
+  const bool renders_ahead = connection_.traits().null_sink_renders_ahead;
+  Error error = load("module-null-sink", feed_argument + (renders_ahead ? " norewinds=1" : ""),
+                     deadline, made);
+  if (error && renders_ahead) error = load("module-null-sink", feed_argument, deadline, made);
   if (error) return error;
   return load("module-remap-source",
               "source_name=" + name.microphone + " master=" + name.sink + ".monitor" + spec +
@@ -274,7 +271,7 @@ void PulseCables::restore(const ServerDefaults& before, const Connection::Deadli
     bool right = true;
     for (const auto& each : defaults) {
       const bool same = each.after == each.before;
-      if (each.before.empty() || (same && !(first && connection_.on_pipewire()))) continue;
+      if (each.before.empty() || (same && !(first && connection_.traits().defaults_need_writing))) continue;
       PulseDevice device;
       const bool found = !query_device(&connection_, each.flow, each.before, deadline, &device);
       if (found && same && device.hardware) continue;

@@ -42,7 +42,7 @@ class PulseCapture final : public PulseStream, private IdleWatch::Member {
   Error connect(uint32_t period_frames, int flags, const Connection::Deadline& deadline);
   void deliver() noexcept;
   void begin_timing() noexcept {
-    timing_.emplace(info_.format.sample_rate, dropped_ns());
+    timing_.emplace(info_.format.sample_rate, connection_.traits().dropped_ns);
     restart_timing();
   }
   int64_t look(int64_t now) noexcept override;

@@ -146,19 +146,18 @@ Error Connection::connect(int64_t limit_ns, const std::atomic<bool>* interrupted
 
   struct Reply {
     Connection* connection;
-    bool on_pipewire = false;
+    const ServerTraits* traits = &kPulseAudio;
   } reply{this};
   auto on_server = [](pa_context*, const pa_server_info* info, void* userdata) {
     auto* reply = static_cast<Reply*>(userdata);
-    if (info && info->server_name) {
-      // "PulseAudio (on PipeWire 0.3.65)"
-      reply->on_pipewire = std::string(info->server_name).find("PipeWire") != std::string::npos;
-    }
+    // "PulseAudio (on PipeWire 0.3.65)"
+    const std::string name = info && info->server_name ? info->server_name : "";
+    if (name.find("PipeWire") != std::string::npos) reply->traits = &kPipeWire;
     reply->connection->wake();
   };
   Error error = await(libpulse_->pa_context_get_server_info(context_, on_server, &reply),
                       "pa_context_get_server_info", deadline);
-  on_pipewire_ = reply.on_pipewire;
+  traits_ = reply.traits;
   return error;
 }
 

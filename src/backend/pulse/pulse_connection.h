@@ -11,6 +11,7 @@
 #include "../../core/time/clock.h"
 #include "idle_watch.h"
 #include "libpulse_api.h"
+#include "server_traits.h"
 
 namespace patchcord {
 namespace pulse {
@@ -70,7 +71,7 @@ class Connection {
   pa_mainloop_api* api() const { return api_; }
   Clock& clock() const { return real_clock(); }
   const std::string& instance() const { return instance_; }  // what our modules and we carry
-  bool on_pipewire() const { return on_pipewire_; }
+  const ServerTraits& traits() const { return *traits_; }
   bool realtime() const { return realtime_; }
 
   // Under the lock, all of them.
@@ -117,7 +118,7 @@ class Connection {
   std::string instance_;
   bool running_ = false;
   bool connected_ = false;
-  bool on_pipewire_ = false;
+  const ServerTraits* traits_ = &kPulseAudio;
   bool realtime_ = false;
   bool first_turn_done_ = false;
 };

@@ -220,7 +220,7 @@ Error list_pulse_devices(Connection* connection, std::vector<DeviceInfo>* device
     }
     devices->push_back(std::move(info));
   }
-  recognise_cables(devices, connection->on_pipewire() ? "pipewire" : "pulseaudio");
+  recognise_cables(devices, connection->traits().cable_driver);
   return Error::none();
 }
 

@@ -8,9 +8,7 @@ namespace {
 
 constexpr int kFacilityMask = 0x000F;
 constexpr int kFacilitySinkInput = 0x0002;
-// PipeWire announces a stream's move before it is done, and not again after it; sometimes only as a
-// change of the sinks. On a busy machine its session manager takes seconds: looks are ever farther
-// apart.
+// Where moves settle late (ServerTraits), looks are ever farther apart.
 constexpr int64_t kSettling = 200 * kNsPerMs;
 constexpr int64_t kSettled = 10 * kNsPerSecond;
 
@@ -59,12 +57,11 @@ void PulseEvents::subscribe() {
 
 void PulseEvents::on_event(pa_context*, int event, uint32_t, void* self) {
   auto* events = static_cast<PulseEvents*>(self);
-  const bool pipewire = events->connection_.on_pipewire();
+  const bool settles_late = events->connection_.traits().moves_settle_late;
   const bool of_input = (event & kFacilityMask) == kFacilitySinkInput;
   if (!of_input && events->listener_) events->listener_->on_devices_changed();
-  if (of_input || pipewire) events->tell_inputs();
-  if (!pipewire) return;
-  events->tell_inputs_later(kSettling);
+  if (of_input || settles_late) events->tell_inputs();
+  if (settles_late) events->tell_inputs_later(kSettling);
 }
 
 void PulseEvents::tell_inputs() noexcept {

@@ -85,8 +85,9 @@ Error PulseRender::open(const RenderRequest& request, bool full_volume) {
   const pa_buffer_attr* granted = libpulse().pa_stream_get_buffer_attr(stream_);
   info_.period_frames = granted->minreq / frame_bytes_;
   info_.buffer_frames = granted->tlength / frame_bytes_;
-  if (device.driver == kNullSink && !connection_.on_pipewire() && info_.period_frames > 0)
-    grain_ = info_.period_frames;
+  if (device.driver == kNullSink && connection_.traits().null_sink_has_grain) {
+    grain_ = std::max(info_.period_frames, 1u);
+  }
   if (request.options.low_latency) grant_low_latency();
   return Error::none();
 }
@@ -95,7 +96,7 @@ Error PulseRender::start() {
   Connection::Lock lock(connection_);
   if (running_) return Error::none();
   if (lost_) return loss_;
-  timing_.emplace(info_.format.sample_rate, dropped_ns());
+  timing_.emplace(info_.format.sample_rate, connection_.traits().dropped_ns);
   restart_timing();
   refilled_ = 0;
   dry_ = skipped_ = false;
@@ -148,15 +149,15 @@ void PulseRender::on_underflow(pa_stream* stream, void* self) {
 }
 
 // Fills the queue up to its target. A device that ran dry went on without us, and would drop what
-// is written for the time that has passed: that much is left out. How much it is, PulseAudio's
-// clock tells, before the server's requests for it are all there. PipeWire's graph may instead have
-// stood still, in which case the queue is as full as it was and its clock late until enough reports
-// have shown it: who went by that would put silence into the queue, be asked the later for it, and
-// be late by as much again. So the server says.
+// is written for the time that has passed: that much is left out. How much it is, our clock tells,
+// before the server's requests for it are all there. Where the server's graph may have stood still
+// instead, the queue is as full as it was, and the server's clock is late until enough reports have
+// shown it. Silence put into the queue by that clock would be asked for that much later, and be
+// late by as much again: there the server says how much was missed.
 void PulseRender::fill() noexcept {
   const int64_t play_time = timing_->time_of(position_);
   const int64_t late = play_time == kNoTime ? 0 : connection_.clock().now() - play_time;
-  if (!connection_.on_pipewire()) {
+  if (!connection_.traits().graph_stops) {
     const int64_t passed = std::max<int64_t>(0, late / 1000 * info_.format.sample_rate / 1000000);
     return fill_behind((passed + grain_ - 1) / grain_ * grain_);
   }

@@ -118,7 +118,7 @@ void PulseStream::grant(const OpenOptions& options, const PulseDevice& device) {
   // The server itself changes nothing on the way; what does are sources made for it.
   if (device.driver == "module-echo-cancel.c") {
     info_.granted.raw = Wish::refused("the device is an echo canceller: choose its microphone");
-  } else if (connection_.on_pipewire()) {
+  } else if (!connection_.traits().lists_filters) {
     info_.granted.raw = Wish::refused("PipeWire does not tell which filters a device has");
   } else {
     info_.granted.raw = Wish::fulfilled();

@@ -45,9 +45,6 @@ class PulseStream : public Stream {
   // way.
   bool ask_timing(bool at_once = false) noexcept;
   void restart_timing() noexcept { reports_asked_ = 0; }
-  // PipeWire drops a block when it is late, and does not say so; its blocks are 256 frames or more.
-  // PulseAudio shows what is missing itself, and its own latency moves.
-  double dropped_ns() const { return connection_.on_pipewire() ? 4e6 : 60e6; }
   void lose(const Error& error) noexcept;
 
   const LibPulse& libpulse() const { return connection_.libpulse(); }
