@@ -8,6 +8,7 @@
       "target_name": "patchcord",
       "sources": [
         "<!@(node scripts/sources.mjs src/core/signal src/core/time src/core/graph src/addon src/backend/simulated)",
+        "src/backend/checked_host.cc",
         "src/backend/known_cables.cc",
         "src/backend/process_follower.cc",
         "src/backend/process_tree.cc",

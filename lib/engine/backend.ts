@@ -5,10 +5,10 @@ import { AudioError } from '../errors.js';
 import { native, type NativeHost } from './native.js';
 import { checkOneOf, invalidType } from '../validate.js';
 
-/** The audio systems that this package knows. */
-export type BackendName = 'wasapi' | 'pulse' | 'simulated';
+export const backendNames = ['wasapi', 'pulse', 'simulated'] as const;
 
-export const backendNames: readonly BackendName[] = ['wasapi', 'pulse', 'simulated'];
+/** The audio systems that this package knows. */
+export type BackendName = (typeof backendNames)[number];
 
 /** A `SimulatedAudio` of `patchcord/testing`: a world of its own. */
 export interface SimulatedBackend {
@@ -22,7 +22,8 @@ export const worldHost: unique symbol = Symbol.for('patchcord.worldHost') as nev
 /** Where an object opens its device. */
 export interface BackendOption {
   /**
-   * The audio system; the platform's own unless `PATCHCORD_BACKEND` in the environment names another.
+   * The audio system; the first of the platform's own that can be reached, unless `PATCHCORD_BACKEND` in
+   * the environment names another.
    * Never simulated unless asked for: here, there, or by `PATCHCORD_SIMULATION`, the path of a module
    * whose default export is a `SimulatedAudio`, which is then what `simulated` means.
    */
@@ -43,9 +44,10 @@ export function openBackend({ backend }: BackendOption): NativeHost {
   const { PATCHCORD_BACKEND, PATCHCORD_SIMULATION } = process.env;
   const wanted =
     backend ?? (PATCHCORD_BACKEND || (PATCHCORD_SIMULATION && 'simulated') || undefined);
+  // Without a name the engine tries the platform's backends in order.
   const name =
     wanted === undefined
-      ? (addon.backends()[0] ?? 'none')
+      ? ''
       : checkOneOf(
           wanted,
           backend === undefined ? 'PATCHCORD_BACKEND' : 'options.backend',

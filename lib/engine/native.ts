@@ -36,7 +36,6 @@ export interface NativeDevice {
 export interface NativeStreamInfo {
   format: AudioFormat;
   periodFrames: number;
-  bufferFrames: number;
   deviceId: string;
   realtime: boolean;
   exclusive: boolean;
@@ -132,6 +131,8 @@ export interface NativeTapEvent {
 }
 
 export interface NativeHost {
+  /** Whether the system makes microphones without a driver. */
+  makesCables(): Promise<boolean>;
   listDevices(): Promise<NativeDevice[]>;
   listProcesses(options: { running: boolean; levels: boolean }): Promise<NativeProcess[]>;
   watchProcesses(callback: () => void): number;
@@ -280,6 +281,7 @@ export interface NativeWorld {
 }
 
 export interface Native {
+  /** Names, in the order in which they are tried when none is named. */
   backends(): string[];
   ref(): void;
   unref(): void;

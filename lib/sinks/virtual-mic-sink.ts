@@ -131,7 +131,7 @@ export class VirtualMicSink extends AudioSink {
       return this.#routed(host, devices, this.#chosen(devices, device));
     }
     const driver = this.#driver;
-    const made = driver ? madeBySystem.includes(driver) : process.platform === 'linux';
+    const made = (!driver || madeBySystem.includes(driver)) && (await makesCables(host));
     // The one that was lost, if it is back.
     const back = devices.find(({ id, state }) => id === again?.renderId && state === 'active');
     if (back && !made) return destination(devices, back.id, back.peerId);
@@ -218,6 +218,14 @@ export class VirtualMicSink extends AudioSink {
 }
 
 const madeBySystem: readonly VirtualMicDriver[] = ['pulseaudio', 'pipewire', 'simulated'];
+
+async function makesCables(host: NativeHost): Promise<boolean> {
+  try {
+    return await host.makesCables();
+  } catch (record) {
+    throw fromNative(record as NativeError);
+  }
+}
 
 function destination(
   devices: readonly NativeDevice[],

@@ -15,10 +15,10 @@
 namespace patchcord {
 namespace {
 
-Napi::Value backends(const Napi::CallbackInfo& info) {
+Napi::Value list_backends(const Napi::CallbackInfo& info) {
   Napi::Array list = Napi::Array::New(info.Env());
   uint32_t count = 0;
-  for (const std::string& name : backend_names()) list.Set(count++, name);
+  for (const Backend& backend : patchcord::backends()) list.Set(count++, backend.name);
   return list;
 }
 
@@ -34,7 +34,7 @@ Napi::Value unref(const Napi::CallbackInfo& info) {
 }
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
-  exports.Set("backends", Napi::Function::New(env, backends));
+  exports.Set("backends", Napi::Function::New(env, list_backends));
   exports.Set("ref", Napi::Function::New(env, ref));
   exports.Set("unref", Napi::Function::New(env, unref));
   exports.Set("convert", Napi::Function::New(env, convert));

@@ -9,6 +9,7 @@ namespace patchcord {
 Napi::Function HostObject::define(Napi::Env env) {
   return DefineClass(env, "Host",
                      {
+                         InstanceMethod<&HostObject::makes_cables>("makesCables"),
                          InstanceMethod<&HostObject::list_devices>("listDevices"),
                          InstanceMethod<&HostObject::list_processes>("listProcesses"),
                          InstanceMethod<&HostObject::watch>("watch"),
@@ -25,8 +26,9 @@ HostObject::HostObject(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<HostObject>(info), environment_(Environment::of(info.Env())) {
   if (info[0].IsString()) {
     const std::string name = info[0].As<Napi::String>();
-    entry_ = environment_->host(
-        name, real_clock(), [name](std::unique_ptr<Host>* host) { return open_host(name, host); });
+    entry_ = environment_->host(name, real_clock(), [name](std::unique_ptr<Host>* host) {
+      return open_host(backends(), name, host);
+    });
   } else {
     WorldObject* world = WorldObject::Unwrap(info[0].As<Napi::Object>());
     if (world != nullptr) entry_ = world->host_entry();
@@ -36,6 +38,20 @@ HostObject::HostObject(const Napi::CallbackInfo& info)
 HostObject::~HostObject() {
   if (watcher_) entry_->remove_watcher(watcher_.get());
   for (auto& [id, watcher] : process_watchers_) entry_->remove_watcher(watcher.get());
+}
+
+// makesCables(): Promise<boolean>
+Napi::Value HostObject::makes_cables(const Napi::CallbackInfo& info) {
+  auto answer = std::make_shared<bool>();
+  return environment_->promise(
+      info.Env(),
+      [entry = entry_, answer] {
+        std::shared_ptr<Host> host;
+        if (Error error = entry->use(&host)) return error;
+        *answer = host->makes_cables();
+        return Error::none();
+      },
+      [answer](Napi::Env env) -> Napi::Value { return Napi::Boolean::New(env, *answer); });
 }
 
 Napi::Value HostObject::list_devices(const Napi::CallbackInfo& info) {

@@ -18,6 +18,7 @@ class HostObject final : public Napi::ObjectWrap<HostObject> {
   const std::shared_ptr<HostEntry>& entry() const { return entry_; }
 
  private:
+  Napi::Value makes_cables(const Napi::CallbackInfo& info);
   Napi::Value list_devices(const Napi::CallbackInfo& info);
   Napi::Value list_processes(const Napi::CallbackInfo& info);
   Napi::Value watch(const Napi::CallbackInfo& info);

@@ -291,7 +291,6 @@ Napi::Object stream_info_to_value(Napi::Env env, const StreamInfo& info) {
   Napi::Object value = Napi::Object::New(env);
   value.Set("format", format_to_value(env, info.format));
   value.Set("periodFrames", info.period_frames);
-  value.Set("bufferFrames", info.buffer_frames);
   value.Set("deviceId", info.device_id);
   value.Set("realtime", info.realtime);
   value.Set("exclusive", info.granted.exclusive);

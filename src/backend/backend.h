@@ -1,6 +1,19 @@
-// The contract between the engine and an operating system's audio. One folder a backend; none
-// includes another. Threads: "control thread" is the environment's one control thread; "audio
-// thread" is the backend's thread that serves a stream (several streams may share it).
+// The contract between the engine and an operating system's audio. Each backend is a folder of its
+// own, and no folder includes another; docs/adding-a-backend.md lists what a new one touches.
+//
+// Threads
+// - The control thread is one thread of the engine for each Node environment. It makes every call
+//   to Host and Stream that is not marked otherwise, one after the other. A call may block, for
+//   10 s at most; meanwhile every other open and close of that environment waits.
+// - An audio thread belongs to the backend and calls the listener of a stream. Streams may share
+//   one. Calls for one stream never overlap.
+// - The backend calls a listener only between start() and the return of stop(). It holds no lock
+//   that it needs in stop(): a listener may be called while stop() waits for it.
+//
+// Pointers are not null unless a comment says so. A listener lives longer than its stream. Strings
+// are UTF-8. Instants are nanoseconds of Host::clock().
+//
+// checked_host.h checks the rules about calls, order and values that can be seen from outside.
 #pragma once
 
 #include <cstdint>
@@ -68,25 +81,30 @@ constexpr int64_t kNoPosition = -1;
 
 // One delivery of a capture stream, in the stream's format. Valid during the call only.
 struct Packet {
-  const void* data = nullptr;  // nullptr: the system says it is silence (its memory is undefined)
-  uint32_t frames = 0;
+  // null: the packet is silence, whatever the system's memory holds.
+  const void* data = nullptr;
+  uint32_t frames = 0;  // above 0
   // Index of the first frame on the device's own counter, kNoPosition where there is none. A jump
-  // forward means that as many frames were lost before us.
+  // forward means that this many frames were lost before the packet. It never goes back while the
+  // stream is open; a counter that restarts is a device that was lost.
   int64_t position = kNoPosition;
-  // When the first frame was heard (at the microphone, or at the loudspeaker for loopback), on the
-  // Clock of the host. kNoTime where the system has no stamp, none that is news, or flags it as
-  // wrong. What follows on_idle() has one: it is placed by it.
+  // When the first frame was heard (at the microphone, or at the loudspeaker for loopback). Give
+  // the system's stamp as it is, without smoothing: the engine follows the clock, and takes a stamp
+  // that was smoothed for an exact one. kNoTime where the system has no stamp, repeats an old one,
+  // or flags it as wrong. The first packet after on_idle() should have one: it is placed by it.
   int64_t time = kNoTime;
-  bool discontinuity = false;  // the system's own hint; counted, not trusted
+  bool discontinuity = false;  // the system's own hint; it is counted and changes nothing
 };
 
-// Implemented by the engine, called on the audio thread; must not block, allocate or throw.
+// Implemented by the engine. Called on the audio thread; does not block, allocate or throw.
 class CaptureListener {
  public:
   virtual void on_packet(const Packet& packet) noexcept = 0;
-  // After a wake-up whose drain found nothing, at least every 20 ms while the stream runs: that is
-  // how idle loopback becomes silence by the clock. `quiet`: the system says that nothing plays, so
-  // that no packet is on its way. Where it does not say, packets are waited for.
+  // The backend looked for packets and found none. It comes at least every 20 ms while the stream
+  // is started and no packet comes, because it makes silence of an idle loopback and notices a
+  // dead device. Where the system wakes nobody while it is idle, the backend needs a timer.
+  // `quiet`: the system says that nothing plays, so that no packet is on its way. Where it does not
+  // say, packets are waited for.
   virtual void on_idle(bool quiet) noexcept = 0;
   // Of a sum of programs: silence was delivered in the place of frames that came too late.
   virtual void on_replaced(int64_t position, uint64_t frames) noexcept {
@@ -94,29 +112,32 @@ class CaptureListener {
     (void)frames;
   }
   // Whether a device plays the stream. Only then does a sum of programs not wait for those that are
-  // late.
+  // late. Any thread.
   virtual bool live() const noexcept { return false; }
-  // The stream is over (device removed, server gone, service stopped). At most once, from any
-  // thread of the backend, never after the stream's stop() has returned. Nothing else is called
-  // after it.
+  // The stream is over: the device was removed, the server has gone, or the device's format has
+  // changed (a stream never changes its format; the engine opens another one). At most once, from
+  // any thread of the backend, after start() was called and before stop() returns. It is the last
+  // call. A loss that is found before start() is what start() returns.
   virtual void on_lost(const Error& error) noexcept = 0;
 
  protected:
   ~CaptureListener() = default;
 };
 
-// Implemented by the engine, called on the audio thread; must not block, allocate or throw.
+// Implemented by the engine. Called on the audio thread; does not block, allocate or throw.
 class RenderListener {
  public:
-  // Fill `frames` frames of the stream's format. `play_time`: when the first of them will be heard,
-  // on the host's Clock, by the device's own position (kNoTime where it cannot be told, or where
-  // nothing new is known: then it follows from what was told before).
+  // Fills `frames` frames (above 0) of the stream's format at `data`. One wake may make several
+  // calls, for as many frames as the device takes; together they are consecutive frames.
+  // `play_time`: when the first of them will be heard, by the device's own position. kNoTime where
+  // that cannot be told, or where nothing new is known since the last call. A device that never
+  // tells is taken to play a constant time after it asks.
   virtual void on_render(void* data, uint32_t frames, int64_t play_time) noexcept = 0;
-  // The device ran dry, seen by the system (a callback) or from positions; `frames` that it played
-  // of nothing, 0 if it cannot be told. `here`: what is asked for next comes right behind that;
-  // otherwise the device has gone on since.
+  // The device ran dry and played `frames` frames that nobody gave it, 0 if the number is unknown.
+  // Called before the next on_render, which is for the first frame behind them when `here` is true.
+  // When it is false the queue was filled meanwhile, and the gap lies before what it holds.
   virtual void on_underrun(uint32_t frames, bool here) noexcept = 0;
-  virtual void on_lost(const Error& error) noexcept = 0;  // as CaptureListener's
+  virtual void on_lost(const Error& error) noexcept = 0;  // as CaptureListener::on_lost
 
  protected:
   ~RenderListener() = default;
@@ -184,23 +205,26 @@ struct ProcessCaptureRequest {
 struct StreamInfo {
   Format format;               // of Packet::data and on_render's data; any SampleFormat
   uint32_t period_frames = 0;  // how often the audio thread wakes, in frames of `format`
-  uint32_t buffer_frames = 0;  // the system's buffer, 0 if unknown
+  uint32_t buffer_frames = 0;  // the system's buffer, 0 if unknown; the engine does not use it
   std::string device_id;
   bool realtime = false;  // whether the audio thread got real-time priority
   Granted granted;
   DeviceTiming timing;
 };
 
-// An open stream of the system. Created stopped. Control thread; the destructor stops it.
+// An open stream of the system. It is created stopped, started once at most, and never again after
+// stop(). Control thread. The destructor stops it.
 class Stream {
  public:
   virtual ~Stream() = default;
-  virtual const StreamInfo& info() const = 0;
+  virtual const StreamInfo& info() const = 0;  // any thread; does not change
   virtual Error start() = 0;
-  // When it returns, no callback runs and none will come. Callable at any time, also after on_lost.
+  // When it returns, no callback runs and none will come. May be called at any time and more than
+  // once: before start(), after on_lost, and while a callback runs (it waits for it).
   virtual void stop() = 0;
-  // What the system says of the device beside its sound, at most 250 ms old. Any thread, audio
-  // threads too: it neither locks nor waits.
+  // What the system says of the device beside its sound, at most 250 ms old. The engine reads it
+  // on the audio thread behind every packet and every on_idle(): it must not lock, wait or ask the
+  // system. Any thread.
   virtual EndpointState endpoint() const noexcept { return {}; }
 };
 
@@ -238,44 +262,89 @@ struct Hearing {
 
 enum class DeviceEvent : uint8_t { kAdded, kRemoved, kChanged, kDefaultChanged };
 
-// Called on a thread of the backend. Says only that something changed: the receiver lists again.
+// Called on a thread of the backend that is no audio thread, one call at a time; it does not wait.
+// It reports only that something changed: the receiver lists again. Calls may come for nothing.
 class DeviceListener {
  public:
-  virtual void on_devices_changed() noexcept = 0;
+  virtual void on_devices_changed() noexcept = 0;  // which exist, their defaults, names, formats
   virtual void on_processes_changed() noexcept {}  // who has a stream, its state and volume
-  // The whole backend is gone (server died, service stopped). Streams have their own on_lost. Also
-  // on the control thread, in the midst of a call that found out.
+  // The whole backend is gone (server died, service stopped). Streams have their own on_lost. It
+  // may also come on the control thread, during a call that found out. Every later call to the host
+  // fails with kBackendUnavailable; the engine makes another host at its next use.
   virtual void on_backend_lost(const Error& error) noexcept = 0;
 
  protected:
   ~DeviceListener() = default;
 };
 
-// A connection to an audio system, one for each environment that uses it. All methods on the
-// control thread, all may block for a bounded time (10 s at most). Streams must be destroyed before
-// it.
+// A connection to an audio system, one for each environment that uses it. Control thread. Streams
+// are destroyed before it.
+//
+// Errors say what to do next. The engine gives up at once on kPermissionDenied, kUnsupported and
+// kFormatUnsupported. After any other error it tries again for as long as the app wants, with a
+// stream that was lost; the first open() of a stream that fails is an error for the app. A
+// kBackendUnavailable from list_devices() makes the engine connect once more before it fails.
 class Host {
  public:
   virtual ~Host() = default;
-  virtual Clock& clock() = 0;
-  virtual Error list_devices(std::vector<DeviceInfo>* devices) = 0;  // every state, both flows
+  virtual Clock& clock() = 0;  // any thread
+
+  // Every device in every state, in both directions. Replaces what `devices` holds.
+  virtual Error list_devices(std::vector<DeviceInfo>* devices) = 0;
   virtual Error open_capture(const CaptureRequest& request, CaptureListener* listener,
                              std::unique_ptr<Stream>* stream) = 0;
   virtual Error open_render(const RenderRequest& request, RenderListener* listener,
                             std::unique_ptr<Stream>* stream) = 0;
-  virtual Error list_processes(const ProcessQuery& query, std::vector<ProcessInfo>* processes) = 0;
-  virtual Error open_processes(const ProcessCaptureRequest& request, CaptureListener* listener,
-                               TapListener* taps, std::unique_ptr<ProcessStream>* stream) = 0;
-  // One listener; nullptr ends it, and when that returns no call runs.
+  // One listener; null ends it, and when that returns no call runs and none will come.
   virtual void watch(DeviceListener* listener) = 0;
 
-  // Makes a microphone called `name` and leaves the system's defaults as they were. Removed by
-  // remove_cable, by the destructor, and, when the process died, by the next Host on that system.
-  virtual Error make_cable(const std::string& name, const Format& format, Cable* cable) = 0;
-  virtual void remove_cable(const Cable& cable) = 0;
-  // Whether what is played to `render_id` is heard by those who listen to `microphone_id`.
-  virtual Error ask_hearing(const std::string& render_id, const std::string& microphone_id,
-                            Hearing* hearing) = 0;
+  // The methods from here on are optional: what a backend does not override answers kUnsupported.
+  // The engine goes by these answers and never by the platform or the backend's name. What a device
+  // has no meter for is EndpointState's to tell.
+
+  // `taps` is called from open_processes() on, until the
+  // stream's stop() has returned.
+  virtual Error list_processes(const ProcessQuery& query, std::vector<ProcessInfo>* processes);
+  virtual Error open_processes(const ProcessCaptureRequest& request, CaptureListener* listener,
+                               TapListener* taps, std::unique_ptr<ProcessStream>* stream);
+
+  // Whether make_cable() is tried before the drivers' cables that the devices' list shows.
+  virtual bool makes_cables() const { return false; }
+  // Makes a microphone called `name` without a driver and leaves the system's defaults as they
+  // were. It is removed by remove_cable(), by the destructor, and, when the process died, by the
+  // next Host on that system.
+  virtual Error make_cable(const std::string& name, const Format& format, Cable* cable);
+  virtual void remove_cable(const Cable&) {}
+  // How loud what is played to `render_id` arrives at those who listen to `microphone_id`. Where
+  // the system does not tell: at full volume.
+  virtual Error ask_hearing(const std::string&, const std::string&, Hearing*) {
+    return Error::none();
+  }
 };
+
+// An audio system of this build, as the registry knows it.
+struct Backend {
+  const char* name;  // what apps name it by: "pulse"
+  // Connects, or fails with kBackendUnavailable and a remedy. Control thread.
+  Error (*open)(std::unique_ptr<Host>* host);
+};
+
+inline Error Host::list_processes(const ProcessQuery&, std::vector<ProcessInfo>*) {
+  return Error::make(ErrorCode::kUnsupported, "This audio backend does not list programs",
+                     "use listDevices(), and a LoopbackSource for all that an output plays");
+}
+
+inline Error Host::open_processes(const ProcessCaptureRequest&, CaptureListener*, TapListener*,
+                                  std::unique_ptr<ProcessStream>*) {
+  return Error::make(ErrorCode::kUnsupported, "This audio backend does not capture programs",
+                     "use a LoopbackSource for all that an output plays");
+}
+
+inline Error Host::make_cable(const std::string&, const Format&, Cable*) {
+  return Error::make(ErrorCode::kUnsupported,
+                     "This audio backend makes no microphone, and no virtual cable was found",
+                     "install a virtual audio cable, and select its input as the microphone in "
+                     "the other program");
+}
 
 }  // namespace patchcord

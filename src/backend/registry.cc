@@ -1,5 +1,6 @@
 #include "registry.h"
 
+#include "checked_host.h"
 #include "simulated/simulated_host.h"
 #if defined(_WIN32)
 #include "wasapi/wasapi_host.h"
@@ -10,7 +11,6 @@
 namespace patchcord {
 namespace {
 
-// A simulated system of its own, with the standard devices.
 Error open_standard_world(std::unique_ptr<Host>* host) {
   std::shared_ptr<World> world;
   if (Error error = World::create(WorldDescription::standard(), &world)) return error;
@@ -18,31 +18,46 @@ Error open_standard_world(std::unique_ptr<Host>* host) {
   return Error::none();
 }
 
-}  // namespace
-
-std::vector<std::string> backend_names() {
-#if defined(_WIN32)
-  return {"wasapi"};
-#elif defined(__linux__)
-  return {"pulse"};
-#else
-  return {};
+// A debug build checks each backend against the contract.
+Error open_checked(const Backend& backend, std::unique_ptr<Host>* host) {
+  Error error = backend.open(host);
+#if defined(DEBUG)
+  if (!error) *host = check_contract(std::move(*host));
 #endif
+  return error;
 }
 
-Error open_host(const std::string& name, std::unique_ptr<Host>* host) {
-  if (name == "simulated") return open_standard_world(host);
+}  // namespace
+
+const std::vector<Backend>& backends() {
+  static const std::vector<Backend>& all = *new std::vector<Backend> {
 #if defined(_WIN32)
-  if (name == "wasapi") return open_wasapi_host(host);
+    {"wasapi", open_wasapi_host},
 #elif defined(__linux__)
-  if (name == "pulse") return open_pulse_host(host);
+    {"pulse", open_pulse_host},
 #endif
-  std::string known;
-  for (const std::string& one : backend_names()) known += (known.empty() ? "" : ", ") + one;
+  };
+  return all;
+}
+
+Error open_host(const std::vector<Backend>& known, const std::string& name,
+                std::unique_ptr<Host>* host) {
+  Error first;
+  std::string names;
+  for (const Backend& backend : known) {
+    names += (names.empty() ? "" : ", ") + std::string(backend.name);
+    if (!name.empty() && name != backend.name) continue;
+    Error error = open_checked(backend, host);
+    if (!error || !name.empty()) return error;
+    if (!first) first = std::move(error);
+  }
+  if (first) return first;
+  if (name == "simulated") return open_checked({"simulated", open_standard_world}, host);
   return Error::make(ErrorCode::kBackendUnavailable,
-                     "this build has no audio backend called '" + name + "'",
-                     known.empty() ? "use SimulatedAudio of patchcord/testing on this platform"
-                                   : "backends of this build: " + known + ", simulated");
+                     name.empty() ? "this build has no audio backend for this platform"
+                                  : "this build has no audio backend called '" + name + "'",
+                     names.empty() ? "use SimulatedAudio of patchcord/testing on this platform"
+                                   : "backends of this build: " + names + ", simulated");
 }
 
 }  // namespace patchcord

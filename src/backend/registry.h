@@ -9,12 +9,14 @@
 
 namespace patchcord {
 
-// Names in the order in which they are tried when the app names none: "wasapi" on Windows, "pulse"
-// on Linux. "simulated" is not here: a world is given, never chosen silently.
-std::vector<std::string> backend_names();
+// In the order in which they are tried when the app names none: the one of this platform.
+// "simulated" is not here: a world is given, never chosen silently.
+const std::vector<Backend>& backends();
 
-// Connects. Control thread. Unknown name or no server: an error that says what exists and what to
-// do.
-Error open_host(const std::string& name, std::unique_ptr<Host>* host);
+// Connects to the backend called `name`. Empty: to the first of `known` that connects; if none
+// does, the error is that of the first. An unknown name is an error that lists what exists.
+// "simulated" is a world of its own with the standard devices. Control thread.
+Error open_host(const std::vector<Backend>& known, const std::string& name,
+                std::unique_ptr<Host>* host);
 
 }  // namespace patchcord

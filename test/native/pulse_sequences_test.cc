@@ -2,6 +2,7 @@
 // sinks are suspended under them.
 #include <string>
 
+#include "../../src/backend/checked_host.h"
 #include "../../src/backend/pulse/pulse_host.h"
 #include "sequences.h"
 
@@ -32,6 +33,7 @@ TEST("random commands while a server's devices change") {
     std::unique_ptr<Host> host;
     CHECK(!open_pulse_host(&host));
     if (!host) return;
+    host = check_contract(std::move(host));
     const sequences::Places places{{"mic", "micfeed.monitor"}, {"speakers", "headset"}};
     sequences::Sequence(*host, places, disturb, number).run();
   });

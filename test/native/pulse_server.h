@@ -22,6 +22,7 @@
 #include <thread>
 #include <vector>
 
+#include "../../src/backend/checked_host.h"
 #include "../../src/backend/pulse/pulse_host.h"
 #include "check.h"
 
@@ -161,7 +162,7 @@ inline std::unique_ptr<Host> connect() {
   const Error error = open_pulse_host(&host);
   if (error) std::printf("  %s (%s)\n", error.message.c_str(), error.os_code.c_str());
   CHECK(!error);
-  return host;
+  return error ? nullptr : check_contract(std::move(host));
 }
 
 inline std::vector<DeviceInfo> list(Host& host) {

@@ -36,6 +36,7 @@ const compileFlags = [
   '-Wall',
   '-Wextra',
   '-pthread',
+  '-DDEBUG', // as node-gyp's debug builds: backends are held to their contract
 ];
 const linkFlags = ['-pthread', '-ldl'];
 
@@ -44,10 +45,11 @@ const wanted = process.argv.slice(2);
 const tests = list(here, /_test\.cc$/).filter(
   (path) => wanted.length === 0 || wanted.some((part) => basename(path).includes(part)),
 );
-// The addon's own list, less what needs Node-API.
+// The addon's own list, less what needs Node-API; and the backend that others begin from.
 const sources = readGyp('linux')
   .sources.filter((path) => !path.startsWith('src/addon/'))
-  .map((path) => join(root, path));
+  .map((path) => join(root, path))
+  .concat(list(join(here, 'skeleton'), /\.cc$/));
 
 const whyNot = process.platform === 'linux' ? whyNoCompiler() : `on ${process.platform}`;
 if (whyNot) {

@@ -1,6 +1,7 @@
 // Random commands on the simulated system, whose devices come, go and change under them.
 #include "sequences.h"
 
+#include "../../src/backend/checked_host.h"
 #include "../../src/backend/simulated/simulated_host.h"
 
 using namespace patchcord;
@@ -49,7 +50,7 @@ TEST("random commands while simulated devices come and go") {
     }
     std::shared_ptr<World> world;
     CHECK(!World::create(description, &world));
-    const std::unique_ptr<Host> host = open_simulated_host(world);
+    const std::unique_ptr<Host> host = check_contract(open_simulated_host(world));
     const sequences::Places places{{"mic", "webcam"}, {"speakers", "headset"}};
     sequences::Sequence(
         *host, places, [&](uint32_t random) { disturb(*world, random); }, number)

@@ -1,4 +1,5 @@
 // The simulated audio system: signals, streams, the host.
+#include "../../src/backend/checked_host.h"
 #include "simulated_world.h"
 
 // Signals.
@@ -262,7 +263,7 @@ struct Watching final : DeviceListener {
 
 TEST("the host tells of changes, makes cables and takes them away") {
   const auto world = make_world();
-  auto host = open_simulated_host(world);
+  auto host = check_contract(open_simulated_host(world));
   Watching watching(world->clock());
   host->watch(&watching);
   CHECK(!world->unplug("mic"));

@@ -1,5 +1,6 @@
 // The simulated audio system on the real clock: threads. What is checked holds however the machine
 // schedules them.
+#include "../../src/backend/checked_host.h"
 #include "simulated_world.h"
 
 namespace {
@@ -76,7 +77,7 @@ TEST("real clock: streams run in threads, contiguous, and end when stopped") {
 TEST("real clock: scripts, openings and closings from several threads") {
   std::shared_ptr<World> world;
   CHECK(!World::create(WorldDescription::standard(), &world));
-  const auto host = open_simulated_host(world);
+  const auto host = check_contract(open_simulated_host(world));
   struct Noting final : DeviceListener {
     void on_devices_changed() noexcept override { ++changes; }
     void on_backend_lost(const Error&) noexcept override {}

@@ -85,6 +85,7 @@ class PulseHost final : public Host, private Connection::LossListener {
     events_->set_listener(listener);
   }
 
+  bool makes_cables() const override { return true; }
   Error make_cable(const std::string& name, const Format& format, Cable* cable) override {
     return cables_.make(name, format, cable);
   }

@@ -15,10 +15,6 @@ namespace patchcord {
 namespace pulse {
 namespace {
 
-// For packets of 10 ms. A monitor's blocks are half a fragment long on PulseAudio, which hands each
-// over as it comes; on PipeWire a fragment is a packet.
-constexpr uint32_t kPulseFragmentMs = 20, kPipewireFragmentMs = 10;
-
 class PulseTaps final : public TapSystem, private PulseEvents::InputListener {
  public:
   PulseTaps(Connection* connection, PulseEvents* events)
@@ -107,9 +103,8 @@ Error PulseTaps::list(const ProcessTable& table, ProcessSelector* selector, int6
     if (sink == sinks.end()) continue;
     TapTarget target;
     target.key = std::to_string(input.index);
-    // PulseAudio ends the tap of a stream that moves. PipeWire takes it along; a new one there
-    // would hear nothing.
-    if (!connection_.on_pipewire()) target.key += " on " + std::to_string(input.sink);
+    // Where the server takes the tap along with a stream that moves, a new one would hear nothing.
+    if (!connection_.traits().taps_follow_moves) target.key += " on " + std::to_string(input.sink);
     target.process = process.front().id;
     target.device_id = sink->name;
     target.playing_since = since;
@@ -127,11 +122,9 @@ Error PulseTaps::attach(const TapTarget& target, CaptureListener* listener,
   const Tapped& tapped = listed_.at(target.key);
   InputCapture request{tapped.sink, tapped.input};
   request.interrupted = &interrupted_;
-  request.fragment_ms = connection_.on_pipewire() ? kPipewireFragmentMs : kPulseFragmentMs;
+  request.fragment_ms = connection_.traits().tap_fragment_ms;
   request.limit = time_limit_ - connection_.clock().now();
-  // PipeWire 0.3.65 serves the third recording of a connection, and those after it, in bursts up to
-  // a second apart. It has no limit of connections that these would come near.
-  request.own_connection = connection_.on_pipewire();
+  request.own_connection = connection_.traits().recordings_need_connections;
   return open_pulse_input_capture(&connection_, request, listener, stream);
 }
 

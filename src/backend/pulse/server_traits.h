@@ -29,9 +29,6 @@ struct ServerTraits {
   // PulseAudio knows that argument since 15.0.
   bool null_sink_renders_ahead;
 
-  // A module is reported as loaded a moment before its device exists.
-  bool devices_come_late;
-
   // The server chooses a default without hardware again by itself, later, unless that default was
   // set explicitly, even to the value that it had.
   bool defaults_need_writing;
@@ -66,7 +63,6 @@ constexpr ServerTraits kPulseAudio{
     /*graph_stops=*/false,
     /*null_sink_has_grain=*/true,
     /*null_sink_renders_ahead=*/true,
-    /*devices_come_late=*/false,
     /*defaults_need_writing=*/false,
     /*quoting_varies=*/false,
     /*lists_filters=*/true,
@@ -82,7 +78,6 @@ constexpr ServerTraits kPipeWire{
     /*graph_stops=*/true,
     /*null_sink_has_grain=*/false,
     /*null_sink_renders_ahead=*/false,
-    /*devices_come_late=*/true,
     /*defaults_need_writing=*/true,
     /*quoting_varies=*/true,
     /*lists_filters=*/false,

@@ -71,6 +71,7 @@ class SimulatedHost final : public Host, private WorldObserver {
     world_->add_observer(this);
   }
 
+  bool makes_cables() const override { return true; }
   Error make_cable(const std::string& name, const Format& format, Cable* cable) override {
     if (Error error = world_->make_cable(name, format, cable)) return error;
     made_.push_back(cable->render_id);

@@ -186,7 +186,6 @@ class WasapiHost final : public Host {
         "Install VB-CABLE from https://vb-audio.com/Cable, play to \"CABLE Input\" and "
         "select \"CABLE Output\" as the microphone in the other program");
   }
-  void remove_cable(const Cable&) override {}
 
   Error ask_hearing(const std::string& render_id, const std::string& microphone_id,
                     Hearing* hearing) override {
