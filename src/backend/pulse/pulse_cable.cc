@@ -271,7 +271,8 @@ void PulseCables::restore(const ServerDefaults& before, const Connection::Deadli
     bool right = true;
     for (const auto& each : defaults) {
       const bool same = each.after == each.before;
-      if (each.before.empty() || (same && !(first && connection_.traits().defaults_need_writing))) continue;
+      if (each.before.empty() || (same && !(first && connection_.traits().defaults_need_writing)))
+        continue;
       PulseDevice device;
       const bool found = !query_device(&connection_, each.flow, each.before, deadline, &device);
       if (found && same && device.hardware) continue;
