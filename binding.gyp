@@ -42,7 +42,8 @@
           "sources": [
             "<!@(node scripts/sources.mjs src/backend/pulse)",
             "src/backend/platform_posix.cc",
-            "src/backend/process_table_posix.cc"
+            "src/backend/process_table_posix.cc",
+            "src/backend/realtime_kit.cc"
           ],
           "libraries": ["-ldl", "-lpthread"],
           # A libstdc++ or glibc newer than the user's is what keeps prebuilds from loading.

@@ -38,10 +38,13 @@ export interface Granted {
   lowLatency: boolean;
   raw: boolean;
   category: StreamCategory;
-  /** Whether the thread that serves the device got real-time priority. */
+  /**
+   * Whether the thread that serves the device got real-time priority. On Linux it is granted to users who
+   * have `RLIMIT_RTPRIO`, and to others by RealtimeKit, where that runs.
+   */
   realtime: boolean;
-  /** Why a wish that was made was not granted. */
-  reasons: { lowLatency?: string; raw?: string; category?: string };
+  /** Why a wish that was made was not granted, and why there is no real-time priority. */
+  reasons: { lowLatency?: string; raw?: string; category?: string; realtime?: string };
 }
 
 /** @internal */
@@ -64,13 +67,14 @@ export function periodOf(options: NativeOpenOptions): number {
 
 /** @internal */
 export function toGranted(options: NativeOpenOptions, info: NativeStreamInfo): Granted {
-  const { exclusive, lowLatency, raw, category, realtime } = info;
+  const { exclusive, lowLatency, raw, category, realtime, whyNotRealtime } = info;
   // A stream of processes has no device whose wishes it could grant.
   const none = 'this kind of stream has no such choice';
   const wishes = {
     lowLatency: options.lowLatency ? lowLatency || none : '',
     raw: options.raw ? raw || none : '',
     category: options.category === 'other' ? '' : category || none,
+    realtime: whyNotRealtime,
   };
   return {
     shareMode: exclusive ? 'exclusive' : 'shared',

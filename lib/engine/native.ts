@@ -38,6 +38,8 @@ export interface NativeStreamInfo {
   periodFrames: number;
   deviceId: string;
   realtime: boolean;
+  /** Empty where it is, and where the system has no such thing. */
+  whyNotRealtime: string;
   exclusive: boolean;
   /** Of a wish: true where it was granted, else why not; '' where it was not made. */
   lowLatency: true | string;

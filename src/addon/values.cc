@@ -292,7 +292,8 @@ Napi::Object stream_info_to_value(Napi::Env env, const StreamInfo& info) {
   value.Set("format", format_to_value(env, info.format));
   value.Set("periodFrames", info.period_frames);
   value.Set("deviceId", info.device_id);
-  value.Set("realtime", info.realtime);
+  value.Set("realtime", info.realtime.granted);
+  value.Set("whyNotRealtime", info.realtime.why_not);
   value.Set("exclusive", info.granted.exclusive);
   const auto set_wish = [&](const char* key, const Wish& wish) {
     if (wish.granted) {

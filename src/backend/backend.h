@@ -207,7 +207,7 @@ struct StreamInfo {
   uint32_t period_frames = 0;  // how often the audio thread wakes, in frames of `format`
   uint32_t buffer_frames = 0;  // the system's buffer, 0 if unknown; the engine does not use it
   std::string device_id;
-  bool realtime = false;  // whether the audio thread got real-time priority
+  ThreadPriority::Answer realtime;  // whether the audio thread got real-time priority
   Granted granted;
   DeviceTiming timing;
 };

@@ -7,6 +7,8 @@
 #if defined(__linux__)
 #include <linux/futex.h>
 #include <sys/syscall.h>
+
+#include "realtime_kit.h"
 #else
 #include <dispatch/dispatch.h>
 #endif
@@ -165,33 +167,44 @@ Clock& real_clock() {
 
 ThreadPriority::ThreadPriority(Priority priority) {
   if (priority != Priority::kAudio) return;
+  constexpr int kPriority = 10;
   sched_param parameters{};
-  parameters.sched_priority = 10;
+  parameters.sched_priority = kPriority;
   // SCHED_RESET_ON_FORK: a child the app forks must not inherit real-time scheduling.
-  if (pthread_setschedparam(pthread_self(), SCHED_FIFO | SCHED_RESET_ON_FORK, &parameters) == 0) {
-    raised_ = true;
-    return;
-  }
-  raised_ = setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), -11) == 0;
+  const int policy = SCHED_FIFO | SCHED_RESET_ON_FORK;
+  answer_.granted = pthread_setschedparam(pthread_self(), policy, &parameters) == 0;
+  if (answer_.granted) return;
+  const int64_t thread = syscall(SYS_gettid);
+  // What may be had at once; it matters only if RealtimeKit refuses.
+  setpriority(PRIO_PROCESS, static_cast<id_t>(thread), -11);
+  request_ = std::make_shared<RealtimeRequest>(thread, kPriority);
 }
 
 ThreadPriority::~ThreadPriority() {
-  if (!raised_) return;
+  if (!answer_.granted && !request_) return;
+  request_.reset();
   sched_param parameters{};
   pthread_setschedparam(pthread_self(), SCHED_OTHER, &parameters);
   setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), 0);
+}
+
+ThreadPriority::Answer ThreadPriority::answer() const {
+  return request_ ? request_->answer() : answer_;
 }
 
 #else
 
 ThreadPriority::ThreadPriority(Priority priority) {
   if (priority != Priority::kAudio) return;
-  raised_ = pthread_set_qos_class_self_np(QOS_CLASS_USER_INTERACTIVE, 0) == 0;
+  answer_.granted = pthread_set_qos_class_self_np(QOS_CLASS_USER_INTERACTIVE, 0) == 0;
+  if (!answer_.granted) answer_.why_not = "the system refused the thread's class of service";
 }
 
 ThreadPriority::~ThreadPriority() {
-  if (raised_) pthread_set_qos_class_self_np(QOS_CLASS_DEFAULT, 0);
+  if (answer_.granted) pthread_set_qos_class_self_np(QOS_CLASS_DEFAULT, 0);
 }
+
+ThreadPriority::Answer ThreadPriority::answer() const { return answer_; }
 
 #endif
 

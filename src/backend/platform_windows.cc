@@ -170,16 +170,19 @@ ThreadPriority::ThreadPriority(Priority priority) {
     DWORD task = 0;
     handle_ = mmcss().set(L"Pro Audio", &task);
   }
-  raised_ = handle_ || SetThreadPriority(GetCurrentThread(), THREAD_PRIORITY_TIME_CRITICAL);
+  answer_.granted = handle_ || SetThreadPriority(GetCurrentThread(), THREAD_PRIORITY_TIME_CRITICAL);
+  if (!answer_.granted) answer_.why_not = "Windows refused a higher priority";
 }
 
 ThreadPriority::~ThreadPriority() {
   // A characteristic belongs to the thread that asked for it; only there can it be given back.
   if (handle_) {
     mmcss().revert(handle_);
-  } else if (raised_) {
+  } else if (answer_.granted) {
     SetThreadPriority(GetCurrentThread(), THREAD_PRIORITY_NORMAL);
   }
 }
+
+ThreadPriority::Answer ThreadPriority::answer() const { return answer_; }
 
 }  // namespace patchcord

@@ -33,7 +33,7 @@ class TapSystem {
     ~Listener() = default;
   };
   struct Traits {
-    bool realtime = false;  // the audio threads of its taps have real-time priority
+    ThreadPriority::Answer realtime;  // of the audio threads of its taps
     // list() and attach() do not wait for another process. The first look is then part of start(),
     // which fails if nothing of the selection can be captured.
     bool answers_at_once = false;

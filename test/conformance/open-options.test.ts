@@ -54,8 +54,12 @@ describe('wishes', () => {
       raw: false,
       category: 'other',
       realtime: expect.any(Boolean),
-      reasons: {},
+      // Real-time priority is granted or explained; the simulated system has none.
+      reasons: source.granted?.reasons.realtime ? { realtime: expect.any(String) } : {},
     });
+    const { realtime, reasons } = source.granted!;
+    if (system.backend !== undefined || realtime) expect(reasons.realtime).toBeUndefined();
+    else expect(reasons.realtime).toMatch(/RealtimeKit|libdbus|message bus|refused/);
     source.destroy();
   });
 

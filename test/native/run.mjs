@@ -40,6 +40,9 @@ const compileFlags = [
 ];
 const linkFlags = ['-pthread', '-ldl'];
 
+// A test that is itself a server of the system's message bus.
+const libraryOf = { realtime_kit_test: 'dbus-1' };
+
 const counts = { passed: 0, failed: 0 };
 const wanted = process.argv.slice(2);
 const tests = list(here, /_test\.cc$/).filter(
@@ -114,7 +117,9 @@ async function compile(source, folder, flags) {
   const object = `${stem}.o`;
   if (!isOlder(object, prerequisites(`${stem}.d`))) return object;
   rmSync(object, { force: true });
-  const args = [...compileFlags, ...flags, '-MMD', '-MF', `${stem}.d`, '-c', source, '-o', object];
+  const library = pkgConfig('--cflags', basename(source, '.cc'));
+  const args = [...compileFlags, ...flags, ...library, '-MMD', '-MF', `${stem}.d`];
+  args.push('-c', source, '-o', object);
   return (await tool('g++', args, `compile ${source.slice(root.length + 1)}`)) && object;
 }
 
@@ -122,8 +127,15 @@ async function link(test, object, archive, folder, flags) {
   const program = join(folder, basename(test, '.cc'));
   if (!isOlder(program, [object, archive])) return program;
   rmSync(program, { force: true });
-  const args = [...flags, object, archive, ...linkFlags, '-o', program];
+  const library = pkgConfig('--libs', basename(test, '.cc'));
+  const args = [...flags, object, archive, ...linkFlags, ...library, '-o', program];
   return (await tool('g++', args, `link ${basename(test, '.cc')}`)) && program;
+}
+
+function pkgConfig(what, test) {
+  const library = libraryOf[test];
+  if (!library) return [];
+  return execFileSync('pkg-config', [what, library], { encoding: 'utf8' }).trim().split(/\s+/);
 }
 
 async function run(name, program, sanitizer) {

@@ -194,8 +194,8 @@ class Recorder final : public CaptureListener {
         "\"frames\":%lld,\"silent\":%u,\"idles\":%u,\"missing\":%lld,\"discontinuities\":%u,"
         "\"unstamped\":%u,\"backwards\":%u,\"oldestMs\":%.2f",
         format_.sample_rate, format_.channels, info.period_frames, info.buffer_frames,
-        info.realtime ? "true" : "false", packets_, static_cast<long long>(frames_), silent_,
-        idles_, static_cast<long long>(missing_), discontinuities_, unstamped_, backwards_,
+        info.realtime.granted ? "true" : "false", packets_, static_cast<long long>(frames_),
+        silent_, idles_, static_cast<long long>(missing_), discontinuities_, unstamped_, backwards_,
         static_cast<double>(worst_age_) / kNsPerMs);
     stamps_.print("stamps", format_.sample_rate);
     print_tone(samples_, format_.sample_rate);
@@ -264,8 +264,8 @@ class Tone final : public RenderListener {
         "\"frames\":%lld,\"underruns\":%u,\"underrunFrames\":%u,\"untimed\":%u,\"leadMs\":[%.2f,%."
         "2f]",
         format_.sample_rate, format_.channels, info.period_frames, info.buffer_frames,
-        info.realtime ? "true" : "false", calls_, static_cast<long long>(frame_), underruns_,
-        underrun_frames_, untimed_, static_cast<double>(least_lead_) / kNsPerMs,
+        info.realtime.granted ? "true" : "false", calls_, static_cast<long long>(frame_),
+        underruns_, underrun_frames_, untimed_, static_cast<double>(least_lead_) / kNsPerMs,
         static_cast<double>(most_lead_) / kNsPerMs);
     stamps_.print("playTimes", format_.sample_rate);
     std::printf("}\n");

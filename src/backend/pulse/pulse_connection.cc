@@ -158,6 +158,7 @@ Error Connection::connect(int64_t limit_ns, const std::atomic<bool>* interrupted
   Error error = await(libpulse_->pa_context_get_server_info(context_, on_server, &reply),
                       "pa_context_get_server_info", deadline);
   traits_ = reply.traits;
+  realtime_ = priority_->answer();
   return error;
 }
 
@@ -166,7 +167,7 @@ void Connection::on_first_turn(pa_mainloop_api* api, pa_defer_event* event, void
   // Thread-local: the object must go on the thread it raised, whose end is libpulse's affair.
   thread_local ThreadPriority priority(Priority::kAudio);
   auto* connection = static_cast<Connection*>(self);
-  connection->realtime_ = priority.raised();
+  connection->priority_ = &priority;
   connection->first_turn_done_ = true;
   api->defer_free(event);
   connection->wake();

@@ -72,7 +72,7 @@ class Connection {
   Clock& clock() const { return real_clock(); }
   const std::string& instance() const { return instance_; }  // what our modules and we carry
   const ServerTraits& traits() const { return *traits_; }
-  bool realtime() const { return realtime_; }
+  const ThreadPriority::Answer& realtime() const { return realtime_; }
 
   // Under the lock, all of them.
   IdleWatch& idle_watch() { return idle_watch_; }
@@ -119,7 +119,8 @@ class Connection {
   bool running_ = false;
   bool connected_ = false;
   const ServerTraits* traits_ = &kPulseAudio;
-  bool realtime_ = false;
+  const ThreadPriority* priority_ = nullptr;  // of the loop's thread
+  ThreadPriority::Answer realtime_;
   bool first_turn_done_ = false;
 };
 

@@ -113,7 +113,7 @@ void WasapiStream::Run::live() {
   const Apartment apartment;
   // Declared after the apartment, so that the last reference goes before COM does.
   const std::unique_ptr<StreamWork> work = std::move(work_);
-  info_.realtime = priority.raised();
+  info_.realtime = priority.answer();
   Error error = prepare(work.get());
   const bool ready = !error;
   answer(std::move(error));

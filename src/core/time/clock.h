@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "sleep_log.h"
 
@@ -57,20 +58,30 @@ class Clock {
 // Shared by everything in the process; defined by the platform.
 Clock& real_clock();
 
-// Gives the calling thread the highest scheduling class it is allowed, until the object goes.
-// Refusal is not an error. Defined by the platform (MMCSS "Pro Audio", SCHED_FIFO or a raised nice
-// value).
+class RealtimeRequest;
+
+// Gives the calling thread real-time priority, where it may have it, until the object goes. Refusal
+// is not an error. Defined by the platform (MMCSS "Pro Audio"; SCHED_FIFO, or RealtimeKit).
 class ThreadPriority {
  public:
+  struct Answer {
+    bool granted = false;
+    std::string why_not;  // half a sentence
+  };
+
   explicit ThreadPriority(Priority priority);
   ~ThreadPriority();
   ThreadPriority(const ThreadPriority&) = delete;
   ThreadPriority& operator=(const ThreadPriority&) = delete;
-  bool raised() const { return raised_; }
+
+  // May wait for the system, for two seconds at most. Any thread but an audio thread that has begun
+  // to serve a device.
+  Answer answer() const;
 
  private:
-  bool raised_ = false;
+  Answer answer_;
   void* handle_ = nullptr;
+  std::shared_ptr<RealtimeRequest> request_;  // what the answer is still to come from
 };
 
 // Time that moves only when told to. `advance` may be called from any thread and returns at once;
