@@ -24,7 +24,12 @@ export {
 } from './devices/devices.js';
 export { AudioError, type AudioErrorCode, type AudioErrorDetails } from './errors.js';
 export { withFormat, type AudioFormat, type SampleFormat } from './format/format.js';
-export { MixerInput, type MixerInputOptions, type MixerInputStats } from './mixer/mixer-input.js';
+export {
+  MixerInput,
+  type MixerInputOptions,
+  type MixerInputStats,
+  type RampOptions,
+} from './mixer/mixer-input.js';
 export { Mixer, type MixerEvents, type MixerOptions, type MixerStats } from './mixer/mixer.js';
 export type { Granted, MicWishes, OpenOptions, StreamCategory } from './devices/open-options.js';
 export type { AudioChunk } from './streams/chunk-reader.js';

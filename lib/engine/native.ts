@@ -195,7 +195,7 @@ export interface NativeMixer extends NativeTimed {
   position(): number;
 }
 
-/** What a filter does: `gain` { gain }, `limiter` { ceiling }, `meter`, `normalizer` { targetLufs, maxGainDb }, `convert` { quality, channelMap, dither }. */
+/** What a filter does: `gain` { gain }, `limiter` { ceiling, truePeak }, `meter`, `normalizer` { targetLufs, maxGainDb }, `convert` { quality, channelMap, dither }. */
 export type FilterKind = 'convert' | 'gain' | 'limiter' | 'meter' | 'normalizer';
 
 export interface NativeFilter extends NativeTimed {
@@ -234,8 +234,9 @@ export interface NativeMixerInput extends NativeWritable {
   unlink(): void;
   remove(): void;
   setGain(gain: number, rampFrames: number): void;
-  setPan(pan: number): void;
-  setMuted(muted: boolean): void;
+  setPan(pan: number, rampFrames: number): void;
+  setMuted(muted: boolean, rampFrames: number): void;
+  level(): NativeLevel;
 }
 
 export interface NativeSink extends NativeWritable, NativeTimed {
@@ -319,6 +320,7 @@ export interface Native {
       latencyMs: number;
       maxWaitMs: number;
       limiter: boolean;
+      truePeak: boolean;
     },
     onWake: () => void,
   ) => NativeMixer;

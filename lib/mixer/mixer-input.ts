@@ -28,7 +28,7 @@ import {
 export interface MixerInputOptions {
   /** Linear, 0 to 16; 1. */
   gain?: number | undefined;
-  /** -1 left, 0 centre, 1 right; the side turned to keeps its level. */
+  /** -1 left, 0 centre, 1 right; the side turned to keeps its level, and what is on no side does. */
   pan?: number | undefined;
   muted?: boolean | undefined;
   /** An entry for each channel of the mix; the usual up- and down-mix of ITU-R BS.775. */
@@ -82,6 +82,12 @@ export interface MixerInputStats {
   underrunFrames?: number;
 }
 
+/** How fast a control of a {@link MixerInput} changes. */
+export interface RampOptions {
+  /** How long the change takes, ms, 0 to 60000. @default 10 */
+  rampMs?: number | undefined;
+}
+
 /** One input of a {@link Mixer}: pipe one stream into it, or write to it. */
 export class MixerInput extends Writable implements AudioStream, LinkTarget {
   /** @internal */
@@ -92,6 +98,9 @@ export class MixerInput extends Writable implements AudioStream, LinkTarget {
   readonly #inlet: Inlet;
   readonly #writer: FrameWriter;
   readonly #options: MixerInputOptions;
+  #gain: number;
+  #pan: number;
+  #muted: boolean;
   #counted: Readonly<MixerInputStats> = {}; // of what is no longer linked, or of a closed input
 
   /** @internal Made by `Mixer.createInput()`. */
@@ -107,9 +116,9 @@ export class MixerInput extends Writable implements AudioStream, LinkTarget {
       startFrame,
       latencyMs,
     );
-    this.#native.setGain(gain, 0);
-    this.#native.setPan(pan);
-    this.#native.setMuted(muted);
+    this.#native.setGain((this.#gain = gain), 0);
+    this.#native.setPan((this.#pan = pan), 0);
+    this.#native.setMuted((this.#muted = muted), 0);
     this.#writer = new FrameWriter(this.#native);
     this.#inlet = new Inlet(this, this.#target(), format && checkFormat(format, 'options.format'));
     if (given.signal) addAbortSignal(given.signal, this);
@@ -184,22 +193,68 @@ export class MixerInput extends Writable implements AudioStream, LinkTarget {
     return this.#inlet.sources;
   }
 
-  /** Linear; reached after `rampMs` (10), so that it does not click. */
-  setGain(gain: number, options?: { rampMs?: number }): void {
+  /** The gain that was asked for last, linear; a ramp may still be on its way there. */
+  get gain(): number {
+    return this.#gain;
+  }
+
+  /** The pan that was asked for last: -1 left, 0 centre, 1 right. */
+  get pan(): number {
+    return this.#pan;
+  }
+
+  /** Whether the input was muted last. */
+  get muted(): boolean {
+    return this.#muted;
+  }
+
+  /**
+   * Changes the gain, linear, 0 to 16, within `rampMs`, so that it does not click. Gain, pan and mute
+   * have a ramp each: none ends another's.
+   *
+   * @param options.rampMs - 0 to 60000. @default 10
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`.
+   */
+  setGain(gain: number, options?: RampOptions): void {
     checkNumber(gain, 'gain', 0, 16);
-    const { rampMs = 10 } = checkOptions(options, 'setGain', ['rampMs']);
+    const frames = this.#rampFrames(options, 'setGain');
+    this.#native.setGain((this.#gain = gain), frames);
+  }
+
+  /**
+   * Moves the input to the left (-1) or to the right (1) within `rampMs`: the speakers of the other
+   * side become silent, those of neither side stay as they are.
+   *
+   * @param options.rampMs - 0 to 60000. @default 10
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`.
+   */
+  setPan(pan: number, options?: RampOptions): void {
+    checkNumber(pan, 'pan', -1, 1);
+    const frames = this.#rampFrames(options, 'setPan');
+    this.#native.setPan((this.#pan = pan), frames);
+  }
+
+  /**
+   * Mutes the input, or ends that, within `rampMs`. The gain stays what it is meanwhile.
+   *
+   * @param options.rampMs - 0 to 60000. @default 10
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`.
+   */
+  setMuted(muted: boolean, options?: RampOptions): void {
+    checkBoolean(muted, 'muted');
+    const frames = this.#rampFrames(options, 'setMuted');
+    this.#native.setMuted((this.#muted = muted), frames);
+  }
+
+  #rampFrames(options: RampOptions | undefined, name: string): number {
+    const { rampMs = 10 } = checkOptions(options, name, ['rampMs']);
     checkNumber(rampMs, 'options.rampMs', 0, 60_000);
-    const frames = Math.round((rampMs * this.#owner.format.sampleRate) / 1000);
-    this.#native.setGain(gain, frames);
+    return Math.round((rampMs * this.#owner.format.sampleRate) / 1000);
   }
 
-  /** -1 left, 0 centre, 1 right. */
-  setPan(pan: number): void {
-    this.#native.setPan(checkNumber(pan, 'pan', -1, 1));
-  }
-
-  setMuted(muted: boolean): void {
-    this.#native.setMuted(checkBoolean(muted, 'muted'));
+  /** Peak and RMS in dBFS of the last 100 ms that this input added to the mix; silence is `-Infinity`. */
+  level(): { peakDb: number; rmsDb: number } {
+    return this.#native.level();
   }
 
   /** The time of a frame of what flows in: the linked stream's own. */

@@ -42,6 +42,11 @@ export interface MixerOptions extends Partial<AudioFormat>, ChunkOptions {
   maxWaitMs?: number | undefined;
   /** Look-ahead limiter at -0.1 dBFS; true. Without it sums above full scale clip in integer formats. */
   limiter?: boolean | undefined;
+  /**
+   * Whether the limiter also keeps below its ceiling what a converter makes between the samples, see
+   * {@link LimiterOptions.truePeak}. @default false
+   */
+  truePeak?: boolean | undefined;
   /** The mix ends when all its inputs have; true. */
   endWhenInputsEnd?: boolean | undefined;
   /** What each reader may fall behind before it loses frames; 1000. */
@@ -60,6 +65,8 @@ export interface MixerStats {
   frames: number;
   /** Age of what is mixed when it is mixed. */
   lagMs: number;
+  /** How old what comes out is, ms: `lagMs` and what the limiter looks ahead. */
+  latencyMs: number;
   /** The lowest gain that the limiter had to use; 1: never. */
   limiterGain: number;
   /** Frames of inputs that came too late; silence stands for them in the mix. */
@@ -124,17 +131,19 @@ export class Mixer extends AudioReadable {
       'latencyMs',
       'maxWaitMs',
       'limiter',
+      'truePeak',
       'endWhenInputsEnd',
       'bufferMs',
       'signal',
     ]);
     const format = resolveFormat(given);
     const plan = new ChunkPlan(format.sampleRate, checkChunkOptions(given));
-    const { latencyMs = 30, limiter = true, endWhenInputsEnd = true, bufferMs = 1000 } = given;
-    const { maxWaitMs = 500 } = given;
+    const { latencyMs = 30, limiter = true, truePeak = false } = given;
+    const { endWhenInputsEnd = true, bufferMs = 1000, maxWaitMs = 500 } = given;
     checkNumber(latencyMs, 'options.latencyMs', 0, 500);
     checkNumber(maxWaitMs, 'options.maxWaitMs', 0, 10_000);
     checkBoolean(limiter, 'options.limiter');
+    checkBoolean(truePeak, 'options.truePeak');
     checkBoolean(endWhenInputsEnd, 'options.endWhenInputsEnd');
     checkNumber(bufferMs, 'options.bufferMs', 20, 60_000);
     if (given.signal !== undefined) checkAbortSignal(given.signal, 'options.signal');
@@ -142,7 +151,7 @@ export class Mixer extends AudioReadable {
     this.#endWhenInputsEnd = endWhenInputsEnd;
     const { sampleRate, channels } = format;
     this.#native = new (native().Mixer)(
-      { sampleRate, channels, latencyMs, maxWaitMs, limiter },
+      { sampleRate, channels, latencyMs, maxWaitMs, limiter, truePeak },
       () => this.#attend(),
     );
     this.#inputOwner = this.#asOwner();
@@ -210,7 +219,7 @@ export class Mixer extends AudioReadable {
     return {
       ...(this.#native.stats() as unknown as Pick<
         MixerStats,
-        'frames' | 'lagMs' | 'limiterGain' | 'lostFrames' | 'skippedFrames'
+        'frames' | 'lagMs' | 'latencyMs' | 'limiterGain' | 'lostFrames' | 'skippedFrames'
       >),
       readerLostFrames: this.lostByReader(),
       inputs: [...this.#inputs].map((input) => input.stats()),

@@ -291,7 +291,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
   stats(): Readonly<SinkStats> {
     const stats = this.#native.stats() as unknown as SinkStats & { lagMs?: number };
     const source = this.#inlet.linked;
-    const lagMs = source && isMixer(source) ? source.stats().lagMs : stats.lagMs;
+    const lagMs = source && isMixer(source) ? source.stats().latencyMs : stats.lagMs;
     delete stats.lagMs;
     return {
       ...stats,

@@ -7,12 +7,6 @@
 #include "values.h"
 
 namespace patchcord {
-namespace {
-
-constexpr double kRampSeconds = 0.01;  // of pan and mute
-
-}  // namespace
-
 Napi::Function MixerObject::define(Napi::Env env) {
   return DefineClass(env, "Mixer",
                      {
@@ -38,6 +32,7 @@ MixerObject::MixerObject(const Napi::CallbackInfo& info)
   config.latency_ns = property(options, "latencyMs").As<Napi::Number>().DoubleValue() * 1e6;
   config.max_wait_ns = property(options, "maxWaitMs").As<Napi::Number>().DoubleValue() * 1e6;
   config.limiter = property(options, "limiter").As<Napi::Boolean>();
+  if (property(options, "truePeak").ToBoolean()) config.peaks = LimiterPeaks::kTrue;
   if (config.sample_rate == 0 || config.channels == 0) return;
   waker_ = std::make_shared<Waker>(environment_, info[1].As<Napi::Function>());
   const auto mix = std::make_shared<Mix>(config, waker_);
@@ -93,6 +88,7 @@ Napi::Value MixerObject::stats(const Napi::CallbackInfo& info) {
   Napi::Object value = Napi::Object::New(info.Env());
   value.Set("frames", static_cast<double>(node_->position()));
   value.Set("lagMs", node_->lag_ns() * 1e-6);
+  value.Set("latencyMs", node_->latency_ns() * 1e-6);
   value.Set("limiterGain", node_->lowest_limiter_gain());
   value.Set("lostFrames", static_cast<double>(node_->lost_frames()));
   value.Set("skippedFrames", static_cast<double>(node_->skipped_frames()));
@@ -134,6 +130,7 @@ Napi::Function MixerInputObject::define(Napi::Env env) {
                          InstanceMethod<&MixerInputObject::set_muted>("setMuted"),
                          InstanceMethod<&MixerInputObject::take_events>("takeEvents"),
                          InstanceMethod<&MixerInputObject::stats>("stats"),
+                         InstanceMethod<&MixerInputObject::level>("level"),
                      });
 }
 
@@ -144,12 +141,13 @@ MixerInputObject::MixerInputObject(const Napi::CallbackInfo& info)
   mixer_reference_ = Napi::Persistent(info[0].As<Napi::Object>());
   waker_ = std::make_unique<Waker>(environment_, info[1].As<Napi::Function>());
   MixerNode::Input input;
+  const MixerNode::Config& mixer = mixer_->node()->config();
+  controls_ = std::make_shared<InputControls>(mixer.channels, mixer.sample_rate);
   input.controls = controls_;
   input.wakeup = waker_.get();
   input.events = &events_;
   input.start_frame = static_cast<uint64_t>(info[2].As<Napi::Number>().Int64Value());
   input.latency_ns = info[3].As<Napi::Number>().DoubleValue() * 1e6;
-  usual_ramp_ = static_cast<uint32_t>(kRampSeconds * mixer_->node()->config().sample_rate);
   mixer_->inputs().push_back(input);
   mixer_->publish();
   Ref();  // the mixer calls back into it until remove()
@@ -268,14 +266,21 @@ Napi::Value MixerInputObject::set_gain(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// setPan(pan, rampFrames)
 Napi::Value MixerInputObject::set_pan(const Napi::CallbackInfo& info) {
-  controls_->set_pan(info[0].As<Napi::Number>().FloatValue(), usual_ramp_);
+  controls_->set_pan(info[0].As<Napi::Number>().FloatValue(),
+                     info[1].As<Napi::Number>().Uint32Value());
   return info.Env().Undefined();
 }
 
+// setMuted(muted, rampFrames)
 Napi::Value MixerInputObject::set_muted(const Napi::CallbackInfo& info) {
-  controls_->set_muted(info[0].As<Napi::Boolean>(), usual_ramp_);
+  controls_->set_muted(info[0].As<Napi::Boolean>(), info[1].As<Napi::Number>().Uint32Value());
   return info.Env().Undefined();
+}
+
+Napi::Value MixerInputObject::level(const Napi::CallbackInfo& info) {
+  return level_to_value(info.Env(), controls_->meter().snapshot().overall);
 }
 
 Napi::Value MixerInputObject::take_events(const Napi::CallbackInfo& info) {

@@ -85,16 +85,16 @@ class MixerInputObject final : public Napi::ObjectWrap<MixerInputObject> {
   Napi::Value set_gain(const Napi::CallbackInfo& info);
   Napi::Value set_pan(const Napi::CallbackInfo& info);
   Napi::Value set_muted(const Napi::CallbackInfo& info);
+  Napi::Value level(const Napi::CallbackInfo& info);
   Napi::Value take_events(const Napi::CallbackInfo& info);
   Napi::Value stats(const Napi::CallbackInfo& info);
 
   std::shared_ptr<Environment> environment_;
   MixerObject* mixer_ = nullptr;
-  uint32_t usual_ramp_ = 0;  // frames
   Napi::ObjectReference mixer_reference_;
   std::unique_ptr<Waker> waker_;
   NodeEvents events_;
-  std::shared_ptr<InputControls> controls_ = std::make_shared<InputControls>();
+  std::shared_ptr<InputControls> controls_;
   std::shared_ptr<LiveInput> live_;
   LinkCounters links_;
   std::shared_ptr<WrittenInput> written_;

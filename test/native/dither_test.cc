@@ -52,7 +52,7 @@ TEST("the noise is triangular between -1 and 1, and its mean is 0") {
   std::vector<double> noise(kCount);
   int inner = 0;
   for (double& value : noise) {
-    value = dither.next();
+    value = dither.next(0);
     CHECK(value > -1 && value < 1);
     inner += std::fabs(value) < 0.5;
   }
@@ -80,6 +80,18 @@ TEST("the error is white: no two samples have to do with each other, silence or 
     const double bound = 0.25 * 5 / std::sqrt(static_cast<double>(kCount));
     for (size_t lag = 1; lag <= 64; ++lag) CHECK_NEAR(mean_product(errors, lag), 0, bound);
   }
+}
+
+TEST("the noises of two streams have nothing to do with each other, also if both begin alike") {
+  std::vector<float> one = sine(440, 48000, kCount, 1, 0.1),
+                     other = sine(1000, 48000, kCount, 1, 0.1);
+  one.insert(one.begin(), 4800, 0.0f);
+  other.insert(other.begin(), 4800, 0.0f);
+  const std::vector<double> a = errors_of(one), b = errors_of(other);
+  double product = 0;
+  for (size_t i = 4800 + 480; i < a.size(); ++i) product += a[i] * b[i];
+  const double correlation = product / static_cast<double>(a.size()) / 0.25;
+  CHECK_NEAR(correlation, 0, 5 / std::sqrt(static_cast<double>(kCount)));
 }
 
 TEST("a sine of -100 dBFS survives s16 undistorted; rounded to nearest it is lost") {

@@ -101,7 +101,7 @@ Hour run(uint32_t rate, double seconds, double period_ms, double latency_ms, dou
   const auto mixer =
       std::make_shared<MixerNode>(MixerNode::Config{rate, 2, latency_ms * 1e6, true});
   MixerNode::Input mixed;
-  mixed.controls = std::make_shared<InputControls>();
+  mixed.controls = std::make_shared<InputControls>(2, rate);
   mixed.live = input;
   mixer->publish({mixed});
   SinkNode sink(clock, &wakeup);

@@ -101,7 +101,7 @@ struct Meeting {
       sources.back()->attach(queue, nullptr);
       inputs.push_back(std::make_shared<LiveInput>(queue, kRate, 2));
       MixerNode::Input input;
-      input.controls = std::make_shared<InputControls>();
+      input.controls = std::make_shared<InputControls>(2, kRate);
       input.live = inputs.back();
       mixed.push_back(input);
     }

@@ -100,6 +100,42 @@ TEST("an hour of silence costs no room") {
   CHECK(out[20] != 0);
 }
 
+TEST("packets of any size: nothing is lost as long as there is room for the frames") {
+  for (const size_t packet : {1u, 16u, 63u, 64u, 128u, 480u}) {
+    FrameQueue queue(1, kRate, kRate);
+    for (uint64_t frame = 0; frame + packet <= kRate; frame += packet) {
+      queue.push(counting(frame, packet, 1).data(), record_of(frame, packet));
+    }
+    CHECK(queue.lost_frames() == 0);
+    uint64_t read = 0;
+    for (; queue.available() > 0; ++read) {
+      const FrameQueue::Span span = queue.front(1);
+      CHECK(span.frame == read && span.samples[0] == counting(read, 1, 1)[0]);
+      CHECK_NEAR(span.time, record_of(read, 1).time, 1e3);
+      queue.advance(1);
+    }
+    CHECK(read == kRate / packet * packet);
+  }
+}
+
+TEST(
+    "an hour of silence that comes in packets costs no room either, and times that step are kept") {
+  FrameQueue queue(1, kRate, 4800);
+  constexpr uint64_t kPackets = 360000;
+  for (uint64_t i = 0; i < kPackets; ++i) {
+    Record record = record_of(i * kPeriod, kPeriod);
+    record.flags = kRecordSilence;
+    if (i >= kPackets / 2) record.time += 5e9;
+    queue.push(nullptr, record);
+  }
+  CHECK(queue.lost_frames() == 0 && queue.available() == kPackets * kPeriod);
+  const uint64_t half = kPackets / 2 * kPeriod;
+  queue.skip_to(half - 1);
+  CHECK_NEAR(queue.front(1).time, record_of(half - 1, 1).time, 1e3);
+  queue.skip_to(half);
+  CHECK_NEAR(queue.front(1).time, record_of(half, 1).time + 5e9, 1e3);
+}
+
 TEST("one thread writes a queue, another reads it: every frame arrives or is counted") {
   FrameQueue queue(2, kRate, 2048);
   constexpr uint64_t kTotal = 2000000;
@@ -235,7 +271,7 @@ TEST("written inputs are mixed to the bit, however they are cut") {
     mixer.attach(queue, nullptr);
     std::vector<MixerNode::Input> inputs(2);
     for (MixerNode::Input& input : inputs) {
-      input.controls = std::make_shared<InputControls>();
+      input.controls = std::make_shared<InputControls>(2, kRate);
       input.written = std::make_shared<WrittenInput>(
           WrittenInput::Config{{kRate, 2, SampleFormat::kF32}, kRate, 2, 4096, 0}, nullptr, &events,
           &wakeup);
@@ -316,7 +352,7 @@ TEST("the mix goes from pump to sink and back without losing or repeating a fram
   auto tap = std::make_shared<FrameQueue>(1, kRate, 10 * kRate);
   mixer.attach(tap, nullptr);
   MixerNode::Input input;
-  input.controls = std::make_shared<InputControls>();
+  input.controls = std::make_shared<InputControls>(1, kRate);
   input.live = std::make_shared<LiveInput>(queue, kRate, 1);
   mixer.publish({input});
   std::vector<float> packet(kPeriod), out(kPeriod);

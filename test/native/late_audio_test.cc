@@ -98,7 +98,7 @@ MixerNode::Input input_of(Producer* producer) {
   MixerNode::Input input;
   const auto queue = std::make_shared<FrameQueue>(1, kRate, 3 * kRate);
   producer->attach(queue, nullptr);
-  input.controls = std::make_shared<InputControls>();
+  input.controls = std::make_shared<InputControls>(1, kRate);
   input.live = std::make_shared<LiveInput>(queue, kRate, 1);
   input.connection = 1;
   return input;

@@ -131,7 +131,7 @@ int turns_until_back(int turns_until_stamp, bool mixed) {
   if (mixed) {
     mixer->attach(recorded, nullptr);
     MixerNode::Input in;
-    in.controls = std::make_shared<InputControls>();
+    in.controls = std::make_shared<InputControls>(1, kRate);
     in.live = input;
     in.connection = 1;
     mixer->publish({in});

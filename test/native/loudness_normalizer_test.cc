@@ -192,7 +192,7 @@ TEST("the gain never exceeds what was asked for, nor the output the limiter's ce
 TEST("at the target nothing changes but for the latency, bit for bit") {
   Scene scene;
   const size_t delay = scene.normalizer.latency_frames();
-  CHECK(delay == Limiter(kRate, 2).latency_frames());
+  CHECK(delay == Limiter(kRate, 2, kLimiterCeiling, LimiterPeaks::kTrue).latency_frames());
   const std::vector<float> in = RandomSignal(5).samples(2 * kRate / 4, 0.002f);
   std::vector<float> out = in;
   scene.normalizer.process(out.data(), out.size() / 2);

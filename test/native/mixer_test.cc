@@ -32,7 +32,7 @@ class Bench {
 
   MixerNode::Input& add(uint64_t start_frame = 0) {
     MixerNode::Input input;
-    input.controls = std::make_shared<InputControls>();
+    input.controls = std::make_shared<InputControls>(1, kRate);
     input.events = &events_;
     input.wakeup = &wakeup_;
     input.start_frame = start_frame;
@@ -68,14 +68,13 @@ class Bench {
 
 TEST("a change of gain is a smooth ramp of its length, however it is cut, and ends exactly") {
   const auto ramped = [](size_t cut, float from, float to, uint32_t frames) {
-    InputControls controls;
-    const std::vector<float> ones(3000, 1);
-    std::vector<float> out(3000);
+    InputControls controls(1, kRate);
+    std::vector<float> out(3000, 1);
     controls.set_gain(from, 0);
-    controls.add(ones.data(), out.data(), 100, 1);
+    controls.process(out.data(), 100);
     controls.set_gain(to, frames);
     for (size_t at = 100; at < out.size(); at += cut) {
-      controls.add(&ones[at], &out[at], std::min(cut, out.size() - at), 1);
+      controls.process(&out[at], std::min(cut, out.size() - at));
     }
     return out;
   };
@@ -99,24 +98,74 @@ TEST("a change of gain is a smooth ramp of its length, however it is cut, and en
 }
 
 TEST("mute and pan are ramps as well; what is set before anything was mixed holds at once") {
-  InputControls controls;
-  const std::vector<float> ones(2000, 1);
-  std::vector<float> out(2000);
+  InputControls controls(2, kRate);
+  std::vector<float> out(2, 1);
   controls.set_gain(0.5f, 48000);
   controls.set_pan(-1, 48000);
-  controls.add(ones.data(), out.data(), 1, 2);
+  controls.process(out.data(), 1);
   CHECK(out[0] == 0.5f && out[1] == 0);
   controls.set_muted(true, 100);
-  std::fill(out.begin(), out.end(), 0.0f);
-  controls.add(ones.data(), out.data(), 1000, 2);
+  out.assign(2000, 1);
+  controls.process(out.data(), 1000);
   CHECK_NEAR(out[0], 0.5 * (1 - 3e-4 + 2e-6), 1e-6);
   CHECK_NEAR(out[2 * 49], 0.25, 1e-4);
   CHECK(out[2 * 99] == 0);
   controls.set_muted(false, 1);
   controls.set_pan(0, 1);
-  std::fill(out.begin(), out.end(), 0.0f);
-  controls.add(ones.data(), out.data(), 1000, 2);
+  out.assign(2000, 1);
+  controls.process(out.data(), 1000);
   CHECK(out[0] == 0.5f && out[1] == 0.5f);
+}
+
+TEST("gain, pan and mute have a ramp each: none cuts another's short") {
+  InputControls controls(2, kRate);
+  std::vector<float> out(2 * kRate, 1);
+  controls.process(out.data(), kRate);
+  controls.set_gain(0, kRate);
+  controls.set_pan(1, 480);
+  controls.set_muted(false, 480);
+  controls.process(out.data(), kRate / 2);
+  CHECK_NEAR(out[2 * 479 + 1], 1, 1e-3);
+  CHECK(out[2 * 479] == 0);
+  CHECK_NEAR(out[2 * (kRate / 2 - 1) + 1], 0.5, 1e-4);
+  controls.set_muted(true, 480);
+  out.assign(2 * kRate, 1);
+  controls.process(out.data(), kRate / 4);
+  CHECK(out[2 * 480 + 1] == 0);
+  controls.set_muted(false, 0);
+  out.assign(2 * kRate, 1);
+  controls.process(out.data(), kRate / 4);
+  CHECK_NEAR(out[1], 0.15625, 1e-4);  // three quarters of the way, as if it had not been muted
+}
+
+TEST("pan moves what is at the sides, by the speakers of the layout, and leaves the rest") {
+  const struct {
+    uint32_t channels;
+    std::vector<float> at_the_right;
+  } layouts[] = {{1, {1}},
+                 {2, {0, 1}},
+                 {3, {0, 1, 1}},
+                 {6, {0, 1, 1, 1, 0, 1}},
+                 {7, {0, 1, 1, 1, 1, 0, 1}},
+                 {8, {0, 1, 1, 1, 0, 1, 0, 1}},
+                 {9, {1, 1, 1, 1, 1, 1, 1, 1, 1}}};
+  for (const auto& [channels, expected] : layouts) {
+    InputControls controls(channels, kRate);
+    controls.set_pan(1, 0);
+    std::vector<float> out(channels, 1);
+    controls.process(out.data(), 1);
+    CHECK(out == expected);
+  }
+}
+
+TEST("an input's level is what it adds to the mix") {
+  InputControls controls(2, kRate);
+  controls.set_gain(0.25f, 0);
+  for (int i = 0; i < 20; ++i) {
+    std::vector<float> block(2 * kPeriod, 0.5f);
+    controls.process(block.data(), kPeriod);
+  }
+  CHECK_NEAR(controls.meter().snapshot().overall.peak, 0.125, 1e-6);
 }
 
 TEST("a written input begins at its frame of the mix, to the sample, and holds nobody before it") {

@@ -348,7 +348,7 @@ class Sequence {
     std::vector<MixerNode::Input> inputs;
     for (const Link& link : links_) {
       MixerNode::Input input;
-      input.controls = std::make_shared<InputControls>();
+      input.controls = std::make_shared<InputControls>(2, 48000);
       input.live = link.live;
       input.connection = ++connection_;
       input.events = &events_;

@@ -1,6 +1,7 @@
 #include "frame_queue.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 namespace patchcord {
@@ -12,9 +13,13 @@ size_t power_of_two(size_t at_least) {
   return size;
 }
 
-// Enough records for packets of 2.5 ms, and some for silence between them.
-size_t record_capacity(size_t frames, uint32_t rate) {
-  return power_of_two(frames / std::max<size_t>(1, rate / 400) + 32);
+// Packets shorter than 2.5 ms share a record, so that there are enough for all the frames, and some
+// for silence between them.
+constexpr uint32_t kRecordsPerSecond = 400;
+constexpr double kSameTime = 0.1e6;  // ns; a stream whose times step by more has a new record
+
+size_t record_capacity(size_t frames, uint64_t packet_frames) {
+  return power_of_two(static_cast<size_t>(frames / packet_frames) + 32);
 }
 
 }  // namespace
@@ -24,8 +29,9 @@ FrameQueue::FrameQueue(uint32_t channels, uint32_t sample_rate, size_t capacity_
       sample_rate_(sample_rate),
       frames_(power_of_two(capacity_frames) * channels),
       frame_mask_(frames_.size() / channels - 1),
-      records_(record_capacity(capacity_frames, sample_rate)),
-      record_mask_(records_.size() - 1) {}
+      records_(record_capacity(capacity_frames, sample_rate / kRecordsPerSecond)),
+      record_mask_(records_.size() - 1),
+      packet_frames_(sample_rate / kRecordsPerSecond) {}
 
 bool FrameQueue::room_for(uint64_t stored_frames, size_t records) const noexcept {
   const uint64_t record_room = records_.size() - (head_.load(std::memory_order_relaxed) -
@@ -41,6 +47,18 @@ size_t FrameQueue::room() const noexcept {
   return record ? static_cast<size_t>(frame_mask_ + 1 - used) : 0;
 }
 
+// Whether the newest record can tell of these frames as well. When half of the records are in use
+// it may be of any length: times are less exact then, and nothing is lost.
+bool FrameQueue::goes_on(const Record& record) const noexcept {
+  const uint64_t head = head_.load(std::memory_order_relaxed);
+  if (head == 0 || record.flags != newest_.flags || record.pauses != newest_.pauses) return false;
+  const uint64_t length = end_frame_.load(std::memory_order_relaxed) - newest_.frame;
+  const double expected = newest_.time + static_cast<double>(length) * 1e9 / newest_.rate;
+  if (std::fabs(record.time - expected) > kSameTime) return false;
+  return length < packet_frames_ ||
+         head - tail_.load(std::memory_order_acquire) > records_.size() / 2;
+}
+
 void FrameQueue::publish(const float* samples, const Record& record) noexcept {
   if (samples != nullptr) {
     const size_t at = frame_head_ & frame_mask_;
@@ -50,9 +68,11 @@ void FrameQueue::publish(const float* samples, const Record& record) noexcept {
                 (record.frames - first) * channels_ * sizeof(float));
     frame_head_ += record.frames;
   }
-  const uint64_t head = head_.load(std::memory_order_relaxed);
-  records_[head & record_mask_] = record;
-  head_.store(head + 1, std::memory_order_release);
+  if (!goes_on(record)) {
+    const uint64_t head = head_.load(std::memory_order_relaxed);
+    records_[head & record_mask_] = newest_ = record;
+    head_.store(head + 1, std::memory_order_release);
+  }
   // After the record, so that no consumer counts on frames that it cannot see yet. In one order
   // with awaited_: either the consumer sees these frames, or take_awaited() sees that it waits.
   end_frame_.store(record.frame + record.frames, std::memory_order_seq_cst);
@@ -69,7 +89,8 @@ bool FrameQueue::take_awaited() noexcept {
 void FrameQueue::push(const float* samples, const Record& record) noexcept {
   if (record.frames == 0) return;
   const bool pending = pending_.frames != 0;
-  if (!room_for(samples != nullptr ? record.frames : 0, pending ? 2 : 1)) {
+  const size_t records = pending ? 2 : goes_on(record) ? 0 : 1;
+  if (!room_for(samples != nullptr ? record.frames : 0, records)) {
     if (!pending) {
       pending_ = record;
       pending_.frames = 0;
@@ -95,24 +116,34 @@ void FrameQueue::end() noexcept {
   ended_.store(true, std::memory_order_release);
 }
 
-const Record* FrameQueue::current() noexcept {
-  const uint64_t tail = tail_.load(std::memory_order_relaxed);
-  if (tail != head_.load(std::memory_order_acquire)) return &records_[tail & record_mask_];
-  // ended_ is set after the last record: look at it first, then at the ring once more.
-  if (ended() && tail == head_.load(std::memory_order_acquire) && trailing_.frames > offset_) {
-    return &trailing_;
+FrameQueue::Rest FrameQueue::current() noexcept {
+  // ended_ is set after the last record, end_frame_ after each: what they promise is seen below.
+  const bool over = ended();
+  const uint64_t end = end_frame_.load(std::memory_order_acquire);
+  const uint64_t head = head_.load(std::memory_order_acquire);
+  for (uint64_t tail = tail_.load(std::memory_order_relaxed); tail != head;) {
+    const Record& record = records_[tail & record_mask_];
+    const bool newest = tail + 1 == head;
+    const uint64_t stop = newest ? end : records_[(tail + 1) & record_mask_].frame;
+    next_ = std::max(next_, record.frame);
+    if (next_ < stop) return {&record, stop - next_};
+    if (newest) break;
+    tail_.store(++tail, std::memory_order_release);
   }
-  return nullptr;
+  if (!over || trailing_.frames == 0) return {};
+  next_ = std::max(next_, trailing_.frame);
+  const uint64_t left = trailing_.frame + trailing_.frames - next_;
+  return left > 0 ? Rest{&trailing_, left} : Rest{};
 }
 
 FrameQueue::Span FrameQueue::front(size_t max_frames) noexcept {
   Span span;
-  const Record* record = current();
+  const auto [record, frames] = current();
   if (record == nullptr) return span;
-  span.frame = record->frame + offset_;
-  span.time = record->time + static_cast<double>(offset_) * 1e9 / record->rate;
+  span.frame = next_;
+  span.time = record->time + static_cast<double>(next_ - record->frame) * 1e9 / record->rate;
   span.flags = record->flags;
-  span.frames = static_cast<size_t>(std::min<uint64_t>(max_frames, record->frames - offset_));
+  span.frames = static_cast<size_t>(std::min<uint64_t>(max_frames, frames));
   if (record->flags == 0) {
     const size_t at = frame_tail_.load(std::memory_order_relaxed) & frame_mask_;
     span.frames = std::min(span.frames, frame_mask_ + 1 - at);
@@ -123,17 +154,12 @@ FrameQueue::Span FrameQueue::front(size_t max_frames) noexcept {
 
 void FrameQueue::advance(size_t frames) noexcept {
   if (frames == 0) return;
-  const Record* record = current();
+  const Record* const record = current().record;
   if (record == nullptr) return;
-  offset_ += frames;
-  next_ = record->frame + offset_;
+  next_ += frames;
   if (record->flags == 0) {
     frame_tail_.store(frame_tail_.load(std::memory_order_relaxed) + frames,
                       std::memory_order_release);
-  }
-  if (record != &trailing_ && offset_ == record->frames) {
-    offset_ = 0;
-    tail_.store(tail_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   }
 }
 
@@ -178,26 +204,23 @@ bool FrameQueue::await(size_t frames) noexcept {
 
 const Record* FrameQueue::latest() noexcept {
   const uint64_t head = head_.load(std::memory_order_acquire);
-  const uint64_t tail = tail_.load(std::memory_order_relaxed);
-  // Copied before its slot can be reused: slots up to the tail belong to the consumer.
-  if (head != tail) latest_ = records_[(head - 1) & record_mask_];
-  return latest_.frames != 0 ? &latest_ : nullptr;
+  if (head == 0) return nullptr;
+  // The producer keeps its slot until there is a newer one and the consumer has come to that.
+  latest_ = records_[(head - 1) & record_mask_];
+  return &latest_;
 }
 
 uint64_t FrameQueue::next_frame() noexcept {
-  const Record* record = current();
-  if (record != nullptr) next_ = record->frame + offset_;
+  current();
   return next_;
 }
 
 uint64_t FrameQueue::available() noexcept {
-  const Record* record = current();
-  if (record == nullptr) return 0;
-  const uint64_t next = record->frame + offset_;
-  if (record == &trailing_) return trailing_.frames - offset_;
-  const bool ended_now = ended();
-  const uint64_t end = end_frame_.load(std::memory_order_acquire);
-  return end - next + (ended_now ? trailing_.frames : 0);
+  const bool over = ended();
+  if (current().record == nullptr) return 0;
+  const uint64_t end = over && trailing_.frames != 0 ? trailing_.frame + trailing_.frames
+                                                     : end_frame_.load(std::memory_order_acquire);
+  return end - std::min(end, next_);
 }
 
 }  // namespace patchcord

@@ -1,6 +1,8 @@
 // One consumer's place in a stream: a lock-free ring of frames from one producer thread to one
 // consumer thread, and beside it a ring of records that say which frames these are and when they
-// were heard. Silence and losses are records without frames: an hour of it costs nothing.
+// were heard. Silence and losses are records without frames: an hour of it costs nothing. A record
+// reaches to where the next one begins, so that short packets can share one and records do not run
+// out before frames do.
 #pragma once
 
 #include <atomic>
@@ -63,9 +65,16 @@ class FrameQueue final : public Receiver {
  private:
   static constexpr uint64_t kNothing = UINT64_MAX;
 
+  // What lies at next_: so many frames of a record, null: nothing.
+  struct Rest {
+    const Record* record = nullptr;
+    uint64_t frames = 0;
+  };
+
   bool room_for(uint64_t stored_frames, size_t records) const noexcept;
+  bool goes_on(const Record& record) const noexcept;
   void publish(const float* samples, const Record& record) noexcept;
-  const Record* current() noexcept;
+  Rest current() noexcept;
 
   const uint32_t channels_;
   const uint32_t sample_rate_;
@@ -73,6 +82,7 @@ class FrameQueue final : public Receiver {
   const size_t frame_mask_;
   std::vector<Record> records_;
   const size_t record_mask_;
+  const uint64_t packet_frames_;  // shorter packets share a record of about this length
 
   // Producer's side.
   alignas(64) std::atomic<uint64_t> head_{0};  // records published
@@ -80,15 +90,15 @@ class FrameQueue final : public Receiver {
   std::atomic<uint64_t> lost_{0};
   std::atomic<bool> ended_{false};
   uint64_t frame_head_ = 0;  // frames stored
+  Record newest_;            // of the records published
   Record pending_;           // lost frames not yet told, frames == 0: none
 
   // Consumer's side.
-  alignas(64) std::atomic<uint64_t> tail_{0};  // records consumed
+  alignas(64) std::atomic<uint64_t> tail_{0};  // records left behind: never the newest one
   std::atomic<uint64_t> frame_tail_{0};        // frames consumed
   std::atomic<uint64_t> awaited_{0};           // end_frame_ that is waited for, kNothing: none
   std::atomic<bool> live_{false};
-  uint64_t offset_ = 0;  // frames consumed of the current record
-  uint64_t next_ = 0;
+  uint64_t next_ = 0;  // stream index of the next frame to read
   Record latest_;
   Record trailing_;  // what was lost before the end, told when the rings are empty
 };

@@ -5,7 +5,6 @@
 #include <limits>
 
 #include "../signal/format.h"
-#include "../signal/smoothstep.h"
 #include "../time/clock.h"
 
 namespace patchcord {
@@ -20,46 +19,6 @@ constexpr int64_t kPumpTurn = 10 * kNsPerMs;  // between two looks whether what 
 
 }  // namespace
 
-void InputControls::follow() noexcept {
-  const bool muted = muted_.load(std::memory_order_acquire);
-  const float gain = muted ? 0 : gain_.load(std::memory_order_acquire);
-  const float pan = pan_.load(std::memory_order_acquire);
-  // Balance: the side turned to keeps its level, the other falls to nothing.
-  const Sides wanted{gain * std::min(1.0f, 1 - pan), gain * std::min(1.0f, 1 + pan)};
-  if (!begun_) {
-    begun_ = true;
-    now_ = to_ = wanted;
-  } else if (wanted != to_) {
-    from_ = now_;
-    to_ = wanted;
-    ramp_ = ramp_frames_.load(std::memory_order_relaxed);
-    ramped_ = 0;
-    if (ramp_ == 0) now_ = to_;
-  }
-}
-
-// As in GainRamp: from the frame's place in the ramp.
-InputControls::Sides InputControls::next() noexcept {
-  if (++ramped_ == ramp_) return to_;
-  const float t = static_cast<float>(ramped_) / static_cast<float>(ramp_);
-  const float way = smoothstep(t);
-  return {from_.left + (to_.left - from_.left) * way,
-          from_.right + (to_.right - from_.right) * way};
-}
-
-void InputControls::add(const float* in, float* mix, size_t frames, uint32_t channels) noexcept {
-  follow();
-  for (size_t i = 0; i < frames; ++i) {
-    if (ramped_ < ramp_) now_ = next();
-    for (uint32_t c = 0; c < channels; ++c) {
-      const float g =
-          channels == 1 ? std::max(now_.left, now_.right) : (c % 2 == 0 ? now_.left : now_.right);
-      last_[c] = in[i * channels + c] * g;
-      mix[i * channels + c] += last_[c];
-    }
-  }
-}
-
 MixerNode::MixerNode(const Config& config, Listener* listener)
     : config_(config),
       listener_(listener),
@@ -69,7 +28,8 @@ MixerNode::MixerNode(const Config& config, Listener* listener)
       fade_length_(static_cast<size_t>(kFadeSeconds * config.sample_rate)),
       lag_(config.latency_ns) {
   if (config.limiter) {
-    limiter_ = std::make_unique<Limiter>(config.sample_rate, config.channels);
+    limiter_ = std::make_unique<Limiter>(config.sample_rate, config.channels, kLimiterCeiling,
+                                         config.peaks);
     head_ = delay_frames();
   }
 }
@@ -102,7 +62,9 @@ void MixerNode::mix(std::vector<Input>& inputs, Pace pace, uint64_t frame, float
       for (uint32_t c = 0; c < channels; ++c) went[c] -= controls.last()[c];
     }
     source->pull(scratch_.data(), frames - wait, when);
-    controls.add(scratch_.data(), out + wait * channels, frames - wait, channels);
+    controls.process(scratch_.data(), frames - wait);
+    float* const to = out + wait * channels;
+    for (size_t i = 0; i < (frames - wait) * channels; ++i) to[i] += scratch_[i];
     for (uint32_t c = 0; c < channels; ++c) last[c] += controls.last()[c];
   }
   // A mix of what is written is exactly that.

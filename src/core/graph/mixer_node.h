@@ -1,7 +1,6 @@
 // The mixer: inputs come and go, aligned by the time at which they were heard, summed, limited.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <memory>
 #include <vector>
@@ -13,6 +12,7 @@
 #include "../time/anchor.h"
 #include "../time/device_timing.h"
 #include "../time/lag.h"
+#include "input_controls.h"
 #include "live_input.h"
 #include "losses.h"
 #include "node_events.h"
@@ -21,55 +21,6 @@
 #include "written_input.h"
 
 namespace patchcord {
-
-// An input's controls. Set on the JS thread, followed by the audio thread: every change is a ramp
-// of `ramp_frames` from where the gain is then, what is set before anything was mixed holds at
-// once.
-class InputControls {
- public:
-  void set_gain(float gain, uint32_t ramp_frames) { set(gain_, gain, ramp_frames); }
-  void set_pan(float pan, uint32_t ramp_frames) { set(pan_, pan, ramp_frames); }
-  void set_muted(bool muted, uint32_t ramp_frames) { set(muted_, muted, ramp_frames); }
-
-  // Mixer's thread: adds `frames` of `in` to `mix`.
-  void add(const float* in, float* mix, size_t frames, uint32_t channels) noexcept;
-  using Frame = std::array<float, kMaxChannels>;
-  const Frame& last() const noexcept { return last_; }  // the last frame that was added
-
-  // Mixer's thread: `connection` is heard in `turn` of the mix. Whether it was in the turn before.
-  bool goes_on(uint64_t connection, uint64_t turn) noexcept {
-    const bool same = connection == connection_ && turn == turn_ + 1;
-    connection_ = connection;
-    turn_ = turn;
-    return same;
-  }
-
- private:
-  struct Sides {
-    float left, right;
-    bool operator!=(const Sides& other) const { return left != other.left || right != other.right; }
-  };
-
-  template <typename T>
-  void set(std::atomic<T>& control, T value, uint32_t ramp_frames) {
-    ramp_frames_.store(ramp_frames, std::memory_order_relaxed);
-    control.store(value, std::memory_order_release);
-  }
-  void follow() noexcept;
-  Sides next() noexcept;
-
-  std::atomic<float> gain_{1};
-  std::atomic<float> pan_{0};
-  std::atomic<bool> muted_{false};
-  std::atomic<uint32_t> ramp_frames_{0};
-  // Mixer's thread.
-  Sides now_{0, 0}, from_{0, 0}, to_{0, 0};
-  uint32_t ramp_ = 0, ramped_ = 0;  // frames
-  bool begun_ = false;
-  Frame last_{};
-  uint64_t connection_ = 0;
-  uint64_t turn_ = 0;
-};
 
 class MixerNode final : public Pullable, public Producer {
  public:
@@ -81,6 +32,7 @@ class MixerNode final : public Pullable, public Producer {
     double max_wait_ns = static_cast<double>(kMaxWait);  // for what is late, beyond that
     bool host_clock = false;  // of a mix that no sink pulls, whatever its inputs' clocks do
     bool metered = true;      // somebody may ask for levels
+    LimiterPeaks peaks = LimiterPeaks::kSamples;
   };
 
   // Told on the thread that mixes.
@@ -146,6 +98,9 @@ class MixerNode final : public Pullable, public Producer {
   const LevelMeter& meter() const { return meter_; }
   uint64_t position() const { return position_; }
   double lag_ns() const { return lag_.shown(); }
+  double latency_ns() const {  // of what comes out: the limiter's delay is in it
+    return lag_ns() + static_cast<double>(delay_frames()) * 1e9 / config_.sample_rate;
+  }
   double lowest_limiter_gain() const { return limiter_ ? limiter_->lowest_gain() : 1; }
   uint64_t skipped_frames() const { return skipped_; }
   uint64_t lost_frames() const { return lost_; }  // told as on_replaced

@@ -36,14 +36,17 @@ RateAdapter::RateAdapter(std::shared_ptr<Pullable> upstream, uint32_t in_rate, u
 
 void RateAdapter::pull(float* out, size_t frames, const PullTime& when) noexcept {
   PullTime at{when.time, when.rate * ratio_, when.after_break};
+  const double out_ns = 1e9 / when.rate, in_ns = 1e9 / at.rate;
   for (size_t made = 0; made < frames;) {
     const size_t room = std::min(frames - made, kMaxPull);
     if (in_filled_ == in_at_) {
       in_at_ = 0;
       in_filled_ = std::min(kMaxPull, std::max<size_t>(1, resampler_.needed_for(room)));
+      // The resampler holds back what follows its next output frame: what it needs now is heard
+      // that much later.
+      at.time = when.time + static_cast<double>(made) * out_ns - resampler_.position() * in_ns;
       upstream_->pull(in_.data(), in_filled_, at);
       at.after_break = false;
-      at.time += static_cast<double>(in_filled_) * 1e9 / at.rate;
     }
     float* to = map_ ? resampled_.data() : out + made * out_channels_;
     const Resampler::Progress step =

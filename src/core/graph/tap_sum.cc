@@ -40,7 +40,7 @@ TapSum::Tap::Tap(Clock& clock, const Format& device, uint32_t rate, uint32_t cha
       static_cast<size_t>(device.sample_rate * ((kQueueNs + max_wait) / kNsPerMs) / 1000));
   node_.open(device);
   node_.attach(queue, nullptr);
-  input_.controls = std::make_shared<InputControls>();
+  input_.controls = std::make_shared<InputControls>(channels, rate);
   input_.live = std::make_shared<LiveInput>(queue, rate, channels);
 }
 

@@ -97,6 +97,25 @@ std::array<float, kMaxLayout> fold(Speaker speaker, uint32_t outputs) {
 
 }  // namespace
 
+Side side_of(uint32_t channels, uint32_t channel) noexcept {
+  if (channels > kMaxLayout) return Side::kCenter;
+  switch (kLayouts[channels][channel]) {
+    case kFrontLeft:
+    case kBackLeft:
+    case kSideLeft:
+      return Side::kLeft;
+    case kFrontRight:
+    case kBackRight:
+    case kSideRight:
+      return Side::kRight;
+    case kFrontCenter:
+    case kLowFrequency:
+    case kBackCenter:
+      break;
+  }
+  return Side::kCenter;
+}
+
 ChannelMap::ChannelMap(uint32_t in_channels, uint32_t out_channels)
     : in_channels_(in_channels), out_channels_(out_channels) {
   const bool layouts = in_channels <= kMaxLayout && out_channels <= kMaxLayout;

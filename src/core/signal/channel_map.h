@@ -7,6 +7,11 @@
 
 namespace patchcord {
 
+// On which side of a listener the speaker of a channel stands, in the usual layout of so many
+// channels in WAVE order. More than 8 have none: all their channels are in the centre.
+enum class Side : uint8_t { kLeft, kCenter, kRight };
+Side side_of(uint32_t channels, uint32_t channel) noexcept;
+
 // Any thread, one at a time; nothing but the constructors allocates.
 class ChannelMap {
  public:

@@ -3,16 +3,18 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 
 namespace patchcord {
 
 // Triangular, white, 2 LSB from end to end: the least that makes mean and power of the error
 // independent of the signal (Lipshitz, Wannamaker, Vanderkooy, "Quantization and Dither", JAES 40,
-// 1992). The same numbers each time: the same input gives the same bytes, however it is cut.
+// 1992). What was heard so far is the seed: the same input gives the same bytes, however it is cut,
+// and streams that differ have noises that have nothing to do with each other.
 class Dither {
  public:
-  // In LSB, between -1 and 1: the sum of two rectangular ones.
-  double next() noexcept {
+  // For `sample`; in LSB, between -1 and 1: the sum of two rectangular ones.
+  double next(float sample) noexcept {
     // Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014: all its
     // bits are good, so both halves serve.
     state_ += 0x9e3779b97f4a7c15u;
@@ -20,12 +22,23 @@ class Dither {
     bits = (bits ^ (bits >> 30)) * 0xbf58476d1ce4e5b9u;
     bits = (bits ^ (bits >> 27)) * 0x94d049bb133111ebu;
     bits ^= bits >> 31;
+    // From the next one on: the noise of a sample must not depend on the sample itself.
+    state_ += kSpread * bits_of(sample);
     // Centred: the smallest sum of the halves is 0, the largest 2^33 - 2.
     const uint64_t sum = (bits >> 32) + (bits & 0xffffffffu) + 1;
     return static_cast<double>(sum) * 0x1p-32 - 1;
   }
 
  private:
+  static constexpr uint64_t kSpread = 0xd1342543de82ef95u;  // odd; its bits follow no pattern
+
+  static uint64_t bits_of(float sample) noexcept {
+    sample += 0.0f;  // -0 is 0
+    uint32_t bits;
+    std::memcpy(&bits, &sample, sizeof bits);
+    return bits;
+  }
+
   uint64_t state_ = 0;
 };
 

@@ -145,12 +145,12 @@ void from_float(const float* source, SampleFormat format, void* destination, siz
                 Dither& dither) noexcept {
   if (format == SampleFormat::kS16) {
     return write_each<2>(source, destination, samples, [&dither](float sample, uint8_t* at) {
-      store_s16(at, quantize<16>(sample, dither.next()));
+      store_s16(at, quantize<16>(sample, dither.next(sample)));
     });
   }
   if (format == SampleFormat::kS24) {
     return write_each<3>(source, destination, samples, [&dither](float sample, uint8_t* at) {
-      store_s24(at, quantize<24>(sample, dither.next()));
+      store_s24(at, quantize<24>(sample, dither.next(sample)));
     });
   }
   from_float(source, format, destination, samples);

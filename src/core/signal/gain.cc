@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "sane_sample.h"
-#include "smoothstep.h"
 
 namespace patchcord {
 namespace {
@@ -14,47 +13,24 @@ float finite(float gain) noexcept { return std::isfinite(gain) ? gain : 0; }
 
 }  // namespace
 
-GainRamp::GainRamp(uint32_t channels, float gain)
-    : channels_(channels),
-      asked_(Ask{finite(gain), 0}),
-      shown_(finite(gain)),
-      followed_{finite(gain), 0},
-      from_(static_cast<double>(finite(gain))),
-      to_(from_) {}
+GainRamp::GainRamp(uint32_t channels, float gain) : channels_(channels), gain_(finite(gain)) {}
 
 void GainRamp::set(float gain, uint32_t ramp_frames) noexcept {
-  asked_.store({finite(gain), ramp_frames}, std::memory_order_relaxed);
-}
-
-void GainRamp::follow() noexcept {
-  const Ask asked = asked_.load(std::memory_order_relaxed);
-  if (asked.gain == followed_.gain && asked.ramp_frames == followed_.ramp_frames) return;
-  followed_ = asked;
-  from_ = static_cast<double>(shown_.load(std::memory_order_relaxed));
-  to_ = static_cast<double>(asked.gain);
-  ramp_frames_ = asked.ramp_frames;
-  ramped_ = 0;
-}
-
-// From the frame's place in the ramp, not from the frame before, so that nothing adds up.
-float GainRamp::gain_here() const noexcept {
-  if (ramped_ >= ramp_frames_) return static_cast<float>(to_);
-  const double t = static_cast<double>(ramped_) / ramp_frames_;
-  return static_cast<float>(from_ + (to_ - from_) * smoothstep(t));
+  gain_.set(finite(gain), ramp_frames);
 }
 
 void GainRamp::process(float* frames, size_t count) noexcept {
   if (count == 0) return;
-  follow();
-  float gain = static_cast<float>(to_);
-  for (; count > 0 && ramped_ < ramp_frames_; --count, frames += channels_) {
-    ++ramped_;
-    gain = gain_here();
+  gain_.follow();
+  for (; count > 0 && gain_.moves(); --count, frames += channels_) {
+    gain_.advance(1);
+    const auto gain = static_cast<float>(gain_.here());
     for (size_t channel = 0; channel < channels_; ++channel) {
       frames[channel] = std::clamp(sane_sample(frames[channel]) * gain, -FLT_MAX, FLT_MAX);
     }
   }
-  shown_.store(gain, std::memory_order_relaxed);
+  gain_.show();
+  const auto gain = static_cast<float>(gain_.here());
   const size_t samples = count * channels_;
   if (gain == 1) {
     for (size_t i = 0; i < samples; ++i) {
@@ -69,9 +45,9 @@ void GainRamp::process(float* frames, size_t count) noexcept {
 
 // A ramp goes on in silence.
 bool GainRamp::skip_silence(uint64_t count) noexcept {
-  follow();
-  ramped_ += static_cast<uint32_t>(std::min<uint64_t>(count, ramp_frames_ - ramped_));
-  shown_.store(gain_here(), std::memory_order_relaxed);
+  gain_.follow();
+  gain_.advance(count);
+  gain_.show();
   return true;
 }
 

@@ -6,19 +6,26 @@
 #include <cstdint>
 #include <memory>
 
+#include "true_peak.h"
+
 namespace patchcord {
 
 constexpr float kLimiterCeiling = 0.98855309f;  // -0.1 dBFS
+
+// Which peaks stay below the ceiling: those of the samples, or also what a converter makes between
+// them (TruePeak), which costs more and delays by 72 frames more.
+enum class LimiterPeaks : uint8_t { kSamples, kTrue };
 
 // Channels are linked: one gain for all, so that the image stays where it is. What never exceeds
 // the ceiling comes out bit for bit, latency_frames() later. Non-finite samples become 0. Audio
 // thread; nothing but the constructor allocates.
 class Limiter {
  public:
-  Limiter(uint32_t sample_rate, uint32_t channels, float ceiling = kLimiterCeiling);
+  Limiter(uint32_t sample_rate, uint32_t channels, float ceiling = kLimiterCeiling,
+          LimiterPeaks peaks = LimiterPeaks::kSamples);
 
-  void process(float* frames, size_t count) noexcept;             // in place, interleaved
-  size_t latency_frames() const noexcept { return look_ahead_; }  // 1.5 ms, rounded down
+  void process(float* frames, size_t count) noexcept;               // in place, interleaved
+  size_t latency_frames() const noexcept { return delay_frames_; }  // samples: 1.5 ms, rounded down
   // So far, 1 if it never had to act. Any thread.
   double lowest_gain() const noexcept { return lowest_.load(std::memory_order_relaxed); }
   void reset() noexcept;
@@ -26,7 +33,9 @@ class Limiter {
 
  private:
   // Gains are whole numbers out of kUnity: sums of them are exact, so unity returns exactly.
-  uint32_t required_gain(const float* frame) const noexcept;
+  void limit(float* frames, size_t count, const float* true_peaks) noexcept;
+  float sample_peak(const float* frame) const noexcept;
+  uint32_t required_gain(float peak) const noexcept;
   uint32_t held_gain(uint32_t required) noexcept;
 
   struct Dip {
@@ -36,9 +45,13 @@ class Limiter {
 
   uint32_t channels_;
   float ceiling_;
+  std::unique_ptr<TruePeak> true_peak_;  // null: samples alone count
+  float threshold_;                      // what lies above it is turned down to it
   size_t look_ahead_;
+  size_t hold_;  // frames that the lowest gain is held for
+  size_t delay_frames_;
   double release_;                      // share of the way back to unity, per frame
-  std::unique_ptr<float[]> delay_;      // look_ahead_ frames
+  std::unique_ptr<float[]> delay_;      // delay_frames_ frames
   std::unique_ptr<uint32_t[]> recent_;  // the last look_ahead_ + 1 gains, to be averaged
   std::unique_ptr<Dip[]> dips_;         // a queue, gains rising: the sliding minimum
   uint64_t sum_ = 0;                    // of recent_

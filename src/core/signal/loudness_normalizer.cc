@@ -44,7 +44,7 @@ LoudnessNormalizer::LoudnessNormalizer(uint32_t sample_rate, uint32_t channels, 
       max_gain_db_(max_gain_db),
       gate_(std::max(kAbsoluteGate, target_lufs - max_gain_db + kRelativeGate)),
       meter_(sample_rate, channels, LoudnessMeter::Peaks::kIgnored),
-      limiter_(sample_rate, channels) {
+      limiter_(sample_rate, channels, kLimiterCeiling, LimiterPeaks::kTrue) {
   reset();
 }
 

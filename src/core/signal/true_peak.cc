@@ -22,33 +22,34 @@ constexpr float kHighestTop = 1.25f;
 
 }  // namespace
 
-TruePeak::TruePeak(uint32_t sample_rate, uint32_t channels)
+TruePeak::TruePeak(uint32_t sample_rate, uint32_t channels, size_t reach)
     : channels_(channels),
       factor_(sample_rate < 96000    ? 4
               : sample_rate < 192000 ? 2
                                      : 1),
+      taps_(2 * reach),
       state_(std::make_unique<Channel[]>(channels)) {
-  const double lead = kTaps / 2 - 1;
+  const double half = static_cast<double>(reach), lead = half - 1;
   for (size_t phase = 1; phase < factor_; ++phase) {
-    std::array<double, kTaps> taps;
+    std::array<double, kMostTaps> taps;
     double sum = 0;
-    for (size_t k = 0; k < kTaps; ++k) {
+    for (size_t k = 0; k < taps_; ++k) {
       const double at =
           static_cast<double>(k) - lead - static_cast<double>(phase) / static_cast<double>(factor_);
-      const double place = at / (kTaps / 2);
+      const double place = at / half;
       taps[k] = std::sin(kPi * at) / at * kaiser(kShape, place);
       sum += taps[k];
     }
-    for (size_t k = 0; k < kTaps; ++k) phases_[phase][k] = static_cast<float>(taps[k] / sum);
+    for (size_t k = 0; k < taps_; ++k) phases_[phase][k] = static_cast<float>(taps[k] / sum);
   }
 }
 
 void TruePeak::reset() noexcept { std::fill_n(state_.get(), channels_, Channel{}); }
 
 bool TruePeak::silent() const noexcept {
-  return std::all_of(state_.get(), state_.get() + channels_, [](const Channel& channel) {
+  return std::all_of(state_.get(), state_.get() + channels_, [this](const Channel& channel) {
     return channel.peak == 0 && channel.before == 0 && channel.last == 0 &&
-           std::all_of(channel.plane.begin(), channel.plane.begin() + kTaps - 1,
+           std::all_of(channel.plane.begin(), channel.plane.begin() + taps_ - 1,
                        [](float sample) { return sample == 0; });
   });
 }
@@ -60,14 +61,14 @@ float TruePeak::take(uint32_t channel) noexcept {
 }
 
 void TruePeak::oversample(const Channel& channel, size_t count, Oversampled* out) const noexcept {
-  std::copy_n(channel.plane.begin() + kTaps / 2 - 1, count, (*out)[0].begin());
+  std::copy_n(channel.plane.begin() + taps_ / 2 - 1, count, (*out)[0].begin());
   // Several frames at once, so that they share the taps; what is beyond `count` is not used.
   constexpr size_t kTogether = 8;
   static_assert(kBlock % kTogether == 0, "the plane holds whole groups");
   for (size_t phase = 1; phase < factor_; ++phase) {
     for (size_t i = 0; i < count; i += kTogether) {
       std::array<float, kTogether> sums{};
-      for (size_t k = 0; k < kTaps; ++k) {
+      for (size_t k = 0; k < taps_; ++k) {
         const float tap = phases_[phase][k];
         for (size_t j = 0; j < kTogether; ++j) sums[j] += tap * channel.plane[i + j + k];
       }
@@ -76,18 +77,36 @@ void TruePeak::oversample(const Channel& channel, size_t count, Oversampled* out
   }
 }
 
-void TruePeak::find_tops(Channel* channel, const Oversampled& signal, size_t count) const noexcept {
-  float before = channel->before, last = channel->last, peak = channel->peak;
+// Puts `count` frames of a channel behind those that came before. Returns the highest of them.
+float TruePeak::fill(Channel* channel, const float* first, size_t count) const noexcept {
+  float highest = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const float sample = std::clamp(sane_sample(first[i * channels_]), -kHighest, kHighest);
+    highest = std::max(highest, std::fabs(sample));
+    channel->plane[taps_ - 1 + i] = sample;
+  }
+  return highest;
+}
+
+// top(i, peak) for each point that is no lower than its neighbours; its place is within one frame
+// of the one that came `reach` before the i-th of the block.
+template <class Top>
+void TruePeak::find_tops(Channel* channel, size_t count, const Top& top) const noexcept {
+  Oversampled signal;
+  oversample(*channel, count, &signal);
+  float before = channel->before, last = channel->last;
   for (size_t i = 0; i < count; ++i) {
     for (size_t phase = 0; phase < factor_; ++phase) {
       const float next = signal[phase][i];
       const float size = std::fabs(last);
-      if (size * kHighestTop > peak && size >= std::fabs(before) && size >= std::fabs(next)) {
-        const double rise = std::fabs(static_cast<double>(last) - static_cast<double>(before));
-        const double fall = std::fabs(static_cast<double>(last) - static_cast<double>(next));
-        const double bend = rise + fall;
-        const double top = bend > 0 ? (rise - fall) * (rise - fall) / (8 * bend) : 0;
-        peak = std::max(peak, static_cast<float>(static_cast<double>(size) + top));
+      if (size >= std::fabs(before) && size >= std::fabs(next) && size > 0) {
+        top(i, size, [before, last, next, size] {
+          const double rise = std::fabs(static_cast<double>(last) - static_cast<double>(before));
+          const double fall = std::fabs(static_cast<double>(last) - static_cast<double>(next));
+          const double bend = rise + fall;
+          const double above = bend > 0 ? (rise - fall) * (rise - fall) / (8 * bend) : 0;
+          return static_cast<float>(static_cast<double>(size) + above);
+        });
       }
       before = last;
       last = next;
@@ -95,28 +114,31 @@ void TruePeak::find_tops(Channel* channel, const Oversampled& signal, size_t cou
   }
   channel->before = before;
   channel->last = last;
-  channel->peak = peak;
+  std::copy_n(channel->plane.begin() + static_cast<ptrdiff_t>(count), taps_ - 1,
+              channel->plane.begin());
 }
 
 void TruePeak::process(const float* frames, size_t count) noexcept {
-  Oversampled signal;
   for (size_t done = 0; done < count;) {
     const size_t now = std::min(count - done, kBlock);
     for (size_t c = 0; c < channels_; ++c) {
       Channel& channel = state_[c];
-      float highest = 0;
-      for (size_t i = 0; i < now; ++i) {
-        const float sample =
-            std::clamp(sane_sample(frames[(done + i) * channels_ + c]), -kHighest, kHighest);
-        highest = std::max(highest, std::fabs(sample));
-        channel.plane[kTaps - 1 + i] = sample;
-      }
-      channel.peak = std::max(channel.peak, highest);
-      oversample(channel, now, &signal);
-      find_tops(&channel, signal, now);
-      std::copy_n(channel.plane.begin() + now, kTaps - 1, channel.plane.begin());
+      channel.peak = std::max(channel.peak, fill(&channel, frames + done * channels_ + c, now));
+      find_tops(&channel, now, [&channel](size_t, float size, const auto& parabola) {
+        if (size * kHighestTop > channel.peak) channel.peak = std::max(channel.peak, parabola());
+      });
     }
     done += now;
+  }
+}
+
+void TruePeak::follow(const float* frames, size_t count, float* peaks) noexcept {
+  std::fill_n(peaks, count, 0.0f);
+  for (size_t c = 0; c < channels_; ++c) {
+    fill(&state_[c], frames + c, count);
+    find_tops(&state_[c], count, [peaks](size_t i, float size, const auto& parabola) {
+      if (size * kHighestTop > peaks[i]) peaks[i] = std::max(peaks[i], parabola());
+    });
   }
 }
 

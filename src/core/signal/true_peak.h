@@ -14,11 +14,18 @@ namespace patchcord {
 // Audio thread; nothing but the constructor allocates.
 class TruePeak {
  public:
-  TruePeak(uint32_t sample_rate, uint32_t channels);
+  // Between its samples a peak is made of `reach` frames on each side, at most kMostReach: 16 do
+  // for a meter, whose passband ends at 0.45 of the rate; 64 for 0.487.
+  static constexpr size_t kMeterReach = 16, kMostReach = 64;
+  TruePeak(uint32_t sample_rate, uint32_t channels, size_t reach = kMeterReach);
 
-  // Interleaved. What is between the last 16 frames is judged when 16 more have come; they
+  // Interleaved. What is between the last frames is judged when `reach` more have come; they
   // themselves count at once.
   void process(const float* frames, size_t count) noexcept;
+  // In place of process(), up to kBlock frames: `peaks` becomes the highest peak of all channels
+  // at each frame or within one frame of it, `reach` frames later.
+  static constexpr size_t kBlock = 64;
+  void follow(const float* frames, size_t count, float* peaks) noexcept;
   size_t latency_frames() const noexcept { return 0; }  // what passes is not delayed
   float take(uint32_t channel) noexcept;  // the highest since the last call; linear, absolute
   void reset() noexcept;
@@ -26,23 +33,25 @@ class TruePeak {
 
  private:
   static constexpr size_t kMaxFactor = 4;
-  static constexpr size_t kTaps = 32;   // of each phase
-  static constexpr size_t kBlock = 64;  // frames looked at together
+  static constexpr size_t kMostTaps = 2 * kMostReach;
 
   struct Channel {
-    std::array<float, kTaps - 1 + kBlock> plane{};  // what came before, and the block
-    float before = 0, last = 0;                     // of the oversampled signal
+    std::array<float, kMostTaps - 1 + kBlock> plane{};  // what came before, and the block
+    float before = 0, last = 0;                         // of the oversampled signal
     float peak = 0;
   };
   // By phase: the frames themselves, then what is between each and the next.
   using Oversampled = std::array<std::array<float, kBlock>, kMaxFactor>;
 
+  float fill(Channel* channel, const float* first, size_t count) const noexcept;
   void oversample(const Channel& channel, size_t count, Oversampled* out) const noexcept;
-  void find_tops(Channel* channel, const Oversampled& signal, size_t count) const noexcept;
+  template <class Top>
+  void find_tops(Channel* channel, size_t count, const Top& top) const noexcept;
 
   uint32_t channels_;
   size_t factor_;
-  std::array<std::array<float, kTaps>, kMaxFactor> phases_{};
+  size_t taps_;  // of each phase
+  std::array<std::array<float, kMostTaps>, kMaxFactor> phases_{};
   std::unique_ptr<Channel[]> state_;
 };
 

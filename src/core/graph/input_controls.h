@@ -1,0 +1,57 @@
+// Gain, pan and mute of one input of a mixer.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "../signal/format.h"
+#include "../signal/level_meter.h"
+#include "../signal/ramp.h"
+
+namespace patchcord {
+
+// Set on the JS thread, followed by the audio thread. Each control has a ramp of its own, of
+// `ramp_frames` from where it is then; what is set before anything was mixed holds at once.
+class InputControls {
+ public:
+  InputControls(uint32_t channels, uint32_t sample_rate);
+
+  // JS thread.
+  void set_gain(float gain, uint32_t ramp_frames) noexcept { gain_.set(gain, ramp_frames); }
+  void set_pan(float pan, uint32_t ramp_frames) noexcept { pan_.set(pan, ramp_frames); }
+  void set_muted(bool muted, uint32_t ramp_frames) noexcept {
+    heard_.set(muted ? 0.0f : 1.0f, ramp_frames);
+  }
+
+  // Mixer's thread: `frames` of one input, in place, as they are to be added to the mix.
+  void process(float* samples, size_t frames) noexcept;
+  using Frame = std::array<float, kMaxChannels>;
+  const Frame& last() const noexcept { return last_; }  // the last frame processed
+
+  // Mixer's thread: `connection` is heard in `turn` of the mix. Whether it was in the turn before.
+  bool goes_on(uint64_t connection, uint64_t turn) noexcept {
+    const bool same = connection == connection_ && turn == turn_ + 1;
+    connection_ = connection;
+    turn_ = turn;
+    return same;
+  }
+
+  const LevelMeter& meter() const noexcept { return meter_; }  // any thread: behind the controls
+
+ private:
+  void follow() noexcept;
+  bool moves() const noexcept { return gain_.moves() || pan_.moves() || heard_.moves(); }
+  Frame gains() const noexcept;
+
+  const uint32_t channels_;
+  Ramp gain_{1}, pan_{0}, heard_{1};
+  // Mixer's thread.
+  LevelMeter meter_;
+  bool begun_ = false;
+  Frame last_{};
+  uint64_t connection_ = 0;
+  uint64_t turn_ = 0;
+};
+
+}  // namespace patchcord
