@@ -12,6 +12,8 @@ namespace {
 
 constexpr double kSilence = -std::numeric_limits<double>::infinity();
 constexpr double kAbsoluteGate = -70, kRelativeGate = -10;  // BS.1770's
+// Before anybody spoke: what is as far below the target may be a voice or a fan.
+constexpr double kQuietBeginning = -20;
 constexpr double kHeadroom = 8;  // LU above the target, for momentary loudness
 // Louder counts as this loud, which nothing is that was not clipped: what was learnt from garbage
 // would otherwise take minutes to undo.
@@ -113,7 +115,9 @@ bool LoudnessNormalizer::skip_silence(uint64_t count) noexcept {
 }
 
 bool LoudnessNormalizer::is_programme(double lufs) const noexcept {
-  return lufs > std::max(gate_, programme_lufs_ + kRelativeGate);
+  const double background =
+      programme_blocks_ == 0 ? target_ + kQuietBeginning : programme_lufs_ + kRelativeGate;
+  return lufs > std::max(gate_, background);
 }
 
 void LoudnessNormalizer::learn(double lufs) noexcept {

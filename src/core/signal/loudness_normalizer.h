@@ -21,6 +21,9 @@ constexpr double kMaxNormalizerGainDb = 20;
 // - What would stay 10 LU below the target even with the greatest gain is background, and so is
 // what
 //   is 10 LU below the programme: silence and noise hold the gain where it is, they never raise it.
+// - Before there was any programme, what is 20 LU below the target is listened to for 3 s: as
+// steady
+//   as a fan, it is background.
 // - The first second of programme sets it; from then on it moves slowly, and down faster than up.
 // - What stays 10 LU quieter for 3 s is the programme from then on, unless it is as steady as a
 // fan.
