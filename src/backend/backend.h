@@ -76,7 +76,6 @@ struct DeviceInfo {
   CableEnd cable;
 };
 
-constexpr int64_t kNoTime = INT64_MIN;
 constexpr int64_t kNoPosition = -1;
 
 // One delivery of a capture stream, in the stream's format. Valid during the call only.

@@ -20,7 +20,6 @@ constexpr double kSteadyShare = 0.25;
 constexpr double kNextError = 4;
 constexpr double kMaxDrift = 5e-3;  // clocks further apart than 0.5 % are not clocks
 constexpr double kResyncSeconds = 0.2;
-constexpr double kFadeSeconds = 0.003;
 // The first lag of a link: a 10 ms packet, a 10 ms pull. Of two clocks that differ they meet in
 // every phase, sooner or later in the worst.
 constexpr double kFirstLag = 20e6 + Lag::kMargin;

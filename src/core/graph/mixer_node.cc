@@ -11,7 +11,6 @@ namespace patchcord {
 namespace {
 
 constexpr double kPumpSeconds = 0.01;
-constexpr double kFadeSeconds = 0.003;
 constexpr double kPumpPatience = 1e9;  // a pump later than this skips what it missed
 constexpr double kMaxFill = 60e9;      // ns; what is longer the mix leaves out: its times step
 constexpr int64_t kPumpRetry = kNsPerMs;

@@ -7,8 +7,6 @@
 namespace patchcord {
 namespace {
 
-constexpr int64_t kUnknownTime = INT64_MIN;
-constexpr double kFadeSeconds = 0.003;
 // Wakes after the start whose lead is only learnt from: nothing is pulled before the device's pace
 // is known, or the first pulls would ask for what was not heard yet.
 constexpr int kSettlingWakes = 4;
@@ -162,7 +160,7 @@ void SinkNode::follow_lead(double now, double lead, uint32_t frames) noexcept {
 void SinkNode::render(void* data, uint32_t frames, int64_t play_time) noexcept {
   if (frames == 0) return;
   const double now = static_cast<double>(clock_.now());
-  const bool stamped = play_time != kUnknownTime;
+  const bool stamped = play_time != kNoTime;
   if (stamped) stamps_ = true;
   // A device that has not said yet when it plays is waited for; one that never does is taken to
   // play what it asks for a constant time later.

@@ -6,7 +6,6 @@
 namespace patchcord {
 namespace {
 
-constexpr double kFadeSeconds = 0.003;
 // A writer that gives less than the start fill and then nothing is played all the same, after this.
 constexpr double kPatienceSeconds = 0.02;
 

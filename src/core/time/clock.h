@@ -12,6 +12,7 @@
 namespace patchcord {
 
 constexpr int64_t kNever = INT64_MAX;
+constexpr int64_t kNoTime = INT64_MIN;  // in the place of a time that is not known
 constexpr int64_t kNsPerMs = 1000000;
 constexpr int64_t kNsPerSecond = 1000000000;
 

@@ -6,7 +6,6 @@
 namespace patchcord {
 namespace {
 
-constexpr int64_t kUnknownTime = INT64_MIN;
 constexpr double kOldest = 2;     // s: no system keeps what it recorded for longer
 constexpr double kAgreement = 4;  // of the stamps' scatter
 // A device that was idle was so for longer: it is only asked after kIdleLag.
@@ -34,7 +33,7 @@ Timeline::Timeline(uint32_t sample_rate, int64_t start, bool fills_idle, const D
 }
 
 void Timeline::begin_epoch(int64_t time, int64_t arrival) noexcept {
-  const bool stamped = time != kUnknownTime && std::llabs(time - arrival) <= kImplausible;
+  const bool stamped = time != kNoTime && std::llabs(time - arrival) <= kImplausible;
   if (stamped != stamped_) {
     // Another kind of stamp, another loop; it goes on at the same place.
     const int64_t here = tracker_.time_at(static_cast<double>(next_));
@@ -75,10 +74,10 @@ Timeline::Placement Timeline::place(uint32_t frames, int64_t position, int64_t t
   const int64_t length = static_cast<int64_t>(frames * 1e9 / rate_);
   const bool first = !in_epoch_;
   if (first) begin_epoch(time, now - length);
-  if (!stamped_ || (time != kUnknownTime && std::llabs(time - now) > kImplausible)) {
-    time = kUnknownTime;
+  if (!stamped_ || (time != kNoTime && std::llabs(time - now) > kImplausible)) {
+    time = kNoTime;
   }
-  const bool has_time = time != kUnknownTime;
+  const bool has_time = time != kNoTime;
   if (!has_time) time = now - length;
   const bool unripe = has_time && now - time < length / 2;
   fetched_ = fetched_ || (device_.fetch_stamps && unripe);

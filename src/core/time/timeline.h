@@ -33,7 +33,7 @@ class Timeline {
     uint64_t lost = 0;
   };
   // For a packet of `frames`, arriving `now`. `time` and `position` as in backend.h's Packet;
-  // negative position and INT64_MIN time mean unknown.
+  // negative position and kNoTime mean unknown.
   Placement place(uint32_t frames, int64_t position, int64_t time, int64_t now) noexcept;
 
   // How many frames before the next one the device's counter was at `position`.
