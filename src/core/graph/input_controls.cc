@@ -35,13 +35,15 @@ InputControls::Frame InputControls::gains() const noexcept {
 void InputControls::process(float* samples, size_t frames) noexcept {
   if (frames == 0) return;
   follow();
-  Frame now = gains();
-  for (size_t i = 0; i < frames; ++i) {
-    if (moves()) {
-      for (Ramp* ramp : {&gain_, &pan_, &heard_}) ramp->advance(1);
-      now = gains();
-    }
+  size_t i = 0;
+  for (; i < frames && moves(); ++i) {
+    for (Ramp* ramp : {&gain_, &pan_, &heard_}) ramp->advance(1);
+    const Frame now = gains();
     for (uint32_t c = 0; c < channels_; ++c) samples[i * channels_ + c] *= now[c];
+  }
+  const Frame steady = gains();
+  for (; i < frames; ++i) {
+    for (uint32_t c = 0; c < channels_; ++c) samples[i * channels_ + c] *= steady[c];
   }
   std::copy_n(samples + (frames - 1) * channels_, channels_, last_.begin());
   meter_.process(samples, frames);
