@@ -94,7 +94,7 @@ describe('convert()', () => {
     const bad =
       (options: object): (() => void) =>
       () =>
-        convert(bytes, { from: stereo, to: {}, ...options } as ConvertOptions);
+        convert(bytes, { from: stereo, to: {}, ...options });
     expect(() => convert('abc' as never, { from: stereo, to: {} })).toThrow(/"buffer" argument/);
     expect(() => convert(bytes, undefined as never)).toThrow(/"options" argument/);
     expect(bad({ from: undefined })).toThrow(/options\.from/);
