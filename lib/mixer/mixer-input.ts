@@ -2,7 +2,7 @@ import { addAbortSignal, Writable } from 'node:stream';
 
 import type { AudioStream } from '../streams/audio-stream.js';
 import { checkChannelMap, type ChannelMap } from '../format/channel-map.js';
-import { whenClosed } from '../streams/closing.js';
+import { deliverError, whenClosed } from '../streams/closing.js';
 import { bytesPerFrame, checkFormat, formatUnknown, type AudioFormat } from '../format/format.js';
 import { FrameWriter } from '../streams/frame-writer.js';
 import { Inlet, type Done, type InletTarget } from '../streams/inlet.js';
@@ -320,6 +320,7 @@ export class MixerInput extends Writable implements AudioStream, LinkTarget {
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    deliverError(this, error);
     const ended = this.writableFinished;
     this.#inlet.unlink();
     this.#counted = this.stats();

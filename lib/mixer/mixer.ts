@@ -8,7 +8,7 @@ import {
   chunkOptionNames,
   type ChunkOptions,
 } from '../streams/chunker.js';
-import { whenClosed } from '../streams/closing.js';
+import { closing, deliverError, untilClosed, whenClosed } from '../streams/closing.js';
 import { resolveFormat, type AudioFormat } from '../format/format.js';
 import { linkable, streamKind, upstreams } from '../streams/links.js';
 import {
@@ -228,12 +228,14 @@ export class Mixer extends AudioReadable {
   }
 
   /** Ends the mix after what is mixed. Sources that are piped in stay open. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
     if (this.destroyed) return whenClosed(this);
-    this.#finish();
-    if (this.readableFlowing !== false && this.listenerCount('readable') === 0) {
-      await whenClosed(this);
-    }
+    return closing(this, async () => {
+      this.#finish();
+      if (this.readableFlowing !== false && this.listenerCount('readable') === 0) {
+        await untilClosed(this);
+      }
+    });
   }
 
   /** Does nothing: a mixer keeps no process alive, the streams in it do. */
@@ -274,6 +276,7 @@ export class Mixer extends AudioReadable {
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    deliverError(this, error);
     this.#finish();
     this.releaseConsumers();
     for (const input of [...this.#inputs]) input.destroy();

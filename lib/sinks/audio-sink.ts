@@ -3,7 +3,7 @@ import { addAbortSignal, Writable } from 'node:stream';
 import { callListeners } from '../engine/call-listeners.js';
 import type { AudioStream } from '../streams/audio-stream.js';
 import { openBackend } from '../engine/backend.js';
-import { closed, whenClosed } from '../streams/closing.js';
+import { closed, deliverError, opened, rejectsWith, whenClosed } from '../streams/closing.js';
 import { Deferred } from '../engine/deferred.js';
 import {
   DeviceKeeper,
@@ -98,7 +98,7 @@ export interface SinkEvents extends WritableEvents, DeviceEvents {
  */
 // eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
 export abstract class AudioSink extends Writable implements AudioStream, LinkTarget, MixDriver {
-  readonly #ready = new Deferred<this>();
+  readonly #ready = rejectsWith(this, new Deferred<this>());
   /** Resolves when the device is open. */
   readonly ready: Promise<this> = this.#ready.promise;
   readonly #host: NativeHost;
@@ -212,6 +212,20 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
       });
   }
 
+  /**
+   * A new stream, once its device is open. Rejects with what opening it fails with; then nothing stays open.
+   *
+   * @throws as the constructor.
+   * @example
+   * const sink = await SpeakerSink.open({ latencyMs: 30 });
+   */
+  static open<T extends AudioSink, Arguments extends unknown[]>(
+    this: new (...options: Arguments) => T,
+    ...options: Arguments
+  ): Promise<T> {
+    return opened(new this(...options));
+  }
+
   /** @internal Finds or makes what to play to. */
   protected abstract prepare(host: NativeHost, wanted: Wanted<Destination>): Promise<Destination>;
 
@@ -304,7 +318,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
   played(): Promise<void> {
     // What is live is played as it comes: nothing of it waits.
     if (this.destroyed || !this.#queued || this.#settings.live) return Promise.resolve();
-    const played = new Deferred<void>();
+    const played = rejectsWith(this, new Deferred<void>());
     this.#played.add(played);
     return played.promise;
   }
@@ -388,10 +402,11 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
   }
 
   /** Plays what is left, then releases the device. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    const done = whenClosed(this);
     this.#inlet.detach();
     if (!this.writableEnded && !this.destroyed) this.end();
-    await whenClosed(this);
+    return done;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -453,6 +468,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    deliverError(this, error);
     this.#inlet.unlink();
     this.#feedback?.stop();
     this.#writer.abandon(error);

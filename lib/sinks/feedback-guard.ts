@@ -29,7 +29,8 @@ export class FeedbackGuard {
       if (!isSource(stream)) continue;
       const { device } = stream;
       if (!device) {
-        stream.ready.then(this.look, () => {});
+        // Not by `ready`: an error that only we wait for is still the app's.
+        stream.off('ready', this.look).once('ready', this.look);
         continue;
       }
       const ends = this.#ends();

@@ -3,7 +3,7 @@ import { open, stat, type FileHandle } from 'node:fs/promises';
 import { addAbortSignal, Writable } from 'node:stream';
 
 import type { AudioStream } from '../streams/audio-stream.js';
-import { whenClosed } from '../streams/closing.js';
+import { deliverError, rejectsWith, whenClosed } from '../streams/closing.js';
 import { Deferred } from '../engine/deferred.js';
 import { AudioError } from '../errors.js';
 import { bytesPerFrame, checkFormat, formatUnknown, type AudioFormat } from '../format/format.js';
@@ -49,7 +49,7 @@ const sizesEveryMs = 1000;
  */
 export class WavWriter extends Writable implements AudioStream {
   readonly live = false;
-  readonly #ready = new Deferred<this>();
+  readonly #ready = rejectsWith(this, new Deferred<this>());
   readonly ready: Promise<this> = this.#ready.promise;
   readonly path: string | URL;
   readonly #written: WrittenFormat;
@@ -117,10 +117,11 @@ export class WavWriter extends Writable implements AudioStream {
 
   /** Stores what was written, completes the header, closes the file; rejects if that fails. */
   close(): Promise<void> {
+    const done = whenClosed(this);
     this.#written.keep(); // of a stream that has brought nothing yet
     this.#written.detach();
     if (!this.writableEnded && !this.destroyed) this.end();
-    return whenClosed(this);
+    return done;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -154,6 +155,7 @@ export class WavWriter extends Writable implements AudioStream {
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    deliverError(this, error);
     this.#ready.reject(error ?? formatUnknown('WavWriter, closed before the first frame,'));
     this.#release().then(
       () => done(error),

@@ -9,7 +9,15 @@ import {
   chunkOptionNames,
   type ChunkOptions,
 } from '../streams/chunker.js';
-import { closed, whenClosed } from '../streams/closing.js';
+import {
+  closed,
+  closing,
+  deliverError,
+  opened,
+  rejectsWith,
+  untilClosed,
+  whenClosed,
+} from '../streams/closing.js';
 import { Deferred } from '../engine/deferred.js';
 import {
   DeviceKeeper,
@@ -243,7 +251,7 @@ export abstract class AudioSource extends AudioReadable {
   /** @internal */
   readonly [streamKind] = 'source';
   readonly live = true;
-  readonly #ready = new Deferred<this>();
+  readonly #ready = rejectsWith(this, new Deferred<this>());
   /** Resolves when the device is open. */
   readonly ready: Promise<this> = this.#ready.promise;
   readonly #host: NativeHost;
@@ -317,6 +325,20 @@ export abstract class AudioSource extends AudioReadable {
     this.on('newListener', (name) => {
       if (name === 'level') this.#showLevel();
     });
+  }
+
+  /**
+   * A new stream, once its device is open. Rejects with what opening it fails with; then nothing stays open.
+   *
+   * @throws as the constructor.
+   * @example
+   * const mic = await MicSource.open({ channels: 1 });
+   */
+  static open<T extends AudioSource, Arguments extends unknown[]>(
+    this: new (...options: Arguments) => T,
+    ...options: Arguments
+  ): Promise<T> {
+    return opened(new this(...options));
   }
 
   /** @internal */
@@ -399,12 +421,14 @@ export abstract class AudioSource extends AudioReadable {
    * Releases the device. What was captured stays readable up to `end`; with no reader it is discarded.
    * Resolves when the device is released, without a reader also when the stream has closed.
    */
-  async close(): Promise<void> {
+  close(): Promise<void> {
     if (this.destroyed) return whenClosed(this);
-    await (this.#closing ??= this.#stop());
-    if (this.readableFlowing !== false && this.listenerCount('readable') === 0) {
-      await whenClosed(this);
-    }
+    return closing(this, async () => {
+      await (this.#closing ??= this.#stop());
+      if (this.readableFlowing !== false && this.listenerCount('readable') === 0) {
+        await untilClosed(this);
+      }
+    });
   }
 
   ref(): this {
@@ -429,6 +453,7 @@ export abstract class AudioSource extends AudioReadable {
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.releaseConsumers();
+    deliverError(this, error);
     const settle = (failure?: Error): void => {
       this.#ready.reject(error ?? new Error('The source was closed before its device was open'));
       this.#keepAlive.release();
@@ -484,6 +509,8 @@ export abstract class AudioSource extends AudioReadable {
     await this.#opening;
     await this.#keeper.stop();
     await this.#native.close();
+    // What is still to be read keeps no process alive.
+    this.#keepAlive.release();
     this.#attend();
     this.producerEnded();
   }

@@ -1,20 +1,78 @@
 import type { Readable, Writable } from 'node:stream';
 
+import { Deferred } from '../engine/deferred.js';
+
+type Stream = Readable | Writable;
+
+// The promises of each stream that reject when it fails.
+const promises = new WeakMap<Stream, Set<Deferred<never>>>();
+
+/** The promise rejects when the stream fails: whoever waits for it needs no `error` listener. */
+export function rejectsWith<T>(stream: Stream, deferred: Deferred<T>): Deferred<T> {
+  const known = promises.get(stream) ?? new Set();
+  promises.set(stream, known.add(deferred as unknown as Deferred<never>));
+  return deferred;
+}
+
+/** For `_destroy`: an error that somebody receives by a promise is not an unhandled `error` event besides. */
+export function deliverError(stream: Stream, error: Error | null | undefined): void {
+  if (!error || stream.listenerCount('error') > 0) return;
+  const known = promises.get(stream);
+  if (!known) return;
+  // Only now: the caller of `close()` may get the promise after the stream has failed.
+  stream.once('error', () => {
+    const delivered = [...known].some((one) => one.delivers(error));
+    // As Node does where there is no listener.
+    if (!delivered && stream.listenerCount('error') === 0) throw error;
+  });
+}
+
+/** The promise of `close()`: that of `work`, and no `unhandledRejection` where nobody waits for it. */
+export function closing(stream: Stream, work: () => Promise<void>): Promise<void> {
+  const deferred = rejectsWith(stream, new Deferred<void>());
+  work()
+    .then(
+      () => deferred.resolve(),
+      (error: Error) => deferred.reject(error),
+    )
+    .finally(() => promises.get(stream)?.delete(deferred as unknown as Deferred<never>));
+  return deferred.promise;
+}
+
 /**
  * Resolves when the stream has closed, also if it has already; rejects if it fails on the way. A
  * stream that failed earlier has said so with its `error` event and merely has to close.
  */
-export function whenClosed(stream: Readable | Writable): Promise<void> {
+export function untilClosed(stream: Stream): Promise<void> {
   const failedBefore = stream.errored !== null;
   return new Promise((resolve, reject) => {
-    const settle = (): void => {
+    const onClose = (): void => {
       const failure: Error | null = stream.errored;
       if (failure && !failedBefore) reject(failure);
       else resolve();
     };
-    if (stream.closed) settle();
-    else stream.once('close', settle);
+    if (stream.closed) onClose();
+    else stream.once('close', onClose);
   });
+}
+
+/** `untilClosed()` for an app. */
+export function whenClosed(stream: Stream): Promise<void> {
+  return closing(stream, () => untilClosed(stream));
+}
+
+/** For the static `open()` of sources and sinks: the stream, once it is ready; else nothing stays open. */
+export async function opened<T extends Stream & { readonly ready: Promise<unknown> }>(
+  stream: T,
+): Promise<T> {
+  try {
+    await stream.ready;
+  } catch (error) {
+    stream.destroy();
+    await untilClosed(stream).catch(() => {}); // `ready` has told why
+    throw error;
+  }
+  return stream;
 }
 
 /** Lets a readable that nobody reads come to its end, which Node emits only when all was read. */

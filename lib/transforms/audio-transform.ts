@@ -2,7 +2,7 @@ import { addAbortSignal, Transform, type TransformCallback } from 'node:stream';
 
 import type { AudioStream } from '../streams/audio-stream.js';
 import { Chunker, ChunkPlan } from '../streams/chunker.js';
-import { discardUnread, whenClosed } from '../streams/closing.js';
+import { deliverError, discardUnread, rejectsWith, whenClosed } from '../streams/closing.js';
 import { Deferred } from '../engine/deferred.js';
 import { bytesPerFrame, checkFormat, formatUnknown, type AudioFormat } from '../format/format.js';
 import { Inlet, type Done, type InletTarget } from '../streams/inlet.js';
@@ -67,7 +67,7 @@ const bufferMs = 1000;
  * bytes however the input is cut.
  */
 export abstract class AudioTransform extends Transform implements AudioStream, LinkTarget {
-  readonly #ready = new Deferred<this>();
+  readonly #ready = rejectsWith(this, new Deferred<this>());
   /** Resolves when the format that comes in is known. */
   readonly ready: Promise<this> = this.#ready.promise;
   readonly #inlet: Inlet;
@@ -209,10 +209,11 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
 
   /** Ends: what came in comes out with its tail. Without a reader it is discarded. */
   close(): Promise<void> {
+    const done = whenClosed(this);
     this.#inlet.detach();
     if (!this.writableEnded && !this.destroyed) this.end();
     if (!this.#outlet) discardUnread(this);
-    return whenClosed(this);
+    return done;
   }
 
   override [Symbol.asyncDispose](): Promise<void> {
@@ -314,6 +315,7 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    deliverError(this, error);
     this.#inlet.unlink();
     if (this.#outlet) {
       this.#native?.finish();

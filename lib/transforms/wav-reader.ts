@@ -9,7 +9,7 @@ import {
   chunkOptionNames,
   type ChunkOptions,
 } from '../streams/chunker.js';
-import { discardUnread, whenClosed } from '../streams/closing.js';
+import { deliverError, discardUnread, rejectsWith, whenClosed } from '../streams/closing.js';
 import { Deferred } from '../engine/deferred.js';
 import { formatUnknown, type AudioFormat } from '../format/format.js';
 import { Upstream } from '../streams/upstream.js';
@@ -59,7 +59,7 @@ export interface WavReaderEvents extends ReadableEvents, WritableEvents {
 // eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
 export class WavReader extends Transform implements AudioStream {
   readonly live = false;
-  readonly #ready = new Deferred<this>();
+  readonly #ready = rejectsWith(this, new Deferred<this>());
   readonly ready: Promise<this> = this.#ready.promise;
   readonly #options: ChunkOptions;
   readonly #upstream = new Upstream(this);
@@ -183,6 +183,7 @@ export class WavReader extends Transform implements AudioStream {
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    deliverError(this, error);
     this.#ready.reject(error ?? formatUnknown('WavReader, closed before a header arrived,'));
     done(error);
   }

@@ -1,0 +1,38 @@
+import { expect, it } from 'vitest';
+
+import { backends, runScene } from './run-scene.js';
+
+it.each([
+  ['ready', 'ERR_AUDIO_DEVICE_NOT_FOUND'],
+  ['sinkReady', 'ERR_AUDIO_DEVICE_NOT_FOUND'],
+  ['writerReady', 'ENOENT'],
+  ['signal', 'ABORT_ERR'],
+  ['open', 'ERR_AUDIO_DEVICE_NOT_FOUND'],
+  ['sinkOpen', 'ERR_AUDIO_DEVICE_NOT_FOUND'],
+  ['close', 'ENOENT'],
+  ['partial', 'ERR_AUDIO_PARTIAL_FRAME'],
+  ['all', 'ERR_AUDIO_DEVICE_NOT_FOUND'],
+  ['listener', 'ENOENT'],
+])('an error that an awaited promise brings ends no process: %s', async (what, code) => {
+  const outcome = await runScene('awaited.mjs', { args: [what] });
+  expect(outcome).toMatchObject({ code: 0, stdout: `caught ${code}\n`, stderr: '' });
+});
+
+it('an error that nobody waits for or listens to ends the process', async () => {
+  const outcome = await runScene('awaited.mjs', { args: ['nobody'] });
+  expect(outcome).toMatchObject({ code: 1, stdout: '' });
+  expect(outcome.stderr).toContain('ERR_AUDIO_DEVICE_NOT_FOUND');
+});
+
+it.each(
+  backends.flatMap((backend) =>
+    ['paused', 'readable', 'iterator', 'chunks', 'duration'].map((what) => [backend, what]),
+  ),
+)('on %s a process ends when the device is released: %s', async (backend, what) => {
+  const outcome = await runScene('released.mjs', {
+    args: [what],
+    env: { PATCHCORD_BACKEND: backend },
+    limitMs: 8000,
+  });
+  expect(outcome).toMatchObject({ code: 0, stdout: 'ready\nclosed\n', stderr: '', stuck: false });
+});

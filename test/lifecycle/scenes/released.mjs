@@ -1,0 +1,14 @@
+// Streams whose device is released while somebody could still read them. Nothing else keeps the process alive.
+import { MicSource } from 'patchcord';
+
+const [what] = process.argv.slice(2);
+const mic = await MicSource.open(what === 'duration' ? { durationMs: 300 } : {});
+if (what === 'duration') mic.once('data', () => mic.pause());
+if (what === 'paused') mic.once('data', () => mic.pause());
+if (what === 'readable') mic.on('readable', () => {});
+if (what === 'iterator') void mic[Symbol.asyncIterator]().next();
+if (what === 'chunks') void mic.chunks().next();
+console.log('ready');
+await new Promise((resolve) => setTimeout(resolve, 200));
+if (what !== 'duration') await mic.close();
+console.log('closed');
