@@ -283,6 +283,7 @@ using pa_time_event_cb_t = void (*)(pa_mainloop_api*, pa_time_event*, const time
   F(void, pa_threaded_mainloop_free, (pa_threaded_mainloop*))                                  \
   F(int, pa_threaded_mainloop_start, (pa_threaded_mainloop*))                                  \
   F(void, pa_threaded_mainloop_stop, (pa_threaded_mainloop*))                                  \
+  F(void, pa_threaded_mainloop_set_name, (pa_threaded_mainloop*, const char*))                 \
   F(void, pa_threaded_mainloop_lock, (pa_threaded_mainloop*))                                  \
   F(void, pa_threaded_mainloop_unlock, (pa_threaded_mainloop*))                                \
   F(void, pa_threaded_mainloop_wait, (pa_threaded_mainloop*))                                  \

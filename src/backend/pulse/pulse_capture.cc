@@ -29,7 +29,7 @@ class PulseCapture final : public PulseStream, private IdleWatch::Member {
         endpoint_(connection) {}
   ~PulseCapture() override { end(); }
 
-  Error open(const CaptureRequest& request);
+  Error open(const PulseDevice& device, const CaptureRequest& request);
   Error open_input(const InputCapture& request);
   Error start() override;
   void stop() override;
@@ -65,18 +65,14 @@ class PulseCapture final : public PulseStream, private IdleWatch::Member {
   bool unstamped_ = false;  // reports do not work here: packets go without a time
 };
 
-Error PulseCapture::open(const CaptureRequest& request) {
+Error PulseCapture::open(const PulseDevice& device, const CaptureRequest& request) {
   Connection::Lock lock(connection_);
   Connection::Deadline deadline(&connection_, kCallLimit);
   loopback_ = request.kind == CaptureRequest::Kind::kLoopback;
   info_.device_id = request.device_id;
-  PulseDevice device;
-  Error error = query_device(&connection_, loopback_ ? Flow::kOutput : Flow::kInput,
-                             request.device_id, deadline, &device);
-  if (error) return error;
   source_or_sink_ = loopback_ ? device.monitor : device.name;
-  if ((error = create(loopback_ ? "Loopback" : "Microphone", device, request.options)))
-    return error;
+  Error error = create(loopback_ ? "Loopback" : "Microphone", device, request.options);
+  if (error) return error;
   error = connect(static_cast<uint32_t>(uint64_t{request.period_frames} * info_.format.sample_rate /
                                         request.preferred.sample_rate),
                   PA_STREAM_DONT_MOVE, deadline);
@@ -237,10 +233,11 @@ void PulseCapture::end_looks() noexcept {
 
 }  // namespace
 
-Error open_pulse_capture(Connection* connection, const CaptureRequest& request,
-                         CaptureListener* listener, std::unique_ptr<Stream>* stream) {
+Error open_pulse_capture(Connection* connection, const PulseDevice& device,
+                         const CaptureRequest& request, CaptureListener* listener,
+                         std::unique_ptr<Stream>* stream) {
   auto capture = std::make_unique<PulseCapture>(connection, listener);
-  if (Error error = capture->open(request)) return error;
+  if (Error error = capture->open(device, request)) return error;
   *stream = std::move(capture);
   return Error::none();
 }
@@ -249,7 +246,10 @@ Error open_pulse_input_capture(Connection* connection, const InputCapture& reque
                                CaptureListener* listener, std::unique_ptr<Stream>* stream) {
   std::unique_ptr<Connection> own;
   Error error;
-  if (request.own_connection) error = Connection::open(&own, request.limit, request.interrupted);
+  if (request.own_connection) {
+    error = Connection::open(Connection::Purpose::kStreams, &own, request.limit,
+                             request.interrupted);
+  }
   if (error) return of_own_connection(std::move(error));
   Connection* const used = own ? own.get() : connection;
   auto capture = std::make_unique<PulseCapture>(used, listener, std::move(own));

@@ -9,9 +9,10 @@
 namespace patchcord {
 namespace pulse {
 
-// Control thread.
-Error open_pulse_capture(Connection* connection, const CaptureRequest& request,
-                         CaptureListener* listener, std::unique_ptr<Stream>* stream);
+// Control thread. `device`: the source, or for loopback the sink.
+Error open_pulse_capture(Connection* connection, const PulseDevice& device,
+                         const CaptureRequest& request, CaptureListener* listener,
+                         std::unique_ptr<Stream>* stream);
 
 // What one stream puts into its sink's monitor.
 struct InputCapture {

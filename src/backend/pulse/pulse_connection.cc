@@ -84,18 +84,21 @@ void Connection::Deadline::on_time(pa_mainloop_api*, pa_time_event* timer, const
   connection.wake();
 }
 
-Error Connection::open(std::unique_ptr<Connection>* connection, int64_t limit_ns,
+Error Connection::open(Purpose purpose, std::unique_ptr<Connection>* connection, int64_t limit_ns,
                        const std::atomic<bool>* interrupted) {
   const LibPulse* library = nullptr;
   if (Error error = load_libpulse(&library)) return error;
-  std::unique_ptr<Connection> opened(new Connection(library));
+  std::unique_ptr<Connection> opened(new Connection(library, purpose));
   if (Error error = opened->connect(limit_ns, interrupted)) return error;
   *connection = std::move(opened);
   return Error::none();
 }
 
-Connection::Connection(const LibPulse* library)
-    : libpulse_(library), loop_(library->pa_threaded_mainloop_new()), instance_(random_uuid()) {}
+Connection::Connection(const LibPulse* library, Purpose purpose)
+    : libpulse_(library),
+      purpose_(purpose),
+      loop_(library->pa_threaded_mainloop_new()),
+      instance_(random_uuid()) {}
 
 Connection::~Connection() {
   if (!loop_) return;
@@ -162,12 +165,18 @@ Error Connection::connect(int64_t limit_ns, const std::atomic<bool>* interrupted
   return error;
 }
 
-// Audio thread, before anything else on it.
+// The loop's thread, before anything else on it.
 void Connection::on_first_turn(pa_mainloop_api* api, pa_defer_event* event, void* self) {
-  // Thread-local: the object must go on the thread it raised, whose end is libpulse's affair.
-  thread_local ThreadPriority priority(Priority::kAudio);
   auto* connection = static_cast<Connection*>(self);
-  connection->priority_ = &priority;
+  const bool streams = connection->purpose_ == Purpose::kStreams;
+  // Here, because libpulse 16.1 names the thread that calls this.
+  connection->libpulse_->pa_threaded_mainloop_set_name(
+      connection->loop_, streams ? "patchcord-audio" : "patchcord-asks");
+  if (streams) {
+    // Thread-local: the object must go on the thread it raised, whose end is libpulse's affair.
+    thread_local ThreadPriority priority(Priority::kAudio);
+    connection->priority_ = &priority;
+  }
   connection->first_turn_done_ = true;
   api->defer_free(event);
   connection->wake();

@@ -1,5 +1,7 @@
-// One connection to the audio server, with the one thread that serves all its streams. The server
-// counts connections (64 is PulseAudio's limit for everybody), so streams share this one.
+// A connection to the audio server, with the one thread that serves it. The server counts connections
+// (64 is PulseAudio's limit for everybody), so a host has two at most: one for its questions, whose
+// answers are lists that have to be kept, and one that all its streams share, on whose thread nothing
+// is allocated and no lock but libpulse's is taken.
 #pragma once
 
 #include <atomic>
@@ -22,16 +24,20 @@ constexpr int64_t kCallLimit = 5 * kNsPerSecond;
 
 class Connection {
  public:
+  enum class Purpose { kQuestions, kStreams };
+
   // Any thread that may wait, for `limit_ns` at most and no longer once `interrupted` is set. Never
   // starts a server: what the user did not start is not wanted.
-  static Error open(std::unique_ptr<Connection>* connection, int64_t limit_ns = kCallLimit,
+  static Error open(Purpose purpose, std::unique_ptr<Connection>* connection,
+                    int64_t limit_ns = kCallLimit,
                     const std::atomic<bool>* interrupted = nullptr);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // Callbacks of libpulse run on the loop's thread ("audio thread") with this lock held; every call
-  // into the library from the control thread needs it.
+  // Callbacks of libpulse run on the loop's thread with this lock held; every call into the library
+  // from another thread needs it. The loop's thread of kStreams is the "audio thread", that of
+  // kQuestions the "answering thread".
   class Lock {
    public:
     explicit Lock(const Connection& connection) : connection_(connection) {
@@ -87,7 +93,7 @@ class Connection {
   // The library's last error, as one of ours. `message`: what was asked, without a final stop.
   Error last_error(const char* function, const std::string& message) const;
 
-  // At most one; called on the audio thread when the server has gone.
+  // At most one; called on the loop's thread when the server has gone.
   struct LossListener {
     virtual void on_connection_lost(const Error& error) noexcept = 0;
 
@@ -104,12 +110,13 @@ class Connection {
   };
 
  private:
-  explicit Connection(const LibPulse* library);
+  Connection(const LibPulse* library, Purpose purpose);
   Error connect(int64_t limit_ns, const std::atomic<bool>* interrupted);
   static void on_state(pa_context*, void* self);
   static void on_first_turn(pa_mainloop_api*, pa_defer_event*, void* self);
 
   const LibPulse* libpulse_;
+  const Purpose purpose_;
   pa_threaded_mainloop* loop_ = nullptr;
   pa_mainloop_api* api_ = nullptr;
   pa_context* context_ = nullptr;

@@ -11,7 +11,7 @@ namespace pulse {
 
 class PulseEvents {
  public:
-  // Audio thread, under the lock: must only take note.
+  // The answering thread, under the lock: must only take note.
   class InputListener {
    public:
     virtual void on_inputs_changed() noexcept = 0;

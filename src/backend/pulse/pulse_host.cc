@@ -43,13 +43,20 @@ class PulseHost final : public Host, private Connection::LossListener {
 
   Error open_capture(const CaptureRequest& request, CaptureListener* listener,
                      std::unique_ptr<Stream>* stream) override {
-    return open_pulse_capture(connection_.get(), request, listener, stream);
+    const bool loopback = request.kind == CaptureRequest::Kind::kLoopback;
+    PulseDevice device;
+    Error error = prepare(loopback ? Flow::kOutput : Flow::kInput, request.device_id, &device);
+    return error ? error
+                 : open_pulse_capture(streams_.get(), device, request, listener, stream);
   }
 
   Error open_render(const RenderRequest& request, RenderListener* listener,
                     std::unique_ptr<Stream>* stream) override {
-    return open_pulse_render(connection_.get(), request, cables_.owns(request.device_id), listener,
-                             stream);
+    PulseDevice device;
+    Error error = prepare(Flow::kOutput, request.device_id, &device);
+    return error ? error
+                 : open_pulse_render(streams_.get(), device, request,
+                                     cables_.owns(request.device_id), listener, stream);
   }
 
   Error list_processes(const ProcessQuery& query, std::vector<ProcessInfo>* processes) override {
@@ -75,9 +82,11 @@ class PulseHost final : public Host, private Connection::LossListener {
 
   Error open_processes(const ProcessCaptureRequest& request, CaptureListener* listener,
                        TapListener* taps, std::unique_ptr<ProcessStream>* stream) override {
-    *stream = follow_processes(make_pulse_taps(connection_.get(), events_.get()), &tap_sums_,
-                               request, listener, taps);
-    return Error::none();
+    Error error = connect_streams(kCallLimit);
+    if (error) return error;
+    *stream = follow_processes(make_pulse_taps(connection_.get(), streams_.get(), events_.get()),
+                               &tap_sums_, request, listener, taps);
+    return error;
   }
 
   void watch(DeviceListener* listener) override {
@@ -96,10 +105,40 @@ class PulseHost final : public Host, private Connection::LossListener {
   }
 
  private:
-  // Audio thread, under the lock.
+  // The answering thread, under the lock.
   void on_connection_lost(const Error& error) noexcept override { events_->lost(error); }
 
-  std::unique_ptr<Connection> connection_;
+  // What a stream needs: its device, as the server describes it, and the streams' connection.
+  Error prepare(Flow flow, const std::string& id, PulseDevice* device) {
+    const int64_t end = clock().now() + kCallLimit;
+    {
+      Connection::Lock lock(*connection_);
+      const Connection::Deadline deadline(connection_.get(), kCallLimit);
+      if (Error error = query_device(connection_.get(), flow, id, deadline, device)) return error;
+    }
+    return connect_streams(end - clock().now());
+  }
+
+  // At the first use. A server that ended this connection alone is left: streams hold it until they
+  // have gone, and another host takes the place of this one.
+  Error connect_streams(int64_t limit_ns) {
+    if (!streams_) {
+      return Connection::open(Connection::Purpose::kStreams, &streams_, limit_ns);
+    }
+    Error error;
+    {
+      Connection::Lock lock(*streams_);
+      if (!streams_->alive()) error = streams_->lost_error();
+    }
+    if (error) {
+      Connection::Lock lock(*connection_);
+      events_->lost(error);
+    }
+    return error;
+  }
+
+  std::unique_ptr<Connection> connection_;  // for questions
+  std::unique_ptr<Connection> streams_;     // null before the first stream
   std::unique_ptr<PulseEvents> events_;
   std::unique_ptr<PulseMeters> meters_;
   TapSums tap_sums_{connection_->clock()};
@@ -112,7 +151,8 @@ class PulseHost final : public Host, private Connection::LossListener {
 
 Error open_pulse_host(std::unique_ptr<Host>* host) {
   std::unique_ptr<pulse::Connection> connection;
-  if (Error error = pulse::Connection::open(&connection)) return error;
+  using pulse::Connection;
+  if (Error error = Connection::open(Connection::Purpose::kQuestions, &connection)) return error;
   *host = std::make_unique<pulse::PulseHost>(std::move(connection));
   return Error::none();
 }

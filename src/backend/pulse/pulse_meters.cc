@@ -140,7 +140,7 @@ void PulseMeters::restart_timer() {
   }
 }
 
-// Audio thread, under the lock.
+// The answering thread, under the lock.
 void PulseMeters::on_unused(pa_mainloop_api* api, pa_time_event* timer, const timeval*,
                             void* self) {
   auto* meters = static_cast<PulseMeters*>(self);

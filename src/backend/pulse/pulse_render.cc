@@ -20,7 +20,7 @@ class PulseRender final : public PulseStream {
       : PulseStream(connection, Flow::kOutput), listener_(*listener) {}
   ~PulseRender() override { end(); }
 
-  Error open(const RenderRequest& request, bool full_volume);
+  Error open(const PulseDevice& device, const RenderRequest& request, bool full_volume);
   Error start() override;
   void stop() override;
 
@@ -51,15 +51,14 @@ class PulseRender final : public PulseStream {
   bool skipped_ = false;  // something passed without us, and nothing has been written since
 };
 
-Error PulseRender::open(const RenderRequest& request, bool full_volume) {
+Error PulseRender::open(const PulseDevice& device, const RenderRequest& request,
+                        bool full_volume) {
   Connection::Lock lock(connection_);
   Connection::Deadline deadline(&connection_, kCallLimit);
   info_.device_id = request.device_id;
-  PulseDevice device;
-  Error error = query_device(&connection_, Flow::kOutput, request.device_id, deadline, &device);
-  if (error) return error;
   source_or_sink_ = device.name;
-  if ((error = create("Playback", device, request.options))) return error;
+  Error error = create("Playback", device, request.options);
+  if (error) return error;
   libpulse().pa_stream_set_write_callback(stream_, on_writable, this);
   libpulse().pa_stream_set_underflow_callback(stream_, on_underflow, this);
 
@@ -242,10 +241,11 @@ void PulseRender::no_timing() noexcept {
 
 }  // namespace
 
-Error open_pulse_render(Connection* connection, const RenderRequest& request, bool full_volume,
-                        RenderListener* listener, std::unique_ptr<Stream>* stream) {
+Error open_pulse_render(Connection* connection, const PulseDevice& device,
+                        const RenderRequest& request, bool full_volume, RenderListener* listener,
+                        std::unique_ptr<Stream>* stream) {
   auto render = std::make_unique<PulseRender>(connection, listener);
-  if (Error error = render->open(request, full_volume)) return error;
+  if (Error error = render->open(device, request, full_volume)) return error;
   *stream = std::move(render);
   return Error::none();
 }

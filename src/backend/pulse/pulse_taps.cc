@@ -17,12 +17,12 @@ namespace {
 
 class PulseTaps final : public TapSystem, private PulseEvents::InputListener {
  public:
-  PulseTaps(Connection* connection, PulseEvents* events)
-      : connection_(*connection), events_(*events) {}
+  PulseTaps(Connection* questions, Connection* streams, PulseEvents* events)
+      : connection_(*questions), streams_(*streams), events_(*events) {}
 
   Traits traits() const override {
     Traits traits;
-    traits.realtime = connection_.realtime();
+    traits.realtime = streams_.realtime();
     return traits;
   }
   Error begin(Listener* listener) override;
@@ -40,11 +40,12 @@ class PulseTaps final : public TapSystem, private PulseEvents::InputListener {
     PulseDevice sink;
   };
 
-  // Audio thread, under the lock.
+  // The answering thread, under the lock.
   void on_inputs_changed() noexcept override { listener_->on_programs_changed(); }
   Error query(std::vector<PulseInput>* inputs, std::vector<PulseDevice>* sinks);
 
-  Connection& connection_;
+  Connection& connection_;  // for questions
+  Connection& streams_;
   PulseEvents& events_;
   Listener* listener_ = nullptr;
   std::atomic<bool> interrupted_{false};
@@ -125,13 +126,14 @@ Error PulseTaps::attach(const TapTarget& target, CaptureListener* listener,
   request.fragment_ms = connection_.traits().tap_fragment_ms;
   request.limit = time_limit_ - connection_.clock().now();
   request.own_connection = connection_.traits().recordings_need_connections;
-  return open_pulse_input_capture(&connection_, request, listener, stream);
+  return open_pulse_input_capture(&streams_, request, listener, stream);
 }
 
 }  // namespace
 
-std::unique_ptr<TapSystem> make_pulse_taps(Connection* connection, PulseEvents* events) {
-  return std::make_unique<PulseTaps>(connection, events);
+std::unique_ptr<TapSystem> make_pulse_taps(Connection* questions, Connection* streams,
+                                           PulseEvents* events) {
+  return std::make_unique<PulseTaps>(questions, streams, events);
 }
 
 }  // namespace pulse

@@ -10,8 +10,9 @@
 namespace patchcord {
 namespace pulse {
 
-// Control thread. Both outlive it.
-std::unique_ptr<TapSystem> make_pulse_taps(Connection* connection, PulseEvents* events);
+// Control thread. All of it outlives the taps; `streams` is where they are opened.
+std::unique_ptr<TapSystem> make_pulse_taps(Connection* questions, Connection* streams,
+                                           PulseEvents* events);
 
 }  // namespace pulse
 }  // namespace patchcord
