@@ -97,7 +97,7 @@ describe.each(present)('a microphone made on %s', (_title, _name, start) => {
     const second = await open('Studio mic');
     expect(second.microphone).toMatchObject({
       name: 'Studio mic (2)',
-      id: id?.replace(/\.microphone$/, '.2.microphone'),
+      id: id?.replace(/\.microphone$/, '.copy2.microphone'),
     });
     await first.close();
     const again = await open('Studio mic');

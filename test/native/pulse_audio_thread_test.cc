@@ -1,4 +1,5 @@
-// What our code does on the audio thread while others ask the server: it allocates and frees nothing.
+// What our code does on the audio thread while others ask the server: it allocates and frees
+// nothing.
 #include <dlfcn.h>
 #include <execinfo.h>
 #include <sys/prctl.h>

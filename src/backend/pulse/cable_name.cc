@@ -66,7 +66,9 @@ CableName cable_name(const std::string& wanted, uint32_t copy, bool quoting_vari
   name.sink = "patchcord." + id_of(wanted);
   if (copy > 1) {
     name.shown += " (" + std::to_string(copy) + ")";
-    name.sink += "." + std::to_string(copy);
+    // Not as PulseAudio does ("NAME.2"): what it renames while it is sorted out who has a name
+    // would then stand in the way of the next one.
+    name.sink += ".copy" + std::to_string(copy);
   }
   name.label = quoted(name.shown);
   name.microphone = name.sink + ".microphone";

@@ -62,6 +62,11 @@ Living& living() {
   return living;
 }
 
+std::string spec_of(const Format& format) {
+  return " format=float32le rate=" + std::to_string(format.sample_rate) +
+         " channels=" + std::to_string(format.channels);
+}
+
 Error exiting() { return Error::make(ErrorCode::kBackendUnavailable, "The process is exiting"); }
 
 }  // namespace
@@ -152,9 +157,16 @@ Error PulseCables::build(const std::string& wanted, const Format& format,
       return source.description == name.shown;
     });
     if (shown || has(sinks, name.sink) || has(sources, name.microphone)) continue;
-    if ((error = load_pair(name, format, deadline, made))) return error;
+    // Who has the sink's name may take the source's.
+    PulseDevice feed;
     PulseDevice microphone;
-    if ((error = see(name, *made, deadline, &naming, &microphone))) return error;
+    error = load_sink(name, format, deadline, made);
+    if (!error) error = see(Flow::kOutput, *made, name.sink, deadline, &naming, &feed);
+    if (!error && naming == Naming::kOurs) {
+      error = load_source(name, format, deadline, made);
+      if (!error) error = see(Flow::kInput, *made, name.microphone, deadline, &naming, &microphone);
+    }
+    if (error) return error;
     if (naming == Naming::kTaken) {
       unload(*made, deadline);
       made->modules.clear();
@@ -167,27 +179,48 @@ Error PulseCables::build(const std::string& wanted, const Format& format,
   return Error::none();
 }
 
-Error PulseCables::load_pair(const CableName& name, const Format& format,
+// Without a format the servers choose 16 bits at 44.1 kHz; in f32 the path is exact to the bit.
+Error PulseCables::load_sink(const CableName& name, const Format& format,
                              const Connection::Deadline& deadline, Made* made) {
-  const std::string instance = std::string(kInstanceProperty) + "=" + connection_.instance();
-  // Without a format the servers choose 16 bits at 44.1 kHz; in f32 the path is exact to the bit.
-  const std::string spec = " format=float32le rate=" + std::to_string(format.sample_rate) +
-                           " channels=" + std::to_string(format.channels);
-  const std::string feed_argument = "sink_name=" + name.sink + spec + " sink_properties=\"" +
-                                    instance + " device.description='" + name.label +
-                                    " (playback)'\"";
+  const std::string argument = "sink_name=" + name.sink + spec_of(format) + " sink_properties=\"" +
+                               mark() + " device.description='" + name.label + " (playback)'\"";
   // Whoever plays first would have to wait for what was rendered ahead. A server that does not know
   // the argument refuses to load the module.
-  const bool renders_ahead = connection_.traits().null_sink_renders_ahead;
-  Error error = load("module-null-sink", feed_argument + (renders_ahead ? " norewinds=1" : ""),
-                     deadline, made);
-  if (error && renders_ahead) error = load("module-null-sink", feed_argument, deadline, made);
-  if (error) return error;
+  if (connection_.traits().null_sink_renders_ahead &&
+      !load("module-null-sink", argument + " norewinds=1", deadline, made)) {
+    return Error::none();
+  }
+  return load("module-null-sink", argument, deadline, made);
+}
+
+Error PulseCables::load_source(const CableName& name, const Format& format,
+                               const Connection::Deadline& deadline, Made* made) {
   return load("module-remap-source",
-              "source_name=" + name.microphone + " master=" + name.sink + ".monitor" + spec +
-                  " source_properties=\"" + instance + " device.description='" + name.label +
-                  "' device.icon_name=audio-input-microphone\"",
+              "source_name=" + name.microphone + " master=" + name.sink + ".monitor" +
+                  spec_of(format) + " source_properties=\"" + mark() + " device.description='" +
+                  name.label + "' device.icon_name=audio-input-microphone\"",
               deadline, made);
+}
+
+std::string PulseCables::mark() const {
+  return std::string(kInstanceProperty) + "=" + connection_.instance();
+}
+
+// What became of the module that was loaded last: a server may refuse a name or properties without
+// a word, so only what is there counts. PipeWire says that a module is loaded a moment before its
+// device is there.
+Error PulseCables::see(Flow flow, const Made& made, const std::string& name,
+                       const Connection::Deadline& deadline, Naming* naming, PulseDevice* device) {
+  for (;;) {
+    std::vector<PulseDevice> devices;
+    if (Error error = query_devices(&connection_, flow, deadline, &devices)) return error;
+    *naming = naming_of(devices, made.modules.back(), name, device);
+    if (*naming != Naming::kNotThere) return Error::none();
+    connection_.pause(10 * kNsPerMs);
+    if (deadline.passed()) {
+      return Error::make(ErrorCode::kTimeout, "The audio server did not show the microphone");
+    }
+  }
 }
 
 // kOurs: what `module` made is the only device of its name, or the one that has had it for longer.
@@ -203,31 +236,6 @@ PulseCables::Naming PulseCables::naming_of(const std::vector<PulseDevice>& devic
     return device.name == name && device.owner_module < module;
   });
   return owned->name == name && !taken ? Naming::kOurs : Naming::kTaken;
-}
-
-// A server may refuse a name or properties without a word: only what is there counts. PipeWire says
-// that a module is loaded a moment before its device is there.
-Error PulseCables::see(const CableName& name, const Made& made,
-                       const Connection::Deadline& deadline, Naming* naming,
-                       PulseDevice* microphone) {
-  for (;;) {
-    std::vector<PulseDevice> sources;
-    std::vector<PulseDevice> sinks;
-    Error error = query_devices(&connection_, Flow::kInput, deadline, &sources);
-    if (!error) error = query_devices(&connection_, Flow::kOutput, deadline, &sinks);
-    if (error) return error;
-    PulseDevice feed;
-    const Naming of_feed = naming_of(sinks, made.modules[0], name.sink, &feed);
-    const Naming of_microphone = naming_of(sources, made.modules[1], name.microphone, microphone);
-    *naming = std::max(of_feed, of_microphone);
-    if (std::min(of_feed, of_microphone) != Naming::kNotThere || *naming == Naming::kTaken) {
-      return error;
-    }
-    connection_.pause(10 * kNsPerMs);
-    if (deadline.passed()) {
-      return Error::make(ErrorCode::kTimeout, "The audio server did not show the microphone");
-    }
-  }
 }
 
 // The servers' own stand-in for a missing sound card goes as soon as there is another sink, and the

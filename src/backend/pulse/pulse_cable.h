@@ -36,10 +36,13 @@ class PulseCables {
 
   Error load(const char* module, const std::string& argument, const Connection::Deadline& deadline,
              Made* made);
-  Error load_pair(const CableName& name, const Format& format, const Connection::Deadline& deadline,
+  Error load_sink(const CableName& name, const Format& format, const Connection::Deadline& deadline,
                   Made* made);
-  Error see(const CableName& name, const Made& made, const Connection::Deadline& deadline,
-            Naming* naming, PulseDevice* microphone);
+  Error load_source(const CableName& name, const Format& format,
+                    const Connection::Deadline& deadline, Made* made);
+  std::string mark() const;  // that a module is ours
+  Error see(Flow flow, const Made& made, const std::string& name,
+            const Connection::Deadline& deadline, Naming* naming, PulseDevice* device);
   void unload(const Made& made, const Connection::Deadline& deadline);
   Error build(const std::string& wanted, const Format& format, const Connection::Deadline& deadline,
               Made* made, Cable* cable);

@@ -247,8 +247,8 @@ Error open_pulse_input_capture(Connection* connection, const InputCapture& reque
   std::unique_ptr<Connection> own;
   Error error;
   if (request.own_connection) {
-    error = Connection::open(Connection::Purpose::kStreams, &own, request.limit,
-                             request.interrupted);
+    error =
+        Connection::open(Connection::Purpose::kStreams, &own, request.limit, request.interrupted);
   }
   if (error) return of_own_connection(std::move(error));
   Connection* const used = own ? own.get() : connection;

@@ -161,7 +161,7 @@ Error Connection::connect(int64_t limit_ns, const std::atomic<bool>* interrupted
   Error error = await(libpulse_->pa_context_get_server_info(context_, on_server, &reply),
                       "pa_context_get_server_info", deadline);
   traits_ = reply.traits;
-  realtime_ = priority_->answer();
+  if (priority_) realtime_ = priority_->answer();
   return error;
 }
 

@@ -1,7 +1,7 @@
-// A connection to the audio server, with the one thread that serves it. The server counts connections
-// (64 is PulseAudio's limit for everybody), so a host has two at most: one for its questions, whose
-// answers are lists that have to be kept, and one that all its streams share, on whose thread nothing
-// is allocated and no lock but libpulse's is taken.
+// A connection to the audio server, with the one thread that serves it. The server counts
+// connections (64 is PulseAudio's limit for everybody), so a host has two at most: one for its
+// questions, whose answers are lists that have to be kept, and one that all its streams share, on
+// whose thread nothing is allocated and no lock but libpulse's is taken.
 #pragma once
 
 #include <atomic>
@@ -29,8 +29,7 @@ class Connection {
   // Any thread that may wait, for `limit_ns` at most and no longer once `interrupted` is set. Never
   // starts a server: what the user did not start is not wanted.
   static Error open(Purpose purpose, std::unique_ptr<Connection>* connection,
-                    int64_t limit_ns = kCallLimit,
-                    const std::atomic<bool>* interrupted = nullptr);
+                    int64_t limit_ns = kCallLimit, const std::atomic<bool>* interrupted = nullptr);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -126,7 +125,7 @@ class Connection {
   bool running_ = false;
   bool connected_ = false;
   const ServerTraits* traits_ = &kPulseAudio;
-  const ThreadPriority* priority_ = nullptr;  // of the loop's thread
+  const ThreadPriority* priority_ = nullptr;  // of the audio thread
   ThreadPriority::Answer realtime_;
   bool first_turn_done_ = false;
 };

@@ -46,8 +46,7 @@ class PulseHost final : public Host, private Connection::LossListener {
     const bool loopback = request.kind == CaptureRequest::Kind::kLoopback;
     PulseDevice device;
     Error error = prepare(loopback ? Flow::kOutput : Flow::kInput, request.device_id, &device);
-    return error ? error
-                 : open_pulse_capture(streams_.get(), device, request, listener, stream);
+    return error ? error : open_pulse_capture(streams_.get(), device, request, listener, stream);
   }
 
   Error open_render(const RenderRequest& request, RenderListener* listener,

@@ -51,8 +51,7 @@ class PulseRender final : public PulseStream {
   bool skipped_ = false;  // something passed without us, and nothing has been written since
 };
 
-Error PulseRender::open(const PulseDevice& device, const RenderRequest& request,
-                        bool full_volume) {
+Error PulseRender::open(const PulseDevice& device, const RenderRequest& request, bool full_volume) {
   Connection::Lock lock(connection_);
   Connection::Deadline deadline(&connection_, kCallLimit);
   info_.device_id = request.device_id;
