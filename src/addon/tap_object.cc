@@ -81,7 +81,9 @@ Napi::Value TapObject::read(const Napi::CallbackInfo& info) {
   }
   double* const label = label_.Value().Data();
   label[0] = static_cast<double>(first.frame);
-  label[1] = first.time;
+  // Times never go back, also where a device's stamps do.
+  time_ = std::max(time_, first.time);
+  label[1] = time_;
   label[2] = flags;
   return Napi::Number::New(env, static_cast<double>(frames));
 }

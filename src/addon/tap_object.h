@@ -34,6 +34,7 @@ class TapObject final : public Napi::ObjectWrap<TapObject> {
   std::shared_ptr<Producer> producer_;
   std::shared_ptr<FrameQueue> queue_;  // until close()
   uint64_t lost_frames_ = 0;           // after it
+  double time_ = 0;                    // of the last chunk, ns
   std::unique_ptr<Waker> waker_;
   SampleFormat format_ = SampleFormat::kF32;
   Napi::Reference<Napi::Float64Array> label_;

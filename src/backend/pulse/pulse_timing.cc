@@ -10,6 +10,12 @@ constexpr int kReportsPerStamp = 8;
 // The first packets wait for the first stamp. PipeWire's first report of a playback stream is of a
 // time before it ran, 40 ms off.
 constexpr int kFirstReports = 4;
+// A server that stood still hands over, faster than it was heard, what it missed: PulseAudio at
+// once, PipeWire in seconds. Until that is done its reports are late by less and less, and nothing
+// need have been dropped. So much of lateness is believed only when it stays the same.
+constexpr double kStandstill = 100e6;  // ns
+constexpr double kSame = 10e6;
+constexpr int kAgreeing = 3;  // stamps
 
 }  // namespace
 
@@ -24,7 +30,15 @@ int64_t StreamTiming::observe(int64_t time, double position) noexcept {
   if (reports_ < (known_ ? kReportsPerStamp : kFirstReports)) return 0;
   reports_ = 0;
   // The positions absorb what was dropped, so the time goes on as it was.
-  if (known_ && earliest_.late > late_ns_) return std::llround(earliest_.late / frame_ns_);
+  if (known_ && earliest_.late > late_ns_) {
+    const bool same = std::fabs(earliest_.late - late_) <= kSame;
+    late_ = earliest_.late;
+    agreeing_ = same ? agreeing_ + 1 : 1;
+    if (late_ > kStandstill && agreeing_ < kAgreeing) return 0;
+    agreeing_ = 0;
+    return std::llround(earliest_.late / frame_ns_);
+  }
+  agreeing_ = 0;
   stamp_ = earliest_;
   tracker_.update(stamp_.position, stamp_.time);
   known_ = fresh_ = true;

@@ -14,7 +14,7 @@ class Losses {
   void add(uint64_t frame, uint64_t frames, const Tell& tell) noexcept {
     const uint64_t from = std::max(frame, told_), until = frame + frames;
     if (until <= from) return;
-    if (until_ > from_ && (from > until_ || until < from_)) settle(tell);
+    if (until_ > from_ && (from > until_ + kRounding || until < from_)) settle(tell);
     const bool joins = until_ > from_;
     from_ = joins ? std::min(from_, from) : std::max(from, told_);
     until_ = joins ? std::max(until_, until) : until;
@@ -28,6 +28,8 @@ class Losses {
   }
 
  private:
+  static constexpr uint64_t kRounding = 2;  // frames between spans that touch, of other rates
+
   uint64_t from_ = 0, until_ = 0;  // not told yet
   uint64_t told_ = 0;              // all up to there has been told, or was not lost
 };

@@ -11,6 +11,7 @@ namespace patchcord {
 namespace {
 
 constexpr double kPumpSeconds = 0.01;
+constexpr uint32_t kLossesInOneSecond = 2;  // at most
 constexpr double kPumpPatience = 1e9;  // a pump later than this skips what it missed
 constexpr double kMaxFill = 60e9;      // ns; what is longer the mix leaves out: its times step
 constexpr int64_t kPumpRetry = kNsPerMs;
@@ -226,17 +227,17 @@ void MixerNode::mix_at(float* out, size_t frames, const PullTime& when) noexcept
 }
 
 void MixerNode::count_losses(const std::vector<Input>& inputs) noexcept {
-  bool any = false;
   const int64_t here = static_cast<int64_t>(position_ + delay_frames());
   for (const Input& input : inputs) {
     if (!input.live) continue;
     const LiveInput::Loss loss = input.live->take_loss();
     if (loss.frames == 0) continue;
-    any = true;
+    lost_at_ = position_;
     losses_.add(static_cast<uint64_t>(std::max<int64_t>(0, here + loss.first)), loss.frames,
                 [this](uint64_t frame, uint64_t frames) { replaced(frame, frames); });
   }
-  if (!any) settle_losses();
+  // What was late comes in pieces: of all of them one event is made.
+  if (position_ - lost_at_ > config_.sample_rate / kLossesInOneSecond) settle_losses();
 }
 
 void MixerNode::settle_losses() noexcept {

@@ -154,6 +154,7 @@ class MixerNode final : public Pullable, public Producer {
   size_t join_left_ = 0;
   bool pumped_last_ = false;
   Losses losses_;
+  uint64_t lost_at_ = 0;  // the mix' frame when the last loss was seen
   // mix_written's state, in frames.
   size_t head_ = 0;     // of the limiter's delay still to be dropped
   uint64_t fed_ = 0;    // mixed, into the limiter

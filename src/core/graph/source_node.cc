@@ -198,14 +198,16 @@ void SourceNode::leave_out(int64_t seconds) noexcept {
 
 void SourceNode::hole(uint64_t frame, uint64_t frames, bool continued) noexcept {
   if (!continued) stats_.holes.add(1);
-  stats_.hole_frames.add(frames);
-  losses_.add(frame, frames,
-              [this](uint64_t from, uint64_t count) { tell(NodeEventType::kHole, from, count); });
+  losses_.add(frame, frames, [this](uint64_t from, uint64_t count) { lost(from, count); });
 }
 
 void SourceNode::settle_losses() noexcept {
-  losses_.settle(
-      [this](uint64_t from, uint64_t count) { tell(NodeEventType::kHole, from, count); });
+  losses_.settle([this](uint64_t from, uint64_t count) { lost(from, count); });
+}
+
+void SourceNode::lost(uint64_t frame, uint64_t frames) noexcept {
+  stats_.hole_frames.add(frames);
+  tell(NodeEventType::kHole, frame, frames);
 }
 
 void SourceNode::replaced(int64_t position, uint64_t frames) noexcept {
@@ -351,7 +353,8 @@ void SourceNode::set_anchor() noexcept {
 
 // What so many frames of the device become.
 uint64_t SourceNode::to_output(uint64_t device_frames) const noexcept {
-  return static_cast<uint64_t>(static_cast<double>(device_frames) * true_rate() / rate_->rate());
+  return static_cast<uint64_t>(
+      std::llround(static_cast<double>(device_frames) * true_rate() / rate_->rate()));
 }
 
 double SourceNode::time_at(double frame) const noexcept {

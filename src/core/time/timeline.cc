@@ -32,8 +32,7 @@ Timeline::Timeline(uint32_t sample_rate, int64_t start, bool fills_idle, const D
   tracker_.move_to(0, start);
 }
 
-void Timeline::begin_epoch(int64_t time, int64_t arrival) noexcept {
-  const bool stamped = time != kNoTime && std::llabs(time - arrival) <= kImplausible;
+void Timeline::begin_epoch(bool stamped) noexcept {
   if (stamped != stamped_) {
     // Another kind of stamp, another loop; it goes on at the same place.
     const int64_t here = tracker_.time_at(static_cast<double>(next_));
@@ -61,6 +60,19 @@ int64_t Timeline::agreed(int64_t at, int64_t position, bool unripe) const noexce
   return std::fabs(static_cast<double>(counted - at)) <= tolerance * rate_ ? counted : at;
 }
 
+bool Timeline::is_plausible(int64_t time, int64_t now) const noexcept {
+  return time != kNoTime && std::llabs(time - now) <= kImplausible;
+}
+
+// Whether counter and stamp agree that a packet follows the one before: it is late, however old it
+// is. A server that stood still hands over what it missed.
+bool Timeline::is_late(int64_t position, int64_t time) const noexcept {
+  if (position < 0 || position_ < 0 || time == kNoTime) return false;
+  const double at = tracker_.frame_at(static_cast<double>(time));
+  return std::fabs(static_cast<double>(counted_ + position - position_) - at) <=
+         kLeastAgreement * rate_;
+}
+
 Timeline::Placement Timeline::place(uint32_t frames, int64_t position, int64_t time,
                                     int64_t now) noexcept {
   Placement placement;
@@ -73,8 +85,9 @@ Timeline::Placement Timeline::place(uint32_t frames, int64_t position, int64_t t
   }
   const int64_t length = static_cast<int64_t>(frames * 1e9 / rate_);
   const bool first = !in_epoch_;
-  if (first) begin_epoch(time, now - length);
-  if (!stamped_ || (time != kNoTime && std::llabs(time - now) > kImplausible)) {
+  const bool late = first && is_late(position, time);
+  if (first) begin_epoch(late || is_plausible(time, now - length));
+  if (!stamped_ || !(late || is_plausible(time, now))) {
     time = kNoTime;
   }
   const bool has_time = time != kNoTime;

@@ -54,7 +54,9 @@ class Timeline {
   bool stamped() const noexcept { return stamped_; }  // false: times are those of arrival
 
  private:
-  void begin_epoch(int64_t time, int64_t arrival) noexcept;
+  void begin_epoch(bool stamped) noexcept;
+  bool is_plausible(int64_t time, int64_t now) const noexcept;
+  bool is_late(int64_t position, int64_t time) const noexcept;
   void leave_epoch() noexcept;
   int64_t agreed(int64_t at, int64_t position, bool unripe) const noexcept;
   void learn(int64_t frame, int64_t time) noexcept;
