@@ -40,8 +40,8 @@ class StreamTiming {
   Stamp earliest_;  // of the reports under way
   Stamp stamp_;     // of those before
   int reports_ = 0;
-  double late_ = 0;    // what the last stamp was late by, ns
-  int agreeing_ = 0;   // so many stamps in a row were late by the same
+  double late_ = 0;   // what the last stamp was late by, ns
+  int agreeing_ = 0;  // so many stamps in a row were late by the same
   bool known_ = false;
   bool fresh_ = false;
 };

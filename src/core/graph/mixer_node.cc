@@ -12,8 +12,8 @@ namespace {
 
 constexpr double kPumpSeconds = 0.01;
 constexpr uint32_t kLossesInOneSecond = 2;  // at most
-constexpr double kPumpPatience = 1e9;  // a pump later than this skips what it missed
-constexpr double kMaxFill = 60e9;      // ns; what is longer the mix leaves out: its times step
+constexpr double kPumpPatience = 1e9;       // a pump later than this skips what it missed
+constexpr double kMaxFill = 60e9;           // ns; what is longer the mix leaves out: its times step
 constexpr int64_t kPumpRetry = kNsPerMs;
 constexpr int64_t kPumpTurn = 10 * kNsPerMs;  // between two looks whether what is late has come
 
