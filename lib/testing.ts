@@ -473,7 +473,7 @@ export class SimulatedAudio implements SimulatedBackend {
 
   // One after the other, also when nobody waits for them.
   async #inTurn(move: () => Promise<void>): Promise<void> {
-    this.#advancing = this.#advancing.then(move);
+    this.#advancing = this.#advancing.then(move, move);
     this.#advancing.catch(() => {});
     await this.#advancing;
   }
@@ -499,8 +499,14 @@ export class SimulatedAudio implements SimulatedBackend {
     await new Promise((resolve) => setImmediate(resolve));
   }
 
-  /** Does nothing by itself: a world without open streams holds nothing. */
-  async [Symbol.asyncDispose](): Promise<void> {}
+  /**
+   * Ends the world: its threads end, and streams that are still open lose their devices, as when a server
+   * is gone for good. What is done with it afterwards fails with `ERR_AUDIO_BACKEND_UNAVAILABLE`. A world
+   * that nobody holds any more ends by itself when it is garbage-collected.
+   */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#inTurn(() => this.#world.close());
+  }
 }
 
 function withFormat<T extends { format?: AudioFormat }>(options: T): T & { format: AudioFormat } {

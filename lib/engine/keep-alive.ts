@@ -1,10 +1,18 @@
-import { native } from './native.js';
+import { native, type NativeHold } from './native.js';
 
-/** What `ref()` and `unref()` of a stream do: whether its open device keeps the process alive. */
+/**
+ * Whether a stream keeps the process alive: while its device is open, unless `unref()` was called. What
+ * keeps the process alive is not collected either.
+ */
 export class KeepAlive {
+  readonly #owner: object;
   #open = false;
   #wanted = true;
-  #held = false;
+  #hold: NativeHold | undefined;
+
+  constructor(owner: object) {
+    this.#owner = owner;
+  }
 
   /** The device is open, or is being opened. */
   open(): void {
@@ -29,10 +37,9 @@ export class KeepAlive {
   }
 
   #settle(): void {
-    const hold = this.#open && this.#wanted;
-    if (hold === this.#held) return;
-    this.#held = hold;
-    if (hold) native().ref();
-    else native().unref();
+    const wanted = this.#open && this.#wanted;
+    if (wanted === (this.#hold !== undefined)) return;
+    this.#hold?.release();
+    this.#hold = wanted ? new (native().Hold)(this.#owner) : undefined;
   }
 }

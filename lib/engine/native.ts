@@ -66,7 +66,6 @@ export interface NativeEvent {
     | 'flows'
     | 'ended'
     | 'underrun'
-    | 'drained'
     | 'played'
     | 'lowWater'
     | 'inputEnded'
@@ -262,8 +261,14 @@ export interface NativeSink extends NativeWritable, NativeTimed {
   takeError(): NativeError | null;
 }
 
+export interface NativeHold {
+  release(): void;
+}
+
 export interface NativeWorld {
   error(): NativeError | null;
+  /** Its streams lose their devices, its threads end. */
+  close(): Promise<void>;
   advance(ms: number, asleep: boolean, done: () => void): NativeError | null;
   play(id: string, signal: object, program: string): NativeError | null;
   stop(id: string, program?: string): NativeError | null;
@@ -286,8 +291,8 @@ export interface NativeWorld {
 export interface Native {
   /** Names, in the order in which they are tried when none is named. */
   backends(): string[];
-  ref(): void;
-  unref(): void;
+  /** Keeps the process and `owner` alive until `release()`. */
+  Hold: new (owner: object) => NativeHold;
   /** A whole buffer at once. */
   convert(bytes: Uint8Array, from: AudioFormat, to: AudioFormat, options: object): Buffer;
   World: new (options: object) => NativeWorld;

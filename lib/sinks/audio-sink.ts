@@ -106,7 +106,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
   readonly #inlet: Inlet;
   readonly #writer: FrameWriter;
   readonly #settings: SinkSettings;
-  readonly #keepAlive = new KeepAlive();
+  readonly #keepAlive = new KeepAlive(this);
   readonly #feedback: FeedbackGuard | undefined;
   readonly #played = new Set<Deferred<void>>();
   #openOptions: NativeOpenOptions;

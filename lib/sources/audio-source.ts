@@ -258,7 +258,7 @@ export abstract class AudioSource extends AudioReadable {
   readonly #native: NativeSource;
   readonly #flow: 'input' | 'output';
   readonly #keeper: DeviceKeeper<SourceTarget>;
-  readonly #keepAlive = new KeepAlive();
+  readonly #keepAlive = new KeepAlive(this);
   readonly #openOptions: NativeOpenOptions;
   readonly #steps = new TimeSteps();
   #info: NativeStreamInfo | undefined;

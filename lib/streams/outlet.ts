@@ -186,7 +186,7 @@ export class Outlet {
     if (!isUnsubclassed(target)) return `${target.constructor.name} is a subclass`;
     const reason = target[linkTarget].connect(this.#stream, end);
     if (reason !== undefined) return reason;
-    const draining = new KeepAlive();
+    const draining = new KeepAlive(destination);
     const stop = (): void => {
       if (!this.#routes.delete(destination)) return;
       draining.release();

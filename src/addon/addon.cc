@@ -3,8 +3,8 @@
 
 #include "../backend/registry.h"
 #include "converter.h"
-#include "environment.h"
 #include "filter_object.h"
+#include "hold_object.h"
 #include "host_object.h"
 #include "mixer_object.h"
 #include "sink_object.h"
@@ -22,21 +22,9 @@ Napi::Value list_backends(const Napi::CallbackInfo& info) {
   return list;
 }
 
-// ref(): the process stays alive until the matching unref()
-Napi::Value ref(const Napi::CallbackInfo& info) {
-  Environment::of(info.Env())->ref();
-  return info.Env().Undefined();
-}
-
-Napi::Value unref(const Napi::CallbackInfo& info) {
-  Environment::of(info.Env())->unref();
-  return info.Env().Undefined();
-}
-
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("backends", Napi::Function::New(env, list_backends));
-  exports.Set("ref", Napi::Function::New(env, ref));
-  exports.Set("unref", Napi::Function::New(env, unref));
+  exports.Set("Hold", HoldObject::define(env));
   exports.Set("convert", Napi::Function::New(env, convert));
   exports.Set("World", WorldObject::define(env));
   exports.Set("Host", HostObject::define(env));

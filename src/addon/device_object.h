@@ -35,7 +35,7 @@ class DeviceObject : public Napi::ObjectWrap<Object> {
     return environment_->promise(
         env,
         [environment = environment_, entry = entry_, session = session_, request, opened] {
-          environment->add(session.get());
+          environment->add(session);
           return session->open(entry, request, opened.get());
         },
         [opened](Napi::Env env) -> Napi::Value { return stream_info_to_value(env, *opened); });
@@ -61,7 +61,7 @@ class DeviceObject : public Napi::ObjectWrap<Object> {
         env,
         [environment = environment_, session = session_] {
           session->release();
-          environment->remove(session.get());
+          environment->remove(session);
           return Error::none();
         },
         [this, released](Napi::Env env) -> Napi::Value {
@@ -81,7 +81,7 @@ class DeviceObject : public Napi::ObjectWrap<Object> {
 
   std::shared_ptr<Environment> environment_;
   std::shared_ptr<HostEntry> entry_;  // null: the first argument was no host
-  std::shared_ptr<Waker> waker_;
+  std::unique_ptr<Waker> waker_;
   std::shared_ptr<Session> session_;
 
  private:

@@ -37,7 +37,7 @@ void DeviceSession::tell_lost(const Error& error) noexcept {
     std::lock_guard<std::mutex> lock(error_mutex_);
     error_ = error;
   }
-  waker_->wake();
+  wake();
 }
 
 }  // namespace patchcord

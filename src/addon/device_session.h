@@ -14,7 +14,7 @@ class DeviceSession : public Session {
   std::shared_ptr<Host> host_;  // first: streams must go before it
 
  public:
-  explicit DeviceSession(std::shared_ptr<Waker> waker) : waker_(std::move(waker)) {}
+  explicit DeviceSession(std::shared_ptr<Bell> bell) : bell_(std::move(bell)) {}
 
   // Lets go of the device. Until another one is opened the clock does its turns.
   void leave();
@@ -30,12 +30,12 @@ class DeviceSession : public Session {
   void close_stream() noexcept { replace_stream(nullptr, nullptr); }
   // The backend's thread, whose last word it is.
   void tell_lost(const Error& error) noexcept;
-  void wake() noexcept { waker_->wake(); }  // any thread
+  void wake() noexcept { bell_->wake(); }  // any thread
 
   std::unique_ptr<Stream> stream_;
 
  private:
-  const std::shared_ptr<Waker> waker_;
+  const std::shared_ptr<Bell> bell_;
   std::unique_ptr<Clock::Task> absence_;
   std::mutex error_mutex_;
   Error error_;

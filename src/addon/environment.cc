@@ -14,66 +14,6 @@ struct InstanceData {
 
 }  // namespace
 
-Waker::Waker(std::shared_ptr<Environment> environment, const Napi::Function& callback)
-    : environment_(std::move(environment)), callback_(Napi::Persistent(callback)) {
-  environment_->wakers_.push_back(this);
-}
-
-Waker::~Waker() { silence(); }
-
-void Waker::wake() noexcept {
-  if (!dirty_.exchange(true, std::memory_order_acq_rel)) environment_->notify();
-}
-
-void Waker::silence() {
-  auto& all = environment_->wakers_;
-  all.erase(std::remove(all.begin(), all.end(), this), all.end());
-  callback_.Reset();
-}
-
-Error HostEntry::use(std::shared_ptr<Host>* host) {
-  if (lost_.exchange(false, std::memory_order_acq_rel)) {
-    if (host_) host_->watch(nullptr);
-    host_.reset();
-  }
-  if (!host_) {
-    std::unique_ptr<Host> connected;
-    if (Error error = connect_(&connected)) return error;
-    host_ = std::move(connected);
-    host_->watch(this);
-  }
-  *host = host_;
-  return Error::none();
-}
-
-void HostEntry::close() {
-  if (host_) host_->watch(nullptr);
-  host_.reset();
-}
-
-void HostEntry::add_watcher(Watched what, Waker* watcher) {
-  std::lock_guard<std::mutex> lock(watchers_mutex_);
-  watchers_[watcher] = what;
-}
-
-void HostEntry::remove_watcher(Waker* watcher) {
-  std::lock_guard<std::mutex> lock(watchers_mutex_);
-  watchers_.erase(watcher);
-}
-
-void HostEntry::tell(Watched what) noexcept {
-  std::lock_guard<std::mutex> lock(watchers_mutex_);
-  for (const auto& [watcher, watched] : watchers_) {
-    if (watched == what) watcher->wake();
-  }
-}
-
-void HostEntry::on_backend_lost(const Error&) noexcept {
-  lost_.store(true, std::memory_order_release);
-  tell(Watched::kDevices);
-  tell(Watched::kProcesses);
-}
-
 std::shared_ptr<Environment> Environment::of(Napi::Env env) {
   InstanceData* data = env.GetInstanceData<InstanceData>();
   if (data == nullptr) {
@@ -85,25 +25,32 @@ std::shared_ptr<Environment> Environment::of(Napi::Env env) {
 }
 
 Environment::Environment(Napi::Env env)
-    : env_(env), context_(env, "patchcord"), signal_(env, [this] { dispatch(); }) {
+    : env_(env),
+      context_(env, "patchcord"),
+      signal_(std::make_shared<LoopSignal>(env, [this] { dispatch(); })) {
   control_ = std::thread([this] { control_loop(); });
 }
 
 void Environment::on_cleanup(napi_async_cleanup_hook_handle hook, void* self) {
   auto* environment = static_cast<Environment*>(self);
   environment->shut_down();
-  environment->signal_.close([hook] { napi_remove_async_cleanup_hook(hook); });
+  environment->signal_->close([hook] { napi_remove_async_cleanup_hook(hook); });
 }
 
+// When the control thread has ended no thread of ours runs any more: nothing sends a signal, and
+// the objects may be finalised in any order.
 void Environment::shut_down() {
-  // Devices first: when the control thread has ended no device's thread of ours runs any more. What
-  // pumps a mixer does, until its object goes: LoopSignal bears it.
+  const std::vector<std::shared_ptr<HostEntry>> hosts = open_hosts();
   {
     std::lock_guard<std::mutex> lock(control_mutex_);
-    commands_.push_back([this] {
-      for (Session* session : std::set<Session*>(sessions_)) session->release();
-      for (auto& entry : hosts_) entry.second->close();
-      for (auto& entry : anonymous_hosts_) entry->close();
+    commands_.push_back([this, &hosts] {
+      std::set<std::shared_ptr<Session>> sessions;
+      {
+        std::lock_guard<std::mutex> lock(sessions_mutex_);
+        sessions = sessions_;
+      }
+      for (const auto& session : sessions) session->release();
+      for (const auto& entry : hosts) entry->close();
     });
     control_stopping_ = true;
   }
@@ -167,7 +114,7 @@ void Environment::complete(Done done) {
     std::lock_guard<std::mutex> lock(completions_mutex_);
     completions_.push_back(std::move(done));
   }
-  notify();
+  signal_->send();
 }
 
 void Environment::dispatch() {
@@ -188,12 +135,12 @@ void Environment::dispatch() {
       napi_fatal_exception(env, error.Value());
     }
   };
+  for (const auto& entry : open_hosts()) entry->ring_watchers();
   for (Waker* waker : std::vector<Waker*>(wakers_)) {
     Napi::HandleScope scope(env);
     // A callback may have removed this one.
     if (std::find(wakers_.begin(), wakers_.end(), waker) == wakers_.end()) continue;
-    if (!waker->dirty_.exchange(false, std::memory_order_acq_rel)) continue;
-    waker->callback_.Call({});
+    waker->serve();
     settle();
   }
   for (Done& done : completions) {
@@ -203,19 +150,57 @@ void Environment::dispatch() {
   }
 }
 
+void Environment::stay_until_told(const Napi::Value& owner) {
+  ref();
+  auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(owner.As<Napi::Object>()));
+  complete([this, kept](Napi::Env) { unref(); });
+}
+
 void Environment::ref() {
-  if (references_++ == 0) signal_.ref();
+  if (references_++ == 0) signal_->ref();
 }
 
 void Environment::unref() {
-  if (--references_ == 0) signal_.unref();
+  if (--references_ == 0) signal_->unref();
+}
+
+void Environment::remove(Waker* waker) {
+  wakers_.erase(std::remove(wakers_.begin(), wakers_.end(), waker), wakers_.end());
+}
+
+void Environment::add(const std::shared_ptr<Session>& session) {
+  std::lock_guard<std::mutex> lock(sessions_mutex_);
+  sessions_.insert(session);
+}
+
+void Environment::remove(const std::shared_ptr<Session>& session) {
+  std::lock_guard<std::mutex> lock(sessions_mutex_);
+  sessions_.erase(session);
 }
 
 std::shared_ptr<HostEntry> Environment::host(const std::string& name, Clock& clock,
                                              HostEntry::Connect connect) {
   auto found = hosts_.find(name);
   if (found != hosts_.end()) return found->second;
-  return hosts_[name] = std::make_shared<HostEntry>(name, clock, std::move(connect));
+  return hosts_[name] = make_host(name, clock, std::move(connect), nullptr);
+}
+
+std::shared_ptr<HostEntry> Environment::make_host(const std::string& name, Clock& clock,
+                                                  HostEntry::Connect connect,
+                                                  std::function<void()> ended) {
+  auto entry =
+      std::make_shared<HostEntry>(name, clock, signal_, std::move(connect), std::move(ended));
+  all_hosts_.push_back(entry);
+  return entry;
+}
+
+std::vector<std::shared_ptr<HostEntry>> Environment::open_hosts() {
+  std::vector<std::shared_ptr<HostEntry>> open;
+  for (const std::weak_ptr<HostEntry>& one : all_hosts_) {
+    if (auto entry = one.lock()) open.push_back(std::move(entry));
+  }
+  all_hosts_.assign(open.begin(), open.end());
+  return open;
 }
 
 }  // namespace patchcord

@@ -4,7 +4,6 @@
 
 #include <napi.h>
 
-#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -16,74 +15,14 @@
 #include <thread>
 #include <vector>
 
-#include "../backend/backend.h"
-#include "../core/graph/producer.h"
 #include "../core/time/clock.h"
+#include "bell.h"
+#include "host_entry.h"
 #include "loop_signal.h"
+#include "session.h"
+#include "waker.h"
 
 namespace patchcord {
-
-class Environment;
-
-// One JavaScript callback that any thread can cause to be called, soon and once for many wakes.
-class Waker final : public Wakeup {
- public:
-  Waker(std::shared_ptr<Environment> environment, const Napi::Function& callback);
-  ~Waker();
-  void wake() noexcept override;  // any thread, audio threads too
-  void silence();                 // JS thread: no more calls; the callback is released
-
- private:
-  friend class Environment;
-  std::shared_ptr<Environment> environment_;
-  std::atomic<bool> dirty_{false};
-  Napi::FunctionReference callback_;
-};
-
-// A connection to one audio system. Connected at the first use, anew when it was lost. Control
-// thread except where said.
-class HostEntry final : public DeviceListener, public std::enable_shared_from_this<HostEntry> {
- public:
-  using Connect = std::function<Error(std::unique_ptr<Host>*)>;
-  HostEntry(std::string name, Clock& clock, Connect connect)
-      : name_(std::move(name)), clock_(clock), connect_(std::move(connect)) {}
-
-  const std::string& name() const { return name_; }  // any thread
-  Clock& clock() const { return clock_; }            // any thread
-
-  // Streams hold what they were opened on, so that a lost connection lasts as long as they do.
-  Error use(std::shared_ptr<Host>* host);
-  void close();
-
-  // JS thread.
-  enum class Watched : uint8_t { kDevices, kProcesses };
-  void add_watcher(Watched what, Waker* watcher);
-  void remove_watcher(Waker* watcher);
-  void on_devices_changed() noexcept override { tell(Watched::kDevices); }
-  void on_processes_changed() noexcept override { tell(Watched::kProcesses); }
-  void on_backend_lost(const Error& error) noexcept override;
-
-  // Devices that this environment plays to; 'default' never means one of them.
-  std::multiset<std::string> fed;
-
- private:
-  void tell(Watched what) noexcept;
-
-  const std::string name_;
-  Clock& clock_;
-  const Connect connect_;
-  std::shared_ptr<Host> host_;
-  std::atomic<bool> lost_{false};
-  std::mutex watchers_mutex_;
-  std::map<Waker*, Watched> watchers_;
-};
-
-// Something that holds a device and must let go of it before its host does.
-class Session {
- public:
-  virtual ~Session() = default;
-  virtual void release() noexcept = 0;  // control thread
-};
 
 class Environment : public std::enable_shared_from_this<Environment> {
  public:
@@ -101,32 +40,46 @@ class Environment : public std::enable_shared_from_this<Environment> {
   // Any thread but an audio thread: `done` on the JS thread, after every wake that came before.
   void complete(Done done);
 
-  void notify() noexcept { signal_.send(); }  // any thread
-  void ref();                                 // JS thread: counted; keeps the process alive
+  void ref();  // JS thread: counted; keeps the process alive
   void unref();
+  // JS thread. The process, and `owner` with it, stays alive until JavaScript has been told of
+  // everything that was rung so far. For an end, or audio, that comes from JavaScript itself: no
+  // open device keeps the process alive for it.
+  void stay_until_told(const Napi::Value& owner);
 
+  std::shared_ptr<Bell> bell() const { return std::make_shared<Bell>(signal_); }
+  void add(Waker* waker) { wakers_.push_back(waker); }  // JS thread
+  void remove(Waker* waker);                            // JS thread; may be called twice
+
+  // JS thread. A system that all of the environment share.
   std::shared_ptr<HostEntry> host(const std::string& name, Clock& clock,
                                   HostEntry::Connect connect);
-  void add_host(std::shared_ptr<HostEntry> entry) { anonymous_hosts_.push_back(std::move(entry)); }
-  void add(Session* session) { sessions_.insert(session); }    // control thread
-  void remove(Session* session) { sessions_.erase(session); }  // control thread
+  // JS thread. One that lasts as long as the objects that hold it.
+  std::shared_ptr<HostEntry> make_host(const std::string& name, Clock& clock,
+                                       HostEntry::Connect connect, std::function<void()> ended);
+
+  // Control thread and JS thread: sessions that shut-down releases.
+  void add(const std::shared_ptr<Session>& session);
+  void remove(const std::shared_ptr<Session>& session);
 
  private:
-  friend class Waker;
   void control_loop();
   void dispatch();
   // JS thread, once, when the environment ends. The loop runs on until it has let go of signal_.
   static void on_cleanup(napi_async_cleanup_hook_handle hook, void* self);
   void shut_down();
+  std::vector<std::shared_ptr<HostEntry>> open_hosts();
 
   Napi::Env env_;
   Napi::AsyncContext context_;
-  LoopSignal signal_;
+  const std::shared_ptr<LoopSignal> signal_;
   int references_ = 0;
   std::vector<Waker*> wakers_;  // JS thread
   std::map<std::string, std::shared_ptr<HostEntry>> hosts_;
-  std::vector<std::shared_ptr<HostEntry>> anonymous_hosts_;
-  std::set<Session*> sessions_;
+  std::vector<std::weak_ptr<HostEntry>> all_hosts_;
+
+  std::mutex sessions_mutex_;
+  std::set<std::shared_ptr<Session>> sessions_;
 
   std::mutex completions_mutex_;
   std::vector<Done> completions_;

@@ -60,7 +60,7 @@ FilterObject::FilterObject(const Napi::CallbackInfo& info)
     progress_frames_ = property(options, "progressFrames").As<Napi::Number>().Uint32Value();
   }
   filter_ = make_filter(info[0].As<Napi::String>(), options);
-  waker_ = std::make_unique<Waker>(environment_, info[4].As<Napi::Function>());
+  waker_ = std::make_unique<Waker>(environment_, info.This().As<Napi::Object>(), info[4]);
   in_.resize(kFilterBlock * from_.channels);
   info.This().As<Napi::Object>().Set("kind", "filter");
 }
@@ -154,7 +154,8 @@ Napi::Value FilterObject::link(const Napi::CallbackInfo& info) {
   ProducerHandle* producer = producer_handle(info[0]);
   if (producer == nullptr) return info.Env().Undefined();
   if (!node_) {
-    node_ = std::make_shared<FilterNode>(std::move(filter_), progress_frames_, waker_.get());
+    node_ = std::make_shared<FilterNode>(std::move(filter_), progress_frames_,
+                                         std::make_shared<NodeEvents>(waker_->bell()));
   }
   node_->set_ends(info[1].As<Napi::Boolean>());
   upstream_ = producer->producer();
@@ -175,7 +176,8 @@ Napi::Value FilterObject::unlink(const Napi::CallbackInfo& info) {
 // finish(): what is held back comes out, then the stream ends
 Napi::Value FilterObject::finish(const Napi::CallbackInfo& info) {
   disconnect();
-  node_->finish();
+  if (node_) node_->finish();
+  environment_->stay_until_told(info.This());
   return info.Env().Undefined();
 }
 
@@ -187,16 +189,16 @@ Napi::Value FilterObject::set_gain(const Napi::CallbackInfo& info) {
 
 Napi::Value FilterObject::take_events(const Napi::CallbackInfo& info) {
   if (!node_) return Napi::Array::New(info.Env());
-  return events_to_value(info.Env(), node_->events());
+  return events_to_value(info.Env(), *node_->events());
 }
 
 // stats(): { framesIn, framesOut, latencyFrames }
 Napi::Value FilterObject::stats(const Napi::CallbackInfo& info) {
-  const Filter& filter = node_ ? node_->filter() : *filter_;
   Napi::Object value = Napi::Object::New(info.Env());
   value.Set("framesIn", static_cast<double>(node_ ? node_->taken() : in_frames_));
   value.Set("framesOut", static_cast<double>(node_ ? node_->position() : out_frames_));
-  value.Set("latencyFrames", static_cast<double>(filter.held_frames()));
+  value.Set("latencyFrames",
+            static_cast<double>(node_ ? node_->held_frames() : filter_->held_frames()));
   return value;
 }
 

@@ -36,8 +36,8 @@ HostObject::HostObject(const Napi::CallbackInfo& info)
 }
 
 HostObject::~HostObject() {
-  if (watcher_) entry_->remove_watcher(watcher_.get());
-  for (auto& [id, watcher] : process_watchers_) entry_->remove_watcher(watcher.get());
+  if (watcher_) entry_->remove_watcher(watcher_->bell());
+  for (auto& [id, watcher] : process_watchers_) entry_->remove_watcher(watcher->bell());
 }
 
 // makesCables(): Promise<boolean>
@@ -118,11 +118,11 @@ Napi::Value HostObject::list_processes(const Napi::CallbackInfo& info) {
 
 // watch(callback | null)
 Napi::Value HostObject::watch(const Napi::CallbackInfo& info) {
-  if (watcher_) entry_->remove_watcher(watcher_.get());
+  if (watcher_) entry_->remove_watcher(watcher_->bell());
   watcher_.reset();
   if (info[0].IsFunction()) {
-    watcher_ = std::make_unique<Waker>(environment_, info[0].As<Napi::Function>());
-    entry_->add_watcher(HostEntry::Watched::kDevices, watcher_.get());
+    watcher_ = std::make_unique<Waker>(environment_, info[0]);
+    entry_->add_watcher(HostEntry::Watched::kDevices, watcher_->bell());
   }
   return info.Env().Undefined();
 }
@@ -130,8 +130,8 @@ Napi::Value HostObject::watch(const Napi::CallbackInfo& info) {
 // watchProcesses(callback): number, for unwatchProcesses(). Many sources watch one host.
 Napi::Value HostObject::watch_processes(const Napi::CallbackInfo& info) {
   const uint32_t id = ++process_watchers_made_;
-  auto watcher = std::make_unique<Waker>(environment_, info[0].As<Napi::Function>());
-  entry_->add_watcher(HostEntry::Watched::kProcesses, watcher.get());
+  auto watcher = std::make_unique<Waker>(environment_, info[0]);
+  entry_->add_watcher(HostEntry::Watched::kProcesses, watcher->bell());
   process_watchers_[id] = std::move(watcher);
   return Napi::Number::New(info.Env(), id);
 }
@@ -139,7 +139,7 @@ Napi::Value HostObject::watch_processes(const Napi::CallbackInfo& info) {
 Napi::Value HostObject::unwatch_processes(const Napi::CallbackInfo& info) {
   const auto found = process_watchers_.find(info[0].As<Napi::Number>().Uint32Value());
   if (found != process_watchers_.end()) {
-    entry_->remove_watcher(found->second.get());
+    entry_->remove_watcher(found->second->bell());
     process_watchers_.erase(found);
   }
   return info.Env().Undefined();

@@ -1,7 +1,6 @@
 #include "loop_signal.h"
 
 #include <new>
-#include <thread>
 #include <utility>
 
 // What every libuv 1 has under these names; declared here because the headers of Node-API come
@@ -38,12 +37,8 @@ LoopSignal::LoopSignal(Napi::Env env, std::function<void()> serve) : serve_(std:
   uv_unref(as_handle(async_));
 }
 
-// Sequentially consistent, as in close(): either this thread sees that the handle is closing, or
-// the other one that somebody is sending.
 void LoopSignal::send() noexcept {
-  sending_.fetch_add(1);
-  if (!closing_.load()) uv_async_send(async_);
-  sending_.fetch_sub(1);
+  if (!closing_.load(std::memory_order_acquire)) uv_async_send(async_);
 }
 
 void LoopSignal::ref() { uv_ref(as_handle(async_)); }
@@ -52,8 +47,7 @@ void LoopSignal::unref() { uv_unref(as_handle(async_)); }
 
 void LoopSignal::close(std::function<void()> closed) {
   closed_ = std::move(closed);
-  closing_.store(true);
-  while (sending_.load() != 0) std::this_thread::yield();
+  closing_.store(true, std::memory_order_release);
   uv_close(as_handle(async_), [](uv_handle_s* handle) {
     auto* self = static_cast<LoopSignal*>(uv_handle_get_data(handle));
     ::operator delete(handle);

@@ -21,22 +21,20 @@ class LoopSignal {
   LoopSignal& operator=(const LoopSignal&) = delete;
 
   // Any thread, audio threads too: libuv's is safe even in signal handlers. One call of `serve`
-  // stands for all before it. After close() it does nothing.
+  // stands for all before it. After close() only the JS thread may come here, and it does nothing.
   void send() noexcept;
 
   void ref();    // JS thread: keeps the process alive
   void unref();  // JS thread
 
-  // JS thread, once: `serve` is not called any more. `closed` is called by the loop, which must
-  // still turn for that. *this may go after it and after the last send(): threads that no session
-  // ends, as those that pump a mixer, send until their object is destroyed.
+  // JS thread, once, when no other thread sends any more: `serve` is not called from here on.
+  // `closed` is called by the loop, which must still turn for that. *this may go after it.
   void close(std::function<void()> closed);
 
  private:
   uv_async_s* async_ = nullptr;
   // libuv asserts on Windows that nobody sends to a handle that is closing.
   std::atomic<bool> closing_{false};
-  std::atomic<int> sending_{0};
   std::function<void()> serve_;
   std::function<void()> closed_;
 };

@@ -7,6 +7,10 @@
 #include "values.h"
 
 namespace patchcord {
+PumpSession::PumpSession(Clock& clock, std::shared_ptr<MixerNode> node)
+    : task_(clock.start("mixer", Priority::kAudio,
+                        [node = std::move(node)](int64_t now) { return node->pump(now); })) {}
+
 Napi::Function MixerObject::define(Napi::Env env) {
   return DefineClass(env, "Mixer",
                      {
@@ -34,16 +38,19 @@ MixerObject::MixerObject(const Napi::CallbackInfo& info)
   config.limiter = property(options, "limiter").As<Napi::Boolean>();
   if (property(options, "truePeak").ToBoolean()) config.peaks = LimiterPeaks::kTrue;
   if (config.sample_rate == 0 || config.channels == 0) return;
-  waker_ = std::make_shared<Waker>(environment_, info[1].As<Napi::Function>());
-  const auto mix = std::make_shared<Mix>(config, waker_);
-  node_ = std::shared_ptr<MixerNode>(mix, &mix->node);
-  events_ = std::shared_ptr<NodeEvents>(mix, &mix->events);
+  waker_ = std::make_unique<Waker>(environment_, info.This().As<Napi::Object>(), info[1]);
+  mix_ = std::make_shared<Mix>(config, waker_->bell());
+  node_ = std::shared_ptr<MixerNode>(mix_, &mix_->node);
   info.This().As<Napi::Object>().Set("kind", "mixer");
 }
 
-MixerObject::~MixerObject() {
+MixerObject::~MixerObject() { stop_pump(); }
+
+void MixerObject::stop_pump() {
+  if (!pump_) return;
+  pump_->release();
+  environment_->remove(pump_);
   pump_.reset();
-  if (waker_) waker_->silence();
 }
 
 // startPump(host): mixes by the host's clock while no sink pulls.
@@ -52,8 +59,8 @@ Napi::Value MixerObject::start_pump(const Napi::CallbackInfo& info) {
   if (host == nullptr) return info.Env().Undefined();
   stop_pump();
   pump_host_ = host->entry();
-  pump_ = pump_host_->clock().start("mixer", Priority::kAudio,
-                                    [node = node_](int64_t now) { return node->pump(now); });
+  pump_ = std::make_shared<PumpSession>(pump_host_->clock(), node_);
+  environment_->add(pump_);
   return info.Env().Undefined();
 }
 
@@ -61,11 +68,7 @@ Napi::Value MixerObject::start_pump(const Napi::CallbackInfo& info) {
 Napi::Value MixerObject::mix_written(const Napi::CallbackInfo& info) {
   const size_t wanted = info[0].As<Napi::Number>().Uint32Value();
   const size_t mixed = node_->mix_written(wanted);
-  if (mixed > 0) {
-    // No device keeps the process alive here: it stays until the readers know of what there is.
-    environment_->ref();
-    environment_->complete([environment = environment_](Napi::Env) { environment->unref(); });
-  }
+  if (mixed > 0) environment_->stay_until_told(info.This());
   return Napi::Number::New(info.Env(), static_cast<double>(mixed));
 }
 
@@ -80,6 +83,7 @@ Napi::Value MixerObject::finish(const Napi::CallbackInfo& info) {
     finished_ = true;
     if (pump_host_) node_->flush(pump_host_->clock().now());
     node_->finish();
+    environment_->stay_until_told(info.This());
   }
   return info.Env().Undefined();
 }
@@ -96,7 +100,7 @@ Napi::Value MixerObject::stats(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value MixerObject::take_events(const Napi::CallbackInfo& info) {
-  return events_to_value(info.Env(), *events_);
+  return events_to_value(info.Env(), *mix_->events);
 }
 
 Napi::Value MixerObject::level(const Napi::CallbackInfo& info) {
@@ -136,29 +140,28 @@ Napi::Function MixerInputObject::define(Napi::Env env) {
 
 MixerInputObject::MixerInputObject(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<MixerInputObject>(info), environment_(Environment::of(info.Env())) {
-  mixer_ = MixerObject::Unwrap(info[0].As<Napi::Object>());
-  if (mixer_ == nullptr) return;
-  mixer_reference_ = Napi::Persistent(info[0].As<Napi::Object>());
-  waker_ = std::make_unique<Waker>(environment_, info[1].As<Napi::Function>());
+  const MixerObject* owner = MixerObject::Unwrap(info[0].As<Napi::Object>());
+  if (owner == nullptr) return;
+  mix_ = owner->mix();
+  waker_ = std::make_unique<Waker>(environment_, info.This().As<Napi::Object>(), info[1]);
+  events_ = std::make_shared<NodeEvents>(waker_->bell());
   MixerNode::Input input;
-  const MixerNode::Config& mixer = mixer_->node()->config();
+  const MixerNode::Config& mixer = mix_->node.config();
   controls_ = std::make_shared<InputControls>(mixer.channels, mixer.sample_rate);
   input.controls = controls_;
-  input.wakeup = waker_.get();
-  input.events = &events_;
+  input.events = events_;
   input.start_frame = static_cast<uint64_t>(info[2].As<Napi::Number>().Int64Value());
   input.latency_ns = info[3].As<Napi::Number>().DoubleValue() * 1e6;
-  mixer_->inputs().push_back(input);
-  mixer_->publish();
-  Ref();  // the mixer calls back into it until remove()
+  mix_->inputs.push_back(input);
+  mix_->publish();
 }
 
-MixerInputObject::~MixerInputObject() = default;
+MixerInputObject::~MixerInputObject() { leave(); }
 
 // Null once it is removed.
 MixerNode::Input* MixerInputObject::entry() {
-  if (mixer_ == nullptr) return nullptr;
-  for (MixerNode::Input& input : mixer_->inputs()) {
+  if (!mix_) return nullptr;
+  for (MixerNode::Input& input : mix_->inputs) {
     if (input.controls == controls_) return &input;
   }
   return nullptr;
@@ -168,7 +171,7 @@ void MixerInputObject::disconnect() {
   if (MixerNode::Input* input = entry()) {
     input->live.reset();
     input->written.reset();
-    mixer_->publish();
+    mix_->publish();
   }
   if (producer_) producer_->detach(live_->queue().get());
   producer_.reset();
@@ -184,7 +187,7 @@ Napi::Value MixerInputObject::link(const Napi::CallbackInfo& info) {
   if (input == nullptr) return info.Env().Undefined();
   ProducerHandle* producer = producer_handle(info[0]);
   if (producer == nullptr) return info.Env().Undefined();
-  const MixerNode::Config& config = mixer_->node()->config();
+  const MixerNode::Config& config = mix_->node.config();
   auto queue = std::make_shared<FrameQueue>(producer->channels(), producer->sample_rate(),
                                             info[1].As<Napi::Number>().Uint32Value());
   live_ =
@@ -194,7 +197,7 @@ Napi::Value MixerInputObject::link(const Napi::CallbackInfo& info) {
   producer_->attach(queue, nullptr);
   input->live = live_;
   ++input->connection;
-  mixer_->publish();
+  mix_->publish();
   return info.Env().Undefined();
 }
 
@@ -203,7 +206,7 @@ Napi::Value MixerInputObject::open_written(const Napi::CallbackInfo& info) {
   disconnect();
   MixerNode::Input* input = entry();
   if (input == nullptr) return info.Env().Undefined();
-  const MixerNode::Config& mixer = mixer_->node()->config();
+  const MixerNode::Config& mixer = mix_->node.config();
   WrittenInput::Config config;
   config.format = format_from_value(info[0]);
   config.rate = mixer.sample_rate;
@@ -211,11 +214,10 @@ Napi::Value MixerInputObject::open_written(const Napi::CallbackInfo& info) {
   config.buffer_frames = info[1].As<Napi::Number>().Uint32Value();
   config.start_frames = info[3].As<Napi::Number>().Uint32Value();
   written_ = std::make_shared<WrittenInput>(
-      config, channel_map_from(info[2], config.format.channels, mixer.channels), &events_,
-      waker_.get());
+      config, channel_map_from(info[2], config.format.channels, mixer.channels), events_);
   input->written = written_;
   ++input->connection;
-  mixer_->publish();
+  mix_->publish();
   return info.Env().Undefined();
 }
 
@@ -243,20 +245,21 @@ Napi::Value MixerInputObject::unlink(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value MixerInputObject::remove(const Napi::CallbackInfo& info) {
-  if (mixer_ != nullptr) {
-    disconnect();
-    auto& all = mixer_->inputs();
-    all.erase(
-        std::remove_if(all.begin(), all.end(),
-                       [this](const MixerNode::Input& one) { return one.controls == controls_; }),
-        all.end());
-    mixer_->publish();
-    waker_->silence();
-    mixer_ = nullptr;
-    mixer_reference_.Reset();
-    Unref();
-  }
+  leave();
   return info.Env().Undefined();
+}
+
+void MixerInputObject::leave() {
+  if (!mix_) return;
+  disconnect();
+  auto& all = mix_->inputs;
+  all.erase(
+      std::remove_if(all.begin(), all.end(),
+                     [this](const MixerNode::Input& one) { return one.controls == controls_; }),
+      all.end());
+  mix_->publish();
+  waker_->silence();
+  mix_.reset();
 }
 
 // setGain(gain, rampFrames)
@@ -284,7 +287,7 @@ Napi::Value MixerInputObject::level(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value MixerInputObject::take_events(const Napi::CallbackInfo& info) {
-  return events_to_value(info.Env(), events_);
+  return events_to_value(info.Env(), *events_);
 }
 
 Napi::Value MixerInputObject::stats(const Napi::CallbackInfo& info) {

@@ -13,6 +13,31 @@
 
 namespace patchcord {
 
+// A mixer and its inputs, which outlasts whichever of their objects is collected first. JS thread.
+struct Mix final : MixerNode::Listener {
+  Mix(const MixerNode::Config& config, std::shared_ptr<Bell> bell)
+      : events(std::make_shared<NodeEvents>(std::move(bell))), node(config, this) {}
+
+  void on_replaced(uint64_t frame, uint64_t frames) noexcept override {
+    events->push({NodeEventType::kHole, frame, frames});
+  }
+  void publish() { node.publish(inputs); }
+
+  const std::shared_ptr<NodeEvents> events;
+  MixerNode node;
+  std::vector<MixerNode::Input> inputs;
+};
+
+// Mixes by a clock while no sink pulls.
+class PumpSession final : public Session {
+ public:
+  PumpSession(Clock& clock, std::shared_ptr<MixerNode> node);
+  void release() noexcept override { task_.reset(); }
+
+ private:
+  std::unique_ptr<Clock::Task> task_;
+};
+
 class MixerObject final : public Napi::ObjectWrap<MixerObject>, public ProducerHandle {
  public:
   static Napi::Function define(Napi::Env env);
@@ -25,25 +50,10 @@ class MixerObject final : public Napi::ObjectWrap<MixerObject>, public ProducerH
   uint32_t channels() const override { return node_->config().channels; }
 
   const std::shared_ptr<MixerNode>& node() const { return node_; }
-  std::vector<MixerNode::Input>& inputs() { return inputs_; }
-  void publish() { node_->publish(inputs_); }
-  void stop_pump() { pump_.reset(); }
+  const std::shared_ptr<Mix>& mix() const { return mix_; }
 
  private:
-  // The mix, and what JavaScript learns of it.
-  struct Mix final : MixerNode::Listener {
-    Mix(const MixerNode::Config& config, std::shared_ptr<Waker> told)
-        : waker(std::move(told)), node(config, this) {}
-    void on_replaced(uint64_t frame, uint64_t frames) noexcept override {
-      events.push({NodeEventType::kHole, frame, frames});
-      waker->wake();
-    }
-
-    const std::shared_ptr<Waker> waker;
-    NodeEvents events;
-    MixerNode node;
-  };
-
+  void stop_pump();
   Napi::Value start_pump(const Napi::CallbackInfo& info);
   Napi::Value mix_written(const Napi::CallbackInfo& info);
   Napi::Value written_out(const Napi::CallbackInfo& info);
@@ -56,12 +66,11 @@ class MixerObject final : public Napi::ObjectWrap<MixerObject>, public ProducerH
   Napi::Value position(const Napi::CallbackInfo& info);
 
   std::shared_ptr<Environment> environment_;
-  std::shared_ptr<Waker> waker_;
-  std::shared_ptr<MixerNode> node_;     // of a Mix
-  std::shared_ptr<NodeEvents> events_;  // of the same
-  std::vector<MixerNode::Input> inputs_;
-  std::unique_ptr<Clock::Task> pump_;
+  std::unique_ptr<Waker> waker_;
+  std::shared_ptr<Mix> mix_;
+  std::shared_ptr<MixerNode> node_;       // of the mix
   std::shared_ptr<HostEntry> pump_host_;  // whose clock the pump runs on
+  std::shared_ptr<PumpSession> pump_;
   bool finished_ = false;
 };
 
@@ -75,6 +84,7 @@ class MixerInputObject final : public Napi::ObjectWrap<MixerInputObject> {
  private:
   MixerNode::Input* entry();
   void disconnect();
+  void leave();
   Napi::Value link(const Napi::CallbackInfo& info);
   Napi::Value open_written(const Napi::CallbackInfo& info);
   Napi::Value write(const Napi::CallbackInfo& info);
@@ -90,10 +100,9 @@ class MixerInputObject final : public Napi::ObjectWrap<MixerInputObject> {
   Napi::Value stats(const Napi::CallbackInfo& info);
 
   std::shared_ptr<Environment> environment_;
-  MixerObject* mixer_ = nullptr;
-  Napi::ObjectReference mixer_reference_;
+  std::shared_ptr<Mix> mix_;  // null: it is not, or no longer, an input
   std::unique_ptr<Waker> waker_;
-  NodeEvents events_;
+  std::shared_ptr<NodeEvents> events_ = std::make_shared<NodeEvents>();
   std::shared_ptr<InputControls> controls_;
   std::shared_ptr<LiveInput> live_;
   LinkCounters links_;

@@ -70,12 +70,14 @@ Napi::Function SinkObject::define(Napi::Env env) {
 
 SinkObject::SinkObject(const Napi::CallbackInfo& info) : DeviceObject(info) {
   if (!entry_) return;
-  waker_ = std::make_shared<Waker>(environment_, info[1].As<Napi::Function>());
+  waker_ = std::make_unique<Waker>(environment_, info.This().As<Napi::Object>(), info[1]);
   SinkProcessing processing;
   processing.normalize = info[2].ToBoolean();
   processing.limiter = info[3].ToBoolean();
-  node_ = std::make_shared<SinkNode>(entry_->clock(), waker_.get(), processing);
-  session_ = std::make_shared<RenderSession>(node_, waker_);
+  auto events = std::make_shared<NodeEvents>(waker_->bell());
+  node_ = std::make_shared<SinkNode>(entry_->clock(), events, processing);
+  written_ = std::make_shared<WrittenQueue>(events);
+  session_ = std::make_shared<RenderSession>(node_, waker_->bell());
 }
 
 // open(deviceId, format, periodMs, latencyMs, options): Promise<StreamInfo>. Again for another
@@ -95,13 +97,12 @@ Napi::Value SinkObject::leave(const Napi::CallbackInfo& info) { return leave_dev
 Napi::Value SinkObject::close(const Napi::CallbackInfo& info) {
   return close_device(info.Env(), [this] {
     disconnect();
-    written_.reset();
-    writing_.reset();
+    written_ = std::make_shared<WrittenQueue>(node_->events());
     publish();
   });
 }
 
-void SinkObject::publish() { node_->publish(written_, linked_); }
+void SinkObject::publish() { node_->publish(written_->opened() ? written_ : nullptr, linked_); }
 
 void SinkObject::disconnect() {
   linked_.reset();
@@ -124,19 +125,9 @@ Napi::Value SinkObject::open_written(const Napi::CallbackInfo& info) {
   config.channels = node_->format().channels;
   config.buffer_frames = info[1].As<Napi::Number>().Uint32Value();
   config.start_frames = info[2].As<Napi::Number>().Uint32Value();
-  const bool follows = written_ && written_->queued() > 0;
-  if (follows) config.start_frames = 0;
-  auto next = std::make_shared<WrittenInput>(config, nullptr, &node_->events(), waker_.get());
-  if (follows) {
-    writing_->follow_with(next);
-  } else {
-    for (const WrittenInput* one = written_.get(); one != nullptr; one = one->following()) {
-      written_before_.add(*one);
-    }
-    written_ = next;
-    publish();
-  }
-  writing_ = std::move(next);
+  const bool first = !written_->opened();
+  written_->open(config);
+  if (first) publish();
   return info.Env().Undefined();
 }
 
@@ -162,29 +153,27 @@ Napi::Value SinkObject::write_live(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value SinkObject::write(const Napi::CallbackInfo& info) {
-  if (!writing_) return Napi::Number::New(info.Env(), 0);
+  if (!written_->opened()) return Napi::Number::New(info.Env(), 0);
   const auto bytes = info[0].As<Napi::Uint8Array>();
-  const size_t frames = bytes.ByteLength() / bytes_per_frame(writing_->config().format);
-  return Napi::Number::New(info.Env(), static_cast<double>(writing_->write(bytes.Data(), frames)));
+  const size_t frames = bytes.ByteLength() / bytes_per_frame(written_->config().format);
+  return Napi::Number::New(info.Env(), static_cast<double>(written_->write(bytes.Data(), frames)));
 }
 
 // clear(rampMs)
 Napi::Value SinkObject::clear(const Napi::CallbackInfo& info) {
   const double ramp_ms = info[0].As<Napi::Number>().DoubleValue();
-  if (written_) {
-    written_->clear(static_cast<uint32_t>(ramp_ms * node_->format().sample_rate / 1000));
-  }
+  written_->clear(static_cast<uint32_t>(ramp_ms * node_->format().sample_rate / 1000));
   return info.Env().Undefined();
 }
 
 Napi::Value SinkObject::set_pending(const Napi::CallbackInfo& info) {
-  if (writing_) writing_->set_pending(info[0].As<Napi::Boolean>());
+  written_->set_pending(info[0].As<Napi::Boolean>());
   return info.Env().Undefined();
 }
 
 Napi::Value SinkObject::end(const Napi::CallbackInfo& info) {
   if (arrivals_) arrivals_->end();
-  if (writing_) writing_->end();
+  written_->end();
   return info.Env().Undefined();
 }
 
@@ -205,7 +194,7 @@ Napi::Value SinkObject::link(const Napi::CallbackInfo& info) {
 void SinkObject::follow(std::shared_ptr<FrameQueue> queue) {
   live_ = std::make_shared<LiveInput>(std::move(queue), node_->format().sample_rate,
                                       node_->format().channels);
-  live_->follow_sink(&node_->events(), waker_.get());
+  live_->follow_sink(node_->events());
   linked_ = live_;
   publish();
 }
@@ -217,7 +206,7 @@ Napi::Value SinkObject::drive(const Napi::CallbackInfo& info) {
   if (mixer == nullptr) return info.Env().Undefined();
   driven_ = mixer->node();
   const MixerNode::Config& config = driven_->config();
-  const Format& wanted = node_->format();
+  const Format wanted = node_->format();
   if (config.sample_rate == wanted.sample_rate && config.channels == wanted.channels) {
     linked_ = driven_;
   } else {
@@ -234,7 +223,7 @@ Napi::Value SinkObject::unlink(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value SinkObject::take_events(const Napi::CallbackInfo& info) {
-  return events_to_value(info.Env(), node_->events());
+  return events_to_value(info.Env(), *node_->events());
 }
 
 Napi::Value SinkObject::take_error(const Napi::CallbackInfo& info) { return take_loss(info.Env()); }
@@ -248,16 +237,13 @@ Napi::Value SinkObject::stats(const Napi::CallbackInfo& info) {
   set("discardedFrames", static_cast<double>(stats.discarded_frames));
   double underruns = static_cast<double>(stats.underruns);
   double underrun_frames = static_cast<double>(stats.underrun_frames);
-  if (written_) {
-    WrittenCounters written = written_before_;
-    for (const WrittenInput* one = written_.get(); one != nullptr; one = one->following()) {
-      written.add(*one);
-    }
-    set("writtenFrames", written.written);
-    set("playedFrames", written.played);
-    set("queuedFrames", static_cast<double>(written_->queued()));
-    underruns += written.underruns;
-    underrun_frames += written.underrun_frames;
+  if (written_->opened()) {
+    const WrittenQueue::Totals written = written_->totals();
+    set("writtenFrames", static_cast<double>(written.written_frames));
+    set("playedFrames", static_cast<double>(written.played_frames));
+    set("queuedFrames", static_cast<double>(written.queued_frames));
+    underruns += static_cast<double>(written.underruns);
+    underrun_frames += static_cast<double>(written.underrun_frames);
   }
   if (live_) {
     set("linkDriftPpm", live_->ppm());
@@ -272,7 +258,7 @@ Napi::Value SinkObject::stats(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value SinkObject::level(const Napi::CallbackInfo& info) {
-  return level_to_value(info.Env(), node_->meter().snapshot().overall);
+  return level_to_value(info.Env(), node_->level());
 }
 
 Napi::Value SinkObject::time_at_frame(const Napi::CallbackInfo& info) {

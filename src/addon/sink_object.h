@@ -16,8 +16,8 @@ namespace patchcord {
 
 class RenderSession final : public RenderListener, public DeviceSession {
  public:
-  RenderSession(std::shared_ptr<SinkNode> node, std::shared_ptr<Waker> waker)
-      : DeviceSession(std::move(waker)), node_(std::move(node)) {}
+  RenderSession(std::shared_ptr<SinkNode> node, std::shared_ptr<Bell> bell)
+      : DeviceSession(std::move(bell)), node_(std::move(node)) {}
 
   // Control thread. In place of what is open; when it fails, that goes on as it was.
   Error open(const std::shared_ptr<HostEntry>& entry, const RenderRequest& request,
@@ -37,17 +37,6 @@ class RenderSession final : public RenderListener, public DeviceSession {
   const std::shared_ptr<SinkNode> node_;
   std::shared_ptr<HostEntry> entry_;
   std::string fed_;
-};
-
-struct WrittenCounters {
-  double written = 0, played = 0, underruns = 0, underrun_frames = 0;
-
-  void add(const WrittenInput& input) {
-    written += static_cast<double>(input.stats().written_frames);
-    played += static_cast<double>(input.stats().played_frames);
-    underruns += static_cast<double>(input.stats().underruns);
-    underrun_frames += static_cast<double>(input.stats().underrun_frames);
-  }
 };
 
 class SinkObject final : public DeviceObject<SinkObject, RenderSession> {
@@ -80,9 +69,7 @@ class SinkObject final : public DeviceObject<SinkObject, RenderSession> {
   void follow(std::shared_ptr<FrameQueue> queue);
 
   std::shared_ptr<SinkNode> node_;
-  std::shared_ptr<WrittenInput> written_;  // being played
-  std::shared_ptr<WrittenInput> writing_;  // the same, or the last of those that follow it
-  WrittenCounters written_before_;         // of those that were played to their end
+  std::shared_ptr<WrittenQueue> written_;
   std::shared_ptr<Pullable> linked_;
   std::shared_ptr<LiveInput> live_;  // the link, when it is to a stream with a clock of its own
   LinkCounters links_;

@@ -107,9 +107,10 @@ SourceObject::SourceObject(const Napi::CallbackInfo& info) : DeviceObject(info) 
   config.max_wait = static_cast<int64_t>(
       property(options, "maxWaitMs").As<Napi::Number>().DoubleValue() * kNsPerMs);
   if (config.sample_rate == 0 || config.channels == 0) return;
-  waker_ = std::make_shared<Waker>(environment_, info[2].As<Napi::Function>());
-  node_ = std::make_shared<SourceNode>(entry_->clock(), config, waker_.get());
-  session_ = std::make_shared<CaptureSession>(node_, waker_);
+  waker_ = std::make_unique<Waker>(environment_, info.This().As<Napi::Object>(), info[2]);
+  node_ = std::make_shared<SourceNode>(entry_->clock(), config,
+                                       std::make_shared<NodeEvents>(waker_->bell()));
+  session_ = std::make_shared<CaptureSession>(node_, waker_->bell());
 }
 
 // open(deviceId, periodMs, options): Promise<StreamInfo>. Again for another device in place of that
@@ -170,7 +171,7 @@ Napi::Value SourceObject::close(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value SourceObject::take_events(const Napi::CallbackInfo& info) {
-  return events_to_value(info.Env(), node_->events());
+  return events_to_value(info.Env(), *node_->events());
 }
 
 Napi::Value SourceObject::take_error(const Napi::CallbackInfo& info) {

@@ -16,8 +16,8 @@ namespace patchcord {
 // What runs while the device is open: the system's stream and the node that it feeds.
 class CaptureSession final : public CaptureListener, public TapListener, public DeviceSession {
  public:
-  CaptureSession(std::shared_ptr<SourceNode> node, std::shared_ptr<Waker> waker)
-      : DeviceSession(std::move(waker)), node_(std::move(node)) {}
+  CaptureSession(std::shared_ptr<SourceNode> node, std::shared_ptr<Bell> bell)
+      : DeviceSession(std::move(bell)), node_(std::move(node)) {}
 
   // Control thread. In place of what is open; when it fails, that goes on as it was.
   Error open(const std::shared_ptr<HostEntry>& entry, const CaptureRequest& request,

@@ -29,15 +29,15 @@ Napi::Function TapObject::define(Napi::Env env) {
 TapObject::TapObject(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<TapObject>(info), environment_(Environment::of(info.Env())) {
   ProducerHandle* producer = producer_handle(info[0]);
-  if (producer == nullptr) return;
+  if (producer == nullptr || !producer->producer()) return;
   producer_ = producer->producer();
   dithered_ = producer->dithers();
   queue_ = std::make_shared<FrameQueue>(producer->channels(), producer->sample_rate(),
                                         info[1].As<Napi::Number>().Uint32Value());
   format_ = sample_format_from(info[2]);
   label_ = Napi::Persistent(info[3].As<Napi::Float64Array>());
-  waker_ = std::make_unique<Waker>(environment_, info[4].As<Napi::Function>());
-  producer_->attach(queue_, waker_.get());
+  waker_ = std::make_unique<Waker>(environment_, info.This().As<Napi::Object>(), info[4]);
+  producer_->attach(queue_, waker_->bell());
 }
 
 TapObject::~TapObject() { detach(); }
@@ -90,7 +90,7 @@ Napi::Value TapObject::read(const Napi::CallbackInfo& info) {
 
 Napi::Value TapObject::close(const Napi::CallbackInfo& info) {
   detach();
-  waker_->silence();
+  waker_.reset();
   // At once, not when the object is collected: V8 does not know of its half a megabyte.
   if (queue_) lost_frames_ = queue_->lost_frames();
   queue_.reset();

@@ -104,8 +104,6 @@ const char* event_name(NodeEventType type) {
       return "ended";
     case NodeEventType::kUnderrun:
       return "underrun";
-    case NodeEventType::kDrained:
-      return "drained";
     case NodeEventType::kPlayed:
       return "played";
     case NodeEventType::kLowWater:
@@ -319,13 +317,13 @@ Napi::Object level_to_value(Napi::Env env, const Level& level) {
 
 Napi::Array events_to_value(Napi::Env env, NodeEvents& events) {
   Napi::Array list = Napi::Array::New(env);
-  NodeEvent event;
-  for (uint32_t count = 0; events.pop(&event); ++count) {
+  uint32_t count = 0;
+  for (const NodeEvent& event : events.take()) {
     Napi::Object value = Napi::Object::New(env);
     value.Set("type", event_name(event.type));
     value.Set("frame", static_cast<double>(event.frame));
     value.Set("frames", static_cast<double>(event.frames));
-    list.Set(count, value);
+    list.Set(count++, value);
   }
   return list;
 }

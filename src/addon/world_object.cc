@@ -26,6 +26,9 @@ bool flag(const Napi::Object& object, const char* key) {
 
 int64_t to_ns(double ms) { return static_cast<int64_t>(ms * static_cast<double>(kNsPerMs)); }
 
+// What the garbage collector is told that a world weighs: it does not know of its threads.
+constexpr int64_t kWeight = 4 << 20;
+
 DeviceState state_from(const std::string& name) {
   if (name == "disabled") return DeviceState::kDisabled;
   if (name == "notPresent") return DeviceState::kNotPresent;
@@ -115,6 +118,7 @@ Napi::Function WorldObject::define(Napi::Env env) {
   return DefineClass(env, "World",
                      {
                          InstanceMethod<&WorldObject::error>("error"),
+                         InstanceMethod<&WorldObject::close>("close"),
                          InstanceMethod<&WorldObject::advance>("advance"),
                          InstanceMethod<&WorldObject::play>("play"),
                          InstanceMethod<&WorldObject::stop>("stop"),
@@ -153,16 +157,33 @@ WorldObject::WorldObject(const Napi::CallbackInfo& info)
   description.manual_clock = flag(options, "manualClock");
   creation_ = World::create(description, &world_);
   if (creation_) return;
-  entry_ = std::make_shared<HostEntry>("simulated", world_->clock(),
-                                       [world = world_](std::unique_ptr<Host>* host) {
-                                         *host = open_simulated_host(world);
-                                         return Error::none();
-                                       });
-  environment_->add_host(entry_);
+  entry_ = environment_->make_host(
+      "simulated", world_->clock(),
+      [world = world_](std::unique_ptr<Host>* host) {
+        *host = open_simulated_host(world);
+        return Error::none();
+      },
+      [world = world_] { world->close(); });
+  Napi::MemoryManagement::AdjustExternalMemory(info.Env(), kWeight);
+}
+
+WorldObject::~WorldObject() {
+  if (entry_) Napi::MemoryManagement::AdjustExternalMemory(Env(), -kWeight);
 }
 
 Napi::Value WorldObject::answer(Napi::Env env, const Error& error) {
   return error ? error_to_value(env, error) : env.Null();
+}
+
+// close(): Promise<void>. Its streams lose their devices, its threads end.
+Napi::Value WorldObject::close(const Napi::CallbackInfo& info) {
+  return environment_->promise(
+      info.Env(),
+      [entry = entry_] {
+        entry->close();
+        return Error::none();
+      },
+      nullptr);
 }
 
 // error(): why the world could not be made

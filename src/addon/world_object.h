@@ -17,10 +17,13 @@ class WorldObject final : public Napi::ObjectWrap<WorldObject> {
   // ({ devices?, cables?, manualClock }): without devices and cables the standard world
   explicit WorldObject(const Napi::CallbackInfo& info);
 
+  ~WorldObject() override;
+
   const std::shared_ptr<HostEntry>& host_entry() const { return entry_; }
 
  private:
   Napi::Value error(const Napi::CallbackInfo& info);
+  Napi::Value close(const Napi::CallbackInfo& info);
   Napi::Value advance(const Napi::CallbackInfo& info);
   Napi::Value play(const Napi::CallbackInfo& info);
   Napi::Value stop(const Napi::CallbackInfo& info);

@@ -10,6 +10,11 @@ it.each(backends)('streams on %s that are over are collected', async (backend) =
   expect(outcome).toEqual({ code: 0, signal: null, stdout: '[]\n', stderr: '', stuck: false });
 });
 
+it('streams that nobody holds, ended or not, are collected', async () => {
+  const outcome = await runScene('dropped.mjs', { nodeArgs: ['--expose-gc'] });
+  expect(outcome).toEqual({ code: 0, signal: null, stdout: '[]\n', stderr: '', stuck: false });
+});
+
 it('native streams outlast their own closing, though nobody holds them', async () => {
   const outcome = await runScene('dropped-closing.mjs', {
     args: ['50'],

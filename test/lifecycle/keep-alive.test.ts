@@ -39,6 +39,17 @@ describe.each(backends)('on %s a process', (backend) => {
   });
 });
 
+it('a process stays until the last chunk of a mix of live sources has been read, 10 times', async () => {
+  for (let i = 0; i < 10; i++) {
+    const outcome = await runScene('alive.mjs', {
+      args: ['chunks'],
+      env: { PATCHCORD_BACKEND: 'simulated' },
+    });
+    expect(outcome).toMatchObject({ code: 0, stderr: '', stuck: false });
+    expect(outcome.stdout).toContain(' frames mixed, 0 not read\n');
+  }
+});
+
 it('a process stays until what was written into a mixer has been mixed, all of it', async () => {
   const outcome = await runScene('alive.mjs', { args: ['written'] });
   expect(outcome).toMatchObject({ code: 0, stderr: '', stuck: false });

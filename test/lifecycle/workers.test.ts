@@ -23,6 +23,11 @@ describe.each(backends)('workers on %s', (backend) => {
   });
 });
 
+it('workers end while their mixers are pumped and their captures stop, 20 times', async () => {
+  const outcome = await runScene('pumped-workers.mjs', { args: ['20'], limitMs: 60_000 });
+  expect(outcome).toEqual({ code: 0, signal: null, stdout: '20\n', stderr: '', stuck: false });
+});
+
 it('workers are terminated in the middle of native calls, 40 times', async () => {
   const outcome = await runScene('interrupted-workers.mjs', { args: ['40'], limitMs: 60_000 });
   expect(outcome).toEqual({ code: 0, signal: null, stdout: '40\n', stderr: '', stuck: false });

@@ -12,7 +12,6 @@
 #include "../../src/core/graph/sink_node.h"
 #include "../../src/core/graph/source_node.h"
 #include "check.h"
-#include "no_wakeup.h"
 #include "random_signal.h"
 #include "still_clock.h"
 
@@ -92,8 +91,7 @@ Hour run(uint32_t rate, double seconds, double period_ms, double latency_ms, dou
          Stamps stamps) {
   const uint32_t period = static_cast<uint32_t>(std::lround(period_ms * rate / 1000));
   StillClock clock;
-  NoWakeup wakeup;
-  SourceNode source(clock, {rate, 2, static_cast<int64_t>(kStart - 1e6), 0, false}, &wakeup);
+  SourceNode source(clock, {rate, 2, static_cast<int64_t>(kStart - 1e6), 0, false});
   source.open({rate, 2, SampleFormat::kF32});
   auto queue = std::make_shared<FrameQueue>(2, rate, rate);
   source.attach(queue, nullptr);
@@ -104,7 +102,7 @@ Hour run(uint32_t rate, double seconds, double period_ms, double latency_ms, dou
   mixed.controls = std::make_shared<InputControls>(2, rate);
   mixed.live = input;
   mixer->publish({mixed});
-  SinkNode sink(clock, &wakeup);
+  SinkNode sink(clock);
   sink.open({rate, 2, SampleFormat::kF32});
   sink.publish(nullptr, mixer);
 

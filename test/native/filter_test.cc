@@ -22,12 +22,6 @@ using namespace patchcord;
 
 namespace {
 
-class CountingWakeup final : public Wakeup {
- public:
-  void wake() noexcept override { ++wakes; }
-  std::atomic<int> wakes{0};
-};
-
 std::unique_ptr<Filter> converter(uint32_t in, uint32_t out) {
   return std::make_unique<ConvertFilter>(Filter::Shape{in, 2}, Filter::Shape{out, 2},
                                          ResamplerQuality::kHigh, nullptr);
@@ -52,7 +46,6 @@ std::vector<float> read_all(FrameQueue& queue) {
 }  // namespace
 
 TEST("a filter's stream is as long as what came in, whatever the packets are") {
-  CountingWakeup wakeup;
   for (const auto& [in, out] : {std::pair<uint32_t, uint32_t>{48000, 44100},
                                 {44100, 48000},
                                 {48000, 16000},
@@ -60,7 +53,7 @@ TEST("a filter's stream is as long as what came in, whatever the packets are") {
                                 {192000, 8000},
                                 {48000, 48000}}) {
     for (const size_t total : {1u, 479u, 20011u}) {
-      FilterNode node(converter(in, out), 0, &wakeup);
+      FilterNode node(converter(in, out), 0);
       auto queue = std::make_shared<FrameQueue>(2, out, 1u << 20);
       node.attach(queue, nullptr);
       RandomSignal random(7);
@@ -80,8 +73,7 @@ TEST("a filter's stream is as long as what came in, whatever the packets are") {
 }
 
 TEST("a limiter in the engine gives back what was never too loud, at its own place") {
-  CountingWakeup wakeup;
-  FilterNode node(effect(std::make_shared<Limiter>(48000, 2)), 0, &wakeup);
+  FilterNode node(effect(std::make_shared<Limiter>(48000, 2)), 0);
   auto queue = std::make_shared<FrameQueue>(2, 48000, 1u << 16);
   node.attach(queue, nullptr);
   const std::vector<float> samples = RandomSignal(3).samples(2 * 9600, 0.5f);
@@ -93,9 +85,8 @@ TEST("a limiter in the engine gives back what was never too loud, at its own pla
 }
 
 TEST("times go through: a frame that comes out was heard when the one that came in was") {
-  CountingWakeup wakeup;
   constexpr double kTrue = 48000 * 1.0002;
-  FilterNode node(converter(48000, 16000), 0, &wakeup);
+  FilterNode node(converter(48000, 16000), 0);
   auto queue = std::make_shared<FrameQueue>(2, 16000, 1u << 16);
   node.attach(queue, nullptr);
   const std::vector<float> samples(2 * 480, 0.25f);
@@ -112,9 +103,8 @@ TEST("times go through: a frame that comes out was heard when the one that came 
 }
 
 TEST("an hour of silence is a length, and the sound after it is in its place") {
-  CountingWakeup wakeup;
   for (const uint32_t out : {48000u, 44100u}) {
-    FilterNode node(converter(48000, out), 0, &wakeup);
+    FilterNode node(converter(48000, out), 0);
     auto queue = std::make_shared<FrameQueue>(2, out, 1u << 16);
     node.attach(queue, nullptr);
     constexpr uint64_t kHour = 48000ull * 3600;
@@ -181,12 +171,11 @@ class Silences {
   template <class Effect>
   std::unique_ptr<FilterNode> make(const std::shared_ptr<Effect>& effect) {
     return std::make_unique<FilterNode>(
-        std::make_unique<EffectFilter<Effect>>(Filter::Shape{rate_, 2}, effect), 0, &wakeup_);
+        std::make_unique<EffectFilter<Effect>>(Filter::Shape{rate_, 2}, effect), 0);
   }
   void compare() { CHECK(read_all(*queues_[0]) == read_all(*queues_[1])); }
 
   const uint32_t rate_;
-  CountingWakeup wakeup_;
   std::unique_ptr<FilterNode> nodes_[2];
   std::shared_ptr<FrameQueue> queues_[2] = {std::make_shared<FrameQueue>(2, rate_, 1u << 20),
                                             std::make_shared<FrameQueue>(2, rate_, 1u << 20)};
@@ -256,9 +245,8 @@ TEST("limiter and normalizer come out of a live stream's silence as out of zeros
 }
 
 TEST("the end goes through at once where it should, and is told") {
-  CountingWakeup wakeup;
   for (const bool ends : {true, false}) {
-    FilterNode node(effect(std::make_shared<GainRamp>(2)), 480, &wakeup);
+    FilterNode node(effect(std::make_shared<GainRamp>(2)), 480);
     auto queue = std::make_shared<FrameQueue>(2, 48000, 4800);
     node.attach(queue, nullptr);
     node.set_ends(ends);
@@ -266,9 +254,10 @@ TEST("the end goes through at once where it should, and is told") {
     node.push(samples.data(), record_at(0, 480, 48000));
     node.end();
     CHECK(queue->ended() == ends);
-    NodeEvent event;
-    CHECK(node.events().pop(&event) && event.type == NodeEventType::kProgress);
-    CHECK(node.events().pop(&event) && event.type == NodeEventType::kInputEnded);
+    const std::vector<NodeEvent> events = node.events()->take();
+    CHECK(events.size() == 2);
+    CHECK(events[0].type == NodeEventType::kProgress);
+    CHECK(events[1].type == NodeEventType::kInputEnded);
     node.finish();
     CHECK(queue->ended());
     CHECK(read_all(*queue) == samples);
@@ -283,7 +272,6 @@ TEST("filters are linked and taken out while their source runs") {
       deliver(samples.data(), record_at(frame, 48, 48000));
     }
   };
-  CountingWakeup wakeup;
   Source source;
   std::atomic<bool> stop{false};
   std::thread audio([&] {
@@ -293,8 +281,8 @@ TEST("filters are linked and taken out while their source runs") {
   });
   for (int i = 0; i < 200; ++i) {
     auto gain = std::make_shared<GainRamp>(2);
-    auto first = std::make_shared<FilterNode>(effect(gain), 0, &wakeup);
-    auto second = std::make_shared<FilterNode>(converter(48000, 44100), 0, &wakeup);
+    auto first = std::make_shared<FilterNode>(effect(gain), 0);
+    auto second = std::make_shared<FilterNode>(converter(48000, 44100), 0);
     auto queue = std::make_shared<FrameQueue>(2, 44100, 48000);
     second->attach(queue, nullptr);
     first->attach(second, nullptr);

@@ -10,7 +10,6 @@
 #include "../../src/core/graph/sink_node.h"
 #include "../../src/core/graph/source_node.h"
 #include "check.h"
-#include "no_wakeup.h"
 #include "still_clock.h"
 
 using namespace patchcord;
@@ -84,18 +83,17 @@ double wake_of(const int16_t* late, int k) { return kStart + k * kPeriodNs + lat
 
 struct Meeting {
   StillClock clock;
-  NoWakeup wakeup;
   std::vector<std::unique_ptr<SourceNode>> sources;
   std::vector<std::shared_ptr<LiveInput>> inputs;
   std::shared_ptr<MixerNode> mixer =
       std::make_shared<MixerNode>(MixerNode::Config{kRate, 2, 30e6, true});
-  SinkNode sink{clock, &wakeup};
+  SinkNode sink{clock};
 
   Meeting() {
     std::vector<MixerNode::Input> mixed;
     for (int i = 0; i < 2; ++i) {
       const SourceNode::Config config{kRate, 2, static_cast<int64_t>(kStart), 0, false, false};
-      sources.push_back(std::make_unique<SourceNode>(clock, config, &wakeup));
+      sources.push_back(std::make_unique<SourceNode>(clock, config));
       sources.back()->open({kRate, 2, SampleFormat::kF32});
       auto queue = std::make_shared<FrameQueue>(2, kRate, kRate);
       sources.back()->attach(queue, nullptr);

@@ -13,11 +13,10 @@
 #include "../../src/core/graph/mixer_node.h"
 #include "../../src/core/graph/sink_node.h"
 #include "../../src/core/graph/source_node.h"
-#include "../../src/core/graph/written_input.h"
+#include "../../src/core/graph/written_queue.h"
 #include "../../src/core/published.h"
 #include "../../src/core/time/timeline.h"
 #include "check.h"
-#include "no_wakeup.h"
 #include "still_clock.h"
 
 using namespace patchcord;
@@ -212,8 +211,7 @@ TEST("what an audio thread shows is read whole") {
 
 TEST("a source gives every consumer its own place, also when they come and go while it runs") {
   StillClock clock;
-  NoWakeup wakeup;
-  SourceNode source(clock, {kRate, 2, 0, 0, false}, &wakeup);
+  SourceNode source(clock, {kRate, 2, 0, 0, false});
   source.open({kRate, 2, SampleFormat::kF32});
   std::atomic<bool> stop{false};
   std::thread audio([&] {
@@ -244,9 +242,8 @@ TEST("who comes to a source as it ends is told of the end, once") {
     int times = 0;  // no atomic: ThreadSanitizer sees who else is here
   };
   StillClock clock;
-  NoWakeup wakeup;
   for (int i = 0; i < 2000; ++i) {
-    SourceNode source(clock, {kRate, 2, 0, 0, false}, &wakeup);
+    SourceNode source(clock, {kRate, 2, 0, 0, false});
     source.open({kRate, 2, SampleFormat::kF32});
     std::atomic<bool> go{false};
     std::thread audio([&] {
@@ -264,8 +261,7 @@ TEST("who comes to a source as it ends is told of the end, once") {
 
 TEST("written inputs are mixed to the bit, however they are cut") {
   const auto mixed = [](size_t cut, bool limiter) {
-    NoWakeup wakeup;
-    NodeEvents events;
+    auto events = std::make_shared<NodeEvents>();
     MixerNode mixer({kRate, 2, 30e6, limiter});
     auto queue = std::make_shared<FrameQueue>(2, kRate, 20000);
     mixer.attach(queue, nullptr);
@@ -273,10 +269,8 @@ TEST("written inputs are mixed to the bit, however they are cut") {
     for (MixerNode::Input& input : inputs) {
       input.controls = std::make_shared<InputControls>(2, kRate);
       input.written = std::make_shared<WrittenInput>(
-          WrittenInput::Config{{kRate, 2, SampleFormat::kF32}, kRate, 2, 4096, 0}, nullptr, &events,
-          &wakeup);
-      input.events = &events;
-      input.wakeup = &wakeup;
+          WrittenInput::Config{{kRate, 2, SampleFormat::kF32}, kRate, 2, 4096, 0}, nullptr, events);
+      input.events = events;
     }
     mixer.publish(inputs);
     std::vector<float> a(6000 * 2), b(5000 * 2);
@@ -305,8 +299,7 @@ TEST("written inputs are mixed to the bit, however they are cut") {
 
 TEST("a live input follows a clock 200 ppm off without a break") {
   StillClock clock;
-  NoWakeup wakeup;
-  SourceNode source(clock, {kRate, 1, 0, 0, false}, &wakeup);
+  SourceNode source(clock, {kRate, 1, 0, 0, false});
   source.open({kRate, 1, SampleFormat::kF32});
   auto queue = std::make_shared<FrameQueue>(1, kRate, kRate);
   source.attach(queue, nullptr);
@@ -343,8 +336,7 @@ TEST("a live input follows a clock 200 ppm off without a break") {
 
 TEST("the mix goes from pump to sink and back without losing or repeating a frame") {
   StillClock clock;
-  NoWakeup wakeup;
-  SourceNode source(clock, {kRate, 1, 0, 0, false}, &wakeup);
+  SourceNode source(clock, {kRate, 1, 0, 0, false});
   source.open({kRate, 1, SampleFormat::kF32});
   auto queue = std::make_shared<FrameQueue>(1, kRate, kRate);
   source.attach(queue, nullptr);
@@ -400,12 +392,10 @@ TEST("the mix goes from pump to sink and back without losing or repeating a fram
 
 TEST("a sink plays, fades between what it plays, and says when the written end was heard") {
   StillClock clock;
-  NoWakeup wakeup;
-  SinkNode sink(clock, &wakeup);
+  SinkNode sink(clock);
   sink.open({kRate, 2, SampleFormat::kF32});
-  auto written = std::make_shared<WrittenInput>(
-      WrittenInput::Config{{kRate, 2, SampleFormat::kF32}, kRate, 2, 4800, 0}, nullptr,
-      &sink.events(), &wakeup);
+  auto written = std::make_shared<WrittenQueue>(sink.events());
+  written->open({{kRate, 2, SampleFormat::kF32}, kRate, 2, 4800, 0});
   sink.publish(written, nullptr);
   const std::vector<float> samples(960 * 2, 0.5f);
   CHECK(written->write(samples.data(), 960) == 960);
@@ -416,8 +406,9 @@ TEST("a sink plays, fades between what it plays, and says when the written end w
     clock.set(turn * kPeriodNs);
     sink.render(out.data(), kPeriod, (turn + 2) * kPeriodNs);
     for (float sample : out) sum += sample;
-    NodeEvent event;
-    while (sink.events().pop(&event)) played |= event.type == NodeEventType::kPlayed;
+    for (const NodeEvent& event : sink.events()->take()) {
+      played |= event.type == NodeEventType::kPlayed;
+    }
   }
   CHECK_NEAR(sum, 960 * 2 * 0.5, 1);
   CHECK(played);
@@ -448,13 +439,13 @@ TEST("one thread waits for chunks that another makes of packets, and sleeps thro
    public:
     void wake() noexcept override { rung.store(true, std::memory_order_release); }
     std::atomic<bool> rung{false};
-  } bell;
+  };
+  const auto bell = std::make_shared<Bell>();
   StillClock clock;
-  NoWakeup wakeup;
-  SourceNode source(clock, {kRate, 1, 0, 0, false}, &wakeup);
+  SourceNode source(clock, {kRate, 1, 0, 0, false});
   source.open({kRate, 1, SampleFormat::kF32});
   const auto queue = std::make_shared<FrameQueue>(1, kRate, kRate);
-  source.attach(queue, &bell);
+  source.attach(queue, bell);
   constexpr size_t kChunks = 20000;
   std::atomic<size_t> read{0};
   std::thread audio([&] {
@@ -473,7 +464,7 @@ TEST("one thread waits for chunks that another makes of packets, and sleeps thro
       continue;
     }
     // The test ends because no bell is missed, or not at all.
-    while (!bell.rung.exchange(false, std::memory_order_acquire)) std::this_thread::yield();
+    while (!bell->rung.exchange(false, std::memory_order_acquire)) std::this_thread::yield();
   }
   audio.join();
 }
@@ -512,8 +503,7 @@ TEST("an input that runs dry is counted for as long as it is") {
 
 TEST("a late wake of the sink moves nothing upstream") {
   StillClock clock;
-  NoWakeup wakeup;
-  SinkNode sink(clock, &wakeup);
+  SinkNode sink(clock);
   sink.open({kRate, 1, SampleFormat::kF32});
   struct Asked final : Pullable {
     void pull(float* to, size_t frames, const PullTime& when) noexcept override {

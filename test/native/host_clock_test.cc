@@ -11,7 +11,6 @@
 #include "../../src/core/graph/frame_queue.h"
 #include "../../src/core/graph/source_node.h"
 #include "check.h"
-#include "no_wakeup.h"
 #include "random_signal.h"
 #include "sine_fit.h"
 #include "still_clock.h"
@@ -49,7 +48,7 @@ class Track {
       : crystal_(crystal), seconds_(opened), random_(7 + static_cast<uint64_t>(crystal.ppm + 500)) {
     config.host_clock = true;
     config.channels = 1;
-    node_ = std::make_unique<SourceNode>(clock_, config, &wakeup_);
+    node_ = std::make_unique<SourceNode>(clock_, config);
     node_->open({crystal.rate, 1, SampleFormat::kF32});
     queue_ = std::make_shared<FrameQueue>(1, config.sample_rate, 70 * config.sample_rate);
     node_->attach(queue_, nullptr);
@@ -119,7 +118,6 @@ class Track {
 
   const Crystal crystal_;
   StillClock clock_;
-  NoWakeup wakeup_;
   std::unique_ptr<SourceNode> node_;
   std::shared_ptr<FrameQueue> queue_;
   std::vector<float> packet_;

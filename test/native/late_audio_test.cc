@@ -11,7 +11,6 @@
 #include "../../src/core/graph/tap_sum.h"
 #include "../../src/core/time/timeline.h"
 #include "check.h"
-#include "no_wakeup.h"
 #include "still_clock.h"
 
 using namespace patchcord;
@@ -26,7 +25,7 @@ constexpr uint32_t kPeriod = 480;  // 10 ms
 // Meanwhile its system says only that there is nothing yet. What it plays is never zero.
 class Loopback {
  public:
-  Loopback(Clock& clock, int64_t max_wait = kMaxWait) : node_(clock, config(max_wait), &wakeup_) {
+  Loopback(Clock& clock, int64_t max_wait = kMaxWait) : node_(clock, config(max_wait)) {
     node_.open({kRate, 1, SampleFormat::kF32});
   }
 
@@ -43,7 +42,7 @@ class Loopback {
   void pause_until(int64_t now) { sent_ = (now - kStart) / (10 * kMs); }
 
   SourceNode& node() { return node_; }
-  NodeEvents& events() { return node_.events(); }
+  NodeEvents& events() { return *node_.events(); }
 
   static constexpr int64_t kStart = kNsPerSecond;
 
@@ -58,7 +57,6 @@ class Loopback {
     return config;
   }
 
-  NoWakeup wakeup_;
   SourceNode node_;
   std::vector<float> packet_ = std::vector<float>(kPeriod, 0.5f);
   int64_t sent_ = 0;
@@ -177,10 +175,9 @@ TEST("what comes later than it is waited for is counted once, in one event") {
     clock.set(Loopback::kStart + ms * kMs);
     loopback.turn(clock.now(), ms >= 2000 && ms % 2000 < 250);
   }
-  NodeEvent event;
   uint64_t end = 0, lost = 0;
   int events = 0;
-  while (loopback.events().pop(&event)) {
+  for (const NodeEvent& event : loopback.events().take()) {
     if (event.type != NodeEventType::kHole) continue;
     CHECK(event.frame > end);
     end = event.frame + event.frames;

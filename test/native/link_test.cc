@@ -9,9 +9,8 @@
 #include "../../src/core/graph/live_input.h"
 #include "../../src/core/graph/mixer_node.h"
 #include "../../src/core/graph/sink_node.h"
-#include "../../src/core/graph/written_input.h"
+#include "../../src/core/graph/written_queue.h"
 #include "check.h"
-#include "no_wakeup.h"
 #include "still_clock.h"
 
 using namespace patchcord;
@@ -26,7 +25,7 @@ constexpr double kToneHz = 997;
 // A source whose packets of 10 ms come when they are let, and a sink that asks every 10 ms.
 class Link {
  public:
-  Link() { input_->follow_sink(&events_, &wakeup_); }
+  Link() { input_->follow_sink(events_); }
   // All packets that are complete `late_ns` before now come; then the sink asks.
   void turn(double late_ns) {
     const double now = static_cast<double>(++turns_) * kPeriodNs;
@@ -54,8 +53,7 @@ class Link {
   static constexpr double kStep = 2 * 3.14159265358979 * kToneHz / kRate;
 
  private:
-  NoWakeup wakeup_;
-  NodeEvents events_;
+  std::shared_ptr<NodeEvents> events_ = std::make_shared<NodeEvents>();
   std::shared_ptr<FrameQueue> queue_ = std::make_shared<FrameQueue>(1, kRate, 2 * kRate);
   std::shared_ptr<LiveInput> input_ = std::make_shared<LiveInput>(queue_, kRate, 1);
   std::vector<float> packet_ = std::vector<float>(kPeriod), out_ = std::vector<float>(kPeriod);
@@ -120,9 +118,8 @@ int turns_until_back(int turns_until_stamp, bool mixed) {
   constexpr int64_t kMs = kNsPerMs;
   constexpr int kDry = 1005;
   StillClock clock;
-  NoWakeup wakeup;
-  NodeEvents events;
-  SinkNode sink(clock, &wakeup);
+  auto events = std::make_shared<NodeEvents>();
+  SinkNode sink(clock);
   sink.open({kRate, 1, SampleFormat::kF32});
   const auto queue = std::make_shared<FrameQueue>(1, kRate, 2 * kRate);
   const auto input = std::make_shared<LiveInput>(queue, kRate, 1);
@@ -137,7 +134,7 @@ int turns_until_back(int turns_until_stamp, bool mixed) {
     mixer->publish({in});
     sink.publish(nullptr, mixer);
   } else {
-    input->follow_sink(&events, &wakeup);
+    input->follow_sink(events);
     sink.publish(nullptr, input);
   }
   // Each sample tells when it was heard: in ms, as a share of a minute.
@@ -193,13 +190,12 @@ TEST("so is a mix, of which who records it misses nothing") {
 
 TEST("behind a silence of the device sound is faded in, whatever was there before") {
   StillClock clock;
-  NoWakeup wakeup;
-  NodeEvents events;
-  SinkNode sink(clock, &wakeup);
+  auto events = std::make_shared<NodeEvents>();
+  SinkNode sink(clock);
   const Format format{kRate, 1, SampleFormat::kF32};
   sink.open(format);
-  const auto written = std::make_shared<WrittenInput>(
-      WrittenInput::Config{format, kRate, 1, 2 * kRate, 0}, nullptr, &events, &wakeup);
+  const auto written = std::make_shared<WrittenQueue>(events);
+  written->open({format, kRate, 1, 2 * kRate, 0});
   sink.publish(written, nullptr);
   const std::vector<float> ones(kRate, 0.5f);
   written->write(ones.data(), ones.size());

@@ -8,7 +8,6 @@
 
 #include "../../src/core/graph/mixer_node.h"
 #include "check.h"
-#include "no_wakeup.h"
 #include "random_signal.h"
 
 using namespace patchcord;
@@ -33,8 +32,7 @@ class Bench {
   MixerNode::Input& add(uint64_t start_frame = 0) {
     MixerNode::Input input;
     input.controls = std::make_shared<InputControls>(1, kRate);
-    input.events = &events_;
-    input.wakeup = &wakeup_;
+    input.events = events_;
     input.start_frame = start_frame;
     inputs_.push_back(input);
     return inputs_.back();
@@ -43,7 +41,7 @@ class Bench {
     ++inputs_[index].connection;
     inputs_[index].written = std::make_shared<WrittenInput>(
         WrittenInput::Config{{kRate, 1, SampleFormat::kF32}, kRate, 1, 48000, start_fill}, nullptr,
-        &events_, &wakeup_);
+        events_);
   }
   WrittenInput& written(size_t index) { return *inputs_[index].written; }
   const LiveInput& live(size_t index) const { return *inputs_[index].live; }
@@ -57,8 +55,7 @@ class Bench {
   }
 
  private:
-  NoWakeup wakeup_;
-  NodeEvents events_;
+  std::shared_ptr<NodeEvents> events_ = std::make_shared<NodeEvents>();
   MixerNode mixer_;
   std::shared_ptr<FrameQueue> queue_;
   std::vector<MixerNode::Input> inputs_;

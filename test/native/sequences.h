@@ -26,9 +26,8 @@
 #include "../../src/core/graph/mixer_node.h"
 #include "../../src/core/graph/sink_node.h"
 #include "../../src/core/graph/source_node.h"
-#include "../../src/core/graph/written_input.h"
+#include "../../src/core/graph/written_queue.h"
 #include "check.h"
-#include "no_wakeup.h"
 
 namespace sequences {
 
@@ -94,7 +93,7 @@ class Slot {
 
 class Capture final : public CaptureListener, public Slot {
  public:
-  Capture(Clock& clock, const SourceNode::Config& config) : node(clock, config, &wakeup) {}
+  Capture(Clock& clock, const SourceNode::Config& config) : node(clock, config) {}
   ~Capture() { close(); }
   void open(Host& host, const CaptureRequest& request) {
     std::unique_ptr<Stream> stream;
@@ -111,14 +110,13 @@ class Capture final : public CaptureListener, public Slot {
   void on_idle(bool quiet) noexcept override { node.idle(quiet); }
   void on_lost(const Error&) noexcept override { lost.store(true); }
 
-  NoWakeup wakeup;
   SourceNode node;
   std::atomic<bool> lost{false};
 };
 
 class Render final : public RenderListener, public Slot {
  public:
-  explicit Render(Clock& clock) : node(clock, &wakeup) {}
+  explicit Render(Clock& clock) : node(clock) {}
   ~Render() { close(); }
   void open(Host& host, const RenderRequest& request) {
     std::unique_ptr<Stream> stream;
@@ -136,7 +134,6 @@ class Render final : public RenderListener, public Slot {
   void on_underrun(uint32_t frames, bool here) noexcept override { node.underrun(frames, here); }
   void on_lost(const Error&) noexcept override { lost.store(true); }
 
-  NoWakeup wakeup;
   SinkNode node;
   std::atomic<bool> opened{false}, lost{false};
 };
@@ -251,9 +248,7 @@ class Sequence {
           source->node.set_enabled(below(2) == 0);
           (void)source->node.meter().snapshot();
           (void)source->node.anchor().time_at(480);
-          NodeEvent event;
-          while (source->node.events().pop(&event)) {
-          }
+          source->node.events()->take();
         });
       case 17:
         if (pump_) {
@@ -351,8 +346,7 @@ class Sequence {
       input.controls = std::make_shared<InputControls>(2, 48000);
       input.live = link.live;
       input.connection = ++connection_;
-      input.events = &events_;
-      input.wakeup = &wakeup_;
+      input.events = events_;
       inputs.push_back(std::move(input));
     }
     mixer_->publish(std::move(inputs));
@@ -378,9 +372,8 @@ class Sequence {
     config.format = {44100, 2, SampleFormat::kS16};
     config.rate = format.sample_rate;
     config.channels = format.channels;
-    written_events_.push_back(std::make_unique<NodeEvents>());
-    auto written =
-        std::make_shared<WrittenInput>(config, nullptr, written_events_.back().get(), &wakeup_);
+    auto written = std::make_shared<WrittenQueue>(std::make_shared<NodeEvents>());
+    written->open(config);
     const std::vector<int16_t> samples(2 * 2000, 1000);
     written->write(samples.data(), 2000);
     written->end();
@@ -405,9 +398,7 @@ class Sequence {
   const Places& places_;
   const std::function<void(uint32_t)> disturb_;
   std::mt19937 random_;
-  NoWakeup wakeup_;
-  NodeEvents events_;  // of the mixer's inputs
-  std::vector<std::unique_ptr<NodeEvents>> written_events_;
+  std::shared_ptr<NodeEvents> events_ = std::make_shared<NodeEvents>();  // of the mixer's inputs
   std::vector<std::shared_ptr<Capture>> sources_;
   std::vector<std::shared_ptr<Render>> sinks_;
   std::vector<Reader> readers_;

@@ -26,6 +26,11 @@ Error server_error() {
                      "bring it back with serverBack()");
 }
 
+Error closed_error() {
+  return Error::make(ErrorCode::kBackendUnavailable, "the simulated system has been disposed",
+                     "make another SimulatedAudio");
+}
+
 Error out_of_range(const std::string& what) { return Error::make(ErrorCode::kUnsupported, what); }
 
 // The world is one mixer with one period, for everybody.
@@ -121,7 +126,23 @@ World::World(bool manual_clock) : manual_(manual_clock ? ManualClock::create() :
 
 World::~World() = default;
 
+void World::close() {
+  server_gone();
+  // The threads of cards end with their last reference: not while the world is locked.
+  std::vector<std::unique_ptr<Entry>> entries;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    closed_ = true;
+    entries.swap(entries_);
+  }
+  if (manual_) manual_->end();
+}
+
 Error World::advance(int64_t by_ns, std::function<void()> done, bool asleep) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (closed_) return closed_error();
+  }
   if (!manual_) {
     return Error::make(ErrorCode::kUnsupported, "this world runs by the real clock",
                        "make it with clock: 'manual'");
@@ -213,6 +234,7 @@ Error World::add_cable(const CableDescription& cable) {
 
 Error World::check_new(const std::string& id, const Format& format, uint32_t period_frames,
                        double ppm) const {
+  if (closed_) return closed_error();
   if (id.empty()) return out_of_range("a device needs an id");
   for (const auto& entry : entries_) {
     if (entry->info.id == id) return out_of_range("there is a device \"" + id + "\" already");
@@ -386,7 +408,7 @@ void World::server_gone() {
 
 void World::server_back() {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (!gone_) return;
+  if (!gone_ || closed_) return;
   gone_ = false;
   changed();
 }
@@ -492,7 +514,7 @@ Error World::stamps(const std::string& id, int64_t offset_ns, int64_t jitter_ns)
 
 Error World::devices(std::vector<DeviceInfo>* devices) const {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (gone_) return server_error();
+  if (gone_) return closed_ ? closed_error() : server_error();
   devices->clear();
   for (const auto& entry : entries_) {
     DeviceInfo info = entry->info;
@@ -518,6 +540,7 @@ const World::Entry* World::default_of(Flow flow, Role role) const {
 }
 
 Error World::find(const std::string& id, const Entry** entry) const {
+  if (closed_) return closed_error();
   std::string known;
   for (const auto& candidate : entries_) {
     if (candidate->info.id == id) {
@@ -541,7 +564,7 @@ Error World::find(const std::string& id, Entry** entry) {
 }
 
 Error World::find_active(const std::string& id, Flow flow, Entry** entry) {
-  if (gone_) return server_error();
+  if (gone_) return closed_ ? closed_error() : server_error();
   if (Error error = find(id, entry)) return error;
   const DeviceInfo& info = (*entry)->info;
   if (info.flow != flow) {
@@ -599,7 +622,7 @@ Error World::open_render(const RenderRequest& request, RenderListener* listener,
 
 Error World::make_cable(const std::string& name, const Format& format, Cable* cable) {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (gone_) return server_error();
+  if (gone_) return closed_ ? closed_error() : server_error();
   CableDescription description;
   do {
     const std::string number = std::to_string(++cables_made_);

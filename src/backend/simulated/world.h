@@ -89,6 +89,10 @@ class World {
   World(const World&) = delete;
   World& operator=(const World&) = delete;
 
+  // The end of the world: its streams lose their devices as when the server goes, its threads end,
+  // and every script is kBackendUnavailable from here on. Not on a thread of its own.
+  void close();
+
   Clock& clock() { return manual_ ? *manual_ : real_clock(); }
   bool manual() const { return manual_ != nullptr; }
   // `done` is called on the clock's thread when everything due until then has run. It is not called
@@ -200,6 +204,7 @@ class World {
   std::array<std::array<std::string, 2>, 2> wished_default_;  // by flow and role
   std::vector<WorldObserver*> observers_;
   bool gone_ = false;
+  bool closed_ = false;
   uint64_t cards_made_ = 0;
   uint64_t cables_made_ = 0;
 

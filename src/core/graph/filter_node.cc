@@ -6,13 +6,16 @@
 
 namespace patchcord {
 
-FilterNode::FilterNode(std::unique_ptr<Filter> filter, uint64_t progress_frames, Wakeup* wakeup)
+FilterNode::FilterNode(std::unique_ptr<Filter> filter, uint64_t progress_frames,
+                       std::shared_ptr<NodeEvents> events)
     : filter_(std::move(filter)),
       progress_frames_(progress_frames),
-      wakeup_(wakeup),
+      events_(std::move(events)),
       in_per_out_(static_cast<double>(filter_->in().rate) / filter_->out().rate),
       out_(filter_->most_out(kFilterBlock) * filter_->out().channels),
-      meter_(filter_->out().channels, filter_->out().rate) {}
+      meter_(filter_->out().channels, filter_->out().rate) {
+  held_.set(filter_->held_frames());
+}
 
 void FilterNode::push(const float* samples, const Record& record) noexcept {
   time_ = record.time;
@@ -28,8 +31,7 @@ void FilterNode::push(const float* samples, const Record& record) noexcept {
 
 void FilterNode::end() noexcept {
   if (ends_) finish();
-  events_.push({NodeEventType::kInputEnded, position_, 0});
-  wakeup_->wake();
+  events_->push({NodeEventType::kInputEnded, position_, 0});
 }
 
 void FilterNode::finish() noexcept {
@@ -49,6 +51,7 @@ void FilterNode::pass(const float* samples, uint64_t frames) noexcept {
     if (samples != nullptr) samples += block * channels;
     emit(out_.data(), made, 0);
   }
+  held_.set(filter_->held_frames());
 }
 
 // Zeros are processed like sound until the filter has forgotten all sound. The rest is a length,
@@ -98,8 +101,7 @@ void FilterNode::emit(const float* samples, uint64_t frames, uint32_t flags) noe
   deliver(samples, record);
   if (progress_frames_ == 0 || position() - progress_ < progress_frames_) return;
   progress_ = position_;
-  events_.push({NodeEventType::kProgress, position_, 0});
-  wakeup_->wake();
+  events_->push({NodeEventType::kProgress, position_, 0});
 }
 
 }  // namespace patchcord

@@ -17,9 +17,9 @@ namespace patchcord {
 
 class FilterNode final : public Receiver, public Producer {
  public:
-  // `wakeup` is told of kInputEnded, and of kProgress every `progress_frames` (0: never). With
-  // `ends`, its stream ends with the one that is pushed in.
-  FilterNode(std::unique_ptr<Filter> filter, uint64_t progress_frames, Wakeup* wakeup);
+  // `events` gets kInputEnded, and kProgress every `progress_frames` (0: never).
+  FilterNode(std::unique_ptr<Filter> filter, uint64_t progress_frames,
+             std::shared_ptr<NodeEvents> events = std::make_shared<NodeEvents>());
 
   // JS thread, while nothing is linked to it: whether the stream ends with the next one linked.
   void set_ends(bool ends) { ends_ = ends; }
@@ -34,12 +34,12 @@ class FilterNode final : public Receiver, public Producer {
   void finish() noexcept;
 
   // Any thread.
-  const Filter& filter() const { return *filter_; }
+  uint64_t held_frames() const { return held_; }  // of the input, not come out yet
   Anchor anchor() const { return anchor_.load(); }
   const LevelMeter& meter() const { return meter_; }
   uint64_t taken() const { return taken_; }        // frames that came in
   uint64_t position() const { return position_; }  // frames delivered
-  NodeEvents& events() { return events_; }         // one reader, the JS thread
+  const std::shared_ptr<NodeEvents>& events() const { return events_; }
 
  private:
   void pass(const float* samples, uint64_t frames) noexcept;
@@ -49,7 +49,7 @@ class FilterNode final : public Receiver, public Producer {
 
   const std::unique_ptr<Filter> filter_;
   const uint64_t progress_frames_;
-  Wakeup* const wakeup_;
+  const std::shared_ptr<NodeEvents> events_;
   const double in_per_out_;
   bool ends_ = false;
   bool ended_ = false;
@@ -62,8 +62,8 @@ class FilterNode final : public Receiver, public Producer {
   Counter taken_;          // input frames so far
   Counter position_;
   Shown<Anchor> anchor_;
+  Counter held_;
   LevelMeter meter_;
-  NodeEvents events_;
 };
 
 }  // namespace patchcord

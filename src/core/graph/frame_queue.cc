@@ -199,7 +199,7 @@ bool FrameQueue::await(size_t frames) noexcept {
   const uint64_t next = next_frame();
   awaited_.store(head_.load(std::memory_order_acquire) == 0 ? 0 : next + frames,
                  std::memory_order_seq_cst);
-  return end_frame_.load(std::memory_order_seq_cst) - next >= frames && available() >= frames;
+  return end_frame_.load(std::memory_order_seq_cst) >= next + frames && available() >= frames;
 }
 
 const Record* FrameQueue::latest() noexcept {

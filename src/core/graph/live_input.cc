@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace patchcord {
 namespace {
@@ -48,9 +49,8 @@ LiveInput::LiveInput(std::shared_ptr<FrameQueue> queue, uint32_t rate, uint32_t 
   first_error_ = kMaxFirstError * in_rate_;
 }
 
-void LiveInput::follow_sink(NodeEvents* events, Wakeup* wakeup) {
-  events_ = events;
-  wakeup_ = wakeup;
+void LiveInput::follow_sink(std::shared_ptr<NodeEvents> events) {
+  events_ = std::move(events);
   lag_ = std::make_unique<Lag>(kFirstLag);
   queue_->set_live(true);
 }
@@ -60,10 +60,7 @@ void LiveInput::pull(float* out, size_t frames, const PullTime& when) noexcept {
   read(out, frames, {when.time - lag_->ns(), when.rate, when.after_break});
   lag_->follow(static_cast<double>(frames) * 1e9 / when.rate, kFirstLag, take_shortfall(),
                [this] { return take_spare(); });
-  if (take_end()) {
-    events_->push({NodeEventType::kInputEnded, 0, 0});
-    wakeup_->wake();
-  }
+  if (take_end()) events_->push({NodeEventType::kInputEnded, 0, 0});
 }
 
 // What was heard at that time, as a place in the stream.

@@ -16,7 +16,6 @@
 #include "../time/lag.h"
 #include "frame_queue.h"
 #include "node_events.h"
-#include "producer.h"
 #include "pullable.h"
 
 namespace patchcord {
@@ -36,9 +35,8 @@ class LiveInput final : public Pullable {
             std::unique_ptr<ChannelMap> map = nullptr);
 
   // Before the first pull. For a link straight into a sink: the newest frames are on their way when
-  // the sink asks, so it asks for older ones, by a lag of its own. `events` gets kInputEnded,
-  // followed by a wake.
-  void follow_sink(NodeEvents* events, Wakeup* wakeup);
+  // the sink asks, so it asks for older ones, by a lag of its own. `events` gets kInputEnded.
+  void follow_sink(std::shared_ptr<NodeEvents> events);
 
   // Audio thread of the destination.
   void pull(float* out, size_t frames, const PullTime& when) noexcept override;
@@ -126,8 +124,7 @@ class LiveInput final : public Pullable {
   int recent_starvations_ = 0;
   double last_starvation_ = 0;
   std::unique_ptr<Lag> lag_;  // of a link
-  NodeEvents* events_ = nullptr;
-  Wakeup* wakeup_ = nullptr;
+  std::shared_ptr<NodeEvents> events_;
   std::atomic<bool> ended_shown_{false};
   Stats stats_;
   std::atomic<double> ppm_{0}, offset_us_{0}, rate_{0};

@@ -253,9 +253,7 @@ void MixerNode::replaced(uint64_t frame, uint64_t frames) noexcept {
 void MixerNode::follow_ends(const Input& input) noexcept {
   const bool over =
       input.live ? input.live->take_end() : input.written && input.written->take_end();
-  if (!over || input.events == nullptr) return;
-  input.events->push({NodeEventType::kInputEnded, position_, 0});
-  input.wakeup->wake();
+  if (over && input.events) input.events->push({NodeEventType::kInputEnded, position_, 0});
 }
 
 int64_t MixerNode::pump(int64_t now) noexcept {

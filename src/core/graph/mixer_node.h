@@ -51,8 +51,7 @@ class MixerNode final : public Pullable, public Producer {
     std::shared_ptr<LiveInput> live;
     std::shared_ptr<WrittenInput> written;
     uint64_t connection = 0;  // another number for each that the input had
-    Wakeup* wakeup = nullptr;
-    NodeEvents* events = nullptr;
+    std::shared_ptr<NodeEvents> events;
     uint64_t start_frame = 0;  // of the mix: there lies the first written frame
     double latency_ns = 0;     // least age of this live stream; all inputs keep to the greatest
   };

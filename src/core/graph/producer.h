@@ -4,30 +4,24 @@
 #include <algorithm>
 #include <atomic>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "../published.h"
 #include "receiver.h"
+#include "wakeup.h"
 
 namespace patchcord {
-
-// Told on the audio thread that what was awaited is there: must only set a flag and signal.
-class Wakeup {
- public:
-  virtual void wake() noexcept = 0;
-
- protected:
-  ~Wakeup() = default;
-};
 
 class Producer {
  public:
   // Writer thread (the environment's own). The consumer's first frame is the next one produced; of
   // a stream that is over it is told at once.
-  void attach(std::shared_ptr<Receiver> receiver, Wakeup* wakeup) {
+  void attach(std::shared_ptr<Receiver> receiver, std::shared_ptr<Wakeup> wakeup) {
     auto next = std::make_unique<std::vector<Consumer>>();
     if (consumers_.get() != nullptr) *next = *consumers_.get();
-    const Consumer consumer{receiver, wakeup, std::make_shared<std::atomic<bool>>(false)};
+    const Consumer consumer{std::move(receiver), std::move(wakeup),
+                            std::make_shared<std::atomic<bool>>(false)};
     next->push_back(consumer);
     consumers_.exchange(std::move(next));
     // Published before it looks, as deliver_end() marks before it looks: at least one of them sees
@@ -88,7 +82,8 @@ class Producer {
  private:
   struct Consumer {
     std::shared_ptr<Receiver> receiver;
-    Wakeup* wakeup;  // null: a link inside the engine, which fetches by its own clock
+    // Null: a link inside the engine, which fetches by its own clock.
+    std::shared_ptr<Wakeup> wakeup;
     std::shared_ptr<std::atomic<bool>> ended;  // by whichever thread came first
   };
 

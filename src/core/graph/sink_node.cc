@@ -70,6 +70,8 @@ void SinkNode::open(const Format& device) {
       limiter_ = std::make_unique<Limiter>(device.sample_rate, device.channels);
       held_frames_ = static_cast<double>(limiter_->latency_frames());
     }
+    format_shown_.store(format_);
+    meter_shown_.store(meter_.get(), std::memory_order_release);
   }
   // What the last device still had of what was written has been heard, or never will be.
   tell_played();
@@ -93,7 +95,7 @@ void SinkNode::open(const Format& device) {
   elsewhere_ = 0;
 }
 
-void SinkNode::publish(std::shared_ptr<WrittenInput> written, std::shared_ptr<Pullable> linked) {
+void SinkNode::publish(std::shared_ptr<WrittenQueue> written, std::shared_ptr<Pullable> linked) {
   auto next = std::make_unique<Upstream>();
   next->written = std::move(written);
   next->linked = std::move(linked);
@@ -201,7 +203,7 @@ void SinkNode::render(void* data, uint32_t frames, int64_t play_time) noexcept {
   } else {
     advance(frames, 0, 0);
   }
-  lead_shown_.store(lead_, std::memory_order_relaxed);
+  lead_shown_.store(lead_ + held_frames_ * 1e9 / format_.sample_rate, std::memory_order_relaxed);
   drift_ppm_.store(rate_->ppm(), std::memory_order_relaxed);
 }
 
@@ -240,8 +242,7 @@ void SinkNode::advance(uint32_t frames, double played, double rate) noexcept {
 
 void SinkNode::tell_played() noexcept {
   if (drained_ == 0) return;
-  events_.push({NodeEventType::kPlayed, position(), 0});
-  wakeup_->wake();
+  events_->push({NodeEventType::kPlayed, position(), 0});
   drained_ = 0;
 }
 
@@ -255,8 +256,7 @@ void SinkNode::underrun(uint32_t frames, bool here) noexcept {
   }
   stats_.underruns.add(1);
   stats_.underrun_frames.add(static_cast<uint64_t>(frames * ratio_));
-  events_.push({NodeEventType::kUnderrun, position(), static_cast<uint64_t>(frames * ratio_)});
-  wakeup_->wake();
+  events_->push({NodeEventType::kUnderrun, position(), static_cast<uint64_t>(frames * ratio_)});
 }
 
 }  // namespace patchcord

@@ -18,9 +18,8 @@
 #include "../time/rate_tracker.h"
 #include "../time/steady_rate.h"
 #include "node_events.h"
-#include "producer.h"
 #include "pullable.h"
-#include "written_input.h"
+#include "written_queue.h"
 
 namespace patchcord {
 
@@ -60,16 +59,17 @@ class SinkNode {
     Counter underrun_frames;
   };
 
-  SinkNode(Clock& clock, Wakeup* events) : SinkNode(clock, events, SinkProcessing()) {}
-  SinkNode(Clock& clock, Wakeup* events, const SinkProcessing& processing)
-      : clock_(clock), wakeup_(events), processing_(processing) {}
+  explicit SinkNode(Clock& clock,
+                    std::shared_ptr<NodeEvents> events = std::make_shared<NodeEvents>(),
+                    const SinkProcessing& processing = {})
+      : clock_(clock), events_(std::move(events)), processing_(processing) {}
 
   // Control thread, before a device runs. The first one's format stays what is asked of upstream;
   // to another device that takes its place it is converted.
   void open(const Format& device);
 
   // JS thread. What was written is played before what is linked; null: nothing.
-  void publish(std::shared_ptr<WrittenInput> written, std::shared_ptr<Pullable> linked);
+  void publish(std::shared_ptr<WrittenQueue> written, std::shared_ptr<Pullable> linked);
 
   // Audio thread.
   void render(void* data, uint32_t frames, int64_t play_time) noexcept;
@@ -80,21 +80,22 @@ class SinkNode {
   void absent() noexcept;
 
   // Any thread.
-  const Format& format() const { return format_; }
+  Format format() const { return format_shown_.load(); }  // rate 0: no device was opened yet
   Clock& clock() { return clock_; }
   const Stats& stats() const { return stats_; }
   uint64_t position() const { return stats_.rendered_frames; }  // of format()
   Anchor anchor() const { return anchor_.load(); }
-  const LevelMeter& meter() const { return *meter_; }
-  double lead_ns() const {  // pull to heard
-    return lead_shown_.load(std::memory_order_relaxed) + held_frames_ * 1e9 / format_.sample_rate;
+  Level level() const noexcept {
+    const LevelMeter* const meter = meter_shown_.load(std::memory_order_acquire);
+    return meter != nullptr ? meter->snapshot().overall : Level{0, 0};
   }
+  double lead_ns() const { return lead_shown_.load(std::memory_order_relaxed); }  // pull to heard
   double drift_ppm() const { return drift_ppm_.load(std::memory_order_relaxed); }
-  NodeEvents& events() { return events_; }
+  const std::shared_ptr<NodeEvents>& events() const { return events_; }
 
  private:
   struct Upstream {
-    std::shared_ptr<WrittenInput> written;
+    std::shared_ptr<WrittenQueue> written;
     std::shared_ptr<Pullable> linked;
   };
 
@@ -117,7 +118,7 @@ class SinkNode {
   void tell_played() noexcept;
 
   Clock& clock_;
-  Wakeup* const wakeup_;
+  const std::shared_ptr<NodeEvents> events_;
   const SinkProcessing processing_;
   std::unique_ptr<LoudnessNormalizer> normalizer_;
   std::unique_ptr<Limiter> limiter_;
@@ -132,7 +133,7 @@ class SinkNode {
   std::unique_ptr<SteadyRate> rate_;
   bool stamps_ = false;  // the device has told a play time
   int unstamped_ = 0;
-  std::unique_ptr<LevelMeter> meter_;
+  std::unique_ptr<LevelMeter> meter_;  // from the first device on
   Published<Upstream> upstream_;
   const Upstream* playing_ = nullptr;  // only compared: tells that what is upstream changed
   std::vector<float> block_, last_, tail_;
@@ -149,7 +150,9 @@ class SinkNode {
   bool after_break_ = false;  // the device was silent, and has not said since where it is
   Stats stats_;
   Shown<Anchor> anchor_;
-  NodeEvents events_;
+  // What JavaScript may ask for before there was a device.
+  Shown<Format> format_shown_{Format{0, 0, SampleFormat::kF32}};
+  std::atomic<const LevelMeter*> meter_shown_{nullptr};
   std::atomic<double> lead_shown_{0}, drift_ppm_{0};
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace patchcord {
 namespace {
@@ -16,10 +17,10 @@ constexpr uint32_t kAbsence = kRecordHole | kRecordSilence;
 
 }  // namespace
 
-SourceNode::SourceNode(Clock& clock, const Config& config, Wakeup* events)
+SourceNode::SourceNode(Clock& clock, const Config& config, std::shared_ptr<NodeEvents> events)
     : clock_(clock),
       config_(config),
-      wakeup_(events),
+      events_(std::move(events)),
       meter_(config.channels, config.sample_rate),
       life_(config.fills_idle) {
   anchor_.store({0, static_cast<double>(config.start), static_cast<double>(config.sample_rate)});
@@ -368,8 +369,7 @@ double SourceNode::true_rate() const noexcept {
 }
 
 void SourceNode::tell(NodeEventType type, uint64_t frame, uint64_t frames) noexcept {
-  events_.push({type, frame, frames});
-  wakeup_->wake();
+  events_->push({type, frame, frames});
 }
 
 }  // namespace patchcord

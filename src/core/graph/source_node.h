@@ -49,8 +49,8 @@ class SourceNode final : public Producer {
     Counter hints;           // discontinuities that the system announced
   };
 
-  // `events` is told when there is something in events().
-  SourceNode(Clock& clock, const Config& config, Wakeup* events);
+  SourceNode(Clock& clock, const Config& config,
+             std::shared_ptr<NodeEvents> events = std::make_shared<NodeEvents>());
 
   // Control thread, before a device runs. Again for every other device that takes its place: the
   // timeline goes on where it is.
@@ -83,7 +83,7 @@ class SourceNode final : public Producer {
   bool stamped() const { return stamped_.load(std::memory_order_relaxed); }
   void set_enabled(bool enabled) { enabled_.store(enabled, std::memory_order_relaxed); }
   bool enabled() const { return enabled_.load(std::memory_order_relaxed); }
-  NodeEvents& events() { return events_; }
+  const std::shared_ptr<NodeEvents>& events() const { return events_; }
   EndpointState endpoint() const { return endpoint_.load(); }
 
  private:
@@ -105,7 +105,7 @@ class SourceNode final : public Producer {
 
   Clock& clock_;
   const Config config_;
-  Wakeup* const wakeup_;
+  const std::shared_ptr<NodeEvents> events_;
   Format device_;
   double ratio_ = 1;    // output frames per device frame
   uint64_t first_ = 0;  // the stream's frame that is this device's frame 0
@@ -123,7 +123,6 @@ class SourceNode final : public Producer {
   LifeSigns life_;  // of the device
   Shown<EndpointState> endpoint_;
   Losses losses_;
-  NodeEvents events_;
   Counter position_;
   std::atomic<double> drift_ppm_{0};
   std::atomic<bool> stamped_{true};

@@ -34,7 +34,7 @@ MixerNode::Config mixer_config(uint32_t rate, uint32_t channels, int64_t max_wai
 
 TapSum::Tap::Tap(Clock& clock, const Format& device, uint32_t rate, uint32_t channels,
                  int64_t max_wait)
-    : node_(clock, source_config(clock, device, max_wait), &no_events_) {
+    : node_(clock, source_config(clock, device, max_wait)) {
   const auto queue = std::make_shared<FrameQueue>(
       device.channels, device.sample_rate,
       static_cast<size_t>(device.sample_rate * ((kQueueNs + max_wait) / kNsPerMs) / 1000));

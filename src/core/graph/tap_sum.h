@@ -48,10 +48,6 @@ class TapSum final : private TapSums::Sum, private MixerNode::Listener {
 
    private:
     friend class TapSum;
-    class NoEvents final : public Wakeup {
-      void wake() noexcept override {}  // whose stream it is looks at what is lost
-    };
-    NoEvents no_events_;
     SourceNode node_;
     MixerNode::Input input_;
   };

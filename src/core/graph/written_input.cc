@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace patchcord {
 namespace {
@@ -18,12 +19,11 @@ size_t ring_frames(uint32_t at_least) {
 }  // namespace
 
 WrittenInput::WrittenInput(const Config& config, std::unique_ptr<ChannelMap> map,
-                           NodeEvents* events, Wakeup* wakeup)
+                           std::shared_ptr<NodeEvents> events)
     : config_(config),
       in_channels_(config.format.channels),
       map_(std::move(map)),
-      events_(events),
-      wakeup_(wakeup),
+      events_(std::move(events)),
       ring_(ring_frames(config.buffer_frames) * config.format.channels),
       mapped_(kMaxPull * config.format.channels),
       mask_(ring_.size() / config.format.channels - 1),
@@ -59,11 +59,10 @@ size_t WrittenInput::write(const void* data, size_t frames) noexcept {
 void WrittenInput::clear(uint32_t ramp_frames) noexcept {
   clear_ramp_.store(ramp_frames, std::memory_order_relaxed);
   clear_to_.store(head_.load(std::memory_order_relaxed), std::memory_order_release);
-  if (next_) next_->clear(ramp_frames);
 }
 
 size_t WrittenInput::ready_frames() const noexcept {
-  const size_t frames = own_queued();
+  const size_t frames = queued();
   if (!resampler_) return frames;
   const double ratio = static_cast<double>(config_.rate) / config_.format.sample_rate;
   if (ended_.load(std::memory_order_acquire)) return left_inside(frames);
@@ -116,7 +115,7 @@ size_t WrittenInput::produce(float* out, size_t frames) noexcept {
     made_ += step.produced;
     made += step.produced;
     if (step.produced == 0 && step.consumed == 0) {
-      if (ended && stored == 0) finished_ = true;
+      if (ended && stored == 0) finished_.store(true, std::memory_order_release);
       if (complete && stored == 0 && resampler_ && taken_ > 0) {
         resampler_->reset();
         taken_ = made_ = 0;
@@ -151,24 +150,29 @@ size_t WrittenInput::discard(float* out, size_t frames) noexcept {
   return made;
 }
 
-void WrittenInput::pull(float* out, size_t frames, const PullTime& when) noexcept {
+void WrittenInput::pull(float* out, size_t frames, const PullTime&) noexcept {
+  const size_t made = pull_rest(out, frames);
+  std::fill_n(out + made * config_.channels, (frames - made) * config_.channels, 0.0f);
+}
+
+size_t WrittenInput::pull_rest(float* out, size_t frames) noexcept {
+  if (finished()) return 0;
   const uint32_t channels = config_.channels;
-  if (finished_ && next_) return next_->pull(out, frames, when);
-  size_t made = discard(out, frames);
-  out += made * channels;
-  frames -= made;
-  if (frames == 0) return;
-  made = 0;
-  if (idle_ && !finished_) {
-    const size_t fill = own_queued();
+  const size_t discarded = discard(out, frames);
+  if (discarded == frames) return frames;
+  out += discarded * channels;
+  frames -= discarded;
+  if (idle_) {
+    const size_t fill = queued();
     waited_ = fill > 0 && fill == waiting_fill_ ? waited_ + frames : 0;
     waiting_fill_ = fill;
-    if (ended_.load(std::memory_order_acquire) ||
+    if (closing() ||
         (fill > 0 && (fill >= config_.start_frames ||
                       static_cast<double>(waited_) >= kPatienceSeconds * config_.rate))) {
       idle_ = false;
     }
   }
+  size_t made = 0;
   if (!idle_) {
     made = produce(out, frames);
     for (size_t i = 0; i < made && fade_position_ < fade_length_; ++i, ++fade_position_) {
@@ -177,40 +181,36 @@ void WrittenInput::pull(float* out, size_t frames, const PullTime& when) noexcep
     }
     if (made > 0) std::copy_n(out + (made - 1) * channels, channels, last_.begin());
   }
-  if (made < frames && finished_ && next_) {
-    const double passed = static_cast<double>(made) * 1e9 / when.rate;
-    return next_->pull(out + made * channels, frames - made, {when.time + passed, when.rate});
+  if (finished()) {
+    idle_ = true;
+  } else if (made < frames) {
+    run_dry(out + made * channels, frames - made);
+    made = frames;
   }
-  if (made < frames) {
-    const bool underrun = !idle_ && pending_.load(std::memory_order_acquire);
-    for (size_t i = made; i < frames; ++i) {
-      const size_t since = i - made;
-      const float gain = underrun && since < fade_length_
-                             ? 1 - static_cast<float>(since + 1) / static_cast<float>(fade_length_)
-                             : 0;
-      for (uint32_t c = 0; c < channels; ++c) out[i * channels + c] = last_[c] * gain;
-    }
-    std::fill(last_.begin(), last_.end(), 0.0f);
-    if (!idle_) {
-      idle_ = true;
-      waiting_fill_ = 0;
-      if (underrun) {
-        fade_position_ = 0;
-        stats_.underruns.add(1);
-        stats_.underrun_frames.add(frames - made);
-        events_->push({NodeEventType::kUnderrun, stats_.played_frames, frames - made});
-      } else {
-        events_->push({NodeEventType::kDrained, stats_.played_frames, 0});
-      }
-      wakeup_->wake();
-    }
-  }
-  const bool low = own_queued() <= config_.buffer_frames / 2;
-  if (low && !low_told_) {
-    events_->push({NodeEventType::kLowWater, stats_.played_frames, 0});
-    wakeup_->wake();
-  }
+  const bool low = queued() <= config_.buffer_frames / 2;
+  if (low && !low_told_) events_->push({NodeEventType::kLowWater, stats_.played_frames, 0});
   low_told_ = low;
+  return discarded + made;
+}
+
+// Nothing is there: what sounded is faded out, if the writer had more to give.
+void WrittenInput::run_dry(float* out, size_t frames) noexcept {
+  const bool underrun = !idle_ && pending_.load(std::memory_order_acquire);
+  for (size_t i = 0; i < frames; ++i) {
+    const float gain = underrun && i < fade_length_
+                           ? 1 - static_cast<float>(i + 1) / static_cast<float>(fade_length_)
+                           : 0;
+    for (uint32_t c = 0; c < config_.channels; ++c) out[i * config_.channels + c] = last_[c] * gain;
+  }
+  std::fill(last_.begin(), last_.end(), 0.0f);
+  if (idle_) return;
+  idle_ = true;
+  waiting_fill_ = 0;
+  if (!underrun) return;
+  fade_position_ = 0;
+  stats_.underruns.add(1);
+  stats_.underrun_frames.add(frames);
+  events_->push({NodeEventType::kUnderrun, stats_.played_frames, frames});
 }
 
 }  // namespace patchcord

@@ -92,6 +92,9 @@ class ManualClock : public Clock {
   virtual void advance(int64_t by_ns, std::function<void()> done) = 0;
   // The same for a machine that sleeps: nothing runs meanwhile, what was due runs at the end.
   virtual void pass_asleep(int64_t by_ns, std::function<void()> done) = 0;
+  // What is due at the present instant still runs, then no step does any more: time has ended.
+  // Advances that are under way are given up. Not from a step.
+  virtual void end() = 0;
   static std::unique_ptr<ManualClock> create(int64_t start_ns = kNsPerSecond);
 };
 

@@ -65,10 +65,12 @@ class Schedule {
   void run() {
     std::unique_lock<std::mutex> lock(mutex_);
     worker_ = std::this_thread::get_id();
-    while (!ended_) {
+    for (;;) {
       Entry* const next = earliest();
       if (next != nullptr && next->due <= now()) {
         run_step(next, lock);
+      } else if (ended_) {
+        break;
       } else if (advances_.empty()) {
         changed_.wait(lock);
       } else {
@@ -161,15 +163,7 @@ class WorkerClock final : public ManualClock {
       : schedule_(std::make_shared<Schedule>(start)),
         worker_([schedule = schedule_] { schedule->run(); }) {}
 
-  ~WorkerClock() override {
-    schedule_->end();
-    // `done` may hold the last reference to the clock.
-    if (worker_.get_id() == std::this_thread::get_id()) {
-      worker_.detach();
-    } else {
-      worker_.join();
-    }
-  }
+  ~WorkerClock() override { end(); }
 
   int64_t now() const noexcept override { return schedule_->now(); }
 
@@ -179,6 +173,17 @@ class WorkerClock final : public ManualClock {
 
   void advance(int64_t by_ns, std::function<void()> done) override {
     schedule_->advance(by_ns, false, std::move(done));
+  }
+
+  void end() override {
+    schedule_->end();
+    if (!worker_.joinable()) return;
+    // `done` may hold the last reference to the clock.
+    if (worker_.get_id() == std::this_thread::get_id()) {
+      worker_.detach();
+    } else {
+      worker_.join();
+    }
   }
 
   void pass_asleep(int64_t by_ns, std::function<void()> done) override {

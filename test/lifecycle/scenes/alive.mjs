@@ -34,6 +34,17 @@ if (name === 'monitor') {
   mixer.on('data', () => {}).on('end', () => console.log('the mix has ended'));
   await new Promise((resolve) => mixer.once('data', resolve));
   await mic.close();
+} else if (name === 'chunks') {
+  // Nothing but the mix itself keeps the process alive for its last chunk, which is not full.
+  const mixer = new Mixer({ chunkMs: 100 });
+  for (const Source of [MicSource, LoopbackSource]) {
+    new Source({ durationMs: 530 }).pipe(mixer.createInput());
+  }
+  let frames = 0;
+  for await (const chunk of mixer) frames += chunk.length / 8;
+  console.log(
+    `${frames} frames mixed, ${mixer.stats().frames - mixer.firstFrame - frames} not read`,
+  );
 } else {
   const stream = open[name]();
   if (how === 'unref') stream.unref();

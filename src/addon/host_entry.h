@@ -1,0 +1,67 @@
+// A connection to one audio system, as the objects of an environment share it.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "../backend/backend.h"
+#include "bell.h"
+
+namespace patchcord {
+
+// Connected at the first use, anew when it was lost. Control thread except where said.
+class HostEntry final : public DeviceListener {
+ public:
+  using Connect = std::function<Error(std::unique_ptr<Host>*)>;
+  // `ended` is called by close(): for a system that lives in this process and ends with it.
+  HostEntry(std::string name, Clock& clock, std::shared_ptr<LoopSignal> signal, Connect connect,
+            std::function<void()> ended = nullptr)
+      : name_(std::move(name)),
+        clock_(clock),
+        connect_(std::move(connect)),
+        ended_(std::move(ended)),
+        signal_(std::move(signal)) {}
+
+  const std::string& name() const { return name_; }  // any thread
+  Clock& clock() const { return clock_; }            // any thread
+
+  // Streams hold what they were opened on, so that a lost connection lasts as long as they do.
+  Error use(std::shared_ptr<Host>* host);
+  void close();  // for good
+
+  // JS thread.
+  enum class Watched : uint8_t { kDevices, kProcesses };
+  void add_watcher(Watched what, std::shared_ptr<Bell> bell);
+  void remove_watcher(const std::shared_ptr<Bell>& bell);
+  void ring_watchers();  // those of what has changed since the last call
+
+  // The backend's threads, audio threads too.
+  void on_devices_changed() noexcept override { note(Watched::kDevices); }
+  void on_processes_changed() noexcept override { note(Watched::kProcesses); }
+  void on_backend_lost(const Error& error) noexcept override;
+
+  // Devices that this environment plays to; 'default' never means one of them.
+  std::multiset<std::string> fed;
+
+ private:
+  void note(Watched what) noexcept;
+
+  const std::string name_;
+  Clock& clock_;
+  const Connect connect_;
+  const std::function<void()> ended_;
+  const std::shared_ptr<LoopSignal> signal_;
+  std::shared_ptr<Host> host_;
+  bool closed_ = false;
+  std::atomic<bool> lost_{false};
+  std::array<std::atomic<bool>, 2> changed_{};  // by Watched
+  std::vector<std::pair<Watched, std::shared_ptr<Bell>>> watchers_;
+};
+
+}  // namespace patchcord

@@ -1,0 +1,16 @@
+// Something of an environment that runs on a thread of its own.
+#pragma once
+
+namespace patchcord {
+
+// An open device, or the pump of a mixer. The environment knows all of them, and ends those that
+// still run when it ends itself.
+class Session {
+ public:
+  virtual ~Session() = default;
+  // Control thread, or the JS thread while the control thread does nothing for this session. When
+  // it returns, no thread of the session runs any more.
+  virtual void release() noexcept = 0;
+};
+
+}  // namespace patchcord

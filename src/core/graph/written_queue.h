@@ -1,0 +1,52 @@
+// What JavaScript writes to a sink: pieces of different formats, played one behind the other
+// without a gap.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "../published.h"
+#include "written_input.h"
+
+namespace patchcord {
+
+class WrittenQueue final : public Pullable {
+ public:
+  explicit WrittenQueue(std::shared_ptr<NodeEvents> events) : events_(std::move(events)) {}
+
+  // JS thread. What is written from now on has this format; it is played behind what is queued.
+  void open(const WrittenInput::Config& config);
+  bool opened() const noexcept { return !pieces_.empty(); }
+  const WrittenInput::Config& config() const { return pieces_.back()->config(); }  // once opened
+  // JS thread. As WrittenInput's, of the last piece; nothing before open().
+  size_t write(const void* data, size_t frames) noexcept;
+  void set_pending(bool more) noexcept;
+  void end() noexcept;
+  void clear(uint32_t ramp_frames) noexcept;  // of all pieces
+
+  // JS thread. Frames, each of its piece's format.
+  struct Totals {
+    uint64_t written_frames = 0, played_frames = 0, queued_frames = 0;
+    uint64_t underruns = 0, underrun_frames = 0;  // at the destination's rate
+  };
+  Totals totals() const;
+
+  // Puller's thread, once opened.
+  void pull(float* out, size_t frames, const PullTime& when) noexcept override;
+  size_t queued() noexcept;
+  bool idle() noexcept;
+
+ private:
+  using Pieces = std::vector<std::shared_ptr<WrittenInput>>;
+  static void add(Totals& totals, const WrittenInput& piece);
+
+  const std::shared_ptr<NodeEvents> events_;
+  Pieces pieces_;  // JS thread's: those that have not been played out, the one written to last
+  Totals before_;  // of those that have
+  Published<Pieces> published_;
+};
+
+}  // namespace patchcord
