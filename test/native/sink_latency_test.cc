@@ -8,7 +8,6 @@
 #include "../../src/core/graph/sink_node.h"
 #include "../../src/core/graph/source_node.h"
 #include "check.h"
-#include "no_wakeup.h"
 #include "still_clock.h"
 
 using namespace patchcord;
@@ -28,8 +27,7 @@ enum class Where { kBeforeTheMixer, kSecondDevice };
 double unexplained_age_ms(uint32_t device_rate, Where where, bool limiter) {
   StillClock clock;
   clock.set(kNsPerSecond);
-  NoWakeup wakeup;
-  SourceNode source(clock, {kRate, 1, clock.now(), 0, false}, &wakeup);
+  SourceNode source(clock, {kRate, 1, clock.now(), 0, false});
   source.open({kRate, 1, SampleFormat::kF32});
   const auto queue = std::make_shared<FrameQueue>(1, kRate, kRate);
   source.attach(queue, nullptr);
@@ -38,7 +36,7 @@ double unexplained_age_ms(uint32_t device_rate, Where where, bool limiter) {
   input.controls = std::make_shared<InputControls>(1, kRate);
   input.live = std::make_shared<LiveInput>(queue, kRate, 1);
   mixer->publish({input});
-  SinkNode sink(clock, &wakeup);
+  SinkNode sink(clock);
   std::shared_ptr<Pullable> linked = mixer;
   if (where == Where::kSecondDevice) {
     sink.open({kRate, 1, SampleFormat::kF32});
