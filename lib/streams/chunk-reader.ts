@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 
+import { Deferred } from '../engine/deferred.js';
 import { bytesPerFrame } from '../format/format.js';
 import { Place, type PlaceOwner } from './place.js';
 
@@ -72,10 +73,7 @@ class ChunkReader implements AsyncIterableIterator<AudioChunk> {
   readonly #frameBytes: number;
   readonly #isFailing: () => boolean;
   readonly #onDone: () => void;
-  readonly #waiting: {
-    resolve(result: IteratorResult<AudioChunk>): void;
-    reject(error: Error): void;
-  }[] = [];
+  readonly #waiting: Deferred<IteratorResult<AudioChunk>>[] = [];
   #failure: Error | undefined;
   #done = false;
 
@@ -91,10 +89,10 @@ class ChunkReader implements AsyncIterableIterator<AudioChunk> {
   }
 
   next(): Promise<IteratorResult<AudioChunk>> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ resolve, reject });
-      this.wake();
-    });
+    const result = new Deferred<IteratorResult<AudioChunk>>();
+    this.#waiting.push(result);
+    this.wake();
+    return result.promise;
   }
 
   return(): Promise<IteratorResult<AudioChunk>> {

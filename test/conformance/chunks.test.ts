@@ -99,6 +99,22 @@ describe('a loop over chunks()', () => {
     await source.close();
   });
 
+  it('raises no unhandled rejection where the stream is destroyed and nobody waits for a chunk', async () => {
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown): unknown => unhandled.push(reason);
+    process.on('unhandledRejection', note);
+    const source = mic();
+    const busy = source.chunks(); // as in a loop whose body is still at work
+    await busy.next();
+    void source.chunks().next();
+    source.destroy();
+    await new Promise((resolve) => source.once('close', () => setImmediate(resolve)));
+    process.off('unhandledRejection', note);
+    expect(unhandled).toEqual([]);
+    await expect(busy.next()).rejects.toMatchObject({ code: 'ERR_STREAM_PREMATURE_CLOSE' });
+    expect(await busy.next()).toEqual({ done: true, value: undefined });
+  });
+
   it('gives several calls of next() their chunks in turn, and return() ends those that wait', async () => {
     const source = mic();
     const chunks = source.chunks();

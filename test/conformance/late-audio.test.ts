@@ -117,7 +117,7 @@ describe('audio that is late', () => {
     const told: Discontinuity[] = [];
     const chunks: AudioChunk[] = [];
     loopback.on('discontinuity', (event) => told.push(event));
-    void (async () => {
+    const loop = (async () => {
       for await (const chunk of loopback.chunks()) chunks.push(chunk);
     })();
     await loopback.ready;
@@ -131,6 +131,7 @@ describe('audio that is late', () => {
     expect(told.reduce((sum, { frames }) => sum + frames, 0)).toBe(lostFrames);
     expect(lostFrames).toBe(trimmedFrames);
     loopback.destroy();
+    await expect(loop).rejects.toMatchObject({ code: 'ERR_STREAM_PREMATURE_CLOSE' });
   });
 
   it('does not stall a mix whose loopback is idle', async () => {
