@@ -219,10 +219,10 @@ interface NativeWritable {
   setPending(more: boolean): void;
   end(): void;
   takeEvents(): NativeEvent[];
-  stats(): Record<string, number>;
 }
 
 export interface NativeMixerInput extends NativeWritable {
+  stats(): Record<string, number>;
   link(producer: NativeProducer, bufferFrames: number, channelMap?: ChannelMap): void;
   openWritten(
     format: AudioFormat,
@@ -238,7 +238,22 @@ export interface NativeMixerInput extends NativeWritable {
   level(): NativeLevel;
 }
 
+/** Counters of a sink, beside those of its `stats()`. */
+export interface NativeSinkStats {
+  frames: number;
+  deviceLatencyMs: number;
+  /** What is delayed behind the queue: by the resampler and the limiter. */
+  heldMs: number;
+  /** Behind a link: how long ago the source heard what is played. */
+  lagMs?: number;
+  writtenFrames?: number;
+  queuedFrames?: number;
+  /** Frames per second of what was written last. */
+  writtenRate?: number;
+}
+
 export interface NativeSink extends NativeWritable, NativeTimed {
+  stats(): NativeSinkStats;
   open(
     deviceId: string,
     format: AudioFormat,

@@ -36,6 +36,7 @@ import {
   type NativeHost,
   type NativeOpenOptions,
   type NativeSink,
+  type NativeSinkStats,
   type NativeStreamInfo,
 } from '../engine/native.js';
 import { periodOf, toGranted, type Granted } from '../devices/open-options.js';
@@ -44,6 +45,7 @@ import { checkBigInt, checkNumber, checkOptions, unsupported } from '../validate
 import type { Destination } from './destination.js';
 import { FeedbackGuard } from './feedback-guard.js';
 import type { SinkWarning } from './hearing-watch.js';
+import { PlayedMarks } from './played-marks.js';
 import { toSinkSettings, type SinkOptions, type SinkSettings } from './sink-options.js';
 
 /** Counters of a sink; frames at the rate of its first device unless said otherwise. */
@@ -108,7 +110,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
   readonly #settings: SinkSettings;
   readonly #keepAlive = new KeepAlive(this);
   readonly #feedback: FeedbackGuard | undefined;
-  readonly #played = new Set<Deferred<void>>();
+  readonly #marks: PlayedMarks;
   #openOptions: NativeOpenOptions;
   #reformatting: Promise<void> = Promise.resolve();
   readonly #keeper: DeviceKeeper<Destination>;
@@ -131,6 +133,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
     const { normalize, limiter, declared, allowFeedback, signal } = settings;
     this.#native = new (native().Sink)(host, () => this.#attend(), normalize, limiter);
     this.#writer = new FrameWriter(this.#native);
+    this.#marks = new PlayedMarks(this.#native, host);
     this.#inlet = new Inlet(this, this.#target(), declared);
     this.#keeper = new DeviceKeeper(this.#keeping(), selector, given.recover);
     if (!allowFeedback) this.#feedback = new FeedbackGuard(this, () => this.destination);
@@ -303,23 +306,31 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
   }
 
   stats(): Readonly<SinkStats> {
-    const stats = this.#native.stats() as unknown as SinkStats & { lagMs?: number };
+    const stats: Partial<NativeSinkStats> & { deviceLatencyMs: number } = this.#native.stats();
     const source = this.#inlet.linked;
     const lagMs = source && isMixer(source) ? source.stats().latencyMs : stats.lagMs;
     delete stats.lagMs;
+    delete stats.heldMs;
+    delete stats.writtenRate;
     return {
-      ...stats,
+      ...(stats as unknown as SinkStats),
       overrunFrames: this.#overrunFrames,
       latencyMs: lagMs === undefined ? undefined : lagMs + stats.deviceLatencyMs,
     };
   }
 
-  /** Resolves when everything written so far has been heard. */
+  /**
+   * Resolves when everything that was written before this call has been heard, also if more is written
+   * meanwhile, or when `clear()` has thrown it away. Rejects with what the sink fails with, and with
+   * `ERR_STREAM_DESTROYED` if it is destroyed before.
+   */
   played(): Promise<void> {
-    // What is live is played as it comes: nothing of it waits.
-    if (this.destroyed || !this.#queued || this.#settings.live) return Promise.resolve();
+    const { live } = this.#settings;
+    // A live producer is played as its audio comes: nothing waits in the sink.
+    const isWaiting = !live && (this.#queued || this.writableLength > 0);
+    if (this.destroyed || !isWaiting) return Promise.resolve();
     const played = rejectsWith(this, new Deferred<void>());
-    this.#played.add(played);
+    this.#marks.add(played, this.writableLength);
     return played.promise;
   }
 
@@ -337,6 +348,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
     this.#native.clear(rampMs);
     this.#inlet.drop();
     this.#writer.drop();
+    this.#marks.cleared(rampMs);
   }
 
   /**
@@ -446,10 +458,15 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
     this.#feedback?.look();
+    const taken = (error?: Error | null): void => {
+      this.#writing = 0;
+      if (!error) this.#marks.taken(chunk.length);
+      done(error);
+    };
     if (this.#discard > 0) {
       this.#discard -= chunk.length;
       this.#inlet.skip();
-      return done();
+      return taken();
     }
     while (this.#formats.length > 0 && this.#formats[0].behind <= 0) {
       this.#inlet.change((this.#formats.shift() as { format: AudioFormat }).format);
@@ -457,10 +474,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
     for (const change of this.#formats) change.behind -= chunk.length;
     this.#queued = true;
     this.#writing = chunk.length;
-    this.#inlet.write(chunk, (error) => {
-      this.#writing = 0;
-      done(error);
-    });
+    this.#inlet.write(chunk, taken);
   }
 
   override _final(done: Done): void {
@@ -472,9 +486,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
     this.#inlet.unlink();
     this.#feedback?.stop();
     this.#writer.abandon(error);
-    for (const played of this.#played) {
-      played.reject(error ?? new Error('The sink was closed before all of it was heard'));
-    }
+    this.#marks.fail(error ?? closed('played()'));
     const settle = (failure?: Error): void => {
       this.#ready.reject(error ?? new Error('The sink was closed before its device was open'));
       done(error ?? failure ?? null);
@@ -537,8 +549,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
   #wasPlayed(): void {
     if ((this.stats().queuedFrames ?? 0) > 0) return;
     this.#queued = false;
-    for (const played of this.#played) played.resolve();
-    this.#played.clear();
+    this.#marks.allHeard();
     this.#inlet.finished();
     callListeners(() => this.emit('idle'));
   }

@@ -242,6 +242,7 @@ Napi::Value SinkObject::stats(const Napi::CallbackInfo& info) {
     set("writtenFrames", static_cast<double>(written.written_frames));
     set("playedFrames", static_cast<double>(written.played_frames));
     set("queuedFrames", static_cast<double>(written.queued_frames));
+    set("writtenRate", written_->config().format.sample_rate);
     underruns += static_cast<double>(written.underruns);
     underrun_frames += static_cast<double>(written.underrun_frames);
   }
@@ -253,6 +254,7 @@ Napi::Value SinkObject::stats(const Napi::CallbackInfo& info) {
   set("underruns", underruns);
   set("underrunFrames", underrun_frames);
   set("deviceLatencyMs", node_->lead_ns() * 1e-6);
+  set("heldMs", (node_->held_ns() + written_->held_ns()) * 1e-6);
   set("driftPpm", node_->drift_ppm());
   return value;
 }

@@ -224,6 +224,101 @@ describe('utterances', () => {
   });
 });
 
+describe('played()', () => {
+  const ms = 1e6;
+
+  /** When the cable carried the last sound before each silence, in ms of its recording. */
+  function endsOfSound(backend: SimulatedAudio): number[] {
+    const { data } = backend.device('cable-input').recorded();
+    const ends: number[] = [];
+    let last = -1;
+    for (let i = 0; i < data.length; i += 2) {
+      if (Math.abs(data[i]) < 0.01) continue; // silence, or what a filter rings after the end
+      if (last >= 0 && i / 2 - last > 200) ends.push(last);
+      last = i / 2;
+    }
+    return [...ends, last].map((frame) => (frame + 1) / 48);
+  }
+
+  /** Notes when the promise resolves, in ms after `from`. */
+  function noteWhen(backend: SimulatedAudio, from: bigint, promise: Promise<void>): number[] {
+    const at: number[] = [];
+    void promise.then(() => at.push(Number(backend.now() - from) / ms));
+    return at;
+  }
+
+  it.each([
+    ['as it is', {}],
+    ['resampled', { format: { sampleRate: 16000, channels: 1, sampleFormat: 's16' } as const }],
+    ['limited', { limiter: true }],
+  ])('resolves when what was written before it was heard, not before: %s', async (_, options) => {
+    const backend = world();
+    const { format = stereo } = options as VirtualMicOptions;
+    const sink = new VirtualMicSink({
+      backend,
+      device: 'cable-input',
+      format,
+      bufferMs: 4000,
+      ...options,
+    });
+    await backend.advance(100);
+    expect(sink.stats().frames).toBeGreaterThan(0);
+    backend.device('cable-input').record();
+    const from = backend.now();
+    sink.write(sine(format, { seconds: 0.3, from: 0.0001 }));
+    const first = noteWhen(backend, from, sink.played());
+    sink.write(Buffer.alloc(sine(format, { seconds: 0.1 }).length));
+    sink.write(sine(format, { seconds: 0.2, from: 0.0001 }));
+    const second = noteWhen(backend, from, sink.played());
+    sink.write(Buffer.alloc(sine(format, { seconds: 0.5 }).length));
+    await backend.advance(1500);
+    const ends = endsOfSound(backend);
+    expect(ends).toHaveLength(2);
+    for (const [at, end] of [
+      [first, ends[0]],
+      [second, ends[1]],
+    ] as const) {
+      expect(at).toHaveLength(1);
+      expect(Math.abs(at[0] - end)).toBeLessThan(1);
+    }
+    sink.destroy();
+  });
+
+  it('resolves when it was written before the sink was ready, and with what clear() throws away', async () => {
+    const backend = world();
+    const sink = new VirtualMicSink({ backend, device: 'cable-input', format: stereo });
+    const from = backend.now();
+    sink.write(sine(stereo, { seconds: 0.2 }));
+    const before = noteWhen(backend, from, sink.played());
+    await backend.advance(190);
+    expect(before).toEqual([]);
+    await backend.advance(200);
+    expect(before).toHaveLength(1);
+    for (let i = 0; i < 5; i++) sink.write(sine(stereo, { seconds: 0.2 }));
+    const cleared = noteWhen(backend, from, sink.played());
+    await backend.advance(50);
+    const clearedAt = Number(backend.now() - from) / ms;
+    sink.clear({ rampMs: 20 });
+    for (let i = 0; i < 5; i++) sink.write(sine(stereo, { seconds: 0.1 }));
+    await backend.advance(100);
+    // The device has taken 10 to 20 ms, then comes the ramp.
+    expect(cleared[0] - clearedAt).toBeGreaterThanOrEqual(20);
+    expect(cleared[0] - clearedAt).toBeLessThanOrEqual(40);
+    sink.destroy();
+    expect(await sink.played()).toBe(undefined);
+  });
+
+  it('rejects when the sink is destroyed, and raises no unhandled rejection', async () => {
+    const backend = world();
+    const sink = await opened(backend, { format: stereo });
+    sink.write(sine(stereo, { seconds: 0.2 }));
+    const played = sink.played();
+    void sink.played();
+    sink.destroy();
+    await expect(played).rejects.toMatchObject({ code: 'ERR_STREAM_DESTROYED' });
+  });
+});
+
 describe('a live producer', () => {
   it('that runs at another pace is held in step', { timeout: 60_000 }, async () => {
     const backend = world();

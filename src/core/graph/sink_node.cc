@@ -203,7 +203,9 @@ void SinkNode::render(void* data, uint32_t frames, int64_t play_time) noexcept {
   } else {
     advance(frames, 0, 0);
   }
-  lead_shown_.store(lead_ + held_frames_ * 1e9 / format_.sample_rate, std::memory_order_relaxed);
+  const double held = held_frames_ * 1e9 / format_.sample_rate;
+  lead_shown_.store(lead_ + held, std::memory_order_relaxed);
+  held_shown_.store(held, std::memory_order_relaxed);
   drift_ppm_.store(rate_->ppm(), std::memory_order_relaxed);
 }
 

@@ -90,6 +90,8 @@ class SinkNode {
     return meter != nullptr ? meter->snapshot().overall : Level{0, 0};
   }
   double lead_ns() const { return lead_shown_.load(std::memory_order_relaxed); }  // pull to heard
+  // Of it, inside of the normaliser or the limiter.
+  double held_ns() const { return held_shown_.load(std::memory_order_relaxed); }
   double drift_ppm() const { return drift_ppm_.load(std::memory_order_relaxed); }
   const std::shared_ptr<NodeEvents>& events() const { return events_; }
 
@@ -153,7 +155,7 @@ class SinkNode {
   // What JavaScript may ask for before there was a device.
   Shown<Format> format_shown_{Format{0, 0, SampleFormat::kF32}};
   std::atomic<const LevelMeter*> meter_shown_{nullptr};
-  std::atomic<double> lead_shown_{0}, drift_ppm_{0};
+  std::atomic<double> lead_shown_{0}, held_shown_{0}, drift_ppm_{0};
 };
 
 }  // namespace patchcord

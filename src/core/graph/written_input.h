@@ -62,6 +62,12 @@ class WrittenInput final : public Pullable {
   // Output frames that pull() can make without silence; once end() was called, all that are left.
   size_t ready_frames() const noexcept;
 
+  // What has left the queue and is still inside of the resampler.
+  double held_ns() const noexcept {
+    if (!resampler_) return 0;
+    return static_cast<double>(resampler_->latency_in()) * 1e9 / config_.format.sample_rate;
+  }
+
   const Config& config() const { return config_; }
   const Stats& stats() const { return stats_; }
 

@@ -34,6 +34,9 @@ class WrittenQueue final : public Pullable {
   };
   Totals totals() const;
 
+  // JS thread. What has left the last piece's queue and is still inside of its resampler.
+  double held_ns() const noexcept { return opened() ? pieces_.back()->held_ns() : 0; }
+
   // Puller's thread, once opened.
   void pull(float* out, size_t frames, const PullTime& when) noexcept override;
   size_t queued() noexcept;
