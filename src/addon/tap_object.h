@@ -3,6 +3,7 @@
 
 #include <napi.h>
 
+#include <limits>
 #include <memory>
 
 #include "../core/graph/frame_queue.h"
@@ -34,7 +35,8 @@ class TapObject final : public Napi::ObjectWrap<TapObject> {
   std::shared_ptr<Producer> producer_;
   std::shared_ptr<FrameQueue> queue_;  // until close()
   uint64_t lost_frames_ = 0;           // after it
-  double time_ = 0;                    // of the last chunk, ns
+  // Of the last chunk, ns. The simulated clock has times before 0.
+  double time_ = -std::numeric_limits<double>::infinity();
   std::unique_ptr<Waker> waker_;
   SampleFormat format_ = SampleFormat::kF32;
   Napi::Reference<Napi::Float64Array> label_;
