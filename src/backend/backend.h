@@ -105,7 +105,8 @@ class CaptureListener {
   // `quiet`: the system says that nothing plays, so that no packet is on its way. Where it does not
   // say, packets are waited for.
   virtual void on_idle(bool quiet) noexcept = 0;
-  // Of a sum of programs: silence was delivered in the place of frames that came too late.
+  // Silence was delivered in the place of frames: those of a sum of programs that came too late, or
+  // those that a server dropped while it stood still and the listener was told that it is idle.
   virtual void on_replaced(int64_t position, uint64_t frames) noexcept {
     (void)position;
     (void)frames;

@@ -12,6 +12,8 @@ namespace {
 // The contract allows 20 ms without a word.
 constexpr int64_t kIdleAfter = IdleWatch::kAfter;
 constexpr int64_t kNoAnswer = 100 * kNsPerMs;
+// If the reports never agree, what was recorded is delivered after that time all the same.
+constexpr int64_t kLongestDoubt = 500 * kNsPerMs;
 
 // A server that ends or refuses one connection is still there for the others.
 Error of_own_connection(Error error) {
@@ -41,9 +43,11 @@ class PulseCapture final : public PulseStream, private IdleWatch::Member {
   void no_timing() noexcept override;
   Error connect(uint32_t period_frames, int flags, const Connection::Deadline& deadline);
   void deliver() noexcept;
+  bool waits_for_reports() const noexcept;
   void begin_timing() noexcept {
     timing_.emplace(info_.format.sample_rate, connection_.traits().dropped_ns);
     restart_timing();
+    heard_at_ = connection_.clock().now();
   }
   int64_t look(int64_t now) noexcept override;
   void end_looks() noexcept;
@@ -54,6 +58,8 @@ class PulseCapture final : public PulseStream, private IdleWatch::Member {
   CaptureListener& listener_;
   EndpointQuery endpoint_;
   std::optional<StreamTiming> timing_;
+  int64_t heard_at_ = 0;            // when the server handed over the newest packet
+  int64_t doubted_at_ = 0;          // when it did so after it had stood still
   int64_t look_at_ = 0;             // when it is time to ask whether nothing comes
   pa_operation* answer_ = nullptr;  // to the question whether there is really nothing
   bool loopback_ = false;
@@ -62,6 +68,7 @@ class PulseCapture final : public PulseStream, private IdleWatch::Member {
   bool idle_ = false;      // nothing has come since the listener was told
   int64_t question_at_ = 0;
   int64_t position_ = 0;    // frames read, or known to be lost
+  int64_t dropped_ = 0;     // of these, what the server dropped and the listener does not know of
   bool unstamped_ = false;  // reports do not work here: packets go without a time
 };
 
@@ -144,8 +151,12 @@ void PulseCapture::lost(const Error& error) noexcept {
 }
 
 void PulseCapture::timing(int64_t time, double queued, double device) noexcept {
-  position_ += timing_->observe(time, static_cast<double>(position_) + queued + device);
-  deliver();
+  const int64_t dropped = timing_->observe(time, static_cast<double>(position_) + queued + device);
+  position_ += dropped;
+  dropped_ += dropped;
+  // In doubt the next packet asks for the next report. Reports that follow at once would agree
+  // although the server is still handing over what it missed.
+  if (!timing_->known() || !waits_for_reports()) deliver();
 }
 
 void PulseCapture::no_timing() noexcept {
@@ -154,15 +165,29 @@ void PulseCapture::no_timing() noexcept {
 }
 
 void PulseCapture::on_readable(pa_stream*, size_t, void* self) {
-  static_cast<PulseCapture*>(self)->deliver();
+  auto* capture = static_cast<PulseCapture*>(self);
+  const int64_t now = capture->connection_.clock().now();
+  if (capture->running_ && capture->timing_->known() && now - capture->heard_at_ > kStandstill) {
+    capture->timing_->doubt();
+    capture->doubted_at_ = now;
+    capture->restart_timing();
+  }
+  capture->heard_at_ = now;
+  capture->deliver();
+}
+
+// The first packet places the stream in time, and so does the first one after the server stood
+// still: it waits in libpulse for reports. These are asked for only now: before there is data the
+// server counts from the request, although an idle null sink may sleep for 2 s more.
+bool PulseCapture::waits_for_reports() const noexcept {
+  if (!running_ || unstamped_) return false;
+  if (!timing_->known()) return true;
+  return timing_->doubted() && connection_.clock().now() - doubted_at_ < kLongestDoubt;
 }
 
 void PulseCapture::deliver() noexcept {
   const LibPulse& pulse = libpulse();
-  // The first packet places the stream in time, so it waits in libpulse for the first reports. They
-  // are asked for only now: before there is data the server counts from the request, although an
-  // idle null sink may sleep for 2 s more.
-  if (running_ && !timing_->known() && !unstamped_) {
+  if (waits_for_reports()) {
     ask_timing();
     return;
   }
@@ -181,8 +206,14 @@ void PulseCapture::deliver() noexcept {
       packet.time = timing_->take_stamp(position_);
       // What follows silence is placed by its time.
       if (idle_ && packet.time == kNoTime) packet.time = timing_->time_of(position_);
-      idle_ = quiet_ = false;
+      const bool was_idle = std::exchange(idle_, false);
+      quiet_ = false;
       listener_.on_packet(packet);
+      // A loopback was silent meanwhile, and that was not because nothing played.
+      const int64_t dropped = std::exchange(dropped_, 0);
+      if (was_idle && loopback_ && dropped > 0) {
+        listener_.on_replaced(packet.position - dropped, static_cast<uint64_t>(dropped));
+      }
       delivered = true;
     }
     position_ += frames;

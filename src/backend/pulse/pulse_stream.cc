@@ -10,6 +10,7 @@ namespace {
 constexpr int kQuickReports = 32;
 constexpr int64_t kReportInterval = 100 * kNsPerMs;
 constexpr uint32_t kUsualPeriodMs = 10;
+constexpr size_t kFailed = static_cast<size_t>(-1);  // libpulse's answer
 
 // Where WAVE's channel mask puts a position; unknown ones keep the server's order behind.
 int wave_rank(int position) {
@@ -224,8 +225,16 @@ void PulseStream::on_timing(pa_stream*, int success, void* self) {
   const double device =
       (static_cast<double>(report->source_usec) - static_cast<double>(report->sink_usec)) * 1e-6 *
       stream->info_.format.sample_rate;
-  const double queued =
+  double queued =
       static_cast<double>(report->write_index - report->read_index) / stream->frame_bytes_;
+  if (stream->flow_ == Flow::kInput) {
+    // The server's own queue holds no less than nothing. After PipeWire stood still it hands over
+    // up to two seconds of silence that it does not count as recorded.
+    const size_t read = stream->libpulse().pa_stream_readable_size(stream->stream_);
+    const double here = read != kFailed ? static_cast<double>(read) / stream->frame_bytes_ : 0;
+    stream->uncounted_ = std::max(stream->uncounted_, here - queued);
+    queued += stream->uncounted_;
+  }
   // transport_usec leads from the request to the server's look for playback, and from there to here
   // for recording; the report's own stamp would be the wall clock's.
   const int64_t transport = static_cast<int64_t>(report->transport_usec) * 1000;

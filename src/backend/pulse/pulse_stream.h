@@ -70,6 +70,7 @@ class PulseStream : public Stream {
   pa_operation* report_ = nullptr;  // asked for and not yet there
   int64_t asked_at_ = 0;
   int reports_asked_ = 0;
+  double uncounted_ = 0;  // frames that the server handed over and did not count as recorded
 };
 
 }  // namespace pulse

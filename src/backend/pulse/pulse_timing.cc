@@ -10,14 +10,17 @@ constexpr int kReportsPerStamp = 8;
 // The first packets wait for the first stamp. PipeWire's first report of a playback stream is of a
 // time before it ran, 40 ms off.
 constexpr int kFirstReports = 4;
-// A server that stood still hands over, faster than it was heard, what it missed: PulseAudio at
-// once, PipeWire in seconds. Until that is done its reports are late by less and less, and nothing
-// need have been dropped. So much of lateness is believed only when it stays the same.
-constexpr double kStandstill = 100e6;  // ns
+// While a server hands over what it missed, its reports are late by less and less, and nothing need
+// have been dropped. More lateness than kStandstill is believed only when it stays the same.
 constexpr double kSame = 10e6;
 constexpr int kAgreeing = 3;  // stamps
 
 }  // namespace
+
+void StreamTiming::doubt() noexcept {
+  doubted_ = true;
+  reports_ = agreeing_ = 0;
+}
 
 int64_t StreamTiming::observe(int64_t time, double position) noexcept {
   // The tracker counts whole frames.
@@ -26,6 +29,7 @@ int64_t StreamTiming::observe(int64_t time, double position) noexcept {
   report.position = static_cast<int64_t>(whole);
   report.time = time - std::llround((position - whole) * frame_ns_);
   report.late = static_cast<double>(report.time - tracker_.time_at(whole));
+  if (report.late <= kStandstill) doubted_ = false;
   if (reports_++ == 0 || report.late < earliest_.late) earliest_ = report;
   if (reports_ < (known_ ? kReportsPerStamp : kFirstReports)) return 0;
   reports_ = 0;
@@ -36,6 +40,7 @@ int64_t StreamTiming::observe(int64_t time, double position) noexcept {
     agreeing_ = same ? agreeing_ + 1 : 1;
     if (late_ > kStandstill && agreeing_ < kAgreeing) return 0;
     agreeing_ = 0;
+    doubted_ = false;
     return std::llround(earliest_.late / frame_ns_);
   }
   agreeing_ = 0;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "../../core/time/clock.h"
 #include "../../core/time/rate_tracker.h"
 #include "../backend.h"
 
@@ -22,6 +23,10 @@ class StreamTiming {
   // caller adds them to its positions, later ones given here included.
   int64_t observe(int64_t time, double position) noexcept;
   bool known() const noexcept { return known_; }  // a first stamp is there
+  // The server may have stood still: until a report is in time, or stamps agree on what was
+  // dropped, it is not known where the next frames stand.
+  void doubt() noexcept;
+  bool doubted() const noexcept { return doubted_; }
   // By all stamps so far; kNoTime before the first.
   int64_t time_of(int64_t position) const noexcept;
   // By the newest stamp, once for each; kNoTime when there is nothing new. To be filtered: what
@@ -44,7 +49,12 @@ class StreamTiming {
   int agreeing_ = 0;  // so many stamps in a row were late by the same
   bool known_ = false;
   bool fresh_ = false;
+  bool doubted_ = false;
 };
+
+// A server that hands over nothing for longer than that stood still. It then hands over what it
+// missed faster than that was heard, or has dropped it.
+constexpr int64_t kStandstill = 100 * kNsPerMs;
 
 }  // namespace pulse
 }  // namespace patchcord

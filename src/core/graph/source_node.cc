@@ -219,7 +219,7 @@ void SourceNode::replaced(int64_t position, uint64_t frames) noexcept {
   const int64_t lost = static_cast<int64_t>(to_output(frames)) + std::min<int64_t>(0, from);
   if (lost <= 0) return;  // before the stream begins
   hole(static_cast<uint64_t>(std::max<int64_t>(0, from)), static_cast<uint64_t>(lost), false);
-  settle_losses();
+  if (!skipping_) settle_losses();
 }
 
 // Where the device's stamps have leapt the host's timeline keeps to them. Returns how many of the
