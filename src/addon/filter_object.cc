@@ -77,7 +77,7 @@ std::unique_ptr<Filter> FilterObject::make_filter(const std::string& kind,
     return effect_filter(gain_);
   }
   if (kind == "limiter") {
-    const bool true_peak = property(options, "truePeak").ToBoolean();
+    const bool true_peak = is_true(property(options, "truePeak"));
     limiter_ = std::make_shared<Limiter>(from_.sample_rate, from_.channels,
                                          static_cast<float>(number("ceiling")),
                                          true_peak ? LimiterPeaks::kTrue : LimiterPeaks::kSamples);

@@ -91,8 +91,8 @@ Napi::Value HostObject::list_devices(const Napi::CallbackInfo& info) {
 Napi::Value HostObject::list_processes(const Napi::CallbackInfo& info) {
   const Napi::Object options = info[0].As<Napi::Object>();
   ProcessQuery query;
-  query.running = property(options, "running").ToBoolean();
-  query.levels = property(options, "levels").ToBoolean();
+  query.running = is_true(property(options, "running"));
+  query.levels = is_true(property(options, "levels"));
   auto processes = std::make_shared<std::vector<ProcessInfo>>();
   return environment_->promise(
       info.Env(),

@@ -36,7 +36,7 @@ MixerObject::MixerObject(const Napi::CallbackInfo& info)
   config.latency_ns = property(options, "latencyMs").As<Napi::Number>().DoubleValue() * 1e6;
   config.max_wait_ns = property(options, "maxWaitMs").As<Napi::Number>().DoubleValue() * 1e6;
   config.limiter = property(options, "limiter").As<Napi::Boolean>();
-  if (property(options, "truePeak").ToBoolean()) config.peaks = LimiterPeaks::kTrue;
+  if (is_true(property(options, "truePeak"))) config.peaks = LimiterPeaks::kTrue;
   if (config.sample_rate == 0 || config.channels == 0) return;
   waker_ = std::make_unique<Waker>(environment_, info.This().As<Napi::Object>(), info[1]);
   mix_ = std::make_shared<Mix>(config, waker_->bell());

@@ -72,8 +72,8 @@ SinkObject::SinkObject(const Napi::CallbackInfo& info) : DeviceObject(info) {
   if (!entry_) return;
   waker_ = std::make_unique<Waker>(environment_, info.This().As<Napi::Object>(), info[1]);
   SinkProcessing processing;
-  processing.normalize = info[2].ToBoolean();
-  processing.limiter = info[3].ToBoolean();
+  processing.normalize = is_true(info[2]);
+  processing.limiter = is_true(info[3]);
   auto events = std::make_shared<NodeEvents>(waker_->bell());
   node_ = std::make_shared<SinkNode>(entry_->clock(), events, processing);
   written_ = std::make_shared<WrittenQueue>(events);

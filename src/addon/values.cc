@@ -138,6 +138,12 @@ Napi::Value property(const Napi::Object& object, const char* key) {
   return {object.Env(), value};
 }
 
+bool is_true(const Napi::Value& value) {
+  bool result = false;
+  napi_get_value_bool(value.Env(), value, &result);
+  return result;
+}
+
 Napi::Value element(const Napi::Object& list, uint32_t index) {
   napi_value value = nullptr;
   if (napi_get_element(list.Env(), list, index, &value) != napi_ok) return list.Env().Undefined();
@@ -279,7 +285,7 @@ ProcessSelection process_selection_from(const Napi::Value& value) {
     return all;
   };
   ProcessSelection selection;
-  selection.everything = property(object, "everything").ToBoolean();
+  selection.everything = is_true(property(object, "everything"));
   selection.include = ids("include");
   selection.exclude = ids("exclude");
   return selection;

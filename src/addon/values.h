@@ -21,6 +21,9 @@ namespace patchcord {
 // string ends the process.
 Napi::Value property(const Napi::Object& object, const char* key);
 Napi::Value element(const Napi::Object& list, uint32_t index);
+// False for what is no boolean. ToBoolean() gives an empty value in a worker that is being
+// terminated, and to ask that one for its value ends the process.
+bool is_true(const Napi::Value& value);
 
 // { code: 'DEVICE_LOST', message, syscall, osCode, deviceId, remedy }; lib/errors.ts makes an
 // AudioError of it.

@@ -8,7 +8,13 @@ const addon = createRequire(import.meta.url)('node-gyp-build')(
   fileURLToPath(new URL('../../..', import.meta.url)),
 );
 const format = { sampleRate: 48000, channels: 2, sampleFormat: 'f32' };
-const capture = { loopback: false, hostClock: false, durationFrames: 0, maxFillMs: 10_000 };
+const capture = {
+  loopback: false,
+  hostClock: false,
+  durationFrames: 0,
+  maxFillMs: 10_000,
+  maxWaitMs: 500,
+};
 const nothing = () => {};
 const host = new addon.Host('simulated');
 

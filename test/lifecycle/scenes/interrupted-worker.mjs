@@ -16,7 +16,9 @@ const capture = {
   startTime: undefined,
   durationFrames: 0,
   maxFillMs: 10_000,
+  maxWaitMs: 500,
 };
+const mixing = { latencyMs: 20, maxWaitMs: 500, limiter: true, truePeak: false };
 const conversion = { quality: 'medium', channelMap: undefined, dither: false };
 
 const host = new addon.Host('simulated');
@@ -27,12 +29,13 @@ const made = {
   format,
   nothing,
   capture,
+  mixing,
   conversion,
   host,
   source,
   label,
   tap: new addon.Tap(source, 4800, 'f32', label, nothing),
-  mixer: new addon.Mixer({ ...format, latencyMs: 20, limiter: true }),
+  mixer: new addon.Mixer({ ...format, ...mixing }, nothing),
   filter: new addon.Filter('convert', format, format, conversion, nothing),
   bytes: Buffer.alloc(8 * 480),
 };
@@ -54,7 +57,7 @@ const calls = [
   "new addon.Tap(source, 480, 'f32', label, nothing)",
   'new addon.Source(host, { ...format, ...capture }, nothing)',
   "new addon.Filter('convert', format, format, conversion, nothing)",
-  'new addon.Mixer({ ...format, latencyMs: 20, limiter: true })',
+  'new addon.Mixer({ ...format, ...mixing }, nothing)',
 ];
 const names = Object.keys(made).join(', ');
 const call = new Function(`{ ${names} }`, `for (;;) { ${`${calls.join('; ')};`.repeat(20)} }`);
