@@ -1,7 +1,7 @@
 // How a sink is fed: formats, what is queued, live producers, loudness, switching. Judged by what a simulated
 // cable carries, on a clock moved by hand. That clock does not wait for JavaScript to write more: what is
 // written fits into `bufferMs`.
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 import {
   MicSource,
@@ -13,6 +13,9 @@ import {
 import { SimulatedAudio, tone } from 'patchcord/testing';
 
 import { findGaps, measureTone, seededRandom } from '../instruments/index.js';
+
+// Work, not waiting; yet a busy machine may take its time.
+vi.setConfig({ testTimeout: 60_000 });
 
 const stereo = { sampleRate: 48000, channels: 2, sampleFormat: 'f32' } as const;
 
