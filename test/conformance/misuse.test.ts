@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import {
   captureMeeting,
+  getCapabilities,
   Gain,
   Limiter,
   LoopbackSource,
@@ -80,7 +81,12 @@ describe('construction', () => {
     expect(make).toThrow(expect.objectContaining({ code }));
   });
 
-  it('what is not built yet rejects in words', async () => {});
+  it('what is not built yet rejects with an error that says so', async () => {
+    await expect(getCapabilities()).rejects.toMatchObject({
+      code: 'ERR_AUDIO_UNSUPPORTED',
+      message: expect.stringContaining('does not have it yet') as string,
+    });
+  });
 });
 
 describe('bytes', () => {
