@@ -15,7 +15,8 @@
 
 namespace patchcord {
 
-// Connected at the first use, anew when it was lost. Control thread except where said.
+// Connects at the first use, and again after the connection was lost. Control thread except where
+// said.
 class HostEntry final : public DeviceListener {
  public:
   using Connect = std::function<Error(std::unique_ptr<Host>*)>;

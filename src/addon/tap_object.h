@@ -35,7 +35,7 @@ class TapObject final : public Napi::ObjectWrap<TapObject> {
   std::shared_ptr<Producer> producer_;
   std::shared_ptr<FrameQueue> queue_;  // until close()
   uint64_t lost_frames_ = 0;           // after it
-  // Of the last chunk, ns. The simulated clock has times before 0.
+  // The last chunk's time, ns. The simulated clock has times before 0.
   double time_ = -std::numeric_limits<double>::infinity();
   std::unique_ptr<Waker> waker_;
   SampleFormat format_ = SampleFormat::kF32;

@@ -26,7 +26,7 @@ bool flag(const Napi::Object& object, const char* key) {
 
 int64_t to_ns(double ms) { return static_cast<int64_t>(ms * static_cast<double>(kNsPerMs)); }
 
-// What the garbage collector is told that a world weighs: it does not know of its threads.
+// Bytes that a world reports to the garbage collector, which does not see the threads that it has.
 constexpr int64_t kWeight = 4 << 20;
 
 DeviceState state_from(const std::string& name) {

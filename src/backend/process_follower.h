@@ -68,7 +68,7 @@ class TapSystem {
   // Opens the tap, stopped. Errors are as list()'s.
   virtual Error attach(const TapTarget& target, CaptureListener* listener,
                        std::unique_ptr<Stream>* stream) = 0;
-  // Of the programs that were listed last.
+  // The state of the programs in the last list.
   virtual EndpointState state() = 0;
 };
 

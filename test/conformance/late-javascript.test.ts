@@ -1,4 +1,4 @@
-// What happened while the event loop was blocked is told afterwards, and no state is lost.
+// Streams emit afterwards what happened while the event loop was blocked, and lose no state.
 import { expect, it } from 'vitest';
 
 import { LevelMeter, MicSource, SpeakerSink } from 'patchcord';

@@ -107,7 +107,7 @@ async function build(folder, flags) {
   const made = gyp.sources
     .filter((source) => !source.endsWith('glibc_floor.cc'))
     .map((source) => [source, join(objects, source.replaceAll('/', '.').replace(/\.cc$/, '.o'))]);
-  // A header that is newer than an object makes all of it anew: there are few runs.
+  // A header that is newer than an object causes a full build: there are few runs.
   const headers = spawnSync('git', ['ls-files', 'src/*.h'], { cwd: root, encoding: 'utf8' });
   const times = headers.stdout.trim().split('\n').map(modified);
   const queue = made.filter(([source, object]) => {
