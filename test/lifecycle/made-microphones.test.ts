@@ -16,107 +16,110 @@ const servers = [
   ['PulseAudio', 'pulse', startPulseAudio],
   ['PipeWire', 'pipewire', startPipeWire],
 ] as const;
-const present = servers.filter(([, name]) => {
-  const absent = process.platform === 'linux' ? whyAbsent(name) : 'not on Linux';
-  if (absent && process.platform === 'linux') {
+const isAbsent = (name: 'pulse' | 'pipewire'): boolean => {
+  if (process.platform !== 'linux') return true;
+  const absent = whyAbsent(name);
+  if (absent) {
     expect(process.env.PATCHCORD_REQUIRE_ALL, absent).toBeFalsy();
     console.log(`absent: ${name} (${absent}): what it keeps of made microphones was not tried`);
   }
-  return !absent;
-});
+  return Boolean(absent);
+};
 
-describe.each(present)('a microphone made on %s', (_title, _name, start) => {
-  let server: AudioServer;
-  let env: NodeJS.ProcessEnv;
-  const saved = { ...process.env };
-  beforeEach(async () => {
-    server = await start();
-    env = { ...server.env, PATCHCORD_BACKEND: 'pulse' };
-    Object.assign(process.env, server.env);
-  });
-  afterEach(async () => {
-    for (const name of Object.keys(server.env)) {
-      if (saved[name] === undefined) delete process.env[name];
-      else process.env[name] = saved[name];
-    }
-    await server.stop();
-  });
-
-  const pactl = (...args: string[]): string =>
-    execFileSync('pactl', args, { env: { ...process.env, ...server.env }, encoding: 'utf8' });
-  const left = (): string[] =>
-    pactl('list', 'short', 'modules')
-      .split('\n')
-      .filter((line) => line.includes('patchcord.'));
-
-  it('goes with its process: at its end, process.exit(), an exception, and in workers', async () => {
-    for (const how of [
-      'end',
-      'exit',
-      'throw',
-      'worker-exit',
-      'worker-throw',
-      'worker-terminated',
-      'exit-beside-worker',
-      'exit-while-making',
-      'exit-in-handler',
-    ]) {
-      const outcome = await runScene('makes-microphone.mjs', { args: [how], env });
-      expect(outcome, how).toMatchObject({ signal: null, stuck: false });
-      expect(left(), how).toEqual([]);
-    }
-  });
-
-  it('does not keep its process from exiting while the server stands still', async () => {
-    const scene = fileURLToPath(new URL('scenes/makes-microphone.mjs', import.meta.url));
-    const child = spawn(process.execPath, [scene, 'wait'], {
-      env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'inherit'],
+for (const [title, name, start] of servers) {
+  describe.skipIf(isAbsent(name))(`a microphone made on ${title}`, () => {
+    let server: AudioServer;
+    let env: NodeJS.ProcessEnv;
+    const saved = { ...process.env };
+    beforeEach(async () => {
+      server = await start();
+      env = { ...server.env, PATCHCORD_BACKEND: 'pulse' };
+      Object.assign(process.env, server.env);
     });
-    await once(child.stdout, 'data');
-    expect(left().length).toBe(2);
-    process.kill(-server.pid, 'SIGSTOP');
-    const began = performance.now();
-    child.kill('SIGUSR2');
-    const [code] = (await once(child, 'exit')) as [number];
-    expect(code).toBe(7);
-    expect(performance.now() - began).toBeLessThan(3000);
-    process.kill(-server.pid, 'SIGCONT');
-    // PulseAudio removes it now. PipeWire forgets what a client asked for that has gone: the next
-    // process with a microphone removes it there.
-    await runScene('makes-microphone.mjs', { args: ['end'], env });
-    expect(left()).toEqual([]);
-  });
-
-  it('has the id of its name, each time, and another one beside one of that name', async () => {
-    const open = async (name: string): Promise<VirtualMicSink> =>
-      new VirtualMicSink({ backend: 'pulse', name }).ready;
-    const first = await open('Studio mic');
-    const id = first.microphone?.id;
-    expect(id).toMatch(/^patchcord\.Studio_mic\.[0-9a-f]{8}\.microphone$/);
-    const second = await open('Studio mic');
-    expect(second.microphone).toMatchObject({
-      name: 'Studio mic (2)',
-      id: id?.replace(/\.microphone$/, '.copy2.microphone'),
+    afterEach(async () => {
+      for (const name of Object.keys(server.env)) {
+        if (saved[name] === undefined) delete process.env[name];
+        else process.env[name] = saved[name];
+      }
+      await server.stop();
     });
-    await first.close();
-    const again = await open('Studio mic');
-    expect(again.microphone?.id).toBe(id);
-    await Promise.all([second.close(), again.close()]);
-  });
 
-  it('is destroyed or closed without an error of another kind while its server is away', async () => {
-    const sinks = [1, 2].map((n) => new VirtualMicSink({ backend: 'pulse', name: `Away ${n}` }));
-    const errors: unknown[] = [];
-    for (const sink of sinks) sink.on('error', (error: AudioError) => errors.push(error.code));
-    await Promise.all(sinks.map((sink) => sink.ready));
-    const gone = Promise.all(sinks.map((sink) => event(sink, 'rebuild')));
-    await server.kill();
-    await gone;
-    const closed = Promise.all(sinks.map((sink) => event(sink, 'close')));
-    sinks[0].destroy();
-    await sinks[1].close();
-    await closed;
-    expect(errors).toEqual([]);
+    const pactl = (...args: string[]): string =>
+      execFileSync('pactl', args, { env: { ...process.env, ...server.env }, encoding: 'utf8' });
+    const left = (): string[] =>
+      pactl('list', 'short', 'modules')
+        .split('\n')
+        .filter((line) => line.includes('patchcord.'));
+
+    it('goes with its process: at its end, process.exit(), an exception, and in workers', async () => {
+      for (const how of [
+        'end',
+        'exit',
+        'throw',
+        'worker-exit',
+        'worker-throw',
+        'worker-terminated',
+        'exit-beside-worker',
+        'exit-while-making',
+        'exit-in-handler',
+      ]) {
+        const outcome = await runScene('makes-microphone.mjs', { args: [how], env });
+        expect(outcome, how).toMatchObject({ signal: null, stuck: false });
+        expect(left(), how).toEqual([]);
+      }
+    });
+
+    it('does not keep its process from exiting while the server stands still', async () => {
+      const scene = fileURLToPath(new URL('scenes/makes-microphone.mjs', import.meta.url));
+      const child = spawn(process.execPath, [scene, 'wait'], {
+        env: { ...process.env, ...env },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      await once(child.stdout, 'data');
+      expect(left().length).toBe(2);
+      process.kill(-server.pid, 'SIGSTOP');
+      const began = performance.now();
+      child.kill('SIGUSR2');
+      const [code] = (await once(child, 'exit')) as [number];
+      expect(code).toBe(7);
+      expect(performance.now() - began).toBeLessThan(3000);
+      process.kill(-server.pid, 'SIGCONT');
+      // PulseAudio removes it now. PipeWire forgets what a client asked for that has gone: the next
+      // process with a microphone removes it there.
+      await runScene('makes-microphone.mjs', { args: ['end'], env });
+      expect(left()).toEqual([]);
+    });
+
+    it('has the id of its name, each time, and another one beside one of that name', async () => {
+      const open = async (name: string): Promise<VirtualMicSink> =>
+        new VirtualMicSink({ backend: 'pulse', name }).ready;
+      const first = await open('Studio mic');
+      const id = first.microphone?.id;
+      expect(id).toMatch(/^patchcord\.Studio_mic\.[0-9a-f]{8}\.microphone$/);
+      const second = await open('Studio mic');
+      expect(second.microphone).toMatchObject({
+        name: 'Studio mic (2)',
+        id: id?.replace(/\.microphone$/, '.copy2.microphone'),
+      });
+      await first.close();
+      const again = await open('Studio mic');
+      expect(again.microphone?.id).toBe(id);
+      await Promise.all([second.close(), again.close()]);
+    });
+
+    it('is destroyed or closed without an error of another kind while its server is away', async () => {
+      const sinks = [1, 2].map((n) => new VirtualMicSink({ backend: 'pulse', name: `Away ${n}` }));
+      const errors: unknown[] = [];
+      for (const sink of sinks) sink.on('error', (error: AudioError) => errors.push(error.code));
+      await Promise.all(sinks.map((sink) => sink.ready));
+      const gone = Promise.all(sinks.map((sink) => event(sink, 'rebuild')));
+      await server.kill();
+      await gone;
+      const closed = Promise.all(sinks.map((sink) => event(sink, 'close')));
+      sinks[0].destroy();
+      await sinks[1].close();
+      await closed;
+      expect(errors).toEqual([]);
+    });
   });
-});
+}

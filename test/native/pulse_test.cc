@@ -99,21 +99,6 @@ TEST("pulse: what the device played without us is counted, and what follows is i
   CHECK(tone.losses == 0 && recorder.losses == 0);
 }
 
-TEST("pulse: a stopped stream starts again") {
-  auto host = connect();
-  if (!host) return;
-  Recorder recorder;
-  auto stream = capture(*host, &recorder, "speakers", true);
-  if (!stream) return;
-  for (int turn = 0; turn < 3; ++turn) {
-    const uint64_t before = recorder.frames;
-    CHECK(!stream->start());
-    CHECK(eventually([&] { return recorder.frames > before + 4800; }));
-    stream->stop();
-  }
-  CHECK(recorder.losses == 0);
-}
-
 TEST("pulse: a suspended device says nothing but is heard to be idle") {
   auto host = connect();
   if (!host) return;
@@ -199,7 +184,6 @@ TEST("pulse: a device removed while it is used is lost once, and is not replaced
   CHECK(microphone.code == ErrorCode::kDeviceLost && loopback.code == ErrorCode::kDeviceLost &&
         tone.code == ErrorCode::kDeviceLost);
   const uint64_t frames = microphone.frames;
-  CHECK(hears->start().code == ErrorCode::kDeviceLost);
   hears->stop();
   list(*host);
   CHECK(microphone.frames == frames && microphone.losses == 1);
