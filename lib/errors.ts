@@ -112,3 +112,8 @@ export function fromNative(
   Error.captureStackTrace(error, caller ?? fromNative);
   return error;
 }
+
+/** Node's own error for a stream that closed before it did what somebody waits for. */
+export function closedEarly(message: string): Error {
+  return Object.assign(new Error(message), { code: 'ERR_STREAM_PREMATURE_CLOSE' });
+}

@@ -1,6 +1,6 @@
 import { Deferred } from '../engine/deferred.js';
 import type { AudioDevice, DeviceSelector } from './devices.js';
-import { AudioError } from '../errors.js';
+import { AudioError, closedEarly } from '../errors.js';
 import type { NativeHost } from '../engine/native.js';
 import { timersOf } from '../engine/timers.js';
 import { checkNumber, checkObject, checkOptions } from '../validate.js';
@@ -197,7 +197,9 @@ export class DeviceKeeper<Found> {
       this.#wake?.();
     }
     await this.#work?.catch(() => {});
-    this.#request?.done.reject(new Error('The stream was closed before it had changed its device'));
+    this.#request?.done.reject(
+      closedEarly('The stream was closed before it had changed its device'),
+    );
     this.#request = undefined;
   }
 
@@ -349,5 +351,8 @@ export class DeviceKeeper<Found> {
 }
 
 function superseded(): Error {
-  return new Error('Another setDevice() came before this one was done');
+  return Object.assign(new Error('Another setDevice() came before this one was done'), {
+    name: 'AbortError',
+    code: 'ABORT_ERR',
+  });
 }

@@ -8,7 +8,7 @@ import {
   chunkOptionNames,
   type ChunkOptions,
 } from '../streams/chunker.js';
-import { closing, deliverError, untilClosed, whenClosed } from '../streams/closing.js';
+import { closed, closing, deliverError, untilClosed, whenClosed } from '../streams/closing.js';
 import { resolveFormat, type AudioFormat } from '../format/format.js';
 import { linkable, streamKind, upstreams } from '../streams/links.js';
 import {
@@ -196,8 +196,13 @@ export class Mixer extends AudioReadable {
     return [...this.#inputs];
   }
 
-  /** A new input. At any time; throws as the constructor, and when the mix is over. */
+  /**
+   * A new input, at any time while the mix goes on.
+   *
+   * @throws as the constructor, and `ERR_STREAM_DESTROYED` after `close()`, `destroy()` or the end of the mix.
+   */
   createInput(options?: MixerInputOptions): MixerInput {
+    if (this.#finished || this.destroyed) throw closed('createInput()');
     const input = new MixerInput(this.#inputOwner, options);
     this.#inputs.add(input);
     return input;

@@ -17,7 +17,7 @@ import {
   type AudioDevice,
   type DeviceSelector,
 } from '../devices/devices.js';
-import { fromNative, type AudioError, type NativeError } from '../errors.js';
+import { closedEarly, fromNative, type AudioError, type NativeError } from '../errors.js';
 import {
   bytesPerFrame,
   checkFormat,
@@ -322,7 +322,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
   /**
    * Resolves when everything that was written before this call has been heard, also if more is written
    * meanwhile, or when `clear()` has thrown it away. Rejects with what the sink fails with, and with
-   * `ERR_STREAM_DESTROYED` if it is destroyed before.
+   * `ERR_STREAM_PREMATURE_CLOSE` if it is destroyed before.
    */
   played(): Promise<void> {
     const { live } = this.#settings;
@@ -486,9 +486,9 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
     this.#inlet.unlink();
     this.#feedback?.stop();
     this.#writer.abandon(error);
-    this.#marks.fail(error ?? closed('played()'));
+    this.#marks.fail(error ?? closedEarly('The sink was closed before all of it was heard'));
     const settle = (failure?: Error): void => {
-      this.#ready.reject(error ?? new Error('The sink was closed before its device was open'));
+      this.#ready.reject(error ?? closedEarly('The sink was closed before its device was open'));
       done(error ?? failure ?? null);
     };
     this.#release().then(() => settle(), settle);

@@ -35,7 +35,7 @@ import {
   type AudioDevice,
   type DeviceSelector,
 } from '../devices/devices.js';
-import { fromNative, type NativeError } from '../errors.js';
+import { closedEarly, fromNative, type NativeError } from '../errors.js';
 import { resolveFormat, type AudioFormat } from '../format/format.js';
 import { KeepAlive } from '../engine/keep-alive.js';
 import { streamKind } from '../streams/links.js';
@@ -455,7 +455,7 @@ export abstract class AudioSource extends AudioReadable {
     this.releaseConsumers();
     deliverError(this, error);
     const settle = (failure?: Error): void => {
-      this.#ready.reject(error ?? new Error('The source was closed before its device was open'));
+      this.#ready.reject(error ?? closedEarly('The source was closed before its device was open'));
       this.#keepAlive.release();
       done(error ?? failure ?? null);
     };

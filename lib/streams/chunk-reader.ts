@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 
 import { Deferred } from '../engine/deferred.js';
 import { bytesPerFrame } from '../format/format.js';
+import { closedEarly } from '../errors.js';
 import { Place, type PlaceOwner } from './place.js';
 
 /** One chunk with its place in the stream, from `chunks()`. */
@@ -64,7 +65,7 @@ export class ChunkReaders {
 /** What a loop over a stream that was destroyed throws: the same as Node's own loop over it. */
 function failureOf(stream: Readable): Error | undefined {
   if (stream.errored || stream.readableEnded) return stream.errored ?? undefined;
-  return Object.assign(new Error('Premature close'), { code: 'ERR_STREAM_PREMATURE_CLOSE' });
+  return closedEarly('Premature close');
 }
 
 /** The iterator that `chunks()` returns. */

@@ -80,9 +80,9 @@ export function discardUnread(stream: Readable): void {
   if (stream.readableFlowing === null && stream.listenerCount('readable') === 0) stream.resume();
 }
 
-/** Node's own error for what was asked of a stream that is over. */
+/** Node's own error for a call on a stream that is over. */
 export function closed(what: string): Error {
-  return Object.assign(new Error(`Cannot call ${what} after a stream was destroyed`), {
+  return Object.assign(new Error(`Cannot call ${what} after the stream was closed`), {
     code: 'ERR_STREAM_DESTROYED',
   });
 }

@@ -4,6 +4,7 @@ import type { AudioStream } from '../streams/audio-stream.js';
 import { Chunker, ChunkPlan } from '../streams/chunker.js';
 import { deliverError, discardUnread, rejectsWith, whenClosed } from '../streams/closing.js';
 import { Deferred } from '../engine/deferred.js';
+import { closedEarly } from '../errors.js';
 import { bytesPerFrame, checkFormat, formatUnknown, type AudioFormat } from '../format/format.js';
 import { Inlet, type Done, type InletTarget } from '../streams/inlet.js';
 import { linkTarget, upstreams, type LinkTarget } from '../streams/links.js';
@@ -306,7 +307,8 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
 
   // Whoever asked before the path became live is served by the outlet from here on; Node itself does
   // not ask twice.
-  override read(size?: number): unknown {
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as Node's types up to 24 declare it
+  override read(size?: number): any {
     if (this.#outlet && this.#readAsked) {
       this.#readAsked = false;
       this.#outlet.read();
@@ -322,7 +324,7 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
       this.#outlet.release();
     }
     this.#ready.reject(
-      error ?? formatUnknown(`${this.constructor.name}, closed before the first frame,`),
+      error ?? closedEarly(`The ${this.constructor.name} was closed before its first frame`),
     );
     done(error);
   }

@@ -13,6 +13,7 @@ import {
   Mixer,
   Resampler,
   SpeakerSink,
+  ToneSource,
   type AudioError,
 } from 'patchcord';
 
@@ -121,6 +122,56 @@ describe('bytes', () => {
     const failed = event<NodeJS.ErrnoException>(sink, 'error');
     sink.write(Buffer.alloc(4));
     expect((await failed).code).toBe('ERR_STREAM_WRITE_AFTER_END');
+  });
+});
+
+describe('promises', () => {
+  it('of a stream that was closed early reject with a code', async () => {
+    const early = { code: 'ERR_STREAM_PREMATURE_CLOSE' };
+    const source = new MicSource({ backend: system.backend });
+    const sink = speaker();
+    const gain = new Gain();
+    const streams = [source, sink, gain];
+    for (const stream of streams) stream.destroy();
+    for (const { ready } of streams) await expect(ready).rejects.toMatchObject(early);
+  });
+
+  it('of a setDevice() that another one overtakes rejects with a code', async () => {
+    const source = await MicSource.open({ backend: system.backend });
+    const overtaken = source.setDevice('default').catch((error: unknown) => error);
+    await source.setDevice('default');
+    expect(await overtaken).toMatchObject({ name: 'AbortError', code: 'ABORT_ERR' });
+    await source.close();
+  });
+});
+
+describe('a mixer', () => {
+  it('that is over has no more inputs', async () => {
+    const over = expect.objectContaining({ code: 'ERR_STREAM_DESTROYED' });
+    const mixer = new Mixer();
+    mixer.createInput();
+    await mixer.close();
+    expect(() => mixer.createInput()).toThrow(over);
+    const destroyed = new Mixer();
+    destroyed.destroy();
+    expect(() => destroyed.createInput()).toThrow(over);
+    expect(destroyed.inputs).toEqual([]);
+  });
+});
+
+describe('setEncoding()', () => {
+  it('gives strings always', async () => {
+    for (const stream of [
+      new MicSource({ backend: system.backend, durationMs: 300 }),
+      new ToneSource({ frequency: 440, durationMs: 300 }),
+    ]) {
+      stream.setEncoding('base64');
+      const chunks: unknown[] = [];
+      stream.on('data', (chunk: unknown) => chunks.push(chunk));
+      await event(stream, 'end');
+      expect(chunks.length).toBeGreaterThan(5);
+      expect(chunks.filter((chunk) => typeof chunk !== 'string')).toEqual([]);
+    }
   });
 });
 

@@ -318,7 +318,7 @@ describe('played()', () => {
     const played = sink.played();
     void sink.played();
     sink.destroy();
-    await expect(played).rejects.toMatchObject({ code: 'ERR_STREAM_DESTROYED' });
+    await expect(played).rejects.toMatchObject({ code: 'ERR_STREAM_PREMATURE_CLOSE' });
   });
 });
 
