@@ -90,8 +90,8 @@ export function checkInteger(
 
 function rangeText(min: number, max: number): string {
   const bounds = [];
-  if (min > Number.MIN_SAFE_INTEGER) bounds.push(`>= ${min}`);
-  if (max < Number.MAX_SAFE_INTEGER) bounds.push(`<= ${max}`);
+  if (min !== Number.MIN_SAFE_INTEGER && min !== -Infinity) bounds.push(`>= ${min}`);
+  if (max !== Number.MAX_SAFE_INTEGER && max !== Infinity) bounds.push(`<= ${max}`);
   return bounds.join(' && ');
 }
 
@@ -100,14 +100,21 @@ export function checkBigInt(value: unknown, name: string): bigint {
   return value;
 }
 
-const longestNs = 2n ** 62n;
+// 73 years: sums and differences of two such times fit into 64 bits.
+const longestNs = 2n ** 61n;
 
-/** An instant, ns, within a century of the clock's own beginning: the engine calculates with it. */
+/** An instant in ns, within 73 years of the beginning of the clock. */
 export function checkTime(value: unknown, name: string): bigint {
   const time = checkBigInt(value, name);
   if (time < -longestNs || time > longestNs)
-    throw outOfRange(name, '>= -2n ** 62n && <= 2n ** 62n', value);
+    throw outOfRange(name, '>= -2n ** 61n && <= 2n ** 61n', value);
   return time;
+}
+
+/** The index of a frame, or a place between two, within 73 years of frame 0. */
+export function checkFrame(value: unknown, name: string, sampleRate: number): number {
+  const most = Math.floor((Number(longestNs) * sampleRate) / 1e9);
+  return checkNumber(value, name, -most, most);
 }
 
 export function checkBoolean(value: unknown, name: string): boolean {
@@ -115,11 +122,16 @@ export function checkBoolean(value: unknown, name: string): boolean {
   return value;
 }
 
+/** A string, which may be empty. */
+export function checkText(value: unknown, name: string): string {
+  if (typeof value !== 'string') throw invalidType(name, 'of type string', value);
+  return value;
+}
+
 /** A string that is not empty. */
 export function checkString(value: unknown, name: string): string {
-  if (typeof value !== 'string') throw invalidType(name, 'of type string', value);
-  if (value === '') throw invalidValue(name, value, 'must not be empty');
-  return value;
+  if (checkText(value, name) === '') throw invalidValue(name, value, 'must not be empty');
+  return value as string;
 }
 
 export function checkOneOf<T extends string>(

@@ -58,6 +58,7 @@ const rooms = {
   engine: ['format'],
   devices: ['engine', 'format'],
   streams: ['devices', 'engine', 'format'],
+  simulation: ['devices', 'engine', 'format'],
   mixer: ['streams', 'devices', 'engine', 'format'],
   transforms: ['streams', 'devices', 'engine', 'format'],
   sources: ['streams', 'devices', 'engine', 'format'],

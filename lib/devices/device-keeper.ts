@@ -1,3 +1,5 @@
+import { AsyncResource } from 'node:async_hooks';
+
 import { Deferred } from '../engine/deferred.js';
 import type { AudioDevice, DeviceSelector } from './devices.js';
 import { AudioError, closedEarly } from '../errors.js';
@@ -86,8 +88,9 @@ export function patienceOf(recover: boolean | RecoverOptions | undefined): numbe
   if (recover === undefined || recover === true) return 60_000;
   const { giveUpAfterMs = 60_000 } = checkOptions<RecoverOptions>(
     checkObject(recover, 'options.recover'),
-    'options.recover',
+    'recover',
     ['giveUpAfterMs'],
+    'options.recover',
   );
   return checkNumber(giveUpAfterMs, 'options.recover.giveUpAfterMs', 1, 1e9);
 }
@@ -149,7 +152,8 @@ export class DeviceKeeper<Found> {
         // Also when opening it fails: it is to be let go of.
         this.#current = found;
         await this.#keeping.open(found);
-        if (this.#patienceMs > 0) this.#keeping.host.watch(() => this.#notice());
+        if (this.#patienceMs > 0)
+          this.#keeping.host.watch(AsyncResource.bind(() => this.#notice()));
       }),
     );
   }

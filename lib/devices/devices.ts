@@ -1,13 +1,14 @@
+import { AsyncResource } from 'node:async_hooks';
 import { EventEmitter } from 'node:events';
 
 import { callListeners } from '../engine/call-listeners.js';
 import { openBackend, type BackendOption } from '../engine/backend.js';
 import { Deferred } from '../engine/deferred.js';
-import { AudioError, fromNative, type NativeError } from '../errors.js';
+import { AudioError, closedEarly, fromNative, type NativeError } from '../errors.js';
 import type { AudioFormat } from '../format/format.js';
 import type { NativeDevice, NativeHost } from '../engine/native.js';
 import { timersOf } from '../engine/timers.js';
-import { checkObject, checkOneOf, checkOptions, checkString } from '../validate.js';
+import { checkObject, checkOneOf, checkOptions, checkString, invalidType } from '../validate.js';
 
 /** What a device is the default for. */
 export type DeviceRole = 'console' | 'communications';
@@ -124,7 +125,7 @@ export class DeviceMonitor extends EventEmitter<DeviceMonitorEvents> {
   constructor(options?: BackendOption) {
     super();
     this.#host = openBackend(checkOptions(options, 'DeviceMonitor', ['backend']));
-    this.#host.watch(() => this.#refresh());
+    this.#host.watch(AsyncResource.bind(() => this.#refresh()));
     this.#refresh();
   }
 
@@ -139,6 +140,7 @@ export class DeviceMonitor extends EventEmitter<DeviceMonitorEvents> {
     this.#closed = true;
     this.#callOff?.();
     this.#host.watch(null);
+    this.#ready.reject(closedEarly('The DeviceMonitor was closed before its first list'));
     process.nextTick(() => this.emit('close'));
   }
 
@@ -255,6 +257,8 @@ export type DeviceSelector = string | AudioDevice;
 /** Checks the argument or option called `name`. */
 export function checkSelector(selector: DeviceSelector, name: string): DeviceSelector {
   if (typeof selector === 'string') checkString(selector, name);
+  else if (typeof selector !== 'object')
+    throw invalidType(name, 'a name, an id, or an AudioDevice of listDevices()', selector);
   else checkString((checkObject(selector, name) as AudioDevice).id, `${name}.id`);
   return selector;
 }

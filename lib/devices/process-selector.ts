@@ -34,7 +34,7 @@ function checkSelector(value: unknown, name: string): void {
     typeof listed !== 'object' ||
     listed === null ||
     typeof listed.pid !== 'number' ||
-    typeof listed.startTime !== 'bigint'
+    typeof listed.startTime !== 'string'
   ) {
     throw invalidType(
       name,
@@ -95,7 +95,7 @@ export class ProcessTarget {
     if (this.#bound?.key === processKey(id)) this.#ended = true;
   }
 
-  #bind(one: { pid: number; startTime: bigint; path: string; name: string }): void {
+  #bind(one: { pid: number; startTime: bigint | string; path: string; name: string }): void {
     this.#bound = { key: processKey(one), path: one.path, name: one.name };
   }
 }

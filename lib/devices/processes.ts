@@ -1,9 +1,10 @@
+import { AsyncResource } from 'node:async_hooks';
 import { EventEmitter } from 'node:events';
 
 import { callListeners } from '../engine/call-listeners.js';
 import { openBackend, type BackendOption } from '../engine/backend.js';
 import { Deferred } from '../engine/deferred.js';
-import { fromNative, type NativeError } from '../errors.js';
+import { closedEarly, fromNative, type NativeError } from '../errors.js';
 import type { NativeHost, NativeProcess } from '../engine/native.js';
 import { checkNumber, checkOptions } from '../validate.js';
 
@@ -12,8 +13,11 @@ export interface AudioProcess {
   readonly pid: number;
   /** Of the application's first process, whose whole tree is heard when this one is captured. */
   readonly rootPid: number;
-  /** On a clock of the system's own: with `pid` it means this process for ever; 0n: it is out of sight. */
-  readonly startTime: bigint;
+  /**
+   * A number, as text, by which the system tells this process from others that had or will have its `pid`;
+   * `'0'` if the system hides it.
+   */
+  readonly startTime: string;
   /** Of its executable file. */
   readonly name: string;
   /** Of its executable file; empty where the system does not tell. */
@@ -100,7 +104,7 @@ export class ProcessMonitor extends EventEmitter<ProcessMonitorEvents> {
     const { levelMs } = given;
     if (levelMs !== undefined) checkNumber(levelMs, 'options.levelMs', 20, 60_000);
     this.#host = openBackend(given);
-    this.#watch = this.#host.watchProcesses(() => void this.#refresh());
+    this.#watch = this.#host.watchProcesses(AsyncResource.bind(() => void this.#refresh()));
     if (levelMs !== undefined) {
       this.#timer = setInterval(() => {
         this.#levelDue = true;
@@ -123,6 +127,7 @@ export class ProcessMonitor extends EventEmitter<ProcessMonitorEvents> {
     this.#closed = true;
     clearInterval(this.#timer);
     this.#host.unwatchProcesses(this.#watch);
+    this.#ready.reject(closedEarly('The ProcessMonitor was closed before its first list'));
     process.nextTick(() => this.emit('close'));
   }
 
@@ -189,7 +194,13 @@ function identity({ state, displayName, devices }: AudioProcess): string {
 }
 
 /** A process and no other that had its number before or gets it later. */
-export function processKey({ pid, startTime }: { pid: number; startTime: bigint }): string {
+export function processKey({
+  pid,
+  startTime,
+}: {
+  pid: number;
+  startTime: bigint | string;
+}): string {
   return `${pid}:${startTime}`;
 }
 
@@ -210,7 +221,7 @@ export function toPublicProcess(one: NativeProcess): AudioProcess {
   return Object.freeze({
     pid,
     rootPid: root.pid,
-    startTime,
+    startTime: String(startTime),
     name,
     path,
     displayName,

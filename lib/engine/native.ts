@@ -280,6 +280,45 @@ export interface NativeHold {
   release(): void;
 }
 
+/** What happens to a device of a simulated world, by its name, with the values that it takes. */
+export interface DeviceScripts {
+  removeDevice: [];
+  unplug: [];
+  plug: [];
+  setState: [state: NativeDevice['state']];
+  setDefault: [role: NativeDevice['defaultRoles'][number]];
+  setFormat: [format: AudioFormat];
+  drift: [ppm: number];
+  deny: [denied: boolean];
+  die: [dead: boolean];
+  mute: [muted: boolean];
+  volume: [volume: number];
+  glitch: [frames: number];
+  stall: [];
+  resume: [];
+  late: [ms: number];
+  delay: [ms: number];
+  jitter: [upToMs: number];
+  stamps: [offsetMs: number | null, jitterMs: number];
+  /** Of all devices. */
+  serverGone: [];
+  serverBack: [];
+}
+
+/** The same for a program. */
+export interface ProcessScripts {
+  play: [signal: object, device: string];
+  stop: [signal: undefined, device: string];
+  move: [device: string];
+  exit: [];
+  volume: [volume: number];
+  mute: [muted: boolean];
+  delay: [ms: number];
+  protect: [isProtected: boolean];
+  deny: [denied: boolean];
+  idleSilence: [packets: boolean];
+}
+
 export interface NativeWorld {
   error(): NativeError | null;
   /** Its streams lose their devices, its threads end. */
@@ -299,8 +338,16 @@ export interface NativeWorld {
   addDevice(description: object): NativeError | null;
   addCable(description: object): NativeError | null;
   addProcess(description: object): NativeError | null;
-  scriptProcess(verb: string, pid: number, value?: unknown, device?: string): NativeError | null;
-  script(verb: string, id: string, value?: unknown, second?: unknown): NativeError | null;
+  scriptProcess<Verb extends keyof ProcessScripts>(
+    verb: Verb,
+    pid: number,
+    ...values: ProcessScripts[Verb]
+  ): NativeError | null;
+  script<Verb extends keyof DeviceScripts>(
+    verb: Verb,
+    id: string,
+    ...values: DeviceScripts[Verb]
+  ): NativeError | null;
 }
 
 export interface Native {

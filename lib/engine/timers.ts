@@ -6,6 +6,9 @@ export interface Timers {
   during(work: Promise<unknown>): void;
 }
 
+/** @internal Node's own, also where a test replaces the global one by a fake that does not run by itself. */
+export const nextTurn = setImmediate;
+
 const realTimers: Timers = {
   after(ms, callback, keepsAlive = true) {
     const timer = setTimeout(callback, ms);

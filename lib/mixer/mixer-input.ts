@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { addAbortSignal, Writable } from 'node:stream';
 
 import type { AudioStream } from '../streams/audio-stream.js';
@@ -98,6 +99,7 @@ export class MixerInput extends Writable implements AudioStream, LinkTarget {
   readonly #inlet: Inlet;
   readonly #writer: FrameWriter;
   readonly #options: MixerInputOptions;
+  readonly #context = new AsyncResource('PATCHCORD');
   #gain: number;
   #pan: number;
   #muted: boolean;
@@ -112,7 +114,7 @@ export class MixerInput extends Writable implements AudioStream, LinkTarget {
     this.#options = given;
     this.#native = new (native().MixerInput)(
       owner.native,
-      () => this.#attend(),
+      () => this.#context.runInAsyncScope(() => this.#attend()),
       startFrame,
       latencyMs,
     );
@@ -297,7 +299,9 @@ export class MixerInput extends Writable implements AudioStream, LinkTarget {
 
   override write(chunk: unknown, encoding?: BufferEncoding | Done, done?: Done): boolean {
     this.#inlet.note();
-    return super.write(chunk, encoding as BufferEncoding, done);
+    const [how, callback] =
+      typeof encoding === 'function' ? [undefined, encoding] : [encoding, done];
+    return super.write(chunk, how as BufferEncoding, this.#writer.reporting(callback));
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {

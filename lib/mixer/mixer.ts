@@ -8,7 +8,7 @@ import {
   chunkOptionNames,
   type ChunkOptions,
 } from '../streams/chunker.js';
-import { closed, closing, deliverError, untilClosed, whenClosed } from '../streams/closing.js';
+import { closed, closing, deliverError, whenClosed } from '../streams/closing.js';
 import { resolveFormat, type AudioFormat } from '../format/format.js';
 import { linkable, streamKind, upstreams } from '../streams/links.js';
 import {
@@ -22,8 +22,9 @@ import type { Discontinuity, LinkStats } from '../streams/outlet.js';
 import type { Listen, ReadableEvents } from '../streams/typed-events.js';
 import {
   checkAbortSignal,
-  checkBigInt,
+  checkTime,
   checkBoolean,
+  checkFrame,
   checkNumber,
   checkOptions,
   unsupported,
@@ -152,7 +153,7 @@ export class Mixer extends AudioReadable {
     const { sampleRate, channels } = format;
     this.#native = new (native().Mixer)(
       { sampleRate, channels, latencyMs, maxWaitMs, limiter, truePeak },
-      () => this.#attend(),
+      () => this.enter(() => this.#attend()),
     );
     this.#inputOwner = this.#asOwner();
     if (given.signal) addAbortSignal(given.signal, this);
@@ -209,13 +210,13 @@ export class Mixer extends AudioReadable {
   }
 
   timeAt(frame: number): bigint {
-    const time = this.#native.timeAt(checkNumber(frame, 'frame'));
+    const time = this.#native.timeAt(checkFrame(frame, 'frame', this.format.sampleRate));
     if (time === undefined || !this.#live) throw this.#untimed('timeAt');
     return time;
   }
 
   frameAt(time: bigint): number {
-    const frame = this.#native.frameAt(checkBigInt(time, 'time'));
+    const frame = this.#native.frameAt(checkTime(time, 'time'));
     if (frame === undefined || !this.#live) throw this.#untimed('frameAt');
     return frame;
   }
@@ -232,14 +233,15 @@ export class Mixer extends AudioReadable {
     };
   }
 
-  /** Ends the mix after what is mixed. Sources that are piped in stay open. */
+  /**
+   * Ends the mix after what is mixed. Sources that are piped in stay open. Resolves when the stream has closed. It
+   * does not wait for a reader that has paused, nor longer than a second for consumers that take nothing.
+   */
   close(): Promise<void> {
     if (this.destroyed) return whenClosed(this);
     return closing(this, async () => {
       this.#finish();
-      if (this.readableFlowing !== false && this.listenerCount('readable') === 0) {
-        await untilClosed(this);
-      }
+      await this.untilTaken();
     });
   }
 
@@ -348,7 +350,7 @@ export class Mixer extends AudioReadable {
   #attend(): void {
     for (const { frame, frames } of this.#native.takeEvents()) {
       const event: Discontinuity = { frame, frames, filled: true, reason: 'late' };
-      this.emit('discontinuity', event);
+      callListeners(() => this.emit('discontinuity', event));
     }
   }
 

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { addAbortSignal, Writable } from 'node:stream';
 
 import { callListeners } from '../engine/call-listeners.js';
@@ -41,7 +42,7 @@ import {
 } from '../engine/native.js';
 import { periodOf, toGranted, type Granted } from '../devices/open-options.js';
 import type { Listen, WritableEvents } from '../streams/typed-events.js';
-import { checkBigInt, checkNumber, checkOptions, unsupported } from '../validate.js';
+import { checkFrame, checkNumber, checkOptions, checkTime, unsupported } from '../validate.js';
 import type { Destination } from './destination.js';
 import { FeedbackGuard } from './feedback-guard.js';
 import type { SinkWarning } from './hearing-watch.js';
@@ -111,6 +112,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
   readonly #keepAlive = new KeepAlive(this);
   readonly #feedback: FeedbackGuard | undefined;
   readonly #marks: PlayedMarks;
+  readonly #context = new AsyncResource('PATCHCORD');
   #openOptions: NativeOpenOptions;
   #reformatting: Promise<void> = Promise.resolve();
   readonly #keeper: DeviceKeeper<Destination>;
@@ -131,7 +133,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
     this.#settings = settings;
     this.#openOptions = settings.openOptions;
     const { normalize, limiter, declared, allowFeedback, signal } = settings;
-    this.#native = new (native().Sink)(host, () => this.#attend(), normalize, limiter);
+    this.#native = new (native().Sink)(host, () => this.#enter(), normalize, limiter);
     this.#writer = new FrameWriter(this.#native);
     this.#marks = new PlayedMarks(this.#native, host);
     this.#inlet = new Inlet(this, this.#target(), declared);
@@ -288,14 +290,16 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
 
   /** When a frame of `position` is heard, ns of `process.hrtime.bigint()`. */
   timeAt(frame: number): bigint {
-    const time = this.#native.timeAt(checkNumber(frame, 'frame'));
+    const time = this.#native.timeAt(
+      checkFrame(frame, 'frame', this.#info?.format.sampleRate ?? defaultFormat.sampleRate),
+    );
     if (time === undefined) throw this.#notYet('timeAt()');
     return time;
   }
 
   /** The frame of `position` that is heard at a time. */
   frameAt(time: bigint): number {
-    const frame = this.#native.frameAt(checkBigInt(time, 'time'));
+    const frame = this.#native.frameAt(checkTime(time, 'time'));
     if (frame === undefined) throw this.#notYet('frameAt()');
     return frame;
   }
@@ -453,7 +457,9 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
 
   override write(chunk: unknown, encoding?: BufferEncoding | Done, done?: Done): boolean {
     this.#inlet.note();
-    return super.write(chunk, encoding as BufferEncoding, done);
+    const [how, callback] =
+      typeof encoding === 'function' ? [undefined, encoding] : [encoding, done];
+    return super.write(chunk, how as BufferEncoding, this.#writer.reporting(callback));
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
@@ -533,6 +539,10 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
         Math.ceil((this.#settings.bufferMs * source.format.sampleRate) / 1000),
       );
     }
+  }
+
+  #enter(): void {
+    this.#context.runInAsyncScope(() => this.#attend());
   }
 
   #attend(): void {

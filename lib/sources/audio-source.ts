@@ -15,7 +15,6 @@ import {
   deliverError,
   opened,
   rejectsWith,
-  untilClosed,
   whenClosed,
 } from '../streams/closing.js';
 import { Deferred } from '../engine/deferred.js';
@@ -63,7 +62,7 @@ import { timersOf } from '../engine/timers.js';
 import type { Listen, ReadableEvents } from '../streams/typed-events.js';
 import {
   checkAbortSignal,
-  checkBigInt,
+  checkFrame,
   checkTime,
   checkNumber,
   checkOneOf,
@@ -301,7 +300,7 @@ export abstract class AudioSource extends AudioReadable {
         maxWaitMs,
         durationFrames: Math.round(((durationMs ?? 0) * format.sampleRate) / 1000),
       },
-      () => this.#attend(),
+      () => this.enter(() => this.#attend()),
     );
     this.#flow = flow;
     this.#keeper = new DeviceKeeper<SourceTarget>(
@@ -394,13 +393,13 @@ export abstract class AudioSource extends AudioReadable {
    * `startTime` + `frame` / `sampleRate`, and what the machine slept before that frame.
    */
   timeAt(frame: number): bigint {
-    checkNumber(frame, 'frame');
+    checkFrame(frame, 'frame', this.format.sampleRate);
     return (this.#native.timeAt(frame) as bigint) - this.#steps.after(frame);
   }
 
   /** The frame that was heard at a time; a fraction lies between two. */
   frameAt(time: bigint): number {
-    checkBigInt(time, 'time');
+    checkTime(time, 'time');
     return this.#steps.frameAt(time, (at) => this.#native.frameAt(at) as number);
   }
 
@@ -419,15 +418,14 @@ export abstract class AudioSource extends AudioReadable {
 
   /**
    * Releases the device. What was captured stays readable up to `end`; with no reader it is discarded.
-   * Resolves when the device is released, without a reader also when the stream has closed.
+   * Resolves when the device is released and the stream has closed. It does not wait for a reader that has
+   * paused, nor longer than a second for consumers that take nothing.
    */
   close(): Promise<void> {
     if (this.destroyed) return whenClosed(this);
     return closing(this, async () => {
       await (this.#closing ??= this.#stop());
-      if (this.readableFlowing !== false && this.listenerCount('readable') === 0) {
-        await untilClosed(this);
-      }
+      await this.untilTaken();
     });
   }
 

@@ -1,3 +1,5 @@
+import { AsyncResource } from 'node:async_hooks';
+
 import { callListeners } from '../engine/call-listeners.js';
 import type { DeviceSelector } from '../devices/devices.js';
 import { AudioError, fromNative, type NativeError } from '../errors.js';
@@ -177,7 +179,8 @@ export class ProcessSource extends AudioSource {
   protected override async openTarget(): Promise<NativeStreamInfo> {
     const first = this.#watch === undefined;
     // Before the first look, so that nobody who comes meanwhile is missed.
-    if (first && !this.#over) this.#watch = this.host.watchProcesses(() => void this.#follow());
+    if (first && !this.#over)
+      this.#watch = this.host.watchProcesses(AsyncResource.bind(() => void this.#follow()));
     const gone = [...this.#attached.values()];
     this.#attached.clear();
     for (const { tap } of gone) callListeners(() => this.emit('detach', tap));
@@ -371,7 +374,7 @@ function unknownProcess({ pid, startTime }: NativeProcessId): AudioProcess {
   return {
     pid,
     rootPid: pid,
-    startTime,
+    startTime: String(startTime),
     name: '',
     path: '',
     displayName: '',

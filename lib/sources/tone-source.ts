@@ -7,7 +7,9 @@ import {
   chunkOptionNames,
   type ChunkOptions,
 } from '../streams/chunker.js';
-import { discardUnread, whenClosed } from '../streams/closing.js';
+import { closing, discardUnread, untilTaken } from '../streams/closing.js';
+import { nextTurn } from '../engine/timers.js';
+import { countChunks } from '../streams/encoding.js';
 import { encodeSamples, resolveFormat, type AudioFormat } from '../format/format.js';
 import {
   checkAbortSignal,
@@ -31,6 +33,8 @@ export interface ToneSourceOptions extends Partial<AudioFormat>, ChunkOptions {
   /** Destroys the stream with an `AbortError`. */
   signal?: AbortSignal | undefined;
 }
+
+const chunksPerTurn = 16;
 
 /**
  * A sine, the same in all channels, as fast as it is read. Its phase is 0 at frame 0 and is computed
@@ -116,14 +120,17 @@ export class ToneSource extends Readable implements AudioStream {
     return { framesRead: this.position };
   }
 
-  /** Ends the tone. What was made stays readable up to `end`; resolves when the stream has closed. */
+  /**
+   * Ends the tone. What was made stays readable up to `end`. Resolves when the stream has closed, or when its
+   * consumer has taken nothing for a second.
+   */
   close(): Promise<void> {
     if (!this.#closing) {
       this.#closing = true;
       if (this.#frames < this.#length) this.push(null);
       discardUnread(this);
     }
-    return whenClosed(this);
+    return closing(this, () => untilTaken(this, () => this.position));
   }
 
   override [Symbol.asyncDispose](): Promise<void> {
@@ -140,8 +147,21 @@ export class ToneSource extends Readable implements AudioStream {
     return this;
   }
 
+  override setEncoding(encoding: BufferEncoding): this {
+    super.setEncoding(encoding);
+    countChunks(this);
+    return this;
+  }
+
   override _read(): void {
-    if (this.#closing) return;
+    // Node asks for the next chunk at once: without a pause a tone that is read by `data` would keep the
+    // event loop from everything else.
+    if (this.#chunks % chunksPerTurn !== chunksPerTurn - 1) this.#give();
+    else nextTurn(() => this.#give());
+  }
+
+  #give(): void {
+    if (this.#closing || this.destroyed) return;
     const end = Math.min(this.#plan.end(this.#chunks + 1), this.#length);
     if (end > this.#frames) this.push(this.#make(this.#frames, end));
     if (end === this.#length) this.push(null);

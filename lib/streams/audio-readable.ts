@@ -1,8 +1,10 @@
+import { AsyncResource } from 'node:async_hooks';
 import { Readable } from 'node:stream';
 
 import type { AudioStream } from './audio-stream.js';
 import type { ChunkPlan } from './chunker.js';
-import { discardUnread } from './closing.js';
+import { discardUnread, untilTaken } from './closing.js';
+import { countChunks } from './encoding.js';
 import type { AudioFormat } from '../format/format.js';
 import type { Linkable } from './links.js';
 import type { NativeHost, NativeProducer } from '../engine/native.js';
@@ -25,6 +27,8 @@ export abstract class AudioReadable extends Readable implements AudioStream, Lin
   abstract readonly live: boolean;
   abstract readonly ready: Promise<this>;
   readonly #outlet: Outlet;
+  // What wakes the stream comes from the engine, which has no asynchronous context.
+  readonly #context = new AsyncResource('PATCHCORD');
 
   /** @internal */
   constructor({ format, plan, bufferMs }: AudioReadableSetup) {
@@ -41,6 +45,7 @@ export abstract class AudioReadable extends Readable implements AudioStream, Lin
       format,
       plan,
       bufferFrames: Math.ceil((bufferMs * format.sampleRate) / 1000),
+      context: this.#context,
       makeMore: (frames) => this.makeMore(frames),
       ended: () => {
         this.push(null);
@@ -59,6 +64,11 @@ export abstract class AudioReadable extends Readable implements AudioStream, Lin
   abstract close(): Promise<void>;
   abstract ref(): this;
   abstract unref(): this;
+
+  /** Calls back in the asynchronous context in which the stream was made. */
+  protected enter(callback: () => void): void {
+    this.#context.runInAsyncScope(callback);
+  }
 
   /** Mixes more where no clock does; a source has nothing to make. */
   protected makeMore(_frames: number): boolean {
@@ -114,6 +124,12 @@ export abstract class AudioReadable extends Readable implements AudioStream, Lin
     return this.#outlet.chunks();
   }
 
+  override setEncoding(encoding: BufferEncoding): this {
+    super.setEncoding(encoding);
+    countChunks(this);
+    return this;
+  }
+
   override _read(): void {
     this.#outlet.read();
   }
@@ -126,6 +142,15 @@ export abstract class AudioReadable extends Readable implements AudioStream, Lin
   /** Cuts every connection, but after the end for links that still play; for `_destroy`. */
   protected releaseConsumers(): void {
     this.#outlet.release();
+  }
+
+  /**
+   * For `close()`: waits until the stream has closed, but neither for a reader that has paused nor for consumers
+   * that take nothing.
+   */
+  protected async untilTaken(): Promise<void> {
+    const isPaused = this.readableFlowing === false || this.listenerCount('readable') > 0;
+    if (!isPaused) await untilTaken(this, () => this.#outlet.taken);
   }
 
   protected linkStats(): LinkStats[] {

@@ -56,6 +56,29 @@ export function untilClosed(stream: Stream): Promise<void> {
   });
 }
 
+/** How long `close()` waits for consumers that take nothing. */
+const stuckMs = 1000;
+
+/**
+ * Resolves when a readable has closed, or when its consumers have taken nothing of it for a second: one of
+ * them may never take more.
+ *
+ * @param taken counts what all consumers together have taken.
+ */
+export function untilTaken(stream: Readable, taken: () => number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let before = taken();
+    const timer = setInterval(() => {
+      const now = taken();
+      if (now === before) resolve();
+      before = now;
+    }, stuckMs);
+    untilClosed(stream)
+      .then(resolve, reject)
+      .finally(() => clearInterval(timer));
+  });
+}
+
 /** `untilClosed()` for an app. */
 export function whenClosed(stream: Stream): Promise<void> {
   return closing(stream, () => untilClosed(stream));

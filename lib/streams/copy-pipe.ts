@@ -38,6 +38,11 @@ export class CopyPipe {
     process.nextTick(() => this.#pump());
   }
 
+  /** Frames that were copied. */
+  get frames(): number {
+    return this.#place.frames;
+  }
+
   get lostFrames(): number {
     return this.#place.lostFrames;
   }

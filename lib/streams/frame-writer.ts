@@ -1,3 +1,4 @@
+import { closed } from './closing.js';
 import type { Done } from './inlet.js';
 
 /** @internal A queue of the engine that JavaScript fills. */
@@ -11,6 +12,7 @@ export interface FrameQueue {
 /** @internal Writes frames into a queue of the engine. What has no room waits here, and with it the writer. */
 export class FrameWriter {
   readonly #queue: FrameQueue;
+  #isAbandoned = false;
   #waiting: { frames: Buffer; frameBytes: number; done: Done } | undefined;
 
   constructor(queue: FrameQueue) {
@@ -38,7 +40,13 @@ export class FrameWriter {
 
   /** Nothing more will be taken: calls the waiting writer back. */
   abandon(error: Error | null): void {
+    this.#isAbandoned = true;
     this.#take()?.done(error);
+  }
+
+  /** The callback of a `write()`, which gets an error if the stream was destroyed before it took the bytes. */
+  reporting(callback: Done | undefined): Done | undefined {
+    return callback && ((error) => callback(error ?? (this.#isAbandoned ? closed('write') : null)));
   }
 
   #take(): { frames: Buffer; frameBytes: number; done: Done } | undefined {

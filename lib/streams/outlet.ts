@@ -1,3 +1,4 @@
+import type { AsyncResource } from 'node:async_hooks';
 import type { Writable } from 'node:stream';
 
 import { callListeners, throwLater } from '../engine/call-listeners.js';
@@ -16,6 +17,7 @@ import {
 } from './links.js';
 import type { NativeProducer } from '../engine/native.js';
 import { Place, type PlaceOwner } from './place.js';
+import { invalidType } from '../validate.js';
 
 /** One destination of `pipe()`, in `stats().link`. */
 export interface LinkStats {
@@ -55,6 +57,8 @@ interface Route {
   drain?(): void;
   /** There may be more to copy. */
   wake?(): void;
+  /** Frames that were copied. */
+  copied?(): number;
   stats(): LinkStats;
 }
 
@@ -64,6 +68,8 @@ export interface OutletSource {
   readonly format: Readonly<AudioFormat>;
   readonly plan: ChunkPlan;
   readonly bufferFrames: number;
+  /** The asynchronous context in which the stream was made. */
+  readonly context: AsyncResource;
   /** Makes more for whoever asks, where no clock does: a mixer without live inputs. */
   makeMore?(frames: number): boolean;
   /** Everything that JavaScript serves has been given: the readable side ends now. */
@@ -98,6 +104,7 @@ export class Outlet {
       format: source.format,
       plan: source.plan,
       bufferFrames: source.bufferFrames,
+      enter: (callback) => source.context.runInAsyncScope(callback),
       makeMore: (frames) => source.makeMore?.(frames) ?? false,
       overrun: (frame, frames) => {
         const event: Discontinuity = { frame, frames, filled: true, reason: 'overrun' };
@@ -118,6 +125,12 @@ export class Outlet {
     return this.#place?.firstFrame ?? 0;
   }
 
+  /** Frames that were delivered to the readable side and to all destinations that JavaScript serves. */
+  get taken(): number {
+    const routes = [...this.#routes.values()];
+    return routes.reduce((sum, route) => sum + (route.copied?.() ?? 0), this.position);
+  }
+
   /** Frames that the readable side lost because it was too slow. */
   get lostFrames(): number {
     return this.#place?.lostFrames ?? 0;
@@ -128,7 +141,7 @@ export class Outlet {
   }
 
   pipe(destination: NodeJS.WritableStream, options?: { end?: boolean | undefined }): void {
-    const writable = destination as unknown as Writable;
+    const writable = checkDestination(destination);
     if (this.#routes.has(writable)) return;
     const stdio =
       writable === (process.stdout as object) || writable === (process.stderr as object);
@@ -214,6 +227,7 @@ export class Outlet {
     this.#routes.set(destination, {
       stop: pipe.stop,
       wake: pipe.wake,
+      copied: () => pipe.frames,
       stats: () => ({
         to: destination.constructor.name,
         linked: false,
@@ -262,4 +276,11 @@ export class Outlet {
     this.#ended = true;
     this.#source.ended();
   }
+}
+
+/** @internal By shape, as Node takes streams of other packages. */
+export function checkDestination(destination: unknown): Writable {
+  const { on, write } = (destination ?? {}) as Partial<Writable>;
+  if (typeof on === 'function' && typeof write === 'function') return destination as Writable;
+  throw invalidType('destination', 'an instance of Writable', destination);
 }

@@ -20,6 +20,8 @@ export interface PlaceOwner {
   readonly bufferFrames: number;
   /** Makes more for whoever asks, where no clock does: a mixer without live inputs. */
   makeMore(frames: number): boolean;
+  /** Calls back in the asynchronous context in which the stream was made. */
+  enter(callback: () => void): void;
   /** A consumer lost frames because it was too slow. */
   overrun(frame: number, frames: number): void;
 }
@@ -46,7 +48,7 @@ export class Place {
       owner.bufferFrames,
       owner.format.sampleFormat,
       this.#label,
-      onData,
+      () => owner.enter(onData),
     );
   }
 

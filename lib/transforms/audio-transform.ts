@@ -1,8 +1,16 @@
+import { AsyncResource } from 'node:async_hooks';
 import { addAbortSignal, Transform, type TransformCallback } from 'node:stream';
 
 import type { AudioStream } from '../streams/audio-stream.js';
 import { Chunker, ChunkPlan } from '../streams/chunker.js';
-import { deliverError, discardUnread, rejectsWith, whenClosed } from '../streams/closing.js';
+import {
+  closing,
+  deliverError,
+  discardUnread,
+  rejectsWith,
+  untilTaken,
+} from '../streams/closing.js';
+import { countChunks } from '../streams/encoding.js';
 import { Deferred } from '../engine/deferred.js';
 import { closedEarly } from '../errors.js';
 import { bytesPerFrame, checkFormat, formatUnknown, type AudioFormat } from '../format/format.js';
@@ -15,14 +23,8 @@ import {
   type NativeHost,
   type NativeProducer,
 } from '../engine/native.js';
-import { Outlet, type LinkStats } from '../streams/outlet.js';
-import {
-  checkAbortSignal,
-  checkBigInt,
-  checkInteger,
-  checkNumber,
-  unsupported,
-} from '../validate.js';
+import { checkDestination, Outlet, type LinkStats } from '../streams/outlet.js';
+import { checkAbortSignal, checkFrame, checkInteger, checkTime, unsupported } from '../validate.js';
 
 /** Options that all transforms have. */
 export interface TransformOptions {
@@ -59,6 +61,9 @@ export interface FilterPlan {
 
 type PipeOptions = { end?: boolean | undefined } | undefined;
 
+/** Of every format. */
+const leastRate = 8000;
+
 /** What reads behind a transform in a live path may fall behind before it loses frames. */
 const bufferMs = 1000;
 
@@ -87,6 +92,7 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
   #readAsked = false;
   #flushed: TransformCallback | undefined;
   readonly #watchers = new Set<() => void>();
+  readonly #context = new AsyncResource('PATCHCORD');
 
   /** @internal */
   constructor({ from, chunkFrames, signal }: TransformOptions) {
@@ -179,7 +185,7 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
 
   /** The time of a frame that came out, carried over from what comes in. */
   timeAt(frame: number): bigint {
-    checkNumber(frame, 'frame');
+    checkFrame(frame, 'frame', this.#out?.sampleRate ?? leastRate);
     if (this.#outlet) {
       const time = this.#native?.timeAt(frame);
       if (time === undefined) throw this.#untimed('nothing has come in yet');
@@ -190,7 +196,7 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
   }
 
   frameAt(time: bigint): number {
-    checkBigInt(time, 'time');
+    checkTime(time, 'time');
     if (this.#outlet) {
       const frame = this.#native?.frameAt(time);
       if (frame === undefined) throw this.#untimed('nothing has come in yet');
@@ -208,9 +214,14 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
     };
   }
 
-  /** Ends: what came in comes out with its tail. Without a reader it is discarded. */
+  /**
+   * Ends: what came in comes out with its tail. Without a reader it is discarded. Resolves when the stream has
+   * closed, or when consumers have taken nothing for a second.
+   */
   close(): Promise<void> {
-    const done = whenClosed(this);
+    const done = closing(this, () =>
+      untilTaken(this, () => this.#outlet?.taken ?? this.#framesOut - this.readableLength),
+    );
     this.#inlet.detach();
     if (!this.writableEnded && !this.destroyed) this.end();
     if (!this.#outlet) discardUnread(this);
@@ -241,6 +252,7 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
       this.#outlet.pipe(destination, options);
       return destination;
     }
+    checkDestination(destination);
     this.#bytePipes.set(destination, options);
     return super.pipe(destination, options);
   }
@@ -279,6 +291,12 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
     return super.write(chunk, encoding as BufferEncoding, done);
   }
 
+  override setEncoding(encoding: BufferEncoding): this {
+    super.setEncoding(encoding);
+    countChunks(this);
+    return this;
+  }
+
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     this.#inlet.write(chunk, done);
   }
@@ -305,14 +323,9 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
     super._read(size);
   }
 
-  // Whoever asked before the path became live is served by the outlet from here on; Node itself does
-  // not ask twice.
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as Node's types up to 24 declare it
   override read(size?: number): any {
-    if (this.#outlet && this.#readAsked) {
-      this.#readAsked = false;
-      this.#outlet.read();
-    }
+    this.#readFromOutlet();
     return super.read(size);
   }
 
@@ -339,10 +352,10 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
       format,
       plan: new ChunkPlan(format.sampleRate, cut),
       bufferFrames: Math.ceil((bufferMs * format.sampleRate) / 1000),
+      context: this.#context,
       ended: () => {
         this.#flushed?.();
-        const isRead = this.listenerCount('data') + this.listenerCount('readable') > 0;
-        if (!isRead) this.resume();
+        if (!this.#isRead) this.resume();
       },
     });
     const flowed = this.readableFlowing;
@@ -351,8 +364,22 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
       this.#outlet.pipe(destination, options);
     }
     this.#bytePipes.clear();
+    if (!this.#isRead) return;
     // Node pauses a stream that loses its last pipe, also when something else reads it.
     if (flowed && this.listenerCount('data') > 0) this.resume();
+    this.#readFromOutlet();
+  }
+
+  // Whoever asked before the path became live is served by the outlet from here on: Node itself does not
+  // ask twice.
+  #readFromOutlet(): void {
+    if (!this.#outlet || !this.#readAsked) return;
+    this.#readAsked = false;
+    this.#outlet.read();
+  }
+
+  get #isRead(): boolean {
+    return this.listenerCount('data') + this.listenerCount('readable') > 0;
   }
 
   #attend(): void {
@@ -368,7 +395,7 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
     this.#in = format;
     this.#out = to;
     this.#native = new (native().Filter)(kind, format, to, { ...options, progressFrames }, () =>
-      this.#attend(),
+      this.#context.runInAsyncScope(() => this.#attend()),
     );
     if (this.#chunkFrames !== undefined) {
       this.#chunker = new Chunker(to, { chunkFrames: this.#chunkFrames });

@@ -9,7 +9,14 @@ import {
   chunkOptionNames,
   type ChunkOptions,
 } from '../streams/chunker.js';
-import { deliverError, discardUnread, rejectsWith, whenClosed } from '../streams/closing.js';
+import {
+  closing,
+  deliverError,
+  discardUnread,
+  rejectsWith,
+  untilTaken,
+} from '../streams/closing.js';
+import { countChunks } from '../streams/encoding.js';
 import { Deferred } from '../engine/deferred.js';
 import { formatUnknown, type AudioFormat } from '../format/format.js';
 import { Upstream } from '../streams/upstream.js';
@@ -130,7 +137,7 @@ export class WavReader extends Transform implements AudioStream {
 
   /**
    * Takes no more bytes. What was read stays readable up to `end`; with no consumer it is discarded.
-   * Resolves when the stream has closed.
+   * Resolves when the stream has closed, or when its consumer has taken nothing for a second.
    */
   close(): Promise<void> {
     if (!this.#closing) {
@@ -139,7 +146,7 @@ export class WavReader extends Transform implements AudioStream {
       if (!this.writableEnded) this.end();
       discardUnread(this);
     }
-    return whenClosed(this);
+    return closing(this, () => untilTaken(this, () => this.position));
   }
 
   override [Symbol.asyncDispose](): Promise<void> {
@@ -153,6 +160,12 @@ export class WavReader extends Transform implements AudioStream {
 
   /** Does nothing: what keeps the process alive is the stream that it reads from. */
   unref(): this {
+    return this;
+  }
+
+  override setEncoding(encoding: BufferEncoding): this {
+    super.setEncoding(encoding);
+    countChunks(this);
     return this;
   }
 

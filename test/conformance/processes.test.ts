@@ -82,7 +82,11 @@ describe.skipIf(inWine)('programs', () => {
     const found = find(await listAudioProcesses({ backend: system.backend }));
     expect(found).toMatchObject({ state: 'active', volume: 1, muted: false });
     expect(found?.pid).toBeGreaterThan(0);
-    expect(found?.startTime).toBeGreaterThan(0n);
+    expect(BigInt(found?.startTime ?? 0)).toBeGreaterThan(0n);
+    expect(JSON.parse(JSON.stringify(found))).toMatchObject({
+      pid: found?.pid,
+      startTime: found?.startTime,
+    });
     expect(found?.name).toBeTruthy();
     expect(found?.path).toBeTruthy();
     expect(found?.devices).toHaveLength(1);

@@ -1,0 +1,237 @@
+// How streams are read from JavaScript: what Node's readers expect of every stream of this package.
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { Writable } from 'node:stream';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import {
+  DeviceMonitor,
+  Gain,
+  MicSource,
+  Mixer,
+  ProcessMonitor,
+  SpeakerSink,
+  ToneSource,
+  WavEncoder,
+  WavReader,
+} from 'patchcord';
+
+import { openSystem, type System } from './system.js';
+import { event } from './wait.js';
+
+const format = { sampleRate: 48000, channels: 2, sampleFormat: 'f32' } as const;
+const chunkBytes = 480 * 8;
+
+let system: System;
+beforeAll(async () => {
+  system = await openSystem();
+});
+afterAll(() => system.close());
+
+const mic = (options = {}): MicSource =>
+  new MicSource({ backend: system.backend, durationMs: 300, ...options });
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('a reader of a transform', () => {
+  it.each([0, 1, 5])(
+    'that listens %i turns before a source is piped in gets all of it',
+    async (turns) => {
+      const gain = new Gain();
+      let bytes = 0;
+      gain.on('data', (chunk: Buffer) => (bytes += chunk.length));
+      for (let k = 0; k < turns; k++) await turn();
+      mic().pipe(gain);
+      await event(gain, 'end');
+      expect(bytes).toBe(30 * chunkBytes);
+    },
+  );
+});
+
+describe('setEncoding()', () => {
+  const makers = {
+    'a source': () => mic(),
+    'a tone': () => new ToneSource({ durationMs: 300 }),
+    'a transform of a source': () => mic().pipe(new Gain()),
+    'a transform of bytes': () => new ToneSource({ durationMs: 300 }).pipe(new Gain()),
+    'a mixer': () => {
+      const mixer = new Mixer();
+      new ToneSource({ durationMs: 300 }).pipe(mixer.createInput());
+      return mixer;
+    },
+    'a WAV file': () =>
+      new ToneSource({ durationMs: 300 }).pipe(new WavEncoder()).pipe(new WavReader()),
+  };
+
+  it.each(Object.entries(makers))('gives strings of %s', async (_name, make) => {
+    const stream = make();
+    stream.setEncoding('latin1');
+    const chunks: unknown[] = [];
+    stream.on('data', (chunk: unknown) => chunks.push(chunk));
+    await event(stream, 'end');
+    expect(new Set(chunks.map((chunk) => typeof chunk))).toEqual(new Set(['string']));
+    expect(chunks.join('').length).toBe(30 * chunkBytes);
+  });
+
+  it.each(Object.entries(makers))('of %s whose chunks wait loses none', async (_name, make) => {
+    const stream = make();
+    // Asks for chunks, and leaves them there.
+    await event(stream, 'readable');
+    expect(stream.readableLength).toBeGreaterThan(0);
+    stream.setEncoding('latin1');
+    const chunks: unknown[] = [];
+    stream.on('data', (chunk: unknown) => chunks.push(chunk));
+    stream.resume();
+    await event(stream, 'end');
+    expect(new Set(chunks.map((chunk) => typeof chunk))).toEqual(new Set(['string']));
+    expect(chunks.join('').length).toBe(30 * chunkBytes);
+  });
+});
+
+describe('the asynchronous context of the app that made a stream', () => {
+  const store = new AsyncLocalStorage<string>();
+
+  it('is that of its events', async () => {
+    const seen: Record<string, unknown> = {};
+    const note = (name: string) => () => (seen[name] = store.getStore());
+    const streams = store.run('of the app', () => {
+      const source = mic();
+      const gain = mic().pipe(new Gain());
+      const mixer = new Mixer();
+      mic().pipe(mixer.createInput());
+      const sink = new SpeakerSink({ backend: system.backend, format });
+      return { source, gain, mixer, sink };
+    });
+    const { source, gain, mixer, sink } = streams;
+    for (const [name, stream] of Object.entries({ source, gain, mixer })) {
+      stream.on('data', note(`data of ${name}`)).on('end', note(`end of ${name}`));
+    }
+    sink.on('idle', note('idle')).on('finish', note('finish'));
+    const ended = [source, gain, mixer].map((stream) => event(stream, 'end'));
+    await sink.ready;
+    const idle = event(sink, 'idle');
+    sink.write(Buffer.alloc(chunkBytes * 20), note('write callback'));
+    await idle;
+    sink.end(Buffer.alloc(chunkBytes));
+    await Promise.all([event(sink, 'finish'), ...ended]);
+    expect(seen).toEqual(
+      Object.fromEntries(
+        [
+          ...['source', 'gain', 'mixer'].flatMap((name) => [`data of ${name}`, `end of ${name}`]),
+          'idle',
+          'finish',
+          'write callback',
+        ].map((name) => [name, 'of the app']),
+      ),
+    );
+  });
+});
+
+describe('close()', () => {
+  const stuck = (): Writable => new Writable({ highWaterMark: 1, write() {} });
+
+  it.each<[string, () => { close(): Promise<void>; pipe(to: Writable): unknown }]>([
+    ['a source', () => mic({ durationMs: undefined })],
+    ['a tone', () => new ToneSource()],
+    ['a transform of a source', () => mic({ durationMs: undefined }).pipe(new Gain())],
+    ['a transform of bytes', () => new ToneSource().pipe(new Gain())],
+  ])('of %s does not wait for a destination that takes nothing', async (_name, make) => {
+    const stream = make();
+    stream.pipe(stuck());
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const from = performance.now();
+    await stream.close();
+    expect(performance.now() - from).toBeLessThan(5000);
+  });
+
+  it('waits for a destination that is slow', async () => {
+    let bytes = 0;
+    const slow = new Writable({
+      highWaterMark: 1,
+      write(chunk: Buffer, _encoding, done) {
+        bytes += chunk.length;
+        setTimeout(done, 50);
+      },
+    });
+    const source = mic();
+    source.pipe(slow);
+    await event(source, 'ready');
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    await source.close();
+    expect(source.closed).toBe(true);
+    expect(bytes).toBe(30 * chunkBytes);
+  });
+});
+
+describe('an endless tone', () => {
+  it('leaves turns of the event loop to others', async () => {
+    const tone = new ToneSource();
+    let chunks = 0;
+    tone.on('data', () => {
+      if (++chunks > 10_000) tone.destroy(new Error('no timer fired'));
+    });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(tone.errored).toBe(null);
+    expect(chunks).toBeGreaterThan(16);
+    tone.destroy();
+  });
+});
+
+describe('arguments', () => {
+  it.each([2n ** 61n + 1n, -(2n ** 70n), 0])('a time of %s is refused', async (time) => {
+    await using source = await MicSource.open({ backend: system.backend });
+    await using sink = await SpeakerSink.open({ backend: system.backend });
+    const mixer = new Mixer();
+    source.pipe(mixer.createInput());
+    const gain = source.pipe(new Gain());
+    for (const stream of [source, sink, mixer, gain]) {
+      const code = typeof time === 'bigint' ? 'ERR_OUT_OF_RANGE' : 'ERR_INVALID_ARG_TYPE';
+      expect(() => stream.frameAt(time as bigint)).toThrow(expect.objectContaining({ code }));
+      expect(() => stream.timeAt(1e18)).toThrow(
+        expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }),
+      );
+    }
+    mixer.destroy();
+  });
+
+  it('what nothing can be written to is no destination', () => {
+    const streams = [mic(), new Mixer(), new Gain()];
+    for (const stream of streams) {
+      expect(() => stream.pipe({} as never)).toThrow(
+        'The "destination" argument must be an instance of Writable. Received an instance of Object',
+      );
+      stream.destroy();
+    }
+  });
+
+  it('names the option that is wrong', () => {
+    expect(() => mic({ device: 5 })).toThrow(
+      'The "options.device" property must be a name, an id, or an AudioDevice of listDevices(). ' +
+        'Received type number (5)',
+    );
+    expect(() => mic({ recover: { giveUp: 5 } })).toThrow("'options.recover.giveUp'");
+  });
+});
+
+describe('what is closed or destroyed early', () => {
+  it('rejects `ready` of a monitor', async () => {
+    for (const Monitor of [DeviceMonitor, ProcessMonitor]) {
+      const monitor = new Monitor({ backend: system.backend });
+      monitor.close();
+      await expect(monitor.ready).rejects.toMatchObject({ code: 'ERR_STREAM_PREMATURE_CLOSE' });
+    }
+  });
+
+  it('gives the callback of a write that it has not taken an error', async () => {
+    const sink = await SpeakerSink.open({ backend: system.backend, format });
+    const mixer = new Mixer();
+    for (const stream of [sink, mixer.createInput({ format })]) {
+      const called = new Promise((resolve) =>
+        stream.write(Buffer.alloc(chunkBytes * 500), resolve),
+      );
+      await turn();
+      stream.destroy();
+      expect(await called).toMatchObject({ code: 'ERR_STREAM_DESTROYED' });
+      expect(stream.errored).toBe(null);
+    }
+  });
+});

@@ -1,0 +1,107 @@
+// `patchcord/testing` checks its arguments as the main entry does, and is not disturbed by fake timers.
+import { mock } from 'node:test';
+
+import { afterEach, describe, expect, it, vi } from 'vitest';
+
+import { MicSource } from 'patchcord';
+import { noise, pcm, SimulatedAudio, sum, tone, type Signal } from 'patchcord/testing';
+
+const world = new SimulatedAudio();
+const device = world.device('mic');
+const program = world.addProcess({ name: 'player' });
+const wrong = (value: unknown): never => value as never;
+const type = 'ERR_INVALID_ARG_TYPE';
+const value = 'ERR_INVALID_ARG_VALUE';
+const range = 'ERR_OUT_OF_RANGE';
+
+describe('arguments', () => {
+  it.each<[string, () => unknown, string]>([
+    ['tone(440, { gian: 1 })', () => tone(440, wrong({ gian: 1 })), value],
+    ['tone(440, { gain: NaN })', () => tone(440, { gain: NaN }), range],
+    ["tone(440, { phase: '0' })", () => tone(440, { phase: wrong('0') }), type],
+    ['tone(440, { channel: 1.5 })', () => tone(440, { channel: 1.5 }), range],
+    ["tone('440')", () => tone(wrong('440')), type],
+    ['noise({ seed: -1 })', () => noise({ seed: -1 }), range],
+    ['noise({ sed: 1 })', () => noise(wrong({ sed: 1 })), value],
+    ['pcm([0, 1])', () => pcm(wrong([0, 1])), type],
+    ["pcm(samples, { loop: 'yes' })", () => pcm(new Float32Array(1), { loop: wrong('yes') }), type],
+    ["sum('tone')", () => sum(wrong('tone')), type],
+    ['device(5)', () => world.device(wrong(5)), type],
+    ["play('loud')", () => device.play(wrong('loud')), type],
+    ['play(signal, { programm })', () => device.play(noise(), wrong({ programm: 'a' })), value],
+    ['stop(5)', () => device.stop(wrong(5)), type],
+    ['record({ maxMs: -1 })', () => device.record({ maxMs: -1 }), range],
+    ["setState('foo')", () => device.setState(wrong('foo')), value],
+    ["setDefault('music')", () => device.setDefault(wrong('music')), value],
+    ['setFormat({})', () => device.setFormat(wrong({})), type],
+    ["drift('fast')", () => device.drift(wrong('fast')), type],
+    ["deny('yes')", () => device.deny(wrong('yes')), type],
+    ['die(1)', () => device.die(wrong(1)), type],
+    ['mute(null)', () => device.mute(wrong(null)), type],
+    ['volume(2)', () => device.volume(2), range],
+    ['glitch(0.5)', () => device.glitch(0.5), range],
+    ['late(-1)', () => device.late(-1), range],
+    ['delay(20_000)', () => device.delay(20_000), range],
+    ["jitter('1')", () => device.jitter(wrong('1')), type],
+    ['stamps(undefined)', () => device.stamps(wrong(undefined)), type],
+    ['play(signal) of a program', () => program.play(noise(), wrong(undefined)), type],
+    ['stop({}) of a program', () => program.stop(wrong({})), type],
+    ['move(5)', () => program.move(wrong(5)), type],
+    ['volume(-1) of a program', () => program.volume(-1), range],
+    ["protect('no')", () => program.protect(wrong('no')), type],
+    ['processSilence()', () => world.processSilence(wrong(undefined)), type],
+    ['addProcess()', () => world.addProcess(wrong(undefined)), type],
+    ["addProcess({ name: 'a', pid: 0 })", () => world.addProcess({ name: 'a', pid: 0 }), range],
+    ['addDevice({ id })', () => world.addDevice(wrong({ id: 'a' })), value],
+    [
+      'addDevice({ periodFrame })',
+      () => world.addDevice(wrong({ id: 'a', flow: 'input', periodFrame: 1 })),
+      value,
+    ],
+    ['addCable({ renderId })', () => world.addCable(wrong({ renderId: 'a' })), type],
+    ['devices: {}', () => new SimulatedAudio({ devices: wrong({}) }), type],
+    ['devices: [5]', () => new SimulatedAudio({ devices: [wrong(5)] }), type],
+    [
+      'devices with an unknown option',
+      () => new SimulatedAudio({ devices: [wrong({ id: 'a', flow: 'input', drift: 5 })] }),
+      value,
+    ],
+    [
+      'an origin with an unknown option',
+      () =>
+        new SimulatedAudio({ devices: [{ id: 'a', flow: 'input', origin: wrong({ make: 1 }) }] }),
+      value,
+    ],
+    ["clock: 'fast'", () => new SimulatedAudio({ clock: wrong('fast') }), value],
+  ])('%s throws', (_call, call, code) => {
+    expect(call).toThrow(expect.objectContaining({ code }));
+  });
+
+  it('that are right pass', () => {
+    const signals: Signal[] = [tone(440, { gain: 1, phase: 1, channel: 0 }), noise({ seed: 7 })];
+    const all = sum(...signals, pcm(new Float32Array(2), { channels: 2, loop: true }));
+    expect(device.play(all, { program: 'a' }).stop('a').stop()).toBe(device);
+    expect(device.stamps(null).stamps(5, 1).stamps(0)).toBe(device);
+  });
+});
+
+describe('advance()', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+    mock.timers.reset();
+  });
+
+  it.each<[string, () => unknown]>([
+    ['vitest', () => vi.useFakeTimers()],
+    ['node:test', () => mock.timers.enable()],
+  ])('goes on under the fake timers of %s', async (_name, fake) => {
+    await using audio = new SimulatedAudio({ clock: 'manual' });
+    fake();
+    const mic = new MicSource({ backend: audio });
+    let bytes = 0;
+    mic.on('data', (chunk: Buffer) => (bytes += chunk.length));
+    await audio.advance(1000);
+    expect(bytes).toBeGreaterThan(40_000 * 8);
+    mic.destroy();
+  });
+});
