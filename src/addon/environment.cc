@@ -12,6 +12,13 @@ struct InstanceData {
   std::shared_ptr<Environment> environment;
 };
 
+// JS thread. Makes what JavaScript threw an uncaught exception of the process.
+void report_exception(Napi::Env env) {
+  if (!env.IsExceptionPending()) return;
+  Napi::Error error = env.GetAndClearPendingException();
+  napi_fatal_exception(env, error.Value());
+}
+
 }  // namespace
 
 std::shared_ptr<Environment> Environment::of(Napi::Env env) {
@@ -26,7 +33,8 @@ std::shared_ptr<Environment> Environment::of(Napi::Env env) {
 
 Environment::Environment(Napi::Env env)
     : env_(env),
-      context_(env, "patchcord"),
+      serve_all_(Napi::Persistent(
+          Napi::Function::New(env, [this](const Napi::CallbackInfo&) { serve_all(); }))),
       signal_(std::make_shared<LoopSignal>(env, [this] { dispatch(); })) {
   control_ = std::thread([this] { control_loop(); });
 }
@@ -34,6 +42,7 @@ Environment::Environment(Napi::Env env)
 void Environment::on_cleanup(napi_async_cleanup_hook_handle hook, void* self) {
   auto* environment = static_cast<Environment*>(self);
   environment->shut_down();
+  environment->serve_all_.Reset();
   environment->signal_->close([hook] { napi_remove_async_cleanup_hook(hook); });
 }
 
@@ -118,10 +127,16 @@ void Environment::complete(Done done) {
 }
 
 void Environment::dispatch() {
+  Napi::HandleScope scope(env_);
+  // After it Node runs the microtasks and the callbacks of process.nextTick(), as after any callback of
+  // its own. In a worker that is being terminated it calls nothing: shut_down() drops what is left.
+  napi_value ignored = nullptr;
+  napi_make_callback(env_, nullptr, env_.Global(), serve_all_.Value(), 0, nullptr, &ignored);
+  report_exception(env_);  // what a microtask or process.nextTick() callback threw
+}
+
+void Environment::serve_all() {
   const Napi::Env env = env_;
-  Napi::HandleScope scope(env);
-  // Its end runs the microtasks and process.nextTick()'s, as after any callback of Node's.
-  Napi::CallbackScope callback_scope(env, context_);
   // Completions are taken before the wakes are served and run after them: whoever waits for one has
   // by then received everything that came before it.
   std::vector<Done> completions;
@@ -129,24 +144,18 @@ void Environment::dispatch() {
     std::lock_guard<std::mutex> lock(completions_mutex_);
     completions.swap(completions_);
   }
-  const auto settle = [env] {
-    if (env.IsExceptionPending()) {
-      Napi::Error error = env.GetAndClearPendingException();
-      napi_fatal_exception(env, error.Value());
-    }
-  };
   for (const auto& entry : open_hosts()) entry->ring_watchers();
   for (Waker* waker : std::vector<Waker*>(wakers_)) {
     Napi::HandleScope scope(env);
     // A callback may have removed this one.
     if (std::find(wakers_.begin(), wakers_.end(), waker) == wakers_.end()) continue;
     waker->serve();
-    settle();
+    report_exception(env);
   }
   for (Done& done : completions) {
     Napi::HandleScope scope(env);
     done(env);
-    settle();
+    report_exception(env);
   }
 }
 

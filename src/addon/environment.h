@@ -64,14 +64,17 @@ class Environment : public std::enable_shared_from_this<Environment> {
 
  private:
   void control_loop();
-  void dispatch();
+  void dispatch();   // JS thread: what the loop calls when the signal was sent
+  void serve_all();  // JS thread: the wakes, then the completions
   // JS thread, once, when the environment ends. The loop runs on until it has let go of signal_.
   static void on_cleanup(napi_async_cleanup_hook_handle hook, void* self);
   void shut_down();
   std::vector<std::shared_ptr<HostEntry>> open_hosts();
 
   Napi::Env env_;
-  Napi::AsyncContext context_;
+  // serve_all() as JavaScript calls it. A callback of an async context would need napi_async_destroy(),
+  // which ends the process in Deno: there is no handle scope at exit.
+  Napi::FunctionReference serve_all_;
   const std::shared_ptr<LoopSignal> signal_;
   int references_ = 0;
   std::vector<Waker*> wakers_;  // JS thread
