@@ -11,8 +11,9 @@ export interface OpenOptions {
    */
   shareMode?: 'shared' | 'exclusive' | undefined;
   /**
-   * Asks for the shortest period that there is, at the price of more wakes and less headroom: a wish,
-   * `granted` tells what became of it. False unless given.
+   * Asks for the shortest period that there is, at the price of more wakes. The sound is never later than
+   * without it: what a sink holds against a late wake stays the same. It is a wish: `granted` says whether
+   * the period is shorter than the usual one, and if not, why. @default false
    */
   lowLatency?: boolean | undefined;
 }

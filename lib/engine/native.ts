@@ -66,6 +66,7 @@ export interface NativeEvent {
     | 'flows'
     | 'ended'
     | 'underrun'
+    | 'fill'
     | 'played'
     | 'lowWater'
     | 'inputEnded'
@@ -259,10 +260,13 @@ export interface NativeSink extends NativeWritable, NativeTimed {
     format: AudioFormat,
     periodMs: number,
     latencyMs: number,
+    mostLatencyMs: number,
     options: NativeOpenOptions,
   ): Promise<NativeStreamInfo>;
   leave(): Promise<void>;
   close(): Promise<void>;
+  /** What the device is asked to hold now. */
+  fillMs(): number;
   openWritten(format: AudioFormat, bufferFrames: number, startFrames: number): void;
   /** Of what a live producer writes, which is held in step with the device. */
   openLive(format: AudioFormat, bufferFrames: number): void;
@@ -270,7 +274,7 @@ export interface NativeSink extends NativeWritable, NativeTimed {
   writeLive(bytes: Buffer): number;
   /** What is queued is faded out and not played. */
   clear(rampMs: number): void;
-  link(producer: NativeProducer, bufferFrames: number): void;
+  link(producer: NativeProducer, bufferFrames: number, periodsMs: number): void;
   drive(mixer: NativeMixer): void;
   unlink(): void;
   takeError(): NativeError | null;

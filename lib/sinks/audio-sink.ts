@@ -62,6 +62,8 @@ export interface SinkStats {
   underrunFrames: number;
   /** Frames that a live producer wrote for which `bufferMs` had no room. */
   overrunFrames: number;
+  /** What the sink asks the device to hold now: `latencyMs`, and more after underruns. */
+  fillMs: number;
   /** From the moment that the engine fills a frame in to the moment that it is heard. */
   deviceLatencyMs: number;
   /** From the moment that a frame was heard by the source to the moment that the sink plays it. */
@@ -86,12 +88,23 @@ export interface SinkEvents extends WritableEvents, DeviceEvents {
   ready: [];
   /** It ran dry; `frames` of silence were played, 0 where the system does not say how many. */
   underrun: [event: { frame: number; frames: number }];
+  /**
+   * The sink holds more, or as much as at first again (`fillMs` of {@link SinkStats}): it ran dry, or has
+   * not done so for long.
+   */
+  latency: [event: { from: number; to: number; reason: 'underrun' | 'calm' }];
   /** A live producer wrote more than `bufferMs` has room for; `frames` were thrown away. */
   overrun: [event: { frames: number }];
   /** Everything that was written has been heard. */
   idle: [];
   /** It plays, but nobody hears it. Once for each reason, again when it has been mended and is back. */
   warning: [warning: SinkWarning];
+}
+
+// How far apart the packets of a stream are, or the requests of its device.
+function longestPeriodMs(stream: object): number {
+  const { granted, periodMs = 10 } = stream as Partial<AudioSink>;
+  return granted?.lowLatency ? periodMs : 10;
 }
 
 /**
@@ -109,6 +122,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
   readonly #inlet: Inlet;
   readonly #writer: FrameWriter;
   readonly #settings: SinkSettings;
+  #fillMs: number; // as it was last told
   readonly #keepAlive = new KeepAlive(this);
   readonly #feedback: FeedbackGuard | undefined;
   readonly #marks: PlayedMarks;
@@ -131,6 +145,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
     super({ highWaterMark: 64 * 1024 });
     this.#host = host;
     this.#settings = settings;
+    this.#fillMs = settings.latencyMs;
     this.#openOptions = settings.openOptions;
     const { normalize, limiter, declared, allowFeedback, signal } = settings;
     this.#native = new (native().Sink)(host, () => this.#enter(), normalize, limiter);
@@ -208,13 +223,14 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
 
   async #openDevice({ renderId, device }: Destination): Promise<void> {
     const options = this.#openOptions;
-    const periodMs = periodOf(this.#settings.openOptions);
+    const { openOptions, latencyMs, maxLatencyMs } = this.#settings;
     const format = device?.format ?? defaultFormat;
     this.#info = await this.#native
-      .open(renderId, format, periodMs, this.#settings.latencyMs, options)
+      .open(renderId, format, periodOf(openOptions), latencyMs, maxLatencyMs, options)
       .catch((record: NativeError) => {
         throw fromNative(record);
       });
+    this.#fillMs = latencyMs;
   }
 
   /**
@@ -269,6 +285,11 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
     return this.#openOptions.format;
   }
 
+  /** How often the device asks for frames, ms; undefined until `ready`. */
+  get periodMs(): number | undefined {
+    return this.#info && (this.#info.periodFrames * 1000) / this.#info.format.sampleRate;
+  }
+
   /** In which the present device was opened; undefined until `ready`. */
   get deviceFormat(): Readonly<AudioFormat> | undefined {
     return this.#info?.format;
@@ -318,6 +339,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
     delete stats.writtenRate;
     return {
       ...(stats as unknown as SinkStats),
+      fillMs: this.#native.fillMs(),
       overrunFrames: this.#overrunFrames,
       latencyMs: lagMs === undefined ? undefined : lagMs + stats.deviceLatencyMs,
     };
@@ -537,6 +559,7 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
       this.#native.link(
         source.producer,
         Math.ceil((this.#settings.bufferMs * source.format.sampleRate) / 1000),
+        longestPeriodMs(source) + longestPeriodMs(this),
       );
     }
   }
@@ -549,11 +572,21 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
     for (const { type, frame, frames } of this.#native.takeEvents()) {
       if (type === 'lowWater') this.#writer.retry();
       else if (type === 'underrun') callListeners(() => this.emit('underrun', { frame, frames }));
+      else if (type === 'fill') this.#lookAtFill();
       else if (type === 'played') this.#wasPlayed();
       else if (type === 'inputEnded') this.#inlet.inputEnded();
     }
     const lost = this.#native.takeError();
     if (lost) this.#keeper.lost(fromNative(lost));
+  }
+
+  // It grows at once and shrinks slowly: the way down is told when it is at its end.
+  #lookAtFill(): void {
+    const [from, to] = [this.#fillMs, this.#native.fillMs()];
+    if (to === from || (to < from && to > this.#settings.latencyMs)) return;
+    this.#fillMs = to;
+    const reason = to > from ? 'underrun' : 'calm';
+    callListeners(() => this.emit('latency', { from, to, reason }));
   }
 
   #wasPlayed(): void {

@@ -12,8 +12,14 @@ export interface SinkOptions extends OpenOptions, BackendOption {
   device?: DeviceSelector | undefined;
   /** Of the bytes written, where no stream of this package is piped in. */
   format?: AudioFormat | undefined;
-  /** Fill held between the engine and the device; 15. */
+  /** Fill held between the engine and the device, ms. @default 15 */
   latencyMs?: number | undefined;
+  /**
+   * The most that the sink holds after underruns, ms: each time that the device runs dry it holds as much
+   * more as was missing, 5 ms at least, and gives it back slowly. `latencyMs`: it never holds more.
+   * @default 60, or `latencyMs` where that is more
+   */
+  maxLatencyMs?: number | undefined;
   /** What may be written ahead, and what a linked stream may run ahead; 500. */
   bufferMs?: number | undefined;
   /** Lets the graph hear itself. */
@@ -54,6 +60,7 @@ export function checkSinkOptions<T extends SinkOptions>(
     'device',
     'format',
     'latencyMs',
+    'maxLatencyMs',
     'bufferMs',
     'allowFeedback',
     'signal',
@@ -75,6 +82,7 @@ export function checkSinkOptions<T extends SinkOptions>(
 export interface SinkSettings {
   declared: Readonly<AudioFormat> | undefined;
   latencyMs: number;
+  maxLatencyMs: number;
   bufferMs: number;
   allowFeedback: boolean;
   normalize: boolean;
@@ -86,9 +94,12 @@ export interface SinkSettings {
 
 /** @internal Checks the values of options whose names have been checked. */
 export function toSinkSettings(given: SinkOptions): SinkSettings {
-  const { format, deviceFormat, latencyMs = 15, bufferMs = 500, signal } = given;
+  const { format, deviceFormat, bufferMs = 500, signal } = given;
   const { allowFeedback = false, normalize = false, limiter = false, live = false } = given;
+  const { latencyMs = 15 } = given;
   checkNumber(latencyMs, 'options.latencyMs', 1, 1000);
+  const { maxLatencyMs = Math.max(60, latencyMs) } = given;
+  checkNumber(maxLatencyMs, 'options.maxLatencyMs', latencyMs, 1000);
   checkNumber(bufferMs, 'options.bufferMs', 20, 60_000);
   for (const [name, value] of Object.entries({ allowFeedback, normalize, limiter, live })) {
     checkBoolean(value, `options.${name}`);
@@ -97,6 +108,7 @@ export function toSinkSettings(given: SinkOptions): SinkSettings {
   return {
     declared: format && checkFormat(format, 'options.format'),
     latencyMs,
+    maxLatencyMs,
     bufferMs,
     allowFeedback,
     normalize,

@@ -15,7 +15,7 @@ Error RenderSession::open(const std::shared_ptr<HostEntry>& entry, const RenderR
   if (Error error = host->open_render(request, this, &stream)) return error;
   replace_stream(std::move(host), std::move(stream));
   *info = stream_->info();
-  node_->open(info->format);
+  node_->open(info->format, info->fixed_fill ? 0 : request.most_more_ms * kNsPerMs);
   feed(info->device_id);
   Error error = stream_->start();
   if (error) leave();
@@ -62,6 +62,7 @@ Napi::Function SinkObject::define(Napi::Env env) {
                          InstanceMethod<&SinkObject::take_events>("takeEvents"),
                          InstanceMethod<&SinkObject::take_error>("takeError"),
                          InstanceMethod<&SinkObject::stats>("stats"),
+                         InstanceMethod<&SinkObject::fill_ms>("fillMs"),
                          InstanceMethod<&SinkObject::level>("level"),
                          InstanceMethod<&SinkObject::time_at_frame>("timeAt"),
                          InstanceMethod<&SinkObject::frame_at_time>("frameAt"),
@@ -80,13 +81,14 @@ SinkObject::SinkObject(const Napi::CallbackInfo& info) : DeviceObject(info) {
   session_ = std::make_shared<RenderSession>(node_, waker_->bell());
 }
 
-// open(deviceId, format, periodMs, latencyMs, options): Promise<StreamInfo>. Again for another
-// device in place of that one.
+// open(deviceId, format, periodMs, latencyMs, mostLatencyMs, options): Promise<StreamInfo>. Again
+// for another device in place of that one.
 Napi::Value SinkObject::open(const Napi::CallbackInfo& info) {
   RenderRequest request;
   request.device_id = info[0].As<Napi::String>();
-  request.latency_ms = info[3].As<Napi::Number>().Uint32Value();
-  request.options = open_options_from(info[4]);
+  request.latency_ms = latency_ms_ = info[3].As<Napi::Number>().Uint32Value();
+  request.most_more_ms = info[4].As<Napi::Number>().Uint32Value() - request.latency_ms;
+  request.options = open_options_from(info[5]);
   return open_device(info.Env(), request, format_from_value(info[1]), info[2]);
 }
 
@@ -139,7 +141,7 @@ Napi::Value SinkObject::open_live(const Napi::CallbackInfo& info) {
   auto queue = std::make_shared<FrameQueue>(format.channels, format.sample_rate,
                                             info[1].As<Napi::Number>().Uint32Value());
   arrivals_ = std::make_unique<Arrivals>(format, queue, entry_->clock());
-  follow(std::move(queue));
+  follow(std::move(queue), LiveInput::kUsualPeriods);
   return info.Env().Undefined();
 }
 
@@ -177,8 +179,8 @@ Napi::Value SinkObject::end(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// link(source | mixer, bufferFrames): the stream keeps its own clock and is resampled to the
-// device's.
+// link(source | mixer, bufferFrames, periodsMs): the stream keeps its own clock and is resampled to
+// the device's. The longest packet and the longest request take `periodsMs` together.
 Napi::Value SinkObject::link(const Napi::CallbackInfo& info) {
   disconnect();
   ProducerHandle* producer = producer_handle(info[0]);
@@ -187,14 +189,14 @@ Napi::Value SinkObject::link(const Napi::CallbackInfo& info) {
                                             info[1].As<Napi::Number>().Uint32Value());
   producer_ = producer->producer();
   producer_->attach(queue, nullptr);
-  follow(std::move(queue));
+  follow(std::move(queue), info[2].As<Napi::Number>().DoubleValue() * kNsPerMs);
   return info.Env().Undefined();
 }
 
-void SinkObject::follow(std::shared_ptr<FrameQueue> queue) {
+void SinkObject::follow(std::shared_ptr<FrameQueue> queue, double periods) {
   live_ = std::make_shared<LiveInput>(std::move(queue), node_->format().sample_rate,
                                       node_->format().channels);
-  live_->follow_sink(node_->events());
+  live_->follow_sink(node_->events(), periods);
   linked_ = live_;
   publish();
 }
@@ -257,6 +259,12 @@ Napi::Value SinkObject::stats(const Napi::CallbackInfo& info) {
   set("heldMs", (node_->held_ns() + written_->held_ns()) * 1e-6);
   set("driftPpm", node_->drift_ppm());
   return value;
+}
+
+// What the device is asked to hold now.
+Napi::Value SinkObject::fill_ms(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(),
+                           latency_ms_ + static_cast<double>(node_->more_fill()) / kNsPerMs);
 }
 
 Napi::Value SinkObject::level(const Napi::CallbackInfo& info) {

@@ -27,6 +27,7 @@ class RenderSession final : public RenderListener, public DeviceSession {
   void on_render(void* data, uint32_t frames, int64_t play_time) noexcept override;
   void on_underrun(uint32_t frames, bool here) noexcept override;
   void on_lost(const Error& error) noexcept override { tell_lost(error); }
+  int64_t more_fill() const noexcept override { return node_->more_fill(); }
 
  protected:
   void stand_in() noexcept override { node_->absent(); }
@@ -62,13 +63,15 @@ class SinkObject final : public DeviceObject<SinkObject, RenderSession> {
   Napi::Value take_events(const Napi::CallbackInfo& info);
   Napi::Value take_error(const Napi::CallbackInfo& info);
   Napi::Value stats(const Napi::CallbackInfo& info);
+  Napi::Value fill_ms(const Napi::CallbackInfo& info);
   Napi::Value level(const Napi::CallbackInfo& info);
   Napi::Value time_at_frame(const Napi::CallbackInfo& info);
   Napi::Value frame_at_time(const Napi::CallbackInfo& info);
   void disconnect();
-  void follow(std::shared_ptr<FrameQueue> queue);
+  void follow(std::shared_ptr<FrameQueue> queue, double periods);
 
   std::shared_ptr<SinkNode> node_;
+  uint32_t latency_ms_ = 0;  // what the device was opened to hold
   std::shared_ptr<WrittenQueue> written_;
   std::shared_ptr<Pullable> linked_;
   std::shared_ptr<LiveInput> live_;  // the link, when it is to a stream with a clock of its own

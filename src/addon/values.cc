@@ -104,6 +104,8 @@ const char* event_name(NodeEventType type) {
       return "ended";
     case NodeEventType::kUnderrun:
       return "underrun";
+    case NodeEventType::kFill:
+      return "fill";
     case NodeEventType::kPlayed:
       return "played";
     case NodeEventType::kLowWater:

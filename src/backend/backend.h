@@ -138,6 +138,10 @@ class RenderListener {
   // When it is false the queue was filled meanwhile, and the gap lies before what it holds.
   virtual void on_underrun(uint32_t frames, bool here) noexcept = 0;
   virtual void on_lost(const Error& error) noexcept = 0;  // as CaptureListener::on_lost
+  // How many ns beyond RenderRequest::latency_ms the device may hold from now on: it holds as near
+  // to that as it can, and no more. Grows after an underrun, shrinks slowly. Asked for on the audio
+  // thread before it asks for frames; where StreamInfo::fixed_fill is set it stays 0.
+  virtual int64_t more_fill() const noexcept { return 0; }
 
  protected:
   ~RenderListener() = default;
@@ -189,7 +193,10 @@ struct RenderRequest {
   std::string device_id;  // an output's id; for a cable, Cable::render_id
   Format preferred;
   uint32_t period_frames = 480;
-  uint32_t latency_ms = 15;  // fill to hold between the engine and the device
+  // Fill to hold between the engine and the device with periods of 10 ms, or with the device's.
+  // With the shorter ones of `low_latency` it is less by as much as a period is.
+  uint32_t latency_ms = 15;
+  uint32_t most_more_ms = 0;  // the most that more_fill() says
   OpenOptions options;
 };
 
@@ -206,6 +213,7 @@ struct StreamInfo {
   Format format;               // of Packet::data and on_render's data; any SampleFormat
   uint32_t period_frames = 0;  // how often the audio thread wakes, in frames of `format`
   uint32_t buffer_frames = 0;  // the system's buffer, 0 if unknown; the engine does not use it
+  bool fixed_fill = false;     // of a render stream: more_fill() is not asked for
   std::string device_id;
   ThreadPriority::Answer realtime;  // whether the audio thread got real-time priority
   Granted granted;

@@ -336,6 +336,8 @@ using pa_time_event_cb_t = void (*)(pa_mainloop_api*, pa_time_event*, const time
   F(pa_stream_state_t, pa_stream_get_state, (const pa_stream*))                                \
   F(const char*, pa_stream_get_device_name, (const pa_stream*))                                \
   F(const pa_buffer_attr*, pa_stream_get_buffer_attr, (pa_stream*))                            \
+  F(pa_operation*, pa_stream_set_buffer_attr,                                                  \
+    (pa_stream*, const pa_buffer_attr*, pa_stream_success_cb_t, void*))                        \
   F(int, pa_stream_connect_playback,                                                           \
     (pa_stream*, const char*, const pa_buffer_attr*, pa_stream_flags_t, const pa_cvolume*,     \
      pa_stream*))                                                                              \

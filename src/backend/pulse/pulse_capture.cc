@@ -83,7 +83,9 @@ Error PulseCapture::open(const PulseDevice& device, const CaptureRequest& reques
   error = connect(static_cast<uint32_t>(uint64_t{request.period_frames} * info_.format.sample_rate /
                                         request.preferred.sample_rate),
                   PA_STREAM_DONT_MOVE, deadline);
-  if (!error && request.options.low_latency) grant_low_latency();
+  if (!error && request.options.low_latency) {
+    grant_low_latency(info_.format.sample_rate * kUsualPeriodMs / 1000);
+  }
   return error;
 }
 

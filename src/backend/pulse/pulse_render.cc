@@ -28,6 +28,9 @@ class PulseRender final : public PulseStream {
   void lost(const Error& error) noexcept override { listener_.on_lost(error); }
   void timing(int64_t time, double queued, double device) noexcept override;
   void no_timing() noexcept override;
+  pa_buffer_attr wanted_buffer() const noexcept;
+  void adjust() noexcept;
+  size_t filling() const noexcept;
   void fill() noexcept;
   void fill_behind(int64_t passed) noexcept;  // frames that the device went through without us
   void check() noexcept;
@@ -42,6 +45,8 @@ class PulseRender final : public PulseStream {
   RenderListener& listener_;
   std::optional<StreamTiming> timing_;
   pa_defer_event* begin_ = nullptr;
+  // Frames that the server is asked to hold, how much more after underruns, and how many at a time.
+  uint32_t fill_ = 0, more_ = 0, step_ = 0;
   int64_t grain_ = 1;     // what is skipped is a multiple of it
   int64_t position_ = 0;  // frames given to the server, or known to have passed without us
   bool dry_ = false;      // the server said so, and nothing has been written since
@@ -66,11 +71,12 @@ Error PulseRender::open(const PulseDevice& device, const RenderRequest& request,
   const uint32_t period =
       static_cast<uint32_t>(uint64_t{request.period_frames} * rate / request.preferred.sample_rate);
   // The server keeps two requests in the queue, so a third of the fill is the largest that fits.
-  const uint32_t step = std::max<uint32_t>(1, std::min(period, fill / 3));
-  // No pre-buffering: the stream follows the device's clock from the start, also through an
-  // underrun, and what is to be heard first is the listener's business.
-  pa_buffer_attr buffer{kServerChooses, fill * frame_bytes_, 0, step * frame_bytes_,
-                        kServerChooses};
+  const uint32_t usual =
+      std::max<uint32_t>(1, std::min(std::max(period, kUsualPeriodMs * rate / 1000), fill / 3));
+  step_ = std::min(usual, std::max<uint32_t>(1, period));
+  // What is in the queue when the server asks is what a late wake can take: it stays the same.
+  fill_ = fill - usual + step_;
+  pa_buffer_attr buffer = wanted_buffer();
   pa_cvolume volume{static_cast<uint8_t>(info_.format.channels), {}};
   std::fill(std::begin(volume.values), std::end(volume.values), kNormalVolume);
   const int flags = PA_STREAM_START_CORKED | PA_STREAM_ADJUST_LATENCY | PA_STREAM_DONT_MOVE |
@@ -86,8 +92,30 @@ Error PulseRender::open(const PulseDevice& device, const RenderRequest& request,
   if (device.driver == kNullSink && connection_.traits().null_sink_has_grain) {
     grain_ = std::max(info_.period_frames, 1u);
   }
-  if (request.options.low_latency) grant_low_latency();
+  if (request.options.low_latency) grant_low_latency(usual);
   return Error::none();
+}
+
+// No pre-buffering: the stream follows the device's clock from the start, also through an underrun,
+// and what is to be heard first is the listener's business.
+pa_buffer_attr PulseRender::wanted_buffer() const noexcept {
+  return {kServerChooses, (fill_ + more_) * frame_bytes_, 0, step_ * frame_bytes_, kServerChooses};
+}
+
+// Each change is a message to the server, which then asks for so much more at once, or for less
+// until the queue is down to it: so by whole milliseconds.
+void PulseRender::adjust() noexcept {
+  const auto more_ms = static_cast<uint32_t>(listener_.more_fill() / kNsPerMs);
+  const uint32_t more = more_ms * info_.format.sample_rate / 1000;
+  if (more == more_) return;
+  more_ = more;
+  const pa_buffer_attr buffer = wanted_buffer();
+  connection_.forget(libpulse().pa_stream_set_buffer_attr(stream_, &buffer, nullptr, nullptr));
+}
+
+// What the server now keeps in its queue.
+size_t PulseRender::filling() const noexcept {
+  return libpulse().pa_stream_get_buffer_attr(stream_)->tlength / frame_bytes_;
 }
 
 Error PulseRender::start() {
@@ -174,15 +202,17 @@ void PulseRender::fill_behind(int64_t passed) noexcept {
   if (writable == static_cast<size_t>(-1) || writable < frame_bytes_) return;
   if (passed > 0 || dry_) listener_.on_underrun(static_cast<uint32_t>(passed), true);
   dry_ = false;
+  adjust();
   if (passed == 0) return write(writable / frame_bytes_, 0);
   // The queue is empty: one filling of it. What the server asked for to bridge the gap, or still
   // will, is set off by the library; more would be sound that has not been heard yet.
   const pa_timing_info* server = libpulse().pa_stream_get_timing_info(stream_);
   if (server && !server->write_index_corrupt) {
-    refilled_ = server->write_index + (passed + info_.buffer_frames) * int64_t{frame_bytes_};
+    refilled_ =
+        server->write_index + (passed + static_cast<int64_t>(filling())) * int64_t{frame_bytes_};
   }
   skip(passed);
-  write(info_.buffer_frames, passed);
+  write(filling(), passed);
 }
 
 void PulseRender::skip(int64_t frames) noexcept {

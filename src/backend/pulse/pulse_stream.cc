@@ -9,7 +9,6 @@ namespace {
 
 constexpr int kQuickReports = 32;
 constexpr int64_t kReportInterval = 100 * kNsPerMs;
-constexpr uint32_t kUsualPeriodMs = 10;
 constexpr size_t kFailed = static_cast<size_t>(-1);  // libpulse's answer
 
 // Where WAVE's channel mask puts a position; unknown ones keep the server's order behind.
@@ -126,12 +125,13 @@ void PulseStream::grant(const OpenOptions& options, const PulseDevice& device) {
   }
 }
 
-void PulseStream::grant_low_latency() {
+void PulseStream::grant_low_latency(uint32_t usual_frames) {
   const uint32_t period_ms = info_.period_frames * 1000 / info_.format.sample_rate;
   info_.granted.low_latency =
-      period_ms < kUsualPeriodMs
+      info_.period_frames < usual_frames
           ? Wish::fulfilled()
-          : Wish::refused("the audio server serves it every " + std::to_string(period_ms) + " ms");
+          : Wish::refused("the audio server serves it every " + std::to_string(period_ms) +
+                          " ms, as it does without the wish");
 }
 
 Error PulseStream::await_ready(int connected, const char* function,

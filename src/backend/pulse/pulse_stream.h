@@ -24,8 +24,11 @@ class PulseStream : public Stream {
   void end();
   // Control thread, under the lock. `name` is what the user sees in a volume control.
   Error create(const char* name, const PulseDevice& device, const OpenOptions& options);
-  // Once it is known how often the server serves the stream.
-  void grant_low_latency();
+  // Once it is known how often the server serves the stream. Without the wish it would be asked to
+  // do that every `usual_frames`.
+  void grant_low_latency(uint32_t usual_frames);
+  // How often a stream is served that does not ask for low latency.
+  static constexpr uint32_t kUsualPeriodMs = 10;
   // After pa_stream_connect_*: waits for the server and checks that it gave the device that was
   // asked for.
   Error await_ready(int connected, const char* function, const Connection::Deadline& deadline);

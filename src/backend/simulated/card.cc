@@ -366,10 +366,12 @@ void Card::begin_period(int64_t start, bool refill) noexcept {
 
 void Card::take(Device& device, RenderClient& client, bool refill) noexcept {
   device.sounding = true;
-  if (client.ready) {
-    client.ready = false;
+  if (client.ready > 0) {
     const size_t samples = samples_in_period();
-    to_float(client.ahead.data(), format_.sample_format, scratch_.data(), samples);
+    to_float(&client.ahead[client.first * client.period_bytes], format_.sample_format,
+             scratch_.data(), samples);
+    client.first = (client.first + 1) % client.most;
+    --client.ready;
     for (size_t i = 0; i < samples; ++i) device.heard[i] += scratch_[i];
   } else {
     client.starved = device.starved = true;
@@ -384,11 +386,18 @@ void Card::take(Device& device, RenderClient& client, bool refill) noexcept {
   ask(device, client);
 }
 
-// For the period after the current one.
+// For the period after the current one, and for as many more as fit in what it may hold.
 void Card::ask(Device& device, RenderClient& client) noexcept {
-  const int64_t play_time = stamp(device, samples_.time_of(period_end()));
-  client.listener->on_render(client.ahead.data(), period_, play_time);
-  client.ready = true;
+  const int64_t period_ns = samples_.time_of(period_end()) - period_time_;
+  const auto more = static_cast<size_t>(client.listener->more_fill() / period_ns);
+  const size_t wanted = std::min(1 + more, client.most);
+  while (client.ready < wanted) {
+    const int64_t ahead = static_cast<int64_t>(client.ready) * period_;
+    const int64_t play_time = stamp(device, samples_.time_of(period_end() + ahead));
+    const size_t at = (client.first + client.ready) % client.most;
+    client.listener->on_render(&client.ahead[at * client.period_bytes], period_, play_time);
+    ++client.ready;
+  }
 }
 
 void Card::fill(int64_t until) noexcept {

@@ -43,8 +43,8 @@ constexpr int64_t kMaxDelayNs = 10 * kNsPerSecond;
 // A period is `period` frames on the card's counter. At its end the audio thread wakes: first
 // capture streams get what was heard in it, then the data for the next period are taken from the
 // render streams, and they are asked for the one after. So a render stream is always one period
-// ahead, and its buffer is two long. A wake that the machine delays is caught up as if it had been
-// in time; only a scripted fault starves a render stream.
+// ahead, or as many more as it may hold (RenderListener::more_fill()). A wake that the machine
+// delays is caught up as if it had been in time; only a scripted fault starves a render stream.
 //
 // The methods are for the control thread and for scripts; the audio thread is the task's step. They
 // meet in the command list alone, so the step neither locks nor allocates.
@@ -76,12 +76,16 @@ class Card {
     CaptureListener* const listener;
   };
   struct RenderClient final : Client {
-    RenderClient(RenderListener* l, size_t bytes) : listener(l), ahead(bytes) {}
+    // `ahead` has room for so many periods of so many bytes.
+    RenderClient(RenderListener* l, size_t bytes, size_t periods)
+        : listener(l), period_bytes(bytes), most(periods), ahead(bytes * periods) {}
     void tell_lost(const Error& error) noexcept override { listener->on_lost(error); }
 
     RenderListener* const listener;
-    std::vector<uint8_t> ahead;  // one period, in the device's format
-    bool ready = false;          // it has been asked for and not yet played
+    const size_t period_bytes, most;
+    std::vector<uint8_t> ahead;  // a ring of periods in the device's format
+    size_t first = 0;            // of those that have been asked for and not yet played,
+    size_t ready = 0;            // which are so many
     bool starved = false;        // it had nothing for the current period
     uint32_t missed = 0;         // frames played of nothing that it has not been told of
   };

@@ -611,12 +611,15 @@ Error World::open_render(const RenderRequest& request, RenderListener* listener,
   StreamInfo info;
   info.format = entry->info.format;
   info.period_frames = entry->period_frames;
-  info.buffer_frames = 2 * entry->period_frames;
+  const uint64_t more = uint64_t{request.most_more_ms} * info.format.sample_rate / 1000;
+  const uint32_t periods = 1 + static_cast<uint32_t>(more / info.period_frames);
+  info.buffer_frames = (1 + periods) * info.period_frames;
   info.device_id = entry->info.id;
   if (Error error = grant(request.options, entry->info, &info)) return error;
   const size_t bytes = info.period_frames * bytes_per_frame(info.format);
   *stream = std::make_unique<CardStream<Card::RenderClient>>(
-      entry->card, entry->side, std::make_shared<Card::RenderClient>(listener, bytes), info);
+      entry->card, entry->side, std::make_shared<Card::RenderClient>(listener, bytes, periods),
+      info);
   return Error::none();
 }
 

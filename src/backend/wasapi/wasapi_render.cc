@@ -11,6 +11,8 @@ namespace {
 // More than this is never asked of the system.
 constexpr uint32_t kMaxLatencyMs = 1000;
 
+constexpr REFERENCE_TIME kUsualPeriodMs = 10;
+
 // Wakes without an event, to notice that the device is gone and to outlive a lost event.
 constexpr int64_t kLongestWait = 20 * kNsPerMs;
 
@@ -42,6 +44,7 @@ class RenderWork final : public StreamWork {
  public:
   RenderWork(const RenderRequest& request, RenderListener* listener)
       : latency_ms_(std::min(request.latency_ms, kMaxLatencyMs)),
+        most_ms_(std::min(request.latency_ms + request.most_more_ms, kMaxLatencyMs)),
         options_(request.options),
         listener_(listener) {}
 
@@ -52,17 +55,27 @@ class RenderWork final : public StreamWork {
 
   CallResult open(IMMDevice* device, HANDLE wake, StreamInfo* info) override {
     const CallResult opened =
-        client_.open(device, {options_, 0, latency_ms_ * kReferencePerMs}, wake, info);
+        client_.open(device, {options_, 0, most_ms_ * kReferencePerMs}, wake, info);
     if (opened.failed()) return opened;
     refuse_ducking(client_.get());
     sample_rate_ = info->format.sample_rate;
     period_frames_ = info->period_frames;
     // The engine takes a whole period at a time: with less than one and a quarter in hand, each
     // late wake would be a hole.
-    const uint32_t wanted = to_frames(latency_ms_ * kReferencePerMs, sample_rate_);
-    target_ = std::min(std::max(wanted, period_frames_ + period_frames_ / 4), info->buffer_frames);
+    uint32_t wanted = to_frames(latency_ms_ * kReferencePerMs, sample_rate_);
+    // What is in hand when the device has taken a period is what a late wake can take: it stays the
+    // same.
+    const uint32_t usual = to_frames(kUsualPeriodMs * kReferencePerMs, sample_rate_);
+    if (info->granted.low_latency.granted && period_frames_ < usual) {
+      wanted -= std::min(wanted, usual - period_frames_);
+    }
+    least_target_ =
+        std::min(std::max(wanted, period_frames_ + period_frames_ / 4), info->buffer_frames);
     // There each event asks for the whole of the buffer that the device is done with.
-    if (options_.exclusive) target_ = info->buffer_frames;
+    info->fixed_fill = options_.exclusive;
+    if (options_.exclusive) least_target_ = info->buffer_frames;
+    most_target_ = info->buffer_frames;
+    target_ = least_target_;
 
     HRESULT result = client_.get()->GetService(__uuidof(IAudioRenderClient), render_.receive());
     if (FAILED(result)) return {result, "IAudioClient::GetService(IAudioRenderClient)"};
@@ -86,6 +99,8 @@ class RenderWork final : public StreamWork {
   CallResult turn(Gate* gate, bool signalled) noexcept override {
     const int64_t play_time = time_of_next_frame();
     check_underrun(gate, play_time);
+    const int64_t more = listener_->more_fill() * sample_rate_ / kNsPerSecond;
+    target_ = std::min(least_target_ + static_cast<uint32_t>(more), most_target_);
     UINT32 padding = 0;
     const CallResult asked = client_.padding(&padding);
     if (asked.failed()) return asked;
@@ -154,7 +169,7 @@ class RenderWork final : public StreamWork {
     listener_->on_underrun(static_cast<uint32_t>(least_late_ * sample_rate_ / kNsPerSecond), false);
   }
 
-  const uint32_t latency_ms_;
+  const uint32_t latency_ms_, most_ms_;
   const OpenOptions options_;
   RenderListener* const listener_;
 
@@ -164,6 +179,7 @@ class RenderWork final : public StreamWork {
   UINT64 units_per_second_ = 0;
   uint32_t sample_rate_ = 0;
   uint32_t period_frames_ = 0;
+  uint32_t least_target_ = 0, most_target_ = 0;
   uint32_t target_ = 0;         // frames that the device has in hand after each turn
   int64_t written_ = 0;         // frames, from the start
   int64_t expected_ = kNoTime;  // when the next frame is heard if the device does not starve

@@ -21,9 +21,6 @@ constexpr double kSteadyShare = 0.25;
 constexpr double kNextError = 4;
 constexpr double kMaxDrift = 5e-3;  // clocks further apart than 0.5 % are not clocks
 constexpr double kResyncSeconds = 0.2;
-// The first lag of a link: a 10 ms packet, a 10 ms pull. Of two clocks that differ they meet in
-// every phase, sooner or later in the worst.
-constexpr double kFirstLag = 20e6 + Lag::kMargin;
 constexpr size_t kServoFrames = 8;  // that a change of the ratio may need
 constexpr int kLateLooks = 4;
 constexpr double kStarvationMemory = 10e9;  // ns: three starvations in this time ask for more lag
@@ -49,16 +46,17 @@ LiveInput::LiveInput(std::shared_ptr<FrameQueue> queue, uint32_t rate, uint32_t 
   first_error_ = kMaxFirstError * in_rate_;
 }
 
-void LiveInput::follow_sink(std::shared_ptr<NodeEvents> events) {
+void LiveInput::follow_sink(std::shared_ptr<NodeEvents> events, double periods) {
   events_ = std::move(events);
-  lag_ = std::make_unique<Lag>(kFirstLag);
+  least_lag_ = periods + Lag::kMargin;
+  lag_ = std::make_unique<Lag>(least_lag_);
   queue_->set_live(true);
 }
 
 void LiveInput::pull(float* out, size_t frames, const PullTime& when) noexcept {
   if (!lag_) return read(out, frames, when);
   read(out, frames, {when.time - lag_->ns(), when.rate, when.after_break});
-  lag_->follow(static_cast<double>(frames) * 1e9 / when.rate, kFirstLag, take_shortfall(),
+  lag_->follow(static_cast<double>(frames) * 1e9 / when.rate, least_lag_, take_shortfall(),
                [this] { return take_spare(); });
   if (take_end()) events_->push({NodeEventType::kInputEnded, 0, 0});
 }

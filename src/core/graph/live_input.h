@@ -34,9 +34,14 @@ class LiveInput final : public Pullable {
   LiveInput(std::shared_ptr<FrameQueue> queue, uint32_t rate, uint32_t channels,
             std::unique_ptr<ChannelMap> map = nullptr);
 
+  // A 10 ms packet and a 10 ms pull: of two clocks that differ they meet in every phase, sooner or
+  // later in the worst.
+  static constexpr double kUsualPeriods = 20e6;
+
   // Before the first pull. For a link straight into a sink: the newest frames are on their way when
   // the sink asks, so it asks for older ones, by a lag of its own. `events` gets kInputEnded.
-  void follow_sink(std::shared_ptr<NodeEvents> events);
+  // `periods`: the longest packet and the longest pull together, ns.
+  void follow_sink(std::shared_ptr<NodeEvents> events, double periods = kUsualPeriods);
 
   // Audio thread of the destination.
   void pull(float* out, size_t frames, const PullTime& when) noexcept override;
@@ -124,6 +129,7 @@ class LiveInput final : public Pullable {
   int recent_starvations_ = 0;
   double last_starvation_ = 0;
   std::unique_ptr<Lag> lag_;  // of a link
+  double least_lag_ = 0;
   std::shared_ptr<NodeEvents> events_;
   std::atomic<bool> ended_shown_{false};
   Stats stats_;

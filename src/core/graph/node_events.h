@@ -28,6 +28,7 @@ enum class NodeEventType : uint8_t {
   kLowWater,    // there is room for more bytes
   kInputEnded,  // a live input's source ended and all of it was mixed
   kProgress,    // a filter has come further
+  kFill,        // a sink's device is to hold more, or as much as it was opened with again
   kMuted,       // the device was muted
   kUnmuted,     // ... and no longer is
   kDead,        // the stream does not hear its device; `frames`: LifeSigns::Evidence

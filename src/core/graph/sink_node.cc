@@ -55,7 +55,7 @@ void RateAdapter::pull(float* out, size_t frames, const PullTime& when) noexcept
   }
 }
 
-void SinkNode::open(const Format& device) {
+void SinkNode::open(const Format& device, int64_t most_more) {
   const bool again = format_.sample_rate != 0;
   if (!again) {
     format_ = device;
@@ -93,6 +93,8 @@ void SinkNode::open(const Format& device) {
   unstamped_ = 0;
   settling_ = 0;
   elsewhere_ = 0;
+  fill_.restart(most_more);
+  pausing_ = false;
 }
 
 void SinkNode::publish(std::shared_ptr<WrittenQueue> written, std::shared_ptr<Pullable> linked) {
@@ -147,6 +149,7 @@ void SinkNode::rise(float* out, size_t frames) noexcept {
 }
 
 void SinkNode::follow_lead(double now, double lead, uint32_t frames) noexcept {
+  lead -= fill_.more();
   if (settling_ > 0 && std::abs(lead - lead_) > kLeadJump) {
     if (elsewhere_ == 0) elsewhere_ = now;
     if (now - elsewhere_ > kLeadPatience) settling_ = 0;
@@ -181,19 +184,29 @@ void SinkNode::render(void* data, uint32_t frames, int64_t play_time) noexcept {
   bool after_break = stamped && std::exchange(after_break_, false);
   if (timed) follow_lead(now, played - now, frames);
   const double rate = rate_->follow(*tracker_, static_cast<double>(frames) / device_.sample_rate);
+  const double elapsed = frames * 1e9 / rate;
+  double asked = played - lead();
+  // What the device holds shrinks: upstream is asked to go that much faster.
+  const double upstream_rate = rate * elapsed / (elapsed + fill_.follow(elapsed));
+  if (fill_.take_given_back()) events_->push({NodeEventType::kFill, position(), 0});
+  size_t silent = settled ? pause(asked, rate, frames) : frames;
   if (tracker_->frame_at(now) >= static_cast<double>(drained_)) tell_played();
   uint8_t* to = static_cast<uint8_t*>(data);
   for (size_t done = 0; done < frames;) {
-    const size_t block = std::min<size_t>(kMaxPull, frames - done);
-    if (settled) {
-      source_->pull(block_.data(), block,
-                    {played - lead_ + static_cast<double>(done) * 1e9 / rate, rate,
-                     std::exchange(after_break, false)});
-    } else {
+    const size_t block = std::min<size_t>(kMaxPull, silent > 0 ? silent : frames - done);
+    if (silent > 0) {
       std::fill_n(block_.data(), block * device_.channels, 0.0f);
-      stats_.silent_frames.add(static_cast<uint64_t>(static_cast<double>(block) * ratio_));
+      Counter& counter = settled ? stats_.underrun_frames : stats_.silent_frames;
+      counter.add(static_cast<uint64_t>(static_cast<double>(block) * ratio_));
+      silent -= block;
+      asked += static_cast<double>(block) * 1e9 / rate;
+    } else {
+      source_->pull(block_.data(), block,
+                    {asked, upstream_rate, std::exchange(after_break, false)});
+      asked += static_cast<double>(block) * 1e9 / upstream_rate;
+      next_ = asked;
+      rise(block_.data(), block);
     }
-    rise(block_.data(), block);
     from_float(block_.data(), device_.sample_format, to, block * device_.channels);
     to += block * bytes_per_frame(device_);
     done += block;
@@ -204,14 +217,24 @@ void SinkNode::render(void* data, uint32_t frames, int64_t play_time) noexcept {
     advance(frames, 0, 0);
   }
   const double held = held_frames_ * 1e9 / format_.sample_rate;
-  lead_shown_.store(lead_ + held, std::memory_order_relaxed);
+  lead_shown_.store(lead() + held, std::memory_order_relaxed);
   held_shown_.store(held, std::memory_order_relaxed);
   drift_ppm_.store(rate_->ppm(), std::memory_order_relaxed);
 }
 
+// What the device holds has grown behind an underrun: so much longer is the silence there, and
+// nothing of upstream is passed over. Returns for how many of the next frames it lasts.
+size_t SinkNode::pause(double asked, double rate, uint32_t frames) noexcept {
+  if (!pausing_) return 0;
+  const double left = std::round((next_ - asked) * 1e-9 * rate);
+  pausing_ = left > frames && left * 1e9 / rate <= fill_.more();
+  if (left < 1 || left * 1e9 / rate > fill_.more()) return 0;
+  return static_cast<size_t>(std::min<double>(left, frames));
+}
+
 void SinkNode::absent() noexcept {
   const double now = static_cast<double>(clock_.now());
-  const double lead = settling_ >= kSettlingWakes ? lead_ : 0;
+  const double lead = settling_ >= kSettlingWakes ? this->lead() : 0;
   const double rate = rate_->rate();
   double played = static_cast<double>(tracker_->time_at(static_cast<double>(frame_)));
   // It never said when it plays, or nobody came here for long: from now on.
@@ -250,6 +273,10 @@ void SinkNode::tell_played() noexcept {
 
 void SinkNode::underrun(uint32_t frames, bool here) noexcept {
   if (here) rise_left_ = fade_frames_;
+  // Where the device has gone on since, a longer silence would be a second one.
+  const double missed = frames * 1e9 / device_.sample_rate;
+  const bool grown = fill_.grow(here ? std::max(missed, Fill::kLeastStep) : missed) > 0;
+  if (grown) pausing_ = here;
   // What comes next is heard later, by what its stamp will tell. What is live jumps there: it is
   // broken already, and would otherwise be late for minutes.
   if (stamps_ && frames > 0) {
@@ -259,6 +286,7 @@ void SinkNode::underrun(uint32_t frames, bool here) noexcept {
   stats_.underruns.add(1);
   stats_.underrun_frames.add(static_cast<uint64_t>(frames * ratio_));
   events_->push({NodeEventType::kUnderrun, position(), static_cast<uint64_t>(frames * ratio_)});
+  if (grown) events_->push({NodeEventType::kFill, position(), 0});
 }
 
 }  // namespace patchcord

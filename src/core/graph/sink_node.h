@@ -15,6 +15,7 @@
 #include "../signal/resampler.h"
 #include "../time/anchor.h"
 #include "../time/clock.h"
+#include "../time/fill.h"
 #include "../time/rate_tracker.h"
 #include "../time/steady_rate.h"
 #include "node_events.h"
@@ -65,8 +66,9 @@ class SinkNode {
       : clock_(clock), events_(std::move(events)), processing_(processing) {}
 
   // Control thread, before a device runs. The first one's format stays what is asked of upstream;
-  // to another device that takes its place it is converted.
-  void open(const Format& device);
+  // to another device that takes its place it is converted. The device can hold `most_more` ns more
+  // than it was opened with.
+  void open(const Format& device, int64_t most_more = 0);
 
   // JS thread. What was written is played before what is linked; null: nothing.
   void publish(std::shared_ptr<WrittenQueue> written, std::shared_ptr<Pullable> linked);
@@ -75,6 +77,8 @@ class SinkNode {
   void render(void* data, uint32_t frames, int64_t play_time) noexcept;
   // As RenderListener::on_underrun.
   void underrun(uint32_t frames, bool here) noexcept;
+  // Any thread: as RenderListener::more_fill.
+  int64_t more_fill() const noexcept { return static_cast<int64_t>(fill_.shown()); }
   // The clock's thread, every 10 ms or so between one device and the next: goes on asking upstream
   // at the pace of the last one, so that what is written drains and a mixer goes on.
   void absent() noexcept;
@@ -114,6 +118,8 @@ class SinkNode {
   };
 
   void follow_lead(double now, double lead, uint32_t frames) noexcept;
+  double lead() const noexcept { return lead_ + fill_.more(); }
+  size_t pause(double asked, double rate, uint32_t frames) noexcept;
   void fill(float* out, size_t frames, const PullTime& when) noexcept;
   void rise(float* out, size_t frames) noexcept;
   void advance(uint32_t frames, double played, double rate) noexcept;
@@ -146,7 +152,10 @@ class SinkNode {
   bool emptied_ = false;  // the last of what was written has been taken in this turn
   uint64_t drained_ = 0;  // device frame behind that; 0: told
   int settling_ = 0;
-  double lead_ = 0;
+  double lead_ = 0;  // with what the device was opened to hold
+  Fill fill_;
+  double next_ = 0;           // asked time of the next frame of upstream
+  bool pausing_ = false;      // what the device holds has grown: upstream stands still meanwhile
   double woken_ = 0;          // the last wake; a wake may ask several times
   double elsewhere_ = 0;      // since when the lead is another, 0: it is not
   bool after_break_ = false;  // the device was silent, and has not said since where it is
