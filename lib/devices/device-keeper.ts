@@ -181,6 +181,10 @@ export class DeviceKeeper<Found> {
   change(selector: DeviceSelector, anew = false): Promise<void> {
     this.#request?.done.reject(superseded());
     const done = new Deferred<void>();
+    if (this.#stopped) {
+      done.reject(stoppedEarly());
+      return done.promise;
+    }
     this.#request = { selector, anew, done };
     this.#wake?.();
     this.#converge();
@@ -201,9 +205,7 @@ export class DeviceKeeper<Found> {
       this.#wake?.();
     }
     await this.#work?.catch(() => {});
-    this.#request?.done.reject(
-      closedEarly('The stream was closed before it had changed its device'),
-    );
+    this.#request?.done.reject(stoppedEarly());
     this.#request = undefined;
   }
 
@@ -352,6 +354,10 @@ export class DeviceKeeper<Found> {
       { deviceId: device?.id, cause: failure, remedy },
     );
   }
+}
+
+function stoppedEarly(): Error {
+  return closedEarly('The stream was closed before it had changed its device');
 }
 
 function superseded(): Error {
