@@ -90,7 +90,8 @@ struct Packet {
   // When the first frame was heard (at the microphone, or at the loudspeaker for loopback). Give
   // the system's stamp as it is, without smoothing: the engine follows the clock, and takes a stamp
   // that was smoothed for an exact one. kNoTime where the system has no stamp, repeats an old one,
-  // or flags it as wrong. The first packet after on_idle() should have one: it is placed by it.
+  // or flags it as wrong. Where stamps are the times of fetches, DeviceTiming::fetch_stamps says
+  // so. The first packet after on_idle() should have one: it is placed by it.
   int64_t time = kNoTime;
   bool discontinuity = false;  // the system's own hint; it is counted and changes nothing
 };

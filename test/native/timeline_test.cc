@@ -107,11 +107,11 @@ TEST("idle loopback is silence by the clock, and what comes then is trimmed to i
   CHECK(place.lost == 240);
 }
 
-// In Wine packets are stamped when a thread comes to fetch them, which is late at times.
+// Packets that are stamped when a thread comes to fetch them, which is late at times.
 TEST("a loopback that is only late keeps to its counter, one that was idle to its stamps") {
   constexpr int64_t kLag = 30 * kNsPerMs;
   for (const bool idle : {false, true}) {
-    Timeline timeline(kRate, 0, true, {kLag});
+    Timeline timeline(kRate, 0, true, {kLag, !idle});
     int64_t next = 0, position = 0, first = -1;
     uint64_t filled = 0, lost = 0;
     const auto take = [&](int64_t time, int64_t now) {
@@ -214,6 +214,7 @@ TEST("packets are as old as the soonest fetched, however long the others wait fo
 TEST("a loopback whose packets are fetched late is late, not idle") {
   DeviceTiming device;
   device.fetch_stamps = true;
+  device.idle_lag = 100 * kNsPerMs;
   Timeline timeline(kRate, 0, true, device);
   int64_t position = 0, now = kPeriodNs;
   const auto fetch = [&] {

@@ -14,10 +14,12 @@ constexpr int64_t kImplausible = 500 * kNsPerMs;
 constexpr int64_t kMaxWait = 500 * kNsPerMs;
 
 struct DeviceTiming {
-  // The oldest that a loopback's packet usually is when it comes: so far behind the clock the
-  // silence is that the system says there is.
+  // The oldest that a loopback's packet usually is when it comes. An endpoint that delivered
+  // nothing for so long is idle, and the silence that the system says there is stays so far behind
+  // the clock.
   int64_t idle_lag = 30 * kNsPerMs;
-  // A stamp by which the packet's end is still to be heard is that of whoever fetched it.
+  // A stamp is the time at which the system's own thread fetched the packet: never too early, but
+  // too late by as long as that thread slept. The engine goes by the soonest of them.
   bool fetch_stamps = false;
 };
 

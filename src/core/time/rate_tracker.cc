@@ -31,8 +31,8 @@ constexpr double kSigmaStart = 0.1;   // s
 constexpr double kPlaceKnown = 0.02;  // s
 constexpr double kPoorStamps = 1.5;
 // A first stamp may be a system's guess, so far off that the rate could not explain it: the place
-// moves to where the following ones agree. Stamps that are far off and do not agree are poor ones:
-// under load Wine's are those of a thread that wakes up to 10 ms late.
+// moves to where the following ones agree. Stamps that are far off and do not agree are poor ones,
+// such as those of a thread that wakes up to 10 ms late when the machine is busy.
 constexpr double kYoung = 1;        // s
 constexpr double kFirstGuess = 50;  // sigmas
 constexpr int kAgreeing = 3;        // stamps

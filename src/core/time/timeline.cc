@@ -8,12 +8,10 @@ namespace {
 
 constexpr double kOldest = 2;     // s: no system keeps what it recorded for longer
 constexpr double kAgreement = 4;  // of the stamps' scatter
-// A device that was idle was so for longer: it is only asked after kIdleLag.
+// A device that was idle was so for longer: it is only taken to be idle after
+// DeviceTiming::idle_lag.
 constexpr double kLeastAgreement = 5e-3;  // s
 constexpr double kLatest = 1;             // s: what is later than that was not merely late
-// Who fetches may be late where we are not: for as long as it may only be that, an endpoint is not
-// taken to be idle. Wine's thread came 44 ms late three times in half an hour of a quiet machine.
-constexpr int64_t kFetchLag = 100 * kNsPerMs;
 
 }  // namespace
 
@@ -50,12 +48,11 @@ void Timeline::leave_epoch() noexcept {
 }
 
 // What a device counted while it was idle says nothing, unless it agrees with the stamp: then it
-// was only late, and of the two its counter is exact. A stamp by which the packet's end has not
-// been heard yet is that of whoever fetched it, however late: it proves nothing against the
-// counter.
-int64_t Timeline::agreed(int64_t at, int64_t position, bool unripe) const noexcept {
+// was only late, and of the two its counter is exact. The time of a fetch, which may be late by
+// itself, proves nothing against the counter.
+int64_t Timeline::agreed(int64_t at, int64_t position) const noexcept {
   const double tolerance =
-      unripe ? kLatest : std::max(kLeastAgreement, kAgreement * tracker_.scatter());
+      device_.fetch_stamps ? kLatest : std::max(kLeastAgreement, kAgreement * tracker_.scatter());
   const int64_t counted = counted_ + position - position_;
   return std::fabs(static_cast<double>(counted - at)) <= tolerance * rate_ ? counted : at;
 }
@@ -92,13 +89,11 @@ Timeline::Placement Timeline::place(uint32_t frames, int64_t position, int64_t t
   }
   const bool has_time = time != kNoTime;
   if (!has_time) time = now - length;
-  const bool unripe = has_time && now - time < length / 2;
-  fetched_ = fetched_ || (device_.fetch_stamps && unripe);
 
   int64_t at = next_ - behind_;  // where the packet's first sample stands
   if (first) {
     at = std::llround(tracker_.frame_at(static_cast<double>(time)));
-    if (position >= 0 && position_ >= 0) at = agreed(at, position, unripe);
+    if (position >= 0 && position_ >= 0) at = agreed(at, position);
   } else if (position >= 0 && position_ >= 0) {
     at += std::max<int64_t>(0, position - position_);
   } else if (has_time) {
@@ -164,7 +159,7 @@ void Timeline::renumber(int64_t by) noexcept {
 
 // The first stamp says where the device is, and nothing of its rate since the start.
 void Timeline::learn(int64_t frame, int64_t time) noexcept {
-  if (fetched_ && stamped_) {
+  if (device_.fetch_stamps && stamped_) {
     if (fetches_.add(frame, time)) {
       tracker_.set(frame, fetches_.time_at(frame), fetches_.rate(), fetches_.rate_known());
     }
@@ -178,7 +173,7 @@ void Timeline::learn(int64_t frame, int64_t time) noexcept {
 
 uint64_t Timeline::idle(int64_t now, bool quiet) noexcept {
   if (!fills_idle_) return 0;
-  const int64_t lag = fetched_ ? std::max(kFetchLag, device_.idle_lag) : device_.idle_lag;
+  const int64_t lag = device_.idle_lag;
   if (now - last_packet_ <= std::max(3 * period_ns_, lag)) return 0;
   const auto reached = [&](int64_t behind) {
     return static_cast<int64_t>(

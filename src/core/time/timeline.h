@@ -58,7 +58,7 @@ class Timeline {
   bool is_plausible(int64_t time, int64_t now) const noexcept;
   bool is_late(int64_t position, int64_t time) const noexcept;
   void leave_epoch() noexcept;
-  int64_t agreed(int64_t at, int64_t position, bool unripe) const noexcept;
+  int64_t agreed(int64_t at, int64_t position) const noexcept;
   void learn(int64_t frame, int64_t time) noexcept;
   void renumber(int64_t by) noexcept;
   int64_t shortened(int64_t gap) noexcept;
@@ -80,8 +80,7 @@ class Timeline {
   bool in_epoch_ = false;    // packets follow each other; false: place the next one by its time
   bool filled_ = false;      // idle() has filled since the last packet that had its place
   bool stamped_ = true;
-  bool heard_ = false;    // there has been a stamp
-  bool fetched_ = false;  // stamps are those of fetches
+  bool heard_ = false;  // there has been a stamp
   int64_t left_out_ = 0;
 };
 
