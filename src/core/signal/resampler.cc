@@ -29,21 +29,24 @@ Resampler::Resampler(uint32_t in_rate, uint32_t out_rate, uint32_t channels,
   const uint64_t finer = variable ? kVariablePhases / ratio.out : 1;
   position_.phases = ratio.out * finer;
   nominal_step_ = ratio.in * finer;
-  if (in_rate != out_rate || variable) build({in_rate, out_rate, quality, variable});
+  if (in_rate != out_rate || variable) {
+    design_ = ResamplerDesign::shared(ratio, quality, variable);
+    build();
+  }
   reset();
 }
 
 Resampler::~Resampler() = default;
 
-void Resampler::build(const CascadePlan& plan) {
+void Resampler::build() {
   // Frames that each step gets at a time at most, and what the last one makes of them.
   std::vector<size_t> blocks{kBlock};
   const auto add_block = [&](double in_per_out) {
     blocks.push_back(static_cast<size_t>(static_cast<double>(blocks.back()) / in_per_out) + 2);
   };
-  for (size_t n = 0; n < plan.halvings.size(); ++n) add_block(2);
-  add_block(plan.sharp.in_per_out());
-  for (size_t n = 0; n < plan.doublings.size(); ++n) add_block(0.5);
+  for (size_t n = 0; n < design_->halvings.size(); ++n) add_block(2);
+  add_block(design_->sharp.in_per_out());
+  for (size_t n = 0; n < design_->doublings.size(); ++n) add_block(0.5);
 
   // From the last step to the first, because each has to give the next what comes before frame 0.
   size_t ahead = 0;
@@ -58,20 +61,19 @@ void Resampler::build(const CascadePlan& plan) {
     blocks.pop_back();
   };
   const auto block = [&] { return blocks[blocks.size() - 2]; };
-  const auto half_band = [&](double pass) { return HalfBandDesign(pass, plan.stopband_db); };
-  for (auto pass = plan.doublings.rbegin(); pass != plan.doublings.rend(); ++pass) {
-    add(std::make_unique<DoublingStage>(half_band(*pass), channels_, ahead, block()));
+  const auto& [sharp, bank, cubic, halvings, doublings] = *design_;
+  for (auto half = doublings.rbegin(); half != doublings.rend(); ++half) {
+    add(std::make_unique<DoublingStage>(*half, channels_, ahead, block()));
   }
-  if (!variable_ && has_bank(plan.sharp)) {
-    add(std::make_unique<BankStage>(plan.sharp, *plan.low_pass, channels_, ahead, block()));
+  if (bank) {
+    add(std::make_unique<BankStage>(sharp, *bank, channels_, ahead, block()));
   } else {
-    auto cubic =
-        std::make_unique<CubicStage>(plan.sharp, *plan.low_pass, channels_, ahead, block());
-    if (variable_) moving_ = cubic.get();
-    add(std::move(cubic));
+    auto stage = std::make_unique<CubicStage>(sharp, *cubic, channels_, ahead, block());
+    if (variable_) moving_ = stage.get();
+    add(std::move(stage));
   }
-  for (auto pass = plan.halvings.rbegin(); pass != plan.halvings.rend(); ++pass) {
-    add(std::make_unique<HalvingStage>(half_band(*pass), channels_, ahead, block()));
+  for (auto half = halvings.rbegin(); half != halvings.rend(); ++half) {
+    add(std::make_unique<HalvingStage>(*half, channels_, ahead, block()));
   }
   std::reverse(steps_.begin(), steps_.end());
   steps_.back().out = {};  // the caller has room for it

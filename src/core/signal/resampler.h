@@ -1,6 +1,6 @@
 // Sample-rate conversion by polyphase filters of our own; where the ratio is large, behind halvings
-// of the rate or before doublings, which take fewer multiplications (CascadePlan). One class, two
-// drivers: the graph on an audio thread, JavaScript's Transform on the JS thread.
+// of the rate or before doublings, which take fewer multiplications (ResamplerDesign). One class,
+// two drivers: the graph on an audio thread, JavaScript's Transform on the JS thread.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@
 namespace patchcord {
 
 class CubicStage;
-struct CascadePlan;
+struct ResamplerDesign;
 
 // Flat (within 0.001 dB) up to `pass` of half the lower rate, nothing above all of it: `stop`, as
 // measured, is how far down what would fold is. Latency is the price.
@@ -80,12 +80,13 @@ class Resampler {
     std::unique_ptr<ResamplerStage> stage;
     std::vector<float> out;  // what it makes for the next one
   };
-  void build(const CascadePlan& plan);
+  void build();
   void set_step(uint64_t step) noexcept;
   void take(const float* in, size_t frames) noexcept;
 
   const uint32_t channels_;
-  std::vector<Step> steps_;       // none when nothing is to be done
+  std::shared_ptr<const ResamplerDesign> design_;  // null when nothing is to be done
+  std::vector<Step> steps_;
   CubicStage* moving_ = nullptr;  // of them, when variable
   const bool variable_;
   uint64_t nominal_step_;

@@ -4,10 +4,10 @@
 #include <cstring>
 
 namespace patchcord {
-BankStage::BankStage(ResamplerRatio ratio, const LowPass& low_pass, uint32_t channels, size_t ahead,
-                     size_t block)
+BankStage::BankStage(ResamplerRatio ratio, const BankDesign& design, uint32_t channels,
+                     size_t ahead, size_t block)
     : ratio_(ratio),
-      design_(ratio, low_pass),
+      design_(design),
       kernel_(resampler_kernel()),
       channels_(channels),
       ahead_(ahead),

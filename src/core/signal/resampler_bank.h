@@ -15,7 +15,7 @@ namespace patchcord {
 class BankStage final : public ResamplerStage {
  public:
   // Begins `ahead` output frames before frame 0; takes at most `block` frames at a time.
-  BankStage(ResamplerRatio ratio, const LowPass& low_pass, uint32_t channels, size_t ahead,
+  BankStage(ResamplerRatio ratio, const BankDesign& design, uint32_t channels, size_t ahead,
             size_t block);
 
   size_t latency_in() const noexcept override { return design_.taps - 1 - design_.lead; }
@@ -33,7 +33,7 @@ class BankStage final : public ResamplerStage {
   void forget() noexcept;
 
   const ResamplerRatio ratio_;
-  const BankDesign design_;
+  const BankDesign& design_;  // outlives it
   const ResamplerKernel& kernel_;
   const size_t channels_;
   const size_t ahead_;

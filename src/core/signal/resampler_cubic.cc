@@ -14,10 +14,10 @@ size_t round_up(size_t value) {
 
 }  // namespace
 
-CubicStage::CubicStage(ResamplerRatio ratio, const LowPass& low_pass, uint32_t channels,
+CubicStage::CubicStage(ResamplerRatio ratio, const CubicDesign& design, uint32_t channels,
                        size_t ahead, size_t block)
     : ratio_(ratio),
-      design_(ratio, low_pass),
+      design_(design),
       kernel_(resampler_kernel()),
       channels_(channels),
       last_row_(static_cast<int64_t>(design_.rows) - 1),

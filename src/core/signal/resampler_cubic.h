@@ -14,7 +14,7 @@ namespace patchcord {
 class CubicStage final : public ResamplerStage {
  public:
   // Begins `ahead` output frames before frame 0; takes at most `block` frames at a time.
-  CubicStage(ResamplerRatio ratio, const LowPass& low_pass, uint32_t channels, size_t ahead,
+  CubicStage(ResamplerRatio ratio, const CubicDesign& design, uint32_t channels, size_t ahead,
              size_t block);
 
   // What an output frame adds to the position, in the parts of an input frame that `phases` says.
@@ -34,7 +34,7 @@ class CubicStage final : public ResamplerStage {
   void forget() noexcept;
 
   const ResamplerRatio ratio_;
-  const CubicDesign design_;
+  const CubicDesign& design_;  // outlives it
   const ResamplerKernel& kernel_;
   const uint32_t channels_;
   const int64_t last_row_;

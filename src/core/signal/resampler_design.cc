@@ -1,8 +1,11 @@
 #include "resampler_design.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <mutex>
 #include <numeric>
+#include <utility>
 
 #include "kaiser.h"
 
@@ -39,6 +42,10 @@ constexpr size_t kMaxRepeatedFloats = 8 * 1024;
 // it goes down in rate, is as much smoother.
 constexpr double kInterpolatedRows = 128;
 constexpr size_t kMinInterpolatedRows = 16;
+
+// So many are kept when nobody uses them: whoever converts one recording after the other makes and
+// drops a resampler for each. None takes more than a few MB.
+constexpr size_t kKeptDesigns = 4;
 
 size_t round_up(size_t value, size_t step) { return (value + step - 1) / step * step; }
 
@@ -153,8 +160,6 @@ double half_band_leak(const std::vector<double>& taps, double pass) {
 ResamplerRatio::ResamplerRatio(uint64_t in_rate, uint64_t out_rate)
     : in(in_rate / std::gcd(in_rate, out_rate)), out(out_rate / std::gcd(in_rate, out_rate)) {}
 
-bool has_bank(ResamplerRatio ratio) { return ratio.out <= kMaxBankRows; }
-
 BankDesign::BankDesign(ResamplerRatio ratio, const LowPass& low_pass) {
   taps = taps_of(low_pass, ratio);
   lead = taps / 2 - 1;
@@ -198,7 +203,7 @@ CubicDesign::CubicDesign(ResamplerRatio ratio, const LowPass& low_pass) {
 }
 
 // Kaiser's formula is a few dB off where the transition is wide, so what it gives is measured.
-HalfBandDesign::HalfBandDesign(double pass, double stopband_db) {
+HalfBandDesign::HalfBandDesign(double pass, double stopband_db, float gain) {
   const double length = kaiser_length(stopband_db, 0.5 - 2 * pass);
   const double allowed = std::pow(10, -stopband_db / 20);
   std::vector<double> exact;
@@ -206,45 +211,81 @@ HalfBandDesign::HalfBandDesign(double pass, double stopband_db) {
     exact = half_band_taps(side, stopband_db);
     if (half_band_leak(exact, pass) <= allowed) break;
   }
-  taps.assign(exact.begin(), exact.end());
+  for (const double tap : exact) taps.push_back(static_cast<float>(tap) * gain);
 }
 
-CascadePlan::CascadePlan(uint32_t in_rate, uint32_t out_rate, ResamplerQuality quality,
-                         bool variable)
-    : sharp(in_rate, out_rate) {
+ResamplerDesign::ResamplerDesign(ResamplerRatio ratio, ResamplerQuality quality, bool variable)
+    : sharp(ratio) {
   const Spec spec = spec_of(quality, variable);
-  low_pass = &spec.low_pass;
-  stopband_db = spec.stopband_db;
-  if (variable) return;
-  // Nothing above half the lower rate is kept: that is how wide the steps beyond it may be.
-  const bool down = in_rate > out_rate;
-  const double low = down ? out_rate : in_rate, high = down ? in_rate : out_rate;
-  const auto ratio = [&](uint64_t halved) {
-    return down ? ResamplerRatio(in_rate, out_rate * halved)
-                : ResamplerRatio(in_rate * halved, out_rate);
-  };
-  // At 0.25 a half-band filter would have no room to fall, and near it it is late.
-  constexpr double kWidestPass = 0.2;
-  // Taps for each frame of the higher rate.
-  double steps_cost = 0, best = INFINITY;
-  std::vector<double> steps;
-  for (uint64_t halved = 1;; halved *= 2) {
-    const double share = 1 / static_cast<double>(halved);
-    const ResamplerRatio rest = ratio(halved);
-    const double made = down ? low / high : share;
-    const double cost = steps_cost + made * static_cast<double>(taps_of(*low_pass, rest));
-    if (cost < best) {
-      best = cost;
-      sharp = rest;
-      (down ? halvings : doublings) = steps;
+  if (!variable) {
+    // Nothing above half the lower rate is kept: that is how wide the steps beyond it may be.
+    const bool down = ratio.in > ratio.out;
+    const double low = static_cast<double>(std::min(ratio.in, ratio.out));
+    const double high = static_cast<double>(std::max(ratio.in, ratio.out));
+    // At 0.25 a half-band filter would have no room to fall, and near it it is late.
+    constexpr double kWidestPass = 0.2;
+    // Taps for each frame of the higher rate.
+    double steps_cost = 0, best = INFINITY;
+    std::vector<HalfBandDesign> steps;
+    size_t kept = 0;
+    for (uint64_t halved = 1;; halved *= 2) {
+      const double share = 1 / static_cast<double>(halved);
+      const ResamplerRatio rest(ratio.in * (down ? 1 : halved), ratio.out * (down ? halved : 1));
+      const double made = down ? low / high : share;
+      const double cost = steps_cost + made * static_cast<double>(taps_of(spec.low_pass, rest));
+      if (cost < best) {
+        best = cost;
+        sharp = rest;
+        kept = steps.size();
+      }
+      const double pass = low / 2 / (high * share);
+      if (pass > kWidestPass) break;
+      // Two frames become one, or one becomes two.
+      steps.emplace_back(pass, spec.stopband_db, down ? 0.5f : 1.0f);
+      steps_cost += share * static_cast<double>(steps.back().taps.size());
     }
-    const double pass = low / 2 / (high * share);
-    if (pass > kWidestPass) break;
-    steps.push_back(pass);
-    const double taps = 2 * static_cast<double>(HalfBandDesign(pass, stopband_db).taps.size());
-    steps_cost += share / 2 * taps;
+    steps.erase(steps.begin() + static_cast<long>(kept), steps.end());
+    if (!down) std::reverse(steps.begin(), steps.end());
+    (down ? halvings : doublings) = std::move(steps);
   }
-  std::reverse(doublings.begin(), doublings.end());
+  if (!variable && sharp.out <= kMaxBankRows) {
+    bank.emplace(sharp, spec.low_pass);
+  } else {
+    cubic.emplace(sharp, spec.low_pass);
+  }
+}
+
+std::shared_ptr<const ResamplerDesign> ResamplerDesign::shared(ResamplerRatio ratio,
+                                                               ResamplerQuality quality,
+                                                               bool variable) {
+  struct Known {
+    bool is(ResamplerRatio wanted, ResamplerQuality how, bool moves) const {
+      return ratio == wanted && quality == how && variable == moves;
+    }
+    ResamplerRatio ratio;
+    ResamplerQuality quality;
+    bool variable;
+    std::weak_ptr<const ResamplerDesign> design;
+  };
+  static std::mutex mutex;
+  static std::vector<Known> all;
+  static std::array<std::shared_ptr<const ResamplerDesign>, kKeptDesigns> kept;  // latest first
+
+  const std::lock_guard lock(mutex);
+  const auto gone = [](const Known& known) { return known.design.expired(); };
+  all.erase(std::remove_if(all.begin(), all.end(), gone), all.end());
+  auto known = std::find_if(all.begin(), all.end(),
+                            [&](const Known& one) { return one.is(ratio, quality, variable); });
+  if (known == all.end()) known = all.insert(known, {ratio, quality, variable, {}});
+  std::shared_ptr<const ResamplerDesign> design = known->design.lock();
+  if (!design) {
+    design = std::make_shared<const ResamplerDesign>(ratio, quality, variable);
+    known->design = design;
+  }
+  const auto slot = std::find(kept.begin(), kept.end() - 1, design);
+  *slot = design;
+  std::rotate(kept.begin(), slot, slot + 1);
+  return design;
 }
 
 }  // namespace patchcord

@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <vector>
 
 #include "resampler.h"
@@ -14,6 +16,7 @@ namespace patchcord {
 // Output frames per input frame, in lowest terms.
 struct ResamplerRatio {
   ResamplerRatio(uint64_t in_rate, uint64_t out_rate);
+  bool operator==(const ResamplerRatio& other) const { return in == other.in && out == other.out; }
   double in_per_out() const { return static_cast<double>(in) / static_cast<double>(out); }
   // Input frames that so many output frames take, rounded up.
   size_t in_for(size_t frames) const { return static_cast<size_t>((frames * in + out - 1) / out); }
@@ -29,9 +32,6 @@ inline float* samples(ResamplerTable* table) { return reinterpret_cast<float*>(t
 inline const float* samples(const ResamplerTable& table) {
   return reinterpret_cast<const float*>(table.data());
 }
-
-// Whether a ratio has few enough phases for a BankDesign; else a CubicDesign is cheaper.
-bool has_bank(ResamplerRatio ratio);
 
 // A low-pass filter cut into phases, one for each output frame of the ratio's period. The table
 // holds the rows in groups of kResamplerLanes, column by column: for each of `width` input frames,
@@ -71,24 +71,31 @@ struct CubicDesign {
 };
 
 // A low-pass filter for halving or doubling a rate, flat up to `pass` cycles per frame of the
-// higher one and nothing from 0.5 - pass on: every second coefficient is 0, and the middle one 0.5.
+// higher one and nothing from 0.5 - pass on: every second coefficient is 0, and the middle one
+// gain / 2.
 struct HalfBandDesign {
-  HalfBandDesign(double pass, double stopband_db);
+  HalfBandDesign(double pass, double stopband_db, float gain);
 
-  // From the ends inwards, each for a frame before and one after; their sum is 0.5.
+  // From the ends inwards, each for a frame before and one after; their sum is gain / 2.
   std::vector<float> taps;
 };
 
-// The steps from one rate to another that take the fewest multiplications: the sharp filter where
-// the rate is lowest, and beyond it, where it is high, halvings before or doublings after.
-struct CascadePlan {
-  CascadePlan(uint32_t in_rate, uint32_t out_rate, ResamplerQuality quality, bool variable);
+// All of a resampler that depends on its ratio alone: the steps that take the fewest
+// multiplications, and their filters. The sharp filter stands where the rate is lowest; beyond it,
+// where the rate is high, halvings come before or doublings after.
+struct ResamplerDesign {
+  ResamplerDesign(ResamplerRatio ratio, ResamplerQuality quality, bool variable);
 
-  const LowPass* low_pass;
-  double stopband_db;
+  // A design takes milliseconds, so resamplers of one ratio share it. The last few that were asked
+  // for are kept. Any thread that is no audio thread.
+  static std::shared_ptr<const ResamplerDesign> shared(ResamplerRatio ratio,
+                                                       ResamplerQuality quality, bool variable);
+
   ResamplerRatio sharp;
-  std::vector<double> halvings;   // passbands, in order
-  std::vector<double> doublings;  // in order
+  // The sharp filter, one of the two.
+  std::optional<BankDesign> bank;
+  std::optional<CubicDesign> cubic;
+  std::vector<HalfBandDesign> halvings, doublings;  // in order
 };
 
 }  // namespace patchcord

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <utility>
 
 #include "sane_sample.h"
 
@@ -19,15 +18,15 @@ void drop(std::vector<float>* samples, size_t gone, size_t end) {
 
 }  // namespace
 
-HalvingStage::HalvingStage(HalfBandDesign design, uint32_t channels, size_t ahead, size_t block)
-    : design_(std::move(design)),
+HalvingStage::HalvingStage(const HalfBandDesign& design, uint32_t channels, size_t ahead,
+                           size_t block)
+    : design_(design),
       kernel_(resampler_kernel()),
       channels_(channels),
       ahead_(ahead),
       side_(design_.taps.size()),
       even_((2 * side_ + block + 2) * channels + kConvolveSlack),
       odd_(even_.size()) {
-  for (float& tap : design_.taps) tap /= 2;
   reset();
 }
 
@@ -88,8 +87,9 @@ bool HalvingStage::silent() const noexcept {
          all_zero(odd_.data() + from, odd_.data() + fill_ / 2 * channels_);
 }
 
-DoublingStage::DoublingStage(HalfBandDesign design, uint32_t channels, size_t ahead, size_t block)
-    : design_(std::move(design)),
+DoublingStage::DoublingStage(const HalfBandDesign& design, uint32_t channels, size_t ahead,
+                             size_t block)
+    : design_(design),
       kernel_(resampler_kernel()),
       channels_(channels),
       ahead_(ahead),

@@ -11,11 +11,12 @@
 
 namespace patchcord {
 
-// Both begin `ahead` output frames before frame 0 and take at most `block` frames at a time.
+// Both begin `ahead` output frames before frame 0 and take at most `block` frames at a time. The
+// design outlives them.
 
 class HalvingStage final : public ResamplerStage {
  public:
-  HalvingStage(HalfBandDesign design, uint32_t channels, size_t ahead, size_t block);
+  HalvingStage(const HalfBandDesign& design, uint32_t channels, size_t ahead, size_t block);
 
   size_t latency_in() const noexcept override { return 2 * side_ - 1; }
   size_t zeros_in() const noexcept override { return 2 * (ahead_ + side_); }
@@ -30,7 +31,7 @@ class HalvingStage final : public ResamplerStage {
  private:
   void put(const float* in, size_t frames) noexcept;
 
-  HalfBandDesign design_;  // halved: two frames become one
+  const HalfBandDesign& design_;
   const ResamplerKernel& kernel_;
   const size_t channels_;
   const size_t ahead_;
@@ -43,7 +44,7 @@ class HalvingStage final : public ResamplerStage {
 
 class DoublingStage final : public ResamplerStage {
  public:
-  DoublingStage(HalfBandDesign design, uint32_t channels, size_t ahead, size_t block);
+  DoublingStage(const HalfBandDesign& design, uint32_t channels, size_t ahead, size_t block);
 
   size_t latency_in() const noexcept override { return side_; }
   size_t zeros_in() const noexcept override { return (ahead_ + 1) / 2 + side_ - 1; }
@@ -56,7 +57,7 @@ class DoublingStage final : public ResamplerStage {
   void reset() noexcept override;
 
  private:
-  const HalfBandDesign design_;
+  const HalfBandDesign& design_;
   const ResamplerKernel& kernel_;
   const size_t channels_;
   const size_t ahead_;
