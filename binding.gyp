@@ -1,4 +1,4 @@
-# The one list of native sources and flags: node-gyp and prebuildify build from it, and
+# The one list of native sources and flags: node-gyp builds from it, and
 # scripts/read-gyp.mjs reads it for cross-compilers. For that it stays JSON with comments on lines of
 # their own, and sources are given as folders (scripts/sources.mjs lists what is in them), so that a
 # file cannot be forgotten here and every reader sees the same list.

@@ -1,16 +1,53 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { resolve } from 'node:path';
+
 import { defineConfig } from 'tsup';
 
-export default defineConfig({
-  entry: ['lib/index.ts', 'lib/testing.ts'],
-  format: ['cjs', 'esm'],
-  target: 'node20',
-  dts: true,
-  // Both entries share one copy of each class, in CommonJS too.
-  splitting: true,
-  // `__dirname` in the ESM build: that is how the addon is found.
-  shims: true,
-  sourcemap: true,
-  clean: true,
-  // Class names are in messages, in stats().link and in stacks.
-  keepNames: true,
-});
+// Four kinds of files:
+//   index.js, testing.js      CommonJS: the one copy of the classes that Node.js runs
+//   node.mjs, node-testing.mjs  what `import` gives in Node.js: the exports of the former
+//   index.mjs, testing.mjs    ES modules, for bundlers (the condition `module` in package.json)
+//   addon-file.js, .mjs       see lib/addon-file.ts
+const entries = ['index', 'testing'];
+
+rmSync('dist', { recursive: true, force: true });
+
+export default defineConfig([
+  {
+    entry: [...entries.map((name) => `lib/${name}.ts`), 'lib/addon-file.ts'],
+    format: ['cjs', 'esm'],
+    target: 'node20',
+    // Both entries share one copy of each class, in CommonJS too.
+    splitting: true,
+    // Class names are in messages, in stats().link and in stacks.
+    keepNames: true,
+    esbuildOptions(options, { format }) {
+      // CommonJS has `__dirname`.
+      if (format === 'cjs') options.define = { ...options.define, 'import.meta': 'undefined' };
+    },
+    async onSuccess() {
+      for (const name of entries) writeNodeEntry(name);
+    },
+  },
+  // The declarations of the CommonJS files stand for all: a class must have one type only.
+  { entry: entries.map((name) => `lib/${name}.ts`), format: 'cjs', dts: { only: true } },
+]);
+
+// Not `export … from './index.js'`: to find the names of its exports Node.js would then parse the whole
+// CommonJS file, which takes longer than running it.
+function writeNodeEntry(name: string): void {
+  const require = createRequire(resolve('dist/'));
+  const names = Object.keys(require(`./dist/${name}.js`) as object).sort();
+  const file = `dist/${name === 'index' ? 'node' : `node-${name}`}`;
+  writeFileSync(
+    `${file}.mjs`,
+    `import { createRequire } from 'node:module';
+
+const require = createRequire(import.meta.url);
+
+export const { ${names.join(', ')} } = require('./${name}.js');
+`,
+  );
+  writeFileSync(`${file}.d.mts`, `export * from './${name}.js';\n`);
+}

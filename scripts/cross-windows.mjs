@@ -1,5 +1,5 @@
 // `node scripts/cross-windows.mjs`: cross-compiles prebuilds/win32-x64/patchcord.node with mingw-w64, from
-// binding.gyp's lists, named as prebuildify names it on Windows. make compiles only what changed.
+// binding.gyp's lists. make compiles only what changed.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

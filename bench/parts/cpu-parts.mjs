@@ -20,7 +20,7 @@ if (step === 'timer') {
   } else if (step !== 'device') {
     // What a Place does for the readable side.
     const require = createRequire(import.meta.url);
-    const { Tap } = require('node-gyp-build')(new URL('../..', import.meta.url).pathname);
+    const { Tap } = require('../../build/Release/patchcord.node');
     const bytes = 480 * 8;
     let buffer;
     const drain = () => {

@@ -1,8 +1,8 @@
-import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 
 import { AudioError } from '../errors.js';
 import { native, type NativeHost } from './native.js';
+import { requireFile } from './require-file.js';
 import { checkOneOf, invalidType } from '../validate.js';
 
 export const backendNames = ['wasapi', 'pulse', 'simulated'] as const;
@@ -72,7 +72,7 @@ function scriptedWorld(path: string): NativeHost {
   const file = resolve(path);
   let exported: unknown;
   try {
-    exported = createRequire(file)(file);
+    exported = requireFile(file);
   } catch (error) {
     throw failed(`could not be loaded: ${(error as Error).message}`, error);
   }

@@ -1,13 +1,11 @@
-import load from 'node-gyp-build';
-
 import type { ChannelMap } from '../format/channel-map.js';
-import { AudioError, type NativeError } from '../errors.js';
+import type { NativeError } from '../errors.js';
 import type { AudioFormat, SampleFormat } from '../format/format.js';
-import { packageRoot } from '../package-root.js';
+import { loadAddon } from './load-addon.js';
 import type { Timers } from './timers.js';
 
-// The one place that loads the addon, at the first use and not before: importing the package must
-// work on every platform.
+// What the addon exports. It is loaded at the first use and not before: importing the package must work on
+// every platform.
 
 /** A device as the engine lists it. */
 export interface NativeDevice {
@@ -416,26 +414,27 @@ export interface Native {
   ) => NativeFilter;
 }
 
+const functions = [
+  'backends',
+  'Hold',
+  'convert',
+  'World',
+  'Host',
+  'Source',
+  'Tap',
+  'Mixer',
+  'MixerInput',
+  'Sink',
+  'Filter',
+] as const satisfies readonly (keyof Native)[];
+
+let addon: Native | undefined;
+
 /**
- * The addon: `build/Release` of a checkout, else the prebuild of this platform.
+ * The addon, loaded at the first call.
  *
- * @throws `ERR_AUDIO_NATIVE_LOAD_FAILED` with what was looked for.
+ * @throws `ERR_AUDIO_NATIVE_LOAD_FAILED`; the message says why, and what to do about it.
  */
 export function native(): Native {
-  try {
-    return load(packageRoot) as Native;
-  } catch (cause) {
-    const target = `${process.platform}-${process.arch}`;
-    throw new AudioError(
-      'ERR_AUDIO_NATIVE_LOAD_FAILED',
-      `the native addon for ${target} (Node ${process.versions.node}, ABI ${process.versions.modules}) ` +
-        `was not found or did not load; looked for build/Release/*.node and prebuilds/${target}/*.node in ${packageRoot}`,
-      {
-        cause,
-        remedy:
-          'Reinstall the package on the machine and for the architecture that runs it; ' +
-          'a bundler must leave it external; elsewhere build it with "npm run build:native"',
-      },
-    );
-  }
+  return (addon ??= loadAddon(functions) as Native);
 }

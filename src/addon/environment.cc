@@ -128,8 +128,9 @@ void Environment::complete(Done done) {
 
 void Environment::dispatch() {
   Napi::HandleScope scope(env_);
-  // After it Node runs the microtasks and the callbacks of process.nextTick(), as after any callback of
-  // its own. In a worker that is being terminated it calls nothing: shut_down() drops what is left.
+  // After it Node runs the microtasks and the callbacks of process.nextTick(), as after any
+  // callback of its own. In a worker that is being terminated it calls nothing: shut_down() drops
+  // what is left.
   napi_value ignored = nullptr;
   napi_make_callback(env_, nullptr, env_.Global(), serve_all_.Value(), 0, nullptr, &ignored);
   report_exception(env_);  // what a microtask or process.nextTick() callback threw

@@ -72,8 +72,8 @@ class Environment : public std::enable_shared_from_this<Environment> {
   std::vector<std::shared_ptr<HostEntry>> open_hosts();
 
   Napi::Env env_;
-  // serve_all() as JavaScript calls it. A callback of an async context would need napi_async_destroy(),
-  // which ends the process in Deno: there is no handle scope at exit.
+  // serve_all() as JavaScript calls it. A callback of an async context would need
+  // napi_async_destroy(), which ends the process in Deno: there is no handle scope at exit.
   Napi::FunctionReference serve_all_;
   const std::shared_ptr<LoopSignal> signal_;
   int references_ = 0;

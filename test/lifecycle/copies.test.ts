@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 
 import { runScene } from './run-scene.js';
 
-it('the ESM and the CommonJS build link with each other in one process', async () => {
+it('import and require give one copy of the package; a bundled copy links with it', async () => {
   const outcome = await runScene('two-copies.mjs', { env: { PATCHCORD_BACKEND: 'simulated' } });
   expect(outcome).toMatchObject({ code: 0, signal: null, stderr: '', stuck: false });
   const across = {
@@ -15,7 +15,8 @@ it('the ESM and the CommonJS build link with each other in one process', async (
     instanceOf: true,
   };
   expect(JSON.parse(outcome.stdout)).toEqual({
-    same: false,
+    importIsRequire: true,
+    bundled: false,
     'esm to cjs': across,
     'cjs to esm': across,
   });

@@ -75,7 +75,7 @@ async function testUnder({ name, title, flags, library, env }) {
           ...process.env,
           ...env,
           LD_PRELOAD: path,
-          PATCHCORD_PREBUILD: folder,
+          PATCHCORD_ADDON: addonIn(folder),
           PATCHCORD_BACKEND: 'simulated',
         },
         timeout: sceneLimitMs,
@@ -92,12 +92,12 @@ async function testUnder({ name, title, flags, library, env }) {
   }
 }
 
-/** Where node-gyp-build finds it: FOLDER/build/Release/patchcord.node. */
+const addonIn = (folder) => join(folder, 'patchcord.node');
+
 async function build(folder, flags) {
   const gyp = readGyp('linux');
   const objects = join(folder, 'objects');
   mkdirSync(objects, { recursive: true });
-  mkdirSync(join(folder, 'build/Release'), { recursive: true });
   const common = [
     ...['-std=c++17', '-O1', '-g1', '-fPIC', '-fno-omit-frame-pointer', '-pthread'],
     ...gyp.defines.map((define) => `-D${define}`),
@@ -128,7 +128,7 @@ async function build(folder, flags) {
   const { code, output } = await run('g++', [
     ...['-shared', '-pthread', ...flags],
     ...made.map(([, object]) => object),
-    ...['-o', join(folder, 'build/Release/patchcord.node'), '-ldl'],
+    ...['-o', addonIn(folder), '-ldl'],
   ]);
   process.stdout.write(output);
   return code === 0;

@@ -4,7 +4,7 @@
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 
@@ -56,8 +56,6 @@ describe('a second copy of the package', () => {
     for (const name of ['dist', 'prebuilds', 'package.json']) {
       cpSync(join(project, name), join(folder, 'patchcord', name), { recursive: true });
     }
-    const loader = dirname(require.resolve('node-gyp-build/package.json'));
-    cpSync(loader, join(folder, 'node_modules/node-gyp-build'), { recursive: true });
     const entry = join(folder, 'patchcord/dist/index.js');
     const copy = require(entry) as typeof Patchcord;
     expect(copy.MicSource).not.toBe(MicSource);

@@ -1,12 +1,9 @@
 // Native streams that nobody holds while they close: `node --expose-gc dropped-closing.mjs TIMES`.
-import { createRequire } from 'node:module';
 import process from 'node:process';
 import { setImmediate as turn } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 
-const addon = createRequire(import.meta.url)('node-gyp-build')(
-  fileURLToPath(new URL('../../..', import.meta.url)),
-);
+import { addon } from './addon.mjs';
+
 const format = { sampleRate: 48000, channels: 2, sampleFormat: 'f32' };
 const capture = {
   loopback: false,

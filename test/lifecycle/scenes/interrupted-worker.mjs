@@ -1,13 +1,10 @@
 // A worker that calls everything in the addon that makes a value, until it is terminated. Terminated, a
 // worker runs on to the next place where V8 looks, and until then whatever native code asks of V8 is
 // refused. There is no such place between these calls: nearly every end comes among them.
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
 import { parentPort } from 'node:worker_threads';
 
-const addon = createRequire(import.meta.url)('node-gyp-build')(
-  fileURLToPath(new URL('../../..', import.meta.url)),
-);
+import { addon } from './addon.mjs';
+
 const format = { sampleRate: 48000, channels: 2, sampleFormat: 'f32' };
 const nothing = () => {};
 const capture = {

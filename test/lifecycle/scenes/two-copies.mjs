@@ -1,10 +1,15 @@
-// The ESM and the CommonJS build in one process, streams of the one linked to streams of the other.
+// Two copies of the package in one process, as in an app that bundles one and requires another: streams of
+// the one are linked to streams of the other. `import` and `require` give the same copy.
 import { createRequire } from 'node:module';
-import * as esm from 'patchcord';
-import { SimulatedAudio, tone } from 'patchcord/testing';
+import * as imported from 'patchcord';
+import * as importedTesting from 'patchcord/testing';
+
+import * as esm from '../../../dist/index.mjs';
+import { SimulatedAudio, tone } from '../../../dist/testing.mjs';
 
 const require = createRequire(import.meta.url);
 const cjs = require('patchcord');
+const cjsTesting = require('patchcord/testing');
 const closed = (stream) => new Promise((resolve) => stream.once('close', resolve));
 const failed = (stream) => new Promise((resolve) => stream.once('error', resolve));
 
@@ -53,9 +58,16 @@ async function errors(one, other) {
   return error instanceof other.AudioError && !(error instanceof TypeError);
 }
 
-const result = { same: esm.MicSource === cjs.MicSource };
+const sorted = (names) => Object.fromEntries(Object.entries(names).sort());
+const isSame = (one, other) =>
+  Object.keys(one).join() === Object.keys(other).join() &&
+  Object.keys(one).every((name) => one[name] === other[name]);
+const result = {
+  importIsRequire: isSame(imported, sorted(cjs)) && isSame(importedTesting, sorted(cjsTesting)),
+  bundled: esm.MicSource === cjs.MicSource,
+};
 for (const [name, one, other, testing] of [
-  ['esm to cjs', esm, cjs, require('patchcord/testing').SimulatedAudio],
+  ['esm to cjs', esm, cjs, cjsTesting.SimulatedAudio],
   ['cjs to esm', cjs, esm, SimulatedAudio],
 ]) {
   const audio = new testing();
