@@ -176,8 +176,10 @@ export interface NativeTap {
   /**
    * Fills `into`, or as much of it as the last frames need, and the label: index of the first frame, its
    * time in ns, flags. Returns how many frames; 0: not yet, `onData` tells; undefined: there will be none.
+   *
+   * @param partly takes what is there, however little; then 0 means that there is nothing now.
    */
-  read(into: Uint8Array): number | undefined;
+  read(into: Uint8Array, partly?: boolean): number | undefined;
   close(): void;
   stats(): { lostFrames: number };
 }

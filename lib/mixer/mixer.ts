@@ -50,7 +50,11 @@ export interface MixerOptions extends Partial<AudioFormat>, ChunkOptions {
   truePeak?: boolean | undefined;
   /** The mix ends when all its inputs have; true. */
   endWhenInputsEnd?: boolean | undefined;
-  /** What each reader may fall behind before it loses frames; 1000. */
+  /**
+   * Milliseconds that each reader may fall behind before it loses frames, 20 to 60,000.
+   *
+   * @default 1000, and 30,000 for a file that the mix is piped into (`WavWriter`, `fs.WriteStream`)
+   */
   bufferMs?: number | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -140,13 +144,13 @@ export class Mixer extends AudioReadable {
     const format = resolveFormat(given);
     const plan = new ChunkPlan(format.sampleRate, checkChunkOptions(given));
     const { latencyMs = 30, limiter = true, truePeak = false } = given;
-    const { endWhenInputsEnd = true, bufferMs = 1000, maxWaitMs = 500 } = given;
+    const { endWhenInputsEnd = true, bufferMs, maxWaitMs = 500 } = given;
     checkNumber(latencyMs, 'options.latencyMs', 0, 500);
     checkNumber(maxWaitMs, 'options.maxWaitMs', 0, 10_000);
     checkBoolean(limiter, 'options.limiter');
     checkBoolean(truePeak, 'options.truePeak');
     checkBoolean(endWhenInputsEnd, 'options.endWhenInputsEnd');
-    checkNumber(bufferMs, 'options.bufferMs', 20, 60_000);
+    if (bufferMs !== undefined) checkNumber(bufferMs, 'options.bufferMs', 20, 60_000);
     if (given.signal !== undefined) checkAbortSignal(given.signal, 'options.signal');
     super({ format, plan, bufferMs });
     this.#endWhenInputsEnd = endWhenInputsEnd;

@@ -7,6 +7,7 @@ import { deliverError, rejectsWith, whenClosed } from '../streams/closing.js';
 import { Deferred } from '../engine/deferred.js';
 import { AudioError } from '../errors.js';
 import { bytesPerFrame, checkFormat, formatUnknown, type AudioFormat } from '../format/format.js';
+import { filePortionMs, writesFile } from '../streams/file-destination.js';
 import { claimForWriting } from '../streams/open-files.js';
 import { partialFrame, WrittenFormat } from '../streams/written-format.js';
 import { checkAbortSignal, checkOptions, invalidType, unsupported } from '../validate.js';
@@ -30,7 +31,8 @@ export interface WavWriterStats {
 
 type Done = (error?: Error | null) => void;
 
-const sizesEveryMs = 1000;
+// A live stream brings a portion four times a second, and no frame is to wait longer than a second.
+const sizesEveryMs = 1000 - filePortionMs;
 
 /**
  * Writes a WAV file that is valid at any moment from its first frame on: the sizes in the header
@@ -48,6 +50,8 @@ const sizesEveryMs = 1000;
  * await pipeline(new MicSource({ durationMs: 5000 }), WavWriter.toFile('mic.wav'));
  */
 export class WavWriter extends Writable implements AudioStream {
+  /** @internal */
+  readonly [writesFile] = true;
   readonly live = false;
   readonly #ready = rejectsWith(this, new Deferred<this>());
   readonly ready: Promise<this> = this.#ready.promise;

@@ -80,7 +80,11 @@ export interface SourceOptions
   device?: DeviceSelector | undefined;
   /** End after exactly that much. */
   durationMs?: number | undefined;
-  /** What each consumer may fall behind before it loses frames; 1000. */
+  /**
+   * Milliseconds that each consumer may fall behind before it loses frames, 20 to 60,000.
+   *
+   * @default 1000, and 30,000 for a file that this stream is piped into (`WavWriter`, `fs.WriteStream`)
+   */
   bufferMs?: number | undefined;
   /**
    * The instant of frame 0 on the clock of `process.hrtime.bigint()`; the moment of construction. From
@@ -270,11 +274,11 @@ export abstract class AudioSource extends AudioReadable {
   constructor(given: SourceOptions & MicWishes, flow: 'input' | 'output') {
     const format = resolveFormat(given);
     const plan = new ChunkPlan(format.sampleRate, checkChunkOptions(given));
-    const { durationMs, startTime, signal, bufferMs = 1000, device = 'default' } = given;
+    const { durationMs, startTime, signal, bufferMs, device = 'default' } = given;
     const { clock = 'device', maxFillMs = 60_000, maxWaitMs = 500 } = given;
     checkOneOf(clock, 'options.clock', ['device', 'host']);
     if (durationMs !== undefined) checkNumber(durationMs, 'options.durationMs', 1, 1e12);
-    checkNumber(bufferMs, 'options.bufferMs', 20, 60_000);
+    if (bufferMs !== undefined) checkNumber(bufferMs, 'options.bufferMs', 20, 60_000);
     checkNumber(maxFillMs, 'options.maxFillMs', 1000, 1e9);
     checkNumber(maxWaitMs, 'options.maxWaitMs', 0, 10_000);
     if (startTime !== undefined) checkTime(startTime, 'options.startTime');

@@ -15,7 +15,7 @@ import { Outlet, type LinkStats } from './outlet.js';
 export interface AudioReadableSetup {
   format: Readonly<AudioFormat>;
   plan: ChunkPlan;
-  bufferMs: number;
+  bufferMs: number | undefined;
 }
 
 /**
@@ -44,7 +44,7 @@ export abstract class AudioReadable extends Readable implements AudioStream, Lin
       },
       format,
       plan,
-      bufferFrames: Math.ceil((bufferMs * format.sampleRate) / 1000),
+      bufferMs,
       context: this.#context,
       makeMore: (frames) => this.makeMore(frames),
       ended: () => {

@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream';
 
 import { callListeners, throwLater } from '../engine/call-listeners.js';
+import { isFile } from './file-destination.js';
 import { Place, type PlaceOwner } from './place.js';
 
 /**
@@ -49,6 +50,8 @@ export class CopyPipe {
 
   readonly stop = (): void => {
     if (this.#done) return;
+    this.#done = true;
+    if (isFile(this.#destination)) this.#writeRest();
     this.#release();
     this.#onDone();
     callListeners(() => this.#destination.emit('unpipe', this.#source, { hasUnpiped: false }));
@@ -56,6 +59,25 @@ export class CopyPipe {
 
   /** There may be more to copy. */
   readonly wake = (): void => this.#pump();
+
+  // A file has no deadline: what was heard until now is stored, also what it was late with.
+  #writeRest(): void {
+    const destination = this.#destination;
+    if (destination.destroyed || destination.writableEnded || destination.errored) return;
+    for (let chunk = this.#place.read(true); chunk; chunk = this.#place.read(true)) {
+      this.#write(chunk);
+    }
+  }
+
+  /** Answers whether the destination takes more. */
+  #write(chunk: Buffer): boolean {
+    try {
+      return this.#destination.write(chunk);
+    } catch (error) {
+      throwLater(error); // the destination's: the pipe goes on
+      return true;
+    }
+  }
 
   #release(): void {
     this.#done = true;
@@ -87,11 +109,7 @@ export class CopyPipe {
         this.#onDone();
         return;
       }
-      try {
-        this.#waiting = !this.#destination.write(chunk);
-      } catch (error) {
-        throwLater(error); // the destination's: the pipe goes on
-      }
+      this.#waiting = !this.#write(chunk);
     }
   }
 }

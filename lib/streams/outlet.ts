@@ -3,11 +3,12 @@ import type { Writable } from 'node:stream';
 
 import { callListeners, throwLater } from '../engine/call-listeners.js';
 import { ChunkReaders, type AudioChunk } from './chunk-reader.js';
-import type { ChunkPlan } from './chunker.js';
+import { ChunkPlan } from './chunker.js';
 import { CopyPipe } from './copy-pipe.js';
 import type { DeviceChangeReason } from '../devices/device-keeper.js';
 import type { AudioFormat } from '../format/format.js';
 import { KeepAlive } from '../engine/keep-alive.js';
+import { fileBufferMs, filePortionMs, isFile, isWavFile } from './file-destination.js';
 import {
   isLinkTarget,
   isUnsubclassed,
@@ -29,6 +30,8 @@ export interface LinkStats {
   reason?: string;
   /** Frames that this destination lost because it was too slow. */
   lostFrames?: number;
+  /** The stream no longer flows to it. The newest 32 of these are kept. */
+  ended?: boolean;
 }
 
 /** Audio that is not all there, in a `discontinuity` event. */
@@ -46,6 +49,9 @@ export interface Discontinuity {
    */
   reason: 'device' | 'late' | 'overrun' | 'attach' | 'sleep' | DeviceChangeReason;
 }
+
+const liveBufferMs = 1000;
+const pastRoutes = 32;
 
 /** How a destination is reached. */
 interface Route {
@@ -67,7 +73,8 @@ export interface OutletSource {
   readonly producer: NativeProducer;
   readonly format: Readonly<AudioFormat>;
   readonly plan: ChunkPlan;
-  readonly bufferFrames: number;
+  /** What a consumer may fall behind, if that was asked for. */
+  readonly bufferMs?: number | undefined;
   /** The asynchronous context in which the stream was made. */
   readonly context: AsyncResource;
   /** Makes more for whoever asks, where no clock does: a mixer without live inputs. */
@@ -85,6 +92,7 @@ export class Outlet {
   readonly #source: OutletSource;
   readonly #owner: PlaceOwner;
   readonly #routes = new Map<Writable, Route>();
+  readonly #past: LinkStats[] = [];
   readonly #readers: ChunkReaders;
   #place: Place | undefined;
   #wanted = false;
@@ -103,7 +111,7 @@ export class Outlet {
       },
       format: source.format,
       plan: source.plan,
-      bufferFrames: source.bufferFrames,
+      bufferFrames: this.#bufferFrames(liveBufferMs),
       enter: (callback) => source.context.runInAsyncScope(callback),
       makeMore: (frames) => source.makeMore?.(frames) ?? false,
       overrun: (frame, frames) => {
@@ -137,7 +145,7 @@ export class Outlet {
   }
 
   linkStats(): LinkStats[] {
-    return [...this.#routes.values()].map((route) => route.stats());
+    return [...this.#past, ...[...this.#routes.values()].map((route) => route.stats())];
   }
 
   pipe(destination: NodeJS.WritableStream, options?: { end?: boolean | undefined }): void {
@@ -201,7 +209,7 @@ export class Outlet {
     if (reason !== undefined) return reason;
     const draining = new KeepAlive(destination);
     const stop = (): void => {
-      if (!this.#routes.delete(destination)) return;
+      if (!this.#forget(destination)) return;
       draining.release();
       destination.off('close', stop);
       target[linkTarget].disconnect(this.#stream);
@@ -217,11 +225,27 @@ export class Outlet {
     return undefined;
   }
 
+  #bufferFrames(usualMs: number): number {
+    const { bufferMs = usualMs, format } = this.#source;
+    return Math.ceil((bufferMs * format.sampleRate) / 1000);
+  }
+
+  #ownerFor(destination: Writable): PlaceOwner {
+    if (!isFile(destination)) return this.#owner;
+    const { format, plan } = this.#source;
+    const inPortions = new ChunkPlan(format.sampleRate, { chunkMs: filePortionMs });
+    return Object.assign(Object.create(this.#owner) as PlaceOwner, {
+      plan: isWavFile(destination) ? inPortions : plan,
+      bufferFrames: this.#bufferFrames(fileBufferMs),
+    });
+  }
+
   #copy(destination: Writable, end: boolean, reason: string): void {
     this.#openCopies++;
-    const pipe = new CopyPipe(this.#stream, this.#owner, destination, end, () => {
+    const owner = this.#ownerFor(destination);
+    const pipe = new CopyPipe(this.#stream, owner, destination, end, () => {
       this.#openCopies--;
-      this.#routes.delete(destination);
+      this.#forget(destination);
       this.#tryEnd();
     });
     this.#routes.set(destination, {
@@ -235,6 +259,16 @@ export class Outlet {
         lostFrames: pipe.lostFrames,
       }),
     });
+  }
+
+  // What a destination lost is asked for after its end: in the report of a recording.
+  #forget(destination: Writable): boolean {
+    const route = this.#routes.get(destination);
+    if (!route) return false;
+    this.#routes.delete(destination);
+    this.#past.push({ ...route.stats(), ended: true });
+    if (this.#past.length > pastRoutes) this.#past.shift();
+    return true;
   }
 
   #pump(woken = false): void {

@@ -81,15 +81,19 @@ export class Place {
     return this.#label[2];
   }
 
-  /** The next chunk; null: not yet; undefined: there will be none. */
-  read(): Buffer | null | undefined {
+  /**
+   * The next chunk; null: not yet; undefined: there will be none.
+   *
+   * @param partly gives what is there, however short; null: nothing is there now.
+   */
+  read(partly = false): Buffer | null | undefined {
     const { plan } = this.#owner;
     const size = plan.end(this.#chunks + 1) - plan.end(this.#chunks);
     const bytes = size * this.#frameBytes;
     // Not of Node's shared pool, see ownCopy().
     const chunk = this.#spare?.length === bytes ? this.#spare : Buffer.allocUnsafeSlow(bytes);
-    let frames = this.#tap.read(chunk);
-    while (frames === 0 && this.#owner.makeMore(size)) frames = this.#tap.read(chunk);
+    let frames = this.#tap.read(chunk, partly);
+    while (frames === 0 && !partly && this.#owner.makeMore(size)) frames = this.#tap.read(chunk);
     this.#spare = frames === 0 ? chunk : undefined;
     if (!frames) return frames === 0 ? null : undefined;
     this.#chunks++;

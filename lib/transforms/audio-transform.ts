@@ -64,9 +64,6 @@ type PipeOptions = { end?: boolean | undefined } | undefined;
 /** Of every format. */
 const leastRate = 8000;
 
-/** What reads behind a transform in a live path may fall behind before it loses frames. */
-const bufferMs = 1000;
-
 /**
  * What all transforms have in common: the same kernel either in the engine, where a live stream is
  * piped in, or called for each write. Exact length, no delay at the head, no lost tail, and the same
@@ -351,7 +348,6 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
       producer: filter,
       format,
       plan: new ChunkPlan(format.sampleRate, cut),
-      bufferFrames: Math.ceil((bufferMs * format.sampleRate) / 1000),
       context: this.#context,
       ended: () => {
         this.#flushed?.();

@@ -49,7 +49,8 @@ void TapObject::detach() {
 
 // read(into): fills the buffer, or as much of it as the last frames need, and labels them. Returns
 // how many frames that were; 0 while there are not enough, and onData is called when there are;
-// undefined after the last. Called for each chunk of each stream, so it makes no object.
+// undefined after the last. read(into, true) takes what is there, however little. Called for each
+// chunk of each stream, so it makes no object.
 Napi::Value TapObject::read(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (!queue_) return env.Undefined();
@@ -58,9 +59,9 @@ Napi::Value TapObject::read(const Napi::CallbackInfo& info) {
   const size_t frame_bytes = channels * bytes_per_sample(format_);
   const size_t wanted = into.ByteLength() / frame_bytes;
   const bool ended = queue_->ended();  // before available(): what came before the end is then seen
-  if (!ended && !queue_->await(wanted)) return Napi::Number::New(env, 0);
+  if (!ended && !is_true(info[1]) && !queue_->await(wanted)) return Napi::Number::New(env, 0);
   const uint64_t available = queue_->available();
-  if (ended && available == 0) return env.Undefined();
+  if (available == 0) return ended ? env.Undefined() : Napi::Number::New(env, 0);
   const size_t frames = static_cast<size_t>(std::min<uint64_t>(wanted, available));
   const FrameQueue::Span first = queue_->front(frames);
   uint32_t flags = first.flags;

@@ -3,7 +3,8 @@
 //   TEST("what must hold") { CHECK(a == b); CHECK_NEAR(x, 1.0, 1e-6); }
 //
 // The program prints `ok name` or `not ok name` for each test and the sum; arguments are parts of
-// names to run only those. Checks may be made from any thread.
+// names to run only those. Checks may be made from any thread. A program that started no thread says
+// so: ThreadSanitizer has nothing to find in it.
 #pragma once
 
 #include <atomic>
@@ -11,6 +12,10 @@
 #include <cstdio>
 #include <cstring>
 #include <vector>
+
+#if __has_include(<sys/single_threaded.h>)
+#include <sys/single_threaded.h>
+#endif
 
 namespace check {
 
@@ -68,6 +73,10 @@ inline int run(int argc, char** argv) {
     std::printf("%s %s\n", ok ? "ok" : "not ok", test.name);
     std::fflush(stdout);
   }
+#if __has_include(<sys/single_threaded.h>)
+  // glibc clears it when the first thread is started.
+  if (__libc_single_threaded) std::printf("no thread was started\n");
+#endif
   std::printf("%d passed, %d failed\n", passed, failed);
   return failed == 0 && passed > 0 ? 0 : 1;
 }

@@ -1,0 +1,20 @@
+import { WriteStream } from 'node:fs';
+import type { Writable } from 'node:stream';
+
+/** Marks a class of this package that writes a file in portions of any size. */
+export const writesFile: unique symbol = Symbol.for('patchcord.writesFile') as never;
+
+/** How far a file may fall behind a live stream before frames are lost, unless `bufferMs` says. */
+export const fileBufferMs = 30_000;
+
+/** A file asks for few large portions: each costs a way through JavaScript and a call of the system. */
+export const filePortionMs = 250;
+
+/** Whether the bytes go to a file: what nobody waits for need not be dropped when it is late. */
+export function isFile(destination: Writable): boolean {
+  return isWavFile(destination) || destination instanceof WriteStream;
+}
+
+export function isWavFile(destination: Writable): boolean {
+  return writesFile in destination;
+}
