@@ -30,7 +30,7 @@ export interface LinkStats {
   reason?: string;
   /** Frames that this destination lost because it was too slow. */
   lostFrames?: number;
-  /** The stream no longer flows to it. The newest 32 of these are kept. */
+  /** The stream no longer flows to it. Kept for its counts, the newest 32. */
   ended?: boolean;
 }
 
@@ -266,7 +266,8 @@ export class Outlet {
     const route = this.#routes.get(destination);
     if (!route) return false;
     this.#routes.delete(destination);
-    this.#past.push({ ...route.stats(), ended: true });
+    const stats = route.stats();
+    if (stats.lostFrames !== undefined) this.#past.push({ ...stats, ended: true });
     if (this.#past.length > pastRoutes) this.#past.shift();
     return true;
   }
