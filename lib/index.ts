@@ -65,9 +65,16 @@ export {
   type ProcessTap,
 } from './sources/process-source.js';
 export { ToneSource, type ToneSourceOptions } from './sources/tone-source.js';
-export type { Listen, ReadableEvents, WritableEvents } from './streams/typed-events.js';
+export type {
+  AnyListener,
+  ChunkIterator,
+  Listener,
+  ReadableEvents,
+  WritableEvents,
+} from './streams/typed-events.js';
 export {
   AudioTransform,
+  type TransformEvents,
   type TransformOptions,
   type TransformStats,
 } from './transforms/audio-transform.js';

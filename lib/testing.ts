@@ -86,12 +86,16 @@ export class SimulatedAudio implements SimulatedBackend {
       manualClock: clock === 'manual',
     });
     throwIfFailed(this.#world.error());
-    this.#host = this[worldHost];
+    this.#host = this.#connect();
     for (const process of processes ?? []) this.addProcess(process);
   }
 
-  /** @internal A connection for each stream or monitor. */
-  get [worldHost](): NativeHost {
+  /** A connection for each stream or monitor. */
+  get [worldHost](): object {
+    return this.#connect();
+  }
+
+  #connect(): NativeHost {
     const host = new (native().Host)(this.#world);
     if (this.#timers) host.timers = this.#timers;
     return host;

@@ -7,7 +7,7 @@ import ts from 'typescript';
 
 const testNames = new Set(['it', 'test']);
 // Functions that fail a test, whatever they are given: vitest's, Node's, and a promise's.
-const asserting = new Set(['expect', 'assert', 'reject', 'fail']);
+const asserting = new Set(['expect', 'expectTypeOf', 'assert', 'reject', 'fail']);
 
 /**
  * Every test in `files` (path from the repository's root -> text) that nothing can fail, as `path:line: name`.

@@ -32,7 +32,7 @@ export interface DeviceEvents {
   deviceChange: [event: DeviceChange];
 }
 
-/** @internal What is to be found, or made. */
+/** What is to be found, or made. */
 export interface Wanted<Found> {
   selector: DeviceSelector;
   /** What is open, or was until it was lost; undefined: the selector is new. */
@@ -40,7 +40,7 @@ export interface Wanted<Found> {
   lost: boolean;
 }
 
-/** @internal What the keeper does its work with. */
+/** What the keeper does its work with. */
 export interface Keeping<Found> {
   readonly host: NativeHost;
   find(wanted: Wanted<Found>): Promise<Found>;
@@ -82,7 +82,7 @@ interface Request {
   done: Deferred<void>;
 }
 
-/** @internal How long to wait for a device, ms; 0: not at all. */
+/** How long to wait for a device, ms; 0: not at all. */
 export function patienceOf(recover: boolean | RecoverOptions | undefined): number {
   if (recover === false) return 0;
   if (recover === undefined || recover === true) return 60_000;
@@ -96,7 +96,7 @@ export function patienceOf(recover: boolean | RecoverOptions | undefined): numbe
 }
 
 /**
- * @internal Keeps a stream on its device: opens it, waits for it when it goes, follows the system's
+ * Keeps a stream on its device: opens it, waits for it when it goes, follows the system's
  * default, changes it when asked.
  */
 export class DeviceKeeper<Found> {

@@ -48,10 +48,8 @@ export interface Granted {
   reasons: { lowLatency?: string; raw?: string; category?: string; realtime?: string };
 }
 
-/** @internal */
 export const openOptionNames = ['shareMode', 'lowLatency'] as const;
 
-/** @internal */
 export function checkOpenOptions(given: OpenOptions & MicWishes): NativeOpenOptions {
   const { shareMode = 'shared', lowLatency = false, raw = false, category = 'other' } = given;
   checkOneOf(shareMode, 'options.shareMode', ['shared', 'exclusive']);
@@ -61,12 +59,11 @@ export function checkOpenOptions(given: OpenOptions & MicWishes): NativeOpenOpti
   return { exclusive: shareMode === 'exclusive', lowLatency, raw, category };
 }
 
-/** @internal How often the device is to deliver or to ask, ms. */
+/** How often the device is to deliver or to ask, ms. */
 export function periodOf(options: NativeOpenOptions): number {
   return options.lowLatency ? 2.5 : 10;
 }
 
-/** @internal */
 export function toGranted(options: NativeOpenOptions, info: NativeStreamInfo): Granted {
   const { exclusive, lowLatency, raw, category, realtime, whyNotRealtime } = info;
   // A stream of processes has no device whose wishes it could grant.

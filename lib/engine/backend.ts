@@ -12,8 +12,8 @@ export type BackendName = (typeof backendNames)[number];
 
 /** A `SimulatedAudio` of `patchcord/testing`: a world of its own. */
 export interface SimulatedBackend {
-  /** @internal */
-  readonly [worldHost]: NativeHost;
+  /** For the streams of this package. */
+  readonly [worldHost]: object;
 }
 
 // Registered: a world made by one build of the package works with the other.
@@ -32,7 +32,7 @@ export interface BackendOption {
 
 /** Checked where the object is made, so that a wrong name is an error there. */
 export function openBackend({ backend }: BackendOption): NativeHost {
-  if (isSimulated(backend)) return backend[worldHost];
+  if (isSimulated(backend)) return backend[worldHost] as NativeHost;
   if (backend !== undefined && typeof backend !== 'string') {
     throw invalidType(
       'options.backend',
@@ -78,5 +78,5 @@ function scriptedWorld(path: string): NativeHost {
   }
   const world = (exported as { default?: unknown } | undefined)?.default ?? exported;
   if (!isSimulated(world)) throw failed('exports no SimulatedAudio');
-  return world[worldHost];
+  return world[worldHost] as NativeHost;
 }

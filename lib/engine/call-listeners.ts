@@ -1,5 +1,5 @@
 /**
- * @internal Emits events. If a listener throws, the exception becomes an uncaught exception of the process,
+ * Emits events. If a listener throws, the exception becomes an uncaught exception of the process,
  * as one in a timer does, and the caller goes on. Emit last, when the state is what the event says.
  *
  * @param emit calls `emit()`.
@@ -12,7 +12,7 @@ export function callListeners(emit: () => unknown): void {
   }
 }
 
-/** @internal Throws what a listener threw where no code of ours is in the way. */
+/** Throws what a listener threw where no code of ours is in the way. */
 export function throwLater(error: unknown): void {
   process.nextTick(() => {
     throw error;

@@ -1,4 +1,4 @@
-/** @internal Waits by the clock of an audio system. */
+/** Waits by the clock of an audio system. */
 export interface Timers {
   /** Calls back once, `ms` later, if the process lives; the returned function calls it off. */
   after(ms: number, callback: () => void, keepsAlive?: boolean): () => void;
@@ -6,7 +6,7 @@ export interface Timers {
   during(work: Promise<unknown>): void;
 }
 
-/** @internal Node's own, also where a test replaces the global one by a fake that does not run by itself. */
+/** Node's own, also where a test replaces the global one by a fake that does not run by itself. */
 export const nextTurn = setImmediate;
 
 const realTimers: Timers = {
@@ -18,12 +18,12 @@ const realTimers: Timers = {
   during() {},
 };
 
-/** @internal The timers of an audio system: the process's own, unless its time is moved by hand. */
+/** The timers of an audio system: the process's own, unless its time is moved by hand. */
 export function timersOf({ timers }: { readonly timers?: Timers }): Timers {
   return timers ?? realTimers;
 }
 
-/** @internal Timers of a world whose clock `SimulatedAudio.advance()` moves. */
+/** Timers of a world whose clock `SimulatedAudio.advance()` moves. */
 export class ManualTimers implements Timers {
   readonly #due = new Map<object, { at: number; callback: () => void }>();
   readonly #work = new Set<Promise<unknown>>();

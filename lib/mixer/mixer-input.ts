@@ -53,7 +53,7 @@ export interface MixerInputOptions {
   startFrame?: number | undefined;
 }
 
-/** @internal The mixer as its inputs see it. */
+/** The mixer as its inputs see it. */
 export interface InputOwner {
   readonly native: NativeMixer;
   readonly format: Readonly<AudioFormat>;
@@ -90,7 +90,7 @@ export interface RampOptions {
 }
 
 /** One input of a {@link Mixer}: pipe one stream into it, or write to it. */
-export class MixerInput extends Writable implements AudioStream, LinkTarget {
+export class MixerInput extends Writable implements AudioStream {
   /** @internal */
   static readonly [linkable] = true;
   readonly ready: Promise<this> = Promise.resolve(this);

@@ -19,7 +19,6 @@ import {
 } from './mixer-input.js';
 import { native, type NativeHost, type NativeMixer } from '../engine/native.js';
 import type { Discontinuity, LinkStats } from '../streams/outlet.js';
-import type { Listen, ReadableEvents } from '../streams/typed-events.js';
 import {
   checkAbortSignal,
   checkTime,
@@ -29,6 +28,12 @@ import {
   checkOptions,
   unsupported,
 } from '../validate.js';
+import type {
+  AnyListener,
+  ChunkIterator,
+  Listener,
+  ReadableEvents,
+} from '../streams/typed-events.js';
 
 /** Options of a {@link Mixer}; the format defaults to 48000 Hz, 2 channels, `f32`. */
 export interface MixerOptions extends Partial<AudioFormat>, ChunkOptions {
@@ -59,7 +64,7 @@ export interface MixerOptions extends Partial<AudioFormat>, ChunkOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** @internal A sink whose clock the mix follows. */
+/** A sink whose clock the mix follows. */
 export interface MixDriver {
   mixEnded(): void;
 }
@@ -91,7 +96,7 @@ export interface MixerEvents extends ReadableEvents {
   discontinuity: [event: Discontinuity];
 }
 
-/** @internal Also one of the package's other build, of which `instanceof` knows nothing. */
+/** Also one of the package's other build, of which `instanceof` knows nothing. */
 export function isMixer(stream: object): stream is Mixer {
   return (stream as { [streamKind]?: unknown })[streamKind] === 'mixer';
 }
@@ -365,7 +370,24 @@ export class Mixer extends AudioReadable {
 
 // eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
 export interface Mixer {
-  on: Listen<MixerEvents, this>;
-  once: Listen<MixerEvents, this>;
-  addListener: Listen<MixerEvents, this>;
+  on<E extends keyof MixerEvents>(event: E, listener: Listener<MixerEvents[E]>): this;
+  on(event: string | symbol, listener: AnyListener): this;
+  once<E extends keyof MixerEvents>(event: E, listener: Listener<MixerEvents[E]>): this;
+  once(event: string | symbol, listener: AnyListener): this;
+  off<E extends keyof MixerEvents>(event: E, listener: Listener<MixerEvents[E]>): this;
+  off(event: string | symbol, listener: AnyListener): this;
+  addListener<E extends keyof MixerEvents>(event: E, listener: Listener<MixerEvents[E]>): this;
+  addListener(event: string | symbol, listener: AnyListener): this;
+  removeListener<E extends keyof MixerEvents>(event: E, listener: Listener<MixerEvents[E]>): this;
+  removeListener(event: string | symbol, listener: AnyListener): this;
+  prependListener<E extends keyof MixerEvents>(event: E, listener: Listener<MixerEvents[E]>): this;
+  prependListener(event: string | symbol, listener: AnyListener): this;
+  prependOnceListener<E extends keyof MixerEvents>(
+    event: E,
+    listener: Listener<MixerEvents[E]>,
+  ): this;
+  prependOnceListener(event: string | symbol, listener: AnyListener): this;
+  emit<E extends keyof MixerEvents>(event: E, ...args: MixerEvents[E]): boolean;
+  emit(event: string | symbol, ...args: unknown[]): boolean;
+  [Symbol.asyncIterator](): ChunkIterator;
 }

@@ -119,13 +119,13 @@ function checkAll(
   }
 }
 
-/** @internal The engine's description of a device. */
+/** The engine's description of a device. */
 export function describeDevice(options: SimulatedDeviceOptions, name: string): object {
   checkAll(options, 'a simulated device', deviceOptions, ['id', 'flow'], name);
   return { ...options, format: options.format ?? defaultFormat };
 }
 
-/** @internal The engine's description of a cable. */
+/** The engine's description of a cable. */
 export function describeCable(options: SimulatedCableOptions, name: string): object {
   checkAll(options, 'a simulated cable', cableOptions, ['renderId', 'captureId'], name);
   return { ...options, format: options.format ?? defaultFormat };

@@ -91,7 +91,7 @@ export class SimulatedProcess {
 
 const highestPid = 2 ** 32 - 1;
 
-/** @internal The engine's description of a program; `pid` if the options give none. */
+/** The engine's description of a program; `pid` if the options give none. */
 export function describeProcess(
   options: SimulatedProcessOptions,
   pid: () => number,

@@ -30,7 +30,7 @@ import { FrameWriter } from '../streams/frame-writer.js';
 import { KeepAlive } from '../engine/keep-alive.js';
 import { Inlet, type Done, type InletTarget } from '../streams/inlet.js';
 import { linkTarget, upstreams, type LinkTarget } from '../streams/links.js';
-import { isMixer, type MixDriver } from '../mixer/mixer.js';
+import { isMixer } from '../mixer/mixer.js';
 import {
   native,
   type NativeDevice,
@@ -41,13 +41,13 @@ import {
   type NativeStreamInfo,
 } from '../engine/native.js';
 import { periodOf, toGranted, type Granted } from '../devices/open-options.js';
-import type { Listen, WritableEvents } from '../streams/typed-events.js';
 import { checkFrame, checkNumber, checkOptions, checkTime, unsupported } from '../validate.js';
 import type { Destination } from './destination.js';
 import { FeedbackGuard } from './feedback-guard.js';
 import type { SinkWarning } from './hearing-watch.js';
 import { PlayedMarks } from './played-marks.js';
 import { toSinkSettings, type SinkOptions, type SinkSettings } from './sink-options.js';
+import type { AnyListener, Listener, WritableEvents } from '../streams/typed-events.js';
 
 /** Counters of a sink; frames at the rate of its first device unless said otherwise. */
 export interface SinkStats {
@@ -113,7 +113,7 @@ function longestPeriodMs(stream: object): number {
  * backpressure and played at the device's pace.
  */
 // eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
-export abstract class AudioSink extends Writable implements AudioStream, LinkTarget, MixDriver {
+export abstract class AudioSink extends Writable implements AudioStream {
   readonly #ready = rejectsWith(this, new Deferred<this>());
   /** Resolves when the device is open. */
   readonly ready: Promise<this> = this.#ready.promise;
@@ -604,7 +604,23 @@ export abstract class AudioSink extends Writable implements AudioStream, LinkTar
 
 // eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
 export interface AudioSink {
-  on: Listen<SinkEvents, this>;
-  once: Listen<SinkEvents, this>;
-  addListener: Listen<SinkEvents, this>;
+  on<E extends keyof SinkEvents>(event: E, listener: Listener<SinkEvents[E]>): this;
+  on(event: string | symbol, listener: AnyListener): this;
+  once<E extends keyof SinkEvents>(event: E, listener: Listener<SinkEvents[E]>): this;
+  once(event: string | symbol, listener: AnyListener): this;
+  off<E extends keyof SinkEvents>(event: E, listener: Listener<SinkEvents[E]>): this;
+  off(event: string | symbol, listener: AnyListener): this;
+  addListener<E extends keyof SinkEvents>(event: E, listener: Listener<SinkEvents[E]>): this;
+  addListener(event: string | symbol, listener: AnyListener): this;
+  removeListener<E extends keyof SinkEvents>(event: E, listener: Listener<SinkEvents[E]>): this;
+  removeListener(event: string | symbol, listener: AnyListener): this;
+  prependListener<E extends keyof SinkEvents>(event: E, listener: Listener<SinkEvents[E]>): this;
+  prependListener(event: string | symbol, listener: AnyListener): this;
+  prependOnceListener<E extends keyof SinkEvents>(
+    event: E,
+    listener: Listener<SinkEvents[E]>,
+  ): this;
+  prependOnceListener(event: string | symbol, listener: AnyListener): this;
+  emit<E extends keyof SinkEvents>(event: E, ...args: SinkEvents[E]): boolean;
+  emit(event: string | symbol, ...args: unknown[]): boolean;
 }

@@ -1,13 +1,13 @@
 import type { NativeDevice } from '../engine/native.js';
 
-/** @internal What a sink plays to, and the microphone that hears it. */
+/** What a sink plays to, and the microphone that hears it. */
 export interface Ends {
   renderId: string;
   device: NativeDevice | undefined;
   microphone: NativeDevice | undefined;
 }
 
-/** @internal What was found or made to play to. */
+/** What was found or made to play to. */
 export interface Destination extends Ends {
   release?: () => Promise<void>;
 }

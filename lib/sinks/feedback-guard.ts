@@ -4,13 +4,13 @@ import { allUpstreams, isWatchable, type Watchable } from '../streams/links.js';
 import { isSource } from '../sources/audio-source.js';
 import type { Ends } from './destination.js';
 
-/** @internal A sink as its guard sees it. */
+/** A sink as its guard sees it. */
 interface Guarded {
   readonly destroyed: boolean;
   destroy(error: Error): unknown;
 }
 
-/** @internal Ends a sink with an error when a source that flows into it hears the device it plays to. */
+/** Ends a sink with an error when a source that flows into it hears the device it plays to. */
 export class FeedbackGuard {
   readonly #sink: Guarded;
   readonly #ends: () => Ends | undefined;

@@ -14,7 +14,7 @@ const quietest = 0.05;
 // Windows and VoiceMeeter tell nobody that a slider moved.
 const periodMs = 2000;
 
-/** @internal Asks from time to time whether a microphone can be heard, and warns when it no longer can. */
+/** Asks from time to time whether a microphone can be heard, and warns when it no longer can. */
 export class HearingWatch {
   readonly #host: NativeHost;
   readonly #ends: () => Ends | undefined;

@@ -15,7 +15,7 @@ interface Mark {
 
 const leastWaitMs = 1;
 
-/** @internal The places in what is written to a sink whose `played()` somebody waits for. */
+/** The places in what is written to a sink whose `played()` somebody waits for. */
 export class PlayedMarks {
   readonly #sink: NativeSink;
   readonly #host: NativeHost;

@@ -50,7 +50,6 @@ export interface SinkOptions extends OpenOptions, BackendOption {
   live?: boolean | undefined;
 }
 
-/** @internal */
 export function checkSinkOptions<T extends SinkOptions>(
   options: T | undefined,
   owner: string,
@@ -78,7 +77,7 @@ export function checkSinkOptions<T extends SinkOptions>(
   return given;
 }
 
-/** @internal What a sink's options come to. */
+/** What a sink's options come to. */
 export interface SinkSettings {
   declared: Readonly<AudioFormat> | undefined;
   latencyMs: number;
@@ -92,7 +91,7 @@ export interface SinkSettings {
   signal: AbortSignal | undefined;
 }
 
-/** @internal Checks the values of options whose names have been checked. */
+/** Checks the values of options whose names have been checked. */
 export function toSinkSettings(given: SinkOptions): SinkSettings {
   const { format, deviceFormat, bufferMs = 500, signal } = given;
   const { allowFeedback = false, normalize = false, limiter = false, live = false } = given;

@@ -59,7 +59,6 @@ import {
 import type { Discontinuity, LinkStats } from '../streams/outlet.js';
 import { TimeSteps } from '../streams/time-steps.js';
 import { timersOf } from '../engine/timers.js';
-import type { Listen, ReadableEvents } from '../streams/typed-events.js';
 import {
   checkAbortSignal,
   checkFrame,
@@ -69,6 +68,12 @@ import {
   checkOptions,
   unsupported,
 } from '../validate.js';
+import type {
+  AnyListener,
+  ChunkIterator,
+  Listener,
+  ReadableEvents,
+} from '../streams/typed-events.js';
 
 /** Options that all sources have. The format defaults to 48000 Hz, 2 channels, `f32`. */
 export interface SourceOptions
@@ -212,7 +217,6 @@ export type DeadEvidence = 'zeros' | 'no-packets';
 const levelMs = 100;
 const evidences: readonly DeadEvidence[] = ['zeros', 'no-packets'];
 
-/** @internal */
 export function checkSourceOptions<T extends SourceOptions>(
   options: T | undefined,
   owner: string,
@@ -233,14 +237,14 @@ export function checkSourceOptions<T extends SourceOptions>(
   return given;
 }
 
-/** @internal What a source is opened on. */
+/** What a source is opened on. */
 export interface SourceTarget {
   id: string;
   /** Undefined: it is no device. */
   device?: NativeDevice;
 }
 
-/** @internal Also one of the package's other build, of which `instanceof` knows nothing. */
+/** Also one of the package's other build, of which `instanceof` knows nothing. */
 export function isSource(stream: object): stream is AudioSource {
   return (stream as { [streamKind]?: unknown })[streamKind] === 'source';
 }
@@ -551,7 +555,27 @@ export abstract class AudioSource extends AudioReadable {
 
 // eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
 export interface AudioSource {
-  on: Listen<SourceEvents, this>;
-  once: Listen<SourceEvents, this>;
-  addListener: Listen<SourceEvents, this>;
+  on<E extends keyof SourceEvents>(event: E, listener: Listener<SourceEvents[E]>): this;
+  on(event: string | symbol, listener: AnyListener): this;
+  once<E extends keyof SourceEvents>(event: E, listener: Listener<SourceEvents[E]>): this;
+  once(event: string | symbol, listener: AnyListener): this;
+  off<E extends keyof SourceEvents>(event: E, listener: Listener<SourceEvents[E]>): this;
+  off(event: string | symbol, listener: AnyListener): this;
+  addListener<E extends keyof SourceEvents>(event: E, listener: Listener<SourceEvents[E]>): this;
+  addListener(event: string | symbol, listener: AnyListener): this;
+  removeListener<E extends keyof SourceEvents>(event: E, listener: Listener<SourceEvents[E]>): this;
+  removeListener(event: string | symbol, listener: AnyListener): this;
+  prependListener<E extends keyof SourceEvents>(
+    event: E,
+    listener: Listener<SourceEvents[E]>,
+  ): this;
+  prependListener(event: string | symbol, listener: AnyListener): this;
+  prependOnceListener<E extends keyof SourceEvents>(
+    event: E,
+    listener: Listener<SourceEvents[E]>,
+  ): this;
+  prependOnceListener(event: string | symbol, listener: AnyListener): this;
+  emit<E extends keyof SourceEvents>(event: E, ...args: SourceEvents[E]): boolean;
+  emit(event: string | symbol, ...args: unknown[]): boolean;
+  [Symbol.asyncIterator](): ChunkIterator;
 }

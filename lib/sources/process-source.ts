@@ -23,7 +23,6 @@ import {
   toPublicProcess,
   type AudioProcess,
 } from '../devices/processes.js';
-import type { Listen } from '../streams/typed-events.js';
 import {
   checkBoolean,
   checkObject,
@@ -39,6 +38,7 @@ import {
   type SourceOptions,
   type SourceTarget,
 } from './audio-source.js';
+import type { AnyListener, Listener } from '../streams/typed-events.js';
 
 /** Options of a {@link ProcessSource}. */
 export interface ProcessOptions extends SourceOptions {
@@ -388,7 +388,41 @@ function unknownProcess({ pid, startTime }: NativeProcessId): AudioProcess {
 
 // eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
 export interface ProcessSource {
-  on: Listen<ProcessSourceEvents, this>;
-  once: Listen<ProcessSourceEvents, this>;
-  addListener: Listen<ProcessSourceEvents, this>;
+  on<E extends keyof ProcessSourceEvents>(
+    event: E,
+    listener: Listener<ProcessSourceEvents[E]>,
+  ): this;
+  on(event: string | symbol, listener: AnyListener): this;
+  once<E extends keyof ProcessSourceEvents>(
+    event: E,
+    listener: Listener<ProcessSourceEvents[E]>,
+  ): this;
+  once(event: string | symbol, listener: AnyListener): this;
+  off<E extends keyof ProcessSourceEvents>(
+    event: E,
+    listener: Listener<ProcessSourceEvents[E]>,
+  ): this;
+  off(event: string | symbol, listener: AnyListener): this;
+  addListener<E extends keyof ProcessSourceEvents>(
+    event: E,
+    listener: Listener<ProcessSourceEvents[E]>,
+  ): this;
+  addListener(event: string | symbol, listener: AnyListener): this;
+  removeListener<E extends keyof ProcessSourceEvents>(
+    event: E,
+    listener: Listener<ProcessSourceEvents[E]>,
+  ): this;
+  removeListener(event: string | symbol, listener: AnyListener): this;
+  prependListener<E extends keyof ProcessSourceEvents>(
+    event: E,
+    listener: Listener<ProcessSourceEvents[E]>,
+  ): this;
+  prependListener(event: string | symbol, listener: AnyListener): this;
+  prependOnceListener<E extends keyof ProcessSourceEvents>(
+    event: E,
+    listener: Listener<ProcessSourceEvents[E]>,
+  ): this;
+  prependOnceListener(event: string | symbol, listener: AnyListener): this;
+  emit<E extends keyof ProcessSourceEvents>(event: E, ...args: ProcessSourceEvents[E]): boolean;
+  emit(event: string | symbol, ...args: unknown[]): boolean;
 }

@@ -19,6 +19,12 @@ import {
   outOfRange,
   unsupported,
 } from '../validate.js';
+import type {
+  AnyListener,
+  ChunkIterator,
+  Listener,
+  ReadableEvents,
+} from '../streams/typed-events.js';
 
 /** Options of a {@link ToneSource}; those of the format default to 48000 Hz, 2 channels, `f32`. */
 export interface ToneSourceOptions extends Partial<AudioFormat>, ChunkOptions {
@@ -43,6 +49,7 @@ const chunksPerTurn = 16;
  * @example
  * new ToneSource({ frequency: 440, durationMs: 2000 }).pipe(WavWriter.toFile('a.wav'));
  */
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
 export class ToneSource extends Readable implements AudioStream {
   readonly format: Readonly<AudioFormat>;
   readonly live = false;
@@ -180,4 +187,37 @@ export class ToneSource extends Readable implements AudioStream {
     }
     return encodeSamples(samples, sampleFormat);
   }
+}
+
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
+export interface ToneSource {
+  on<E extends keyof ReadableEvents>(event: E, listener: Listener<ReadableEvents[E]>): this;
+  on(event: string | symbol, listener: AnyListener): this;
+  once<E extends keyof ReadableEvents>(event: E, listener: Listener<ReadableEvents[E]>): this;
+  once(event: string | symbol, listener: AnyListener): this;
+  off<E extends keyof ReadableEvents>(event: E, listener: Listener<ReadableEvents[E]>): this;
+  off(event: string | symbol, listener: AnyListener): this;
+  addListener<E extends keyof ReadableEvents>(
+    event: E,
+    listener: Listener<ReadableEvents[E]>,
+  ): this;
+  addListener(event: string | symbol, listener: AnyListener): this;
+  removeListener<E extends keyof ReadableEvents>(
+    event: E,
+    listener: Listener<ReadableEvents[E]>,
+  ): this;
+  removeListener(event: string | symbol, listener: AnyListener): this;
+  prependListener<E extends keyof ReadableEvents>(
+    event: E,
+    listener: Listener<ReadableEvents[E]>,
+  ): this;
+  prependListener(event: string | symbol, listener: AnyListener): this;
+  prependOnceListener<E extends keyof ReadableEvents>(
+    event: E,
+    listener: Listener<ReadableEvents[E]>,
+  ): this;
+  prependOnceListener(event: string | symbol, listener: AnyListener): this;
+  emit<E extends keyof ReadableEvents>(event: E, ...args: ReadableEvents[E]): boolean;
+  emit(event: string | symbol, ...args: unknown[]): boolean;
+  [Symbol.asyncIterator](): ChunkIterator;
 }

@@ -6,12 +6,11 @@ import type { ChunkPlan } from './chunker.js';
 import { discardUnread, untilTaken } from './closing.js';
 import { countChunks } from './encoding.js';
 import type { AudioFormat } from '../format/format.js';
-import type { Linkable } from './links.js';
 import type { NativeHost, NativeProducer } from '../engine/native.js';
 import type { AudioChunk } from './chunk-reader.js';
 import { Outlet, type LinkStats } from './outlet.js';
 
-/** @internal What a subclass knows when it constructs. */
+/** What a subclass knows when it constructs. */
 export interface AudioReadableSetup {
   format: Readonly<AudioFormat>;
   plan: ChunkPlan;
@@ -22,7 +21,7 @@ export interface AudioReadableSetup {
  * What sources and mixers have in common: a stream of the engine that several consumers read, each at
  * a place of its own. Chunks come whole: the stream is in object mode, its objects are `Buffer`s.
  */
-export abstract class AudioReadable extends Readable implements AudioStream, Linkable {
+export abstract class AudioReadable extends Readable implements AudioStream {
   readonly format: Readonly<AudioFormat>;
   abstract readonly live: boolean;
   abstract readonly ready: Promise<this>;

@@ -20,7 +20,7 @@ export interface AudioChunk {
 
 const end: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
-/** @internal The readers of one stream, which end with it. */
+/** The readers of one stream, which end with it. */
 export class ChunkReaders {
   readonly #stream: Readable;
   readonly #owner: PlaceOwner;

@@ -1,7 +1,7 @@
 import { closed } from './closing.js';
 import type { Done } from './inlet.js';
 
-/** @internal A queue of the engine that JavaScript fills. */
+/** A queue of the engine that JavaScript fills. */
 export interface FrameQueue {
   /** Returns how many frames the queue took. */
   write(frames: Buffer): number;
@@ -9,7 +9,7 @@ export interface FrameQueue {
   setPending(more: boolean): void;
 }
 
-/** @internal Writes frames into a queue of the engine. What has no room waits here, and with it the writer. */
+/** Writes frames into a queue of the engine. What has no room waits here, and with it the writer. */
 export class FrameWriter {
   readonly #queue: FrameQueue;
   #isAbandoned = false;

@@ -14,7 +14,7 @@ import { Upstream } from './upstream.js';
 /** The callback of a stream's `_write` or `_final`. */
 export type Done = (error?: Error | null) => void;
 
-/** @internal What a stream does with the audio that its inlet takes. */
+/** What a stream does with the audio that its inlet takes. */
 export interface InletTarget {
   /**
    * Returns why a stream cannot be linked, so that its bytes are copied through JavaScript; undefined if
@@ -35,7 +35,7 @@ export interface InletTarget {
 }
 
 /**
- * @internal What flows into a sink, a mixer's input or a transform: one stream that is linked inside the
+ * What flows into a sink, a mixer's input or a transform: one stream that is linked inside the
  * engine, or bytes that are written, whether by the app or by a pipe. It is the counterpart of `Outlet`.
  */
 export class Inlet {

@@ -12,7 +12,7 @@ export const linkable: unique symbol = Symbol.for('patchcord.linkable') as never
 /** The receiving side of a link. */
 export const linkTarget: unique symbol = Symbol.for('patchcord.linkTarget') as never;
 
-/** @internal The giving side of a link: a source, a mixer, a transform in a live path. */
+/** The giving side of a link: a source, a mixer, a transform in a live path. */
 export interface Linkable extends AudioStream {
   readonly producer: NativeProducer;
   /** The audio system by whose clock it runs, if any. */

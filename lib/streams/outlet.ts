@@ -68,7 +68,7 @@ interface Route {
   stats(): LinkStats;
 }
 
-/** @internal What a stream of the engine is to its outlet. */
+/** What a stream of the engine is to its outlet. */
 export interface OutletSource {
   readonly producer: NativeProducer;
   readonly format: Readonly<AudioFormat>;
@@ -84,7 +84,7 @@ export interface OutletSource {
 }
 
 /**
- * @internal Where a stream of the engine is read and piped: its readable side, `pipe()` destinations
+ * Where a stream of the engine is read and piped: its readable side, `pipe()` destinations
  * and `chunks()`, each with a place of its own.
  */
 export class Outlet {
@@ -313,7 +313,7 @@ export class Outlet {
   }
 }
 
-/** @internal By shape, as Node takes streams of other packages. */
+/** By shape, as Node takes streams of other packages. */
 export function checkDestination(destination: unknown): Writable {
   const { on, write } = (destination ?? {}) as Partial<Writable>;
   if (typeof on === 'function' && typeof write === 'function') return destination as Writable;

@@ -1,4 +1,4 @@
-/** @internal Where the times of a stream step, because the machine slept: each frame and by how much. */
+/** Where the times of a stream step, because the machine slept: each frame and by how much. */
 export class TimeSteps {
   readonly #steps: { frame: number; ns: bigint }[] = [];
 

@@ -1,13 +1,25 @@
 import type { Readable } from 'node:stream';
 
-/**
- * Listeners with the types of a stream's own events. A class declares it by an interface of its name,
- * beside which Node's `(event: string, listener: (...args: any[]) => void)` stays for all others.
- */
-export interface Listen<Events extends { [K in keyof Events]: unknown[] }, Self> {
-  <E extends keyof Events>(event: E, listener: (...args: Events[E]) => void): Self;
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as Node declares it
-  (event: string | symbol, listener: (...args: any[]) => void): Self;
+// A class has typed listeners by an interface of its name that declares the methods of Node's emitter once
+// more: with the class's own events, and as Node has them, for all other names.
+
+/** Listeners of one event. */
+export type Listener<Arguments extends unknown[]> = (...args: Arguments) => void;
+
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- as Node declares it
+export type AnyListener = (...args: any[]) => void;
+
+type NodeIterator = ReturnType<Readable[typeof Symbol.asyncIterator]>;
+
+/** What `for await` over a stream of this package takes its chunks from. */
+export interface ChunkIterator extends Omit<
+  NodeIterator,
+  'next' | 'return' | 'throw' | typeof Symbol.asyncIterator
+> {
+  next(): Promise<IteratorResult<Buffer, undefined>>;
+  return(): Promise<IteratorResult<Buffer, undefined>>;
+  throw(error?: unknown): Promise<IteratorResult<Buffer, undefined>>;
+  [Symbol.asyncIterator](): ChunkIterator;
 }
 
 /** The events of every readable of this package. */

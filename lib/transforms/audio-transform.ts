@@ -23,8 +23,15 @@ import {
   type NativeHost,
   type NativeProducer,
 } from '../engine/native.js';
-import { checkDestination, Outlet, type LinkStats } from '../streams/outlet.js';
+import { checkDestination, Outlet, type Discontinuity, type LinkStats } from '../streams/outlet.js';
 import { checkAbortSignal, checkFrame, checkInteger, checkTime, unsupported } from '../validate.js';
+import type {
+  AnyListener,
+  ChunkIterator,
+  Listener,
+  ReadableEvents,
+  WritableEvents,
+} from '../streams/typed-events.js';
 
 /** Options that all transforms have. */
 export interface TransformOptions {
@@ -49,7 +56,13 @@ export interface TransformStats {
   link: LinkStats[];
 }
 
-/** @internal What a transform does to audio of a known format. */
+/** Events of a transform. */
+export interface TransformEvents extends ReadableEvents, WritableEvents {
+  /** A reader in a live path was too slow, and lost frames. */
+  discontinuity: [event: Discontinuity];
+}
+
+/** What a transform does to audio of a known format. */
 export interface FilterPlan {
   kind: FilterKind;
   /** Of what comes out. */
@@ -69,7 +82,8 @@ const leastRate = 8000;
  * piped in, or called for each write. Exact length, no delay at the head, no lost tail, and the same
  * bytes however the input is cut.
  */
-export abstract class AudioTransform extends Transform implements AudioStream, LinkTarget {
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
+export abstract class AudioTransform extends Transform implements AudioStream {
   readonly #ready = rejectsWith(this, new Deferred<this>());
   /** Resolves when the format that comes in is known. */
   readonly ready: Promise<this> = this.#ready.promise;
@@ -436,4 +450,37 @@ export abstract class AudioTransform extends Transform implements AudioStream, L
   #untimed(reason: string): Error {
     return unsupported(`timeAt of a ${this.constructor.name} without a live stream`, reason);
   }
+}
+
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
+export interface AudioTransform {
+  on<E extends keyof TransformEvents>(event: E, listener: Listener<TransformEvents[E]>): this;
+  on(event: string | symbol, listener: AnyListener): this;
+  once<E extends keyof TransformEvents>(event: E, listener: Listener<TransformEvents[E]>): this;
+  once(event: string | symbol, listener: AnyListener): this;
+  off<E extends keyof TransformEvents>(event: E, listener: Listener<TransformEvents[E]>): this;
+  off(event: string | symbol, listener: AnyListener): this;
+  addListener<E extends keyof TransformEvents>(
+    event: E,
+    listener: Listener<TransformEvents[E]>,
+  ): this;
+  addListener(event: string | symbol, listener: AnyListener): this;
+  removeListener<E extends keyof TransformEvents>(
+    event: E,
+    listener: Listener<TransformEvents[E]>,
+  ): this;
+  removeListener(event: string | symbol, listener: AnyListener): this;
+  prependListener<E extends keyof TransformEvents>(
+    event: E,
+    listener: Listener<TransformEvents[E]>,
+  ): this;
+  prependListener(event: string | symbol, listener: AnyListener): this;
+  prependOnceListener<E extends keyof TransformEvents>(
+    event: E,
+    listener: Listener<TransformEvents[E]>,
+  ): this;
+  prependOnceListener(event: string | symbol, listener: AnyListener): this;
+  emit<E extends keyof TransformEvents>(event: E, ...args: TransformEvents[E]): boolean;
+  emit(event: string | symbol, ...args: unknown[]): boolean;
+  [Symbol.asyncIterator](): ChunkIterator;
 }

@@ -22,7 +22,7 @@ export interface ConversionOptions {
 
 export const conversionOptionNames = ['channelMap', 'quality', 'dither'] as const;
 
-/** @internal `channels` come out, where that is known. Throws as the checks of lib/validate. */
+/** `channels` come out, where that is known. Throws as the checks of lib/validate. */
 export function checkConversion(options: ConversionOptions, channels: number | undefined): void {
   const { channelMap, quality, dither } = options;
   if (channelMap !== undefined) checkChannelMap(channelMap, 'options.channelMap', channels ?? 1);
@@ -32,7 +32,7 @@ export function checkConversion(options: ConversionOptions, channels: number | u
   if (dither !== undefined) checkBoolean(dither, 'options.dither');
 }
 
-/** @internal As the engine takes them. */
+/** As the engine takes them. */
 export function conversionPlan(options: ConversionOptions): object {
   const { quality = 'high', channelMap, dither = false } = options;
   return { quality, channelMap, dither };

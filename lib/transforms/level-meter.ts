@@ -1,14 +1,15 @@
 import { callListeners } from '../engine/call-listeners.js';
 import type { AudioFormat } from '../format/format.js';
 import { linkable } from '../streams/links.js';
-import type { Listen, ReadableEvents, WritableEvents } from '../streams/typed-events.js';
 import { checkNumber, checkOptions } from '../validate.js';
 import {
   AudioTransform,
   transformOptionNames,
   type FilterPlan,
+  type TransformEvents,
   type TransformOptions,
 } from './audio-transform.js';
+import type { AnyListener, Listener } from '../streams/typed-events.js';
 
 /** Options of a {@link LevelMeter}. */
 export interface LevelMeterOptions extends TransformOptions {
@@ -39,7 +40,7 @@ export interface LevelReport {
 }
 
 /** Events of a {@link LevelMeter}, beside those of every Transform. */
-export interface LevelMeterEvents extends ReadableEvents, WritableEvents {
+export interface LevelMeterEvents extends TransformEvents {
   level: [report: LevelReport];
 }
 
@@ -97,7 +98,32 @@ export class LevelMeter extends AudioTransform {
 
 // eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
 export interface LevelMeter {
-  on: Listen<LevelMeterEvents, this>;
-  once: Listen<LevelMeterEvents, this>;
-  addListener: Listen<LevelMeterEvents, this>;
+  on<E extends keyof LevelMeterEvents>(event: E, listener: Listener<LevelMeterEvents[E]>): this;
+  on(event: string | symbol, listener: AnyListener): this;
+  once<E extends keyof LevelMeterEvents>(event: E, listener: Listener<LevelMeterEvents[E]>): this;
+  once(event: string | symbol, listener: AnyListener): this;
+  off<E extends keyof LevelMeterEvents>(event: E, listener: Listener<LevelMeterEvents[E]>): this;
+  off(event: string | symbol, listener: AnyListener): this;
+  addListener<E extends keyof LevelMeterEvents>(
+    event: E,
+    listener: Listener<LevelMeterEvents[E]>,
+  ): this;
+  addListener(event: string | symbol, listener: AnyListener): this;
+  removeListener<E extends keyof LevelMeterEvents>(
+    event: E,
+    listener: Listener<LevelMeterEvents[E]>,
+  ): this;
+  removeListener(event: string | symbol, listener: AnyListener): this;
+  prependListener<E extends keyof LevelMeterEvents>(
+    event: E,
+    listener: Listener<LevelMeterEvents[E]>,
+  ): this;
+  prependListener(event: string | symbol, listener: AnyListener): this;
+  prependOnceListener<E extends keyof LevelMeterEvents>(
+    event: E,
+    listener: Listener<LevelMeterEvents[E]>,
+  ): this;
+  prependOnceListener(event: string | symbol, listener: AnyListener): this;
+  emit<E extends keyof LevelMeterEvents>(event: E, ...args: LevelMeterEvents[E]): boolean;
+  emit(event: string | symbol, ...args: unknown[]): boolean;
 }

@@ -22,8 +22,14 @@ import { formatUnknown, type AudioFormat } from '../format/format.js';
 import { Upstream } from '../streams/upstream.js';
 import { checkAbortSignal, checkOptions, invalidType, unsupported } from '../validate.js';
 import { claimForReading } from '../streams/open-files.js';
-import type { Listen, ReadableEvents, WritableEvents } from '../streams/typed-events.js';
 import { WavParser, type WavWarning } from './wav-parser.js';
+import type {
+  AnyListener,
+  ChunkIterator,
+  Listener,
+  ReadableEvents,
+  WritableEvents,
+} from '../streams/typed-events.js';
 
 /** Options of a {@link WavReader}. */
 export interface WavReaderOptions extends ChunkOptions {
@@ -248,7 +254,33 @@ export class WavReader extends Transform implements AudioStream {
 
 // eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- the events' types
 export interface WavReader {
-  on: Listen<WavReaderEvents, this>;
-  once: Listen<WavReaderEvents, this>;
-  addListener: Listen<WavReaderEvents, this>;
+  on<E extends keyof WavReaderEvents>(event: E, listener: Listener<WavReaderEvents[E]>): this;
+  on(event: string | symbol, listener: AnyListener): this;
+  once<E extends keyof WavReaderEvents>(event: E, listener: Listener<WavReaderEvents[E]>): this;
+  once(event: string | symbol, listener: AnyListener): this;
+  off<E extends keyof WavReaderEvents>(event: E, listener: Listener<WavReaderEvents[E]>): this;
+  off(event: string | symbol, listener: AnyListener): this;
+  addListener<E extends keyof WavReaderEvents>(
+    event: E,
+    listener: Listener<WavReaderEvents[E]>,
+  ): this;
+  addListener(event: string | symbol, listener: AnyListener): this;
+  removeListener<E extends keyof WavReaderEvents>(
+    event: E,
+    listener: Listener<WavReaderEvents[E]>,
+  ): this;
+  removeListener(event: string | symbol, listener: AnyListener): this;
+  prependListener<E extends keyof WavReaderEvents>(
+    event: E,
+    listener: Listener<WavReaderEvents[E]>,
+  ): this;
+  prependListener(event: string | symbol, listener: AnyListener): this;
+  prependOnceListener<E extends keyof WavReaderEvents>(
+    event: E,
+    listener: Listener<WavReaderEvents[E]>,
+  ): this;
+  prependOnceListener(event: string | symbol, listener: AnyListener): this;
+  emit<E extends keyof WavReaderEvents>(event: E, ...args: WavReaderEvents[E]): boolean;
+  emit(event: string | symbol, ...args: unknown[]): boolean;
+  [Symbol.asyncIterator](): ChunkIterator;
 }

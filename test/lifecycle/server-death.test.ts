@@ -126,7 +126,7 @@ describe.runIf(linux)('the audio server', () => {
       // The virtual microphone was made again, on the next server.
       const listener = new MicSource({ backend, device: sink.microphone, durationMs: 200 });
       let bytes = 0;
-      for await (const chunk of listener) bytes += (chunk as Buffer).length;
+      for await (const chunk of listener) bytes += chunk.length;
       expect(bytes).toBe(200 * 48 * 8);
       expect(mic.stats().lostFrames).toBeGreaterThan(0);
       await Promise.all([mic.close(), sink.close()]);
