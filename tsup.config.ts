@@ -31,7 +31,11 @@ export default defineConfig([
     },
   },
   // The declarations of the CommonJS files stand for all: a class must have one type only.
-  { entry: entries.map((name) => `lib/${name}.ts`), format: 'cjs', dts: { only: true } },
+  {
+    entry: entries.map((name) => `lib/${name}.ts`),
+    format: 'cjs',
+    dts: { only: true, compilerOptions: { stripInternal: true } },
+  },
 ]);
 
 // Not `export … from './index.js'`: to find the names of its exports Node.js would then parse the whole

@@ -191,6 +191,7 @@ export class MixerInput extends Writable implements AudioStream {
     return this.stats().playedFrames ?? 0;
   }
 
+  /** @internal */
   get [upstreams](): object[] {
     return this.#inlet.sources;
   }

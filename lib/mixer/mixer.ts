@@ -202,6 +202,7 @@ export class Mixer extends AudioReadable {
     return [...this.#inputs];
   }
 
+  /** @internal */
   get [upstreams](): object[] {
     return [...this.#inputs];
   }
@@ -299,6 +300,7 @@ export class Mixer extends AudioReadable {
     done(error);
   }
 
+  /** @internal */
   protected override makeMore(frames: number): boolean {
     if (this.#live || this.#finished) return false;
     const made = this.#native.mixWritten(frames);

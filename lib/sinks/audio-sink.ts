@@ -305,6 +305,7 @@ export abstract class AudioSink extends Writable implements AudioStream {
     return this.stats().frames;
   }
 
+  /** @internal */
   get [upstreams](): object[] {
     return this.#inlet.sources;
   }

@@ -64,12 +64,12 @@ export abstract class AudioReadable extends Readable implements AudioStream {
   abstract ref(): this;
   abstract unref(): this;
 
-  /** Calls back in the asynchronous context in which the stream was made. */
+  /** @internal Calls back in the asynchronous context in which the stream was made. */
   protected enter(callback: () => void): void {
     this.#context.runInAsyncScope(callback);
   }
 
-  /** Mixes more where no clock does; a source has nothing to make. */
+  /** @internal Mixes more where no clock does; a source has nothing to make. */
   protected makeMore(_frames: number): boolean {
     return false;
   }
@@ -133,18 +133,18 @@ export abstract class AudioReadable extends Readable implements AudioStream {
     this.#outlet.read();
   }
 
-  /** The engine's stream is over; what is in the places is still read. */
+  /** @internal The engine's stream is over; what is in the places is still read. */
   protected producerEnded(): void {
     this.#outlet.producerEnded();
   }
 
-  /** Cuts every connection, but after the end for links that still play; for `_destroy`. */
+  /** @internal Cuts every connection, but after the end for links that still play; for `_destroy`. */
   protected releaseConsumers(): void {
     this.#outlet.release();
   }
 
   /**
-   * For `close()`: waits until the stream has closed, but neither for a reader that has paused nor for consumers
+   * @internal For `close()`: waits until the stream has closed, but neither for a reader that has paused nor for consumers
    * that take nothing.
    */
   protected async untilTaken(): Promise<void> {
@@ -152,10 +152,12 @@ export abstract class AudioReadable extends Readable implements AudioStream {
     if (!isPaused) await untilTaken(this, () => this.#outlet.taken);
   }
 
+  /** @internal */
   protected linkStats(): LinkStats[] {
     return this.#outlet.linkStats();
   }
 
+  /** @internal */
   protected lostByReader(): number {
     return this.#outlet.lostFrames;
   }

@@ -190,6 +190,7 @@ export abstract class AudioTransform extends Transform implements AudioStream {
     return this.#outlet?.firstFrame ?? 0;
   }
 
+  /** @internal */
   get [upstreams](): object[] {
     return this.#inlet.sources;
   }

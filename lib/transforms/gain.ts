@@ -55,6 +55,7 @@ export class Gain extends AudioTransform {
     this.kernel?.setGain(gain, Math.round((rampMs * this.#sampleRate) / 1000));
   }
 
+  /** @internal */
   protected override plan(from: Readonly<AudioFormat>): FilterPlan {
     this.#sampleRate = from.sampleRate;
     return { kind: 'gain', to: from, options: { gain: this.#gain } };

@@ -86,11 +86,13 @@ export class LevelMeter extends AudioTransform {
     return { ...silent, ...report, frame: this.stats().framesOut };
   }
 
+  /** @internal */
   protected override plan(from: Readonly<AudioFormat>): FilterPlan {
     const progressFrames = Math.max(1, Math.round((this.#intervalMs * from.sampleRate) / 1000));
     return { kind: 'meter', to: from, options: {}, progressFrames };
   }
 
+  /** @internal */
   protected override progressed(): void {
     callListeners(() => this.emit('level', this.level()));
   }

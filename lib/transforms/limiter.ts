@@ -64,6 +64,7 @@ export class Limiter extends AudioTransform {
     };
   }
 
+  /** @internal */
   protected override plan(from: Readonly<AudioFormat>): FilterPlan {
     return {
       kind: 'limiter',

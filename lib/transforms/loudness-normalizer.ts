@@ -58,6 +58,7 @@ export class LoudnessNormalizer extends AudioTransform {
     return { gainDb: 0, inputLufs: -Infinity, ...super.stats(), ...report };
   }
 
+  /** @internal */
   protected override plan(from: Readonly<AudioFormat>): FilterPlan {
     return {
       kind: 'normalizer',

@@ -50,6 +50,7 @@ export class Resampler extends AudioTransform {
     this.#options = given;
   }
 
+  /** @internal */
   protected override plan(from: Readonly<AudioFormat>): FilterPlan {
     return {
       kind: 'convert',
