@@ -9,13 +9,19 @@ const speakers: Readonly<Record<number, number>> = { 1: 0x4, 2: 0x3, 4: 0x33, 6:
  * says that nobody knew the length yet. Its length depends on the format alone, so that it can be
  * rewritten in place as the file grows: what is a JUNK chunk while sizes fit into 32 bits becomes the ds64
  * chunk of RF64 (EBU Tech 3306).
+ *
+ * @param extra a whole chunk to stand before the format.
  */
-export function wavHeader(format: AudioFormat, dataBytes?: number): Buffer {
+export function wavHeader(
+  format: AudioFormat,
+  dataBytes?: number,
+  extra: Buffer = Buffer.alloc(0),
+): Buffer {
   const float = format.sampleFormat === 'f32';
   const fmt = fmtChunk(format);
   // A count of frames, which the standard demands of all but plain PCM.
   const factBytes = float ? 12 : 0;
-  const header = Buffer.alloc(12 + 36 + fmt.length + factBytes + 8);
+  const header = Buffer.alloc(12 + 36 + extra.length + fmt.length + factBytes + 8);
   const known = dataBytes ?? 0;
   const riffBytes = header.length - 8 + known + (known % 2);
   const frames = known / bytesPerFrame(format);
@@ -33,7 +39,8 @@ export function wavHeader(format: AudioFormat, dataBytes?: number): Buffer {
     header.writeBigUInt64LE(BigInt(known), 28);
     header.writeBigUInt64LE(BigInt(frames), 36);
   }
-  let offset = 48 + fmt.copy(header, 48);
+  let offset = 48 + extra.copy(header, 48);
+  offset += fmt.copy(header, offset);
   if (float) {
     header.write('fact', offset, 'latin1');
     header.writeUInt32LE(4, offset + 4);

@@ -7,16 +7,29 @@ import { deliverError, rejectsWith, whenClosed } from '../streams/closing.js';
 import { Deferred } from '../engine/deferred.js';
 import { AudioError } from '../errors.js';
 import { bytesPerFrame, checkFormat, formatUnknown, type AudioFormat } from '../format/format.js';
-import { filePortionMs, writesFile } from '../streams/file-destination.js';
+import { bextChunk } from '../format/bext.js';
+import { filePortionMs, startsAt, writesFile } from '../streams/file-destination.js';
 import { claimForWriting } from '../streams/open-files.js';
 import { partialFrame, WrittenFormat } from '../streams/written-format.js';
-import { checkAbortSignal, checkOptions, invalidType, unsupported } from '../validate.js';
+import {
+  checkAbortSignal,
+  checkBoolean,
+  checkOptions,
+  invalidType,
+  unsupported,
+} from '../validate.js';
 import { wavHeader } from '../format/wav-header.js';
 
 /** Options of a {@link WavWriter}. */
 export interface WavWriterOptions {
   /** Of the bytes written; not needed when a stream of this package is piped in, whose own wins. */
   format?: AudioFormat | undefined;
+  /**
+   * Whether the file gets a `bext` chunk (Broadcast Wave, EBU Tech 3285), by which editors place it: the time of
+   * day at which its first frame was heard, or written where frames have no time.
+   * @default false
+   */
+  timeReference?: boolean | undefined;
   /** Destroys the stream with an `AbortError`; the file stays valid. */
   signal?: AbortSignal | undefined;
 }
@@ -60,6 +73,8 @@ export class WavWriter extends Writable implements AudioStream {
   #file: FileHandle | undefined;
   #releaseFile: (() => void) | undefined;
   #begun: Readonly<AudioFormat> | undefined; // what the header in the file says
+  readonly #hasTimeReference: boolean;
+  #start: { frame: number; time: bigint | undefined; date: Date } | undefined;
   #headerBytes = 0;
   #dataBytes = 0;
   #half: Buffer = Buffer.alloc(0);
@@ -75,11 +90,14 @@ export class WavWriter extends Writable implements AudioStream {
     if (typeof path !== 'string' && !(path instanceof URL)) {
       throw invalidType('path', 'of type string or an instance of URL', path);
     }
-    const { format, signal } = checkOptions(options, 'WavWriter', ['format', 'signal']);
+    const given = checkOptions(options, 'WavWriter', ['format', 'timeReference', 'signal']);
+    const { format, timeReference = false, signal } = given;
+    checkBoolean(timeReference, 'options.timeReference');
     const declared = format && checkFormat(format, 'options.format');
     if (signal !== undefined) checkAbortSignal(signal, 'options.signal');
     super({ highWaterMark: 256 * 1024 });
     this.path = path;
+    this.#hasTimeReference = timeReference;
     this.#written = new WrittenFormat(this, `WavWriter of ${String(path)}`, declared);
     if (signal) addAbortSignal(signal, this);
   }
@@ -94,6 +112,29 @@ export class WavWriter extends Writable implements AudioStream {
     const format = this.#written.expected;
     if (!format) throw formatUnknown('WavWriter');
     return format;
+  }
+
+  /**
+   * The index of the file's first frame in the stream that was piped in, which may have begun earlier; 0 for
+   * bytes that were written, undefined before the first frame.
+   */
+  get startFrame(): number | undefined {
+    return this.#start?.frame;
+  }
+
+  /**
+   * When the file's first frame was heard, ns of `process.hrtime.bigint()`; undefined before the first frame, and
+   * where frames have no time.
+   */
+  get startTime(): bigint | undefined {
+    return this.#start?.time;
+  }
+
+  /** @internal */
+  [startsAt](frame: number, time: bigint | undefined): void {
+    if (this.#start) return;
+    const agoNs = time === undefined ? 0n : process.hrtime.bigint() - time;
+    this.#start = { frame, time, date: new Date(Date.now() - Number(agoNs) / 1e6) };
   }
 
   /** Frames that are in the file. */
@@ -170,6 +211,7 @@ export class WavWriter extends Writable implements AudioStream {
   // The format is that of the stream piped in at the time of the write: when the bytes get their turn
   // on the disk, that stream may be gone.
   override write(bytes: unknown, encoding?: BufferEncoding | Done, done?: Done): boolean {
+    this[startsAt](0, undefined); // unless it was told before
     try {
       this.#written.settle();
     } catch (error) {
@@ -208,7 +250,7 @@ export class WavWriter extends Writable implements AudioStream {
   }
 
   async #begin(format: Readonly<AudioFormat>): Promise<void> {
-    const header = wavHeader(format, 0);
+    const header = this.#header(format);
     await this.#writeAt(header, 0);
     this.#begun = format;
     this.#headerBytes = header.length;
@@ -265,7 +307,13 @@ export class WavWriter extends Writable implements AudioStream {
   }
 
   async #writeSizes(): Promise<void> {
-    if (this.#begun) await this.#writeAt(wavHeader(this.#begun, this.#dataBytes), 0);
+    if (this.#begun) await this.#writeAt(this.#header(this.#begun), 0);
+  }
+
+  #header(format: Readonly<AudioFormat>): Buffer {
+    const start = this.#start?.date ?? new Date();
+    const bext = this.#hasTimeReference ? bextChunk(start, format.sampleRate) : undefined;
+    return wavHeader(format, this.#dataBytes, bext);
   }
 
   async #writeAt(bytes: Buffer, position: number): Promise<void> {

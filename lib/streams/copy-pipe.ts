@@ -1,7 +1,8 @@
 import type { Writable } from 'node:stream';
 
 import { callListeners, throwLater } from '../engine/call-listeners.js';
-import { isFile } from './file-destination.js';
+import type { AudioStream } from './audio-stream.js';
+import { isFile, startsAt, type StartKeeper } from './file-destination.js';
 import { Place, type PlaceOwner } from './place.js';
 
 /**
@@ -9,17 +10,18 @@ import { Place, type PlaceOwner } from './place.js';
  * own: a slow destination starves no other, and the stream can still be read beside it.
  */
 export class CopyPipe {
-  readonly #source: object;
+  readonly #source: Pick<AudioStream, 'live'>;
   readonly #destination: Writable;
   readonly #end: boolean;
   readonly #onDone: () => void;
   readonly #place: Place;
   #waiting = false;
+  #begun = false;
   #done = false;
 
   /** @param onDone called once, when nothing more will be written. */
   constructor(
-    source: object,
+    source: Pick<AudioStream, 'live'>,
     owner: PlaceOwner,
     destination: Writable,
     end: boolean,
@@ -71,12 +73,21 @@ export class CopyPipe {
 
   /** Answers whether the destination takes more. */
   #write(chunk: Buffer): boolean {
+    if (!this.#begun) this.#begin();
     try {
       return this.#destination.write(chunk);
     } catch (error) {
       throwLater(error); // the destination's: the pipe goes on
       return true;
     }
+  }
+
+  #begin(): void {
+    this.#begun = true;
+    if (!(startsAt in this.#destination)) return;
+    const { chunkFrame, chunkTime } = this.#place;
+    const time = this.#source.live ? chunkTime : undefined;
+    (this.#destination as Writable & StartKeeper)[startsAt](chunkFrame, time);
   }
 
   #release(): void {

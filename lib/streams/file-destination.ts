@@ -4,6 +4,14 @@ import type { Writable } from 'node:stream';
 /** Marks a class of this package that writes a file in portions of any size. */
 export const writesFile: unique symbol = Symbol.for('patchcord.writesFile') as never;
 
+/** A destination that keeps where in the stream that is piped in its own audio begins. */
+export const startsAt: unique symbol = Symbol.for('patchcord.startsAt') as never;
+
+export interface StartKeeper {
+  /** @param time when that frame was heard; undefined where frames have no time. */
+  [startsAt](frame: number, time: bigint | undefined): void;
+}
+
 /** How far a file may fall behind a live stream before frames are lost, unless `bufferMs` says. */
 export const fileBufferMs = 30_000;
 

@@ -2,7 +2,14 @@ import { AsyncResource } from 'node:async_hooks';
 import { addAbortSignal, Transform, type TransformCallback } from 'node:stream';
 
 import type { AudioStream } from '../streams/audio-stream.js';
-import { Chunker, ChunkPlan } from '../streams/chunker.js';
+import type { AudioChunk } from '../streams/chunk-reader.js';
+import {
+  checkChunkOptions,
+  Chunker,
+  ChunkPlan,
+  chunkOptionNames,
+  type ChunkOptions,
+} from '../streams/chunker.js';
 import {
   closing,
   deliverError,
@@ -24,7 +31,7 @@ import {
   type NativeProducer,
 } from '../engine/native.js';
 import { checkDestination, Outlet, type Discontinuity, type LinkStats } from '../streams/outlet.js';
-import { checkAbortSignal, checkFrame, checkInteger, checkTime, unsupported } from '../validate.js';
+import { checkAbortSignal, checkFrame, checkNumber, checkTime, unsupported } from '../validate.js';
 import type {
   AnyListener,
   ChunkIterator,
@@ -34,15 +41,18 @@ import type {
 } from '../streams/typed-events.js';
 
 /** Options that all transforms have. */
-export interface TransformOptions {
+export interface TransformOptions extends ChunkOptions {
   /** Of what is written, where no stream of this package is piped in. */
   from?: AudioFormat | undefined;
-  /** Frames in each chunk that comes out; without it as they come, of a live stream 10 ms. */
-  chunkFrames?: number | undefined;
+  /**
+   * How far a reader in a live path may fall behind before it loses frames, ms, 20 to 60000.
+   * @default 1000, and 30,000 for a file that the stream is piped into
+   */
+  bufferMs?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 
-export const transformOptionNames = ['from', 'chunkFrames', 'signal'] as const;
+export const transformOptionNames = [...chunkOptionNames, 'from', 'bufferMs', 'signal'] as const;
 
 /** Counters of a transform. */
 export interface TransformStats {
@@ -88,7 +98,9 @@ export abstract class AudioTransform extends Transform implements AudioStream {
   /** Resolves when the format that comes in is known. */
   readonly ready: Promise<this> = this.#ready.promise;
   readonly #inlet: Inlet;
-  readonly #chunkFrames: number | undefined;
+  /** Undefined: chunks come as they are written, in a live path 10 ms each. */
+  readonly #cut: ChunkOptions | undefined;
+  readonly #bufferMs: number | undefined;
   readonly #bytePipes = new Map<NodeJS.WritableStream, PipeOptions>();
   #native: NativeFilter | undefined;
   #in: Readonly<AudioFormat> | undefined;
@@ -106,14 +118,17 @@ export abstract class AudioTransform extends Transform implements AudioStream {
   readonly #context = new AsyncResource('PATCHCORD');
 
   /** @internal */
-  constructor({ from, chunkFrames, signal }: TransformOptions) {
+  constructor(given: TransformOptions) {
+    const { from, chunkMs, chunkFrames, bufferMs, signal } = given;
     const declared = from && checkFormat(from, 'options.from');
-    if (chunkFrames !== undefined) checkInteger(chunkFrames, 'options.chunkFrames', 1, 3_840_000);
+    const cut = checkChunkOptions(given);
+    if (bufferMs !== undefined) checkNumber(bufferMs, 'options.bufferMs', 20, 60_000);
     if (signal !== undefined) checkAbortSignal(signal, 'options.signal');
     // Object mode on the way out keeps Node from merging chunks that wait.
     super({ readableObjectMode: true, readableHighWaterMark: 4 });
     this.#inlet = new Inlet(this, this.#target(), declared);
-    this.#chunkFrames = chunkFrames;
+    this.#cut = chunkMs === undefined && chunkFrames === undefined ? undefined : cut;
+    this.#bufferMs = bufferMs;
     if (signal) addAbortSignal(signal, this);
   }
 
@@ -279,6 +294,24 @@ export abstract class AudioTransform extends Transform implements AudioStream {
     return super.unpipe(destination);
   }
 
+  /**
+   * The chunks that come out, with their places and times, beside whatever else reads the stream. Leaving the loop
+   * does not touch the stream.
+   *
+   * @throws `ERR_AUDIO_UNSUPPORTED` if no live stream is piped in: written bytes have no times.
+   * @example
+   * const speech = mic.pipe(new Resampler({ sampleRate: 16000, channels: 1, chunkMs: 100 }));
+   * for await (const { time, data } of speech.chunks()) transcribe(data, time);
+   */
+  chunks(): AsyncIterableIterator<AudioChunk> {
+    if (this.#outlet) return this.#outlet.chunks();
+    throw unsupported(
+      `chunks() of a ${this.constructor.name} without a live stream`,
+      'written bytes have no times',
+      'Pipe a live stream into it first, or read it with for await',
+    );
+  }
+
   /** @internal */
   get [linkTarget](): LinkTarget[typeof linkTarget] {
     return this.#inlet;
@@ -358,11 +391,11 @@ export abstract class AudioTransform extends Transform implements AudioStream {
   #join(filter: NativeFilter): void {
     if (this.#outlet) return;
     const format = this.#out as Readonly<AudioFormat>;
-    const cut = this.#chunkFrames === undefined ? {} : { chunkFrames: this.#chunkFrames };
     this.#outlet = new Outlet(this, {
       producer: filter,
       format,
-      plan: new ChunkPlan(format.sampleRate, cut),
+      plan: new ChunkPlan(format.sampleRate, this.#cut ?? {}),
+      bufferMs: this.#bufferMs,
       context: this.#context,
       ended: () => {
         this.#flushed?.();
@@ -408,9 +441,7 @@ export abstract class AudioTransform extends Transform implements AudioStream {
     this.#native = new (native().Filter)(kind, format, to, { ...options, progressFrames }, () =>
       this.#context.runInAsyncScope(() => this.#attend()),
     );
-    if (this.#chunkFrames !== undefined) {
-      this.#chunker = new Chunker(to, { chunkFrames: this.#chunkFrames });
-    }
+    if (this.#cut) this.#chunker = new Chunker(to, this.#cut);
     this.#ready.resolve(this);
   }
 

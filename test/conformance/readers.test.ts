@@ -10,10 +10,13 @@ import {
   MicSource,
   Mixer,
   ProcessMonitor,
+  Resampler,
   SpeakerSink,
   ToneSource,
   WavEncoder,
   WavReader,
+  type AudioChunk,
+  type Discontinuity,
 } from 'patchcord';
 
 import { openSystem, type System } from './system.js';
@@ -233,5 +236,49 @@ describe('what is closed or destroyed early', () => {
       expect(await called).toMatchObject({ code: 'ERR_STREAM_DESTROYED' });
       expect(stream.errored).toBe(null);
     }
+  });
+});
+
+describe('chunks of a transform', () => {
+  it('have the length that was asked for, places and times', async () => {
+    const speech = mic().pipe(
+      new Resampler({ sampleRate: 16000, channels: 1, sampleFormat: 's16', chunkMs: 50 }),
+    );
+    const chunks: AudioChunk[] = [];
+    for await (const chunk of speech.chunks()) chunks.push(chunk);
+    expect(chunks.map(({ frames }) => frames)).toEqual(Array(6).fill(800));
+    expect(chunks.map(({ frame }) => frame)).toEqual([0, 800, 1600, 2400, 3200, 4000]);
+    expect(chunks.map(({ data }) => data.length)).toEqual(Array(6).fill(1600));
+    const steps = chunks.slice(1).map(({ time }, k) => Number(time - chunks[k].time) / 1e6);
+    for (const step of steps) expect(step).toBeCloseTo(50, 1);
+  });
+
+  it('of written bytes have the length too, and no times', async () => {
+    const gain = new ToneSource({ durationMs: 105 }).pipe(new Gain({ chunkMs: 20 }));
+    expect(() => gain.chunks()).toThrow(expect.objectContaining({ code: 'ERR_AUDIO_UNSUPPORTED' }));
+    const frames: number[] = [];
+    for await (const chunk of gain) frames.push(chunk.length / 8);
+    expect(frames).toEqual([960, 960, 960, 960, 960, 240]);
+  });
+
+  it('that nobody reads in time are a discontinuity', async () => {
+    const gain = mic({ durationMs: 400 }).pipe(new Gain({ bufferMs: 100 }));
+    const lost: Discontinuity[] = [];
+    gain.on('discontinuity', (one) => lost.push(one));
+    const chunks = gain.chunks();
+    await event(gain, 'finish');
+    let frames = 0;
+    for await (const chunk of chunks) frames += chunk.frames;
+    expect(frames).toBe(400 * 48);
+    expect(lost).toMatchObject([{ filled: true, reason: 'overrun' }]);
+    expect(lost[0].frames).toBeGreaterThan(200 * 48);
+  });
+
+  it.each([
+    [{ chunkMs: 0 }, 'ERR_OUT_OF_RANGE'],
+    [{ chunkMs: 10, chunkFrames: 480 }, 'ERR_INVALID_ARG_VALUE'],
+    [{ bufferMs: 5 }, 'ERR_OUT_OF_RANGE'],
+  ])('cannot be %j', (options, code) => {
+    expect(() => new Gain(options)).toThrow(expect.objectContaining({ code }));
   });
 });

@@ -3,8 +3,8 @@
 //   TEST("what must hold") { CHECK(a == b); CHECK_NEAR(x, 1.0, 1e-6); }
 //
 // The program prints `ok name` or `not ok name` for each test and the sum; arguments are parts of
-// names to run only those. Checks may be made from any thread. A program that started no thread says
-// so: ThreadSanitizer has nothing to find in it.
+// names to run only those. Checks may be made from any thread. A program that started no thread
+// says so: ThreadSanitizer has nothing to find in it.
 #pragma once
 
 #include <atomic>
