@@ -2,6 +2,11 @@
 
 const bodyBytes = 602;
 
+/** What the clock on the wall showed so many nanoseconds ago. */
+export function timeOfDay(agoNs: bigint): Date {
+  return new Date(Date.now() - Number(agoNs) / 1e6);
+}
+
 /** The `bext` chunk of a file whose first frame was recorded at `start`, in local time as the standard asks. */
 export function bextChunk(start: Date, sampleRate: number): Buffer {
   const chunk = Buffer.alloc(8 + bodyBytes);

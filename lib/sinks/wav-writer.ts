@@ -7,7 +7,7 @@ import { deliverError, rejectsWith, whenClosed } from '../streams/closing.js';
 import { Deferred } from '../engine/deferred.js';
 import { AudioError } from '../errors.js';
 import { bytesPerFrame, checkFormat, formatUnknown, type AudioFormat } from '../format/format.js';
-import { bextChunk } from '../format/bext.js';
+import { bextChunk, timeOfDay } from '../format/bext.js';
 import { filePortionMs, startsAt, writesFile } from '../streams/file-destination.js';
 import { claimForWriting } from '../streams/open-files.js';
 import { partialFrame, WrittenFormat } from '../streams/written-format.js';
@@ -134,7 +134,7 @@ export class WavWriter extends Writable implements AudioStream {
   [startsAt](frame: number, time: bigint | undefined): void {
     if (this.#start) return;
     const agoNs = time === undefined ? 0n : process.hrtime.bigint() - time;
-    this.#start = { frame, time, date: new Date(Date.now() - Number(agoNs) / 1e6) };
+    this.#start = { frame, time, date: timeOfDay(agoNs) };
   }
 
   /** Frames that are in the file. */
@@ -311,7 +311,7 @@ export class WavWriter extends Writable implements AudioStream {
   }
 
   #header(format: Readonly<AudioFormat>): Buffer {
-    const start = this.#start?.date ?? new Date();
+    const start = this.#start?.date ?? timeOfDay(0n);
     const bext = this.#hasTimeReference ? bextChunk(start, format.sampleRate) : undefined;
     return wavHeader(format, this.#dataBytes, bext);
   }
