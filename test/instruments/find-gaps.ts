@@ -3,7 +3,8 @@ import { fitSine, phaseAt, valueAt, type SineFit } from './sine-fit.js';
 /** A place where a tone is not what it should be. */
 export interface Gap {
   /**
-   * - `silence`: exact zeros;
+   * - `silence`: exact zeros; the straight fall of the tone to zero that it may begin with is part of it, and the
+   *   rise behind it, as long as the fall, belongs to no gap;
    * - `dropped`: frames are missing;
    * - `inserted`: frames that do not belong there, for example doubled ones;
    * - `glitch`: wrong samples, or a step in level, in an otherwise unbroken tone.
@@ -39,13 +40,19 @@ export interface FindGapsOptions {
  */
 export function findGaps(samples: Float32Array, options: FindGapsOptions): Gap[] {
   const { minFrames = 8 } = options;
-  const silences = zeroRuns(samples, minFrames);
+  const silences = zeroRuns(samples, minFrames).map(([from, to]) => {
+    const fall = fallBefore(samples, from);
+    return [from - fall, to, fall] as const;
+  });
   const gaps: Gap[] = silences.map(([from, to]) => ({
     kind: 'silence',
     frame: from,
     frames: to - from,
   }));
-  const starts = [0, ...silences.map(([, to]) => to)];
+  const starts = [
+    0,
+    ...silences.map(([, to, fall]) => Math.min(samples.length, fall > 0 ? to + fall + 1 : to)),
+  ];
   const ends = [...silences.map(([from]) => from), samples.length];
   const omega = typicalOmega(samples, options);
   const limit = Math.max(10 * typicalError(samples, omega), options.tolerance ?? 1e-6);
@@ -80,6 +87,17 @@ function zeroRuns(samples: Float32Array, minFrames: number): [number, number][] 
     from = Math.max(from, to);
   }
   return runs;
+}
+
+/** Frames of a straight line before `silence`, from a sample of the tone, which is none of them, to zero. */
+function fallBefore(samples: Float32Array, silence: number): number {
+  const tolerance = 7e-5; // two steps of 16 bits
+  let frames = 1;
+  for (; frames < silence; frames++) {
+    const straight = (samples[silence - frames] * (frames + 1)) / frames;
+    if (Math.abs(samples[silence - frames - 1] - straight) > tolerance) break;
+  }
+  return frames < 16 ? 0 : frames - 1; // a tone is straight for a few
 }
 
 /** The middle of many short measurements: a jump spoils one of them, never the result. */

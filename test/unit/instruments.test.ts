@@ -155,6 +155,17 @@ describe('findGaps', () => {
     expect(findGaps(long, options)).toMatchObject([{ frames: 483, shift: -3 }]);
   });
 
+  it('counts the straight fall of the tone as silence, and ignores the rise behind it', () => {
+    const faded = whole.slice();
+    for (let i = 0; i < 480; i++) faded[10000 + i] = whole[9999] * Math.max(0, 1 - (i + 1) / 144);
+    for (let i = 0; i < 144; i++) faded[10480 + i] *= (i + 1) / 144;
+    for (const samples of [faded, as16(faded)]) {
+      expect(findGaps(samples, options)).toMatchObject([
+        { kind: 'silence', frame: 10000, frames: 480, shift: 0 },
+      ]);
+    }
+  });
+
   it('tells silence at the ends from silence within', () => {
     const late = joined(new Float32Array(700), whole, new Float32Array(300));
     expect(findGaps(late, options)).toEqual([

@@ -12,6 +12,8 @@ FilterNode::FilterNode(std::unique_ptr<Filter> filter, uint64_t progress_frames,
       progress_frames_(progress_frames),
       events_(std::move(events)),
       in_per_out_(static_cast<double>(filter_->in().rate) / filter_->out().rate),
+      fade_(filter_->in().channels, filter_->in().rate),
+      in_(kFilterBlock * filter_->in().channels),
       out_(filter_->most_out(kFilterBlock) * filter_->out().channels),
       meter_(filter_->out().channels, filter_->out().rate) {
   held_.set(filter_->held_frames());
@@ -22,6 +24,11 @@ void FilterNode::push(const float* samples, const Record& record) noexcept {
   rate_ = record.rate;
   timed_ = taken_;
   pauses_ = record.pauses;
+  if (record.frame != expected_ && taken() > 0) {  // of another stream, or later of the same
+    fade_.fall();
+    fade_.rise();
+  }
+  expected_ = record.frame + record.frames;
   if (samples != nullptr) {
     pass(samples, record.frames);
   } else {
@@ -45,7 +52,7 @@ void FilterNode::pass(const float* samples, uint64_t frames) noexcept {
   const uint32_t channels = filter_->in().channels;
   while (frames > 0) {
     const size_t block = static_cast<size_t>(std::min<uint64_t>(frames, kFilterBlock));
-    const size_t made = filter_->process(samples, block, out_.data());
+    const size_t made = filter_->process(faded(samples, block), block, out_.data());
     taken_.add(block);
     frames -= block;
     if (samples != nullptr) samples += block * channels;
@@ -54,9 +61,28 @@ void FilterNode::pass(const float* samples, uint64_t frames) noexcept {
   held_.set(filter_->held_frames());
 }
 
+// At most kFilterBlock frames. What is not to be faded stays where it is.
+const float* FilterNode::faded(const float* samples, size_t frames) noexcept {
+  if (samples == nullptr && !fade_.falling()) return samples;
+  if (samples != nullptr && fade_.passes()) {
+    fade_.follow(samples, frames);
+    return samples;
+  }
+  if (samples != nullptr) {
+    std::copy_n(samples, frames * filter_->in().channels, in_.begin());
+    fade_.sound(in_.data(), frames);
+  } else {
+    fade_.silence(in_.data(), frames);
+  }
+  return in_.data();
+}
+
 // Zeros are processed like sound until the filter has forgotten all sound. The rest is a length,
 // however long.
 void FilterNode::pass_silence(uint64_t frames, uint32_t flags) noexcept {
+  const uint64_t falling = std::min<uint64_t>(frames, fade_.fall_left());
+  pass(nullptr, falling);
+  frames -= falling;
   while (frames > 0) {
     const Filter::Skip skipped = filter_->skip_silence(frames);
     taken_.add(skipped.in_frames);

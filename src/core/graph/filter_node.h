@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "../shown.h"
+#include "../signal/fade.h"
 #include "../signal/filter.h"
 #include "../signal/level_meter.h"
 #include "../time/anchor.h"
@@ -43,6 +44,7 @@ class FilterNode final : public Receiver, public Producer {
 
  private:
   void pass(const float* samples, uint64_t frames) noexcept;
+  const float* faded(const float* samples, size_t frames) noexcept;
   void pass_silence(uint64_t frames, uint32_t flags) noexcept;
   void emit(const float* samples, uint64_t frames, uint32_t flags) noexcept;
   void flush() noexcept;
@@ -53,7 +55,9 @@ class FilterNode final : public Receiver, public Producer {
   const double in_per_out_;
   bool ends_ = false;
   bool ended_ = false;
-  std::vector<float> out_;
+  Fade fade_;              // of what comes in: another stream may be linked at any time
+  uint64_t expected_ = 0;  // the next frame of the present one
+  std::vector<float> in_, out_;
   // When the input frame `timed_` was heard, and the input's true rate.
   double time_ = 0, rate_ = 0;
   uint64_t timed_ = 0;

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "silence.h"
+
 namespace patchcord {
 namespace {
 
@@ -17,9 +19,15 @@ size_t power_of_two(size_t at_least) {
 // for silence between them.
 constexpr uint32_t kRecordsPerSecond = 400;
 constexpr double kSameTime = 0.1e6;  // ns; a stream whose times step by more has a new record
+// Kept free, so that what falls to zero where frames are lost always has room.
+constexpr size_t kRecordsKept = 2;
 
 size_t record_capacity(size_t frames, uint64_t packet_frames) {
   return power_of_two(static_cast<size_t>(frames / packet_frames) + 32);
+}
+
+size_t fade_frames(uint32_t sample_rate) {
+  return static_cast<size_t>(Fade::kSeconds * sample_rate);
 }
 
 }  // namespace
@@ -27,24 +35,28 @@ size_t record_capacity(size_t frames, uint64_t packet_frames) {
 FrameQueue::FrameQueue(uint32_t channels, uint32_t sample_rate, size_t capacity_frames)
     : channels_(channels),
       sample_rate_(sample_rate),
-      frames_(power_of_two(capacity_frames) * channels),
+      frames_(power_of_two(capacity_frames + fade_frames(sample_rate)) * channels),
       frame_mask_(frames_.size() / channels - 1),
       records_(record_capacity(capacity_frames, sample_rate / kRecordsPerSecond)),
       record_mask_(records_.size() - 1),
-      packet_frames_(sample_rate / kRecordsPerSecond) {}
+      packet_frames_(sample_rate / kRecordsPerSecond),
+      fade_(channels, sample_rate),
+      faded_(fade_frames(sample_rate) * channels) {}
+
+uint64_t FrameQueue::room_left() const noexcept {
+  const uint64_t used = frame_head_ - frame_tail_.load(std::memory_order_acquire);
+  const uint64_t most = frame_mask_ + 1 - faded_.size() / channels_;
+  return most - std::min(most, used);
+}
 
 bool FrameQueue::room_for(uint64_t stored_frames, size_t records) const noexcept {
-  const uint64_t record_room = records_.size() - (head_.load(std::memory_order_relaxed) -
-                                                  tail_.load(std::memory_order_acquire));
-  const uint64_t frame_room =
-      frame_mask_ + 1 - (frame_head_ - frame_tail_.load(std::memory_order_acquire));
-  return records <= record_room && stored_frames <= frame_room;
+  const uint64_t used =
+      head_.load(std::memory_order_relaxed) - tail_.load(std::memory_order_acquire);
+  return used + records + kRecordsKept <= records_.size() && stored_frames <= room_left();
 }
 
 size_t FrameQueue::room() const noexcept {
-  const bool record = room_for(0, pending_.frames != 0 ? 2 : 1);
-  const uint64_t used = frame_head_ - frame_tail_.load(std::memory_order_acquire);
-  return record ? static_cast<size_t>(frame_mask_ + 1 - used) : 0;
+  return room_for(0, losing_ ? 3 : 1) ? static_cast<size_t>(room_left()) : 0;
 }
 
 // Whether the newest record can tell of these frames as well. When half of the records are in use
@@ -88,31 +100,62 @@ bool FrameQueue::take_awaited() noexcept {
 
 void FrameQueue::push(const float* samples, const Record& record) noexcept {
   if (record.frames == 0) return;
-  const bool pending = pending_.frames != 0;
-  const size_t records = pending ? 2 : goes_on(record) ? 0 : 1;
-  if (!room_for(samples != nullptr ? record.frames : 0, records)) {
-    if (!pending) {
-      pending_ = record;
-      pending_.frames = 0;
-      pending_.flags = kRecordLost;
-    }
+  const size_t records = losing_ ? 3 : !fade_.passes() ? 2 : goes_on(record) ? 0 : 1;
+  if (!room_for(samples != nullptr ? record.frames : 0, records)) return lose(record);
+  if (std::exchange(losing_, false)) {
+    if (pending_.frames > 0) publish(nullptr, pending_);
+    fade_.rise();
+  }
+  publish_faded(samples, record);
+}
+
+// The newest: at once only as much of it as falls from the sound before it.
+void FrameQueue::lose(const Record& record) noexcept {
+  lost_.fetch_add(record.frames, std::memory_order_relaxed);
+  if (std::exchange(losing_, true)) {
     pending_.frames += record.frames;
-    lost_.fetch_add(record.frames, std::memory_order_relaxed);
     return;
   }
-  if (pending) {
-    publish(nullptr, pending_);
-    pending_.frames = 0;
+  pending_ = record;
+  pending_.flags = kRecordLost;
+  pending_.frames = 0;
+  fade_.fall();
+  Record lost = record;
+  lost.flags = kRecordLost;
+  give_silence(fade_, faded_, channels_, lost, [this](const float* samples, const Record& part) {
+    if (samples == nullptr) {
+      pending_.frames = part.frames;
+    } else {
+      publish(samples, part);
+      pending_.frame += part.frames;
+      pending_.time += static_cast<double>(part.frames) * 1e9 / part.rate;
+    }
+  });
+}
+
+void FrameQueue::publish_faded(const float* samples, Record record) noexcept {
+  while (samples != nullptr && !fade_.passes() && record.frames > 0) {
+    Record part = record;
+    part.frames = std::min<uint64_t>(record.frames, faded_.size() / channels_);
+    std::copy_n(samples, part.frames * channels_, faded_.data());
+    fade_.sound(faded_.data(), static_cast<size_t>(part.frames));
+    publish(faded_.data(), part);
+    samples += part.frames * channels_;
+    record.frame += part.frames;
+    record.frames -= part.frames;
+    record.time += static_cast<double>(part.frames) * 1e9 / record.rate;
   }
+  if (record.frames == 0) return;
+  if (samples != nullptr) fade_.follow(samples, static_cast<size_t>(record.frames));
   publish(samples, record);
 }
 
 void FrameQueue::end() noexcept {
-  if (pending_.frames != 0 && room_for(0, 1)) {
+  if (losing_ && pending_.frames > 0 && room_for(0, 1)) {
     publish(nullptr, pending_);
     pending_.frames = 0;
   }
-  trailing_ = pending_;
+  if (losing_) trailing_ = pending_;
   ended_.store(true, std::memory_order_release);
 }
 
@@ -142,9 +185,9 @@ FrameQueue::Span FrameQueue::front(size_t max_frames) noexcept {
   if (record == nullptr) return span;
   span.frame = next_;
   span.time = record->time + static_cast<double>(next_ - record->frame) * 1e9 / record->rate;
-  span.flags = record->flags;
+  span.flags = record->flags & ~static_cast<uint32_t>(kRecordFade);
   span.frames = static_cast<size_t>(std::min<uint64_t>(max_frames, frames));
-  if (record->flags == 0) {
+  if (record->has_samples()) {
     const size_t at = frame_tail_.load(std::memory_order_relaxed) & frame_mask_;
     span.frames = std::min(span.frames, frame_mask_ + 1 - at);
     span.samples = &frames_[at * channels_];
@@ -157,7 +200,7 @@ void FrameQueue::advance(size_t frames) noexcept {
   const Record* const record = current().record;
   if (record == nullptr) return;
   next_ += frames;
-  if (record->flags == 0) {
+  if (record->has_samples()) {
     frame_tail_.store(frame_tail_.load(std::memory_order_relaxed) + frames,
                       std::memory_order_release);
   }

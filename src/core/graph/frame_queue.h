@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "../signal/fade.h"
 #include "receiver.h"
 
 namespace patchcord {
@@ -71,7 +72,10 @@ class FrameQueue final : public Receiver {
     uint64_t frames = 0;
   };
 
+  uint64_t room_left() const noexcept;
   bool room_for(uint64_t stored_frames, size_t records) const noexcept;
+  void lose(const Record& record) noexcept;
+  void publish_faded(const float* samples, Record record) noexcept;
   bool goes_on(const Record& record) const noexcept;
   void publish(const float* samples, const Record& record) noexcept;
   Rest current() noexcept;
@@ -91,7 +95,10 @@ class FrameQueue final : public Receiver {
   std::atomic<bool> ended_{false};
   uint64_t frame_head_ = 0;  // frames stored
   Record newest_;            // of the records published
-  Record pending_;           // lost frames not yet told, frames == 0: none
+  bool losing_ = false;
+  Record pending_;  // lost frames not yet told
+  Fade fade_;       // of what was lost
+  std::vector<float> faded_;
 
   // Consumer's side.
   alignas(64) std::atomic<uint64_t> tail_{0};  // records left behind: never the newest one

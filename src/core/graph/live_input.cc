@@ -36,13 +36,13 @@ LiveInput::LiveInput(std::shared_ptr<FrameQueue> queue, uint32_t rate, uint32_t 
       out_channels_(channels),
       map_(std::move(map)),
       resampler_(queue_->sample_rate(), rate, queue_->channels(), ResamplerQuality::kMedium, true),
-      mapped_(kMaxPull * queue_->channels()),
-      last_(channels),
-      before_(channels) {
+      fade_(channels, rate),
+      end_(queue_->channels(), queue_->sample_rate()),
+      behind_end_(kMaxPull * queue_->channels()),
+      mapped_(kMaxPull * queue_->channels()) {
   if (!map_ && in_channels_ != out_channels_) {
     map_ = std::make_unique<ChannelMap>(in_channels_, out_channels_);
   }
-  fade_length_ = static_cast<size_t>(kFadeSeconds * rate);
   first_error_ = kMaxFirstError * in_rate_;
 }
 
@@ -120,14 +120,16 @@ void LiveInput::read(float* out, size_t frames, const PullTime& when) noexcept {
       }
     }
     if (!running_) {
+      fade_.fall();
       if (start(frames, want, fresh, when.time)) {
         made = silent_tail_;
         resampler_.set_ratio(drift);
+        fade_.silence(out, made);
+        fade_.rise();
       }
       started_ = when.time;
     }
     if (running_) {
-      if (made > 0) fade_out(out, made);
       made += produce(out + made * out_channels_, frames - made);
     }
   }
@@ -140,7 +142,8 @@ void LiveInput::read(float* out, size_t frames, const PullTime& when) noexcept {
     return;
   }
   const size_t missing = frames - made;
-  fade_out(out + made * out_channels_, missing);
+  fade_.fall();
+  fade_.silence(out + made * out_channels_, missing);
   if (running_ && queue_->ended()) ended_ = true;
   if (ended_) ended_shown_.store(true, std::memory_order_relaxed);
   running_ = false;
@@ -238,10 +241,6 @@ bool LiveInput::start(size_t frames, double want, bool fresh, double time) noexc
   started_before_ = true;
   resampler_.reset();
   fed_ = queue_->next_frame();
-  fade_position_ = 0;
-  // After a leading silence there is nothing left of what was before.
-  before_ = last_;  // same size: no allocation
-  if (silent_tail_ > 0) std::fill(before_.begin(), before_.end(), 0.0f);
   running_ = true;
   return true;
 }
@@ -254,14 +253,23 @@ size_t LiveInput::produce(float* out, size_t frames) noexcept {
     FrameQueue::Span span = queue_->front(resampler_.needed_for(room));
     Resampler::Progress step;
     if (span.frames == 0 && queue_->ended()) {
-      // The filter still holds the end of the stream: zeros push it out, up to the last frame.
+      // The filter still holds the end of the stream: its fall to zero pushes it out, up to the
+      // last frame.
       const double left = static_cast<double>(queue_->next_frame()) -
                           (static_cast<double>(fed_) + resampler_.position());
       room = std::min(room,
                       static_cast<size_t>(std::max(0.0, std::ceil(left * out_rate_ / in_rate_))));
-      step = resampler_.process(nullptr, resampler_.needed_for(room), to, room);
+      const size_t wanted = std::min(kMaxPull, resampler_.needed_for(room));
+      end_.fall();
+      end_.silence(behind_end_.data(), wanted);
+      step = resampler_.process(behind_end_.data(), wanted, to, room);
     } else {
       step = resampler_.process(span.samples, span.frames, to, room);
+      if (span.samples != nullptr) {
+        end_.follow(span.samples, step.consumed);
+      } else {
+        end_.restart();
+      }
       queue_->advance(step.consumed);
     }
     fed_ += step.consumed;
@@ -269,31 +277,8 @@ size_t LiveInput::produce(float* out, size_t frames) noexcept {
     made += step.produced;
     if (step.produced == 0 && step.consumed == 0) break;
   }
-  if (made > 0) {
-    fade_in(out, made);
-    std::copy_n(out + (made - 1) * out_channels_, out_channels_, last_.begin());
-  }
+  fade_.sound(out, made);
   return made;
-}
-
-void LiveInput::fade_in(float* out, size_t frames) noexcept {
-  for (size_t i = 0; i < frames && fade_position_ < fade_length_; ++i, ++fade_position_) {
-    const float gain = static_cast<float>(fade_position_) / static_cast<float>(fade_length_);
-    for (uint32_t c = 0; c < out_channels_; ++c) {
-      float& sample = out[i * out_channels_ + c];
-      sample = before_[c] + (sample - before_[c]) * gain;
-    }
-  }
-}
-
-// From the last frame given to zero, so that a break is not a click.
-void LiveInput::fade_out(float* out, size_t frames) noexcept {
-  for (size_t i = 0; i < frames; ++i) {
-    const float gain =
-        i < fade_length_ ? 1 - static_cast<float>(i + 1) / static_cast<float>(fade_length_) : 0;
-    for (uint32_t c = 0; c < out_channels_; ++c) out[i * out_channels_ + c] = last_[c] * gain;
-  }
-  std::fill(last_.begin(), last_.end(), 0.0f);
 }
 
 double LiveInput::take_shortfall() noexcept {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "../signal/channel_map.h"
+#include "../signal/fade.h"
 #include "../signal/resampler.h"
 #include "../time/lag.h"
 #include "frame_queue.h"
@@ -92,17 +93,16 @@ class LiveInput final : public Pullable {
   void starve(int64_t first, size_t frames, double time) noexcept;
   void skip_to(double frame, double want, double time) noexcept;
   size_t produce(float* out, size_t frames) noexcept;
-  void fade_in(float* out, size_t frames) noexcept;
-  void fade_out(float* out, size_t frames) noexcept;
 
   const std::shared_ptr<FrameQueue> queue_;
   const double in_rate_, out_rate_;
   const uint32_t in_channels_, out_channels_;
   std::unique_ptr<ChannelMap> map_;
   Resampler resampler_;
-  std::vector<float> mapped_;  // before the map
-  std::vector<float> last_;    // last frame given out, where a fade-out begins
-  std::vector<float> before_;  // last frame before a jump, faded into what follows
+  Fade fade_;                      // of what is given
+  Fade end_;                       // of what the resampler gets, behind the end of the stream
+  std::vector<float> behind_end_;  // in that
+  std::vector<float> mapped_;      // before the map
   bool running_ = false;
   bool started_before_ = false;
   std::atomic<uint64_t> lost_before_{UINT64_MAX};
@@ -110,7 +110,7 @@ class LiveInput final : public Pullable {
   bool end_told_ = false;
   uint64_t seen_ = UINT64_MAX;  // first frame of the newest record at the last pull
   uint64_t fed_ = 0;            // stream index behind the last frame given to the resampler
-  size_t fade_position_ = 0, fade_length_ = 0, silent_tail_ = 0;
+  size_t silent_tail_ = 0;
   double first_ = 0;    // asked time of the first frame since it is this stream
   double started_ = 0;  // ... since it runs
   // In the first second, in its frames: an error that is too much, and one that has been too much

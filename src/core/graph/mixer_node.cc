@@ -25,7 +25,9 @@ MixerNode::MixerNode(const Config& config, Listener* listener)
       meter_(config.channels, config.sample_rate),
       scratch_(kMaxPull * config.channels),
       pumped_(kMaxPull * config.channels),
-      fade_length_(static_cast<size_t>(kFadeSeconds * config.sample_rate)),
+      went_(config.channels, config.sample_rate),
+      missed_(config.channels, config.sample_rate),
+      driven_(config.channels, config.sample_rate),
       lag_(config.latency_ns) {
   if (config.limiter) {
     limiter_ = std::make_unique<Limiter>(config.sample_rate, config.channels, kLimiterCeiling,
@@ -68,49 +70,43 @@ void MixerNode::mix(std::vector<Input>& inputs, Pace pace, uint64_t frame, float
     for (uint32_t c = 0; c < channels; ++c) last[c] += controls.last()[c];
   }
   // A mix of what is written is exactly that.
-  if (pace == Pace::kClock && going_on < heard_) {
-    const float left = static_cast<float>(fade_left_) / static_cast<float>(fade_length_);
-    for (uint32_t c = 0; c < channels; ++c) went_[c] = went_[c] * left + went[c];
-    fade_left_ = fade_length_;
-  }
+  if (pace == Pace::kClock && going_on < heard_) went_.fall(went.data());
+  quiet_ = heard == 0 && !went_.falling();
   heard_ = heard;
   last_ = last;
-  fade_what_went(out, frames);
+  went_.sound(out, frames);
   if (limiter_) {
     limiter_->process(out, frames);
   }
   if (config_.metered) meter_.process(out, frames);
 }
 
-void MixerNode::fade_what_went(float* out, size_t frames) noexcept {
-  for (size_t i = 0; i < frames && fade_left_ > 0; ++i) {
-    const float gain = static_cast<float>(--fade_left_) / static_cast<float>(fade_length_);
-    for (uint32_t c = 0; c < config_.channels; ++c)
-      out[i * config_.channels + c] += went_[c] * gain;
-  }
-}
-
 void MixerNode::pull(float* out, size_t frames, const PullTime& when) noexcept {
   pulled_.store(true, std::memory_order_release);
   if (mixing_.test_and_set(std::memory_order_acquire)) {
-    std::fill_n(out, frames * config_.channels, 0.0f);
+    driven_.fall();
+    driven_.silence(out, frames);
+    driven_.rise();
     return;
   }
   if (driver_changed_.exchange(false, std::memory_order_acq_rel) || pumped_last_) {
     pumped_last_ = false;
     silence_left_ = take_over(when);
+    if (position_ > 0) driven_.restart();
   } else if (when.after_break && make_good(when)) {
-    before_break_ = driven_;
-    join_left_ = fade_length_;
+    driven_.fall();
+    driven_.rise();
   }
   const size_t silence = std::min(silence_left_, frames);
   silence_left_ -= silence;
-  std::fill_n(out, silence * config_.channels, 0.0f);
+  driven_.silence(out, silence);
   if (silence < frames) {
-    mix_live(out + silence * config_.channels, frames - silence,
+    // To the driver after it was given to who records it.
+    float* const mixed = out + silence * config_.channels;
+    mix_live(mixed, frames - silence,
              {when.time + static_cast<double>(silence) * 1e9 / when.rate, when.rate});
+    driven_.sound(mixed, frames - silence);
   }
-  give(out, frames);
   mixing_.clear(std::memory_order_release);
 }
 
@@ -145,19 +141,6 @@ bool MixerNode::make_good(const PullTime& when) noexcept {
   return any;
 }
 
-// To the master, as it has been mixed.
-void MixerNode::give(float* out, size_t frames) noexcept {
-  const uint32_t channels = config_.channels;
-  for (size_t i = 0; i < frames && join_left_ > 0; ++i, --join_left_) {
-    const float before = static_cast<float>(join_left_) / static_cast<float>(fade_length_);
-    for (uint32_t c = 0; c < channels; ++c) {
-      float& sample = out[i * channels + c];
-      sample += (before_break_[c] - sample) * before;
-    }
-  }
-  std::copy_n(out + (frames - 1) * channels, channels, driven_.begin());
-}
-
 double MixerNode::least_lag(const std::vector<Input>& inputs) const noexcept {
   double least = config_.latency_ns;
   for (const Input& input : inputs) {
@@ -185,7 +168,7 @@ void MixerNode::mix_live(float* out, size_t frames, const PullTime& when) noexce
 // What was heard at `when`.
 void MixerNode::mix_at(float* out, size_t frames, const PullTime& when) noexcept {
   const double elapsed = static_cast<double>(frames) * 1e9 / when.rate;
-  bool silent = false;
+  bool silent = !limiter_ && missed_.passes();
   {
     Published<std::vector<Input>>::Reading inputs(inputs_);
     if (inputs) {
@@ -206,12 +189,12 @@ void MixerNode::mix_at(float* out, size_t frames, const PullTime& when) noexcept
         }
         return spare;
       });
-      silent = heard_ == 0 && fade_left_ == 0 && !limiter_;
+      silent = silent && quiet_;
     } else {
       std::fill_n(out, frames * config_.channels, 0.0f);
-      silent = !limiter_;
     }
   }
+  missed_.sound(out, frames);
   content_next_ = when.time + elapsed;
 
   const double delay = static_cast<double>(delay_frames()) * 1e9 / config_.sample_rate;
@@ -309,11 +292,7 @@ int64_t MixerNode::mix_due(int64_t now, bool waits) noexcept {
   if (late > kPumpPatience + config_.max_wait_ns) {
     const uint64_t missed = static_cast<uint64_t>(late * rate * 1e-9);
     skipped_.add(missed);
-    if (late <= kMaxFill) {
-      const Record record{position_, missed, content_next_, rate, kRecordHole};
-      position_.add(missed);
-      deliver(nullptr, record);
-    }
+    miss(late <= kMaxFill ? missed : 0);
     content_next_ += static_cast<double>(missed) * 1e9 / rate;
   }
   const size_t block = std::min(kMaxPull, static_cast<size_t>(rate * kPumpSeconds));
@@ -324,6 +303,17 @@ int64_t MixerNode::mix_due(int64_t now, bool waits) noexcept {
     if (waits && start < due + config_.max_wait_ns && !certain(block, when)) return now + kPumpTurn;
     mix_at(pumped_.data(), block, when);
   }
+}
+
+// So many frames nobody could mix: a hole for who records the mix.
+void MixerNode::miss(uint64_t frames) noexcept {
+  const Record record{position_, frames, content_next_, static_cast<double>(config_.sample_rate),
+                      kRecordHole};
+  missed_.fall();
+  give_silence(missed_, pumped_, config_.channels, record,
+               [this](const float* samples, const Record& part) { deliver(samples, part); });
+  position_.add(frames);
+  missed_.rise();
 }
 
 // Frames that can be mixed now; `ending`: they are the last.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "../shown.h"
+#include "../signal/fade.h"
 #include "../signal/format.h"
 #include "../signal/level_meter.h"
 #include "../signal/limiter.h"
@@ -18,6 +19,7 @@
 #include "node_events.h"
 #include "producer.h"
 #include "pullable.h"
+#include "silence.h"
 #include "written_input.h"
 
 namespace patchcord {
@@ -120,8 +122,7 @@ class MixerNode final : public Pullable, public Producer {
   void replaced(uint64_t frame, uint64_t frames) noexcept;
   void mix(std::vector<Input>& inputs, Pace pace, uint64_t frame, float* out, size_t frames,
            const PullTime& when) noexcept;
-  void fade_what_went(float* out, size_t frames) noexcept;
-  void give(float* out, size_t frames) noexcept;
+  void miss(uint64_t frames) noexcept;
   void follow_ends(const Input& input) noexcept;
   size_t ready_frames(std::vector<Input>& inputs, bool* ending) noexcept;
   uint64_t delay_frames() const { return limiter_ ? limiter_->latency_frames() : 0; }
@@ -132,14 +133,14 @@ class MixerNode final : public Pullable, public Producer {
   std::unique_ptr<Limiter> limiter_;
   LevelMeter meter_;
   std::vector<float> scratch_, pumped_;
-  // What went in the middle of its sound is faded from where it was.
   InputControls::Frame last_{};  // the sum of the inputs' last frames
-  InputControls::Frame went_{};
+  Fade went_;                    // of inputs that went in the middle of their sound
+  Fade missed_;                  // of the mix, where nobody could mix it
+  Fade driven_;                  // of what the driver gets: it may have been silent meanwhile
   uint64_t turn_ = 0;
-  size_t heard_ = 0;  // inputs, in the last turn
-  size_t fade_left_ = 0;
-  const size_t fade_length_;
-  Lag lag_;  // pull time less the time of what is mixed
+  size_t heard_ = 0;    // inputs, in the last turn
+  bool quiet_ = false;  // nothing was heard in it
+  Lag lag_;             // pull time less the time of what is mixed
   double content_next_ = 0;
   std::atomic<bool> pulled_{false};  // by a sink: pump() has nothing to do
   std::atomic<bool> driver_changed_{true};
@@ -147,10 +148,6 @@ class MixerNode final : public Pullable, public Producer {
   // for.
   std::atomic_flag mixing_ = ATOMIC_FLAG_INIT;
   size_t silence_left_ = 0;  // frames that a new driver hears before the mix goes on
-  // After a break of the driver what comes next is faded in from what it got before.
-  InputControls::Frame driven_{};  // the last frame that it got
-  InputControls::Frame before_break_{};
-  size_t join_left_ = 0;
   bool pumped_last_ = false;
   Losses losses_;
   uint64_t lost_at_ = 0;  // the mix' frame when the last loss was seen

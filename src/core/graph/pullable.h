@@ -22,9 +22,6 @@ class Pullable {
   virtual void pull(float* out, size_t frames, const PullTime& when) noexcept = 0;
 };
 
-// How long a fade is where sound begins, ends or breaks.
-constexpr double kFadeSeconds = 0.003;
-
 // No pull asks for more at a time; scratch buffers have this size.
 constexpr size_t kMaxPull = 1024;
 

@@ -10,8 +10,8 @@ namespace patchcord {
 class Receiver {
  public:
   virtual ~Receiver() = default;
-  // Producer thread. `samples` null: silence, with flags saying why. Consecutive records are
-  // contiguous.
+  // Producer thread. `samples` null: silence, with flags saying why; the sound before it has fallen
+  // to zero (silence.h). Consecutive records are contiguous.
   virtual void push(const float* samples, const Record& record) noexcept = 0;
   virtual void end() noexcept = 0;           // nothing follows
   virtual size_t room() const noexcept = 0;  // frames that push() would take now

@@ -60,9 +60,7 @@ void SinkNode::open(const Format& device, int64_t most_more) {
   if (!again) {
     format_ = device;
     meter_ = std::make_unique<LevelMeter>(device.channels, device.sample_rate);
-    last_.resize(device.channels);
-    tail_.resize(device.channels);
-    fade_frames_ = static_cast<size_t>(kFadeSeconds * device.sample_rate);
+    fade_ = Fade(device.channels, device.sample_rate);
     if (processing_.normalize) {
       normalizer_ = std::make_unique<LoudnessNormalizer>(device.sample_rate, device.channels);
       held_frames_ = static_cast<double>(normalizer_->latency_frames());
@@ -89,6 +87,8 @@ void SinkNode::open(const Format& device, int64_t most_more) {
   tracker_ = device_tracker_.get();
   rate_ = std::make_unique<SteadyRate>(device.sample_rate);
   block_.resize(kMaxPull * device.channels);
+  device_fade_ = Fade(device.channels, device.sample_rate);
+  if (again) device_fade_.rise();  // what plays did not begin here
   stamps_ = false;
   unstamped_ = 0;
   settling_ = 0;
@@ -99,6 +99,9 @@ void SinkNode::open(const Format& device, int64_t most_more) {
 
 void SinkNode::publish(std::shared_ptr<WrittenQueue> written, std::shared_ptr<Pullable> linked) {
   auto next = std::make_unique<Upstream>();
+  if (upstream_.get() != nullptr) *next = *upstream_.get();
+  if (next->written != written) next->written_number = ++numbers_;
+  if (next->linked != linked) next->linked_number = ++numbers_;
   next->written = std::move(written);
   next->linked = std::move(linked);
   upstream_.exchange(std::move(next));
@@ -108,44 +111,29 @@ void SinkNode::fill(float* out, size_t frames, const PullTime& when) noexcept {
   Published<Upstream>::Reading upstream(upstream_);
   Pullable* source = nullptr;
   bool queued = false;
+  bool written = false;
+  uint64_t number = 0;
   if (upstream) {
     queued = upstream->written && (upstream->written->queued() > 0 || !upstream->written->idle());
-    source = queued || !upstream->linked ? static_cast<Pullable*>(upstream->written.get())
-                                         : upstream->linked.get();
+    written = upstream->written && (queued || !upstream->linked);
+    source = written ? static_cast<Pullable*>(upstream->written.get()) : upstream->linked.get();
+    if (source != nullptr) number = written ? upstream->written_number : upstream->linked_number;
   }
-  if (upstream.get() != playing_) {
-    playing_ = upstream.get();
-    tail_ = last_;  // same size: no allocation
-    tail_left_ = fade_frames_;
-  }
+  const uint64_t before = std::exchange(playing_, number);
+  if (before != number) fade_.fall();
+  // What is linked does not begin where something written ends.
+  if (before != number && before != 0 && !written) fade_.rise();
   if (source != nullptr) {
     source->pull(out, frames, when);
-    if (upstream->written && source == upstream->written.get() && queued &&
-        upstream->written->idle()) {
-      emptied_ = true;
-    }
+    fade_.sound(out, frames);
+    if (written && queued && upstream->written->idle()) emptied_ = true;
   } else {
-    std::fill_n(out, frames * format_.channels, 0.0f);
+    fade_.silence(out, frames);
     stats_.silent_frames.add(frames);
   }
-  // The end of what played before is faded under the new sound, so that a change is not a click.
-  for (size_t i = 0; i < frames && tail_left_ > 0; ++i, --tail_left_) {
-    const float gain = static_cast<float>(tail_left_) / static_cast<float>(fade_frames_);
-    for (uint32_t c = 0; c < format_.channels; ++c)
-      out[i * format_.channels + c] += tail_[c] * gain;
-  }
-  std::copy_n(out + (frames - 1) * format_.channels, format_.channels, last_.begin());
   if (normalizer_) normalizer_->process(out, frames);
   if (limiter_) limiter_->process(out, frames);
   meter_->process(out, frames);
-}
-
-// Behind a silence of the device, so that its end is not a click.
-void SinkNode::rise(float* out, size_t frames) noexcept {
-  for (size_t i = 0; i < frames && rise_left_ > 0; ++i, --rise_left_) {
-    const float gain = 1 - static_cast<float>(rise_left_) / static_cast<float>(fade_frames_);
-    for (uint32_t c = 0; c < device_.channels; ++c) out[i * device_.channels + c] *= gain;
-  }
 }
 
 void SinkNode::follow_lead(double now, double lead, uint32_t frames) noexcept {
@@ -195,7 +183,8 @@ void SinkNode::render(void* data, uint32_t frames, int64_t play_time) noexcept {
   for (size_t done = 0; done < frames;) {
     const size_t block = std::min<size_t>(kMaxPull, silent > 0 ? silent : frames - done);
     if (silent > 0) {
-      std::fill_n(block_.data(), block * device_.channels, 0.0f);
+      if (device_fade_.fall()) device_fade_.rise();  // it waits meanwhile
+      device_fade_.silence(block_.data(), block);
       Counter& counter = settled ? stats_.underrun_frames : stats_.silent_frames;
       counter.add(static_cast<uint64_t>(static_cast<double>(block) * ratio_));
       silent -= block;
@@ -205,7 +194,7 @@ void SinkNode::render(void* data, uint32_t frames, int64_t play_time) noexcept {
                     {asked, upstream_rate, std::exchange(after_break, false)});
       asked += static_cast<double>(block) * 1e9 / upstream_rate;
       next_ = asked;
-      rise(block_.data(), block);
+      device_fade_.sound(block_.data(), block);
     }
     from_float(block_.data(), device_.sample_format, to, block * device_.channels);
     to += block * bytes_per_frame(device_);
@@ -272,7 +261,7 @@ void SinkNode::tell_played() noexcept {
 }
 
 void SinkNode::underrun(uint32_t frames, bool here) noexcept {
-  if (here) rise_left_ = fade_frames_;
+  if (here) device_fade_.restart();
   // Where the device has gone on since, a longer silence would be a second one.
   const double missed = frames * 1e9 / device_.sample_rate;
   const bool grown = fill_.grow(here ? std::max(missed, Fill::kLeastStep) : missed) > 0;

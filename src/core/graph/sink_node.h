@@ -8,6 +8,7 @@
 #include "../published.h"
 #include "../shown.h"
 #include "../signal/channel_map.h"
+#include "../signal/fade.h"
 #include "../signal/format.h"
 #include "../signal/level_meter.h"
 #include "../signal/limiter.h"
@@ -103,6 +104,7 @@ class SinkNode {
   struct Upstream {
     std::shared_ptr<WrittenQueue> written;
     std::shared_ptr<Pullable> linked;
+    uint64_t written_number = 0, linked_number = 0;  // another for each that there was
   };
 
   // What upstream gives, in format().
@@ -121,7 +123,6 @@ class SinkNode {
   double lead() const noexcept { return lead_ + fill_.more(); }
   size_t pause(double asked, double rate, uint32_t frames) noexcept;
   void fill(float* out, size_t frames, const PullTime& when) noexcept;
-  void rise(float* out, size_t frames) noexcept;
   void advance(uint32_t frames, double played, double rate) noexcept;
   void tell_played() noexcept;
 
@@ -143,11 +144,11 @@ class SinkNode {
   int unstamped_ = 0;
   std::unique_ptr<LevelMeter> meter_;  // from the first device on
   Published<Upstream> upstream_;
-  const Upstream* playing_ = nullptr;  // only compared: tells that what is upstream changed
-  std::vector<float> block_, last_, tail_;
-  size_t tail_left_ = 0;  // frames of the old sound's fade still to come
-  size_t rise_left_ = 0;  // frames of the fade-in behind a silence of the device still to come
-  size_t fade_frames_ = 0;
+  uint64_t numbers_ = 0;  // JS thread
+  uint64_t playing_ = 0;  // the number of what is upstream; 0: nothing
+  std::vector<float> block_;
+  Fade fade_;             // of what is upstream
+  Fade device_fade_;      // of what the device gets: it may have been silent meanwhile
   uint64_t frame_ = 0;    // of the device
   bool emptied_ = false;  // the last of what was written has been taken in this turn
   uint64_t drained_ = 0;  // device frame behind that; 0: told

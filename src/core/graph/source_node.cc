@@ -21,6 +21,8 @@ SourceNode::SourceNode(Clock& clock, const Config& config, std::shared_ptr<NodeE
     : clock_(clock),
       config_(config),
       events_(std::move(events)),
+      fade_(config.channels, config.sample_rate),
+      fade_frames_(static_cast<uint32_t>(Fade::kSeconds * config.sample_rate)),
       meter_(config.channels, config.sample_rate),
       life_(config.fills_idle) {
   anchor_.store({0, static_cast<double>(config.start), static_cast<double>(config.sample_rate)});
@@ -61,6 +63,8 @@ void SourceNode::open(const Format& device, const DeviceTiming& timing) {
                                              resampled_channels, ResamplerQuality::kHigh, false);
   }
   const size_t out_frames = static_cast<size_t>(std::ceil(kBlock * ratio_)) + 16;
+  device_fade_ = Fade(device.channels, device.sample_rate);
+  cut_ = true;
   raw_.resize(kBlock * device.channels);
   mapped_.resize(kBlock * config_.channels);
   resampled_.resize(out_frames * resampled_channels);
@@ -114,6 +118,7 @@ void SourceNode::packet(const void* data, uint32_t frames, int64_t position, int
     hole(position_ - std::min<uint64_t>(position_, to_output(place.back)), to_output(place.lost),
          skipping_);
   }
+  cut_ = cut_ || away_ || place.lost > 0 || place.skip > 0;
   skipping_ = place.skip == frames;
   if (place.silence > 0) {
     silence(place.silence, away_ ? kAbsence : place.lost > 0 ? kRecordHole : kRecordSilence);
@@ -123,7 +128,15 @@ void SourceNode::packet(const void* data, uint32_t frames, int64_t position, int
   sounds_ = false;
   const uint8_t* bytes = static_cast<const uint8_t*>(data);
   const size_t frame_bytes = bytes_per_frame(device_);
-  for (size_t done = place.skip + follow_leap(frames - place.skip); done < frames && !ended_;) {
+  size_t done = place.skip + follow_leap(frames - place.skip);
+  if (cut_ && done < frames) {
+    cut_ = false;
+    if (position_ > 0) {
+      device_fade_.fall();
+      device_fade_.rise();
+    }
+  }
+  while (done < frames && !ended_) {
     const size_t block = std::min<size_t>(kBlock, frames - done);
     convert(bytes != nullptr ? bytes + done * frame_bytes : nullptr, block, 0);
     done += block;
@@ -153,6 +166,7 @@ void SourceNode::idle(bool quiet) noexcept {
     come_back();
   }
   silence(due, kRecordSilence);
+  cut_ = false;  // what sounds next begins by itself
   set_anchor();
 }
 
@@ -188,6 +202,7 @@ void SourceNode::leave_out(int64_t seconds) noexcept {
   if (seconds == 0) return;
   const uint64_t frames = static_cast<uint64_t>(seconds) * config_.sample_rate;
   left_out_ += seconds;
+  cut_ = true;
   if (host_) {
     host_->leave_out_seconds(seconds);
     const double frame = static_cast<double>(position_);
@@ -230,8 +245,10 @@ uint32_t SourceNode::follow_leap(uint32_t frames) noexcept {
     const uint64_t missing = to_output(static_cast<uint64_t>(-leap));
     hole(position_, missing, false);
     emit(nullptr, missing, kRecordHole);
+    fade_.rise();
   }
   if (leap <= 0) return 0;
+  cut_ = true;
   const uint32_t left_out = static_cast<uint32_t>(std::min<int64_t>(leap, frames));
   host_->leave_out(left_out);
   stats_.trimmed_frames.add(left_out);
@@ -247,6 +264,8 @@ void SourceNode::silence(uint64_t device_frames, uint32_t flags) noexcept {
       count -= block;
     }
   };
+  device_fade_.fall();
+  zeros(std::min<uint64_t>(left, device_fade_.fall_left()));
   if (resampler_) {
     // The filter's memory rings out first. The rest is skipped at once, by a fixed ratio whole
     // periods of it.
@@ -266,15 +285,25 @@ void SourceNode::silence(uint64_t device_frames, uint32_t flags) noexcept {
 }
 
 void SourceNode::convert(const uint8_t* data, size_t frames, uint32_t flags) noexcept {
+  if (data == nullptr) {
+    device_fade_.fall();
+    if (flags == 0) flags = kRecordSilence;
+  }
+  const bool sound = data != nullptr || device_fade_.falling();
   // Silence needs no samples, once it is silence behind a resampler as well.
-  const bool silent = data == nullptr && ringing_ == 0;
-  if (!resampler_ && silent) return emit(nullptr, frames, flags ? flags : kRecordSilence);
-  const float* in = nullptr;
-  if (data != nullptr) {
-    to_float(data, device_.sample_format, raw_.data(), frames * device_.channels);
+  const bool silent = !sound && ringing_ == 0;
+  if (!resampler_ && silent) return emit(nullptr, frames, flags);
+  float* in = nullptr;
+  if (sound) {
     in = raw_.data();
-    sounds_ = sounds_ || std::any_of(in, in + frames * device_.channels,
-                                     [](float sample) { return sample != 0; });
+    if (data != nullptr) {
+      to_float(data, device_.sample_format, in, frames * device_.channels);
+      sounds_ = sounds_ || std::any_of(in, in + frames * device_.channels,
+                                       [](float sample) { return sample != 0; });
+      device_fade_.sound(in, frames);
+    } else {
+      device_fade_.silence(in, frames);
+    }
     if (map_ && map_first_) {
       map_->process(in, mapped_.data(), frames);
       in = mapped_.data();
@@ -285,9 +314,9 @@ void SourceNode::convert(const uint8_t* data, size_t frames, uint32_t flags) noe
       map_->process(in, out_.data(), frames);
       in = out_.data();
     }
-    return emit(in, frames, 0);
+    return emit(in, frames, flags);
   }
-  if (data != nullptr) {
+  if (sound) {
     ringing_ = 2 * resampler_->latency_in() + 1;
   } else {
     ringing_ -= std::min<uint64_t>(ringing_, frames);
@@ -300,7 +329,7 @@ void SourceNode::convert(const uint8_t* data, size_t frames, uint32_t flags) noe
         in != nullptr ? in + done * channels : nullptr, frames - done, resampled_.data(), room);
     done += made.consumed;
     if (made.produced > 0) {
-      const float* result = resampled_.data();
+      float* result = resampled_.data();
       if (map_ && !map_first_) {
         map_->process(result, out_.data(), made.produced);
         result = out_.data();
@@ -311,37 +340,66 @@ void SourceNode::convert(const uint8_t* data, size_t frames, uint32_t flags) noe
   }
 }
 
-void SourceNode::emit(const float* samples, uint64_t frames, uint32_t flags) noexcept {
+// `flags`: why there is no sound. It has samples where they fall to zero, or a resampler rings.
+void SourceNode::emit(float* samples, uint64_t frames, uint32_t flags) noexcept {
   if (ended_ || frames == 0) return;
-  uint64_t count = frames;
-  if (config_.duration_frames != 0) {
-    count = std::min<uint64_t>(count, config_.duration_frames - position_);
-  }
-  if (!enabled_.load(std::memory_order_relaxed) && samples != nullptr) {
-    samples = nullptr;
-    flags = kRecordSilence;
-  }
-  if (samples != nullptr) {
-    if (config_.metered) meter_.process(samples, static_cast<size_t>(count));
-  } else {
-    meter_.silence(static_cast<size_t>(count));
-    stats_.silence_frames.add(flags == kRecordSilence ? count : 0);
-    stats_.hole_frames.add(flags == kAbsence ? count : 0);
-  }
   Record record;
+  record.frames = frames;
+  if (config_.duration_frames != 0) {
+    record.frames = std::min<uint64_t>(frames, config_.duration_frames - position_);
+  }
   record.frame = position_;
-  record.frames = count;
   record.time = time_at(static_cast<double>(record.frame));
   record.rate = true_rate();
-  record.flags = samples != nullptr ? 0 : (flags != 0 ? flags : kRecordSilence);
+  record.flags = flags;
   record.pauses = config_.fills_idle;
-  position_.add(count);
-  deliver(samples, record);
+  if (samples != nullptr && !pass_gate(samples, static_cast<size_t>(record.frames))) {
+    samples = nullptr;
+    record.flags = kRecordSilence;
+  }
+  if (samples != nullptr) {
+    if (flags != 0) record.flags |= kRecordFade;
+    fade_.sound(samples, static_cast<size_t>(record.frames));
+    give(samples, record);
+  } else {
+    gate_.follow();
+    gate_.advance(record.frames);
+    fade_.fall();
+    give_silence(fade_, out_, config_.channels, record,
+                 [this](float* sound, const Record& part) { give(sound, part); });
+  }
   if (config_.duration_frames != 0 && position_ == config_.duration_frames) {
     ended_ = true;
     deliver_end();
     tell(NodeEventType::kEnded, position_, 0);
   }
+}
+
+// In place. Whether anything is left: a stream that is not enabled is silent.
+bool SourceNode::pass_gate(float* samples, size_t frames) noexcept {
+  gate_.follow();
+  if (position_ == 0) gate_.finish();
+  if (!gate_.moves()) return gate_.here() != 0;
+  const uint32_t channels = config_.channels;
+  for (size_t i = 0; i < frames; ++i) {
+    gate_.advance(1);
+    const auto gain = static_cast<float>(gate_.here());
+    for (uint32_t c = 0; c < channels; ++c) samples[i * channels + c] *= gain;
+  }
+  return true;
+}
+
+void SourceNode::give(float* samples, Record record) noexcept {
+  if (samples == nullptr) {
+    meter_.silence(static_cast<size_t>(record.frames));
+  } else if (config_.metered) {
+    meter_.process(samples, static_cast<size_t>(record.frames));
+  }
+  const uint32_t why = record.flags & ~static_cast<uint32_t>(kRecordFade);
+  if (why == kRecordSilence) stats_.silence_frames.add(record.frames);
+  if (why == kAbsence) stats_.hole_frames.add(record.frames);
+  position_.add(record.frames);
+  deliver(samples, record);
 }
 
 void SourceNode::set_anchor() noexcept {

@@ -8,8 +8,10 @@
 
 #include "../shown.h"
 #include "../signal/channel_map.h"
+#include "../signal/fade.h"
 #include "../signal/format.h"
 #include "../signal/level_meter.h"
+#include "../signal/ramp.h"
 #include "../signal/resampler.h"
 #include "../time/anchor.h"
 #include "../time/clock.h"
@@ -20,6 +22,7 @@
 #include "losses.h"
 #include "node_events.h"
 #include "producer.h"
+#include "silence.h"
 
 namespace patchcord {
 
@@ -81,7 +84,10 @@ class SourceNode final : public Producer {
   uint64_t position() const { return position_; }  // frames delivered
   double drift_ppm() const { return drift_ppm_.load(std::memory_order_relaxed); }
   bool stamped() const { return stamped_.load(std::memory_order_relaxed); }
-  void set_enabled(bool enabled) { enabled_.store(enabled, std::memory_order_relaxed); }
+  void set_enabled(bool enabled) {
+    enabled_.store(enabled, std::memory_order_relaxed);
+    gate_.set(enabled ? 1.0f : 0.0f, fade_frames_);
+  }
   bool enabled() const { return enabled_.load(std::memory_order_relaxed); }
   const std::shared_ptr<NodeEvents>& events() const { return events_; }
   EndpointState endpoint() const { return endpoint_.load(); }
@@ -96,7 +102,9 @@ class SourceNode final : public Producer {
   uint32_t follow_leap(uint32_t frames) noexcept;
   void silence(uint64_t device_frames, uint32_t flags) noexcept;
   void convert(const uint8_t* data, size_t frames, uint32_t flags) noexcept;
-  void emit(const float* samples, uint64_t frames, uint32_t flags) noexcept;
+  void emit(float* samples, uint64_t frames, uint32_t flags) noexcept;
+  bool pass_gate(float* samples, size_t frames) noexcept;
+  void give(float* samples, Record record) noexcept;
   void tell(NodeEventType type, uint64_t frame, uint64_t frames) noexcept;
   void set_anchor() noexcept;
   uint64_t to_output(uint64_t device_frames) const noexcept;
@@ -117,6 +125,11 @@ class SourceNode final : public Producer {
   std::unique_ptr<ChannelMap> map_;
   bool map_first_ = false;  // fewer channels to resample
   std::vector<float> raw_, mapped_, resampled_, out_;
+  Fade device_fade_;  // of what the device delivers, before a resampler would smear a step
+  Fade fade_;         // of the stream
+  bool cut_ = true;   // the next packet begins in the middle of its sound
+  const uint32_t fade_frames_;
+  Ramp gate_{1};
   LevelMeter meter_;
   Stats stats_;
   Shown<Anchor> anchor_;

@@ -27,8 +27,7 @@ WrittenInput::WrittenInput(const Config& config, std::unique_ptr<ChannelMap> map
       ring_(ring_frames(config.buffer_frames) * config.format.channels),
       mapped_(kMaxPull * config.format.channels),
       mask_(ring_.size() / config.format.channels - 1),
-      fade_length_(static_cast<size_t>(kFadeSeconds * config.rate)),
-      last_(config.channels) {
+      fade_(config.channels, config.rate) {
   if (!map_ && in_channels_ != config.channels) {
     map_ = std::make_unique<ChannelMap>(in_channels_, config.channels);
   }
@@ -36,7 +35,6 @@ WrittenInput::WrittenInput(const Config& config, std::unique_ptr<ChannelMap> map
     resampler_ = std::make_unique<Resampler>(config.format.sample_rate, config.rate, in_channels_,
                                              ResamplerQuality::kHigh, false);
   }
-  fade_position_ = fade_length_;
 }
 
 size_t WrittenInput::write(const void* data, size_t frames) noexcept {
@@ -115,7 +113,9 @@ size_t WrittenInput::produce(float* out, size_t frames) noexcept {
     made_ += step.produced;
     made += step.produced;
     if (step.produced == 0 && step.consumed == 0) {
-      if (ended && stored == 0) finished_.store(true, std::memory_order_release);
+      if (ended && stored == 0 && !fade_.falling()) {
+        finished_.store(true, std::memory_order_release);
+      }
       if (complete && stored == 0 && resampler_ && taken_ > 0) {
         resampler_->reset();
         taken_ = made_ = 0;
@@ -133,20 +133,23 @@ size_t WrittenInput::discard(float* out, size_t frames) noexcept {
     cleared_ = to;
     ramp_length_ = ramp_left_ = idle_ ? 0 : clear_ramp_.load(std::memory_order_relaxed);
   }
-  if (tail_.load(std::memory_order_relaxed) >= cleared_) return 0;
+  const uint64_t here = tail_.load(std::memory_order_relaxed);
+  if (here >= cleared_) return 0;
+  const uint64_t left = (cleared_ - here) * config_.rate / config_.format.sample_rate;
   const size_t wanted = std::min(frames, ramp_left_);
-  const size_t made = produce(out, wanted);
+  const size_t made = produce(out, static_cast<size_t>(std::min<uint64_t>(wanted, left)));
   for (size_t i = 0; i < made; ++i, --ramp_left_) {
     const float gain = static_cast<float>(ramp_left_ - 1) / static_cast<float>(ramp_length_);
     for (uint32_t c = 0; c < config_.channels; ++c) out[i * config_.channels + c] *= gain;
   }
+  fade_.sound(out, made);
   if (made < wanted) ramp_left_ = 0;
   if (ramp_left_ > 0) return made;
   const uint64_t tail = tail_.load(std::memory_order_relaxed);
   if (tail < cleared_) tail_.store(cleared_, std::memory_order_release);
   // What the resampler still holds is faded in with what comes next.
-  fade_position_ = 0;
-  std::fill(last_.begin(), last_.end(), 0.0f);
+  fade_.fall();
+  fade_.rise();
   return made;
 }
 
@@ -175,11 +178,7 @@ size_t WrittenInput::pull_rest(float* out, size_t frames) noexcept {
   size_t made = 0;
   if (!idle_) {
     made = produce(out, frames);
-    for (size_t i = 0; i < made && fade_position_ < fade_length_; ++i, ++fade_position_) {
-      const float gain = static_cast<float>(fade_position_) / static_cast<float>(fade_length_);
-      for (uint32_t c = 0; c < channels; ++c) out[i * channels + c] *= gain;
-    }
-    if (made > 0) std::copy_n(out + (made - 1) * channels, channels, last_.begin());
+    fade_.sound(out, made);
   }
   if (finished()) {
     idle_ = true;
@@ -195,19 +194,14 @@ size_t WrittenInput::pull_rest(float* out, size_t frames) noexcept {
 
 // Nothing is there: what sounded is faded out, if the writer had more to give.
 void WrittenInput::run_dry(float* out, size_t frames) noexcept {
-  const bool underrun = !idle_ && pending_.load(std::memory_order_acquire);
-  for (size_t i = 0; i < frames; ++i) {
-    const float gain = underrun && i < fade_length_
-                           ? 1 - static_cast<float>(i + 1) / static_cast<float>(fade_length_)
-                           : 0;
-    for (uint32_t c = 0; c < config_.channels; ++c) out[i * config_.channels + c] = last_[c] * gain;
-  }
-  std::fill(last_.begin(), last_.end(), 0.0f);
+  const bool underrun = !idle_ && !closing() && pending_.load(std::memory_order_acquire);
+  if (underrun) fade_.fall();
+  fade_.silence(out, frames);
   if (idle_) return;
   idle_ = true;
   waiting_fill_ = 0;
   if (!underrun) return;
-  fade_position_ = 0;
+  fade_.rise();
   stats_.underruns.add(1);
   stats_.underrun_frames.add(frames);
   events_->push({NodeEventType::kUnderrun, stats_.played_frames, frames});

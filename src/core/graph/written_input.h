@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "../signal/channel_map.h"
+#include "../signal/fade.h"
 #include "../signal/format.h"
 #include "../signal/resampler.h"
 #include "node_events.h"
@@ -100,9 +101,7 @@ class WrittenInput final : public Pullable {
   uint64_t made_ = 0;    // output frames made of them
   uint64_t waited_ = 0;  // output frames for which nothing came while it waits for start_frames
   size_t waiting_fill_ = 0;
-  size_t fade_position_ = 0;
-  const size_t fade_length_;
-  std::vector<float> last_;
+  Fade fade_;
   Stats stats_;
 };
 

@@ -1,0 +1,136 @@
+// No click: where sound begins, ends or breaks, no step of what is played or recorded is more than six times the
+// largest step of the sound itself. On the simulated system, whose clock is in our hand.
+import { expect, it } from 'vitest';
+
+import { Gain, MicSource, Mixer, SpeakerSink, toFloat32 } from 'patchcord';
+import { SimulatedAudio, tone } from 'patchcord/testing';
+
+const simulated = (process.env.PATCHCORD_TEST_BACKEND ?? 'simulated') === 'simulated';
+const frequency = 87;
+const peak = 0.5;
+const ownStep = peak * 2 * Math.sin((Math.PI * frequency) / 48_000);
+const mostSteps = 6;
+const phases = 6; // of the tone, in which it is broken
+
+type Way = 'linked' | 'mixed' | 'through an effect' | 'recorded';
+
+interface Scene {
+  audio: SimulatedAudio;
+  mic: MicSource;
+  mixer: Mixer;
+  sink: SpeakerSink;
+  effect: Gain;
+}
+
+/** Steps of the tone that the largest step of the left channel is. */
+function stepsOf(samples: Float32Array): number {
+  let most = 0;
+  for (let i = 2; i < samples.length; i += 2) {
+    most = Math.max(most, Math.abs((samples[i] ?? 0) - (samples[i - 2] ?? 0)));
+  }
+  return most / ownStep;
+}
+
+async function play(way: Way, phase: number, happens: (scene: Scene) => Promise<void>) {
+  await using audio = new SimulatedAudio({ clock: 'manual' });
+  audio.device('mic').play(tone(frequency, { gain: peak, phase: 1 }));
+  const mic = new MicSource({ backend: audio });
+  const sink = new SpeakerSink({ backend: audio });
+  const mixer = new Mixer({ limiter: false });
+  const effect = new Gain({ gain: 1 });
+  const chunks: Buffer[] = [];
+  if (way === 'recorded') mic.on('data', (chunk: Buffer) => chunks.push(chunk));
+  else if (way === 'linked') mic.pipe(sink);
+  else if (way === 'through an effect') mic.pipe(effect).pipe(sink);
+  else {
+    mic.pipe(mixer.createInput());
+    mixer.pipe(sink);
+  }
+  await audio.advance(50);
+  await Promise.all([mic.ready, sink.ready]);
+  audio.device('speakers').record({ maxMs: 20_000 });
+  await audio.advance(1000 + phase * 2);
+  await happens({ audio, mic, mixer, sink, effect });
+  await audio.advance(1000);
+  const { data } = audio.device('speakers').recorded();
+  const heard = way === 'recorded' ? toFloat32(Buffer.concat(chunks), mic.format) : data;
+  for (const stream of [mic, sink, mixer, effect]) stream.destroy();
+  await audio.advance(50);
+  return heard;
+}
+
+function noClick(name: string, ways: Way[], happens: (scene: Scene) => Promise<void>): void {
+  for (const way of ways) {
+    it.runIf(simulated)(`${name}, ${way}, is no click`, async () => {
+      let most = 0;
+      for (let phase = 0; phase < phases; phase++) {
+        const heard = await play(way, phase, happens);
+        const loudest = heard.reduce((max, sample) => Math.max(max, Math.abs(sample)), 0);
+        expect(loudest).toBeGreaterThan(0.95 * peak);
+        expect(loudest).toBeLessThan(2 * peak);
+        most = Math.max(most, stepsOf(heard));
+      }
+      if (process.env.PATCHCORD_STEPS) console.log(`${name}, ${way}: ${most.toFixed(1)}`);
+      expect(most).toBeLessThanOrEqual(mostSteps);
+    });
+  }
+}
+
+const all: Way[] = ['linked', 'mixed', 'through an effect', 'recorded'];
+const played: Way[] = ['linked', 'mixed', 'through an effect'];
+
+noClick('nothing', all, async () => {});
+noClick('a microphone that is turned off and on', all, async ({ audio, mic }) => {
+  mic.enabled = false;
+  await audio.advance(503);
+  mic.enabled = true;
+});
+for (const frames of [20, 100, 480]) {
+  noClick(`a hole of ${frames} frames`, all, async ({ audio }) => {
+    audio.device('mic').glitch(frames);
+    await audio.advance(300);
+  });
+}
+noClick('a microphone that is unplugged and comes back', all, async ({ audio }) => {
+  audio.device('mic').unplug();
+  await audio.advance(303);
+  audio.device('mic').plug();
+});
+noClick('a microphone that is unpiped', played, async ({ audio, mic }) => {
+  mic.unpipe();
+  await audio.advance(100);
+});
+noClick('a microphone that is closed', played, async ({ audio, mic }) => {
+  const closed = mic.close();
+  await audio.advance(100);
+  await closed;
+});
+noClick('a microphone that is destroyed', played, async ({ audio, mic }) => {
+  mic.destroy();
+  await audio.advance(100);
+});
+noClick('a link that is made again', ['linked'], async ({ audio, mic, sink }) => {
+  mic.unpipe(sink);
+  await audio.advance(51);
+  mic.pipe(sink);
+});
+noClick('an input that is muted, and no longer', ['mixed'], async ({ audio, mixer, mic }) => {
+  mic.unpipe();
+  const input = mixer.createInput();
+  mic.pipe(input);
+  await audio.advance(501);
+  input.setMuted(true);
+  await audio.advance(503);
+  input.setMuted(false);
+});
+noClick('inputs that come and go', ['mixed'], async ({ audio, mixer, mic }) => {
+  const input = mixer.createInput({ gain: 0.5 });
+  mic.pipe(input);
+  await audio.advance(503);
+  input.destroy();
+});
+noClick('a mixer that is unpiped and piped again', ['mixed'], async ({ audio, mixer, sink }) => {
+  mixer.unpipe(sink);
+  await audio.advance(101);
+  mixer.pipe(sink);
+});
