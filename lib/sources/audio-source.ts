@@ -369,7 +369,7 @@ export abstract class AudioSource extends AudioReadable {
     return this.#info && toGranted(this.#openOptions, this.#info);
   }
 
-  /** False delivers silence in place of what is heard, as a MediaStreamTrack does. */
+  /** False delivers silence in place of what is heard, within 3 ms, as a MediaStreamTrack does. @default true */
   get enabled(): boolean {
     return this.#enabled;
   }

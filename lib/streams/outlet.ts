@@ -39,7 +39,10 @@ export interface Discontinuity {
   /** Index in the stream of the first frame concerned. */
   frame: number;
   frames: number;
-  /** Whether silence of that length stands in the stream; otherwise its times step. */
+  /**
+   * Whether silence of that length stands in the stream; otherwise its times step. The silence begins with the fall of
+   * the sound before it, within 3 ms.
+   */
   filled: boolean;
   /**
    * `device`: the system lost it, or a program's audio came too late. `late`: an input's audio came too late

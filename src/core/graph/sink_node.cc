@@ -122,7 +122,7 @@ void SinkNode::fill(float* out, size_t frames, const PullTime& when) noexcept {
   const uint64_t before = std::exchange(playing_, number);
   if (before != number) fade_.fall();
   // What is linked does not begin where something written ends.
-  if (before != number && before != 0 && !written) fade_.rise();
+  if (before != number && before != 0 && number != 0 && !written) fade_.rise();
   if (source != nullptr) {
     source->pull(out, frames, when);
     fade_.sound(out, frames);

@@ -353,6 +353,8 @@ void SourceNode::emit(float* samples, uint64_t frames, uint32_t flags) noexcept 
   record.rate = true_rate();
   record.flags = flags;
   record.pauses = config_.fills_idle;
+  gate_.follow();
+  if (position_ == 0) gate_.finish();
   if (samples != nullptr && !pass_gate(samples, static_cast<size_t>(record.frames))) {
     samples = nullptr;
     record.flags = kRecordSilence;
@@ -362,7 +364,6 @@ void SourceNode::emit(float* samples, uint64_t frames, uint32_t flags) noexcept 
     fade_.sound(samples, static_cast<size_t>(record.frames));
     give(samples, record);
   } else {
-    gate_.follow();
     gate_.advance(record.frames);
     fade_.fall();
     give_silence(fade_, out_, config_.channels, record,
@@ -377,8 +378,6 @@ void SourceNode::emit(float* samples, uint64_t frames, uint32_t flags) noexcept 
 
 // In place. Whether anything is left: a stream that is not enabled is silent.
 bool SourceNode::pass_gate(float* samples, size_t frames) noexcept {
-  gate_.follow();
-  if (position_ == 0) gate_.finish();
   if (!gate_.moves()) return gate_.here() != 0;
   const uint32_t channels = config_.channels;
   for (size_t i = 0; i < frames; ++i) {
