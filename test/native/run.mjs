@@ -42,6 +42,12 @@ const compileFlags = [
 const optimiserOf = (source) => (source.startsWith(here) ? '-Og' : '-O1');
 const linkFlags = ['-pthread', '-ldl'];
 
+// ccache, where it is installed, also serves a clone in another folder.
+const [compiler, compilerEnv] =
+  spawnSync('ccache', ['--version']).status === 0
+    ? [['ccache', 'g++'], { CCACHE_BASEDIR: root, CCACHE_NOHASHDIR: '1' }]
+    : [['g++'], {}];
+
 // A test that is itself a server of the system's message bus.
 const libraryOf = { realtime_kit_test: 'dbus-1' };
 
@@ -132,7 +138,7 @@ async function compile(source, folder, flags) {
     `${stem}.d`,
   ];
   args.push('-c', source, '-o', object);
-  return (await tool('g++', args, `compile ${source.slice(root.length + 1)}`)) && object;
+  return (await tool(compiler, args, `compile ${source.slice(root.length + 1)}`)) && object;
 }
 
 async function link(test, object, archive, folder, flags) {
@@ -141,7 +147,7 @@ async function link(test, object, archive, folder, flags) {
   rmSync(program, { force: true });
   const library = pkgConfig('--libs', basename(test, '.cc'));
   const args = [...flags, object, archive, ...linkFlags, ...library, '-o', program];
-  return (await tool('g++', args, `link ${basename(test, '.cc')}`)) && program;
+  return (await tool(['g++'], args, `link ${basename(test, '.cc')}`)) && program;
 }
 
 function hasLibrary(path) {
@@ -198,8 +204,9 @@ async function run({ path, test: name, program }, sanitizer) {
   }
 }
 
-async function tool(command, args, what) {
-  const { code, output } = await capture(command, args, {});
+async function tool([command, ...first], args, what) {
+  const env = { ...process.env, ...compilerEnv };
+  const { code, output } = await capture(command, [...first, ...args], { env });
   process.stdout.write(output);
   if (code !== 0) fail(what);
   return code === 0;
