@@ -65,6 +65,7 @@ const suites = [
   isWindows && { name: 'conformance:wasapi', vitest: 'conformance', backend: 'wasapi' },
   { name: 'lifecycle', vitest: 'lifecycle', ...pulse },
   { name: 'package', command: script('test/package/run.mjs') },
+  { name: 'types', command: script('test/package/types.mjs') },
   { name: 'runtimes', command: script('test/package/runtimes.mjs'), ...pulse },
   isLinux && { name: 'windows', command: script('test/windows/run.mjs') },
 ].filter(Boolean);

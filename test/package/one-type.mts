@@ -1,0 +1,14 @@
+// A class has one type, whether `import` or `require` brings it.
+import type { AudioError, MicSource } from 'patchcord';
+import type { AudioError as RequiredError, MicSource as RequiredSource } from 'patchcord' with {
+  'resolution-mode': 'require',
+};
+
+export const imported = (source: RequiredSource, error: RequiredError): [MicSource, AudioError] => [
+  source,
+  error,
+];
+export const required = (source: MicSource, error: AudioError): [RequiredSource, RequiredError] => [
+  source,
+  error,
+];
