@@ -1,5 +1,5 @@
-// A class has one type, whether `import` or `require` brings it.
-import type { AudioError, MicSource } from 'patchcord';
+// A class has one type, whether `import` or `require` brings it. What only holds for the declarations is here too.
+import type { AudioError, MicSource, Mixer } from 'patchcord';
 import type { AudioError as RequiredError, MicSource as RequiredSource } from 'patchcord' with {
   'resolution-mode': 'require',
 };
@@ -12,3 +12,6 @@ export const required = (source: MicSource, error: AudioError): [RequiredSource,
   source,
   error,
 ];
+
+// @ts-expect-error what is internal is not declared
+export type Internal = Mixer['producer'];
