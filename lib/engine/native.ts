@@ -170,6 +170,7 @@ export interface NativeSource extends NativeTimed {
   position(): number;
   muted(): boolean;
   setEnabled(enabled: boolean): void;
+  stopAt(frame: number): void;
 }
 
 export interface NativeTap {
@@ -372,6 +373,7 @@ export interface Native {
       hostClock: boolean;
       startTime: bigint | undefined;
       durationFrames: number;
+      channelMap: ChannelMap | undefined;
       maxFillMs: number;
       maxWaitMs: number;
     },

@@ -35,6 +35,7 @@ import {
   type DeviceSelector,
 } from '../devices/devices.js';
 import { closedEarly, fromNative, type NativeError } from '../errors.js';
+import { checkChannelMap, type ChannelMap } from '../format/channel-map.js';
 import { resolveFormat, type AudioFormat } from '../format/format.js';
 import { KeepAlive } from '../engine/keep-alive.js';
 import { streamKind } from '../streams/links.js';
@@ -66,6 +67,7 @@ import {
   checkNumber,
   checkOneOf,
   checkOptions,
+  invalidType,
   unsupported,
 } from '../validate.js';
 import type {
@@ -83,6 +85,12 @@ export interface SourceOptions
    * `'default'`, which is the default and follows the system's.
    */
   device?: DeviceSelector | undefined;
+  /**
+   * The device's channel, or the gains of its channels, for each channel of the stream: those of a device with more
+   * than two are chosen so. It also says how many channels the stream has. Not of a `ProcessSource`.
+   * @default the usual up- and down-mix of ITU-R BS.775
+   */
+  channelMap?: ChannelMap | undefined;
   /** End after exactly that much. */
   durationMs?: number | undefined;
   /**
@@ -136,6 +144,7 @@ export const sourceOptionNames = [
   'channels',
   'sampleFormat',
   'device',
+  'channelMap',
   'durationMs',
   'bufferMs',
   'startTime',
@@ -276,7 +285,11 @@ export abstract class AudioSource extends AudioReadable {
 
   /** @internal */
   constructor(given: SourceOptions & MicWishes, flow: 'input' | 'output') {
-    const format = resolveFormat(given);
+    const { channelMap } = given;
+    const format = resolveFormat({ ...given, channels: given.channels ?? channelMap?.length });
+    if (channelMap !== undefined) {
+      checkChannelMap(channelMap, 'options.channelMap', format.channels);
+    }
     const plan = new ChunkPlan(format.sampleRate, checkChunkOptions(given));
     const { durationMs, startTime, signal, bufferMs, device = 'default' } = given;
     const { clock = 'device', maxFillMs = 60_000, maxWaitMs = 500 } = given;
@@ -306,6 +319,7 @@ export abstract class AudioSource extends AudioReadable {
         startTime,
         maxFillMs,
         maxWaitMs,
+        channelMap,
         durationFrames: Math.round(((durationMs ?? 0) * format.sampleRate) / 1000),
       },
       () => this.enter(() => this.#attend()),
@@ -417,6 +431,27 @@ export abstract class AudioSource extends AudioReadable {
       readerLostFrames: this.lostByReader(),
       link: this.linkStats(),
     };
+  }
+
+  /**
+   * Ends the stream behind exactly so many frames, or at an instant (ns of `process.hrtime.bigint()`): several
+   * streams end at one instant. A stream that has delivered more ends at once. The last call counts.
+   *
+   * @returns the frame behind which the stream ends, if it has not delivered more.
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`.
+   * @example
+   * const now = process.hrtime.bigint();
+   * for (const source of [mic, loopback]) source.stopAt(now);
+   */
+  stopAt(at: number | bigint): number {
+    const { sampleRate } = this.format;
+    if (typeof at !== 'bigint' && typeof at !== 'number') {
+      throw invalidType('at', 'of type number or bigint', at);
+    }
+    const exact = typeof at === 'bigint' ? this.frameAt(at) : checkFrame(at, 'at', sampleRate);
+    const frame = Math.max(0, Math.round(exact));
+    this.#native.stopAt(frame);
+    return frame;
   }
 
   /** The length of one delivery of the device in ms; undefined until `ready`. */

@@ -126,12 +126,14 @@ export class ProcessSource extends AudioSource {
       'except',
       'waitForProcess',
     ]);
-    const { process, mode = 'include', except, waitForProcess = false, device } = given;
+    const { process, mode = 'include', except, waitForProcess = false } = given;
+    const { device, channelMap } = given;
     if (process === undefined) {
       throw invalidType('options.process', 'a program, or a list of them', process);
     }
-    if (device !== undefined) {
-      throw invalidValue('options.device', device, 'is not an option of ProcessSource');
+    for (const [name, value] of Object.entries({ device, channelMap })) {
+      if (value === undefined) continue;
+      throw invalidValue(`options.${name}`, value, 'is not an option of ProcessSource');
     }
     const selectors = checkSelectors(process, 'options.process');
     checkOneOf(mode, 'options.mode', ['include', 'exclude']);

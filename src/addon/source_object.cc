@@ -83,6 +83,7 @@ Napi::Function SourceObject::define(Napi::Env env) {
                          InstanceMethod<&SourceObject::position>("position"),
                          InstanceMethod<&SourceObject::muted>("muted"),
                          InstanceMethod<&SourceObject::set_enabled>("setEnabled"),
+                         InstanceMethod<&SourceObject::stop_at>("stopAt"),
                      });
 }
 
@@ -94,6 +95,7 @@ SourceObject::SourceObject(const Napi::CallbackInfo& info) : DeviceObject(info) 
   config.channels = property(options, "channels").As<Napi::Number>().Uint32Value();
   config.duration_frames =
       static_cast<uint64_t>(property(options, "durationFrames").As<Napi::Number>().Int64Value());
+  config.routing = channel_routing_from(property(options, "channelMap"));
   loopback_ = property(options, "loopback").As<Napi::Boolean>();
   config.fills_idle = loopback_;
   config.host_clock = property(options, "hostClock").As<Napi::Boolean>();
@@ -222,6 +224,11 @@ Napi::Value SourceObject::muted(const Napi::CallbackInfo& info) {
 
 Napi::Value SourceObject::set_enabled(const Napi::CallbackInfo& info) {
   node_->set_enabled(info[0].As<Napi::Boolean>());
+  return info.Env().Undefined();
+}
+
+Napi::Value SourceObject::stop_at(const Napi::CallbackInfo& info) {
+  node_->stop_at(static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value()));
   return info.Env().Undefined();
 }
 

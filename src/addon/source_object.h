@@ -76,6 +76,7 @@ class SourceObject final : public DeviceObject<SourceObject, CaptureSession>,
   Napi::Value position(const Napi::CallbackInfo& info);
   Napi::Value muted(const Napi::CallbackInfo& info);
   Napi::Value set_enabled(const Napi::CallbackInfo& info);
+  Napi::Value stop_at(const Napi::CallbackInfo& info);
 
   Format format() const { return {sample_rate(), channels(), SampleFormat::kF32}; }
 

@@ -352,11 +352,10 @@ Napi::Value frame_at(Napi::Env env, const Anchor& anchor, const Napi::Value& tim
   return Napi::Number::New(env, anchor.frame_at(static_cast<double>(at)));
 }
 
-std::unique_ptr<ChannelMap> channel_map_from(const Napi::Value& value, uint32_t in, uint32_t out) {
-  if (!value.IsArray()) return in == out ? nullptr : std::make_unique<ChannelMap>(in, out);
+ChannelRouting channel_routing_from(const Napi::Value& value) {
+  ChannelRouting routing;
+  if (!value.IsArray()) return routing;
   const Napi::Array rows = value.As<Napi::Array>();
-  std::vector<int32_t> sources;
-  std::vector<std::vector<float>> gains;
   for (uint32_t i = 0; i < rows.Length(); ++i) {
     const Napi::Value row = element(rows, i);
     if (row.IsArray()) {
@@ -365,13 +364,17 @@ std::unique_ptr<ChannelMap> channel_map_from(const Napi::Value& value, uint32_t 
       for (uint32_t k = 0; k < cells.Length(); ++k) {
         values.push_back(element(cells, k).As<Napi::Number>().FloatValue());
       }
-      gains.push_back(std::move(values));
+      routing.gains.push_back(std::move(values));
     } else {
-      sources.push_back(row.As<Napi::Number>().Int32Value());
+      routing.sources.push_back(row.As<Napi::Number>().Int32Value());
     }
   }
-  return gains.empty() ? std::make_unique<ChannelMap>(in, sources)
-                       : std::make_unique<ChannelMap>(in, gains);
+  return routing;
+}
+
+std::unique_ptr<ChannelMap> channel_map_from(const Napi::Value& value, uint32_t in, uint32_t out) {
+  const ChannelRouting routing = channel_routing_from(value);
+  return routing.empty() && in == out ? nullptr : routing.map(in, out);
 }
 
 }  // namespace patchcord

@@ -54,6 +54,7 @@ Napi::Value frame_at(Napi::Env env, const Anchor& anchor, const Napi::Value& tim
 
 // undefined: none. number[]: for each output the input it takes, -1 for silence. number[][]: gains,
 // a row for each output.
+ChannelRouting channel_routing_from(const Napi::Value& value);
 std::unique_ptr<ChannelMap> channel_map_from(const Napi::Value& value, uint32_t in, uint32_t out);
 
 }  // namespace patchcord

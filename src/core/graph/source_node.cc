@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 namespace patchcord {
@@ -24,7 +25,9 @@ SourceNode::SourceNode(Clock& clock, const Config& config, std::shared_ptr<NodeE
       fade_(config.channels, config.sample_rate),
       fade_frames_(static_cast<uint32_t>(Fade::kSeconds * config.sample_rate)),
       meter_(config.channels, config.sample_rate),
-      life_(config.fills_idle) {
+      life_(config.fills_idle),
+      end_(config.duration_frames != 0 ? config.duration_frames
+                                       : std::numeric_limits<uint64_t>::max()) {
   anchor_.store({0, static_cast<double>(config.start), static_cast<double>(config.sample_rate)});
 }
 
@@ -47,8 +50,8 @@ void SourceNode::open(const Format& device, const DeviceTiming& timing) {
   ringing_ = 0;
   skipping_ = false;
   back_at_ = kNever;
-  if (config_.channels != device.channels) {
-    map_ = std::make_unique<ChannelMap>(device.channels, config_.channels);
+  if (config_.channels != device.channels || !config_.routing.empty()) {
+    map_ = config_.routing.map(device.channels, config_.channels);
   }
   const uint32_t resampled_channels = map_first_ ? config_.channels : device.channels;
   if (config_.host_clock) {
@@ -343,11 +346,10 @@ void SourceNode::convert(const uint8_t* data, size_t frames, uint32_t flags) noe
 // `flags`: why there is no sound. It has samples where they fall to zero, or a resampler rings.
 void SourceNode::emit(float* samples, uint64_t frames, uint32_t flags) noexcept {
   if (ended_ || frames == 0) return;
+  const uint64_t end = end_.load(std::memory_order_relaxed);
+  if (position_ >= end) return end_stream();
   Record record;
-  record.frames = frames;
-  if (config_.duration_frames != 0) {
-    record.frames = std::min<uint64_t>(frames, config_.duration_frames - position_);
-  }
+  record.frames = std::min<uint64_t>(frames, end - position_);
   record.frame = position_;
   record.time = time_at(static_cast<double>(record.frame));
   record.rate = true_rate();
@@ -369,11 +371,13 @@ void SourceNode::emit(float* samples, uint64_t frames, uint32_t flags) noexcept 
     give_silence(fade_, out_, config_.channels, record,
                  [this](float* sound, const Record& part) { give(sound, part); });
   }
-  if (config_.duration_frames != 0 && position_ == config_.duration_frames) {
-    ended_ = true;
-    deliver_end();
-    tell(NodeEventType::kEnded, position_, 0);
-  }
+  if (position_ == end) end_stream();
+}
+
+void SourceNode::end_stream() noexcept {
+  ended_ = true;
+  deliver_end();
+  tell(NodeEventType::kEnded, position_, 0);
 }
 
 // In place. Whether anything is left: a stream that is not enabled is silent.

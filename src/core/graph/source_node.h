@@ -33,6 +33,7 @@ class SourceNode final : public Producer {
     uint32_t channels = 2;
     int64_t start = 0;             // instant of frame 0
     uint64_t duration_frames = 0;  // end after exactly so many; 0: when stopped
+    ChannelRouting routing;        // of the device's channels; none: the usual one
     bool fills_idle = false;       // loopback: silence by the clock while nothing plays
     // Exactly sample_rate frames a second of the host's clock, not of the device's.
     bool host_clock = false;
@@ -88,6 +89,8 @@ class SourceNode final : public Producer {
     enabled_.store(enabled, std::memory_order_relaxed);
     gate_.set(enabled ? 1.0f : 0.0f, fade_frames_);
   }
+  // The stream ends behind this frame, or behind what has been delivered if that is more.
+  void stop_at(uint64_t frame) { end_.store(frame, std::memory_order_relaxed); }
   bool enabled() const { return enabled_.load(std::memory_order_relaxed); }
   const std::shared_ptr<NodeEvents>& events() const { return events_; }
   EndpointState endpoint() const { return endpoint_.load(); }
@@ -105,6 +108,7 @@ class SourceNode final : public Producer {
   void emit(float* samples, uint64_t frames, uint32_t flags) noexcept;
   bool pass_gate(float* samples, size_t frames) noexcept;
   void give(float* samples, Record record) noexcept;
+  void end_stream() noexcept;
   void tell(NodeEventType type, uint64_t frame, uint64_t frames) noexcept;
   void set_anchor() noexcept;
   uint64_t to_output(uint64_t device_frames) const noexcept;
@@ -140,6 +144,7 @@ class SourceNode final : public Producer {
   std::atomic<double> drift_ppm_{0};
   std::atomic<bool> stamped_{true};
   std::atomic<bool> enabled_{true};
+  std::atomic<uint64_t> end_;
   bool sounds_ = false;     // something in the present packet is not zero
   bool away_ = false;       // the device that was heard last is gone
   uint64_t away_from_ = 0;  // the first frame that none delivered

@@ -196,4 +196,10 @@ void ChannelMap::process(const float* in, float* out, size_t frames) const noexc
   }
 }
 
+std::unique_ptr<ChannelMap> ChannelRouting::map(uint32_t in_channels, uint32_t out_channels) const {
+  if (!gains.empty()) return std::make_unique<ChannelMap>(in_channels, gains);
+  if (!sources.empty()) return std::make_unique<ChannelMap>(in_channels, sources);
+  return std::make_unique<ChannelMap>(in_channels, out_channels);
+}
+
 }  // namespace patchcord

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace patchcord {
@@ -50,6 +51,16 @@ class ChannelMap {
   uint32_t out_channels_;
   std::vector<Route> routes_;  // ordered by output, then input
   bool identity_ = false;
+};
+
+// Where channels go, as it was asked for: whatever the number of channels that come in turns out to
+// be.
+struct ChannelRouting {
+  std::vector<int32_t> sources;           // for each output the input; or
+  std::vector<std::vector<float>> gains;  // for each output the gain of each input
+
+  bool empty() const noexcept { return sources.empty() && gains.empty(); }
+  std::unique_ptr<ChannelMap> map(uint32_t in_channels, uint32_t out_channels) const;
 };
 
 }  // namespace patchcord
