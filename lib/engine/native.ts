@@ -273,6 +273,8 @@ export interface NativeSink extends NativeWritable, NativeTimed {
   openLive(format: AudioFormat, bufferFrames: number): void;
   /** Frames that there was no room for. */
   writeLive(bytes: Buffer): number;
+  /** Ends what sounds with the next period. After how many ms the device will have played what it has by now. */
+  fadeOut(): number;
   /** What is queued is faded out and not played. */
   clear(rampMs: number): void;
   link(producer: NativeProducer, bufferFrames: number, periodsMs: number): void;

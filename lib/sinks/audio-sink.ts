@@ -28,6 +28,7 @@ import {
 } from '../format/format.js';
 import { FrameWriter } from '../streams/frame-writer.js';
 import { KeepAlive } from '../engine/keep-alive.js';
+import { timersOf } from '../engine/timers.js';
 import { Inlet, type Done, type InletTarget } from '../streams/inlet.js';
 import { linkTarget, upstreams, type LinkTarget } from '../streams/links.js';
 import { isMixer } from '../mixer/mixer.js';
@@ -100,6 +101,9 @@ export interface SinkEvents extends WritableEvents, DeviceEvents {
   /** It plays, but nobody hears it. Once for each reason, again when it has been mended and is back. */
   warning: [warning: SinkWarning];
 }
+
+const fadeMs = 3;
+const mostFadeOutMs = 250;
 
 // How far apart the packets of a stream are, or the requests of its device.
 function longestPeriodMs(stream: object): number {
@@ -541,12 +545,22 @@ export abstract class AudioSink extends Writable implements AudioStream {
   async #release(): Promise<void> {
     try {
       await this.#keeper.stop();
+      await this.#fadeOut();
       await this.#native.close();
       await this.#keeper.current?.release?.();
     } finally {
       // Also where a microphone could not be taken away, because its server is gone.
       this.#keepAlive.release();
     }
+  }
+
+  // A device that is released cuts off what it holds: what sounds is faded before. Where time is moved by hand, nobody
+  // may move it any more.
+  async #fadeOut(): Promise<void> {
+    const heldMs = this.#native.fadeOut();
+    if (heldMs === 0 || this.#host.timers) return;
+    const ms = Math.min(heldMs + (this.periodMs ?? 10) + fadeMs, mostFadeOutMs);
+    await new Promise<void>((resolve) => timersOf(this.#host).after(ms, resolve));
   }
 
   // A link begins when the device is open; what was written before is played first.

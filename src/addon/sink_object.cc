@@ -48,6 +48,7 @@ Napi::Function SinkObject::define(Napi::Env env) {
                      {
                          InstanceMethod<&SinkObject::open>("open"),
                          InstanceMethod<&SinkObject::leave>("leave"),
+                         InstanceMethod<&SinkObject::fade_out>("fadeOut"),
                          InstanceMethod<&SinkObject::close>("close"),
                          InstanceMethod<&SinkObject::open_written>("openWritten"),
                          InstanceMethod<&SinkObject::open_live>("openLive"),
@@ -97,11 +98,21 @@ Napi::Value SinkObject::leave(const Napi::CallbackInfo& info) { return leave_dev
 
 // close(): Promise<void>. Stops at once.
 Napi::Value SinkObject::close(const Napi::CallbackInfo& info) {
-  return close_device(info.Env(), [this] {
-    disconnect();
-    written_ = std::make_shared<WrittenQueue>(node_->events());
-    publish();
-  });
+  return close_device(info.Env(), [this] { forget(); });
+}
+
+// fadeOut(): what sounds ends with the next period. Returns after how many ms the device will have
+// played what it has by now.
+Napi::Value SinkObject::fade_out(const Napi::CallbackInfo& info) {
+  forget();
+  return Napi::Number::New(info.Env(), node_->sounds_for_ns() / kNsPerMs);
+}
+
+// Nothing is upstream any more.
+void SinkObject::forget() {
+  disconnect();
+  written_ = std::make_shared<WrittenQueue>(node_->events());
+  publish();
 }
 
 void SinkObject::publish() { node_->publish(written_->opened() ? written_ : nullptr, linked_); }

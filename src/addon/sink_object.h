@@ -49,6 +49,7 @@ class SinkObject final : public DeviceObject<SinkObject, RenderSession> {
   void publish();
   Napi::Value open(const Napi::CallbackInfo& info);
   Napi::Value leave(const Napi::CallbackInfo& info);
+  Napi::Value fade_out(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
   Napi::Value open_written(const Napi::CallbackInfo& info);
   Napi::Value write(const Napi::CallbackInfo& info);
@@ -68,6 +69,7 @@ class SinkObject final : public DeviceObject<SinkObject, RenderSession> {
   Napi::Value time_at_frame(const Napi::CallbackInfo& info);
   Napi::Value frame_at_time(const Napi::CallbackInfo& info);
   void disconnect();
+  void forget();
   void follow(std::shared_ptr<FrameQueue> queue, double periods);
 
   std::shared_ptr<SinkNode> node_;

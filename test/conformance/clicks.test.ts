@@ -1,5 +1,8 @@
 // No click: where sound begins, ends or breaks, no step of what is played or recorded is more than six times the
 // largest step of the sound itself. On the simulated system, whose clock is in our hand.
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import { expect, it } from 'vitest';
 
 import { Gain, MicSource, Mixer, SpeakerSink, toFloat32 } from 'patchcord';
@@ -75,6 +78,30 @@ function noClick(name: string, ways: Way[], happens: (scene: Scene) => Promise<v
     });
   }
 }
+
+// The world's own time goes on here: what the device holds is played before it is released.
+it.runIf(simulated)('a sink that is destroyed in the middle of its sound is no click', async () => {
+  await using audio = new SimulatedAudio();
+  const speakers = audio.device('speakers');
+  audio.device('mic').play(tone(frequency, { gain: peak, phase: 1 }));
+  for (let phase = 0; phase < phases; phase++) {
+    const mic = new MicSource({ backend: audio });
+    const sink = new SpeakerSink({ backend: audio });
+    speakers.record({ maxMs: 20_000 });
+    mic.pipe(sink);
+    await Promise.all([mic.ready, sink.ready]);
+    await sleep(500 + phase);
+    const before = performance.now();
+    sink.destroy();
+    await once(sink, 'close');
+    expect(performance.now() - before).toBeLessThan(200);
+    await sleep(50);
+    mic.destroy();
+    const { data } = speakers.recorded();
+    expect(data.some((sample) => Math.abs(sample) > 0.95 * peak)).toBe(true);
+    expect(stepsOf(data)).toBeLessThanOrEqual(mostSteps);
+  }
+});
 
 const all: Way[] = ['linked', 'mixed', 'through an effect', 'recorded'];
 const played: Way[] = ['linked', 'mixed', 'through an effect'];

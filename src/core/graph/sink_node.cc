@@ -209,6 +209,7 @@ void SinkNode::render(void* data, uint32_t frames, int64_t play_time) noexcept {
   lead_shown_.store(lead() + held, std::memory_order_relaxed);
   held_shown_.store(held, std::memory_order_relaxed);
   drift_ppm_.store(rate_->ppm(), std::memory_order_relaxed);
+  if (device_fade_.audible()) sounds_until_.store(played + elapsed, std::memory_order_relaxed);
 }
 
 // What the device holds has grown behind an underrun: so much longer is the silence there, and
@@ -222,6 +223,7 @@ size_t SinkNode::pause(double asked, double rate, uint32_t frames) noexcept {
 }
 
 void SinkNode::absent() noexcept {
+  sounds_until_.store(0, std::memory_order_relaxed);
   const double now = static_cast<double>(clock_.now());
   const double lead = settling_ >= kSettlingWakes ? this->lead() : 0;
   const double rate = rate_->rate();

@@ -1,6 +1,7 @@
 // A render stream in the engine: it asks upstream for what the device wants, when it wants it.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <vector>
@@ -97,6 +98,11 @@ class SinkNode {
   double lead_ns() const { return lead_shown_.load(std::memory_order_relaxed); }  // pull to heard
   // Of it, inside of the normaliser or the limiter.
   double held_ns() const { return held_shown_.load(std::memory_order_relaxed); }
+  // ns until the device has played the last sound that it was given; 0: it has.
+  double sounds_for_ns() const {
+    return std::max(
+        0.0, sounds_until_.load(std::memory_order_relaxed) - static_cast<double>(clock_.now()));
+  }
   double drift_ppm() const { return drift_ppm_.load(std::memory_order_relaxed); }
   const std::shared_ptr<NodeEvents>& events() const { return events_; }
 
@@ -165,6 +171,7 @@ class SinkNode {
   // What JavaScript may ask for before there was a device.
   Shown<Format> format_shown_{Format{0, 0, SampleFormat::kF32}};
   std::atomic<const LevelMeter*> meter_shown_{nullptr};
+  std::atomic<double> sounds_until_{0};
   std::atomic<double> lead_shown_{0}, held_shown_{0}, drift_ppm_{0};
 };
 

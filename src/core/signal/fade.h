@@ -25,7 +25,6 @@ class Fade {
   // What came before ends here. False where it has ended already: then nothing happens.
   bool fall() noexcept {
     if (!std::exchange(sounds_, false)) return false;
-    const auto is_sound = [](float sample) { return sample != 0; };
     if (std::any_of(last_.begin(), last_.end(), is_sound)) {
       std::copy(last_.begin(), last_.end(), falling_.begin());
       fall_left_ = length_;
@@ -48,6 +47,10 @@ class Fade {
   }
   size_t fall_left() const noexcept { return fall_left_; }  // frames
   bool falling() const noexcept { return fall_left_ > 0; }
+  // Whether the last frame given out was not silence.
+  bool audible() const noexcept {
+    return falling() || (sounds_ && std::any_of(last_.begin(), last_.end(), is_sound));
+  }
   bool passes() const noexcept { return fall_left_ == 0 && rise_left_ == 0; }  // sound unchanged
 
   void sound(float* frames, size_t count) noexcept {
@@ -73,6 +76,7 @@ class Fade {
   }
 
  private:
+  static bool is_sound(float sample) noexcept { return sample != 0; }
   float fallen(size_t left) const noexcept {
     return static_cast<float>(left) / static_cast<float>(length_);
   }
