@@ -49,11 +49,16 @@ export interface AudioErrorDetails {
  * });
  */
 export class AudioError extends Error {
+  /** What went wrong, for programs. */
   readonly code: AudioErrorCode;
   // Declared, not defined: what is not known is not a property, and is not printed.
+  /** The function of the operating system that failed. */
   declare readonly syscall?: string;
+  /** What that function answered. */
   declare readonly osCode?: string;
+  /** The id of the device concerned. */
   declare readonly deviceId?: string;
+  /** What the reader can do about it; also the end of the message. */
   declare readonly remedy?: string;
 
   /**
@@ -69,6 +74,7 @@ export class AudioError extends Error {
     }
   }
 
+  /** Holds for errors of another copy of the package, too. */
   static override [Symbol.hasInstance](value: unknown): boolean {
     if (this !== AudioError) return Function.prototype[Symbol.hasInstance].call(this, value);
     return typeof value === 'object' && value !== null && brand in value;

@@ -36,11 +36,17 @@ export { SimulatedProcess, type SimulatedProcessOptions } from './simulation/sim
 
 /** The world. Without devices and cables: `mic`, `speakers`, and `cable-input` to `cable-output`. */
 export interface SimulatedAudioOptions {
+  /**
+   * Devices that are there from the beginning. @default `mic` and `speakers`, if there are no `cables` either
+   */
   devices?: SimulatedDeviceOptions[];
+  /**
+   * Cables that are there from the beginning. @default `cable-input` to `cable-output`, if there are no `devices` either
+   */
   cables?: SimulatedCableOptions[];
-  /** Programs that run from the beginning; {@link SimulatedAudio.addProcess} starts others. */
+  /** Programs that run from the beginning; {@link SimulatedAudio.addProcess} starts others. @default none */
   processes?: SimulatedProcessOptions[];
-  /** `'manual'`: time stands still but for `advance()`. `'real'` is the default. */
+  /** With `'manual'` time stands still except in `advance()` and `sleep()`. @default 'real' */
   clock?: 'real' | 'manual';
 }
 
@@ -101,38 +107,69 @@ export class SimulatedAudio implements SimulatedBackend {
     return host;
   }
 
-  /** A device by its id. Unknown ids are `ERR_AUDIO_DEVICE_NOT_FOUND` when it is used. */
+  /**
+   * A device by its id. Unknown ids are `ERR_AUDIO_DEVICE_NOT_FOUND` when it is used.
+   *
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`.
+   */
   device(id: string): SimulatedDevice {
     return new SimulatedDevice(this.#world, checkString(id, 'id'));
   }
 
+  /**
+   * The system gets a device.
+   *
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_UNSUPPORTED` for what cannot be in a world.
+   */
   addDevice(options: SimulatedDeviceOptions): SimulatedDevice {
     throwIfFailed(this.#world.addDevice(describeDevice(options, 'options')));
     return this.device(options.id);
   }
 
+  /**
+   * The system gets a cable; returns its output.
+   *
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_UNSUPPORTED` for what cannot be in a world.
+   */
   addCable(options: SimulatedCableOptions): SimulatedDevice {
     throwIfFailed(this.#world.addCable(describeCable(options, 'options')));
     return this.device(options.renderId);
   }
 
-  /** Starts a program. */
+  /**
+   * Starts a program.
+   *
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_UNSUPPORTED` for what cannot be in a world.
+   */
   addProcess(options: SimulatedProcessOptions): SimulatedProcess {
     const description = describeProcess(options, () => this.#nextPid++);
     throwIfFailed(this.#world.addProcess(description));
     return new SimulatedProcess(this.#world, description.pid);
   }
 
-  /** What a captured program that plays nothing is: packets of silence, or (false) no packets. */
+  /**
+   * What a captured program that plays nothing is: packets of silence, or (false) no packets.
+   *
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_AUDIO_BACKEND_UNAVAILABLE`.
+   */
   processSilence(packets: boolean): void {
     throwIfFailed(this.#world.scriptProcess('idleSilence', 0, checkBoolean(packets, 'packets')));
   }
 
-  /** The audio server dies: streams fail, nothing can be opened. */
+  /**
+   * The audio server dies: streams fail, nothing can be opened.
+   *
+   * @throws `ERR_AUDIO_BACKEND_UNAVAILABLE` after the end of the world.
+   */
   serverGone(): void {
     throwIfFailed(this.#world.script('serverGone', ''));
   }
 
+  /**
+   * The audio server runs again.
+   *
+   * @throws `ERR_AUDIO_BACKEND_UNAVAILABLE` after the end of the world.
+   */
   serverBack(): void {
     throwIfFailed(this.#world.script('serverBack', ''));
   }
@@ -155,9 +192,9 @@ export class SimulatedAudio implements SimulatedBackend {
   }
 
   /**
-   * The machine sleeps for so long: its clock goes on, nothing else does, as on Windows.
+   * The machine sleeps for so long, ms: its clock goes on, nothing else does, as on Windows.
    *
-   * @throws as `advance()`.
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`; `ERR_AUDIO_UNSUPPORTED` with the real clock.
    */
   async sleep(ms: number): Promise<void> {
     checkNumber(ms, 'ms', 0, 1e12);

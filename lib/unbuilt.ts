@@ -7,7 +7,11 @@ export function getCapabilities(): Promise<never> {
   return Promise.reject(unsupported('getCapabilities()', 'this version does not have it yet'));
 }
 
-/** Not in this version: throws `ERR_AUDIO_UNSUPPORTED`. */
+/**
+ * Not in this version.
+ *
+ * @throws `ERR_AUDIO_UNSUPPORTED`.
+ */
 export function captureMeeting(_options?: object): never {
   throw unsupported(
     'captureMeeting()',

@@ -9,7 +9,7 @@ import { checkNumber, checkObject, checkOptions } from '../validate.js';
 
 /** How long a stream waits for its device to come back. */
 export interface RecoverOptions {
-  /** 60000; then the stream fails with `ERR_AUDIO_DEVICE_LOST`. */
+  /** How long the stream waits, ms; then it fails with `ERR_AUDIO_DEVICE_LOST`. @default 60000 */
   giveUpAfterMs?: number | undefined;
 }
 
@@ -18,8 +18,11 @@ export type DeviceChangeReason = 'deviceLost' | 'defaultChange' | 'setDevice';
 
 /** A stream has another device than before. */
 export interface DeviceChange {
+  /** The device that the stream had; undefined: none. */
   from: AudioDevice | undefined;
+  /** The device that the stream has now; undefined: none. */
   to: AudioDevice | undefined;
+  /** Why the device is another one. */
   reason: DeviceChangeReason;
 }
 
@@ -29,6 +32,7 @@ export interface DeviceEvents {
   rebuild: [event: { error: AudioError; device: AudioDevice | undefined }];
   /** There is a device again. */
   recovered: [event: { device: AudioDevice | undefined }];
+  /** The stream has another device, or none, or one again. */
   deviceChange: [event: DeviceChange];
 }
 

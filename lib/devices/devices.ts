@@ -24,6 +24,7 @@ export interface AudioDevice {
   readonly name: string;
   /** `input`: a microphone. `output`: loudspeakers; also the end of a cable that is played to. */
   readonly flow: 'input' | 'output';
+  /** Whether the device can be used: `active`, or why it cannot. */
   readonly state: DeviceState;
   /** What programs that ask for the default get it for; empty: nothing. */
   readonly defaultRoles: readonly DeviceRole[];
@@ -37,8 +38,9 @@ export interface AudioDevice {
 
 /** Which devices to list, and where. */
 export interface ListDevicesOptions extends BackendOption {
+  /** Only microphones (`input`), or only loudspeakers (`output`). @default both */
   flow?: 'input' | 'output' | undefined;
-  /** `active` unless asked otherwise. */
+  /** Only devices in this state. @default 'active' */
   state?: DeviceState | 'all' | undefined;
 }
 
@@ -63,8 +65,9 @@ export async function listDevices(options?: ListDevicesOptions): Promise<AudioDe
 }
 
 /**
- * The device that programs get which ask for none; null if there is none. Throws as
- * {@link listDevices}.
+ * The device that programs get which ask for none; null if there is none.
+ *
+ * @throws `ERR_AUDIO_BACKEND_UNAVAILABLE` if there is no audio server, `ERR_AUDIO_NATIVE_LOAD_FAILED`.
  */
 export async function getDefaultDevice(
   flow: 'input' | 'output',
@@ -82,7 +85,9 @@ export async function getDefaultDevice(
 
 /** A role and the device that now has it. */
 export interface DefaultChange {
+  /** Whether it is the default for recording or for playing. */
   flow: 'input' | 'output';
+  /** What programs use this default for. */
   role: DeviceRole;
   /** The new default; null: there is none any more. */
   device: AudioDevice | null;
@@ -90,14 +95,19 @@ export interface DefaultChange {
 
 /** Events of a {@link DeviceMonitor}. */
 export interface DeviceMonitorEvents {
+  /** The first list is there. */
   ready: [];
+  /** The system has a device that it did not have before. */
   add: [device: AudioDevice];
+  /** The system no longer has the device. */
   remove: [device: AudioDevice];
   /** Its state, name or format is another. */
   change: [device: AudioDevice, before: AudioDevice];
+  /** A role has another default device. */
   defaultChange: [change: DefaultChange];
   /** The system cannot be asked; the monitor goes on and reports when it can again. */
   error: [error: Error];
+  /** The monitor was closed. */
   close: [];
 }
 
@@ -144,6 +154,7 @@ export class DeviceMonitor extends EventEmitter<DeviceMonitorEvents> {
     process.nextTick(() => this.emit('close'));
   }
 
+  /** The same as `close()`, for `using`. */
   [Symbol.dispose](): void {
     this.close();
   }

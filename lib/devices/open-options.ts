@@ -4,10 +4,9 @@ import { checkBoolean, checkOneOf } from '../validate.js';
 /** How a device is opened: options of sources and of sinks. */
 export interface OpenOptions {
   /**
-   * `'exclusive'` takes the device for this stream alone, in a format and period of its driver: it is a
-   * demand, and where it cannot be had the stream fails with `ERR_AUDIO_UNSUPPORTED`, or with
-   * `ERR_AUDIO_DEVICE_BUSY` while somebody else has the device. Only WASAPI has it. `'shared'` unless
-   * given.
+   * `'exclusive'` takes the device for this stream alone, in a format and period of its driver. It is a
+   * demand: if it cannot be had, the stream fails with `ERR_AUDIO_UNSUPPORTED`, or with
+   * `ERR_AUDIO_DEVICE_BUSY` while another program has the device. Only WASAPI has it. @default 'shared'
    */
   shareMode?: 'shared' | 'exclusive' | undefined;
   /**
@@ -35,9 +34,13 @@ export interface MicWishes {
 
 /** What a device was opened with, and what became of the wishes. */
 export interface Granted {
+  /** How the device is shared with other programs. */
   shareMode: 'shared' | 'exclusive';
+  /** Whether the period is shorter than the usual one. */
   lowLatency: boolean;
+  /** Whether the microphone is without effects. */
   raw: boolean;
+  /** What the system treats the stream as. */
   category: StreamCategory;
   /**
    * Whether the thread that serves the device got real-time priority. On Linux it is granted to users who

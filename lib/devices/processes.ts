@@ -10,6 +10,7 @@ import { checkNumber, checkOptions } from '../validate.js';
 
 /** A program that makes sound, as it was when it was listed. */
 export interface AudioProcess {
+  /** The number of the process. */
   readonly pid: number;
   /** Of the application's first process, whose whole tree is heard when this one is captured. */
   readonly rootPid: number;
@@ -30,6 +31,7 @@ export interface AudioProcess {
   readonly levelDb: number;
   /** As the system's volume control has it for this program; linear, 1 is unity. */
   readonly volume: number;
+  /** Whether the system mutes this program. */
   readonly muted: boolean;
   /** Ids of the outputs that it plays to. */
   readonly devices: readonly string[];
@@ -50,6 +52,7 @@ export async function listAudioProcesses(options?: BackendOption): Promise<Audio
 
 /** Events of a {@link ProcessMonitor}. */
 export interface ProcessMonitorEvents {
+  /** The first list is there. */
   ready: [];
   /** It has a stream now. */
   add: [process: AudioProcess];
@@ -57,19 +60,23 @@ export interface ProcessMonitorEvents {
   remove: [process: AudioProcess];
   /** Its state, name or devices are others. */
   change: [process: AudioProcess, before: AudioProcess];
+  /** The system has another volume for the program. */
   volume: [process: AudioProcess];
+  /** The system mutes the program. */
   mute: [process: AudioProcess];
+  /** The system no longer mutes the program. */
   unmute: [process: AudioProcess];
   /** Every `levelMs`, with everyone's `levelDb`. */
   level: [processes: readonly AudioProcess[]];
   /** The system cannot be asked; the monitor goes on and reports when it can again. */
   error: [error: Error];
+  /** The monitor was closed. */
   close: [];
 }
 
 /** Options of a {@link ProcessMonitor}. */
 export interface ProcessMonitorOptions extends BackendOption {
-  /** How often levels are measured; never, unless given. 20 to 60000. */
+  /** How often levels are measured, ms, 20 to 60000. @default never */
   levelMs?: number | undefined;
 }
 
@@ -131,6 +138,7 @@ export class ProcessMonitor extends EventEmitter<ProcessMonitorEvents> {
     process.nextTick(() => this.emit('close'));
   }
 
+  /** The same as `close()`, for `using`. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -27,6 +27,7 @@ export type VirtualMicEvidence =
 
 /** A cable that is installed: an output, and the microphone that hears what is played to it. */
 export interface VirtualMic {
+  /** The kind of cable. */
   readonly driver: VirtualMicDriver;
   /** As its maker calls it: `VB-CABLE A`. */
   readonly product: string;
@@ -38,6 +39,7 @@ export interface VirtualMic {
   readonly candidates: readonly AudioDevice[];
   /** Of a virtual mixer: the bus that `capture` carries, `B1`. Its settings decide what is on it. */
   readonly bus?: string;
+  /** How it was found to be a cable. */
   readonly recognisedBy: VirtualMicEvidence;
   /** How `capture` was found; undefined without one. */
   readonly pairedBy: VirtualMicEvidence | undefined;
@@ -50,7 +52,7 @@ export interface VirtualMic {
  * sources of PulseAudio and PipeWire, ALSA's loopback cards, BlackHole, Loopback. Those that cannot be
  * used say why.
  *
- * @throws as `listDevices()`.
+ * @throws `ERR_AUDIO_BACKEND_UNAVAILABLE` if there is no audio server, `ERR_AUDIO_NATIVE_LOAD_FAILED`.
  *
  * @example
  * for (const { product, capture } of await listVirtualMics()) console.log(product, capture?.name);

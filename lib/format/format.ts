@@ -17,6 +17,7 @@ export interface AudioFormat {
   sampleRate: number;
   /** Samples per frame, 1 to 32, in WAVE's channel order. */
   channels: number;
+  /** How each sample is written. */
   sampleFormat: SampleFormat;
 }
 

@@ -27,28 +27,36 @@ import {
 
 /** How an input sounds. */
 export interface MixerInputOptions {
-  /** Linear, 0 to 16; 1. */
+  /** How loud the input is in the mix: linear, 0 to 16. @default 1 */
   gain?: number | undefined;
-  /** -1 left, 0 centre, 1 right; the side turned to keeps its level, and what is on no side does. */
+  /**
+   * -1 left, 0 centre, 1 right. The side that the sound moves to keeps its level, and so do channels that
+   * belong to no side. @default 0
+   */
   pan?: number | undefined;
+  /** Whether the input is silent in the mix. @default false */
   muted?: boolean | undefined;
-  /** An entry for each channel of the mix; the usual up- and down-mix of ITU-R BS.775. */
+  /** An entry for each channel of the mix. @default as ITU-R BS.775 says */
   channelMap?: ChannelMap | undefined;
-  /** Of the bytes written, where no stream of this package is piped in. */
+  /** Format of the bytes written. @default that of the stream which is piped in */
   format?: AudioFormat | undefined;
-  /** How much may be written ahead, or a live stream may run ahead; 500, live 1000. */
+  /**
+   * How much may be written ahead, or how far a live stream may run ahead, ms.
+   * @default 500 for what is written, 1000 for a live stream
+   */
   bufferMs?: number | undefined;
+  /** Destroys the input with an `AbortError`. @default none */
   signal?: AbortSignal | undefined;
   /**
-   * Least age of a live stream's audio when it is mixed, where its packets need longer than the
-   * mixer's `latencyMs`: all inputs stay aligned, so the whole mix waits for it. Of written bytes in a
-   * live mix: what is queued before they are heard. 0 to 500; 0.
+   * Least age of a live stream's audio when it is mixed, ms, 0 to 500, for packets that need longer than the
+   * mixer's `latencyMs`: all inputs stay aligned, so the whole mix waits for it. For written bytes in a
+   * live mix: how much is queued before they are heard. @default 0
    */
   latencyMs?: number | undefined;
   /**
-   * The frame of the mix in which the first written frame lies, to the sample; until then the input is
+   * The frame of the mix in which the first written frame lies, to the sample. Until then the input is
    * silence that nobody waits for. What is written too late for it begins when it comes. A live stream
-   * has its place by its times and cannot be given another. As soon as possible.
+   * has its place by its times and cannot be given another. @default as soon as possible
    */
   startFrame?: number | undefined;
 }
@@ -72,14 +80,21 @@ export interface MixerInputStats {
   offsetUs?: number;
   /** Times that frames of linked streams came too late, and frames of silence mixed instead. */
   starvations?: number;
+  /** Frames of silence that were mixed instead. */
   starvedFrames?: number;
   /** Jumps because it was more than 200 ms out of place, in its first second more than 1 ms. */
   resyncs?: number;
+  /** Frames of a live stream for which `bufferMs` had no room. */
   lostFrames?: number;
+  /** Frames that were written. */
   writtenFrames?: number;
+  /** Frames of these that were mixed. */
   playedFrames?: number;
+  /** Frames of these that wait. */
   queuedFrames?: number;
+  /** Times that a live mix found nothing written. */
   underruns?: number;
+  /** Frames of silence that were mixed instead. */
   underrunFrames?: number;
 }
 
@@ -279,6 +294,7 @@ export class MixerInput extends Writable implements AudioStream {
     return whenClosed(this);
   }
 
+  /** The same as `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -37,7 +37,7 @@ import type {
 
 /** Options of a {@link Mixer}; the format defaults to 48000 Hz, 2 channels, `f32`. */
 export interface MixerOptions extends Partial<AudioFormat>, ChunkOptions {
-  /** Least age of what is mixed, so that every live input's packets have arrived; 30. */
+  /** Least age of what is mixed, ms, so that every live input's packets have arrived. @default 30 */
   latencyMs?: number | undefined;
   /**
    * How long a mix that no device plays waits for live inputs that are late, in ms, beyond `latencyMs`. What
@@ -46,14 +46,17 @@ export interface MixerOptions extends Partial<AudioFormat>, ChunkOptions {
    * @default 500
    */
   maxWaitMs?: number | undefined;
-  /** Look-ahead limiter at -0.1 dBFS; true. Without it sums above full scale clip in integer formats. */
+  /**
+   * Look-ahead limiter at -0.1 dBFS. Without it sums above full scale clip in integer formats.
+   * @default true
+   */
   limiter?: boolean | undefined;
   /**
    * Whether the limiter also keeps below its ceiling what a converter makes between the samples, see
    * {@link LimiterOptions.truePeak}. @default false
    */
   truePeak?: boolean | undefined;
-  /** The mix ends when all its inputs have; true. */
+  /** Whether the mix ends when all its inputs have ended. @default true */
   endWhenInputsEnd?: boolean | undefined;
   /**
    * Milliseconds that each reader may fall behind before it loses frames, 20 to 60,000.
@@ -61,6 +64,7 @@ export interface MixerOptions extends Partial<AudioFormat>, ChunkOptions {
    * @default 1000, and 30,000 for a file that the mix is piped into (`WavWriter`, `fs.WriteStream`)
    */
   bufferMs?: number | undefined;
+  /** Destroys the stream with an `AbortError`. The normal stop is `close()`. @default none */
   signal?: AbortSignal | undefined;
 }
 
@@ -83,8 +87,11 @@ export interface MixerStats {
   lostFrames: number;
   /** Frames that were not mixed because the machine slept or stalled for over a second. */
   skippedFrames: number;
+  /** Frames that the readable side lost because it was too slow. */
   readerLostFrames: number;
+  /** Counters of each input that is open. */
   inputs: Readonly<MixerInputStats>[];
+  /** Where `pipe()` leads. */
   link: LinkStats[];
 }
 

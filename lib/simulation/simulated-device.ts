@@ -31,38 +31,55 @@ export interface SimulatedOrigin {
 
 /** A device of a simulated world. */
 export interface SimulatedDeviceOptions {
+  /** Names the device in the world. */
   id: string;
-  /** The id, unless given. */
+  /** What the system calls it. @default the id */
   name?: string;
+  /** Microphone or loudspeaker. */
   flow: 'input' | 'output';
+  /** What the device runs at. @default 48000 Hz, 2 channels, `'f32'` */
   format?: AudioFormat;
-  /** How often it delivers or asks; 10 ms. */
+  /** How often it delivers or asks, in frames. @default 10 ms */
   periodFrames?: number;
+  /** Whether it is the default of programs. @default false */
   defaultConsole?: boolean;
+  /** Whether it is the default for calls. @default false */
   defaultCommunications?: boolean;
-  /** Above 0 it runs fast. */
+  /** How much faster than the host its clock runs, ppm. @default 0 */
   driftPpm?: number;
-  /** How long before the world began its counter was 0. */
+  /** How long before the world began its counter was 0, ms. @default 0 */
   phaseMs?: number;
+  /** Whether there is no hardware behind it. @default false */
   virtual?: boolean;
+  /** Whether it can be used, or why not. @default 'active' */
   state?: DeviceState;
-  /** An output with nothing to play delivers silent packets to its loopbacks, not none. */
+  /** Whether an output with nothing to play delivers silent packets to its loopbacks. @default false */
   idleSilence?: boolean;
+  /** What the system tells of its driver. @default nothing */
   origin?: SimulatedOrigin;
 }
 
 /** An output and the input that hears it, on one clock. */
 export interface SimulatedCableOptions {
+  /** Names the output. */
   renderId: string;
+  /** What the system calls the output. @default its id */
   renderName?: string;
+  /** Names the input. */
   captureId: string;
+  /** What the system calls the input. @default its id */
   captureName?: string;
+  /** What both ends run at. @default 48000 Hz, 2 channels, `'f32'` */
   format?: AudioFormat;
+  /** How often it delivers and asks, in frames. @default 10 ms */
   periodFrames?: number;
+  /** How much faster than the host its clock runs, ppm. @default 0 */
   driftPpm?: number;
+  /** What the system tells of the driver of the output. @default nothing */
   renderOrigin?: SimulatedOrigin;
+  /** What the system tells of the driver of the input. @default nothing */
   captureOrigin?: SimulatedOrigin;
-  /** The system does not say that the two ends are one cable, as Windows does not. */
+  /** Whether the system does not say that the two ends are one cable, as Windows does not. @default false */
   hidesPair?: boolean;
 }
 
@@ -135,6 +152,7 @@ export function describeCable(options: SimulatedCableOptions, name: string): obj
 export interface Recording {
   /** Interleaved. */
   data: Float32Array;
+  /** The format of `data`. */
   format: AudioFormat;
   /** Where a stream that was playing had not delivered. */
   gaps: { frame: number; frames: number }[];
@@ -147,6 +165,7 @@ export interface Recording {
  * present instant.
  */
 export class SimulatedDevice {
+  /** The id of the device. */
   readonly id: string;
   readonly #world: NativeWorld;
 
@@ -156,7 +175,11 @@ export class SimulatedDevice {
     this.id = id;
   }
 
-  /** A program plays on an output, or a sound is made before a microphone; one for each program. */
+  /**
+   * A program plays on an output, or a sound is made before a microphone; one for each program.
+   *
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
+   */
   play(signal: Signal, options?: { program?: string }): this {
     const { program = '' } = checkOptions(options, 'play()', ['program']);
     checkText(program, 'options.program');
@@ -164,14 +187,22 @@ export class SimulatedDevice {
     return this;
   }
 
-  /** Without a program: all of them. */
+  /**
+   * Without a program: all of them.
+   *
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
+   */
   stop(program?: string): this {
     if (program !== undefined) checkText(program, 'program');
     throwIfFailed(this.#world.stop(this.id, program));
     return this;
   }
 
-  /** Begins to keep what the output plays, up to `maxMs` (an hour). */
+  /**
+   * Begins to keep what the output plays, up to `maxMs` (an hour).
+   *
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
+   */
   record(options?: { maxMs?: number; sampleRate?: number }): this {
     const given = checkOptions(options, 'record()', ['maxMs', 'sampleRate']);
     const { maxMs = 3_600_000, sampleRate = 48000 } = given;
@@ -182,7 +213,11 @@ export class SimulatedDevice {
     return this;
   }
 
-  /** What it played since `record()`. */
+  /**
+   * What it played since `record()`.
+   *
+   * @throws `ERR_AUDIO_UNSUPPORTED` before `record()`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
+   */
   recorded(): Recording {
     const answer = this.#world.recorded(this.id);
     if ('code' in answer) throw fromNative(answer);
@@ -194,6 +229,7 @@ export class SimulatedDevice {
     return this.#script('unplug');
   }
 
+  /** It comes back. */
   plug(): this {
     return this.#script('plug');
   }
@@ -203,43 +239,83 @@ export class SimulatedDevice {
     return this.#script('removeDevice');
   }
 
+  /**
+   * It goes into another state.
+   *
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
+   */
   setState(state: DeviceState): this {
     return this.#script('setState', checkOneOf(state, 'state', states));
   }
 
+  /**
+   * It becomes the default device.
+   *
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
+   */
   setDefault(role: DeviceRole = 'console'): this {
     return this.#script('setDefault', checkOneOf(role, 'role', roles));
   }
 
+  /**
+   * It runs at another format from now on.
+   *
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
+   */
   setFormat(format: AudioFormat): this {
     return this.#script('setFormat', checkFormat(format, 'format'));
   }
 
-  /** From now on it runs that much faster than the host's clock. */
+  /**
+   * From now on it runs that much faster than the host's clock.
+   *
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
+   */
   drift(ppm: number): this {
     return this.#script('drift', checkNumber(ppm, 'ppm', -100_000, 100_000));
   }
 
-  /** Opening it is `ERR_AUDIO_PERMISSION_DENIED`. */
+  /**
+   * Opening it is `ERR_AUDIO_PERMISSION_DENIED`.
+   *
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
+   */
   deny(denied = true): this {
     return this.#script('deny', checkBoolean(denied, 'denied'));
   }
 
-  /** It goes on delivering, but zeros; its own meter goes on hearing, so streams of it are `dead`. */
+  /**
+   * It goes on delivering, but zeros; its own meter goes on hearing, so streams of it are `dead`.
+   *
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
+   */
   die(dead = true): this {
     return this.#script('die', checkBoolean(dead, 'dead'));
   }
 
+  /**
+   * The system mutes it, or no longer.
+   *
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
+   */
   mute(muted = true): this {
     return this.#script('mute', checkBoolean(muted, 'muted'));
   }
 
-  /** Linear, 0 to 1. */
+  /**
+   * Linear, 0 to 1.
+   *
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
+   */
   volume(volume: number): this {
     return this.#script('volume', checkNumber(volume, 'volume', 0, 1));
   }
 
-  /** The system loses the next frames. */
+  /**
+   * The system loses the next frames.
+   *
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
+   */
   glitch(frames: number): this {
     return this.#script('glitch', checkInteger(frames, 'frames', 0));
   }
@@ -249,11 +325,16 @@ export class SimulatedDevice {
     return this.#script('stall');
   }
 
+  /** It delivers again. */
   resume(): this {
     return this.#script('resume');
   }
 
-  /** Its next delivery is late: several packets come at once. */
+  /**
+   * Its next delivery is late: several packets come at once.
+   *
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
+   */
   late(ms: number): this {
     return this.#script('late', checkNumber(ms, 'ms', 0, longestMs));
   }
@@ -261,17 +342,27 @@ export class SimulatedDevice {
   /**
    * What it captures in the next `ms`, 10,000 at most, is delivered together at their end, without a loss:
    * as of a sound server that is held up. What it plays is not concerned.
+   *
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
    */
   delay(ms: number): this {
     return this.#script('delay', checkNumber(ms, 'ms', 0, 10_000));
   }
 
-  /** Every delivery is late by up to so much. */
+  /**
+   * Every delivery is late by up to so much.
+   *
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
+   */
   jitter(upToMs: number): this {
     return this.#script('jitter', checkNumber(upToMs, 'upToMs', 0, longestMs));
   }
 
-  /** What is added to its time stamps; null: they are flagged as wrong. */
+  /**
+   * What is added to its time stamps; null: they are flagged as wrong.
+   *
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
+   */
   stamps(offsetMs: number | null, jitterMs = 0): this {
     if (offsetMs !== null) checkNumber(offsetMs, 'offsetMs', -longestMs, longestMs);
     checkNumber(jitterMs, 'jitterMs', 0, longestMs);

@@ -60,6 +60,7 @@ export interface SinkStats {
   discardedFrames: number;
   /** Times that it ran dry although there should have been more. */
   underruns: number;
+  /** Frames of silence that were played instead. */
   underrunFrames: number;
   /** Frames that a live producer wrote for which `bufferMs` had no room. */
   overrunFrames: number;
@@ -73,19 +74,25 @@ export interface SinkStats {
   driftPpm: number;
   /** Bytes written from JavaScript, in frames of their format. */
   writtenFrames?: number;
+  /** Frames of these that were played. */
   playedFrames?: number;
+  /** Frames of these that wait. */
   queuedFrames?: number;
   /** Of linked sources, all that there were. */
   starvations?: number;
+  /** Frames of silence that were played instead of those of linked sources. */
   starvedFrames?: number;
   /** Jumps of them to where they should be: after an underrun, or where they were far out of place. */
   resyncs?: number;
+  /** Frames of linked sources for which there was no room. */
   lostFrames?: number;
+  /** How fast the linked source's clock runs against the device's. */
   linkDriftPpm?: number;
 }
 
 /** Events of a sink, beside those of every Writable. */
 export interface SinkEvents extends WritableEvents, DeviceEvents {
+  /** The device is open. */
   ready: [];
   /** It ran dry; `frames` of silence were played, 0 where the system does not say how many. */
   underrun: [event: { frame: number; frames: number }];
@@ -323,7 +330,11 @@ export abstract class AudioSink extends Writable implements AudioStream {
     return time;
   }
 
-  /** The frame of `position` that is heard at a time. */
+  /**
+   * The frame of `position` that is heard at a time.
+   *
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`; `ERR_AUDIO_UNSUPPORTED` until it plays.
+   */
   frameAt(time: bigint): number {
     const frame = this.#native.frameAt(checkTime(time, 'time'));
     if (frame === undefined) throw this.#notYet('frameAt()');
@@ -452,6 +463,7 @@ export abstract class AudioSink extends Writable implements AudioStream {
     return done;
   }
 
+  /** The same as `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -8,9 +8,9 @@ import { checkAbortSignal, checkBoolean, checkNumber, checkOptions } from '../va
 
 /** Options that all sinks have. */
 export interface SinkOptions extends OpenOptions, BackendOption {
-  /** An output: an `AudioDevice`, an exact id or name, or a part of only one name. */
+  /** An output: an `AudioDevice`, an exact id or name, or a part of only one name. @default the system's */
   device?: DeviceSelector | undefined;
-  /** Of the bytes written, where no stream of this package is piped in. */
+  /** Format of the bytes written. @default that of the stream which is piped in */
   format?: AudioFormat | undefined;
   /** Fill held between the engine and the device, ms. @default 15 */
   latencyMs?: number | undefined;
@@ -20,32 +20,33 @@ export interface SinkOptions extends OpenOptions, BackendOption {
    * @default 60, or `latencyMs` where that is more
    */
   maxLatencyMs?: number | undefined;
-  /** What may be written ahead, and what a linked stream may run ahead; 500. */
+  /** What may be written ahead, and what a linked stream may run ahead, ms. @default 500 */
   bufferMs?: number | undefined;
-  /** Lets the graph hear itself. */
+  /** Lets the graph hear itself. @default false */
   allowFeedback?: boolean | undefined;
+  /** Destroys the sink with an `AbortError`. The normal stop is `close()`. @default none */
   signal?: AbortSignal | undefined;
   /**
    * A demand: the format in which the device is opened, else `ERR_AUDIO_FORMAT_UNSUPPORTED`. Windows'
    * audio engine takes the one chosen in the device's properties; `shareMode: 'exclusive'` asks its
-   * driver; a microphone that is made is made with it. What is played is converted either way. The
-   * device's own unless given.
+   * driver; a microphone that is made is made with it. What is played is converted either way.
+   * @default the device's own
    */
   deviceFormat?: AudioFormat | undefined;
-  /** Brings what is played to the loudness of speech, as {@link LoudnessNormalizer} does; false. */
+  /** Brings what is played to the loudness of speech, as {@link LoudnessNormalizer} does. @default false */
   normalize?: boolean | undefined;
-  /** Nothing above -0.1 dBFS gets to the device, so that nothing clips; false. */
+  /** Nothing above -0.1 dBFS gets to the device, so that nothing clips. @default false */
   limiter?: boolean | undefined;
   /**
-   * Whether a device that goes is waited for, and for how long; true, a minute. Meanwhile what is to be
-   * played is thrown away at its pace. False: its end is `ERR_AUDIO_DEVICE_LOST`, and a changed default
-   * is not followed.
+   * Whether the sink waits for a device that goes, and for how long. Meanwhile it throws away what is to be
+   * played, at the pace of the device. With `false` it fails with `ERR_AUDIO_DEVICE_LOST`, and does not
+   * follow a changed default. @default true: a minute
    */
   recover?: boolean | RecoverOptions | undefined;
   /**
-   * What is written comes from a live producer that is not ours, as it happens: it is played in step with
-   * the device, whatever the two clocks do, and never waited for. False: it is queued, and the writer
-   * waits for room.
+   * Whether what is written comes from a live producer outside this package, as it happens: it is played in
+   * step with the device, whatever the two clocks do, and the producer never waits. Otherwise it is queued,
+   * and the writer waits for room. @default false
    */
   live?: boolean | undefined;
 }

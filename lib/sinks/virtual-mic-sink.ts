@@ -32,8 +32,8 @@ import { probeVirtualMic } from './virtual-mic-probe.js';
 /** Options of a {@link VirtualMicSink}. */
 export interface VirtualMicOptions extends SinkOptions {
   /**
-   * `'auto'`, the default: on Linux a microphone made for the purpose, elsewhere the cable that is
-   * installed. Otherwise the output that a virtual microphone carries.
+   * `'auto'`: on Linux a microphone made for the purpose, elsewhere the cable that is installed. Otherwise the
+   * output that a virtual microphone carries. @default 'auto'
    */
   device?: SinkOptions['device'];
   /**
@@ -42,7 +42,7 @@ export interface VirtualMicOptions extends SinkOptions {
    * @default 'patchcord'
    */
   name?: string | undefined;
-  /** A demand: only a cable of this kind will do. */
+  /** A demand: only a cable of this kind will do. @default any */
   driver?: VirtualMicDriver | undefined;
 }
 

@@ -22,7 +22,7 @@ import { wavHeader } from '../format/wav-header.js';
 
 /** Options of a {@link WavWriter}. */
 export interface WavWriterOptions {
-  /** Of the bytes written; not needed when a stream of this package is piped in, whose own wins. */
+  /** Format of the bytes written. @default that of the stream which is piped in, and that wins */
   format?: AudioFormat | undefined;
   /**
    * Whether the file gets a `bext` chunk (Broadcast Wave, EBU Tech 3285), by which editors place it: the time of
@@ -30,7 +30,7 @@ export interface WavWriterOptions {
    * @default false
    */
   timeReference?: boolean | undefined;
-  /** Destroys the stream with an `AbortError`; the file stays valid. */
+  /** Destroys the stream with an `AbortError`. @default none */
   signal?: AbortSignal | undefined;
 }
 
@@ -68,6 +68,7 @@ export class WavWriter extends Writable implements AudioStream {
   readonly live = false;
   readonly #ready = rejectsWith(this, new Deferred<this>());
   readonly ready: Promise<this> = this.#ready.promise;
+  /** The file that is written. */
   readonly path: string | URL;
   readonly #written: WrittenFormat;
   #file: FileHandle | undefined;
@@ -169,6 +170,7 @@ export class WavWriter extends Writable implements AudioStream {
     return done;
   }
 
+  /** The same as `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -82,7 +82,7 @@ export interface SourceOptions
   extends Partial<AudioFormat>, ChunkOptions, OpenOptions, BackendOption {
   /**
    * An `AudioDevice`, which pins it; an exact id, an exact name, or a part of only one name;
-   * `'default'`, which is the default and follows the system's.
+   * `'default'`, which follows the system's default. @default 'default'
    */
   device?: DeviceSelector | undefined;
   /**
@@ -91,7 +91,7 @@ export interface SourceOptions
    * @default the usual up- and down-mix of ITU-R BS.775
    */
   channelMap?: ChannelMap | undefined;
-  /** End after exactly that much. */
+  /** End after exactly that much, ms. @default never */
   durationMs?: number | undefined;
   /**
    * Milliseconds that each consumer may fall behind before it loses frames, 20 to 60,000.
@@ -100,32 +100,32 @@ export interface SourceOptions
    */
   bufferMs?: number | undefined;
   /**
-   * The instant of frame 0 on the clock of `process.hrtime.bigint()`; the moment of construction. From
-   * an instant that has passed until the device is open the stream is silence, made as it is read; of
-   * one that is to come frame 0 is what is heard then.
+   * The instant of frame 0 on the clock of `process.hrtime.bigint()`. If it has passed, the stream is silence
+   * from it until the device is open, made as it is read. If it is to come, frame 0 is what is heard then.
+   * @default the moment of construction
    */
   startTime?: bigint | undefined;
-  /** Destroys the stream with an `AbortError`. The normal stop is `close()`. */
+  /** Destroys the stream with an `AbortError`. The normal stop is `close()`. @default none */
   signal?: AbortSignal | undefined;
   /**
-   * Whose seconds have `sampleRate` frames; `'device'`. The clocks of two devices differ by up to 0.7 s
-   * in an hour. With `'host'` the audio is resampled, never by a step that could be heard, so that
+   * Which clock defines a second: the device's, or the host's. The clocks of two devices differ by up to
+   * 0.7 s in an hour. With `'host'` the audio is resampled, never by a step that could be heard, so that
    * frame k is what was heard at `startTime` + k / `sampleRate`: sources of the same `startTime` are
-   * aligned to the frame for ever.
+   * aligned to the frame for ever. @default 'device'
    */
   clock?: 'device' | 'host' | undefined;
-  /** Only `'thread'` so far. */
+  /** Only `'thread'` so far. @default 'thread' */
   isolation?: 'thread' | 'process' | undefined;
   /**
-   * Whether a device that goes is waited for, and for how long; true, a minute. Meanwhile the stream is
-   * silence. False: its end is `ERR_AUDIO_DEVICE_LOST`, and a changed default is not followed.
+   * Whether the stream waits for a device that goes, and for how long. Meanwhile it is silence. With `false`
+   * it fails with `ERR_AUDIO_DEVICE_LOST`, and does not follow a changed default. @default true: a minute
    */
   recover?: boolean | RecoverOptions | undefined;
   /**
-   * The longest hole that is filled with silence; 60000. Of one that is longer whole seconds are left out:
-   * frames go on being counted, their times step, a `discontinuity` with `filled: false` tells. That is
-   * the machine's sleep, above all, and all sources leave out the same. Silence before the device was open
-   * is no hole.
+   * The longest hole that is filled with silence, ms. If a hole is longer, the stream skips whole seconds
+   * instead of filling them: frames go on being counted, their times step, and a `discontinuity` has `filled:
+   * false`. That is the machine's sleep, above all, and all sources skip the same. Silence before the device
+   * was open is no hole. @default 60000
    */
   maxFillMs?: number | undefined;
   /**
@@ -198,6 +198,7 @@ export interface SourceEvents extends ReadableEvents, DeviceEvents {
   discontinuity: [event: Discontinuity];
   /** The device, or all programs, were muted in the system, now or before they were opened. */
   mute: [];
+  /** The device, or one of the programs, is no longer muted in the system. */
   unmute: [];
   /** The stream does not hear what its device hears, for about 2 s now; it goes on. */
   dead: [event: { evidence: DeadEvidence; frame: number }];
@@ -419,7 +420,11 @@ export abstract class AudioSource extends AudioReadable {
     return (this.#native.timeAt(frame) as bigint) - this.#steps.after(frame);
   }
 
-  /** The frame that was heard at a time; a fraction lies between two. */
+  /**
+   * The frame that was heard at a time; a fraction lies between two.
+   *
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`.
+   */
   frameAt(time: bigint): number {
     checkTime(time, 'time');
     return this.#steps.frameAt(time, (at) => this.#native.frameAt(at) as number);

@@ -5,9 +5,11 @@ import { AudioSource, checkSourceOptions, type SourceOptions } from './audio-sou
 
 /** Options of a {@link MicSource}. */
 export interface MicOptions extends SourceOptions, MicWishes {
-  /** Beside what every source takes, `'communications'`: the system's default for calls. */
+  /**
+   * Beside what every source takes, `'communications'`: the system's default for calls. @default 'default'
+   */
   device?: SourceOptions['device'];
-  /** Not in this version. */
+  /** Not in this version. @default none */
   api?: 'wasapi' | 'mme' | 'directsound' | undefined;
 }
 

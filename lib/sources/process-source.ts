@@ -48,22 +48,25 @@ export interface ProcessOptions extends SourceOptions {
    * the system plays. What is captured is the application's whole tree of processes, from its root.
    */
   process: ProcessSelector | readonly ProcessSelector[];
-  /** `'exclude'`: everything but these. `'include'` is the default. */
+  /** Whether these programs are heard, or everything but these. @default 'include' */
   mode?: 'include' | 'exclude' | undefined;
-  /** Programs that are left out of what is included: of one's own app, the browser that it launched. */
+  /**
+   * Programs that are left out of what is included, such as the browser that the app launched. @default none
+   */
   except?: ProcessSelector | readonly ProcessSelector[] | undefined;
   /**
    * Waits for a program that does not run yet, and again when it has ended: its restart is captured. A
-   * number means that one process; its restart is known by its file. Otherwise (false) the stream ends
-   * with the last process.
+   * number means that one process; its restart is known by its file. Otherwise the stream ends with the
+   * last process. @default false
    */
   waitForProcess?: boolean | undefined;
-  /** Not of a process: where it plays is followed. */
+  /** A program has no device: the stream follows it to where it plays. @default none */
   device?: never;
 }
 
 /** A program's stream, in an `attach` or `detach` event. */
 export interface ProcessTap {
+  /** The process whose stream it is. */
   process: AudioProcess;
   /** The id of the output that it plays to; undefined where the system does not tell. */
   device: string | undefined;

@@ -28,15 +28,15 @@ import type {
 
 /** Options of a {@link ToneSource}; those of the format default to 48000 Hz, 2 channels, `f32`. */
 export interface ToneSourceOptions extends Partial<AudioFormat>, ChunkOptions {
-  /** In Hz, above 0 and below half the sample rate; 1000. */
+  /** In Hz, above 0 and below half the sample rate. @default 1000 */
   frequency?: number | undefined;
-  /** The sine's peak, 0 to 1, linear; 0.25, which is -12 dBFS. */
+  /** The sine's peak, 0 to 1, linear. @default 0.25, which is -12 dBFS */
   gain?: number | undefined;
-  /** The length, rounded to frames; without it the tone does not end by itself. */
+  /** The length, ms, rounded to frames. @default the tone does not end by itself */
   durationMs?: number | undefined;
-  /** Whether the tone comes at the pace of the host's clock; only false so far. */
+  /** Whether the tone comes at the pace of the host's clock; only false so far. @default false */
   live?: boolean | undefined;
-  /** Destroys the stream with an `AbortError`. */
+  /** Destroys the stream with an `AbortError`. @default none */
   signal?: AbortSignal | undefined;
 }
 
@@ -140,6 +140,7 @@ export class ToneSource extends Readable implements AudioStream {
     return closing(this, () => untilTaken(this, () => this.position));
   }
 
+  /** The same as `close()`, for `await using`. */
   override [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -89,6 +89,7 @@ export abstract class AudioReadable extends Readable implements AudioStream {
     return this.producer.level();
   }
 
+  /** The same as `close()`, for `await using`. */
   override [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

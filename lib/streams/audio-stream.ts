@@ -22,7 +22,11 @@ export interface AudioStream {
    * @throws `ERR_AUDIO_UNSUPPORTED` for a stream that is not live: its frames have no time.
    */
   timeAt(frame: number): bigint;
-  /** The frame at a time: the inverse of `timeAt`. Throws as it does. */
+  /**
+   * The frame at a time: the inverse of `timeAt`.
+   *
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`; `ERR_AUDIO_UNSUPPORTED` for a stream that is not live.
+   */
   frameAt(time: bigint): number;
   /** Counters since the stream was made; a new object at each call. */
   stats(): Readonly<object>;

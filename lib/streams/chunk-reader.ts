@@ -11,6 +11,7 @@ export interface AudioChunk {
   data: Buffer;
   /** Index of its first frame in the stream. */
   frame: number;
+  /** How many frames it has. */
   frames: number;
   /** When its first frame was heard, ns of `process.hrtime.bigint()`. */
   time: bigint;

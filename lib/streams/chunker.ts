@@ -3,9 +3,9 @@ import { checkInteger, checkNumber, invalidValue } from '../validate.js';
 
 /** How a readable cuts its audio; one of the two, else 10 ms. */
 export interface ChunkOptions {
-  /** Milliseconds in each chunk, 1 to 10000; fractions of a frame are spread. */
+  /** Milliseconds in each chunk, 1 to 10000; fractions of a frame are spread. @default 10 */
   chunkMs?: number | undefined;
-  /** Frames in each chunk, exactly. */
+  /** Frames in each chunk, exactly. @default none: `chunkMs` decides */
   chunkFrames?: number | undefined;
 }
 

@@ -38,6 +38,7 @@ export interface LinkStats {
 export interface Discontinuity {
   /** Index in the stream of the first frame concerned. */
   frame: number;
+  /** How many frames are concerned. */
   frames: number;
   /**
    * Whether silence of that length stands in the stream; otherwise its times step. The silence begins with the fall of

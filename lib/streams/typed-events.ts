@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream';
 /** Listeners of one event. */
 export type Listener<Arguments extends unknown[]> = (...args: Arguments) => void;
 
+/** Listeners of an event that the class does not name. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as Node declares it
 export type AnyListener = (...args: any[]) => void;
 

@@ -42,13 +42,14 @@ import type {
 
 /** Options that all transforms have. */
 export interface TransformOptions extends ChunkOptions {
-  /** Of what is written, where no stream of this package is piped in. */
+  /** Format of what is written. @default that of the stream which is piped in */
   from?: AudioFormat | undefined;
   /**
    * How far a reader in a live path may fall behind before it loses frames, ms, 20 to 60000.
    * @default 1000, and 30,000 for a file that the stream is piped into
    */
   bufferMs?: number | undefined;
+  /** Destroys the stream with an `AbortError`. @default none */
   signal?: AbortSignal | undefined;
 }
 
@@ -56,7 +57,9 @@ export const transformOptionNames = [...chunkOptionNames, 'from', 'bufferMs', 's
 
 /** Counters of a transform. */
 export interface TransformStats {
+  /** Frames that came in. */
   framesIn: number;
+  /** Frames that came out. */
   framesOut: number;
   /** Frames that came in and are held back. */
   latencyFrames: number;
@@ -255,6 +258,7 @@ export abstract class AudioTransform extends Transform implements AudioStream {
     return done;
   }
 
+  /** The same as `close()`, for `await using`. */
   override [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -20,6 +20,7 @@ const formatFields = ['sampleRate', 'channels', 'sampleFormat'] as const;
 /** Fields of a format; those that are absent or undefined are not asked for. */
 export type PartialFormat = { [K in keyof AudioFormat]?: AudioFormat[K] | undefined };
 
+/** Options of {@link convert}. */
 export interface ConvertOptions extends ConversionOptions {
   /** The format of the bytes that go in. */
   from: AudioFormat;

@@ -10,7 +10,7 @@ import {
 
 /** Options of a {@link Gain}. */
 export interface GainOptions extends TransformOptions {
-  /** Linear, 0 to 16; 1. */
+  /** Linear, 0 to 16. @default 1 */
   gain?: number | undefined;
 }
 

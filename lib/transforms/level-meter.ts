@@ -13,7 +13,7 @@ import type { AnyListener, Listener } from '../streams/typed-events.js';
 
 /** Options of a {@link LevelMeter}. */
 export interface LevelMeterOptions extends TransformOptions {
-  /** How often `level` is emitted, of audio, 10 to 10000; 100. */
+  /** How often `level` is emitted, ms of audio, 10 to 10000. @default 100 */
   intervalMs?: number | undefined;
 }
 
@@ -27,6 +27,7 @@ export interface LevelReport {
   rmsDb: number;
   /** Between the samples too, of the last 400 ms, dBTP: ITU-R BS.1770-4 Annex 2. */
   truePeakDb: number;
+  /** The highest `truePeakDb` of all that passed, dBTP. */
   maxTruePeakDb: number;
   /** Of the last 400 ms. */
   momentaryLufs: number;
@@ -36,11 +37,13 @@ export interface LevelReport {
   integratedLufs: number;
   /** Loudness range, LU: EBU Tech 3342. */
   rangeLu: number;
+  /** The same of each channel. */
   channels: { peakDb: number; rmsDb: number }[];
 }
 
 /** Events of a {@link LevelMeter}, beside those of every Transform. */
 export interface LevelMeterEvents extends TransformEvents {
+  /** What the meter shows now, every `intervalMs` of audio. */
   level: [report: LevelReport];
 }
 

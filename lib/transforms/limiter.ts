@@ -11,7 +11,7 @@ import {
 
 /** Options of a {@link Limiter}. */
 export interface LimiterOptions extends TransformOptions {
-  /** No sample is above it, dBFS, -60 to 0; -0.1. */
+  /** No sample is above it, dBFS, -60 to 0. @default -0.1 */
   ceilingDb?: number | undefined;
   /**
    * Whether peaks between the samples, which a converter plays, stay below the ceiling as well: by

@@ -11,9 +11,9 @@ import {
 
 /** Options of a {@link LoudnessNormalizer}. */
 export interface LoudnessNormalizerOptions extends TransformOptions {
-  /** How loud it shall be, LUFS, -60 to -5; -18, which AES TD1008 recommends for speech. */
+  /** How loud it shall be, LUFS, -60 to -5. @default -18, which AES TD1008 recommends for speech */
   targetLufs?: number | undefined;
-  /** It is never raised by more, dB, 0 to 60; 20. */
+  /** It is never raised by more, dB, 0 to 60. @default 20 */
   maxGainDb?: number | undefined;
 }
 

@@ -7,14 +7,14 @@ import { checkAbortSignal, checkInteger, checkOptions } from '../validate.js';
 
 /** Options of a {@link WavEncoder}. */
 export interface WavEncoderOptions {
-  /** Format of the bytes written. A stream of this package that is piped in brings its own, which wins. */
+  /** Format of the bytes written. @default that of the stream which is piped in, and that wins */
   format?: AudioFormat | undefined;
   /**
-   * Frames that will be written. With it the header gives the exact length, which some readers need;
-   * without it the header says that the length is unknown.
+   * Frames that will be written. With it the header gives the exact length, which some readers need.
+   * @default the header says that the length is unknown
    */
   frames?: number | undefined;
-  /** Destroys the stream with an `AbortError`. */
+  /** Destroys the stream with an `AbortError`. @default none */
   signal?: AbortSignal | undefined;
 }
 

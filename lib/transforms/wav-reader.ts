@@ -33,7 +33,7 @@ import type {
 
 /** Options of a {@link WavReader}. */
 export interface WavReaderOptions extends ChunkOptions {
-  /** Destroys the stream with an `AbortError`. */
+  /** Destroys the stream with an `AbortError`. @default none */
   signal?: AbortSignal | undefined;
 }
 
@@ -155,6 +155,7 @@ export class WavReader extends Transform implements AudioStream {
     return closing(this, () => untilTaken(this, () => this.position));
   }
 
+  /** The same as `close()`, for `await using`. */
   override [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
