@@ -92,7 +92,9 @@ async function testUnder({ name, title, flags, library, env }) {
   }
 }
 
-const addonIn = (folder) => join(folder, 'patchcord.node');
+function addonIn(folder) {
+  return join(folder, 'patchcord.node');
+}
 
 async function build(folder, flags) {
   const gyp = readGyp('linux');
