@@ -23,7 +23,12 @@ export {
   type ListDevicesOptions,
 } from './devices/devices.js';
 export { AudioError, type AudioErrorCode, type AudioErrorDetails } from './errors.js';
-export { withFormat, type AudioFormat, type SampleFormat } from './format/format.js';
+export {
+  withFormat,
+  type AudioFormat,
+  type FormatOptions,
+  type SampleFormat,
+} from './format/format.js';
 export {
   MixerInput,
   type MixerInputOptions,

@@ -33,3 +33,11 @@ export function checkChannelMap(value: unknown, name: string, channels: number):
   });
   return value as ChannelMap;
 }
+
+// The speakers of the usual layouts of 1 to 8 channels, as the engine takes them.
+const usualMasks = [0, 0x4, 0x3, 0x7, 0x33, 0x37, 0x3f, 0x70f, 0x63f];
+
+/** WAVE's `dwChannelMask` of the usual layout; 0: there is none of so many channels. */
+export function usualMask(channels: number): number {
+  return usualMasks[channels] ?? 0;
+}

@@ -19,7 +19,18 @@ export interface AudioFormat {
   channels: number;
   /** How each sample is written. */
   sampleFormat: SampleFormat;
+  /**
+   * At which speakers the channels stand, where that is not the usual layout of so many: WAVE's `dwChannelMask`. A
+   * `WavReader` and `WavWriter` keep it, and channels are folded by it.
+   * @default the usual layout: left, right, centre, LFE, then those at the back and the sides
+   */
+  channelMask?: number | undefined;
 }
+
+/** The fields of a format that may be asked for. */
+export type FormatOptions = {
+  [K in keyof Omit<AudioFormat, 'channelMask'>]?: AudioFormat[K] | undefined;
+};
 
 export const sampleFormats: readonly SampleFormat[] = ['s16', 's24', 's32', 'f32'];
 
@@ -66,18 +77,23 @@ export function resolveFormat(
     sampleRate = defaults.sampleRate,
     channels = defaults.channels,
     sampleFormat = defaults.sampleFormat,
+    channelMask = channels === defaults.channels ? defaults.channelMask : undefined,
   } = wanted;
   return Object.freeze({
     sampleRate: checkInteger(sampleRate, `${name}.sampleRate`, 8000, 384000),
     channels: checkInteger(channels, `${name}.channels`, 1, 32),
     sampleFormat: checkOneOf(sampleFormat, `${name}.sampleFormat`, sampleFormats),
+    ...(channelMask !== undefined && {
+      channelMask: checkInteger(channelMask, `${name}.channelMask`, 0, 0xffffffff),
+    }),
   });
 }
 
 /** A complete format: all three fields, nothing else; returned frozen. Throws as resolveFormat. */
 export function checkFormat(value: unknown, name: string): Readonly<AudioFormat> {
   const given = checkObject(value, name) as Partial<AudioFormat>;
-  checkOptions(given, 'a format', ['sampleRate', 'channels', 'sampleFormat'], name);
+  const fields = ['sampleRate', 'channels', 'sampleFormat', 'channelMask'] as const;
+  checkOptions(given, 'a format', fields, name);
   const { sampleRate, channels, sampleFormat } = given;
   checkInteger(sampleRate, `${name}.sampleRate`, 8000, 384000);
   checkInteger(channels, `${name}.channels`, 1, 32);

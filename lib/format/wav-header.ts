@@ -1,8 +1,6 @@
+import { usualMask } from './channel-map.js';
 import { bytesPerFrame, bytesPerSample, type AudioFormat } from './format.js';
 import { subFormatTail, tagExtensible, tagFloat, tagPcm } from './wave-tags.js';
-
-// Where channels have agreed places; others are left unassigned, in the order of the file.
-const speakers: Readonly<Record<number, number>> = { 1: 0x4, 2: 0x3, 4: 0x33, 6: 0x3f, 8: 0x63f };
 
 /**
  * The header of a WAV file that holds `dataBytes` of audio; without them its sizes are all ones, which
@@ -57,7 +55,11 @@ function fmtChunk(format: AudioFormat): Buffer {
   const tag = sampleFormat === 'f32' ? tagFloat : tagPcm;
   const bits = 8 * bytesPerSample(format);
   // Old programs know only the short form; more channels or bits are defined in the long one.
-  const extensible = channels > 2 || sampleFormat === 's24' || sampleFormat === 's32';
+  const extensible =
+    channels > 2 ||
+    sampleFormat === 's24' ||
+    sampleFormat === 's32' ||
+    format.channelMask !== undefined;
   const bodyBytes = extensible ? 40 : tag === tagFloat ? 18 : 16;
   const chunk = Buffer.alloc(8 + bodyBytes);
   chunk.write('fmt ', 0, 'latin1');
@@ -71,7 +73,7 @@ function fmtChunk(format: AudioFormat): Buffer {
   if (extensible) {
     chunk.writeUInt16LE(22, 24);
     chunk.writeUInt16LE(bits, 26);
-    chunk.writeUInt32LE(speakers[channels] ?? 0, 28);
+    chunk.writeUInt32LE(format.channelMask ?? usualMask(channels), 28);
     chunk.writeUInt16LE(tag, 32);
     subFormatTail.copy(chunk, 34);
   }

@@ -9,7 +9,7 @@ import {
   type ChunkOptions,
 } from '../streams/chunker.js';
 import { closed, closing, deliverError, whenClosed } from '../streams/closing.js';
-import { resolveFormat, type AudioFormat } from '../format/format.js';
+import { resolveFormat, type FormatOptions } from '../format/format.js';
 import { linkable, streamKind, upstreams } from '../streams/links.js';
 import {
   MixerInput,
@@ -36,7 +36,7 @@ import type {
 } from '../streams/typed-events.js';
 
 /** Options of a {@link Mixer}; the format defaults to 48000 Hz, 2 channels, `f32`. */
-export interface MixerOptions extends Partial<AudioFormat>, ChunkOptions {
+export interface MixerOptions extends FormatOptions, ChunkOptions {
   /** Least age of what is mixed, ms, so that every live input's packets have arrived. @default 30 */
   latencyMs?: number | undefined;
   /**

@@ -36,7 +36,7 @@ import {
 } from '../devices/devices.js';
 import { closedEarly, fromNative, type NativeError } from '../errors.js';
 import { checkChannelMap, type ChannelMap } from '../format/channel-map.js';
-import { resolveFormat, type AudioFormat } from '../format/format.js';
+import { resolveFormat, type FormatOptions } from '../format/format.js';
 import { KeepAlive } from '../engine/keep-alive.js';
 import { streamKind } from '../streams/links.js';
 import {
@@ -78,8 +78,7 @@ import type {
 } from '../streams/typed-events.js';
 
 /** Options that all sources have. The format defaults to 48000 Hz, 2 channels, `f32`. */
-export interface SourceOptions
-  extends Partial<AudioFormat>, ChunkOptions, OpenOptions, BackendOption {
+export interface SourceOptions extends FormatOptions, ChunkOptions, OpenOptions, BackendOption {
   /**
    * An `AudioDevice`, which pins it; an exact id, an exact name, or a part of only one name;
    * `'default'`, which follows the system's default. @default 'default'

@@ -10,7 +10,12 @@ import {
 import { closing, discardUnread, untilTaken } from '../streams/closing.js';
 import { nextTurn } from '../engine/timers.js';
 import { countChunks } from '../streams/encoding.js';
-import { encodeSamples, resolveFormat, type AudioFormat } from '../format/format.js';
+import {
+  encodeSamples,
+  resolveFormat,
+  type AudioFormat,
+  type FormatOptions,
+} from '../format/format.js';
 import {
   checkAbortSignal,
   checkBoolean,
@@ -27,7 +32,7 @@ import type {
 } from '../streams/typed-events.js';
 
 /** Options of a {@link ToneSource}; those of the format default to 48000 Hz, 2 channels, `f32`. */
-export interface ToneSourceOptions extends Partial<AudioFormat>, ChunkOptions {
+export interface ToneSourceOptions extends FormatOptions, ChunkOptions {
   /** In Hz, above 0 and below half the sample rate. @default 1000 */
   frequency?: number | undefined;
   /** The sine's peak, 0 to 1, linear. @default 0.25, which is -12 dBFS */

@@ -1,4 +1,5 @@
 import { checkChannelMap, type ChannelMap } from '../format/channel-map.js';
+import type { AudioFormat } from '../format/format.js';
 import { checkBoolean, checkOneOf } from '../validate.js';
 
 /** How a format is turned into another one. */
@@ -32,8 +33,14 @@ export function checkConversion(options: ConversionOptions, channels: number | u
   if (dither !== undefined) checkBoolean(dither, 'options.dither');
 }
 
-/** As the engine takes them. */
-export function conversionPlan(options: ConversionOptions): object {
+/** As the engine takes them. The mask of what comes in says how it is folded, unless a map does. */
+export function conversionPlan(
+  options: ConversionOptions,
+  from?: AudioFormat,
+  to?: AudioFormat,
+): object {
   const { quality = 'high', channelMap, dither = false } = options;
-  return { quality, channelMap, dither };
+  const isFolded = !channelMap && from?.channels !== to?.channels;
+  const channelMask = isFolded ? from?.channelMask : undefined;
+  return { quality, channelMap, dither, channelMask };
 }

@@ -15,7 +15,7 @@ import {
   type ConversionOptions,
 } from './conversion.js';
 
-const formatFields = ['sampleRate', 'channels', 'sampleFormat'] as const;
+const formatFields = ['sampleRate', 'channels', 'sampleFormat', 'channelMask'] as const;
 
 /** Fields of a format; those that are absent or undefined are not asked for. */
 export type PartialFormat = { [K in keyof AudioFormat]?: AudioFormat[K] | undefined };
@@ -54,7 +54,7 @@ export function convert(buffer: Uint8Array, options: ConvertOptions): Buffer {
   const to = resolveFormat({ ...wanted, channels }, from, 'options.to');
   checkConversion(options, to.channels);
   checkWhole(buffer, bytesPerFrame(from));
-  return native().convert(buffer, from, to, conversionPlan(options));
+  return native().convert(buffer, from, to, conversionPlan(options, from, to));
 }
 
 /**

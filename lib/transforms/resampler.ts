@@ -1,4 +1,4 @@
-import { resolveFormat, type AudioFormat } from '../format/format.js';
+import { resolveFormat, type AudioFormat, type FormatOptions } from '../format/format.js';
 import { linkable } from '../streams/links.js';
 import { checkOptions } from '../validate.js';
 import {
@@ -15,8 +15,7 @@ import {
 } from './conversion.js';
 
 /** What is not given stays as it comes in. */
-export interface ResamplerOptions
-  extends Partial<AudioFormat>, TransformOptions, ConversionOptions {}
+export interface ResamplerOptions extends FormatOptions, TransformOptions, ConversionOptions {}
 
 /**
  * Changes sample rate, channels, sample format. Polyphase filters of our own; the result has exactly
@@ -52,10 +51,9 @@ export class Resampler extends AudioTransform {
 
   /** @internal */
   protected override plan(from: Readonly<AudioFormat>): FilterPlan {
-    return {
-      kind: 'convert',
-      to: resolveFormat(this.#options, from),
-      options: conversionPlan(this.#options),
-    };
+    // A map says nothing of where its channels stand.
+    const known = this.#options.channelMap ? { ...from, channelMask: undefined } : from;
+    const to = resolveFormat(this.#options, known);
+    return { kind: 'convert', to, options: conversionPlan(this.#options, from, to) };
   }
 }

@@ -1,3 +1,4 @@
+import { usualMask } from '../format/channel-map.js';
 import type { SampleFormat } from '../format/format.js';
 import {
   ambisonicTail,
@@ -14,6 +15,8 @@ import {
 export interface WavEncoding {
   sampleRate: number;
   channels: number;
+  /** At which speakers the channels stand, where the header says so and it is not the usual layout. */
+  channelMask?: number;
   /** Bytes of one sample in the file. */
   bytes: number;
   sampleFormat: SampleFormat;
@@ -53,8 +56,10 @@ export function readFmt(fmt: Buffer): WavEncoding | string {
   const sampleRate = fmt.readUInt32LE(4);
   const blockAlign = fmt.readUInt16LE(12);
   const bits = fmt.readUInt16LE(14);
+  let mask = 0;
   if (tag === tagExtensible) {
     if (fmt.length < maxFmtBytes) return 'has an incomplete extensible header';
+    mask = fmt.readUInt32LE(20);
     tag = fmt.readUInt16LE(24);
     const tail = fmt.subarray(26, 40);
     if (!tail.equals(subFormatTail) && !tail.equals(ambisonicTail)) {
@@ -73,7 +78,13 @@ export function readFmt(fmt: Buffer): WavEncoding | string {
     blockAlign === expected
       ? undefined
       : `says that a frame has ${blockAlign} bytes, where ${channels} times ${samples.bytes} are ${expected}`;
-  return { sampleRate, channels, ...samples, ...(contradiction && { contradiction }) };
+  return {
+    sampleRate,
+    channels,
+    ...(mask !== 0 && mask !== usualMask(channels) && { channelMask: mask }),
+    ...samples,
+    ...(contradiction && { contradiction }),
+  };
 }
 
 // The bits decide, since the block align is what careless writers get wrong. It decides where the

@@ -203,7 +203,7 @@ export class WavParser {
     if (!this.#encoding) {
       throw this.#refuse('has audio before it says of what format (no fmt chunk before data)');
     }
-    const { bytes, sampleRate, channels, sampleFormat } = this.#encoding;
+    const { bytes, sampleRate, channels, sampleFormat, channelMask } = this.#encoding;
     this.#frameBytes = bytes * channels;
     const claimed = size === unknownSize ? (this.#dataSize64 ?? unknownSize) : size;
     if (this.#isPlaceholder(claimed)) {
@@ -217,7 +217,8 @@ export class WavParser {
       this.#audioLeft = claimed - this.#dataRest;
       this.declaredFrames = this.#audioLeft / this.#frameBytes;
     }
-    this.format = Object.freeze({ sampleRate, channels, sampleFormat });
+    const mask = channelMask !== undefined && { channelMask };
+    this.format = Object.freeze({ sampleRate, channels, sampleFormat, ...mask });
     this.#state = this.#readAudio;
     return true;
   }

@@ -209,12 +209,14 @@ Napi::Value MixerInputObject::open_written(const Napi::CallbackInfo& info) {
   const MixerNode::Config& mixer = mix_->node.config();
   WrittenInput::Config config;
   config.format = format_from_value(info[0]);
+  config.channel_mask = channel_mask_from(info[0]);
   config.rate = mixer.sample_rate;
   config.channels = mixer.channels;
   config.buffer_frames = info[1].As<Napi::Number>().Uint32Value();
   config.start_frames = info[3].As<Napi::Number>().Uint32Value();
-  written_ = std::make_shared<WrittenInput>(
-      config, channel_map_from(info[2], config.format.channels, mixer.channels), events_);
+  const ChannelRouting routing = channel_routing_from(info[2]);
+  auto map = routing.empty() ? nullptr : routing.map(config.format.channels, mixer.channels);
+  written_ = std::make_shared<WrittenInput>(config, std::move(map), events_);
   input->written = written_;
   ++input->connection;
   mix_->publish();

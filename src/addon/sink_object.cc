@@ -134,6 +134,7 @@ void SinkObject::disconnect() {
 Napi::Value SinkObject::open_written(const Napi::CallbackInfo& info) {
   WrittenInput::Config config;
   config.format = format_from_value(info[0]);
+  config.channel_mask = channel_mask_from(info[0]);
   config.rate = node_->format().sample_rate;
   config.channels = node_->format().channels;
   config.buffer_frames = info[1].As<Napi::Number>().Uint32Value();

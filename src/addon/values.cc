@@ -352,6 +352,11 @@ Napi::Value frame_at(Napi::Env env, const Anchor& anchor, const Napi::Value& tim
   return Napi::Number::New(env, anchor.frame_at(static_cast<double>(at)));
 }
 
+uint32_t channel_mask_from(const Napi::Value& format) {
+  const Napi::Value mask = property(format.As<Napi::Object>(), "channelMask");
+  return mask.IsNumber() ? mask.As<Napi::Number>().Uint32Value() : 0;
+}
+
 ChannelRouting channel_routing_from(const Napi::Value& value) {
   ChannelRouting routing;
   if (!value.IsArray()) return routing;

@@ -52,6 +52,9 @@ Napi::BigInt time_to_value(Napi::Env env, double ns);
 Napi::Value time_at(Napi::Env env, const Anchor& anchor, const Napi::Value& frame);
 Napi::Value frame_at(Napi::Env env, const Anchor& anchor, const Napi::Value& time);
 
+// At which speakers the channels of a format stand, WAVE's dwChannelMask; 0: in the usual layout.
+uint32_t channel_mask_from(const Napi::Value& format);
+
 // undefined: none. number[]: for each output the input it takes, -1 for silence. number[][]: gains,
 // a row for each output.
 ChannelRouting channel_routing_from(const Napi::Value& value);

@@ -111,3 +111,21 @@ TEST("fuzz: any matrix of any size is the sum it says") {
     }
   }
 }
+
+TEST("a mask says where channels stand; those of any mask are folded without harm") {
+  const ChannelMap map(4, 2, 0xf);  // 3.1: left, right, centre, LFE
+  const float left[] = {1, 0, kHalf, 0}, right[] = {0, 1, kHalf, 0};
+  for (uint32_t in = 0; in < 4; ++in) {
+    CHECK_NEAR(map.gain(0, in), left[in], 1e-7);
+    CHECK_NEAR(map.gain(1, in), right[in], 1e-7);
+  }
+  CHECK(ChannelMap(6, 6, 0x3f).identity());
+  for (uint32_t mask = 1; mask != 0; mask <<= 1) {
+    for (uint32_t in = 1; in <= 32; ++in) {
+      for (uint32_t out = 1; out <= 32; ++out) {
+        const ChannelMap any(in, out, mask | (mask - 1) << 1);
+        for (uint32_t k = 0; k < in; ++k) CHECK(any.gain(0, k) <= 1);
+      }
+    }
+  }
+}

@@ -28,8 +28,8 @@ WrittenInput::WrittenInput(const Config& config, std::unique_ptr<ChannelMap> map
       mapped_(kMaxPull * config.format.channels),
       mask_(ring_.size() / config.format.channels - 1),
       fade_(config.channels, config.rate) {
-  if (!map_ && in_channels_ != config.channels) {
-    map_ = std::make_unique<ChannelMap>(in_channels_, config.channels);
+  if (!map_ && (in_channels_ != config.channels || config.channel_mask != 0)) {
+    map_ = std::make_unique<ChannelMap>(in_channels_, config.channels, config.channel_mask);
   }
   if (config.format.sample_rate != config.rate) {
     resampler_ = std::make_unique<Resampler>(config.format.sample_rate, config.rate, in_channels_,

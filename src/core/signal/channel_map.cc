@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
 namespace patchcord {
 namespace {
@@ -34,6 +35,29 @@ constexpr std::array<std::array<Speaker, kMaxLayout>, kMaxLayout + 1> kLayouts =
     {kFrontLeft, kFrontRight, kFrontCenter, kLowFrequency, kBackLeft, kBackRight, kSideLeft,
      kSideRight},
 }};
+
+// What each bit of WAVE's dwChannelMask is, or the speaker nearest to it that a layout may have.
+constexpr std::array<Speaker, 18> kSpeakerOfBit = {
+    kFrontLeft,   kFrontRight, kFrontCenter, kLowFrequency, kBackLeft,
+    kBackRight,   kFrontLeft,  kFrontRight,  // of centre
+    kBackCenter,  kSideLeft,   kSideRight,   kFrontCenter,  kFrontLeft,
+    kFrontCenter, kFrontRight, kBackLeft,    kBackCenter,   kBackRight,  // above
+};
+
+// At which speakers the channels stand; shorter where some stand at none.
+std::vector<Speaker> layout_of(uint32_t channels, uint32_t mask) {
+  std::vector<Speaker> layout;
+  if (mask == 0) {
+    if (channels <= kMaxLayout) {
+      layout.assign(kLayouts[channels].begin(), kLayouts[channels].begin() + channels);
+    }
+    return layout;
+  }
+  for (size_t bit = 0; bit < kSpeakerOfBit.size() && layout.size() < channels; ++bit) {
+    if ((mask >> bit & 1) != 0) layout.push_back(kSpeakerOfBit[bit]);
+  }
+  return layout;
+}
 
 constexpr int kNone = -1;
 
@@ -116,10 +140,12 @@ Side side_of(uint32_t channels, uint32_t channel) noexcept {
   return Side::kCenter;
 }
 
-ChannelMap::ChannelMap(uint32_t in_channels, uint32_t out_channels)
+ChannelMap::ChannelMap(uint32_t in_channels, uint32_t out_channels, uint32_t mask)
     : in_channels_(in_channels), out_channels_(out_channels) {
-  const bool layouts = in_channels <= kMaxLayout && out_channels <= kMaxLayout;
-  if (in_channels == out_channels || !layouts) {
+  const std::vector<Speaker> layout = layout_of(in_channels, mask);
+  const auto placed = static_cast<uint32_t>(layout.size());
+  const bool layouts = placed > 0 && out_channels <= kMaxLayout;
+  if ((in_channels == out_channels && mask == 0) || !layouts) {
     for (uint32_t n = 0; n < std::min(in_channels, out_channels); ++n) add(n, n, 1);
   } else if (in_channels == 1 && find(out_channels, kFrontCenter) == kNone) {
     // A voice alone is not a centre to be folded: unity on both.
@@ -127,13 +153,13 @@ ChannelMap::ChannelMap(uint32_t in_channels, uint32_t out_channels)
     add(1, 0, 1);
   } else if (out_channels == 1) {
     // Stereo first, then (L + R) / 2.
-    for (uint32_t in = 0; in < in_channels; ++in) {
-      const auto gains = fold(kLayouts[in_channels][in], 2);
+    for (uint32_t in = 0; in < placed; ++in) {
+      const auto gains = fold(layout[in], 2);
       add(0, in, (gains[0] + gains[1]) / 2);
     }
   } else {
-    for (uint32_t in = 0; in < in_channels; ++in) {
-      const auto gains = fold(kLayouts[in_channels][in], out_channels);
+    for (uint32_t in = 0; in < placed; ++in) {
+      const auto gains = fold(layout[in], out_channels);
       for (uint32_t out = 0; out < out_channels; ++out) add(out, in, gains[out]);
     }
   }

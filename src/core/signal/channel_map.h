@@ -20,7 +20,9 @@ class ChannelMap {
   // exists on both sides keeps its sound; others fold as in ITU-R BS.775 (centre and surrounds
   // 0.7071 to left and right, LFE dropped). Mono to stereo is unity on both, stereo to mono (L + R)
   // / 2. Beyond 8 channels, channel n is channel n.
-  ChannelMap(uint32_t in_channels, uint32_t out_channels);
+  // `mask` says at which speakers the inputs stand (WAVE's dwChannelMask, the lowest bit first); 0:
+  // in the usual layout. Those without a speaker are not heard.
+  ChannelMap(uint32_t in_channels, uint32_t out_channels, uint32_t mask = 0);
 
   // Output channel n carries input channel sources[n]; -1 (or one that does not exist): silence.
   ChannelMap(uint32_t in_channels, const std::vector<int32_t>& sources);

@@ -1,0 +1,143 @@
+// Where a WAV file says that its channels stand is kept, and channels are folded by it: ITU-R BS.775.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+
+import { afterAll, describe, expect, it } from 'vitest';
+
+import {
+  convert,
+  fromFloat32,
+  Gain,
+  Mixer,
+  Resampler,
+  SpeakerSink,
+  toFloat32,
+  WavEncoder,
+  WavReader,
+  WavWriter,
+  withFormat,
+  type AudioFormat,
+} from 'patchcord';
+import { SimulatedAudio } from 'patchcord/testing';
+
+const folder = mkdtempSync(join(tmpdir(), 'patchcord-masks-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const format = (channels: number, channelMask?: number): AudioFormat => ({
+  sampleRate: 48000,
+  channels,
+  sampleFormat: 'f32',
+  ...(channelMask !== undefined && { channelMask }),
+});
+
+/** Frames in which channel n of so many is at 0.1 x (n + 1). */
+function steady(channels: number, frames = 4800): Buffer {
+  const samples = Float32Array.from(
+    { length: channels * frames },
+    (_, k) => 0.1 * ((k % channels) + 1),
+  );
+  return fromFloat32(samples, { sampleFormat: 'f32' });
+}
+
+async function fileOf(channels: number, mask: number): Promise<Buffer> {
+  const encoder = new WavEncoder({ format: format(channels, mask) });
+  encoder.end(steady(channels));
+  return Buffer.concat(await encoder.toArray());
+}
+
+const opened = (file: Buffer): WavReader => Readable.from([file]).pipe(new WavReader());
+const bytesOf = async (stream: Readable): Promise<Buffer> =>
+  Buffer.concat((await stream.toArray()) as Buffer[]);
+/** The level of each channel in the middle of the audio. */
+const levels = (bytes: Buffer, channels: number): number[] => {
+  const samples = toFloat32(bytes, format(channels));
+  const middle = Math.floor(samples.length / channels / 2) * channels;
+  return [...samples.subarray(middle, middle + channels)].map((one) => Math.round(one * 1e4) / 1e4);
+};
+
+const third = Math.SQRT1_2;
+const round = (value: number): number => Math.round(value * 1e4) / 1e4;
+const cases: [string, number, number, number[]][] = [
+  ['3.1', 4, 0xf, [0.1 + 0.3 * third, 0.2 + 0.3 * third]],
+  ['2.1', 3, 0xb, [0.1, 0.2]],
+  ['4.0', 4, 0x107, [0.1 + 0.3 * third + 0.2, 0.2 + 0.3 * third + 0.2]],
+  ['5.1 with sides', 6, 0x60f, [0.1 + 0.3 * third + 0.5 * third, 0.2 + 0.3 * third + 0.6 * third]],
+  ['6.1', 7, 0x13f, [0.1 + third * 0.8 + 0.35, 0.2 + third * 0.9 + 0.35]],
+];
+
+describe('a channel mask', () => {
+  it.each(cases)('of %s is read, kept by transforms, and written', async (name, channels, mask) => {
+    const file = await fileOf(channels, mask);
+    const reader = opened(file);
+    await reader.ready;
+    expect(reader.format).toEqual(format(channels, mask));
+    const gain = reader.pipe(new Gain());
+    const path = join(folder, `${name}.wav`);
+    await pipeline(gain, new Resampler({ sampleRate: 44100 }), WavWriter.toFile(path));
+    const again = opened(readFileSync(path)).resume();
+    await again.ready;
+    expect(again.format).toEqual({ ...format(channels, mask), sampleRate: 44100 });
+  });
+
+  it('of the usual layout, or of none, is not told', async () => {
+    for (const [channels, mask] of [
+      [2, 0x3],
+      [6, 0x3f],
+      [4, 0x33],
+      [4, 0],
+    ]) {
+      const reader = opened(await fileOf(channels, mask)).resume();
+      await reader.ready;
+      expect(reader.format).toEqual(format(channels));
+    }
+  });
+
+  it.each(cases)('folds %s: Resampler, convert(), Mixer', async (_name, channels, mask, stereo) => {
+    const expected = stereo.map(round);
+    const file = await fileOf(channels, mask);
+    const folded = opened(file).pipe(new Resampler({ channels: 2 }));
+    expect(levels(await bytesOf(folded), 2)).toEqual(expected);
+    const converted = convert(steady(channels), {
+      from: format(channels, mask),
+      to: { channels: 2 },
+    });
+    expect(levels(converted, 2)).toEqual(expected);
+    const mixer = new Mixer({ limiter: false });
+    opened(file).pipe(mixer.createInput());
+    expect(levels(await bytesOf(mixer), 2)).toEqual(expected);
+  });
+
+  it('folds what a sink plays', async () => {
+    await using audio = new SimulatedAudio({ clock: 'manual' });
+    audio.device('speakers').record();
+    const sink = new SpeakerSink({ backend: audio, limiter: false });
+    const bytes = steady(4, 48_000);
+    withFormat(Readable.from([bytes]), format(4, 0xf)).pipe(sink);
+    for (let k = 0; k < 10; k++) await audio.advance(50);
+    const { data } = audio.device('speakers').recorded();
+    expect([...data.slice(-2)].map(round)).toEqual(cases[0][3].map(round));
+    sink.destroy();
+  });
+
+  it('gives way to a channelMap', async () => {
+    const file = await fileOf(4, 0xf);
+    const mapped = opened(file).pipe(new Resampler({ channelMap: [3, 2] }));
+    expect(levels(await bytesOf(mapped), 2)).toEqual([0.4, 0.3]);
+    expect(mapped.format).toEqual(format(2));
+    const mixer = new Mixer({ limiter: false });
+    opened(file).pipe(mixer.createInput({ channelMap: [3, 2] }));
+    expect(levels(await bytesOf(mixer), 2)).toEqual([0.4, 0.3]);
+  });
+
+  it('is checked', () => {
+    expect(() => new Gain({ from: { ...format(4), channelMask: -1 } })).toThrow(
+      expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }),
+    );
+    expect(() => new Mixer({ channelMask: 3 } as never)).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }),
+    );
+  });
+});
