@@ -114,7 +114,8 @@ export function fromNative(
   caller?: (...args: never[]) => unknown,
 ): AudioError {
   const name = codeNames.find((known) => known === record.code) ?? 'BACKEND';
-  const error = new AudioError(`ERR_AUDIO_${name}`, record.message, record);
+  const remedy = record.remedy?.replace(/^[a-z]/, (first) => first.toUpperCase());
+  const error = new AudioError(`ERR_AUDIO_${name}`, record.message, { ...record, remedy });
   Error.captureStackTrace(error, caller ?? fromNative);
   return error;
 }

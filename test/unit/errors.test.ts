@@ -67,6 +67,13 @@ describe('fromNative', () => {
     expect('remedy' in error).toBe(false);
   });
 
+  it('begins the remedy as a sentence', () => {
+    const remedy = 'wait until it is back';
+    const error = fromNative({ code: 'DEVICE_LOST', message: 'it was unplugged', remedy });
+    expect(error.message).toBe('it was unplugged. Wait until it is back');
+    expect(error.remedy).toBe('Wait until it is back');
+  });
+
   it('calls a code that it does not know a failure of the backend', () => {
     expect(fromNative({ code: 'NEW', message: 'x' }).code).toBe('ERR_AUDIO_BACKEND');
     expect(fromNative({ code: '', message: 'x' }).code).toBe('ERR_AUDIO_BACKEND');
