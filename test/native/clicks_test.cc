@@ -29,7 +29,7 @@ constexpr int64_t kPeriodNs = 10 * kNsPerMs;
 constexpr double kHz = 220, kPeak = 0.5;
 constexpr double kTurn = 2 * 3.14159265358979 * kHz;
 constexpr double kMostSteps = 6;
-constexpr int kPhases = 16;
+constexpr int kPhases = 6;
 
 // Of the moment `seconds`.
 float tone(double seconds) { return static_cast<float>(kPeak * std::sin(kTurn * seconds)); }
@@ -145,7 +145,7 @@ void capture(const char* what, const std::function<void(Capture&)>& happens,
     std::snprintf(name, sizeof name, "%s%s", what, device.name);
     no_click(name, [&](size_t phase) {
       Capture capture(device.rate, device.host_clock, max_fill, fills_idle);
-      capture.packets(200);
+      capture.packets(100);
       if (phase > 0) capture.packet(phase);
       happens(capture);
       capture.packets(20);

@@ -143,7 +143,7 @@ size_t WrittenInput::discard(float* out, size_t frames) noexcept {
     for (uint32_t c = 0; c < config_.channels; ++c) out[i * config_.channels + c] *= gain;
   }
   fade_.sound(out, made);
-  if (made < wanted) ramp_left_ = 0;
+  if (made < wanted || tail_.load(std::memory_order_relaxed) >= cleared_) ramp_left_ = 0;
   if (ramp_left_ > 0) return made;
   const uint64_t tail = tail_.load(std::memory_order_relaxed);
   if (tail < cleared_) tail_.store(cleared_, std::memory_order_release);
