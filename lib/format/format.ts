@@ -101,6 +101,11 @@ export function checkFormat(value: unknown, name: string): Readonly<AudioFormat>
   return resolveFormat(given, defaultFormat, name);
 }
 
+/** The same of an option that may be left out. */
+export function optionalFormat(value: unknown, name: string): Readonly<AudioFormat> | undefined {
+  return value === undefined ? undefined : checkFormat(value, name);
+}
+
 // Registered, so that a declaration made through one build of the package is read by the other.
 const declared = Symbol.for('patchcord.format');
 

@@ -4,7 +4,12 @@ import { addAbortSignal, Writable } from 'node:stream';
 import type { AudioStream } from '../streams/audio-stream.js';
 import { checkChannelMap, type ChannelMap } from '../format/channel-map.js';
 import { deliverError, whenClosed } from '../streams/closing.js';
-import { bytesPerFrame, checkFormat, formatUnknown, type AudioFormat } from '../format/format.js';
+import {
+  bytesPerFrame,
+  optionalFormat,
+  formatUnknown,
+  type AudioFormat,
+} from '../format/format.js';
 import { FrameWriter } from '../streams/frame-writer.js';
 import { Inlet, type Done, type InletTarget } from '../streams/inlet.js';
 import {
@@ -137,7 +142,7 @@ export class MixerInput extends Writable implements AudioStream {
     this.#native.setPan((this.#pan = pan), 0);
     this.#native.setMuted((this.#muted = muted), 0);
     this.#writer = new FrameWriter(this.#native);
-    this.#inlet = new Inlet(this, this.#target(), format && checkFormat(format, 'options.format'));
+    this.#inlet = new Inlet(this, this.#target(), optionalFormat(format, 'options.format'));
     if (given.signal) addAbortSignal(given.signal, this);
   }
 
@@ -383,7 +388,7 @@ function checkInputOptions(
   ]);
   const { gain = 1, pan = 0, muted = false, channelMap, bufferMs, signal } = given;
   const { latencyMs = 0, startFrame, format } = given;
-  if (format !== undefined) checkFormat(format, 'options.format');
+  optionalFormat(format, 'options.format');
   checkNumber(gain, 'options.gain', 0, 16);
   checkNumber(pan, 'options.pan', -1, 1);
   checkBoolean(muted, 'options.muted');

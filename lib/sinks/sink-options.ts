@@ -2,7 +2,7 @@ import type { BackendOption } from '../engine/backend.js';
 import { patienceOf, type RecoverOptions } from '../devices/device-keeper.js';
 import { checkSelector, type DeviceSelector } from '../devices/devices.js';
 import type { NativeOpenOptions } from '../engine/native.js';
-import { checkFormat, type AudioFormat } from '../format/format.js';
+import { optionalFormat, type AudioFormat } from '../format/format.js';
 import { checkOpenOptions, openOptionNames, type OpenOptions } from '../devices/open-options.js';
 import { checkAbortSignal, checkBoolean, checkNumber, checkOptions } from '../validate.js';
 
@@ -106,7 +106,7 @@ export function toSinkSettings(given: SinkOptions): SinkSettings {
   }
   if (signal !== undefined) checkAbortSignal(signal, 'options.signal');
   return {
-    declared: format && checkFormat(format, 'options.format'),
+    declared: optionalFormat(format, 'options.format'),
     latencyMs,
     maxLatencyMs,
     bufferMs,
@@ -116,7 +116,7 @@ export function toSinkSettings(given: SinkOptions): SinkSettings {
     live,
     openOptions: {
       ...checkOpenOptions(given),
-      format: deviceFormat && checkFormat(deviceFormat, 'options.deviceFormat'),
+      format: optionalFormat(deviceFormat, 'options.deviceFormat'),
     },
     signal,
   };

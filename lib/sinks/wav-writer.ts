@@ -6,7 +6,12 @@ import type { AudioStream } from '../streams/audio-stream.js';
 import { deliverError, rejectsWith, whenClosed } from '../streams/closing.js';
 import { Deferred } from '../engine/deferred.js';
 import { AudioError } from '../errors.js';
-import { bytesPerFrame, checkFormat, formatUnknown, type AudioFormat } from '../format/format.js';
+import {
+  bytesPerFrame,
+  optionalFormat,
+  formatUnknown,
+  type AudioFormat,
+} from '../format/format.js';
 import { bextChunk, timeOfDay } from '../format/bext.js';
 import { filePortionMs, startsAt, writesFile } from '../streams/file-destination.js';
 import { claimForWriting } from '../streams/open-files.js';
@@ -50,7 +55,7 @@ const sizesEveryMs = 1000 - filePortionMs;
 /**
  * Writes a WAV file that is valid at any moment from its first frame on: the sizes in the header
  * follow what is written at most one second later, so that a recording whose process is killed loses
- * at most its last second. (Killed within the first one, its header counts no frames: a `WavReader`
+ * at most its last second, and what an event loop that is blocked has kept waiting. (Killed within the first one, its header counts no frames: a `WavReader`
  * gives them all the same.) Past 4 GiB the file becomes RF64. One that exists is replaced, unless this
  * process is reading or writing it: then the stream fails with `ERR_AUDIO_UNSUPPORTED`. So does one whose
  * path names a pipe, which cannot be rewritten: send the bytes through a {@link WavEncoder} instead.
@@ -64,7 +69,7 @@ const sizesEveryMs = 1000 - filePortionMs;
  */
 export class WavWriter extends Writable implements AudioStream {
   /** @internal */
-  readonly [writesFile] = true;
+  readonly [writesFile] = 'portions';
   readonly live = false;
   readonly #ready = rejectsWith(this, new Deferred<this>());
   readonly ready: Promise<this> = this.#ready.promise;
@@ -94,7 +99,7 @@ export class WavWriter extends Writable implements AudioStream {
     const given = checkOptions(options, 'WavWriter', ['format', 'timeReference', 'signal']);
     const { format, timeReference = false, signal } = given;
     checkBoolean(timeReference, 'options.timeReference');
-    const declared = format && checkFormat(format, 'options.format');
+    const declared = optionalFormat(format, 'options.format');
     if (signal !== undefined) checkAbortSignal(signal, 'options.signal');
     super({ highWaterMark: 256 * 1024 });
     this.path = path;

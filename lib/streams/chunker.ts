@@ -19,7 +19,9 @@ export function checkChunkOptions({ chunkMs, chunkFrames }: ChunkOptions): Chunk
   if (chunkFrames !== undefined) {
     return { chunkFrames: checkInteger(chunkFrames, 'options.chunkFrames', 1, 3_840_000) };
   }
-  return { chunkMs: checkNumber(chunkMs ?? 10, 'options.chunkMs', 1, 10_000) };
+  return {
+    chunkMs: checkNumber(chunkMs === undefined ? 10 : chunkMs, 'options.chunkMs', 1, 10_000),
+  };
 }
 
 /** Where the chunks of a stream end. */

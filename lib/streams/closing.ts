@@ -51,8 +51,16 @@ export function untilClosed(stream: Stream): Promise<void> {
       if (failure && !failedBefore) reject(failure);
       else resolve();
     };
-    if (stream.closed) onClose();
-    else stream.once('close', onClose);
+    if (stream.closed) {
+      onClose();
+      return;
+    }
+    // First: a listener of the app that throws keeps those behind it from being called.
+    stream.prependOnceListener('close', onClose);
+    // One of `finish` that throws keeps Node from destroying the stream.
+    if (!('readableEnded' in stream)) {
+      stream.prependOnceListener('finish', () => setImmediate(() => stream.destroy()));
+    }
   });
 }
 
@@ -70,7 +78,10 @@ export function untilTaken(stream: Readable, taken: () => number): Promise<void>
     let before = taken();
     const timer = setInterval(() => {
       const now = taken();
-      if (now === before) resolve();
+      if (now === before) {
+        if (stream.readableEnded) stream.destroy(); // a listener of `end` threw, and kept Node from it
+        resolve();
+      }
       before = now;
     }, stuckMs);
     untilClosed(stream)

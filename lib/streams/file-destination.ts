@@ -1,7 +1,7 @@
 import { WriteStream } from 'node:fs';
 import type { Writable } from 'node:stream';
 
-/** Marks a class of this package that writes a file in portions of any size. */
+/** Marks a class of this package whose bytes go to a file: whether in portions of any size. */
 export const writesFile: unique symbol = Symbol.for('patchcord.writesFile') as never;
 
 /** A destination that keeps where in the stream that is piped in its own audio begins. */
@@ -20,9 +20,9 @@ export const filePortionMs = 250;
 
 /** Whether the bytes go to a file: what nobody waits for need not be dropped when it is late. */
 export function isFile(destination: Writable): boolean {
-  return isWavFile(destination) || destination instanceof WriteStream;
+  return writesFile in destination || destination instanceof WriteStream;
 }
 
-export function isWavFile(destination: Writable): boolean {
-  return writesFile in destination;
+export function takesPortions(destination: Writable): boolean {
+  return (destination as { [writesFile]?: 'chunks' | 'portions' })[writesFile] === 'portions';
 }

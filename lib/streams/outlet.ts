@@ -8,7 +8,7 @@ import { CopyPipe } from './copy-pipe.js';
 import type { DeviceChangeReason } from '../devices/device-keeper.js';
 import type { AudioFormat } from '../format/format.js';
 import { KeepAlive } from '../engine/keep-alive.js';
-import { fileBufferMs, filePortionMs, isFile, isWavFile } from './file-destination.js';
+import { fileBufferMs, filePortionMs, isFile, takesPortions } from './file-destination.js';
 import {
   isLinkTarget,
   isUnsubclassed,
@@ -239,7 +239,7 @@ export class Outlet {
     const { format, plan } = this.#source;
     const inPortions = new ChunkPlan(format.sampleRate, { chunkMs: filePortionMs });
     return Object.assign(Object.create(this.#owner) as PlaceOwner, {
-      plan: isWavFile(destination) ? inPortions : plan,
+      plan: takesPortions(destination) ? inPortions : plan,
       bufferFrames: this.#bufferFrames(fileBufferMs),
     });
   }

@@ -20,7 +20,12 @@ import {
 import { countChunks } from '../streams/encoding.js';
 import { Deferred } from '../engine/deferred.js';
 import { closedEarly } from '../errors.js';
-import { bytesPerFrame, checkFormat, formatUnknown, type AudioFormat } from '../format/format.js';
+import {
+  bytesPerFrame,
+  optionalFormat,
+  formatUnknown,
+  type AudioFormat,
+} from '../format/format.js';
 import { Inlet, type Done, type InletTarget } from '../streams/inlet.js';
 import { linkTarget, upstreams, type LinkTarget } from '../streams/links.js';
 import {
@@ -123,7 +128,7 @@ export abstract class AudioTransform extends Transform implements AudioStream {
   /** @internal */
   constructor(given: TransformOptions) {
     const { from, chunkMs, chunkFrames, bufferMs, signal } = given;
-    const declared = from && checkFormat(from, 'options.from');
+    const declared = optionalFormat(from, 'options.from');
     const cut = checkChunkOptions(given);
     if (bufferMs !== undefined) checkNumber(bufferMs, 'options.bufferMs', 20, 60_000);
     if (signal !== undefined) checkAbortSignal(signal, 'options.signal');

@@ -1,7 +1,8 @@
 import { addAbortSignal, Transform, type TransformCallback } from 'node:stream';
 
-import { bytesPerFrame, checkFormat, type AudioFormat } from '../format/format.js';
+import { bytesPerFrame, optionalFormat, type AudioFormat } from '../format/format.js';
 import { wavHeader } from '../format/wav-header.js';
+import { writesFile } from '../streams/file-destination.js';
 import { partialFrame, WrittenFormat } from '../streams/written-format.js';
 import { checkAbortSignal, checkInteger, checkOptions } from '../validate.js';
 
@@ -29,6 +30,8 @@ export interface WavEncoderOptions {
  * new MicSource({ durationMs: 5000 }).pipe(new WavEncoder()).pipe(process.stdout);
  */
 export class WavEncoder extends Transform {
+  /** @internal */
+  readonly [writesFile] = 'chunks';
   readonly #frames: number | undefined;
   readonly #written: WrittenFormat;
   #format: Readonly<AudioFormat> | undefined; // of the header that was given
@@ -38,7 +41,7 @@ export class WavEncoder extends Transform {
   constructor(options?: WavEncoderOptions) {
     const given = checkOptions(options, 'WavEncoder', ['format', 'frames', 'signal']);
     const { format, frames, signal } = given;
-    const declared = format && checkFormat(format, 'options.format');
+    const declared = optionalFormat(format, 'options.format');
     if (frames !== undefined) {
       checkInteger(frames, 'options.frames', 0, Number.MAX_SAFE_INTEGER);
     }

@@ -12,6 +12,10 @@ it.each([
   ['meter', 2], // reports that wait are one
   ['ready', 1],
   ['sinkReady', 2],
+  ['end', 1],
+  ['close', 1],
+  ['fileClose', 1],
+  ['fileFinish', 1],
   ['inputClose', 1],
   ['warning', 1],
 ])('a listener that throws stops nothing: %s', async (what, calls) => {

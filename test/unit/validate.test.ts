@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
+import { Gain, Mixer, SpeakerSink, WavEncoder, WavWriter } from 'patchcord';
+
 import { AudioError } from '../../lib/errors.js';
 import {
   checkAbortSignal,
@@ -194,4 +196,21 @@ describe('unsupported', () => {
     );
     expect(error.stack).not.toMatch(/validate\.ts/);
   });
+});
+
+it('an option that is there is checked, also where it is 0, empty or null', () => {
+  for (const wrong of [0, NaN, '', false, null] as never[]) {
+    for (const construct of [
+      () => new WavWriter('never-opened.wav', { format: wrong }),
+      () => new WavEncoder({ format: wrong }),
+      () => new Gain({ from: wrong }),
+      () => new Mixer().createInput({ format: wrong }),
+      () => new SpeakerSink({ backend: 'simulated', format: wrong }),
+      () => new SpeakerSink({ backend: 'simulated', deviceFormat: wrong }),
+    ]) {
+      expect(thrown(construct).code, String(construct)).toBe('ERR_INVALID_ARG_TYPE');
+    }
+  }
+  const chunkMs = null as never;
+  expect(thrown(() => new Mixer({ chunkMs })).code).toBe('ERR_INVALID_ARG_TYPE');
 });

@@ -1,6 +1,18 @@
 // An app whose listener throws, and which has an `uncaughtException` handler, as Electron has. Prints how often
 // the listener was called, how many exceptions arrived, and whether the stream ended as it should.
-import { Gain, LevelMeter, MicSource, Mixer, SpeakerSink, VirtualMicSink } from 'patchcord';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import {
+  Gain,
+  LevelMeter,
+  MicSource,
+  Mixer,
+  SpeakerSink,
+  VirtualMicSink,
+  WavWriter,
+} from 'patchcord';
 import { SimulatedAudio } from 'patchcord/testing';
 
 const what = process.argv[2];
@@ -82,6 +94,22 @@ const scenes = {
     while (!stream.closed) await audio.advance(100);
     return stream;
   },
+  async end() {
+    const stream = mic();
+    stream.on('data', () => {}).on('end', throws);
+    await audio.advance(300);
+    await stream.close();
+    return stream;
+  },
+  async close() {
+    const stream = mic();
+    stream.on('close', throws);
+    await audio.advance(300);
+    await stream.close();
+    return stream;
+  },
+  fileClose: () => writesFile('close'),
+  fileFinish: () => writesFile('finish'),
   async inputClose() {
     const stream = new Mixer();
     stream.on('inputClose', throws).resume();
@@ -98,6 +126,16 @@ const scenes = {
     return stream;
   },
 };
+
+async function writesFile(event) {
+  const folder = mkdtempSync(join(tmpdir(), 'patchcord-throwing-'));
+  const stream = new WavWriter(join(folder, 'x.wav'), { format });
+  stream.on(event, throws);
+  stream.write(Buffer.alloc(400));
+  await stream.close();
+  rmSync(folder, { recursive: true });
+  return stream;
+}
 
 const stream = await scenes[what]();
 if (!stream.closed) await new Promise((resolve) => stream.once('close', resolve));
