@@ -2,7 +2,7 @@
 #include <napi.h>
 
 #include "../backend/registry.h"
-#include "converter.h"
+#include "conversion.h"
 #include "filter_object.h"
 #include "hold_object.h"
 #include "host_object.h"

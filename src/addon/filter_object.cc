@@ -4,7 +4,7 @@
 #include <cmath>
 #include <utility>
 
-#include "converter.h"
+#include "conversion.h"
 #include "tap_object.h"
 #include "values.h"
 
@@ -92,9 +92,9 @@ std::unique_ptr<Filter> FilterObject::make_filter(const std::string& kind,
     metering_ = std::make_shared<Metering>(from_.sample_rate, from_.channels);
     return effect_filter(metering_);
   }
-  Converter converter(from_, to_, options);
-  dithered_ = converter.dithers;
-  return std::move(converter.filter);
+  Conversion conversion(from_, to_, options);
+  dithered_ = conversion.dithers;
+  return std::move(conversion.filter);
 }
 
 template <class Effect>

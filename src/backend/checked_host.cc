@@ -38,10 +38,11 @@ class StreamRules {
     StreamRules& rules_;
   };
   // on_lost may come from another thread than the rest.
-  void lose() {
+  void lose(const Error& error) {
     require(started_, "a loss before start() is what start() returns");
     require(!stopped_, "no call comes after stop() has returned");
     require(!lost_.exchange(true), "on_lost comes once");
+    require(static_cast<bool>(error), "a loss says why");
   }
 
   void require(bool holds, const char* rule) const {
@@ -79,8 +80,7 @@ class CheckedCapture final : public CaptureListener {
   }
   bool live() const noexcept override { return listener_.live(); }
   void on_lost(const Error& error) noexcept override {
-    rules.lose();
-    rules.require(static_cast<bool>(error), "a loss says why");
+    rules.lose(error);
     listener_.on_lost(error);
   }
 
@@ -106,8 +106,7 @@ class CheckedRender final : public RenderListener {
     listener_.on_underrun(frames, here);
   }
   void on_lost(const Error& error) noexcept override {
-    rules.lose();
-    rules.require(static_cast<bool>(error), "a loss says why");
+    rules.lose(error);
     listener_.on_lost(error);
   }
 

@@ -10,7 +10,7 @@
 
 #include "../../src/core/graph/filter_node.h"
 #include "../../src/core/graph/frame_queue.h"
-#include "../../src/core/signal/convert_filter.h"
+#include "../../src/core/signal/converter.h"
 #include "../../src/core/signal/gain.h"
 #include "../../src/core/signal/limiter.h"
 #include "../../src/core/signal/loudness_normalizer.h"
@@ -23,8 +23,8 @@ using namespace patchcord;
 namespace {
 
 std::unique_ptr<Filter> converter(uint32_t in, uint32_t out) {
-  return std::make_unique<ConvertFilter>(Filter::Shape{in, 2}, Filter::Shape{out, 2},
-                                         ResamplerQuality::kHigh, nullptr);
+  return std::make_unique<Converter>(Filter::Shape{in, 2}, Filter::Shape{out, 2},
+                                     ResamplerQuality::kHigh);
 }
 
 template <class Effect>

@@ -15,11 +15,11 @@ constexpr double kLeapSeconds = 0.2;
 
 }  // namespace
 
-HostClock::HostClock(int64_t start, uint32_t device_rate, uint32_t rate, Resampler* resampler)
+HostClock::HostClock(int64_t start, Converter* converter)
     : start_(static_cast<double>(start)),
-      frame_ns_(1e9 / rate),
-      device_rate_(device_rate),
-      resampler_(resampler) {}
+      frame_ns_(1e9 / converter->out().rate),
+      device_rate_(converter->in().rate),
+      converter_(converter) {}
 
 double HostClock::error(const RateTracker& tracker, uint64_t next) const noexcept {
   return tracker.frame_at(time_at(static_cast<double>(next))) - place();
@@ -30,7 +30,7 @@ void HostClock::feed(const RateTracker& tracker, double device_rate, uint64_t ne
   const double late = error(tracker, next) / device_rate_;
   const double drift = std::clamp(device_rate / device_rate_, 1 - kMaxDrift, 1 + kMaxDrift);
   const double seconds = std::clamp(age_ / 10, kFirstServoSeconds, kServoSeconds);
-  resampler_->set_ratio(drift + std::clamp(late / seconds, -kMaxServo, kMaxServo));
+  converter_->set_ratio(drift + std::clamp(late / seconds, -kMaxServo, kMaxServo));
   fed_ += frames;
   age_ += static_cast<double>(frames) / device_rate_;
 }

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "../signal/resampler.h"
+#include "../signal/converter.h"
 #include "../time/rate_tracker.h"
 
 namespace patchcord {
@@ -15,8 +15,8 @@ namespace patchcord {
 // when each was heard.
 class HostClock {
  public:
-  // `start`: the instant of frame 0. `resampler`: variable, from the device's rate to `rate`.
-  HostClock(int64_t start, uint32_t device_rate, uint32_t rate, Resampler* resampler);
+  // `start`: the instant of frame 0. `converter`: variable, from the device's rate to the stream's.
+  HostClock(int64_t start, Converter* converter);
 
   // When a frame of the stream was heard, by definition.
   double time_at(double frame) const noexcept { return start_ + frame * frame_ns_; }
@@ -24,10 +24,10 @@ class HostClock {
   // The stream leaves out seconds: its next frame is that much later.
   void leave_out_seconds(int64_t seconds) noexcept { start_ += static_cast<double>(seconds) * 1e9; }
 
-  // Before the resampler is given `frames` more device frames. `next`: the stream's next frame.
+  // Before the converter is given `frames` more device frames. `next`: the stream's next frame.
   void feed(const RateTracker& tracker, double device_rate, uint64_t next, size_t frames) noexcept;
 
-  // The resampler has forgotten all sound and silence goes on: it need not see the next `frames`
+  // The converter has forgotten all sound and silence goes on: it need not see the next `frames`
   // device frames. Returns the frames of the stream that stand for them.
   uint64_t skip_silence(const RateTracker& tracker, uint64_t next, uint64_t frames) noexcept;
 
@@ -41,13 +41,13 @@ class HostClock {
   }
 
  private:
-  double place() const noexcept { return static_cast<double>(fed_) + resampler_->position(); }
+  double place() const noexcept { return static_cast<double>(fed_) + converter_->position(); }
   double error(const RateTracker& tracker, uint64_t next) const noexcept;  // device frames
 
   double start_;  // ns, of frame 0 if nothing had been left out
   const double frame_ns_, device_rate_;
-  Resampler* const resampler_;
-  uint64_t fed_ = 0;     // device frames given to the resampler, or skipped
+  Converter* const converter_;
+  uint64_t fed_ = 0;     // device frames given to the converter, or skipped
   double age_ = 0;       // s of audio so far
   int64_t surplus_ = 0;  // device frames still to be left out
 };

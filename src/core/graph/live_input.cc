@@ -32,17 +32,12 @@ LiveInput::LiveInput(std::shared_ptr<FrameQueue> queue, uint32_t rate, uint32_t 
     : queue_(std::move(queue)),
       in_rate_(queue_->sample_rate()),
       out_rate_(rate),
-      in_channels_(queue_->channels()),
       out_channels_(channels),
-      map_(std::move(map)),
-      resampler_(queue_->sample_rate(), rate, queue_->channels(), ResamplerQuality::kMedium, true),
+      converter_({queue_->sample_rate(), queue_->channels()}, {rate, channels},
+                 ResamplerQuality::kMedium, true, std::move(map)),
       fade_(channels, rate),
       end_(queue_->channels(), queue_->sample_rate()),
-      behind_end_(kMaxPull * queue_->channels()),
-      mapped_(kMaxPull * queue_->channels()) {
-  if (!map_ && in_channels_ != out_channels_) {
-    map_ = std::make_unique<ChannelMap>(in_channels_, out_channels_);
-  }
+      behind_end_(kMaxPull * queue_->channels()) {
   first_error_ = kMaxFirstError * in_rate_;
 }
 
@@ -68,7 +63,7 @@ double LiveInput::wanted(const Record& newest, double time) const noexcept {
 
 double LiveInput::needed(double want, size_t frames) const noexcept {
   return want + static_cast<double>(frames) * in_rate_ / out_rate_ +
-         static_cast<double>(resampler_.latency_in());
+         static_cast<double>(converter_.held_frames());
 }
 
 bool LiveInput::certain(size_t frames, const PullTime& when) noexcept {
@@ -76,7 +71,7 @@ bool LiveInput::certain(size_t frames, const PullTime& when) noexcept {
   const Record* newest = queue_->latest();
   if (newest == nullptr) return true;  // it has not begun
   const uint64_t available = queue_->available();
-  if (running_) return available >= resampler_.needed_for(frames) + kServoFrames;
+  if (running_) return available >= converter_.needed_for(frames) + kServoFrames;
   const double want = wanted(*newest, when.time);
   const double first = static_cast<double>(queue_->next_frame());
   const double need = needed(want, frames);
@@ -102,7 +97,7 @@ void LiveInput::read(float* out, size_t frames, const PullTime& when) noexcept {
                                     1 - kMaxDrift, 1 + kMaxDrift);
     ppm_.store((drift - 1) * 1e6, std::memory_order_relaxed);
     if (running_) {
-      const double at = static_cast<double>(fed_) + resampler_.position();
+      const double at = static_cast<double>(fed_) + converter_.position();
       const double error = want - at;
       offset_us_.store(error / in_rate_ * 1e6, std::memory_order_relaxed);
       const bool young = when.time - first_ < kYoungSeconds * 1e9;
@@ -116,14 +111,14 @@ void LiveInput::read(float* out, size_t frames, const PullTime& when) noexcept {
         const double seconds = std::clamp(age / 2, kFirstServoSeconds, kServoSeconds);
         const double limit = young ? kMaxFirstServo : kMaxServo;
         const double servo = std::clamp(error / (in_rate_ * seconds), -limit, limit);
-        resampler_.set_ratio(drift + servo);
+        converter_.set_ratio(drift + servo);
       }
     }
     if (!running_) {
       fade_.fall();
       if (start(frames, want, fresh, when.time)) {
         made = silent_tail_;
-        resampler_.set_ratio(drift);
+        converter_.set_ratio(drift);
         fade_.silence(out, made);
         fade_.rise();
       }
@@ -239,7 +234,7 @@ bool LiveInput::start(size_t frames, double want, bool fresh, double time) noexc
     first_ = time;
   }
   started_before_ = true;
-  resampler_.reset();
+  converter_.reset();
   fed_ = queue_->next_frame();
   running_ = true;
   return true;
@@ -249,22 +244,22 @@ size_t LiveInput::produce(float* out, size_t frames) noexcept {
   size_t made = 0;
   while (made < frames) {
     size_t room = std::min(frames - made, kMaxPull);
-    float* to = map_ ? mapped_.data() : out + made * out_channels_;
-    FrameQueue::Span span = queue_->front(resampler_.needed_for(room));
+    float* to = out + made * out_channels_;
+    FrameQueue::Span span = queue_->front(converter_.needed_for(room));
     Resampler::Progress step;
     if (span.frames == 0 && queue_->ended()) {
       // The filter still holds the end of the stream: its fall to zero pushes it out, up to the
       // last frame.
       const double left = static_cast<double>(queue_->next_frame()) -
-                          (static_cast<double>(fed_) + resampler_.position());
+                          (static_cast<double>(fed_) + converter_.position());
       room = std::min(room,
                       static_cast<size_t>(std::max(0.0, std::ceil(left * out_rate_ / in_rate_))));
-      const size_t wanted = std::min(kMaxPull, resampler_.needed_for(room));
+      const size_t wanted = std::min(kMaxPull, converter_.needed_for(room));
       end_.fall();
       end_.silence(behind_end_.data(), wanted);
-      step = resampler_.process(behind_end_.data(), wanted, to, room);
+      step = converter_.process(behind_end_.data(), wanted, to, room);
     } else {
-      step = resampler_.process(span.samples, span.frames, to, room);
+      step = converter_.process(span.samples, span.frames, to, room);
       if (span.samples != nullptr) {
         end_.follow(span.samples, step.consumed);
       } else {
@@ -273,7 +268,6 @@ size_t LiveInput::produce(float* out, size_t frames) noexcept {
       queue_->advance(step.consumed);
     }
     fed_ += step.consumed;
-    if (map_) map_->process(to, out + made * out_channels_, step.produced);
     made += step.produced;
     if (step.produced == 0 && step.consumed == 0) break;
   }

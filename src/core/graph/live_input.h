@@ -11,9 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include "../signal/channel_map.h"
+#include "../signal/converter.h"
 #include "../signal/fade.h"
-#include "../signal/resampler.h"
 #include "../time/lag.h"
 #include "frame_queue.h"
 #include "node_events.h"
@@ -96,20 +95,18 @@ class LiveInput final : public Pullable {
 
   const std::shared_ptr<FrameQueue> queue_;
   const double in_rate_, out_rate_;
-  const uint32_t in_channels_, out_channels_;
-  std::unique_ptr<ChannelMap> map_;
-  Resampler resampler_;
+  const uint32_t out_channels_;
+  Converter converter_;
   Fade fade_;                      // of what is given
-  Fade end_;                       // of what the resampler gets, behind the end of the stream
+  Fade end_;                       // of what the converter gets, behind the end of the stream
   std::vector<float> behind_end_;  // in that
-  std::vector<float> mapped_;      // before the map
   bool running_ = false;
   bool started_before_ = false;
   std::atomic<uint64_t> lost_before_{UINT64_MAX};
   bool ended_ = false;
   bool end_told_ = false;
   uint64_t seen_ = UINT64_MAX;  // first frame of the newest record at the last pull
-  uint64_t fed_ = 0;            // stream index behind the last frame given to the resampler
+  uint64_t fed_ = 0;            // stream index behind the last frame given to the converter
   size_t silent_tail_ = 0;
   double first_ = 0;    // asked time of the first frame since it is this stream
   double started_ = 0;  // ... since it runs

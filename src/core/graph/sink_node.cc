@@ -23,14 +23,8 @@ RateAdapter::RateAdapter(std::shared_ptr<Pullable> upstream, uint32_t in_rate, u
                          uint32_t out_rate, uint32_t out_channels)
     : upstream_(std::move(upstream)),
       ratio_(static_cast<double>(in_rate) / out_rate),
-      in_rate_(in_rate),
-      in_channels_(in_channels),
-      out_channels_(out_channels),
-      resampler_(in_rate, out_rate, in_channels, ResamplerQuality::kMedium, false),
-      in_(kMaxPull * in_channels),
-      resampled_(kMaxPull * in_channels) {
-  if (in_channels != out_channels) map_ = std::make_unique<ChannelMap>(in_channels, out_channels);
-}
+      converter_({in_rate, in_channels}, {out_rate, out_channels}, ResamplerQuality::kMedium),
+      in_(kMaxPull * in_channels) {}
 
 void RateAdapter::pull(float* out, size_t frames, const PullTime& when) noexcept {
   PullTime at{when.time, when.rate * ratio_, when.after_break};
@@ -39,18 +33,17 @@ void RateAdapter::pull(float* out, size_t frames, const PullTime& when) noexcept
     const size_t room = std::min(frames - made, kMaxPull);
     if (in_filled_ == in_at_) {
       in_at_ = 0;
-      in_filled_ = std::min(kMaxPull, std::max<size_t>(1, resampler_.needed_for(room)));
-      // The resampler holds back what follows its next output frame: what it needs now is heard
+      in_filled_ = std::min(kMaxPull, std::max<size_t>(1, converter_.needed_for(room)));
+      // The converter holds back what follows its next output frame: what it needs now is heard
       // that much later.
-      at.time = when.time + static_cast<double>(made) * out_ns - resampler_.position() * in_ns;
+      at.time = when.time + static_cast<double>(made) * out_ns - converter_.position() * in_ns;
       upstream_->pull(in_.data(), in_filled_, at);
       at.after_break = false;
     }
-    float* to = map_ ? resampled_.data() : out + made * out_channels_;
     const Resampler::Progress step =
-        resampler_.process(&in_[in_at_ * in_channels_], in_filled_ - in_at_, to, room);
+        converter_.process(&in_[in_at_ * converter_.in().channels], in_filled_ - in_at_,
+                           out + made * converter_.out().channels, room);
     in_at_ += step.consumed;
-    if (map_) map_->process(to, out + made * out_channels_, step.produced);
     made += step.produced;
   }
 }

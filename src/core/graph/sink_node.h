@@ -8,13 +8,12 @@
 
 #include "../published.h"
 #include "../shown.h"
-#include "../signal/channel_map.h"
+#include "../signal/converter.h"
 #include "../signal/fade.h"
 #include "../signal/format.h"
 #include "../signal/level_meter.h"
 #include "../signal/limiter.h"
 #include "../signal/loudness_normalizer.h"
-#include "../signal/resampler.h"
 #include "../time/anchor.h"
 #include "../time/clock.h"
 #include "../time/fill.h"
@@ -37,11 +36,8 @@ class RateAdapter final : public Pullable {
  private:
   const std::shared_ptr<Pullable> upstream_;
   const double ratio_;  // in per out
-  const double in_rate_;
-  const uint32_t in_channels_, out_channels_;
-  Resampler resampler_;
-  std::unique_ptr<ChannelMap> map_;
-  std::vector<float> in_, resampled_;
+  Converter converter_;
+  std::vector<float> in_;
   size_t in_at_ = 0, in_filled_ = 0;  // frames of in_ pulled and not yet consumed
 };
 

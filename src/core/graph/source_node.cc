@@ -44,34 +44,23 @@ void SourceNode::open(const Format& device, const DeviceTiming& timing) {
                                          config_.max_fill, &clock_.sleep_log(), config_.max_wait);
   rate_ = std::make_unique<SteadyRate>(device.sample_rate);
   life_.restart();
-  map_first_ = config_.channels < device.channels;
-  map_.reset();
-  resampler_.reset();
   ringing_ = 0;
   skipping_ = false;
   back_at_ = kNever;
-  if (config_.channels != device.channels || !config_.routing.empty()) {
-    map_ = config_.routing.map(device.channels, config_.channels);
-  }
-  const uint32_t resampled_channels = map_first_ ? config_.channels : device.channels;
+  // Of the variable ratios the one that is as flat as the fixed one.
+  converter_ = std::make_unique<Converter>(
+      Filter::Shape{device.sample_rate, device.channels},
+      Filter::Shape{config_.sample_rate, config_.channels},
+      config_.host_clock ? ResamplerQuality::kBest : ResamplerQuality::kHigh, config_.host_clock,
+      config_.routing.empty() ? nullptr : config_.routing.map(device.channels, config_.channels));
   if (config_.host_clock) {
-    // Of the variable ratios the one that is as flat as the fixed one below.
-    resampler_ = std::make_unique<Resampler>(device.sample_rate, config_.sample_rate,
-                                             resampled_channels, ResamplerQuality::kBest, true);
-    host_ = std::make_unique<HostClock>(config_.start, device.sample_rate, config_.sample_rate,
-                                        resampler_.get());
+    host_ = std::make_unique<HostClock>(config_.start, converter_.get());
     host_->leave_out_seconds(left_out_);
-  } else if (config_.sample_rate != device.sample_rate) {
-    resampler_ = std::make_unique<Resampler>(device.sample_rate, config_.sample_rate,
-                                             resampled_channels, ResamplerQuality::kHigh, false);
   }
-  const size_t out_frames = static_cast<size_t>(std::ceil(kBlock * ratio_)) + 16;
   device_fade_ = Fade(device.channels, device.sample_rate);
   cut_ = true;
   raw_.resize(kBlock * device.channels);
-  mapped_.resize(kBlock * config_.channels);
-  resampled_.resize(out_frames * resampled_channels);
-  out_.resize(std::max(kBlock, out_frames) * config_.channels);
+  out_.resize(converter_->most_out(kBlock) * config_.channels);
 }
 
 void SourceNode::leave() noexcept {
@@ -269,20 +258,16 @@ void SourceNode::silence(uint64_t device_frames, uint32_t flags) noexcept {
   };
   device_fade_.fall();
   zeros(std::min<uint64_t>(left, device_fade_.fall_left()));
-  if (resampler_) {
-    // The filter's memory rings out first. The rest is skipped at once, by a fixed ratio whole
-    // periods of it.
-    zeros(std::min(left, ringing_));
-    if (host_) {
-      emit(nullptr, host_->skip_silence(timeline_->tracker(), position_, left), flags);
-    } else {
-      const Resampler::Skip skip = resampler_->skip_silence(left);
-      emit(nullptr, skip.out_frames, flags);
-      left -= skip.in_frames;
-      zeros(left);
-    }
+  // The converter's memory rings out first. The rest is skipped at once, by a fixed ratio whole
+  // periods of it.
+  zeros(std::min(left, ringing_));
+  if (host_) {
+    emit(nullptr, host_->skip_silence(timeline_->tracker(), position_, left), flags);
   } else {
-    emit(nullptr, left, flags);
+    const Filter::Skip skip = converter_->skip_silence(left);
+    emit(nullptr, skip.out_frames, flags);
+    left -= skip.in_frames;
+    zeros(left);
   }
   timeline_->advance(device_frames);
 }
@@ -293,9 +278,8 @@ void SourceNode::convert(const uint8_t* data, size_t frames, uint32_t flags) noe
     if (flags == 0) flags = kRecordSilence;
   }
   const bool sound = data != nullptr || device_fade_.falling();
-  // Silence needs no samples, once it is silence behind a resampler as well.
+  // Silence needs no samples, once it is silence behind the converter as well.
   const bool silent = !sound && ringing_ == 0;
-  if (!resampler_ && silent) return emit(nullptr, frames, flags);
   float* in = nullptr;
   if (sound) {
     in = raw_.data();
@@ -307,38 +291,17 @@ void SourceNode::convert(const uint8_t* data, size_t frames, uint32_t flags) noe
     } else {
       device_fade_.silence(in, frames);
     }
-    if (map_ && map_first_) {
-      map_->process(in, mapped_.data(), frames);
-      in = mapped_.data();
-    }
-  }
-  if (!resampler_) {
-    if (map_ && !map_first_) {
-      map_->process(in, out_.data(), frames);
-      in = out_.data();
-    }
-    return emit(in, frames, flags);
-  }
-  if (sound) {
-    ringing_ = 2 * resampler_->latency_in() + 1;
+    ringing_ = converter_->memory_frames();
   } else {
     ringing_ -= std::min<uint64_t>(ringing_, frames);
   }
   if (host_) host_->feed(timeline_->tracker(), rate_->rate(), position_, frames);
-  const uint32_t channels = map_first_ ? config_.channels : device_.channels;
-  const size_t room = resampled_.size() / channels;
+  const size_t room = out_.size() / config_.channels;
   for (size_t done = 0;;) {
-    const Resampler::Progress made = resampler_->process(
-        in != nullptr ? in + done * channels : nullptr, frames - done, resampled_.data(), room);
+    const Resampler::Progress made = converter_->process(
+        in != nullptr ? in + done * device_.channels : nullptr, frames - done, out_.data(), room);
     done += made.consumed;
-    if (made.produced > 0) {
-      float* result = resampled_.data();
-      if (map_ && !map_first_) {
-        map_->process(result, out_.data(), made.produced);
-        result = out_.data();
-      }
-      emit(silent ? nullptr : result, made.produced, flags);
-    }
+    emit(silent ? nullptr : out_.data(), made.produced, flags);
     if (done == frames && made.produced < room) break;
   }
 }

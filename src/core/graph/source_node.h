@@ -7,12 +7,11 @@
 #include <vector>
 
 #include "../shown.h"
-#include "../signal/channel_map.h"
+#include "../signal/converter.h"
 #include "../signal/fade.h"
 #include "../signal/format.h"
 #include "../signal/level_meter.h"
 #include "../signal/ramp.h"
-#include "../signal/resampler.h"
 #include "../time/anchor.h"
 #include "../time/clock.h"
 #include "../time/steady_rate.h"
@@ -122,14 +121,12 @@ class SourceNode final : public Producer {
   double ratio_ = 1;    // output frames per device frame
   uint64_t first_ = 0;  // the stream's frame that is this device's frame 0
   std::unique_ptr<Timeline> timeline_;
-  std::unique_ptr<SteadyRate> rate_;      // of the device
-  std::unique_ptr<Resampler> resampler_;  // null: the rates are the same
-  std::unique_ptr<HostClock> host_;       // of the resampler; null: the device's clock is followed
-  uint64_t ringing_ = 0;                  // zeros until the resampler has forgotten all sound
-  std::unique_ptr<ChannelMap> map_;
-  bool map_first_ = false;  // fewer channels to resample
-  std::vector<float> raw_, mapped_, resampled_, out_;
-  Fade device_fade_;  // of what the device delivers, before a resampler would smear a step
+  std::unique_ptr<SteadyRate> rate_;  // of the device
+  std::unique_ptr<Converter> converter_;
+  std::unique_ptr<HostClock> host_;  // of the converter; null: the device's clock is followed
+  uint64_t ringing_ = 0;             // zeros until the converter has forgotten all sound
+  std::vector<float> raw_, out_;
+  Fade device_fade_;  // of what the device delivers, before a converter would smear a step
   Fade fade_;         // of the stream
   bool cut_ = true;   // the next packet begins in the middle of its sound
   const uint32_t fade_frames_;

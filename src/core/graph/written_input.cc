@@ -22,20 +22,16 @@ WrittenInput::WrittenInput(const Config& config, std::unique_ptr<ChannelMap> map
                            std::shared_ptr<NodeEvents> events)
     : config_(config),
       in_channels_(config.format.channels),
-      map_(std::move(map)),
+      converter_({config.format.sample_rate, in_channels_}, {config.rate, config.channels},
+                 ResamplerQuality::kHigh, false,
+                 map || config.channel_mask == 0
+                     ? std::move(map)
+                     : std::make_unique<ChannelMap>(in_channels_, config.channels,
+                                                    config.channel_mask)),
       events_(std::move(events)),
       ring_(ring_frames(config.buffer_frames) * config.format.channels),
-      mapped_(kMaxPull * config.format.channels),
       mask_(ring_.size() / config.format.channels - 1),
-      fade_(config.channels, config.rate) {
-  if (!map_ && (in_channels_ != config.channels || config.channel_mask != 0)) {
-    map_ = std::make_unique<ChannelMap>(in_channels_, config.channels, config.channel_mask);
-  }
-  if (config.format.sample_rate != config.rate) {
-    resampler_ = std::make_unique<Resampler>(config.format.sample_rate, config.rate, in_channels_,
-                                             ResamplerQuality::kHigh, false);
-  }
-}
+      fade_(config.channels, config.rate) {}
 
 size_t WrittenInput::write(const void* data, size_t frames) noexcept {
   const uint64_t head = head_.load(std::memory_order_relaxed);
@@ -61,13 +57,12 @@ void WrittenInput::clear(uint32_t ramp_frames) noexcept {
 
 size_t WrittenInput::ready_frames() const noexcept {
   const size_t frames = queued();
-  if (!resampler_) return frames;
   const double ratio = static_cast<double>(config_.rate) / config_.format.sample_rate;
   if (ended_.load(std::memory_order_acquire)) return left_inside(frames);
-  const double usable = static_cast<double>(frames) - resampler_->position() -
-                        static_cast<double>(resampler_->latency_in());
+  const double usable = static_cast<double>(frames) - converter_.position() -
+                        static_cast<double>(converter_.held_frames());
   size_t count = usable <= 0 ? 0 : static_cast<size_t>(usable * ratio) + 1;
-  while (count > 0 && resampler_->needed_for(count) > frames) --count;
+  while (count > 0 && converter_.needed_for(count) > frames) --count;
   return count;
 }
 
@@ -92,20 +87,16 @@ size_t WrittenInput::produce(float* out, size_t frames) noexcept {
     const size_t span = static_cast<size_t>(std::min<uint64_t>(stored, mask_ + 1 - at));
     const float* in = &ring_[at * in_channels_];
     size_t room = std::min(frames - made, kMaxPull);
-    float* to = map_ ? mapped_.data() : out + made * config_.channels;
+    float* to = out + made * config_.channels;
     Resampler::Progress step{0, 0};
-    if (!resampler_) {
-      step.consumed = step.produced = std::min(span, room);
-      std::copy_n(in, step.consumed * in_channels_, to);
-    } else if (span > 0) {
-      step = resampler_->process(in, span, to, room);
+    if (span > 0) {
+      step = converter_.process(in, span, to, room);
       taken_ += step.consumed;
     } else if (complete) {
-      // The end is inside the filter: zeros push it out, to the exact length.
+      // The end is inside the converter: zeros push it out, to the exact length.
       room = std::min(room, left_inside(0));
-      step.produced = resampler_->process(nullptr, resampler_->needed_for(room), to, room).produced;
+      step.produced = converter_.process(nullptr, converter_.needed_for(room), to, room).produced;
     }
-    if (map_) map_->process(to, out + made * config_.channels, step.produced);
     if (span > 0) {
       tail_.store(tail + step.consumed, std::memory_order_release);
       stats_.played_frames.add(step.consumed);
@@ -116,8 +107,8 @@ size_t WrittenInput::produce(float* out, size_t frames) noexcept {
       if (ended && stored == 0 && !fade_.falling()) {
         finished_.store(true, std::memory_order_release);
       }
-      if (complete && stored == 0 && resampler_ && taken_ > 0) {
-        resampler_->reset();
+      if (complete && stored == 0 && taken_ > 0) {
+        converter_.reset();
         taken_ = made_ = 0;
       }
       break;
@@ -147,7 +138,7 @@ size_t WrittenInput::discard(float* out, size_t frames) noexcept {
   if (ramp_left_ > 0) return made;
   const uint64_t tail = tail_.load(std::memory_order_relaxed);
   if (tail < cleared_) tail_.store(cleared_, std::memory_order_release);
-  // What the resampler still holds is faded in with what comes next.
+  // What the converter still holds is faded in with what comes next.
   fade_.fall();
   fade_.rise();
   return made;

@@ -6,10 +6,9 @@
 #include <utility>
 #include <vector>
 
-#include "../signal/channel_map.h"
+#include "../signal/converter.h"
 #include "../signal/fade.h"
 #include "../signal/format.h"
-#include "../signal/resampler.h"
 #include "node_events.h"
 #include "pullable.h"
 
@@ -64,11 +63,8 @@ class WrittenInput final : public Pullable {
   // Output frames that pull() can make without silence; once end() was called, all that are left.
   size_t ready_frames() const noexcept;
 
-  // What has left the queue and is still inside of the resampler.
-  double held_ns() const noexcept {
-    if (!resampler_) return 0;
-    return static_cast<double>(resampler_->latency_in()) * 1e9 / config_.format.sample_rate;
-  }
+  // What has left the queue and is still inside of the converter.
+  double held_ns() const noexcept { return converter_.delay_ns(); }
 
   const Config& config() const { return config_; }
   const Stats& stats() const { return stats_; }
@@ -81,10 +77,9 @@ class WrittenInput final : public Pullable {
 
   const Config config_;
   const uint32_t in_channels_;
-  std::unique_ptr<ChannelMap> map_;
-  std::unique_ptr<Resampler> resampler_;
+  Converter converter_;
   const std::shared_ptr<NodeEvents> events_;
-  std::vector<float> ring_, mapped_;
+  std::vector<float> ring_;
   const size_t mask_;
   alignas(64) std::atomic<uint64_t> head_{0};
   alignas(64) std::atomic<uint64_t> tail_{0};
@@ -98,7 +93,7 @@ class WrittenInput final : public Pullable {
   bool low_told_ = true;
   std::atomic<bool> finished_{false};
   bool end_told_ = false;
-  uint64_t taken_ = 0;   // input frames given to the resampler
+  uint64_t taken_ = 0;   // input frames given to the converter
   uint64_t made_ = 0;    // output frames made of them
   uint64_t waited_ = 0;  // output frames for which nothing came while it waits for start_frames
   size_t waiting_fill_ = 0;

@@ -1,4 +1,4 @@
-#include "converter.h"
+#include "conversion.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "../core/signal/convert_filter.h"
+#include "../core/signal/converter.h"
 #include "../core/signal/dither.h"
 #include "values.h"
 
@@ -22,7 +22,7 @@ ResamplerQuality quality_from(const std::string& name) {
 
 }  // namespace
 
-Converter::Converter(const Format& from, const Format& to, const Napi::Object& options) {
+Conversion::Conversion(const Format& from, const Format& to, const Napi::Object& options) {
   auto map = channel_map_from(property(options, "channelMap"), from.channels, to.channels);
   const uint32_t mask = channel_mask_from(options);
   if (mask != 0) map = std::make_unique<ChannelMap>(from.channels, to.channels, mask);
@@ -31,9 +31,9 @@ Converter::Converter(const Format& from, const Format& to, const Napi::Object& o
                      from.sample_format != SampleFormat::kF32 &&
                      bytes_per_sample(from.sample_format) <= bytes_per_sample(to.sample_format);
   dithers = property(options, "dither").As<Napi::Boolean>() && !moved;
-  filter = std::make_unique<ConvertFilter>(
+  filter = std::make_unique<Converter>(
       Filter::Shape{from.sample_rate, from.channels}, Filter::Shape{to.sample_rate, to.channels},
-      quality_from(property(options, "quality").As<Napi::String>()), std::move(map));
+      quality_from(property(options, "quality").As<Napi::String>()), false, std::move(map));
 }
 
 uint64_t converted_frames(uint64_t frames, uint32_t from_rate, uint32_t to_rate) {
@@ -43,7 +43,7 @@ uint64_t converted_frames(uint64_t frames, uint32_t from_rate, uint32_t to_rate)
 Napi::Value convert(const Napi::CallbackInfo& info) {
   const auto bytes = info[0].As<Napi::Uint8Array>();
   const Format from = format_from_value(info[1]), to = format_from_value(info[2]);
-  const Converter converter(from, to, info[3].As<Napi::Object>());
+  const Conversion conversion(from, to, info[3].As<Napi::Object>());
   const size_t frames = bytes.ByteLength() / bytes_per_frame(from);
   const auto length =
       static_cast<size_t>(converted_frames(frames, from.sample_rate, to.sample_rate));
@@ -51,7 +51,7 @@ Napi::Value convert(const Napi::CallbackInfo& info) {
   if (buffer.IsEmpty()) return buffer;  // too large, or a worker whose end has begun
 
   std::vector<float> in(kFilterBlock * from.channels);
-  std::vector<float> out(converter.filter->most_out(kFilterBlock) * to.channels);
+  std::vector<float> out(conversion.filter->most_out(kFilterBlock) * to.channels);
   Dither dither;
   size_t made = 0;
   for (size_t done = 0; made < length;) {
@@ -62,10 +62,10 @@ Napi::Value convert(const Napi::CallbackInfo& info) {
                block * from.channels);
     }
     const size_t got =
-        converter.filter->process(done < frames ? in.data() : nullptr, block, out.data());
+        conversion.filter->process(done < frames ? in.data() : nullptr, block, out.data());
     const size_t samples = std::min(got, length - made) * to.channels;
     uint8_t* place = buffer.Data() + made * bytes_per_frame(to);
-    if (converter.dithers) {
+    if (conversion.dithers) {
       from_float(out.data(), to.sample_format, place, samples, dither);
     } else {
       from_float(out.data(), to.sample_format, place, samples);

@@ -10,9 +10,9 @@
 
 namespace patchcord {
 
-struct Converter {
+struct Conversion {
   // Options: quality, channelMap, dither.
-  Converter(const Format& from, const Format& to, const Napi::Object& options);
+  Conversion(const Format& from, const Format& to, const Napi::Object& options);
 
   std::unique_ptr<Filter> filter;
   bool dithers;  // where integers come out
