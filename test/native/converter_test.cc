@@ -22,20 +22,22 @@ std::vector<float> converted(Converter* converter, const std::vector<float>& in,
                              uint32_t most, RandomSignal* random) {
   const size_t channels = converter->in().channels, frames = in.size() / channels;
   std::vector<float> out, room;
-  for (size_t done = 0; done < frames + zeros;) {
-    const bool sound = done < frames;
-    const size_t piece =
-        std::min<size_t>(random->whole(1, most), (sound ? frames : frames + zeros) - done);
-    const size_t wanted = random->whole(1, most);
+  size_t done = 0;
+  const auto convert = [&](const float* from, size_t piece, size_t wanted) {
     room.resize(wanted * converter->out().channels);
-    const Resampler::Progress step =
-        converter->process(sound ? &in[done * channels] : nullptr, piece, room.data(), wanted);
-    CHECK(step.consumed <= piece && step.produced <= wanted);
+    const Resampler::Progress step = converter->process(from, piece, room.data(), wanted);
     CHECK(step.consumed == piece || step.produced == wanted);
     done += step.consumed;
-    room.resize(step.produced * converter->out().channels);
-    out.insert(out.end(), room.begin(), room.end());
+    out.insert(out.end(), room.begin(),
+               room.begin() + static_cast<long>(step.produced * converter->out().channels));
+  };
+  while (done < frames + zeros) {
+    const bool sound = done < frames;
+    const size_t left = (sound ? frames : frames + zeros) - done;
+    convert(sound ? &in[done * channels] : nullptr, std::min<size_t>(random->whole(1, most), left),
+            random->whole(1, most));
   }
+  convert(nullptr, 0, kFrames);  // what there was no room for
   return out;
 }
 

@@ -22,12 +22,12 @@ WrittenInput::WrittenInput(const Config& config, std::unique_ptr<ChannelMap> map
                            std::shared_ptr<NodeEvents> events)
     : config_(config),
       in_channels_(config.format.channels),
-      converter_({config.format.sample_rate, in_channels_}, {config.rate, config.channels},
-                 ResamplerQuality::kHigh, false,
-                 map || config.channel_mask == 0
-                     ? std::move(map)
-                     : std::make_unique<ChannelMap>(in_channels_, config.channels,
-                                                    config.channel_mask)),
+      converter_(
+          {config.format.sample_rate, in_channels_}, {config.rate, config.channels},
+          ResamplerQuality::kHigh, false,
+          map || config.channel_mask == 0
+              ? std::move(map)
+              : std::make_unique<ChannelMap>(in_channels_, config.channels, config.channel_mask)),
       events_(std::move(events)),
       ring_(ring_frames(config.buffer_frames) * config.format.channels),
       mask_(ring_.size() / config.format.channels - 1),
