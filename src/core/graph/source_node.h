@@ -32,7 +32,6 @@ class SourceNode final : public Producer {
     uint32_t channels = 2;
     int64_t start = 0;             // instant of frame 0
     uint64_t duration_frames = 0;  // end after exactly so many; 0: when stopped
-    ChannelRouting routing;        // of the device's channels; none: the usual one
     bool fills_idle = false;       // loopback: silence by the clock while nothing plays
     // Exactly sample_rate frames a second of the host's clock, not of the device's.
     bool host_clock = false;
@@ -40,6 +39,7 @@ class SourceNode final : public Producer {
     int64_t max_fill = 60 * kNsPerSecond;
     int64_t max_wait = kMaxWait;  // ns. No packet is waited for for longer.
     bool metered = true;          // somebody may ask for levels
+    ChannelRouting routing;       // of the device's channels; none: the usual one
   };
 
   struct Stats {

@@ -29,9 +29,9 @@ class WrittenInput final : public Pullable {
     Format format;
     uint32_t rate = 48000;
     uint32_t channels = 2;
-    uint32_t channel_mask = 0;       // where the written channels stand, see ChannelMap
     uint32_t buffer_frames = 24000;  // of the written format: what write() takes ahead
     uint32_t start_frames = 0;       // fill to reach before playing begins
+    uint32_t channel_mask = 0;       // where the written channels stand, see ChannelMap
   };
   WrittenInput(const Config& config, std::unique_ptr<ChannelMap> map,
                std::shared_ptr<NodeEvents> events);
