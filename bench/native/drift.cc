@@ -16,7 +16,6 @@
 #include "../../src/core/graph/mixer_node.h"
 #include "../../src/core/graph/sink_node.h"
 #include "../../src/core/graph/source_node.h"
-#include "../../test/native/no_wakeup.h"
 #include "../../test/native/random_signal.h"
 
 using namespace patchcord;
@@ -144,10 +143,9 @@ int main(int argc, char** argv) {
   Microphone microphone(std::atof(argv[1]));
   Weather weather(7);
   SimulatedClock clock;
-  NoWakeup wakeup;
   clock.set(0);
 
-  SourceNode source(clock, {kRate, 1, clock.now(), 0, false}, &wakeup);
+  SourceNode source(clock, {kRate, 1, clock.now()});
   source.open({kRate, 1, SampleFormat::kF32});
   auto queue = std::make_shared<FrameQueue>(1, kRate, kRate);
   source.attach(queue, nullptr);
@@ -155,14 +153,12 @@ int main(int argc, char** argv) {
   MixerNode::Config config;
   config.channels = 1;
   auto mixer = std::make_shared<MixerNode>(config);
-  NodeEvents events;
   MixerNode::Input mixed;
-  mixed.controls = std::make_shared<InputControls>();
+  mixed.controls = std::make_shared<InputControls>(1, kRate);
   mixed.live = input;
-  mixed.wakeup = &wakeup;
-  mixed.events = &events;
+  mixed.events = std::make_shared<NodeEvents>();
   mixer->publish({mixed});
-  SinkNode sink(clock, &wakeup);
+  SinkNode sink(clock);
   sink.open({kRate, 1, SampleFormat::kF32});
   sink.publish(nullptr, mixer);
   RateTracker tracker(kRate, stamps);  // alone, fed the same stamps

@@ -9,7 +9,6 @@
 
 #include "../../src/core/graph/mixer_node.h"
 #include "../../src/core/graph/source_node.h"
-#include "../../test/native/no_wakeup.h"
 #include "../../test/native/sine_fit.h"
 #include "../../test/native/still_clock.h"
 
@@ -29,19 +28,18 @@ double cpu_seconds() {
 
 // Blocks of 480 frames into each input, as many out.
 double written_x_real_time(size_t inputs) {
-  NoWakeup wakeup;
-  NodeEvents events;
+  const auto events = std::make_shared<NodeEvents>();
   MixerNode mixer(MixerNode::Config{});
   std::vector<MixerNode::Input> all;
   for (size_t i = 0; i < inputs; ++i) {
-    auto written = std::make_shared<WrittenInput>(
-        WrittenInput::Config{{kRate, kStereo, SampleFormat::kF32}, kRate, kStereo, 4800, 0},
-        nullptr, &events, &wakeup);
+    WrittenInput::Config config;
+    config.format = {kRate, kStereo, SampleFormat::kF32};
+    config.buffer_frames = 4800;
+    auto written = std::make_shared<WrittenInput>(config, nullptr, events);
     MixerNode::Input input;
-    input.controls = std::make_shared<InputControls>();
+    input.controls = std::make_shared<InputControls>(kStereo, kRate);
     input.written = written;
-    input.wakeup = &wakeup;
-    input.events = &events;
+    input.events = events;
     all.push_back(input);
   }
   mixer.publish(all);
@@ -55,8 +53,7 @@ double written_x_real_time(size_t inputs) {
       for (const auto& input : all) input.written->write(block.data(), kPeriod);
       mixer.mix_written(kPeriod);
       queue->read(out.data(), kPeriod);
-      NodeEvent event;
-      while (events.pop(&event)) continue;
+      events->take();
     }
     return cpu_seconds() - start;
   };
@@ -70,24 +67,21 @@ struct Share {
   double all, mixing;
 };
 Share live_share(size_t inputs) {
-  NoWakeup wakeup;
-  NodeEvents events;
+  const auto events = std::make_shared<NodeEvents>();
   StillClock clock;
   MixerNode mixer(MixerNode::Config{});
   std::vector<std::unique_ptr<SourceNode>> sources;
   std::vector<MixerNode::Input> all;
   std::vector<double> rates;
   for (size_t i = 0; i < inputs; ++i) {
-    sources.push_back(std::make_unique<SourceNode>(
-        clock, SourceNode::Config{kRate, kStereo, 0, 0, false}, &wakeup));
+    sources.push_back(std::make_unique<SourceNode>(clock, SourceNode::Config{kRate, kStereo}));
     sources.back()->open({kRate, kStereo, SampleFormat::kF32});
     auto queue = std::make_shared<FrameQueue>(kStereo, kRate, kRate);
     sources.back()->attach(queue, nullptr);
     MixerNode::Input input;
-    input.controls = std::make_shared<InputControls>();
+    input.controls = std::make_shared<InputControls>(kStereo, kRate);
     input.live = std::make_shared<LiveInput>(queue, kRate, kStereo);
-    input.wakeup = &wakeup;
-    input.events = &events;
+    input.events = events;
     all.push_back(input);
     rates.push_back(kRate * (1 + (static_cast<double>(i) - 3.5) * 50e-6));
   }
