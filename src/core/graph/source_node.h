@@ -39,7 +39,7 @@ class SourceNode final : public Producer {
     int64_t max_fill = 60 * kNsPerSecond;
     int64_t max_wait = kMaxWait;  // ns. No packet is waited for for longer.
     bool metered = true;          // somebody may ask for levels
-    ChannelRouting routing;       // of the device's channels; none: the usual one
+    ChannelRouting routing{};     // of the device's channels; none: the usual one
   };
 
   struct Stats {
