@@ -29,7 +29,7 @@ export function loadAddon(functions: readonly string[]): object {
   const folder = codeFolder();
   const built = join(folder, '../build/Release/patchcord.node');
   const besideBundle = join(folder, 'prebuilds', target, 'patchcord.node');
-  const places = named ? [named] : [built, prebuiltAddon(), besideBundle];
+  const places = named ? [named] : [built, resolve(prebuiltAddon()), besideBundle];
   const file = places.find(exists);
   if (file === undefined) throw named ? misnamed(named) : notFound(places);
   // Not tried on musl, which may load an addon for glibc, and then crash in it.

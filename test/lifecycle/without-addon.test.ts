@@ -29,8 +29,8 @@ it('without a native addon importing works, and the first use says what was look
     const target = `${process.platform}-${process.arch}`;
     for (const part of [
       target,
-      'build/Release/patchcord.node',
-      `prebuilds/${target}/patchcord.node`,
+      join('build', 'Release', 'patchcord.node'),
+      join('prebuilds', target, 'patchcord.node'),
       home,
     ]) {
       expect(message, use).toContain(part);
