@@ -9,7 +9,7 @@ it.each([
   ['discontinuity', 1],
   ['overrun', 1],
   ['level', 10],
-  ['meter', 2], // reports that wait are one
+  ['meter', 1], // reports that wait are one
   ['ready', 1],
   ['sinkReady', 2],
   ['end', 1],
