@@ -272,8 +272,10 @@ describe('chunks of a transform', () => {
     let frames = 0;
     for await (const chunk of chunks) frames += chunk.frames;
     expect(frames).toBe(400 * 48);
-    expect(lost).toMatchObject([{ filled: true, reason: 'overrun' }]);
-    expect(lost[0].frames).toBeGreaterThan(190 * 48);
+    // A busy machine may lose something besides.
+    const overruns = lost.filter(({ reason, filled }) => reason === 'overrun' && filled);
+    const lostFrames = overruns.reduce((sum, one) => sum + one.frames, 0);
+    expect(lostFrames).toBeGreaterThan(190 * 48);
   });
 
   it.each([

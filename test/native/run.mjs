@@ -17,7 +17,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, '../..');
 const out = join(root, 'build/native-tests');
 // All of the random commands take longer than their part.
-const testLimitMs = (process.env.PATCHCORD_SEQUENCES ? 60 : 5) * 60_000;
+const testLimitMs = (process.env.PATCHCORD_SEQUENCES ? 60 : 10) * 60_000;
 
 // It warns of each fence that it cannot follow; ours stand between atomics, which it can.
 const sanitizers = [
