@@ -39,11 +39,17 @@ bool is_ours() {
   Dl_info self{};
   dladdr(reinterpret_cast<void*>(&on_audio_thread), &self);
   const int count = backtrace(frames, 24);
-  for (int i = 3; i < count; ++i) {  // behind this function and the hook
+  // The nearest frames are the sanitizer's backtrace(), this function, the hook, and the allocator.
+  enum { kBacktrace, kHook, kCallers } part = kBacktrace;
+  for (int i = 0; i < count; ++i) {
     Dl_info info{};
     if (dladdr(frames[i], &info) == 0 || !info.dli_fname) continue;
+    const bool own = info.dli_fbase == self.dli_fbase;
+    if (part == kBacktrace && own) part = kHook;
+    if (part == kHook && !own) part = kCallers;
+    if (part != kCallers) continue;
     if (std::strstr(info.dli_fname, "libpulse")) return false;
-    if (info.dli_fbase == self.dli_fbase) return true;
+    if (own) return true;
   }
   return false;
 }
