@@ -56,7 +56,7 @@ describe('programs on Windows', () => {
     const [game] = await listAudioProcesses({ backend });
     expect(game).toMatchObject({
       pid: 1001,
-      startTime: 0n,
+      startTime: '0',
       displayName: 'The Game',
       state: 'active',
       volume: 0.5,
