@@ -59,11 +59,13 @@ async function expectTone(
   source.destroy();
   for (const samples of toFloat(Buffer.concat(chunks), source.format)) {
     const tone = measureTone(samples, sampleRate, 997);
-    expect(tone.frequency).toBeCloseTo(997, 0);
-    const missing = 20 * Math.log10(Math.max(1e-9, 1 - lostFrames / samples.length));
-    expect(tone.peakDb + 12.04).toBeLessThan(0.1);
-    expect(tone.peakDb + 12.04).toBeGreaterThan(missing - 0.1);
     const gaps = findGaps(samples, { sampleRate, frequency: 997 });
+    // What is missing also turns the phase; before and behind it the tone is faded for 3 ms.
+    expect(Math.abs(tone.frequency - 997)).toBeLessThan(lostFrames === 0 ? 0.5 : 2);
+    const quiet = (lostFrames + gaps.length * 0.006 * sampleRate) / samples.length;
+    expect(tone.peakDb + 12.04).toBeLessThan(0.1);
+    const missing = 20 * Math.log10(Math.max(1e-9, 1 - quiet));
+    expect(tone.peakDb + 12.04).toBeGreaterThan(missing - 0.1);
     // A stream with little headroom has a hole when the machine is busy for longer. It is counted.
     if (headroom) expect(source.stats().lostFrames).toBe(0);
     if (lostFrames === 0) expect(gaps).toEqual([]);
