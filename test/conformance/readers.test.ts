@@ -172,9 +172,8 @@ describe('an endless tone', () => {
     tone.on('data', () => {
       if (++chunks > 10_000) tone.destroy(new Error('no timer fired'));
     });
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    while (chunks <= 16) await new Promise((resolve) => setTimeout(resolve, 1));
     expect(tone.errored).toBe(null);
-    expect(chunks).toBeGreaterThan(16);
     tone.destroy();
   });
 });
