@@ -91,6 +91,7 @@ function readTree(root) {
   for (const entry of readdirSync(join(root, 'test'), { recursive: true, withFileTypes: true })) {
     if (!entry.isFile() || !entry.name.endsWith('.ts')) continue;
     const file = join(entry.parentPath ?? entry.path, entry.name);
+    if (file.includes('node_modules')) continue;
     files[file.slice(root.length + 1).replaceAll('\\', '/')] = readFileSync(file, 'utf8');
   }
   return files;
