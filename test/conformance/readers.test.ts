@@ -274,7 +274,7 @@ describe('chunks of a transform', () => {
     // A busy machine may lose something besides.
     const overruns = lost.filter(({ reason, filled }) => reason === 'overrun' && filled);
     const lostFrames = overruns.reduce((sum, one) => sum + one.frames, 0);
-    expect(lostFrames).toBeGreaterThan(190 * 48);
+    expect(lostFrames).toBeGreaterThan(150 * 48); // a queue has room for a power of two
   });
 
   it.each([
