@@ -17,7 +17,8 @@ function cppFiles() {
     } catch {
       // Not there.
     }
-    return names.filter((name) => /\.(cc|h)$/.test(name)).map((name) => join(folder, name));
+    const ours = names.filter((name) => /\.(cc|h)$/.test(name) && !name.includes('node_modules'));
+    return ours.map((name) => join(folder, name));
   });
 }
 

@@ -67,8 +67,8 @@ export async function runMmdevapi({
   limitMs = usualLimitMs,
 } = {}) {
   crossBuildWindows();
-  // For the test's program of its own; its types are judged elsewhere.
-  execFileSync('npx', ['tsup', '--no-dts', '--no-clean'], {
+  // For the test's program of its own. Whole: without its types tsup writes the same files twice at once.
+  execFileSync('npx', ['tsup', '--silent'], {
     cwd: project,
     stdio: ['ignore', 'ignore', 'inherit'],
   });
