@@ -607,7 +607,7 @@ export abstract class AudioSink extends Writable implements AudioStream {
     if (lost) this.#keeper.lost(fromNative(lost));
   }
 
-  // It grows at once and shrinks slowly: the way down is told when it is at its end.
+  // The fill grows at once and shrinks slowly: the event comes when it has stopped shrinking.
   #lookAtFill(): void {
     const [from, to] = [this.#fillMs, this.#native.fillMs()];
     if (to === from || (to < from && to > this.#settings.latencyMs)) return;

@@ -92,7 +92,7 @@ export interface FilterPlan {
 
 type PipeOptions = { end?: boolean | undefined } | undefined;
 
-/** Of every format. */
+/** The lowest rate that a format may have, frames per second. */
 const leastRate = 8000;
 
 /**

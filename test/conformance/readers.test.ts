@@ -249,7 +249,7 @@ describe('chunks of a transform', () => {
     expect(chunks.map(({ frame }) => frame)).toEqual([0, 800, 1600, 2400, 3200, 4000]);
     expect(chunks.map(({ data }) => data.length)).toEqual(Array(6).fill(1600));
     const steps = chunks.slice(1).map(({ time }, k) => Number(time - chunks[k].time) / 1e6);
-    // Of a real device the clock is still being learned then.
+    // The engine is still learning the clock of a real device then.
     const tolerance = system.name === 'simulated' ? 0.05 : 25;
     for (const step of steps) expect(Math.abs(step - 50)).toBeLessThan(tolerance);
   });

@@ -31,7 +31,7 @@ constexpr double kTurn = 2 * 3.14159265358979 * kHz;
 constexpr double kMostSteps = 6;
 constexpr int kPhases = 6;
 
-// Of the moment `seconds`.
+// The sample at the moment `seconds`.
 float tone(double seconds) { return static_cast<float>(kPeak * std::sin(kTurn * seconds)); }
 
 std::vector<float> tone_from(int64_t frame, size_t frames, double rate = kRate) {
@@ -631,7 +631,7 @@ TEST("what is written to a sink behind a link, and is thrown away, does not clic
     sink.run(5);
     return sink.heard();
   });
-  no_click("a sink that is told of the same link again", [](size_t phase) {
+  no_click("a sink that gets the same link again", [](size_t phase) {
     Sink sink;
     sink.linked = std::make_shared<Endless>();
     sink.publish();

@@ -297,7 +297,7 @@ describe('where a file begins', () => {
     return { mic, writer, begins, file: await readFile(path) };
   };
 
-  it('is told in frames and in time of the stream that was piped in', async () => {
+  it('gives its start in frames and in time of the stream that was piped in', async () => {
     const { mic, writer, begins } = await after(300);
     expect(begins).toEqual({ startFrame: undefined, startTime: undefined });
     expect(writer.startFrame).toBeGreaterThan(0);

@@ -47,7 +47,7 @@ void SourceNode::open(const Format& device, const DeviceTiming& timing) {
   ringing_ = 0;
   skipping_ = false;
   back_at_ = kNever;
-  // Of the variable ratios the one that is as flat as the fixed one.
+  // A variable ratio is as flat with kBest as a fixed one with kHigh.
   converter_ = std::make_unique<Converter>(
       Filter::Shape{device.sample_rate, device.channels},
       Filter::Shape{config_.sample_rate, config_.channels},

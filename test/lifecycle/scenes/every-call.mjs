@@ -13,6 +13,8 @@ import { inspect } from 'node:util';
 import * as patchcord from 'patchcord';
 import * as testing from 'patchcord/testing';
 
+import { generator } from './generator.mjs';
+
 const [seedText = '1', countText = '10000'] = process.argv.slice(2);
 const [seed, only] = seedText.split(':').map(Number);
 const count = Number(countText);
@@ -21,16 +23,6 @@ const format = { sampleRate: 48000, channels: 2, sampleFormat: 'f32' };
 const backend = new testing.SimulatedAudio();
 const player = backend.addProcess({ name: 'player' });
 player.play(testing.tone(440), { device: 'speakers' });
-
-// Mulberry32 (Tommy Ettinger, public domain): 32 bits of state, so that a number names a stream.
-function generator(state) {
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 let files = 0;
 const path = () => join(folder, `${++files}.wav`);

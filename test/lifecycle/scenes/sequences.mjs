@@ -17,6 +17,8 @@ import {
 } from 'patchcord';
 import { SimulatedAudio, tone } from 'patchcord/testing';
 
+import { generator } from './generator.mjs';
+
 const [seedText = '1', countText = '100'] = process.argv.slice(2);
 const [seed, only] = seedText.split(':').map(Number);
 const count = Number(countText);
@@ -39,16 +41,6 @@ const allowed = new Set([
   'ABORT_ERR',
 ]);
 const counts = { sequences: 0, commands: 0, streams: 0, chunks: 0, failures: {} };
-
-// Mulberry32 (Tommy Ettinger, public domain): 32 bits of state, so that a number names a sequence.
-function generator(state) {
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 function failed(error) {
   const code = error?.code ?? error?.message;
