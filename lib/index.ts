@@ -1,6 +1,6 @@
 // Named exports only. Importing loads no native code: first use does.
 export type { AudioStream } from './streams/audio-stream.js';
-export { AudioReadable } from './streams/audio-readable.js';
+export { AudioReadable, type AudioReadableEvents } from './streams/audio-readable.js';
 export type { BackendName, BackendOption, SimulatedBackend } from './engine/backend.js';
 export type { ChannelMap } from './format/channel-map.js';
 export type { ChunkOptions } from './streams/chunker.js';
@@ -71,12 +71,12 @@ export {
 } from './sources/process-source.js';
 export { ToneSource, type ToneSourceOptions } from './sources/tone-source.js';
 export type {
-  AnyListener,
   ChunkIterator,
+  EmitterEvents,
   Listener,
   ReadableEvents,
   WritableEvents,
-} from './streams/typed-events.js';
+} from './engine/typed-events.js';
 export {
   AudioTransform,
   type TransformEvents,
@@ -105,7 +105,11 @@ export {
   type LoudnessNormalizerStats,
 } from './transforms/loudness-normalizer.js';
 export { Resampler, type ResamplerOptions } from './transforms/resampler.js';
-export { WavEncoder, type WavEncoderOptions } from './transforms/wav-encoder.js';
+export {
+  WavEncoder,
+  type WavEncoderEvents,
+  type WavEncoderOptions,
+} from './transforms/wav-encoder.js';
 export type { WavWarning } from './transforms/wav-parser.js';
 export {
   WavReader,

@@ -1,5 +1,4 @@
 import { AsyncResource } from 'node:async_hooks';
-import { EventEmitter } from 'node:events';
 
 import { callListeners } from '../engine/call-listeners.js';
 import { openBackend, type BackendOption } from '../engine/backend.js';
@@ -8,6 +7,7 @@ import { AudioError, closedEarly, fromNative, type NativeError } from '../errors
 import type { AudioFormat } from '../format/format.js';
 import type { NativeDevice, NativeHost } from '../engine/native.js';
 import { timersOf } from '../engine/timers.js';
+import { TypedEmitter, type EmitterEvents } from '../engine/typed-events.js';
 import { checkObject, checkOneOf, checkOptions, checkString, invalidType } from '../validate.js';
 
 /** What a device is the default for. */
@@ -94,7 +94,7 @@ export interface DefaultChange {
 }
 
 /** Events of a {@link DeviceMonitor}. */
-export interface DeviceMonitorEvents {
+export interface DeviceMonitorEvents extends EmitterEvents {
   /** The first list is there. */
   ready: [];
   /** The system has a device that it did not have before. */
@@ -118,7 +118,7 @@ export interface DeviceMonitorEvents {
  * const monitor = new DeviceMonitor();
  * monitor.on('add', (device) => console.log('new:', device.name));
  */
-export class DeviceMonitor extends EventEmitter<DeviceMonitorEvents> {
+export class DeviceMonitor extends TypedEmitter<DeviceMonitorEvents> {
   readonly #ready = new Deferred<this>();
   /** Resolves with the first snapshot taken; rejects when the system cannot be asked. */
   readonly ready: Promise<this> = this.#ready.promise;

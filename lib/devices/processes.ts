@@ -1,11 +1,11 @@
 import { AsyncResource } from 'node:async_hooks';
-import { EventEmitter } from 'node:events';
 
 import { callListeners } from '../engine/call-listeners.js';
 import { openBackend, type BackendOption } from '../engine/backend.js';
 import { Deferred } from '../engine/deferred.js';
 import { closedEarly, fromNative, type NativeError } from '../errors.js';
 import type { NativeHost, NativeProcess } from '../engine/native.js';
+import { TypedEmitter, type EmitterEvents } from '../engine/typed-events.js';
 import { checkNumber, checkOptions } from '../validate.js';
 
 /** A program that makes sound, as it was when it was listed. */
@@ -51,7 +51,7 @@ export async function listAudioProcesses(options?: BackendOption): Promise<Audio
 }
 
 /** Events of a {@link ProcessMonitor}. */
-export interface ProcessMonitorEvents {
+export interface ProcessMonitorEvents extends EmitterEvents {
   /** The first list is there. */
   ready: [];
   /** It has a stream now. */
@@ -87,7 +87,7 @@ export interface ProcessMonitorOptions extends BackendOption {
  * const monitor = new ProcessMonitor({ levelMs: 100 });
  * monitor.on('add', ({ name }) => console.log(name, 'began to play'));
  */
-export class ProcessMonitor extends EventEmitter<ProcessMonitorEvents> {
+export class ProcessMonitor extends TypedEmitter<ProcessMonitorEvents> {
   readonly #ready = new Deferred<this>();
   /** Resolves with the first snapshot taken; rejects when the system cannot be asked. */
   readonly ready: Promise<this> = this.#ready.promise;

@@ -1,5 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
-import { addAbortSignal, Writable } from 'node:stream';
+import { addAbortSignal } from 'node:stream';
 
 import type { AudioStream } from '../streams/audio-stream.js';
 import { checkChannelMap, type ChannelMap } from '../format/channel-map.js';
@@ -19,6 +19,7 @@ import {
   type LinkSource,
   type LinkTarget,
 } from '../streams/links.js';
+import { TypedWritable, type WritableEvents } from '../engine/typed-events.js';
 import { native, type NativeMixer, type NativeMixerInput } from '../engine/native.js';
 import {
   checkAbortSignal,
@@ -110,7 +111,7 @@ export interface RampOptions {
 }
 
 /** One input of a {@link Mixer}: pipe one stream into it, or write to it. */
-export class MixerInput extends Writable implements AudioStream {
+export class MixerInput extends TypedWritable<WritableEvents> implements AudioStream {
   /** @internal */
   static readonly [linkable] = true;
   readonly ready: Promise<this> = Promise.resolve(this);

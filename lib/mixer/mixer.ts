@@ -1,7 +1,7 @@
 import { addAbortSignal } from 'node:stream';
 
 import { callListeners } from '../engine/call-listeners.js';
-import { AudioReadable } from '../streams/audio-readable.js';
+import { AudioReadable, type AudioReadableEvents } from '../streams/audio-readable.js';
 import {
   checkChunkOptions,
   ChunkPlan,
@@ -28,12 +28,6 @@ import {
   checkOptions,
   unsupported,
 } from '../validate.js';
-import type {
-  AnyListener,
-  ChunkIterator,
-  Listener,
-  ReadableEvents,
-} from '../streams/typed-events.js';
 
 /** Options of a {@link Mixer}; the format defaults to 48000 Hz, 2 channels, `f32`. */
 export interface MixerOptions extends FormatOptions, ChunkOptions {
@@ -96,7 +90,7 @@ export interface MixerStats {
 }
 
 /** Events of a mixer, beside those of every Readable. */
-export interface MixerEvents extends ReadableEvents {
+export interface MixerEvents extends AudioReadableEvents {
   /** An input is gone; with an error if that is why. */
   inputClose: [event: { input: MixerInput; error: Error | null }];
   /** An input's audio came too late to be mixed, or a reader was too slow. */
@@ -119,8 +113,7 @@ export function isMixer(stream: object): stream is Mixer {
  * loopback.pipe(mixer.createInput());
  * mixer.pipe(new VirtualMicSink());
  */
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
-export class Mixer extends AudioReadable {
+export class Mixer extends AudioReadable<MixerEvents> {
   /** @internal */
   static readonly [linkable] = true;
   /** @internal */
@@ -375,28 +368,4 @@ export class Mixer extends AudioReadable {
   #untimed(what: string): Error {
     return unsupported(`${what} of a mixer without live inputs`, 'its frames have no time');
   }
-}
-
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
-export interface Mixer {
-  on<E extends keyof MixerEvents>(event: E, listener: Listener<MixerEvents[E]>): this;
-  on(event: string | symbol, listener: AnyListener): this;
-  once<E extends keyof MixerEvents>(event: E, listener: Listener<MixerEvents[E]>): this;
-  once(event: string | symbol, listener: AnyListener): this;
-  off<E extends keyof MixerEvents>(event: E, listener: Listener<MixerEvents[E]>): this;
-  off(event: string | symbol, listener: AnyListener): this;
-  addListener<E extends keyof MixerEvents>(event: E, listener: Listener<MixerEvents[E]>): this;
-  addListener(event: string | symbol, listener: AnyListener): this;
-  removeListener<E extends keyof MixerEvents>(event: E, listener: Listener<MixerEvents[E]>): this;
-  removeListener(event: string | symbol, listener: AnyListener): this;
-  prependListener<E extends keyof MixerEvents>(event: E, listener: Listener<MixerEvents[E]>): this;
-  prependListener(event: string | symbol, listener: AnyListener): this;
-  prependOnceListener<E extends keyof MixerEvents>(
-    event: E,
-    listener: Listener<MixerEvents[E]>,
-  ): this;
-  prependOnceListener(event: string | symbol, listener: AnyListener): this;
-  emit<E extends keyof MixerEvents>(event: E, ...args: MixerEvents[E]): boolean;
-  emit(event: string | symbol, ...args: unknown[]): boolean;
-  [Symbol.asyncIterator](): ChunkIterator;
 }

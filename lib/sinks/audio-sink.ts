@@ -1,5 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
-import { addAbortSignal, Writable } from 'node:stream';
+import { addAbortSignal } from 'node:stream';
 
 import { callListeners } from '../engine/call-listeners.js';
 import type { AudioStream } from '../streams/audio-stream.js';
@@ -48,7 +48,7 @@ import { FeedbackGuard } from './feedback-guard.js';
 import type { SinkWarning } from './hearing-watch.js';
 import { PlayedMarks } from './played-marks.js';
 import { toSinkSettings, type SinkOptions, type SinkSettings } from './sink-options.js';
-import type { AnyListener, Listener, WritableEvents } from '../streams/typed-events.js';
+import { TypedWritable, type WritableEvents } from '../engine/typed-events.js';
 
 /** Counters of a sink; frames at the rate of its first device unless said otherwise. */
 export interface SinkStats {
@@ -123,8 +123,7 @@ function longestPeriodMs(stream: object): number {
  * and held in step with the device's clock; bytes written from JavaScript are queued with Node's
  * backpressure and played at the device's pace.
  */
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
-export abstract class AudioSink extends Writable implements AudioStream {
+export abstract class AudioSink extends TypedWritable<SinkEvents> implements AudioStream {
   readonly #ready = rejectsWith(this, new Deferred<this>());
   /** Resolves when the device is open. */
   readonly ready: Promise<this> = this.#ready.promise;
@@ -225,7 +224,7 @@ export abstract class AudioSink extends Writable implements AudioStream {
         queueMicrotask(() => {
           if (event === 'deviceChange') this.#feedback?.look();
           if (event !== 'rebuild') this.lookAround();
-          this.emit(event, ...(values as [never]));
+          this.emit(event as 'rebuild', ...(values as DeviceEvents['rebuild']));
         }),
       noticed: () => this.lookAround(),
       fail: (error) => this.destroy(error),
@@ -627,27 +626,4 @@ export abstract class AudioSink extends Writable implements AudioStream {
   #notYet(what: string): AudioError {
     return unsupported(`${what} before the sink is ready`, 'nothing has been played yet');
   }
-}
-
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
-export interface AudioSink {
-  on<E extends keyof SinkEvents>(event: E, listener: Listener<SinkEvents[E]>): this;
-  on(event: string | symbol, listener: AnyListener): this;
-  once<E extends keyof SinkEvents>(event: E, listener: Listener<SinkEvents[E]>): this;
-  once(event: string | symbol, listener: AnyListener): this;
-  off<E extends keyof SinkEvents>(event: E, listener: Listener<SinkEvents[E]>): this;
-  off(event: string | symbol, listener: AnyListener): this;
-  addListener<E extends keyof SinkEvents>(event: E, listener: Listener<SinkEvents[E]>): this;
-  addListener(event: string | symbol, listener: AnyListener): this;
-  removeListener<E extends keyof SinkEvents>(event: E, listener: Listener<SinkEvents[E]>): this;
-  removeListener(event: string | symbol, listener: AnyListener): this;
-  prependListener<E extends keyof SinkEvents>(event: E, listener: Listener<SinkEvents[E]>): this;
-  prependListener(event: string | symbol, listener: AnyListener): this;
-  prependOnceListener<E extends keyof SinkEvents>(
-    event: E,
-    listener: Listener<SinkEvents[E]>,
-  ): this;
-  prependOnceListener(event: string | symbol, listener: AnyListener): this;
-  emit<E extends keyof SinkEvents>(event: E, ...args: SinkEvents[E]): boolean;
-  emit(event: string | symbol, ...args: unknown[]): boolean;
 }

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { open, stat, type FileHandle } from 'node:fs/promises';
-import { addAbortSignal, Writable } from 'node:stream';
+import { addAbortSignal } from 'node:stream';
 
 import type { AudioStream } from '../streams/audio-stream.js';
 import { deliverError, rejectsWith, whenClosed } from '../streams/closing.js';
@@ -15,6 +15,7 @@ import {
 import { bextChunk, timeOfDay } from '../format/bext.js';
 import { filePortionMs, startsAt, writesFile } from '../streams/file-destination.js';
 import { claimForWriting } from '../streams/open-files.js';
+import { TypedWritable, type WritableEvents } from '../engine/typed-events.js';
 import { partialFrame, WrittenFormat } from '../streams/written-format.js';
 import {
   checkAbortSignal,
@@ -67,7 +68,7 @@ const sizesEveryMs = 1000 - filePortionMs;
  * @example
  * await pipeline(new MicSource({ durationMs: 5000 }), WavWriter.toFile('mic.wav'));
  */
-export class WavWriter extends Writable implements AudioStream {
+export class WavWriter extends TypedWritable<WritableEvents> implements AudioStream {
   /** @internal */
   readonly [writesFile] = 'portions';
   readonly live = false;

@@ -1,6 +1,6 @@
 import { addAbortSignal } from 'node:stream';
 
-import { AudioReadable } from '../streams/audio-readable.js';
+import { AudioReadable, type AudioReadableEvents } from '../streams/audio-readable.js';
 import { callListeners } from '../engine/call-listeners.js';
 import { openBackend, type BackendOption } from '../engine/backend.js';
 import {
@@ -70,12 +70,6 @@ import {
   invalidType,
   unsupported,
 } from '../validate.js';
-import type {
-  AnyListener,
-  ChunkIterator,
-  Listener,
-  ReadableEvents,
-} from '../streams/typed-events.js';
 
 /** Options that all sources have. The format defaults to 48000 Hz, 2 channels, `f32`. */
 export interface SourceOptions extends FormatOptions, ChunkOptions, OpenOptions, BackendOption {
@@ -190,11 +184,9 @@ export interface SourceStats {
 }
 
 /** Events of a source, beside those of every Readable. */
-export interface SourceEvents extends ReadableEvents, DeviceEvents {
+export interface SourceEvents extends AudioReadableEvents, DeviceEvents {
   /** The device is open. */
   ready: [];
-  /** Audio that is not all there. */
-  discontinuity: [event: Discontinuity];
   /** The device, or all programs, were muted in the system, now or before they were opened. */
   mute: [];
   /** The device, or one of the programs, is no longer muted in the system. */
@@ -262,8 +254,9 @@ export function isSource(stream: object): stream is AudioSource {
  * A device's sound as a stream: contiguous from the moment of construction, every frame with a time,
  * whatever the device does. What it did not deliver is silence of that length, counted and announced.
  */
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
-export abstract class AudioSource extends AudioReadable {
+export abstract class AudioSource<
+  Events extends SourceEvents = SourceEvents,
+> extends AudioReadable<Events> {
   /** @internal */
   readonly [streamKind] = 'source';
   readonly live = true;
@@ -336,14 +329,17 @@ export abstract class AudioSource extends AudioReadable {
         leave: () => this.#native.leave(),
         forget: () => Promise.resolve(),
         device: ({ device }) => device && toPublic(device),
-        tell: (event, ...values) => queueMicrotask(() => this.emit(event, ...(values as [never]))),
+        tell: (event, ...values) =>
+          queueMicrotask(() =>
+            this.#emitter.emit(event as 'rebuild', ...(values as DeviceEvents['rebuild'])),
+          ),
         fail: (error) => this.destroy(error),
       },
       device,
       given.recover,
     );
     if (signal) addAbortSignal(signal, this);
-    this.on('newListener', (name) => {
+    this.#emitter.on('newListener', (name) => {
       if (name === 'level') this.#showLevel();
     });
   }
@@ -360,6 +356,11 @@ export abstract class AudioSource extends AudioReadable {
     ...options: Arguments
   ): Promise<T> {
     return opened(new this(...options));
+  }
+
+  // What a subclass adds to the events is not known here.
+  get #emitter(): AudioSource {
+    return this;
   }
 
   /** @internal */
@@ -532,7 +533,7 @@ export abstract class AudioSource extends AudioReadable {
     await this.#keeper.start();
     if (this.#closing) return;
     this.#ready.resolve(this);
-    callListeners(() => this.emit('ready'));
+    callListeners(() => this.#emitter.emit('ready'));
   }
 
   #showLevel(): void {
@@ -544,7 +545,7 @@ export abstract class AudioSource extends AudioReadable {
         this.#showing = false;
         if (this.destroyed || this.listenerCount('level') === 0) return;
         this.#showLevel();
-        callListeners(() => this.emit('level', this.level()));
+        callListeners(() => this.#emitter.emit('level', this.level()));
       },
       false,
     );
@@ -579,42 +580,21 @@ export abstract class AudioSource extends AudioReadable {
 
   #report({ type, frame, frames }: NativeEvent): void {
     const discontinuity = (filled: boolean, reason: Discontinuity['reason']): boolean =>
-      this.emit('discontinuity', { frame, frames, filled, reason } satisfies Discontinuity);
+      this.#emitter.emit('discontinuity', {
+        frame,
+        frames,
+        filled,
+        reason,
+      } satisfies Discontinuity);
     if (type === 'leftOut') discontinuity(false, 'sleep');
     else if (type === 'hole') discontinuity(true, 'device');
     else if (type === 'absence') discontinuity(true, this.#keeper.reason);
-    else if (type === 'muted') this.emit('mute');
-    else if (type === 'unmuted') this.emit('unmute');
-    else if (type === 'dead') this.emit('dead', { evidence: evidences[frames - 1], frame });
-    else if (type === 'alive') this.emit('alive');
-    else if (type === 'stalled') this.emit('stall', { frame });
-    else if (type === 'flows') this.emit('flow', { frame });
+    else if (type === 'muted') this.#emitter.emit('mute');
+    else if (type === 'unmuted') this.#emitter.emit('unmute');
+    else if (type === 'dead')
+      this.#emitter.emit('dead', { evidence: evidences[frames - 1], frame });
+    else if (type === 'alive') this.#emitter.emit('alive');
+    else if (type === 'stalled') this.#emitter.emit('stall', { frame });
+    else if (type === 'flows') this.#emitter.emit('flow', { frame });
   }
-}
-
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
-export interface AudioSource {
-  on<E extends keyof SourceEvents>(event: E, listener: Listener<SourceEvents[E]>): this;
-  on(event: string | symbol, listener: AnyListener): this;
-  once<E extends keyof SourceEvents>(event: E, listener: Listener<SourceEvents[E]>): this;
-  once(event: string | symbol, listener: AnyListener): this;
-  off<E extends keyof SourceEvents>(event: E, listener: Listener<SourceEvents[E]>): this;
-  off(event: string | symbol, listener: AnyListener): this;
-  addListener<E extends keyof SourceEvents>(event: E, listener: Listener<SourceEvents[E]>): this;
-  addListener(event: string | symbol, listener: AnyListener): this;
-  removeListener<E extends keyof SourceEvents>(event: E, listener: Listener<SourceEvents[E]>): this;
-  removeListener(event: string | symbol, listener: AnyListener): this;
-  prependListener<E extends keyof SourceEvents>(
-    event: E,
-    listener: Listener<SourceEvents[E]>,
-  ): this;
-  prependListener(event: string | symbol, listener: AnyListener): this;
-  prependOnceListener<E extends keyof SourceEvents>(
-    event: E,
-    listener: Listener<SourceEvents[E]>,
-  ): this;
-  prependOnceListener(event: string | symbol, listener: AnyListener): this;
-  emit<E extends keyof SourceEvents>(event: E, ...args: SourceEvents[E]): boolean;
-  emit(event: string | symbol, ...args: unknown[]): boolean;
-  [Symbol.asyncIterator](): ChunkIterator;
 }

@@ -38,7 +38,6 @@ import {
   type SourceOptions,
   type SourceTarget,
 } from './audio-source.js';
-import type { AnyListener, Listener } from '../streams/typed-events.js';
 
 /** Options of a {@link ProcessSource}. */
 export interface ProcessOptions extends SourceOptions {
@@ -92,8 +91,7 @@ export interface ProcessSourceEvents extends SourceEvents {
  * const game = new ProcessSource({ process: 'Game.exe', waitForProcess: true });
  * game.pipe(WavWriter.toFile('game.wav'));
  */
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
-export class ProcessSource extends AudioSource {
+export class ProcessSource extends AudioSource<ProcessSourceEvents> {
   /** @internal */
   static readonly [linkable] = true;
   readonly #targets: ProcessTarget[];
@@ -389,45 +387,4 @@ function unknownProcess({ pid, startTime }: NativeProcessId): AudioProcess {
     muted: false,
     devices: [],
   };
-}
-
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
-export interface ProcessSource {
-  on<E extends keyof ProcessSourceEvents>(
-    event: E,
-    listener: Listener<ProcessSourceEvents[E]>,
-  ): this;
-  on(event: string | symbol, listener: AnyListener): this;
-  once<E extends keyof ProcessSourceEvents>(
-    event: E,
-    listener: Listener<ProcessSourceEvents[E]>,
-  ): this;
-  once(event: string | symbol, listener: AnyListener): this;
-  off<E extends keyof ProcessSourceEvents>(
-    event: E,
-    listener: Listener<ProcessSourceEvents[E]>,
-  ): this;
-  off(event: string | symbol, listener: AnyListener): this;
-  addListener<E extends keyof ProcessSourceEvents>(
-    event: E,
-    listener: Listener<ProcessSourceEvents[E]>,
-  ): this;
-  addListener(event: string | symbol, listener: AnyListener): this;
-  removeListener<E extends keyof ProcessSourceEvents>(
-    event: E,
-    listener: Listener<ProcessSourceEvents[E]>,
-  ): this;
-  removeListener(event: string | symbol, listener: AnyListener): this;
-  prependListener<E extends keyof ProcessSourceEvents>(
-    event: E,
-    listener: Listener<ProcessSourceEvents[E]>,
-  ): this;
-  prependListener(event: string | symbol, listener: AnyListener): this;
-  prependOnceListener<E extends keyof ProcessSourceEvents>(
-    event: E,
-    listener: Listener<ProcessSourceEvents[E]>,
-  ): this;
-  prependOnceListener(event: string | symbol, listener: AnyListener): this;
-  emit<E extends keyof ProcessSourceEvents>(event: E, ...args: ProcessSourceEvents[E]): boolean;
-  emit(event: string | symbol, ...args: unknown[]): boolean;
 }

@@ -1,4 +1,4 @@
-import { addAbortSignal, Readable } from 'node:stream';
+import { addAbortSignal } from 'node:stream';
 
 import type { AudioStream } from '../streams/audio-stream.js';
 import {
@@ -24,12 +24,7 @@ import {
   outOfRange,
   unsupported,
 } from '../validate.js';
-import type {
-  AnyListener,
-  ChunkIterator,
-  Listener,
-  ReadableEvents,
-} from '../streams/typed-events.js';
+import { TypedReadable, type ReadableEvents } from '../engine/typed-events.js';
 
 /** Options of a {@link ToneSource}; those of the format default to 48000 Hz, 2 channels, `f32`. */
 export interface ToneSourceOptions extends FormatOptions, ChunkOptions {
@@ -54,8 +49,7 @@ const chunksPerTurn = 16;
  * @example
  * new ToneSource({ frequency: 440, durationMs: 2000 }).pipe(WavWriter.toFile('a.wav'));
  */
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
-export class ToneSource extends Readable implements AudioStream {
+export class ToneSource extends TypedReadable<ReadableEvents> implements AudioStream {
   readonly format: Readonly<AudioFormat>;
   readonly live = false;
   readonly ready: Promise<this> = Promise.resolve(this);
@@ -193,37 +187,4 @@ export class ToneSource extends Readable implements AudioStream {
     }
     return encodeSamples(samples, sampleFormat);
   }
-}
-
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
-export interface ToneSource {
-  on<E extends keyof ReadableEvents>(event: E, listener: Listener<ReadableEvents[E]>): this;
-  on(event: string | symbol, listener: AnyListener): this;
-  once<E extends keyof ReadableEvents>(event: E, listener: Listener<ReadableEvents[E]>): this;
-  once(event: string | symbol, listener: AnyListener): this;
-  off<E extends keyof ReadableEvents>(event: E, listener: Listener<ReadableEvents[E]>): this;
-  off(event: string | symbol, listener: AnyListener): this;
-  addListener<E extends keyof ReadableEvents>(
-    event: E,
-    listener: Listener<ReadableEvents[E]>,
-  ): this;
-  addListener(event: string | symbol, listener: AnyListener): this;
-  removeListener<E extends keyof ReadableEvents>(
-    event: E,
-    listener: Listener<ReadableEvents[E]>,
-  ): this;
-  removeListener(event: string | symbol, listener: AnyListener): this;
-  prependListener<E extends keyof ReadableEvents>(
-    event: E,
-    listener: Listener<ReadableEvents[E]>,
-  ): this;
-  prependListener(event: string | symbol, listener: AnyListener): this;
-  prependOnceListener<E extends keyof ReadableEvents>(
-    event: E,
-    listener: Listener<ReadableEvents[E]>,
-  ): this;
-  prependOnceListener(event: string | symbol, listener: AnyListener): this;
-  emit<E extends keyof ReadableEvents>(event: E, ...args: ReadableEvents[E]): boolean;
-  emit(event: string | symbol, ...args: unknown[]): boolean;
-  [Symbol.asyncIterator](): ChunkIterator;
 }

@@ -1,5 +1,4 @@
 import { AsyncResource } from 'node:async_hooks';
-import { Readable } from 'node:stream';
 
 import type { AudioStream } from './audio-stream.js';
 import type { ChunkPlan } from './chunker.js';
@@ -8,7 +7,14 @@ import { countChunks } from './encoding.js';
 import type { AudioFormat } from '../format/format.js';
 import type { NativeHost, NativeProducer } from '../engine/native.js';
 import type { AudioChunk } from './chunk-reader.js';
-import { Outlet, type LinkStats } from './outlet.js';
+import { Outlet, type Discontinuity, type LinkStats } from './outlet.js';
+import { TypedReadable, type ReadableEvents } from '../engine/typed-events.js';
+
+/** Events of every source and of a mixer, beside those of every Readable. */
+export interface AudioReadableEvents extends ReadableEvents {
+  /** Audio that is not all there. */
+  discontinuity: [event: Discontinuity];
+}
 
 /** What a subclass knows when it constructs. */
 export interface AudioReadableSetup {
@@ -21,7 +27,10 @@ export interface AudioReadableSetup {
  * What sources and mixers have in common: a stream of the engine that several consumers read, each at
  * a place of its own. Chunks come whole: the stream is in object mode, its objects are `Buffer`s.
  */
-export abstract class AudioReadable extends Readable implements AudioStream {
+export abstract class AudioReadable<Events extends AudioReadableEvents = AudioReadableEvents>
+  extends TypedReadable<Events>
+  implements AudioStream
+{
   readonly format: Readonly<AudioFormat>;
   abstract readonly live: boolean;
   abstract readonly ready: Promise<this>;

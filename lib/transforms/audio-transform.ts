@@ -1,5 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
-import { addAbortSignal, Transform, type TransformCallback } from 'node:stream';
+import { addAbortSignal, type TransformCallback } from 'node:stream';
 
 import type { AudioStream } from '../streams/audio-stream.js';
 import type { AudioChunk } from '../streams/chunk-reader.js';
@@ -37,13 +37,11 @@ import {
 } from '../engine/native.js';
 import { checkDestination, Outlet, type Discontinuity, type LinkStats } from '../streams/outlet.js';
 import { checkAbortSignal, checkFrame, checkNumber, checkTime, unsupported } from '../validate.js';
-import type {
-  AnyListener,
-  ChunkIterator,
-  Listener,
-  ReadableEvents,
-  WritableEvents,
-} from '../streams/typed-events.js';
+import {
+  TypedTransform,
+  type ReadableEvents,
+  type WritableEvents,
+} from '../engine/typed-events.js';
 
 /** Options that all transforms have. */
 export interface TransformOptions extends ChunkOptions {
@@ -100,8 +98,10 @@ const leastRate = 8000;
  * piped in, or called for each write. Exact length, no delay at the head, no lost tail, and the same
  * bytes however the input is cut.
  */
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
-export abstract class AudioTransform extends Transform implements AudioStream {
+export abstract class AudioTransform<Events extends TransformEvents = TransformEvents>
+  extends TypedTransform<Events>
+  implements AudioStream
+{
   readonly #ready = rejectsWith(this, new Deferred<this>());
   /** Resolves when the format that comes in is known. */
   readonly ready: Promise<this> = this.#ready.promise;
@@ -491,37 +491,4 @@ export abstract class AudioTransform extends Transform implements AudioStream {
   #untimed(reason: string): Error {
     return unsupported(`timeAt of a ${this.constructor.name} without a live stream`, reason);
   }
-}
-
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
-export interface AudioTransform {
-  on<E extends keyof TransformEvents>(event: E, listener: Listener<TransformEvents[E]>): this;
-  on(event: string | symbol, listener: AnyListener): this;
-  once<E extends keyof TransformEvents>(event: E, listener: Listener<TransformEvents[E]>): this;
-  once(event: string | symbol, listener: AnyListener): this;
-  off<E extends keyof TransformEvents>(event: E, listener: Listener<TransformEvents[E]>): this;
-  off(event: string | symbol, listener: AnyListener): this;
-  addListener<E extends keyof TransformEvents>(
-    event: E,
-    listener: Listener<TransformEvents[E]>,
-  ): this;
-  addListener(event: string | symbol, listener: AnyListener): this;
-  removeListener<E extends keyof TransformEvents>(
-    event: E,
-    listener: Listener<TransformEvents[E]>,
-  ): this;
-  removeListener(event: string | symbol, listener: AnyListener): this;
-  prependListener<E extends keyof TransformEvents>(
-    event: E,
-    listener: Listener<TransformEvents[E]>,
-  ): this;
-  prependListener(event: string | symbol, listener: AnyListener): this;
-  prependOnceListener<E extends keyof TransformEvents>(
-    event: E,
-    listener: Listener<TransformEvents[E]>,
-  ): this;
-  prependOnceListener(event: string | symbol, listener: AnyListener): this;
-  emit<E extends keyof TransformEvents>(event: E, ...args: TransformEvents[E]): boolean;
-  emit(event: string | symbol, ...args: unknown[]): boolean;
-  [Symbol.asyncIterator](): ChunkIterator;
 }

@@ -9,7 +9,6 @@ import {
   type TransformEvents,
   type TransformOptions,
 } from './audio-transform.js';
-import type { AnyListener, Listener } from '../streams/typed-events.js';
 
 /** Options of a {@link LevelMeter}. */
 export interface LevelMeterOptions extends TransformOptions {
@@ -68,8 +67,7 @@ const silent: LevelReport = {
  * meter.on('level', ({ peakDb, momentaryLufs }) => draw(peakDb, momentaryLufs));
  * mic.pipe(meter).pipe(mixer.createInput());
  */
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
-export class LevelMeter extends AudioTransform {
+export class LevelMeter extends AudioTransform<LevelMeterEvents> {
   /** @internal */
   static readonly [linkable] = true;
   readonly #intervalMs: number;
@@ -99,36 +97,4 @@ export class LevelMeter extends AudioTransform {
   protected override progressed(): void {
     callListeners(() => this.emit('level', this.level()));
   }
-}
-
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
-export interface LevelMeter {
-  on<E extends keyof LevelMeterEvents>(event: E, listener: Listener<LevelMeterEvents[E]>): this;
-  on(event: string | symbol, listener: AnyListener): this;
-  once<E extends keyof LevelMeterEvents>(event: E, listener: Listener<LevelMeterEvents[E]>): this;
-  once(event: string | symbol, listener: AnyListener): this;
-  off<E extends keyof LevelMeterEvents>(event: E, listener: Listener<LevelMeterEvents[E]>): this;
-  off(event: string | symbol, listener: AnyListener): this;
-  addListener<E extends keyof LevelMeterEvents>(
-    event: E,
-    listener: Listener<LevelMeterEvents[E]>,
-  ): this;
-  addListener(event: string | symbol, listener: AnyListener): this;
-  removeListener<E extends keyof LevelMeterEvents>(
-    event: E,
-    listener: Listener<LevelMeterEvents[E]>,
-  ): this;
-  removeListener(event: string | symbol, listener: AnyListener): this;
-  prependListener<E extends keyof LevelMeterEvents>(
-    event: E,
-    listener: Listener<LevelMeterEvents[E]>,
-  ): this;
-  prependListener(event: string | symbol, listener: AnyListener): this;
-  prependOnceListener<E extends keyof LevelMeterEvents>(
-    event: E,
-    listener: Listener<LevelMeterEvents[E]>,
-  ): this;
-  prependOnceListener(event: string | symbol, listener: AnyListener): this;
-  emit<E extends keyof LevelMeterEvents>(event: E, ...args: LevelMeterEvents[E]): boolean;
-  emit(event: string | symbol, ...args: unknown[]): boolean;
 }

@@ -1,10 +1,19 @@
-import { addAbortSignal, Transform, type TransformCallback } from 'node:stream';
+import { addAbortSignal, type TransformCallback } from 'node:stream';
 
 import { bytesPerFrame, optionalFormat, type AudioFormat } from '../format/format.js';
 import { wavHeader } from '../format/wav-header.js';
+import {
+  TypedTransform,
+  type ReadableEvents,
+  type WritableEvents,
+} from '../engine/typed-events.js';
 import { writesFile } from '../streams/file-destination.js';
+import type { Done } from '../streams/inlet.js';
 import { partialFrame, WrittenFormat } from '../streams/written-format.js';
 import { checkAbortSignal, checkInteger, checkOptions } from '../validate.js';
+
+/** Events of a {@link WavEncoder}: those of every Transform. */
+export interface WavEncoderEvents extends ReadableEvents, WritableEvents {}
 
 /** Options of a {@link WavEncoder}. */
 export interface WavEncoderOptions {
@@ -29,7 +38,7 @@ export interface WavEncoderOptions {
  * @example
  * new MicSource({ durationMs: 5000 }).pipe(new WavEncoder()).pipe(process.stdout);
  */
-export class WavEncoder extends Transform {
+export class WavEncoder extends TypedTransform<WavEncoderEvents> {
   /** @internal */
   readonly [writesFile] = 'chunks';
   readonly #frames: number | undefined;
@@ -52,13 +61,13 @@ export class WavEncoder extends Transform {
     if (signal) addAbortSignal(signal, this);
   }
 
-  override write(...args: unknown[]): boolean {
+  override write(chunk: unknown, encoding?: BufferEncoding | Done, done?: Done): boolean {
     try {
       this.#written.settle();
     } catch (error) {
       this.destroy(error as Error);
     }
-    return super.write(...(args as Parameters<Transform['write']>));
+    return super.write(chunk, encoding as BufferEncoding, done);
   }
 
   override _transform(bytes: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {

@@ -1,5 +1,5 @@
 import { createReadStream, fstatSync, openSync } from 'node:fs';
-import { addAbortSignal, Transform, type TransformCallback } from 'node:stream';
+import { addAbortSignal, type TransformCallback } from 'node:stream';
 
 import { callListeners } from '../engine/call-listeners.js';
 import type { AudioStream } from '../streams/audio-stream.js';
@@ -23,13 +23,11 @@ import { Upstream } from '../streams/upstream.js';
 import { checkAbortSignal, checkOptions, invalidType, unsupported } from '../validate.js';
 import { claimForReading } from '../streams/open-files.js';
 import { WavParser, type WavWarning } from './wav-parser.js';
-import type {
-  AnyListener,
-  ChunkIterator,
-  Listener,
-  ReadableEvents,
-  WritableEvents,
-} from '../streams/typed-events.js';
+import {
+  TypedTransform,
+  type ReadableEvents,
+  type WritableEvents,
+} from '../engine/typed-events.js';
 
 /** Options of a {@link WavReader}. */
 export interface WavReaderOptions extends ChunkOptions {
@@ -69,8 +67,7 @@ export interface WavReaderEvents extends ReadableEvents, WritableEvents {
  * music.on('warning', ({ message }) => console.warn(message));
  * music.pipe(mixer.createInput({ gain: 0.3 }));
  */
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
-export class WavReader extends Transform implements AudioStream {
+export class WavReader extends TypedTransform<WavReaderEvents> implements AudioStream {
   readonly live = false;
   readonly #ready = rejectsWith(this, new Deferred<this>());
   readonly ready: Promise<this> = this.#ready.promise;
@@ -251,37 +248,4 @@ export class WavReader extends Transform implements AudioStream {
     }
     return this.#chunker;
   }
-}
-
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- the events' types
-export interface WavReader {
-  on<E extends keyof WavReaderEvents>(event: E, listener: Listener<WavReaderEvents[E]>): this;
-  on(event: string | symbol, listener: AnyListener): this;
-  once<E extends keyof WavReaderEvents>(event: E, listener: Listener<WavReaderEvents[E]>): this;
-  once(event: string | symbol, listener: AnyListener): this;
-  off<E extends keyof WavReaderEvents>(event: E, listener: Listener<WavReaderEvents[E]>): this;
-  off(event: string | symbol, listener: AnyListener): this;
-  addListener<E extends keyof WavReaderEvents>(
-    event: E,
-    listener: Listener<WavReaderEvents[E]>,
-  ): this;
-  addListener(event: string | symbol, listener: AnyListener): this;
-  removeListener<E extends keyof WavReaderEvents>(
-    event: E,
-    listener: Listener<WavReaderEvents[E]>,
-  ): this;
-  removeListener(event: string | symbol, listener: AnyListener): this;
-  prependListener<E extends keyof WavReaderEvents>(
-    event: E,
-    listener: Listener<WavReaderEvents[E]>,
-  ): this;
-  prependListener(event: string | symbol, listener: AnyListener): this;
-  prependOnceListener<E extends keyof WavReaderEvents>(
-    event: E,
-    listener: Listener<WavReaderEvents[E]>,
-  ): this;
-  prependOnceListener(event: string | symbol, listener: AnyListener): this;
-  emit<E extends keyof WavReaderEvents>(event: E, ...args: WavReaderEvents[E]): boolean;
-  emit(event: string | symbol, ...args: unknown[]): boolean;
-  [Symbol.asyncIterator](): ChunkIterator;
 }

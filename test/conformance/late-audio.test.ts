@@ -8,6 +8,7 @@ import {
   ProcessSource,
   VirtualMicSink,
   type AudioChunk,
+  type AudioReadable,
   type Discontinuity,
 } from 'patchcord';
 import { SimulatedAudio, tone, type SimulatedProcess } from 'patchcord/testing';
@@ -58,7 +59,7 @@ describe('audio that is late', () => {
     const mixed = new LoopbackSource({ backend: audio });
     const mixer = new Mixer();
     mixed.pipe(mixer.createInput());
-    const recordings = [loopback, program, mixer].map((stream) => {
+    const recordings = [loopback, program, mixer].map((stream: AudioReadable) => {
       const chunks: Buffer[] = [];
       const told: Discontinuity[] = [];
       stream.on('data', (chunk: Buffer) => chunks.push(chunk));

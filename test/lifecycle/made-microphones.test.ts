@@ -110,7 +110,8 @@ for (const [title, name, start] of servers) {
     it('is destroyed or closed without an error of another kind while its server is away', async () => {
       const sinks = [1, 2].map((n) => new VirtualMicSink({ backend: 'pulse', name: `Away ${n}` }));
       const errors: unknown[] = [];
-      for (const sink of sinks) sink.on('error', (error: AudioError) => errors.push(error.code));
+      for (const sink of sinks)
+        sink.on('error', (error) => errors.push((error as AudioError).code));
       await Promise.all(sinks.map((sink) => sink.ready));
       const gone = Promise.all(sinks.map((sink) => event(sink, 'rebuild')));
       await server.kill();

@@ -13,6 +13,7 @@ import {
   MicSource,
   Mixer,
   ProcessSource,
+  type AudioReadable,
   type AudioSource,
   type Discontinuity,
 } from 'patchcord';
@@ -55,7 +56,8 @@ class Holes {
 function record(stream: AudioSource | Mixer): Recording {
   const recording: Recording = { stream, told: [], holes: new Holes() };
   stream.on('data', (chunk: Buffer) => recording.holes.add(chunk));
-  stream.on('discontinuity', (event: Discontinuity) => recording.told.push(event));
+  const readable: AudioReadable = stream;
+  readable.on('discontinuity', (event: Discontinuity) => recording.told.push(event));
   return recording;
 }
 

@@ -1,21 +1,34 @@
 // What TypeScript knows of chunks and events. `npm run typecheck` checks it: nothing here needs a device.
+import { once, type EventEmitter } from 'node:events';
+import type { Readable, Transform, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+
 import { expectTypeOf, it } from 'vitest';
 
 import {
   Gain,
   LevelMeter,
   Mixer,
+  Resampler,
   ToneSource,
+  WavEncoder,
   WavReader,
   type AudioFormat,
+  type AudioReadable,
   type AudioSink,
+  type DeviceMonitor,
   type Discontinuity,
   type LevelReport,
+  type LoopbackSource,
   type MicSource,
   type MixerInput,
+  type ProcessMonitor,
   type ProcessSource,
   type SimulatedBackend,
+  type SpeakerSink,
+  type VirtualMicSink,
   type WavWarning,
+  type WavWriter,
 } from 'patchcord';
 
 const never = (): boolean => false;
@@ -37,7 +50,6 @@ it('listeners, however they are added or removed, have the types of their events
     mic.off('dead', ({ frame }) => expectTypeOf(frame).toBeNumber());
     program.once('attach', ({ missedMs }) => expectTypeOf(missedMs).toBeNumber());
     sink.addListener('overrun', ({ frames }) => expectTypeOf(frames).toBeNumber());
-    sink.on('an event of the app', (value: symbol) => value);
   };
   expectTypeOf(typed).toBeFunction();
   new Gain()
@@ -53,10 +65,84 @@ it('listeners, however they are added or removed, have the types of their events
     .on('warning', (warning) => expectTypeOf(warning).toEqualTypeOf<WavWarning>());
 });
 
+it('a misspelt event does not compile, in any class', () => {
+  const misspelt = (
+    sources: { mic: MicSource; loopback: LoopbackSource; program: ProcessSource },
+    sinks: { speaker: SpeakerSink; virtual: VirtualMicSink; file: WavWriter; input: MixerInput },
+    monitors: { devices: DeviceMonitor; programs: ProcessMonitor },
+  ): void => {
+    // @ts-expect-error: level
+    sources.mic.on('levle', () => {});
+    // @ts-expect-error: data
+    sources.loopback.once('date', () => {});
+    // @ts-expect-error: attach
+    sources.program.prependListener('atach', () => {});
+    // @ts-expect-error: of a ProcessSource only
+    sources.mic.on('attach', () => {});
+    // @ts-expect-error: underrun
+    sinks.speaker.addListener('under-run', () => {});
+    // @ts-expect-error: idle
+    sinks.virtual.off('idel', () => {});
+    // @ts-expect-error: finish
+    sinks.file.on('finished', () => {});
+    // @ts-expect-error: close
+    sinks.input.once('closed', () => {});
+    // @ts-expect-error: add
+    monitors.devices.on('added', () => {});
+    // @ts-expect-error: remove
+    monitors.programs.on('removed', () => {});
+    // @ts-expect-error: inputClose
+    new Mixer().on('inputclose', () => {});
+    // @ts-expect-error: discontinuity
+    new Resampler().on('discontinuities', () => {});
+    // @ts-expect-error: level
+    new LevelMeter().removeListener('levels', () => {});
+    // @ts-expect-error: format
+    new WavReader().on('formats', () => {});
+    // @ts-expect-error: data
+    new WavEncoder().on('Data', () => {});
+    // @ts-expect-error: end
+    new ToneSource().on('ends', () => {});
+    // @ts-expect-error: an event that the class does not have
+    sources.mic.emit('levle');
+    // @ts-expect-error: a chunk is a Buffer
+    sources.mic.on('data', (chunk: number) => chunk);
+    // @ts-expect-error: the event has no such field
+    sources.mic.on('discontinuity', ({ reasons }) => reasons);
+  };
+  expectTypeOf(misspelt).toBeFunction();
+});
+
+it('a variable that holds one of several streams has the events of Node', () => {
+  const listen = (stream: MicSource | ProcessSource | Mixer | Gain | WavReader): void => {
+    stream.on('data', (chunk) => expectTypeOf(chunk).toEqualTypeOf<Buffer>());
+    stream.once('error', (error) => expectTypeOf(error).toEqualTypeOf<Error>());
+    // @ts-expect-error: end
+    stream.on('ended', () => {});
+  };
+  const ended = (stream: SpeakerSink | WavWriter | Gain): Promise<unknown> =>
+    new Promise((resolve) => stream.once('finish', resolve));
+  const lost = (stream: AudioReadable): unknown =>
+    stream.on('discontinuity', ({ frames }) => expectTypeOf(frames).toBeNumber());
+  expectTypeOf(lost).toBeCallableWith(new Mixer());
+  expectTypeOf([listen, ended]).toBeArray();
+});
+
+it('a stream is where a stream of Node is expected', async () => {
+  expectTypeOf<MicSource>().toExtend<Readable>();
+  expectTypeOf<SpeakerSink>().toExtend<Writable>();
+  expectTypeOf<Gain>().toExtend<Transform>();
+  expectTypeOf<DeviceMonitor>().toExtend<EventEmitter>();
+  if (!never()) return;
+  await pipeline(new ToneSource(), new Gain(), new WavEncoder(), process.stdout);
+  await once(new Mixer(), 'end');
+});
+
 it('a subclass may override methods of the emitter', () => {
   class Louder extends Gain {
-    override on(event: string | symbol, listener: (...args: unknown[]) => void): this {
-      return super.on(event, listener);
+    // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as Node declares it
+    override on(event: string, listener: (...args: any[]) => void): this {
+      return super.on(event as 'end', listener);
     }
   }
   expectTypeOf(new Louder().on('data', () => {})).toEqualTypeOf<Louder>();
