@@ -30,6 +30,18 @@ void report_meter(Napi::Object value, const Metering& metering) {
   value.Set("channels", channels);
 }
 
+// Makes room for the reference's channels behind each frame's own, from the last frame on.
+void spread(std::vector<float>& frames, size_t count, size_t own, size_t width,
+            const float* reference) {
+  const size_t other = width - own;
+  for (size_t i = count; i-- > 0;) {
+    for (size_t c = own; c-- > 0;) frames[i * width + c] = frames[i * own + c];
+    for (size_t c = 0; c < other; ++c) {
+      frames[i * width + own + c] = reference == nullptr ? 0 : reference[i * other + c];
+    }
+  }
+}
+
 }  // namespace
 
 Napi::Function FilterObject::define(Napi::Env env) {
@@ -61,7 +73,7 @@ FilterObject::FilterObject(const Napi::CallbackInfo& info)
   }
   filter_ = make_filter(info[0].As<Napi::String>(), options);
   waker_ = std::make_unique<Waker>(environment_, info.This().As<Napi::Object>(), info[4]);
-  in_.resize(kFilterBlock * from_.channels);
+  in_.resize(kFilterBlock * filter_->in().channels);
   info.This().As<Napi::Object>().Set("kind", "filter");
 }
 
@@ -92,6 +104,21 @@ std::unique_ptr<Filter> FilterObject::make_filter(const std::string& kind,
     metering_ = std::make_shared<Metering>(from_.sample_rate, from_.channels);
     return effect_filter(metering_);
   }
+  if (kind == "echo") {
+    EchoFilter::Config config;
+    config.sample_rate = from_.sample_rate;
+    config.channels = from_.channels;
+    config.reference_channels = static_cast<uint32_t>(number("referenceChannels"));
+    config.tail_seconds = number("tailMs") * 1e-3;
+    const std::string strength = property(options, "suppression").As<Napi::String>();
+    config.suppression = strength == "off"    ? EchoSuppression::kOff
+                         : strength == "high" ? EchoSuppression::kHigh
+                                              : EchoSuppression::kModerate;
+    max_wait_ns_ = number("maxWaitMs") * 1e6;
+    auto filter = std::make_unique<EchoFilter>(config);
+    echo_ = filter->canceller();
+    return filter;
+  }
   Conversion conversion(from_, to_, options);
   dithered_ = conversion.dithers;
   return std::move(conversion.filter);
@@ -103,12 +130,15 @@ std::unique_ptr<Filter> FilterObject::effect_filter(std::shared_ptr<Effect> effe
                                                 std::move(effect));
 }
 
-// process(bytes of whole frames): Buffer. Not once it is linked.
+// process(bytes of whole frames, reference?): Buffer. Not once it is linked. The reference: as many
+// f32 frames.
 Napi::Value FilterObject::process(const Napi::CallbackInfo& info) {
   const auto bytes = info[0].As<Napi::Uint8Array>();
   const size_t frames = bytes.ByteLength() / bytes_per_frame(from_);
   in_frames_ += frames;
-  return convert(info.Env(), bytes.Data(), frames, UINT64_MAX);
+  const float* reference = nullptr;
+  if (info[1].IsTypedArray()) reference = info[1].As<Napi::Float32Array>().Data();
+  return convert(info.Env(), bytes.Data(), frames, UINT64_MAX, reference);
 }
 
 // flush(): the rest, so that in all round(framesIn x out / in) frames have come out
@@ -119,16 +149,20 @@ Napi::Value FilterObject::flush(const Napi::CallbackInfo& info) {
   return convert(info.Env(), nullptr, left == 0 ? 0 : zeros, left);
 }
 
-Napi::Value FilterObject::convert(Napi::Env env, const uint8_t* data, size_t frames,
-                                  uint64_t limit) {
+Napi::Value FilterObject::convert(Napi::Env env, const uint8_t* data, size_t frames, uint64_t limit,
+                                  const float* reference) {
+  const size_t own = from_.channels, width = filter_->in().channels;
   out_.clear();
   size_t made = 0;
   for (size_t done = 0; done < frames;) {
     const size_t block = std::min(kFilterBlock, frames - done);
     const float* in = nullptr;
     if (data != nullptr) {
-      to_float(data + done * bytes_per_frame(from_), from_.sample_format, in_.data(),
-               block * from_.channels);
+      to_float(data + done * bytes_per_frame(from_), from_.sample_format, in_.data(), block * own);
+      if (width > own) {
+        spread(in_, block, own, width,
+               reference == nullptr ? nullptr : reference + done * (width - own));
+      }
       in = in_.data();
     }
     out_.resize((made + filter_->most_out(block)) * to_.channels);
@@ -147,8 +181,8 @@ Napi::Value FilterObject::convert(Napi::Env env, const uint8_t* data, size_t fra
   return buffer;
 }
 
-// link(source | mixer | filter, ends): what it produces is processed on its audio thread, without
-// JavaScript.
+// link(source | mixer | filter, ends, reference?, referenceBufferFrames?): what it produces is
+// processed on its audio thread, without JavaScript.
 Napi::Value FilterObject::link(const Napi::CallbackInfo& info) {
   disconnect();
   ProducerHandle* producer = producer_handle(info[0]);
@@ -159,13 +193,39 @@ Napi::Value FilterObject::link(const Napi::CallbackInfo& info) {
   }
   node_->set_ends(info[1].As<Napi::Boolean>());
   upstream_ = producer->producer();
-  upstream_->attach(node_, nullptr);
+  if (echo_) join_reference(info, *producer);
+  upstream_->attach(join_ ? std::shared_ptr<Receiver>(join_) : node_, nullptr);
   return info.Env().Undefined();
 }
 
+void FilterObject::join_reference(const Napi::CallbackInfo& info,
+                                  const ProducerHandle& microphone) {
+  ProducerHandle* reference = producer_handle(info[2]);
+  if (reference == nullptr) return;
+  ReferenceJoin::Config config;
+  config.sample_rate = microphone.sample_rate();
+  config.channels = microphone.channels();
+  config.reference_channels = echo_->reference_channels();
+  config.lead_ns = EchoFilter::kLeadSeconds * 1e9;
+  config.max_wait_ns = max_wait_ns_;
+  auto queue = std::make_shared<FrameQueue>(reference->channels(), reference->sample_rate(),
+                                            info[3].As<Napi::Number>().Uint32Value());
+  join_ = std::make_shared<ReferenceJoin>(
+      config, std::make_shared<LiveInput>(queue, config.sample_rate, config.reference_channels));
+  join_->attach(node_, nullptr);
+  reference_ = reference->producer();
+  reference_->attach(queue, nullptr);
+}
+
 void FilterObject::disconnect() {
-  if (upstream_) upstream_->detach(node_.get());
+  if (upstream_) upstream_->detach(join_ ? static_cast<Receiver*>(join_.get()) : node_.get());
   upstream_.reset();
+  if (!join_) return;
+  join_->flush();
+  reference_->detach(join_->reference().queue().get());
+  reference_.reset();
+  reference_losses_.keep(join_->reference());
+  join_.reset();
 }
 
 Napi::Value FilterObject::unlink(const Napi::CallbackInfo& info) {
@@ -207,11 +267,30 @@ Napi::Value FilterObject::report(const Napi::CallbackInfo& info) {
   Napi::Object value = Napi::Object::New(info.Env());
   if (limiter_) value.Set("lowestGain", limiter_->lowest_gain());
   if (metering_) report_meter(value, *metering_);
+  if (echo_) report_echo(value);
   if (normalizer_) {
     value.Set("gainDb", static_cast<double>(normalizer_->gain_db()));
     value.Set("inputLufs", static_cast<double>(normalizer_->loudness().short_term));
   }
   return value;
+}
+
+void FilterObject::report_echo(Napi::Object value) const {
+  const EchoReport report = echo_->report();
+  value.Set("erleDb", static_cast<double>(report.erle_db));
+  value.Set("delayMs", static_cast<double>(report.delay_ms) - EchoFilter::kLeadSeconds * 1e3);
+  value.Set("converged", report.converged);
+  value.Set("doubleTalk", report.double_talk);
+  value.Set("referenceSounds", report.reference_sounds);
+  value.Set("unexplainedMs", static_cast<double>(report.unexplained_seconds) * 1e3);
+  Napi::Object reference = Napi::Object::New(value.Env());
+  reference_losses_.tell(reference, join_ ? &join_->reference() : nullptr);
+  if (join_) {
+    reference.Set("driftPpm", join_->reference().ppm());
+    reference.Set("offsetUs", join_->reference().offset_us());
+    reference.Set("waitMs", join_->waiting_ns() * 1e-6);
+  }
+  value.Set("reference", reference);
 }
 
 Napi::Value FilterObject::level(const Napi::CallbackInfo& info) {

@@ -7,13 +7,16 @@
 #include <vector>
 
 #include "../core/graph/filter_node.h"
+#include "../core/graph/reference_join.h"
 #include "../core/signal/dither.h"
+#include "../core/signal/echo_filter.h"
 #include "../core/signal/format.h"
 #include "../core/signal/gain.h"
 #include "../core/signal/limiter.h"
 #include "../core/signal/loudness_normalizer.h"
 #include "../core/signal/metering.h"
 #include "environment.h"
+#include "link_counters.h"
 #include "producer_handle.h"
 
 namespace patchcord {
@@ -37,7 +40,10 @@ class FilterObject final : public Napi::ObjectWrap<FilterObject>, public Produce
   void disconnect();
   Napi::Value process(const Napi::CallbackInfo& info);
   Napi::Value flush(const Napi::CallbackInfo& info);
-  Napi::Value convert(Napi::Env env, const uint8_t* data, size_t frames, uint64_t limit);
+  Napi::Value convert(Napi::Env env, const uint8_t* data, size_t frames, uint64_t limit,
+                      const float* reference = nullptr);
+  void join_reference(const Napi::CallbackInfo& info, const ProducerHandle& microphone);
+  void report_echo(Napi::Object value) const;
   Napi::Value link(const Napi::CallbackInfo& info);
   Napi::Value unlink(const Napi::CallbackInfo& info);
   Napi::Value finish(const Napi::CallbackInfo& info);
@@ -63,6 +69,12 @@ class FilterObject final : public Napi::ObjectWrap<FilterObject>, public Produce
   std::shared_ptr<Limiter> limiter_;
   std::shared_ptr<Metering> metering_;
   std::shared_ptr<LoudnessNormalizer> normalizer_;
+  // Of an echo canceller: the filter takes frames of the microphone and its reference together.
+  std::shared_ptr<const EchoCanceller> echo_;
+  double max_wait_ns_ = 0;
+  std::shared_ptr<ReferenceJoin> join_;
+  std::shared_ptr<Producer> reference_;
+  LinkCounters reference_losses_;
   uint64_t in_frames_ = 0, out_frames_ = 0;  // of written bytes
   std::vector<float> in_, out_;
 };

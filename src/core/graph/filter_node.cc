@@ -30,7 +30,7 @@ void FilterNode::push(const float* samples, const Record& record) noexcept {
   }
   expected_ = record.frame + record.frames;
   if (samples != nullptr) {
-    pass(samples, record.frames);
+    pass(samples, record.frames, record.flags);
   } else {
     pass_silence(record.frames, record.flags);
   }
@@ -48,7 +48,7 @@ void FilterNode::finish() noexcept {
   deliver_end();
 }
 
-void FilterNode::pass(const float* samples, uint64_t frames) noexcept {
+void FilterNode::pass(const float* samples, uint64_t frames, uint32_t flags) noexcept {
   const uint32_t channels = filter_->in().channels;
   while (frames > 0) {
     const size_t block = static_cast<size_t>(std::min<uint64_t>(frames, kFilterBlock));
@@ -56,7 +56,7 @@ void FilterNode::pass(const float* samples, uint64_t frames) noexcept {
     taken_.add(block);
     frames -= block;
     if (samples != nullptr) samples += block * channels;
-    emit(out_.data(), made, 0);
+    emit(out_.data(), made, flags);
   }
   held_.set(filter_->held_frames());
 }
@@ -81,7 +81,7 @@ const float* FilterNode::faded(const float* samples, size_t frames) noexcept {
 // however long.
 void FilterNode::pass_silence(uint64_t frames, uint32_t flags) noexcept {
   const uint64_t falling = std::min<uint64_t>(frames, fade_.fall_left());
-  pass(nullptr, falling);
+  pass(nullptr, falling, 0);
   frames -= falling;
   while (frames > 0) {
     const Filter::Skip skipped = filter_->skip_silence(frames);
@@ -89,7 +89,7 @@ void FilterNode::pass_silence(uint64_t frames, uint32_t flags) noexcept {
     emit(nullptr, skipped.out_frames, flags);
     frames -= skipped.in_frames;
     const uint64_t block = std::min<uint64_t>(frames, kFilterBlock);
-    pass(nullptr, block);
+    pass(nullptr, block, 0);
     frames -= block;
   }
 }

@@ -43,7 +43,7 @@ class FilterNode final : public Receiver, public Producer {
   const std::shared_ptr<NodeEvents>& events() const { return events_; }
 
  private:
-  void pass(const float* samples, uint64_t frames) noexcept;
+  void pass(const float* samples, uint64_t frames, uint32_t flags) noexcept;
   const float* faded(const float* samples, size_t frames) noexcept;
   void pass_silence(uint64_t frames, uint32_t flags) noexcept;
   void emit(const float* samples, uint64_t frames, uint32_t flags) noexcept;

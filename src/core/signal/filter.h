@@ -28,7 +28,8 @@ class Filter {
     uint64_t out_frames;
   };
 
-  Filter(Shape in, Shape out) : in_(in), out_(out) {}
+  // `burst`: frames that may come out beyond those that go in, where a filter works in blocks.
+  Filter(Shape in, Shape out, size_t burst = 0) : in_(in), out_(out), burst_(burst) {}
   virtual ~Filter() = default;
 
   const Shape& in() const noexcept { return in_; }
@@ -38,7 +39,7 @@ class Filter {
   // frames made.
   virtual size_t process(const float* in, size_t frames, float* out) noexcept = 0;
 
-  // Input frames that are held back.
+  // Input frames that are held back, and come out when as many zeros follow.
   virtual size_t held_frames() const noexcept = 0;
 
   // Of so many zeros: takes as many as it can in constant time, and is then as if it had processed
@@ -46,11 +47,13 @@ class Filter {
   virtual Skip skip_silence(uint64_t in_frames) noexcept = 0;
 
   size_t most_out(size_t frames) const noexcept {
-    return static_cast<size_t>((static_cast<uint64_t>(frames) * out_.rate) / in_.rate) + 2;
+    const uint64_t made = static_cast<uint64_t>(frames) * out_.rate / in_.rate;
+    return static_cast<size_t>(made) + 2 + burst_;
   }
 
  private:
   const Shape in_, out_;
+  const size_t burst_;
 };
 
 // An effect as a filter: what its delay pushes out at the beginning is dropped. An effect has

@@ -1,0 +1,180 @@
+#include "echo_canceller.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace patchcord {
+namespace {
+
+constexpr float kSenseless = 1e8f;  // of a block's sum of squares
+constexpr float kClipped = 0.985f;
+// Blocks in which a filter that is wrong must be seen before it is doubted; and then the pause.
+constexpr int kDoubtBlocks = 10, kRestBlocks = 200, kFirstRestBlocks = 300;
+constexpr float kDoubtAt = 0.6f;
+constexpr float kMeanShare = 0.1f;  // of the newest block in the mean powers: 50 ms
+constexpr float kWorse = 1.1f;      // mean powers: the filter adds instead of taking away
+constexpr float kMuchWorse = 4;     // for kWorstBlocks: it starts again
+constexpr float kWorseBlock = 8;    // the powers of one block
+constexpr int kWorstBlocks = 20;
+constexpr size_t kSilentBlocks = 2;  // of zeros, after which nothing is heard any more
+constexpr double kReportShare = 0.005, kLongShare = 0.001;  // a second, five seconds
+constexpr double kConvergedRatio = 2, kExplainedRatio = 1.12;
+constexpr float kNearTalks = 0.3f;
+constexpr float kLeastSound = 1e-7f;  // mean square of a microphone in which an echo could be heard
+constexpr float kBlockSeconds = 0.005f;
+
+float power(const float* samples, size_t count) noexcept {
+  float sum = 0;
+  for (size_t i = 0; i < count; ++i) sum += samples[i] * samples[i];
+  return sum;
+}
+
+}  // namespace
+
+EchoCanceller::Channel::Channel(const EchoShape& shape, EchoSuppression suppression)
+    : path(shape),
+      analysis(shape),
+      suppressor(shape, analysis.band_count(), suppression),
+      microphone(shape.block),
+      residual(shape.block),
+      echo(shape.block) {}
+
+EchoCanceller::EchoCanceller(const Config& config)
+    : shape_(config.sample_rate, config.reference_channels, config.tail_seconds),
+      suppression_(config.suppression),
+      fft_(shape_.transform),
+      reference_(shape_) {
+  for (uint32_t c = 0; c < config.channels; ++c) {
+    channels_.push_back(std::make_unique<Channel>(shape_, config.suppression));
+    channels_.back()->rest_blocks = kFirstRestBlocks;
+  }
+}
+
+void EchoCanceller::reset(Channel& channel) noexcept {
+  channel.path.reset();
+  channel.analysis.reset();
+  channel.suppressor.reset();
+  channel.doubt_blocks = channel.worse_blocks = 0;
+  channel.rest_blocks = kFirstRestBlocks;
+}
+
+void EchoCanceller::process(const float* const* microphone, const float* const* reference,
+                            float* const* out) noexcept {
+  reference_.push(reference, fft_);
+  for (size_t c = 0; c < channels_.size(); ++c) cancel(*channels_[c], microphone[c], out[c]);
+  follow(out);
+}
+
+bool EchoCanceller::idle() const noexcept {
+  return !reference_.sounds() &&
+         std::all_of(channels_.begin(), channels_.end(), [](const std::unique_ptr<Channel>& one) {
+           return one->zero_blocks >= kSilentBlocks;
+         });
+}
+
+void EchoCanceller::cancel(Channel& channel, const float* microphone, float* out) noexcept {
+  const size_t block = shape_.block;
+  const bool active = reference_.sounds();
+  std::vector<float>&d = channel.microphone, &e = channel.residual, &y = channel.echo;
+  std::copy_n(microphone, block, d.begin());
+  float before = power(d.data(), block);
+  if (!(before < kSenseless)) {  // not a number: one would stay in every mean for ever
+    std::fill(d.begin(), d.end(), 0.0f);
+    before = 0;
+  }
+  // A microphone that is muted, or a hole: nothing is learnt of it, and it stays as silent as it
+  // is.
+  channel.zero_blocks = before == 0 ? std::min(channel.zero_blocks + 1, kSilentBlocks) : 0;
+  if (channel.zero_blocks == kSilentBlocks) {
+    std::fill(e.begin(), e.end(), 0.0f);
+    channel.suppressor.silence(channel.analysis, out);
+    return;
+  }
+  if (active && before > 0) {
+    // Before the prediction, which the size of the steps rests on.
+    const bool doubtful = channel.analysis.mean() > kDoubtAt;
+    channel.doubt_blocks =
+        doubtful ? channel.doubt_blocks + 1 : std::max(0, channel.doubt_blocks - 1);
+    if (channel.rest_blocks > 0) {
+      --channel.rest_blocks;
+    } else if (channel.doubt_blocks > kDoubtBlocks) {
+      channel.path.doubt(channel.analysis.gain());
+      channel.rest_blocks = kRestBlocks;
+      channel.doubt_blocks = 0;
+    }
+    channel.path.predict(reference_, fft_, y.data());
+  } else {
+    channel.path.predict_silence();
+    std::fill(y.begin(), y.end(), 0.0f);
+  }
+  for (size_t i = 0; i < block; ++i) e[i] = d[i] - y[i];
+  float left = power(e.data(), block);
+  if (!(left < kSenseless)) {
+    reset(channel);
+    e = d;
+    std::fill(y.begin(), y.end(), 0.0f);
+    left = before;
+  }
+  float &d_mean = channel.microphone_mean, &e_mean = channel.residual_mean;
+  d_mean += kMeanShare * (before - d_mean);
+  e_mean += kMeanShare * (left - e_mean);
+  if (active && before > 0) {
+    channel.worse_blocks = e_mean > kMuchWorse * d_mean + 1e-9f ? channel.worse_blocks + 1 : 0;
+    const auto clipped = [](float sample) { return std::fabs(sample) >= kClipped; };
+    if (channel.worse_blocks > kWorstBlocks) {
+      reset(channel);
+    } else if (std::none_of(d.begin(), d.end(), clipped)) {  // a clipped block teaches nothing
+      channel.path.adapt(reference_, fft_, e.data(), channel.analysis.unrest());
+    }
+  }
+  // As long as the filter makes it worse the input itself goes on, faded over within a block.
+  const bool worse = e_mean > kWorse * d_mean || left > kWorseBlock * before;
+  const float to = active && worse ? 1.0f : 0.0f, from = channel.bypass;
+  if (to > 0 || from > 0) {
+    for (size_t i = 0; i < block; ++i) {
+      const float share = static_cast<float>(i + 1) / static_cast<float>(block);
+      e[i] += (from + (to - from) * share) * (d[i] - e[i]);
+    }
+  }
+  channel.bypass = to;
+  channel.analysis.analyse(e.data(), y.data(), reference_, channel.suppressor.noise(), active,
+                           fft_);
+  channel.suppressor.process(channel.analysis, channel.path, reference_, fft_, out);
+  if (suppression_ == EchoSuppression::kOff) std::copy(e.begin(), e.end(), out);
+}
+
+// The output of the suppressor is one block late, which is little against a second.
+void EchoCanceller::follow(const float* const* out) noexcept {
+  EchoReport report;
+  report.reference_sounds = reference_.sounds();
+  double before = 0, cancelled = 0, after = 0;
+  for (size_t c = 0; c < channels_.size(); ++c) {
+    const Channel& channel = *channels_[c];
+    report.double_talk |= report.reference_sounds && channel.suppressor.near() > kNearTalks;
+    before += static_cast<double>(power(channel.microphone.data(), shape_.block));
+    cancelled += static_cast<double>(power(channel.residual.data(), shape_.block));
+    after += static_cast<double>(power(out[c], shape_.block));
+  }
+  if (report.reference_sounds && !report.double_talk) {
+    before_ += kReportShare * (before - before_);
+    cancelled_ += kReportShare * (cancelled - cancelled_);
+    after_ += kReportShare * (after - after_);
+  }
+  const double least = 1e-12;
+  report.converged = before_ > kConvergedRatio * cancelled_ + least;
+  report.erle_db = static_cast<float>(10 * std::log10((before_ + least) / (after_ + least)));
+  const auto delay = static_cast<float>(channels_[0]->path.delay_frames());
+  report.delay_ms = delay * 1000 / static_cast<float>(shape_.rate);
+  const auto samples = static_cast<double>(shape_.block * channels_.size());
+  if (report.reference_sounds && before > static_cast<double>(kLeastSound) * samples) {
+    heard_ += kLongShare * (before - heard_);
+    left_ += kLongShare * (cancelled - left_);
+    unexplained_ += kBlockSeconds;
+  }
+  if (report.converged || heard_ > kExplainedRatio * left_) unexplained_ = 0;
+  report.unexplained_seconds = unexplained_;
+  shown_.store(report);
+}
+
+}  // namespace patchcord
