@@ -91,6 +91,13 @@ export {
   type ConvertOptions,
   type PartialFormat,
 } from './transforms/convert.js';
+export {
+  EchoCanceller,
+  type EchoCancellerEvents,
+  type EchoCancellerOptions,
+  type EchoCancellerStats,
+  type EchoWarning,
+} from './transforms/echo-canceller.js';
 export { Gain, type GainOptions } from './transforms/gain.js';
 export {
   LevelMeter,

@@ -196,14 +196,20 @@ export interface NativeMixer extends NativeTimed {
   position(): number;
 }
 
-/** What a filter does: `gain` { gain }, `limiter` { ceiling, truePeak }, `meter`, `normalizer` { targetLufs, maxGainDb }, `convert` { quality, channelMap, dither }. */
-export type FilterKind = 'convert' | 'gain' | 'limiter' | 'meter' | 'normalizer';
+/** What a filter does: `gain` { gain }, `limiter` { ceiling, truePeak }, `meter`, `normalizer` { targetLufs, maxGainDb }, `convert` { quality, channelMap, dither }, `echo` { referenceChannels, tailMs, suppression, maxWaitMs }. */
+export type FilterKind = 'convert' | 'echo' | 'gain' | 'limiter' | 'meter' | 'normalizer';
 
 export interface NativeFilter extends NativeTimed {
-  /** Of written bytes, while nothing was linked. */
-  process(bytes: Buffer): Buffer;
+  /** Of written bytes, while nothing was linked. `reference`: as many frames of an `echo` filter's reference. */
+  process(bytes: Buffer, reference?: Float32Array): Buffer;
   flush(): Buffer;
-  link(producer: NativeProducer, ends: boolean): void;
+  /** The reference is that of an `echo` filter. */
+  link(
+    producer: NativeProducer,
+    ends: boolean,
+    reference?: NativeProducer,
+    referenceBufferFrames?: number,
+  ): void;
   unlink(): void;
   /** Once linked: what is held back comes out, then the stream ends. */
   finish(): void;

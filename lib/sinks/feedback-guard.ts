@@ -24,7 +24,7 @@ export class FeedbackGuard {
   /** Something may have changed: what flows in, a device. From then on it finds out about the former itself. */
   readonly look = (): void => {
     if (this.#sink.destroyed) return;
-    for (const stream of allUpstreams(this.#sink)) {
+    for (const stream of allUpstreams(this.#sink, { heard: true })) {
       if (isWatchable(stream) && !this.#watched.has(stream)) this.#watch(stream);
       if (!isSource(stream)) continue;
       const { device } = stream;

@@ -40,6 +40,9 @@ export interface LinkTarget {
 /** The streams that are piped into this one, for those who look for loops and feedback. */
 export const upstreams: unique symbol = Symbol.for('patchcord.upstreams') as never;
 
+/** Of a stream's `upstreams`, those that it listens to but does not pass on: an echo canceller's reference. */
+export const unheard: unique symbol = Symbol.for('patchcord.unheard') as never;
+
 export function isLinkTarget(stream: object): stream is LinkTarget {
   return linkTarget in stream;
 }
@@ -63,13 +66,23 @@ export function isUnsubclassed(stream: object): boolean {
   return Object.hasOwn(stream.constructor, linkable);
 }
 
-/** Everything that flows into a stream, by pipes between our classes, the nearest first. */
-export function allUpstreams(stream: object, found = new Set<object>()): Set<object> {
-  const near = (stream as { [upstreams]?: Iterable<object> })[upstreams] ?? [];
+/**
+ * Everything that flows into a stream, by pipes between our classes, the nearest first.
+ *
+ * @param heard leaves out what is not heard in the stream.
+ */
+export function allUpstreams(
+  stream: object,
+  { found = new Set<object>(), heard = false } = {},
+): Set<object> {
+  const { [upstreams]: near = [], [unheard]: beside = [] } = stream as {
+    [upstreams]?: Iterable<object>;
+    [unheard]?: object[];
+  };
   for (const one of near) {
-    if (found.has(one)) continue;
+    if (found.has(one) || (heard && beside.includes(one))) continue;
     found.add(one);
-    allUpstreams(one, found);
+    allUpstreams(one, { found, heard });
   }
   return found;
 }

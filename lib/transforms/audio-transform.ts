@@ -18,6 +18,7 @@ import {
   untilTaken,
 } from '../streams/closing.js';
 import { countChunks } from '../streams/encoding.js';
+import { throwLater } from '../engine/call-listeners.js';
 import { Deferred } from '../engine/deferred.js';
 import { closedEarly } from '../errors.js';
 import {
@@ -27,7 +28,7 @@ import {
   type AudioFormat,
 } from '../format/format.js';
 import { Inlet, type Done, type InletTarget } from '../streams/inlet.js';
-import { linkTarget, upstreams, type LinkTarget } from '../streams/links.js';
+import { linkTarget, upstreams, type LinkSource, type LinkTarget } from '../streams/links.js';
 import {
   native,
   type FilterKind,
@@ -145,13 +146,15 @@ export abstract class AudioTransform<Events extends TransformEvents = TransformE
       refuse: (source) => {
         if (this.#inlet.written) return 'bytes were written to it before';
         if (!source.live) return 'it is not live, so no clock drives it';
+        this.checkLink(source);
         this.#inlet.settleFormat(source.format);
         return undefined;
       },
       link: (source, ends) => {
         const filter = this.#native as NativeFilter;
         this.#host = source.host;
-        filter.link(source.producer, ends);
+        const { producer, bufferFrames } = this.reference ?? {};
+        filter.link(source.producer, ends, producer, bufferFrames);
         this.#join(filter);
         this.#changed();
       },
@@ -162,7 +165,12 @@ export abstract class AudioTransform<Events extends TransformEvents = TransformE
       open: (format) => this.#open(format),
       write: (frames, done) => {
         if (this.#outlet) return done(this.#inlet.secondStream());
-        this.#process(this.#native as NativeFilter, frames);
+        const filter = this.#native as NativeFilter;
+        const reference = this.readReference(
+          frames.length / bytesPerFrame(this.#in as AudioFormat),
+        );
+        if (reference) return this.#processBeside(filter, frames, reference, done);
+        this.#process(filter, frames);
         done();
       },
       end: () => false,
@@ -174,6 +182,19 @@ export abstract class AudioTransform<Events extends TransformEvents = TransformE
 
   /** @internal The kernel is further, by its plan's `progressFrames` or somewhat more. */
   protected progressed(): void {}
+
+  /** @internal Throws if a live stream must not flow into it. */
+  protected checkLink(_source: LinkSource): void {}
+
+  /** @internal A second live stream, which the kernel reads beside the linked one. */
+  protected get reference(): { producer: NativeProducer; bufferFrames: number } | undefined {
+    return undefined;
+  }
+
+  /** @internal The next frames of what the kernel reads beside written bytes. */
+  protected readReference(_frames: number): Promise<Float32Array> | undefined {
+    return undefined;
+  }
 
   /** @internal The kernel, once the format is known. */
   protected get kernel(): NativeFilter | undefined {
@@ -454,13 +475,38 @@ export abstract class AudioTransform<Events extends TransformEvents = TransformE
     this.#ready.resolve(this);
   }
 
+  #processBeside(
+    filter: NativeFilter,
+    bytes: Buffer,
+    reading: Promise<Float32Array>,
+    done: Done,
+  ): void {
+    const resume = this.#context.bind((error: Error | null, reference?: Float32Array) => {
+      if (this.destroyed) return;
+      try {
+        if (!error) this.#process(filter, bytes, reference);
+        done(error);
+      } catch (thrown) {
+        throwLater(thrown); // a listener's
+      }
+    });
+    reading.then(
+      (reference) => resume(null, reference),
+      (error: Error) => resume(error),
+    );
+  }
+
   // However much is written at once, what is to be told is told in between.
-  #process(filter: NativeFilter, bytes: Buffer): void {
+  #process(filter: NativeFilter, bytes: Buffer, reference?: Float32Array): void {
     const size = bytesPerFrame(this.#in as AudioFormat);
+    const width = reference ? (reference.length * size) / bytes.length : 0;
+    let frame = 0;
     for (let rest = bytes; rest.length > 0;) {
       const part = rest.subarray(0, Math.min(rest.length, this.#toProgress * size));
       rest = rest.subarray(part.length);
-      this.#give(filter.process(part));
+      const end = frame + part.length / size;
+      this.#give(filter.process(part, reference?.subarray(frame * width, end * width)));
+      frame = end;
       this.#toProgress -= part.length / size;
       if (this.#toProgress > 0) continue;
       this.#toProgress = this.#progressFrames;

@@ -132,8 +132,8 @@ TEST("the echo is 25 dB lower within the first second, 32 dB once converged, and
       std::shared_ptr<const EchoCanceller> canceller;
       const Line out = cancelled(scene, {}, &canceller);
       first += scene.erle_db(out, 0.5, 1.5) / 2;
-      later += scene.erle_db(out, 6, 9) / 2;
-      near += scene.near_sdr_db(out, 10, 16) / 2;
+      later += scene.erle_db(out, 3, 6) / 2;
+      near += scene.near_sdr_db(out, 7, 11) / 2;
       CHECK(canceller->report().converged);
       // The direct sound is the loudest, and comes the lead later than the reference.
       CHECK_NEAR(canceller->report().delay_ms, scene.delay_ms + 10, 0.3);
@@ -158,8 +158,8 @@ TEST("it says when both sides talk") {
     filter.process(&in[2 * at], 800, out.data());
     const double seconds = static_cast<double>(at) / scene.rate;
     const bool told = filter.canceller()->report().double_talk;
-    if (seconds > 1.5 && seconds < 8.9 && told) alone += 0.05 / 7.4;
-    if (seconds > 9.5 && told) both += 0.05 / 6.5;
+    if (seconds > 1.5 && seconds < 5.9 && told) alone += 0.05 / 4.4;
+    if (seconds > 6.5 && told) both += 0.05 / 4.5;
   }
   std::printf("  %.0f %% of the time alone, %.0f %% with both\n", 100 * alone, 100 * both);
   CHECK(alone < 0.1);
@@ -175,7 +175,7 @@ TEST("a talker 10 dB below the echo of a laptop is left 8 dB above all else") {
     scene.distortion = 0.03;
     scene.delay_ms = 0.7;
     scene.make();
-    near += scene.near_sdr_db(cancelled(scene), 10, 16) / 2;
+    near += scene.near_sdr_db(cancelled(scene), 7, 11) / 2;
   }
   std::printf("  %.1f dB\n", near);
   CHECK(near >= 8);
@@ -186,8 +186,8 @@ TEST("without suppression the echo is cancelled without delay") {
   EchoFilter::Config config;
   config.suppression = EchoSuppression::kOff;
   const Line out = cancelled(scene, config);
-  CHECK(scene.erle_db(out, 6, 9) >= 20);
-  CHECK(scene.near_sdr_db(out, 10, 16) >= 14);
+  CHECK(scene.erle_db(out, 3, 6) >= 20);
+  CHECK(scene.near_sdr_db(out, 7, 11) >= 14);
   config.sample_rate = scene.rate;
   EchoFilter filter(config);
   Line block(2 * 80, 0.1f), made_now(filter.most_out(80));
@@ -295,19 +295,16 @@ TEST("two different sounds, left and right, need the two channels of the referen
   EchoFilter two(config);
   const Line with_two =
       filtered(two, joined({microphone, early(left.far, left.rate), early(right.far, left.rate)}));
-  const double before = left.power_db(microphone, 12, 16);
-  CHECK(before - left.power_db(with_one, 12, 16) < 15);
-  CHECK(before - left.power_db(with_two, 12, 16) > 20);
+  const double before = left.power_db(microphone, 8, 11);
+  CHECK(before - left.power_db(with_one, 8, 11) < 15);
+  CHECK(before - left.power_db(with_two, 8, 11) > 20);
 }
 
 TEST("above 48 kHz the echo goes as well") {
-  for (const uint32_t rate : {96000u, 88200u}) {
-    EchoScene scene;
-    scene.rate = rate;
-    scene.decay_seconds = 0.1;
-    scene.make();
-    CHECK(scene.erle_db(cancelled(scene), 6, 9) >= 28);
-  }
+  EchoScene scene;
+  scene.rate = 96000;
+  scene.make();
+  CHECK(scene.erle_db(cancelled(scene), 3, 6) >= 28);
 }
 
 TEST("NaN, infinities, full scale and clipping leave it finite, and it recovers") {
@@ -315,39 +312,35 @@ TEST("NaN, infinities, full scale and clipping leave it finite, and it recovers"
   const float bad[] = {std::numeric_limits<float>::quiet_NaN(),
                        std::numeric_limits<float>::infinity(), 1e30f, -3e38f, 1e-40f};
   for (size_t i = 0; i < std::size(bad); ++i) {
-    scene.microphone[3 * scene.rate + 100 * i] = bad[i];
-    scene.far[3 * scene.rate + 70 * i] = bad[i];
+    scene.microphone[2 * scene.rate + 100 * i] = bad[i];
+    scene.far[2 * scene.rate + 70 * i] = bad[i];
   }
-  for (size_t i = 4 * scene.rate; i < 5 * scene.rate; ++i) {
+  for (size_t i = 3 * scene.rate; i < 4 * scene.rate; ++i) {
     scene.microphone[i] = i % 100 < 50 ? 1.0f : -1.0f;
     scene.far[i] = i % 90 < 45 ? 1.0f : -1.0f;
   }
   const Line out = cancelled(scene);
   for (const float sample : out) CHECK(std::isfinite(sample) && std::fabs(sample) < 8);
-  EchoScene clean = made({});
-  CHECK(clean.erle_db(out, 7.5, 9) >= 25);
+  CHECK(scene.erle_db(out, 5, 6) >= 25);
 }
 
 TEST("a muted microphone stays silent, and what was learnt of the room is kept") {
   EchoScene scene = made({});
-  const size_t from = 4 * scene.rate, to = 6 * scene.rate;
+  const size_t from = 3 * scene.rate, to = 4 * scene.rate;
   std::fill(scene.microphone.begin() + static_cast<std::ptrdiff_t>(from),
             scene.microphone.begin() + static_cast<std::ptrdiff_t>(to), 0.0f);
   const Line out = cancelled(scene);
   for (size_t i = from + 3 * 80; i < to - 80; ++i) CHECK(out[i] == 0);
-  CHECK(scene.erle_db(out, 6.1, 7) >= 30);
+  CHECK(scene.erle_db(out, 4.1, 5) >= 30);
 }
 
 TEST("an hour of silence is skipped at once, and is as if it had been processed") {
   for (const uint32_t rate : {16000u, 96000u}) {
-    EchoScene scene;
-    scene.rate = rate;
-    scene.decay_seconds = 0.1;
-    scene.make();
+    RandomSignal random(8);
+    const Line in = random.samples(2 * rate, 0.1f);
     EchoFilter::Config config;
     config.sample_rate = rate;
     EchoFilter skips(config), processes(config);
-    const Line in = joined({scene.microphone, scene.far});
     filtered(skips, in);
     filtered(processes, in);
     const size_t most = skips.most_out(kFilterBlock);

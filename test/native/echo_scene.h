@@ -11,7 +11,7 @@
 #include "random_signal.h"
 
 struct EchoScene {
-  static constexpr double kSeconds = 16, kDoubleTalk = 9;  // both sides talk from then on
+  static constexpr double kSeconds = 11, kDoubleTalk = 6;  // both sides talk from then on
   uint32_t rate = 16000;
   uint64_t seed = 1;
   double near_over_echo_db = 0;  // level of the talker in the room

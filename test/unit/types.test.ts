@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { expectTypeOf, it } from 'vitest';
 
 import {
+  EchoCanceller,
   Gain,
   LevelMeter,
   Mixer,
@@ -18,6 +19,8 @@ import {
   type AudioSink,
   type DeviceMonitor,
   type Discontinuity,
+  type EchoCancellerStats,
+  type EchoWarning,
   type LevelReport,
   type LoopbackSource,
   type MicSource,
@@ -60,6 +63,10 @@ it('listeners, however they are added or removed, have the types of their events
   new Mixer().removeListener('inputClose', ({ input }) =>
     expectTypeOf(input).toEqualTypeOf<MixerInput>(),
   );
+  const canceller = new EchoCanceller({ reference: new ToneSource() }).on('warning', (warning) =>
+    expectTypeOf(warning).toEqualTypeOf<EchoWarning>(),
+  );
+  expectTypeOf(canceller.stats()).toEqualTypeOf<Readonly<EchoCancellerStats>>();
   new WavReader()
     .on('format', (format) => expectTypeOf(format).toEqualTypeOf<Readonly<AudioFormat>>())
     .on('warning', (warning) => expectTypeOf(warning).toEqualTypeOf<WavWarning>());
