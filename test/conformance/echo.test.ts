@@ -270,7 +270,7 @@ describe('between two recordings', () => {
       }),
       new WavEncoder(),
       async (encoded) => {
-        for await (const part of encoded) parts.push(part as Buffer);
+        for await (const part of encoded) parts.push(part);
       },
     );
     return Buffer.concat(parts);
