@@ -61,6 +61,8 @@ export interface SimulatedAudioOptions {
  * await audio.advance(500);
  */
 export class SimulatedAudio implements SimulatedBackend {
+  /** When the world began: ns of `process.hrtime.bigint()`. */
+  readonly startTime: bigint;
   readonly #world: NativeWorld;
   readonly #host: NativeHost;
   readonly #timers: ManualTimers | undefined;
@@ -89,11 +91,12 @@ export class SimulatedAudio implements SimulatedBackend {
     this.#world = new (native().World)({
       devices: devices?.map((one, k) => describeDevice(one, `options.devices[${k}]`)),
       cables: cables?.map((one, k) => describeCable(one, `options.cables[${k}]`)),
-      manualClock: clock === 'manual',
+      manualStart: clock === 'manual' ? process.hrtime.bigint() : undefined,
     });
     throwIfFailed(this.#world.error());
     this.#host = this.#connect();
-    for (const process of processes ?? []) this.addProcess(process);
+    this.startTime = this.#host.now();
+    for (const description of processes ?? []) this.addProcess(description);
   }
 
   /** A connection for each stream or monitor. */
@@ -174,7 +177,10 @@ export class SimulatedAudio implements SimulatedBackend {
     throwIfFailed(this.#world.script('serverBack', ''));
   }
 
-  /** The world's clock, ns. */
+  /**
+   * The world's clock: ns of `process.hrtime.bigint()`. A manual clock shows {@link startTime} and what `advance()`
+   * and `sleep()` have added to it.
+   */
   now(): bigint {
     return this.#host.now();
   }

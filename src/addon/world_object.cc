@@ -154,7 +154,12 @@ WorldObject::WorldObject(const Napi::CallbackInfo& info)
       }
     }
   }
-  description.manual_clock = flag(options, "manualClock");
+  const Napi::Value start = property(options, "manualStart");
+  if (start.IsBigInt()) {
+    bool lossless = false;
+    description.manual_clock = true;
+    description.start_ns = start.As<Napi::BigInt>().Int64Value(&lossless);
+  }
   creation_ = World::create(description, &world_);
   if (creation_) return;
   entry_ = environment_->make_host(

@@ -14,7 +14,7 @@ namespace patchcord {
 class WorldObject final : public Napi::ObjectWrap<WorldObject> {
  public:
   static Napi::Function define(Napi::Env env);
-  // ({ devices?, cables?, manualClock }): without devices and cables the standard world
+  // ({ devices?, cables?, manualStart? }): without devices and cables the standard world
   explicit WorldObject(const Napi::CallbackInfo& info);
 
   ~WorldObject() override;

@@ -105,3 +105,50 @@ describe('advance()', () => {
     mic.destroy();
   });
 });
+
+describe('the manual clock', () => {
+  it('begins at the present time of process.hrtime.bigint()', async () => {
+    const before = process.hrtime.bigint();
+    await using audio = new SimulatedAudio({ clock: 'manual' });
+    const after = process.hrtime.bigint();
+    expect(audio.startTime).toBeGreaterThanOrEqual(before);
+    expect(audio.startTime).toBeLessThanOrEqual(after);
+    expect(audio.now()).toBe(audio.startTime);
+    await audio.advance(250);
+    expect(audio.now()).toBe(audio.startTime + 250_000_000n);
+  });
+
+  it('records an app that gives startTime as it does outside of tests', async () => {
+    await using audio = new SimulatedAudio({ clock: 'manual' });
+    audio.device('mic').play(tone(1000));
+    const startTime = process.hrtime.bigint();
+    const mic = new MicSource({ backend: audio, startTime });
+    const chunks: Buffer[] = [];
+    mic.on('data', (chunk) => chunks.push(chunk));
+    await mic.ready;
+    await audio.advance(2000);
+    const heard = Buffer.concat(chunks);
+    expect(heard.length / 8 / 48000).toBeGreaterThan(1);
+    expect(heard.subarray(-800).some((byte) => byte !== 0)).toBe(true);
+    await mic.close();
+  });
+
+  it('finds no stream dead whose startTime is still to come', async () => {
+    await using audio = new SimulatedAudio({ clock: 'manual' });
+    audio.device('mic').play(tone(1000));
+    const mic = new MicSource({ backend: audio, startTime: audio.now() + 5_000_000_000n });
+    const events: string[] = [];
+    for (const name of ['dead', 'stall', 'discontinuity'] as const) {
+      mic.on(name, () => events.push(name));
+    }
+    let frames = 0;
+    mic.on('data', (chunk) => (frames += chunk.length / 8));
+    await mic.ready;
+    for (let ms = 0; ms < 4900; ms += 100) await audio.advance(100);
+    expect({ events, frames }).toEqual({ events: [], frames: 0 });
+    for (let ms = 0; ms < 1100; ms += 100) await audio.advance(100);
+    expect(frames).toBeGreaterThan(40_000);
+    expect(events).toEqual([]);
+    await mic.close();
+  });
+});

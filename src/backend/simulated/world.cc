@@ -111,7 +111,7 @@ WorldDescription WorldDescription::standard() {
 }
 
 Error World::create(const WorldDescription& description, std::shared_ptr<World>* world) {
-  std::shared_ptr<World> made(new World(description.manual_clock));
+  std::shared_ptr<World> made(new World(description));
   for (const DeviceDescription& device : description.devices) {
     if (Error error = made->add_device(device)) return error;
   }
@@ -122,7 +122,8 @@ Error World::create(const WorldDescription& description, std::shared_ptr<World>*
   return Error::none();
 }
 
-World::World(bool manual_clock) : manual_(manual_clock ? ManualClock::create() : nullptr) {}
+World::World(const WorldDescription& description)
+    : manual_(description.manual_clock ? ManualClock::create(description.start_ns) : nullptr) {}
 
 World::~World() = default;
 

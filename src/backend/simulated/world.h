@@ -62,6 +62,8 @@ struct WorldDescription {
   std::vector<DeviceDescription> devices;
   std::vector<CableDescription> cables;
   bool manual_clock = false;
+  // What the manual clock shows when the world begins.
+  int64_t start_ns = kNsPerSecond;
 
   // mic "Microphone (Simulated)" and speakers "Speakers (Simulated)", the defaults; the cable from
   // cable-input "CABLE Input" to cable-output "CABLE Output". 48 kHz, stereo, f32.
@@ -178,7 +180,7 @@ class World {
     bool recording_on = false;
   };
 
-  explicit World(bool manual_clock);
+  explicit World(const WorldDescription& description);
 
   // With mutex_ held.
   Error find(const std::string& id, Entry** entry);

@@ -135,7 +135,8 @@ void SourceNode::packet(const void* data, uint32_t frames, int64_t position, int
   }
   timeline_->advance(frames - place.skip);
   if (!skipping_) settle_losses();
-  life_.packet(sounds_);
+  // Before its first frame a stream skips what comes: nobody looked whether that was sound.
+  life_.packet(sounds_ || !timeline_->begun());
   set_anchor();
 }
 
