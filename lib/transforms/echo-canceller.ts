@@ -14,7 +14,6 @@ import {
   type Linkable,
   type LinkSource,
 } from '../streams/links.js';
-import type { AnyListener, Listener } from '../streams/typed-events.js';
 import {
   checkInteger,
   checkNumber,
@@ -133,8 +132,7 @@ const mostChannels = 30;
  * const canceller = new EchoCanceller({ reference: new LoopbackSource() });
  * mic.pipe(canceller).pipe(new VirtualMicSink({ name: 'Hands-free' }));
  */
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
-export class EchoCanceller extends AudioTransform {
+export class EchoCanceller extends AudioTransform<EchoCancellerEvents> {
   /** @internal */
   static readonly [linkable] = true;
   readonly #reference: Readable & AudioStream;
@@ -340,45 +338,4 @@ function feedback(source: object, reference: object, common: object): AudioError
         'Give the EchoCanceller as its reference what the loudspeakers play, without the microphone',
     },
   );
-}
-
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- adds types to methods of Node
-export interface EchoCanceller {
-  on<E extends keyof EchoCancellerEvents>(
-    event: E,
-    listener: Listener<EchoCancellerEvents[E]>,
-  ): this;
-  on(event: string | symbol, listener: AnyListener): this;
-  once<E extends keyof EchoCancellerEvents>(
-    event: E,
-    listener: Listener<EchoCancellerEvents[E]>,
-  ): this;
-  once(event: string | symbol, listener: AnyListener): this;
-  off<E extends keyof EchoCancellerEvents>(
-    event: E,
-    listener: Listener<EchoCancellerEvents[E]>,
-  ): this;
-  off(event: string | symbol, listener: AnyListener): this;
-  addListener<E extends keyof EchoCancellerEvents>(
-    event: E,
-    listener: Listener<EchoCancellerEvents[E]>,
-  ): this;
-  addListener(event: string | symbol, listener: AnyListener): this;
-  removeListener<E extends keyof EchoCancellerEvents>(
-    event: E,
-    listener: Listener<EchoCancellerEvents[E]>,
-  ): this;
-  removeListener(event: string | symbol, listener: AnyListener): this;
-  prependListener<E extends keyof EchoCancellerEvents>(
-    event: E,
-    listener: Listener<EchoCancellerEvents[E]>,
-  ): this;
-  prependListener(event: string | symbol, listener: AnyListener): this;
-  prependOnceListener<E extends keyof EchoCancellerEvents>(
-    event: E,
-    listener: Listener<EchoCancellerEvents[E]>,
-  ): this;
-  prependOnceListener(event: string | symbol, listener: AnyListener): this;
-  emit<E extends keyof EchoCancellerEvents>(event: E, ...args: EchoCancellerEvents[E]): boolean;
-  emit(event: string | symbol, ...args: unknown[]): boolean;
 }

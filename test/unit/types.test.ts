@@ -104,6 +104,8 @@ it('a misspelt event does not compile, in any class', () => {
     new Resampler().on('discontinuities', () => {});
     // @ts-expect-error: level
     new LevelMeter().removeListener('levels', () => {});
+    // @ts-expect-error: warning
+    new EchoCanceller({ reference: new ToneSource() }).on('warnings', () => {});
     // @ts-expect-error: format
     new WavReader().on('formats', () => {});
     // @ts-expect-error: data
