@@ -12,6 +12,8 @@ constexpr float kClipped = 0.985f;
 // Blocks in which a filter that is wrong must be seen before it is doubted; and then the pause.
 constexpr int kDoubtBlocks = 10, kRestBlocks = 200, kFirstRestBlocks = 300;
 constexpr float kDoubtAt = 0.6f;
+constexpr float kWrongAt = 0.5f;  // such blocks count kWrongBlocks times
+constexpr int kWrongBlocks = 2;
 constexpr float kMeanShare = 0.1f;  // of the newest block in the mean powers: 50 ms
 constexpr float kWorse = 1.1f;      // mean powers: the filter adds instead of taking away
 constexpr float kMuchWorse = 4;     // for kWorstBlocks: it starts again
@@ -94,8 +96,10 @@ void EchoCanceller::cancel(Channel& channel, const float* microphone, float* out
   if (active && before > 0) {
     // Before the prediction, which the size of the steps rests on.
     const bool doubtful = channel.analysis.mean() > kDoubtAt;
+    const int more = channel.analysis.wrong() > kWrongAt ? kWrongBlocks : 0;
     channel.doubt_blocks =
         doubtful ? channel.doubt_blocks + 1 : std::max(0, channel.doubt_blocks - 1);
+    channel.doubt_blocks += more;
     if (channel.rest_blocks > 0) {
       --channel.rest_blocks;
     } else if (channel.doubt_blocks > kDoubtBlocks) {

@@ -15,17 +15,18 @@ constexpr float kMost = 0.3f;    // coherence above it leaves no doubt
 constexpr float kQuick = 0.08f;  // share of the newest block: 60 ms
 constexpr float kSlow = 0.03f;   // of the bands', 170 ms
 constexpr float kSecond = 0.005f;
+constexpr float kAtOnce = 0.4f;
+constexpr float kLeastWrong = 0.3f, kMostWrong = 0.5f;  // of the correlation
 constexpr float kUnrest = 200;
 constexpr float kHeard = 4;  // an estimate so far above the noise is an echo
 constexpr int kLeastBands = 3;
 constexpr float kBandHz = 250, kBandRatio = 1.25f;
 
-float doubt(float coherence) noexcept {
-  constexpr float kLeast = EchoCoherence::kLeast;
+}  // namespace
+
+float EchoCoherence::doubt(float coherence) noexcept {
   return std::clamp((coherence - kLeast) / (kMost - kLeast), 0.0f, 1.0f);
 }
-
-}  // namespace
 
 EchoCoherence::EchoCoherence(const EchoShape& shape)
     : shape_(shape),
@@ -60,6 +61,7 @@ EchoCoherence::EchoCoherence(const EchoShape& shape)
   bands_.push_back(shape.bins);
   now_.resize(band_count());
   slow_.resize(band_count());
+  for (auto* line : {&product_, &e_quick_, &y_quick_}) line->resize(band_count());
 }
 
 void EchoCoherence::spectrum(const float* block, std::vector<float>& samples, RealFft& fft,
@@ -71,6 +73,22 @@ void EchoCoherence::spectrum(const float* block, std::vector<float>& samples, Re
   std::fill(padded_.begin() + static_cast<std::ptrdiff_t>(2 * size), padded_.end(), 0.0f);
   fft.forward(padded_.data(), re, im);
   for (size_t k = 0; k < shape_.bins; ++k) power[k] = re[k] * re[k] + im[k] * im[k];
+}
+
+// A right estimate has nothing in common with what is left. One of another path, which the residual
+// holds with its sign turned, or one that is too small, has: then the real parts of all bins add
+// up.
+float EchoCoherence::correlate(size_t b) noexcept {
+  float product = 0, e = 0, y = 0;
+  for (size_t k = bands_[b]; k < bands_[b + 1]; ++k) {
+    product += er_[k] * yr_[k] + ei_[k] * yi_[k];
+    e += e_power_[k];
+    y += y_power_[k];
+  }
+  product_[b] += kAtOnce * (product - product_[b]);
+  e_quick_[b] += kAtOnce * (e - e_quick_[b]);
+  y_quick_[b] += kAtOnce * (y - y_quick_[b]);
+  return product_[b] / std::sqrt(e_quick_[b] * y_quick_[b] + 1e-20f);
 }
 
 void EchoCoherence::analyse(const float* residual, const float* estimate,
@@ -86,7 +104,7 @@ void EchoCoherence::analyse(const float* residual, const float* estimate,
     const float re = er_[k] + yr_[k], im = ei_[k] + yi_[k];
     d_mean_[k] += kSecond * (re * re + im * im - d_mean_[k]);
   }
-  float sum = 0;
+  float sum = 0, correlation = 0;
   int heard = 0;
   for (size_t b = 0; b < band_count(); ++b) {
     float cross = 0, both = 1e-20f, y = 0, floor = 0, x = 1e-12f, d = 0;
@@ -98,10 +116,12 @@ void EchoCoherence::analyse(const float* residual, const float* estimate,
       x += reference.power()[k];
       d += d_mean_[k];
     }
+    const float common = correlate(b);
     now_[b] = 0;
     if (active && y > kHeard * floor) {
       now_[b] = cross / both;
       sum += now_[b];
+      correlation += common;
       ++heard;
       slow_[b] += kSlow * (now_[b] - slow_[b]);
     }
@@ -111,7 +131,11 @@ void EchoCoherence::analyse(const float* residual, const float* estimate,
       gain_[k] = gain;
     }
   }
-  mean_ = heard > kLeastBands ? doubt(sum / static_cast<float>(heard)) : 0;
+  mean_ = wrong_ = 0;
+  if (heard <= kLeastBands) return;
+  mean_ = doubt(sum / static_cast<float>(heard));
+  const float size = std::fabs(correlation) / static_cast<float>(heard);
+  wrong_ = std::clamp((size - kLeastWrong) / (kMostWrong - kLeastWrong), 0.0f, 1.0f);
 }
 
 }  // namespace patchcord

@@ -44,13 +44,18 @@ class EchoCoherence {
   size_t band_count() const noexcept { return bands_.size() - 1; }
   float band(size_t b) const noexcept { return now_[b]; }  // coherence, 0 without echo
 
+  // Whether the estimate has the wrong sign or size in all bands together, 0 to 1: known within
+  // 20 ms of a change of the path, long before the coherence of single bins.
+  float wrong() const noexcept { return wrong_; }
   float mean() const noexcept { return mean_; }  // 0: none worth mentioning, 1: a wrong filter
   const std::vector<float>& unrest() const noexcept { return unrest_; }  // see EchoPath::adapt
   const std::vector<float>& gain() const noexcept { return gain_; }      // of the path, at most
 
-  static constexpr float kLeast = 0.12f;  // coherence below it says nothing
+  static float doubt(float coherence) noexcept;  // 0 to 1
+  static constexpr float kLeast = 0.12f;         // coherence below it says nothing
 
  private:
+  float correlate(size_t b) noexcept;
   void spectrum(const float* block, std::vector<float>& samples, RealFft& fft, float* re, float* im,
                 float* power) noexcept;
 
@@ -63,7 +68,9 @@ class EchoCoherence {
   std::vector<float> d_mean_;                                 // of the microphone, over a second
   std::vector<float> now_, slow_;                             // of the bands
   std::vector<float> unrest_, gain_;
-  float mean_ = 0;
+  // Of the bands, over 10 ms: the product of both, and their powers.
+  std::vector<float> product_, e_quick_, y_quick_;
+  float mean_ = 0, wrong_ = 0;
 };
 
 }  // namespace patchcord

@@ -21,7 +21,9 @@ constexpr float kHold = 0.85f;      // of the estimate, each block
 constexpr float kFirstLeak = 0.7f, kLeastLeak = 1e-5f, kMostLeak = 2;
 constexpr float kLeakFall = 0.08f, kLeakRise = 3 * kBlockSeconds;  // per block; dB per block
 constexpr float kLeakFast = 0.3f, kLeakCoherent = 1.5f;
-constexpr float kExpected = 2, kCoherent = 2;  // of the predicted error; of the estimate
+// Of the predicted error; of the estimate, as far as the residual is coherent with it, or it is
+// wrong.
+constexpr float kExpected = 2, kCoherent = 2, kWrong = 4;
 constexpr float kNearAbove = 6, kNearNoise = 2;
 constexpr float kNearRise = 0.4f, kNearFall = 0.08f;
 constexpr float kNearLearns = 0.3f;  // the path's end is learnt below that
@@ -156,7 +158,9 @@ bool EchoSuppressor::find_residual(const EchoCoherence& analysis, const EchoPath
     for (size_t k = bands[b]; k < bands[b + 1]; ++k) {
       const float wrong = std::min(expected * path.expected_error()[k], left[k]);
       const float power = std::max(leak_[b] * held_[k], wrong) + late_[k];
-      echo_[k] = std::max(power, std::min(kCoherent * held_[k], coherent * left[k]));
+      const float proven = std::max(std::min(kCoherent * held_[k], coherent * left[k]),
+                                    std::min(kWrong * held_[k], analysis.wrong() * left[k]));
+      echo_[k] = std::max(power, proven);
       any = any || echo_[k] > 1e-3f * (left[k] + 1e-12f);
     }
   }
@@ -175,9 +179,10 @@ void EchoSuppressor::find_near(const EchoCoherence& analysis) noexcept {
     }
     const float amplitude = std::sqrt(power_[b]);
     all += amplitude;
-    if (power_[b] > kNearAbove * echo + kNearNoise * noise) near += amplitude;
+    if (power_[b] <= kNearAbove * echo + kNearNoise * noise) continue;
+    near += amplitude * (1 - EchoCoherence::doubt(analysis.band(b)));
   }
-  const float share = near / all;
+  const float share = near / all * (1 - analysis.wrong());
   near_ += (share > near_ ? kNearRise : kNearFall) * (share - near_);
 }
 
