@@ -21,7 +21,10 @@ import {
   checkOneOf,
   checkOptions,
   checkString,
+  checkTime,
   invalidType,
+  invalidValue,
+  outOfRange,
 } from './validate.js';
 
 export { noise, pcm, sum, tone, type Signal } from './simulation/signal.js';
@@ -48,6 +51,11 @@ export interface SimulatedAudioOptions {
   processes?: SimulatedProcessOptions[];
   /** With `'manual'` time stands still except in `advance()` and `sleep()`. @default 'real' */
   clock?: 'real' | 'manual';
+  /**
+   * What the manual clock shows first: ns of `process.hrtime.bigint()`. Two runs of one script give the same bytes if
+   * they start at the same time. @default the present time
+   */
+  startTime?: bigint | undefined;
 }
 
 /**
@@ -79,9 +87,11 @@ export class SimulatedAudio implements SimulatedBackend {
       'cables',
       'processes',
       'clock',
+      'startTime',
     ]);
-    const { devices, cables, processes, clock = 'real' } = given;
+    const { devices, cables, processes, clock = 'real', startTime } = given;
     checkOneOf(clock, 'options.clock', ['real', 'manual']);
+    if (startTime !== undefined) checkStartTime(startTime, clock);
     for (const [name, list] of Object.entries({ devices, cables, processes })) {
       if (list !== undefined && !Array.isArray(list)) {
         throw invalidType(`options.${name}`, 'an instance of Array', list);
@@ -91,7 +101,7 @@ export class SimulatedAudio implements SimulatedBackend {
     this.#world = new (native().World)({
       devices: devices?.map((one, k) => describeDevice(one, `options.devices[${k}]`)),
       cables: cables?.map((one, k) => describeCable(one, `options.cables[${k}]`)),
-      manualStart: clock === 'manual' ? process.hrtime.bigint() : undefined,
+      manualStart: clock === 'manual' ? (startTime ?? process.hrtime.bigint()) : undefined,
     });
     throwIfFailed(this.#world.error());
     this.#host = this.#connect();
@@ -255,5 +265,14 @@ export class SimulatedAudio implements SimulatedBackend {
    */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#inTurn(() => this.#world.close());
+  }
+}
+
+function checkStartTime(startTime: bigint, clock: 'real' | 'manual'): void {
+  if (checkTime(startTime, 'options.startTime') < 0n) {
+    throw outOfRange('options.startTime', '>= 0n', startTime);
+  }
+  if (clock !== 'manual') {
+    throw invalidValue('options.startTime', startTime, "needs options.clock 'manual'");
   }
 }

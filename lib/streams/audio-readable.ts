@@ -107,7 +107,11 @@ export abstract class AudioReadable<Events extends AudioReadableEvents = AudioRe
    * Pipes as in Node. Into a mixer's input, a transform or a sink it is a link inside the engine, see
    * `stats().link`.
    *
-   * @throws `ERR_AUDIO_GRAPH_CYCLE` when the audio would come back to where it is from.
+   * If the destination refuses the stream, both stay open, and what flows into the destination goes on. `pipeline()`
+   * then rejects and leaves them open, too.
+   *
+   * @throws `ERR_AUDIO_UNSUPPORTED` if another stream flows into the destination, `ERR_AUDIO_GRAPH_CYCLE` if the audio
+   *   would come back to where it is from.
    */
   override pipe<T extends NodeJS.WritableStream>(
     destination: T,

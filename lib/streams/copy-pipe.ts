@@ -19,7 +19,10 @@ export class CopyPipe {
   #begun = false;
   #done = false;
 
-  /** @param onDone called once, when nothing more will be written. */
+  /**
+   * @param onDone called once, when nothing more will be written.
+   * @throws what a listener of the destination's `pipe` event throws.
+   */
   constructor(
     source: Pick<AudioStream, 'live'>,
     owner: PlaceOwner,
@@ -36,7 +39,12 @@ export class CopyPipe {
     destination.on('close', this.stop);
     destination.on('finish', this.stop);
     destination.prependListener('error', this.#onError);
-    destination.emit('pipe', source);
+    try {
+      destination.emit('pipe', source);
+    } catch (error) {
+      this.#release(); // the destination refuses this stream: pipe() throws
+      throw error;
+    }
     // A turn later, as Node's own: the caller may still want to listen to what it pipes into.
     process.nextTick(() => this.#pump());
   }

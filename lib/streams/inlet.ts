@@ -8,8 +8,8 @@ import {
   sameFormat,
   type AudioFormat,
 } from '../format/format.js';
-import { allUpstreams, type LinkSource } from './links.js';
-import { Upstream } from './upstream.js';
+import type { LinkSource } from './links.js';
+import { cycle, isCycle, secondStream, Upstream } from './upstream.js';
 
 /** The callback of a stream's `_write` or `_final`. */
 export type Done = (error?: Error | null) => void;
@@ -98,9 +98,7 @@ export class Inlet {
   /** For `pipe()`: links the stream, or returns why its bytes are to be copied. */
   connect(source: LinkSource, ends: boolean): string | undefined {
     if (this.source) throw this.secondStream();
-    if ((source as object) === this.#stream || allUpstreams(source).has(this.#stream)) {
-      throw this.#cycle(source);
-    }
+    if (isCycle(source, this.#stream)) throw cycle(source, this.#stream);
     const reason = this.#target.refuse(source);
     if (reason !== undefined) return reason;
     this.#linked = { source, ends };
@@ -227,13 +225,7 @@ export class Inlet {
 
   /** The error of a stream that is given to an inlet which has one already. */
   secondStream(): AudioError {
-    return new AudioError(
-      'ERR_AUDIO_UNSUPPORTED',
-      `a second stream was given to one ${this.#name}`,
-      {
-        remedy: 'Mix them: give each stream an input of its own with Mixer.createInput()',
-      },
-    );
+    return secondStream(this.#stream);
   }
 
   get #name(): string {
@@ -244,13 +236,5 @@ export class Inlet {
     this.#format = format;
     this.#target.open(format);
     return format;
-  }
-
-  #cycle(source: LinkSource): AudioError {
-    return new AudioError(
-      'ERR_AUDIO_GRAPH_CYCLE',
-      `piping ${source.constructor.name} into this ${this.#name} would bring its audio back to itself`,
-      { remedy: 'Send what is to come back through a Mixer that this does not feed' },
-    );
   }
 }

@@ -245,13 +245,13 @@ export class Outlet {
   }
 
   #copy(destination: Writable, end: boolean, reason: string): void {
-    this.#openCopies++;
     const owner = this.#ownerFor(destination);
     const pipe = new CopyPipe(this.#stream, owner, destination, end, () => {
       this.#openCopies--;
       this.#forget(destination);
       this.#tryEnd();
     });
+    this.#openCopies++;
     this.#routes.set(destination, {
       stop: pipe.stop,
       wake: pipe.wake,

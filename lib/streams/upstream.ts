@@ -47,23 +47,39 @@ export class Upstream {
   }
 
   #attach(source: Readable): void {
-    const destination = this.#destination;
-    const { name } = destination.constructor;
-    if (this.#source && this.#source !== source) {
-      destination.destroy(
-        new AudioError('ERR_AUDIO_UNSUPPORTED', `two streams were piped into one ${name}`, {
-          remedy: 'Mix them: pipe each into an input of a Mixer, and the Mixer into this',
-        }),
-      );
-    } else if ((source as object) === destination || allUpstreams(source).has(destination)) {
-      destination.destroy(
-        new AudioError(
-          'ERR_AUDIO_GRAPH_CYCLE',
-          `piping ${source.constructor.name} into this ${name} would bring its audio back to itself`,
-          { remedy: 'Send what is to come back through a stream of its own' },
-        ),
-      );
+    const refusal =
+      this.#source && this.#source !== source
+        ? secondStream(this.#destination)
+        : isCycle(source, this.#destination)
+          ? cycle(source, this.#destination)
+          : undefined;
+    if (refusal) {
+      // Node emits `pipe` when all is connected. What throws here is thrown by pipe().
+      source.unpipe(this.#destination);
+      throw refusal;
     }
     this.#source = source;
   }
+}
+
+/** The error of a stream that is given to a destination which has one already. */
+export function secondStream(destination: Writable): AudioError {
+  return new AudioError(
+    'ERR_AUDIO_UNSUPPORTED',
+    `a second stream was given to a ${destination.constructor.name}, which takes one at a time`,
+    { remedy: 'Mix them: give each stream an input of its own with Mixer.createInput()' },
+  );
+}
+
+/** Whether the destination's audio already flows into the source. */
+export function isCycle(source: Readable, destination: Writable): boolean {
+  return (source as object) === destination || allUpstreams(source).has(destination);
+}
+
+export function cycle(source: Readable, destination: Writable): AudioError {
+  return new AudioError(
+    'ERR_AUDIO_GRAPH_CYCLE',
+    `piping this ${source.constructor.name} into this ${destination.constructor.name} would bring its audio back to itself`,
+    { remedy: 'Send what is to come back through a stream of its own' },
+  );
 }

@@ -302,7 +302,11 @@ export abstract class AudioTransform<Events extends TransformEvents = TransformE
   /**
    * Pipes as in Node. In a live path it is a link inside the engine, see `stats().link`.
    *
-   * @throws `ERR_AUDIO_GRAPH_CYCLE` when the audio would come back to where it is from.
+   * If the destination refuses the stream, both stay open, and what flows into the destination goes on. `pipeline()`
+   * then rejects and leaves them open, too.
+   *
+   * @throws `ERR_AUDIO_UNSUPPORTED` if another stream flows into the destination, `ERR_AUDIO_GRAPH_CYCLE` if the audio
+   *   would come back to where it is from.
    */
   override pipe<T extends NodeJS.WritableStream>(destination: T, options?: PipeOptions): T {
     if (this.#outlet) {
@@ -310,8 +314,9 @@ export abstract class AudioTransform<Events extends TransformEvents = TransformE
       return destination;
     }
     checkDestination(destination);
+    super.pipe(destination, options);
     this.#bytePipes.set(destination, options);
-    return super.pipe(destination, options);
+    return destination;
   }
 
   override unpipe(destination?: NodeJS.WritableStream): this {

@@ -158,37 +158,29 @@ describe('a format that changes upstream', () => {
 });
 
 describe('streams in a circle', () => {
-  /** The refusal, thrown by pipe() or emitted by the stream that closes the circle. */
-  async function refused(close: () => unknown, last: NodeJS.EventEmitter): Promise<string> {
-    const failed = event<AudioError>(last, 'error');
-    try {
-      close();
-    } catch (error) {
-      return (error as AudioError).code;
-    }
-    return (await failed).code;
-  }
+  const cycle = expect.objectContaining({ code: 'ERR_AUDIO_GRAPH_CYCLE' });
 
-  it('are refused, whichever pipe closes it', async () => {
+  it('are refused by pipe(), whichever closes it', () => {
     const mixer = new Mixer();
     const narrow = new Resampler({ sampleRate: 16000 });
     const input = mixer.createInput();
     mixer.pipe(narrow);
-    expect(await refused(() => narrow.pipe(input), input)).toBe('ERR_AUDIO_GRAPH_CYCLE');
+    expect(() => narrow.pipe(input)).toThrow(cycle);
 
     const other = new Mixer();
     const wide = new Resampler();
     wide.pipe(other.createInput());
-    expect(await refused(() => other.pipe(wide), wide)).toBe('ERR_AUDIO_GRAPH_CYCLE');
+    expect(() => other.pipe(wide)).toThrow(cycle);
+    for (const one of [mixer, narrow, input, other, wide]) expect(one.destroyed).toBe(false);
     for (const one of [mixer, narrow, other, wide]) one.destroy();
   });
 
-  it('are refused among transforms, also of one with itself', async () => {
+  it('are refused among transforms, also of one with itself', () => {
     const [a, b] = [new Resampler(), new Resampler()];
     a.pipe(b);
-    expect(await refused(() => b.pipe(a), a)).toBe('ERR_AUDIO_GRAPH_CYCLE');
+    expect(() => b.pipe(a)).toThrow(cycle);
     const alone = new Resampler();
-    expect(await refused(() => alone.pipe(alone), alone)).toBe('ERR_AUDIO_GRAPH_CYCLE');
+    expect(() => alone.pipe(alone)).toThrow(cycle);
     for (const one of [a, b, alone]) one.destroy();
   });
 });

@@ -449,7 +449,7 @@ describe('a mixer', () => {
       const hour = async () => {
         const { createHash } = await import('node:crypto');
         const hash = createHash('sha256');
-        audio = new SimulatedAudio({ clock: 'manual' });
+        audio = new SimulatedAudio({ clock: 'manual', startTime: 1_000_000_000n });
         audio.device('mic').play(tone(997));
         audio.device('speakers').play(tone(443));
         audio.device('mic').drift(120);

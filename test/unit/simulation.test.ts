@@ -73,6 +73,9 @@ describe('arguments', () => {
       value,
     ],
     ["clock: 'fast'", () => new SimulatedAudio({ clock: wrong('fast') }), value],
+    ['startTime: 5', () => new SimulatedAudio({ clock: 'manual', startTime: wrong(5) }), type],
+    ['startTime: -1n', () => new SimulatedAudio({ clock: 'manual', startTime: -1n }), range],
+    ['startTime of the real clock', () => new SimulatedAudio({ startTime: 5n }), value],
   ])('%s throws', (_call, call, code) => {
     expect(call).toThrow(expect.objectContaining({ code }));
   });
@@ -107,6 +110,11 @@ describe('advance()', () => {
 });
 
 describe('the manual clock', () => {
+  it('begins at the startTime that is given', async () => {
+    await using audio = new SimulatedAudio({ clock: 'manual', startTime: 5n });
+    expect([audio.startTime, audio.now()]).toEqual([5n, 5n]);
+  });
+
   it('begins at the present time of process.hrtime.bigint()', async () => {
     const before = process.hrtime.bigint();
     await using audio = new SimulatedAudio({ clock: 'manual' });

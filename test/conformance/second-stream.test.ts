@@ -1,0 +1,103 @@
+// A sink, an input and a transform take one stream at a time. pipe() refuses another one, whatever the two are; the
+// first goes on.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import {
+  Gain,
+  LoopbackSource,
+  MicSource,
+  Mixer,
+  SpeakerSink,
+  ToneSource,
+  WavEncoder,
+  WavWriter,
+  withFormat,
+} from 'patchcord';
+import { SimulatedAudio, tone } from 'patchcord/testing';
+
+const refused = expect.objectContaining({
+  code: 'ERR_AUDIO_UNSUPPORTED',
+  message: expect.stringMatching(/second stream.*Mixer\.createInput/) as string,
+});
+
+describe('a second stream', () => {
+  let audio: SimulatedAudio;
+  let folder: string;
+  let files = 0;
+  beforeAll(() => {
+    audio = new SimulatedAudio({ clock: 'manual' });
+    audio.device('mic').play(tone(440));
+    folder = mkdtempSync(join(tmpdir(), 'patchcord-second-'));
+  });
+  afterAll(async () => {
+    await audio[Symbol.asyncDispose]();
+    rmSync(folder, { recursive: true });
+  });
+
+  const destinations = {
+    SpeakerSink: () => new SpeakerSink({ backend: audio }),
+    WavWriter: () => new WavWriter(join(folder, `${files++}.wav`)),
+    WavEncoder: () => new WavEncoder().resume(),
+    MixerInput: () => new Mixer().createInput(),
+    Gain: () => new Gain().resume(),
+  };
+  const seconds = {
+    'a live stream': () => new LoopbackSource({ backend: audio, device: 'cable-input' }),
+    'a stream that is not live': () => new ToneSource(),
+    'a stream of Node': () =>
+      withFormat(new Readable({ read: () => {} }), {
+        sampleRate: 48000,
+        channels: 2,
+        sampleFormat: 'f32',
+      }),
+  };
+  const cases = Object.entries(destinations).flatMap(([to, destination]) =>
+    Object.entries(seconds).map(([from, second]) => ({ from, to, destination, second })),
+  );
+
+  it.each(cases)('$from is refused by a $to', async ({ destination, second }) => {
+    const first = new MicSource({ backend: audio });
+    const into = destination();
+    first.pipe(into);
+    await first.ready;
+    await audio.advance(100);
+
+    const other = second();
+    expect(() => other.pipe(into)).toThrow(refused);
+    await expect(pipeline(other, into)).rejects.toEqual(refused);
+    for (const stream of [first, into, other]) expect(stream.destroyed).toBe(false);
+    const before = first.stats().link;
+    await audio.advance(100);
+    expect(first.stats().link).toEqual(before);
+    expect(before).toMatchObject([{ to: into.constructor.name }]);
+
+    // It can go elsewhere, and takes the place of the first when that is gone.
+    const elsewhere = new Gain({ from: { sampleRate: 48000, channels: 2, sampleFormat: 'f32' } });
+    other.pipe(elsewhere);
+    other.unpipe(elsewhere);
+    first.unpipe(into);
+    other.pipe(into);
+    for (const stream of [first, into, other, elsewhere]) stream.destroy();
+  });
+
+  it('is refused while a stream of Node flows, which goes on', async () => {
+    const format = { sampleRate: 48000, channels: 2, sampleFormat: 'f32' } as const;
+    const first = withFormat(new Readable({ read: () => {} }), format);
+    const gain = new Gain();
+    let bytes = 0;
+    gain.on('data', (chunk) => (bytes += chunk.length));
+    first.pipe(gain);
+    first.push(Buffer.alloc(800));
+    expect(() => new ToneSource().pipe(gain)).toThrow(refused);
+    first.push(Buffer.alloc(800));
+    first.push(null);
+    await new Promise((resolve) => gain.on('end', resolve));
+    expect(bytes).toBe(1600);
+  });
+});
