@@ -120,6 +120,15 @@ export function fromNative(
   return error;
 }
 
+/** @internal Whether trying again in the same way cannot help. */
+export function isPermanent({ code }: AudioError): boolean {
+  return (
+    code === 'ERR_AUDIO_PERMISSION_DENIED' ||
+    code === 'ERR_AUDIO_UNSUPPORTED' ||
+    code === 'ERR_AUDIO_FORMAT_UNSUPPORTED'
+  );
+}
+
 /** Node's own error for a stream that closed before it did what somebody waits for. */
 export function closedEarly(message: string): Error {
   return Object.assign(new Error(message), { code: 'ERR_STREAM_PREMATURE_CLOSE' });

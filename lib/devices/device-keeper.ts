@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 
 import { Deferred } from '../engine/deferred.js';
 import type { AudioDevice, DeviceSelector } from './devices.js';
-import { AudioError, closedEarly } from '../errors.js';
+import { AudioError, closedEarly, isPermanent } from '../errors.js';
 import type { NativeHost } from '../engine/native.js';
 import { timersOf } from '../engine/timers.js';
 import { checkNumber, checkObject, checkOptions } from '../validate.js';
@@ -73,11 +73,6 @@ const delaysMs = [100, 250, 500, 1000, 3000];
 const wellMs = 3000;
 // Without a connection no notification can come, and asking for one costs next to nothing.
 const unreachableDelayMs = 250;
-const fatal = new Set([
-  'ERR_AUDIO_PERMISSION_DENIED',
-  'ERR_AUDIO_UNSUPPORTED',
-  'ERR_AUDIO_FORMAT_UNSUPPORTED',
-]);
 
 interface Request {
   selector: DeviceSelector;
@@ -269,7 +264,7 @@ export class DeviceKeeper<Found> {
         failure = await this.#timeless(() => this.#attempt());
         if (!failure || this.#stopped) return;
         // Where the new default cannot be had, the old one goes on.
-        if (this.#loss && (expired || fatal.has(failure.code))) throw this.#lostFor(failure);
+        if (this.#loss && (expired || isPermanent(failure))) throw this.#lostFor(failure);
         if (expired) return;
       }
     } finally {
@@ -347,8 +342,8 @@ export class DeviceKeeper<Found> {
   }
 
   #lostFor(failure: AudioError): AudioError {
-    const { code, remedy } = failure;
-    if (fatal.has(code)) return failure;
+    const { remedy } = failure;
+    if (isPermanent(failure)) return failure;
     const device = this.#device();
     const seconds = this.#patienceMs / 1000;
     return new AudioError(

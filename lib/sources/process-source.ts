@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 
 import { callListeners } from '../engine/call-listeners.js';
 import type { DeviceSelector } from '../devices/devices.js';
-import { AudioError, fromNative, type NativeError } from '../errors.js';
+import { AudioError, fromNative, isPermanent, type NativeError } from '../errors.js';
 import { linkable } from '../streams/links.js';
 import type {
   NativeProcess,
@@ -341,8 +341,10 @@ export class ProcessSource extends AudioSource<ProcessSourceEvents> {
     else this.#attached.delete(key);
     const failure = error && fromNative(error);
     callListeners(() => this.emit('detach', failure ? { ...tap, error: failure } : tap));
-    // Of one program that may not be heard nothing else will come.
-    if (failure && this.#attached.size === 0 && this.#roots.size === 1) this.destroy(failure);
+    // Nothing will come from one program that can never be captured. The engine tries again after any
+    // other failure.
+    if (!failure || !isPermanent(failure)) return;
+    if (this.#attached.size === 0 && this.#roots.size === 1) this.destroy(failure);
   }
 
   #gone(id: NativeProcessId): void {

@@ -351,9 +351,10 @@ void Follower::report_failure(const TapTarget& target, const Error& error, int64
                              [&](const Failed& one) { return one.key == target.key; });
   if (failed == failed_.end()) failed = failed_.insert(failed_.end(), Failed{target.key});
   failed->again_at = now + kRetry;
-  // Those two: it has ended, or moved, since it was listed. What start() meets it returns.
+  // Not found or lost: it has ended, or moved, since it was listed. Unavailable: the whole stream
+  // is lost, which step() reports. start() returns what it meets.
   if (failed->told || !running_ || error.code == ErrorCode::kDeviceNotFound ||
-      error.code == ErrorCode::kDeviceLost) {
+      error.code == ErrorCode::kDeviceLost || error.code == ErrorCode::kBackendUnavailable) {
     return;
   }
   failed->told = true;

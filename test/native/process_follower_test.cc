@@ -33,6 +33,10 @@ class ThreadedTap final : public Stream {
     running_ = false;
     if (thread_.joinable()) thread_.join();
   }
+  void lose(const Error& error) {
+    stop();
+    listener_.on_lost(error);
+  }
 
  private:
   static constexpr uint32_t kFrames = 48;
@@ -60,6 +64,8 @@ struct Script {
   std::atomic<int> targets{8};
   std::atomic<ErrorCode> list_error{ErrorCode::kNone};
   std::atomic<ErrorCode> attach_error{ErrorCode::kNone};
+  std::atomic<bool> goes_when_listed{false};  // the system: its taps are lost while it is asked
+  std::vector<ThreadedTap*> taps;             // those that there are, for the follower's thread
 };
 
 class ScriptedSystem final : public TapSystem {
@@ -71,6 +77,12 @@ class ScriptedSystem final : public TapSystem {
   void end() override {}
   Error list(const ProcessTable&, ProcessSelector*, int64_t, Listing* listing) override {
     ++script_.lists;
+    if (script_.goes_when_listed) {
+      script_.attach_error = ErrorCode::kBackendUnavailable;
+      const Error gone = Error::make(ErrorCode::kBackendUnavailable, "gone");
+      for (ThreadedTap* tap : script_.taps) tap->lose(gone);
+      script_.taps.clear();
+    }
     if (script_.list_error != ErrorCode::kNone) return Error::make(script_.list_error, "no answer");
     for (int i = 0; i < script_.targets; ++i) {
       TapTarget target;
@@ -85,7 +97,9 @@ class ScriptedSystem final : public TapSystem {
     if (script_.attach_error != ErrorCode::kNone) {
       return Error::make(script_.attach_error, "refused");
     }
-    *stream = std::make_unique<ThreadedTap>(listener);
+    auto tap = std::make_unique<ThreadedTap>(listener);
+    script_.taps.push_back(tap.get());
+    *stream = std::move(tap);
     return Error::none();
   }
   EndpointState state() override { return {}; }
@@ -176,4 +190,18 @@ TEST("follower: what cannot be tapped is reported once, and tapped when it can b
   script.attach_error = ErrorCode::kNone;
   CHECK(eventually([&] { return listener.attached == 2; }));
   CHECK(listener.failed == 2 && listener.losses == 0);
+}
+
+// The loss of the taps and the failure of the next one come in any order.
+TEST("follower: a system that goes while it is asked ends the stream, and no tap has failed") {
+  TapSums sums(real_clock());
+  Script script;
+  Listener listener;
+  auto stream = follow(&script, &sums, &listener);
+  CHECK(!stream->start());
+  CHECK(eventually([&] { return listener.attached == 8; }));
+  script.goes_when_listed = true;
+  stream->select({});
+  CHECK(eventually([&] { return listener.losses == 1; }));
+  CHECK(listener.failed == 0);
 }

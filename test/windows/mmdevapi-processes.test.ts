@@ -22,30 +22,41 @@ const backend = 'wasapi';
 const rate = 48000;
 let windows: Windows;
 let here: SteeredProcess;
+/** Those of a test end with it, also where it failed. */
+const captured: ProcessSource[] = [];
 beforeAll(async () => {
   ({ windows, here } = await steerThisProcess());
 });
 afterEach(async () => {
+  for (const source of captured.splice(0)) {
+    source.on('error', () => {}); // the test has ended
+    source.destroy();
+  }
   await here.send('mend');
+  await here.send('service running');
   await here.send('stop speakers');
 });
 afterAll(() => windows.close());
 
-const capture = (options: Omit<ProcessOptions, 'backend'>): ProcessSource =>
-  new ProcessSource({ ...options, backend });
+function capture(options: Omit<ProcessOptions, 'backend'>): ProcessSource {
+  const source = new ProcessSource({ ...options, backend });
+  captured.push(source);
+  return source;
+}
 
-/** A second from the first frame that is not silence on, without its first 100 ms, when so many are heard. */
+/** A second, from 100 ms after so many programs are heard. */
 async function hear(source: ProcessSource, programs = 1): Promise<Float32Array> {
   let attached = 0;
   source.on('attach', () => attached++);
   await until(() => attached === programs, `${programs} programs`);
+  const from = source.frameAt(process.hrtime.bigint()) + rate / 10;
   const chunks: AudioChunk[] = [];
   for await (const chunk of source.chunks()) {
-    if (chunks.length === 0 && chunk.data.every((byte) => byte === 0)) continue;
+    if (chunk.frame < from) continue;
     chunks.push(chunk);
-    if (chunks.length === 110) break;
+    if (chunks.length === 100) break;
   }
-  return toFloat(Buffer.concat(chunks.map(({ data }) => data)), source.format)[0].subarray(4800);
+  return toFloat(Buffer.concat(chunks.map(({ data }) => data)), source.format)[0];
 }
 
 describe('programs on Windows', () => {
@@ -242,6 +253,24 @@ describe('programs on Windows', () => {
       await tap.close();
     },
   );
+
+  it('are heard again after an attempt to capture them anew took too long', async () => {
+    await here.send('play speakers tone 440 0.25 by 1001');
+    const tap = capture({ process: 1001 });
+    tap.resume();
+    await until(() => tap.level().peakDb > -13, 'the program');
+    const errors: unknown[] = [];
+    tap.on('detach', ({ error }) => error && errors.push(error.osCode));
+    await here.send('fail process-loopback ActivateAudioInterface 0x800705B4');
+    await here.send('fail process-loopback IAudioCaptureClient::GetBuffer 0x88890004 times 1');
+    await until(() => errors.length > 0, 'the failure');
+    const again = event(tap, 'attach');
+    await here.send('mend');
+    await again;
+    await until(() => tap.level().peakDb > -13, 'the program again');
+    expect(errors).toEqual(['0x800705B4']);
+    await tap.close();
+  });
 
   it('are heard again when the audio service is back', async () => {
     await here.send('play speakers tone 440 0.25 by 1001');
