@@ -342,7 +342,7 @@ TEST("a sum of programs that is recorded has no hole where packets are late") {
   }
 }
 
-TEST("the lag of a sum that a device plays grows with late packets and shrinks again") {
+LONG_TEST("the lag of a sum that a device plays grows with late packets and shrinks again") {
   SteppedClock clock;
   Ear ear;
   ear.hurry = true;

@@ -1,6 +1,8 @@
-// `npm run test:native`: builds each *_test.cc here with the native sources and runs it, once under
-// AddressSanitizer and UndefinedBehaviorSanitizer, once under ThreadSanitizer, unless the first run
-// started no thread. Only what changed is compiled again. Tests of a backend that needs a server (pulse*_test) get a private one.
+// `npm run test:native`: builds each *_test.cc here with the native sources and runs it under
+// AddressSanitizer and UndefinedBehaviorSanitizer, then the tests that started threads once more under
+// ThreadSanitizer, then the files with a LONG_TEST once more on the addon's own objects, without a
+// sanitizer. Compiles the benchmarks too. Only what changed is compiled again. Tests of a backend that
+// needs a server (pulse*_test) get a private one.
 //
 //     npm run test:native -- [PART OF A FILE'S NAME...]      e.g. npm run test:native -- resampler
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
@@ -10,6 +12,8 @@ import { basename, dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
+import { buildNative, nativePrograms } from '../../bench/native.mjs';
+import { addonFlags, addonObjects } from '../../scripts/addon-objects.mjs';
 import { readGyp } from '../../scripts/read-gyp.mjs';
 import { startPulseAudio, whyAbsent } from '../servers.mjs';
 
@@ -25,9 +29,23 @@ const sanitizers = [
     name: 'address',
     title: 'AddressSanitizer',
     flags: ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'],
+    tests: () => allTests,
+    objects: (build) => compileAll(sources, build),
   },
-  { name: 'thread', title: 'ThreadSanitizer', flags: ['-fsanitize=thread', '-Wno-tsan'] },
+  {
+    name: 'thread',
+    title: 'ThreadSanitizer',
+    flags: ['-fsanitize=thread', '-Wno-tsan'],
+    tests: () => allTests.filter((test) => withThreads.has(test)),
+    objects: (build) => compileAll(sources, build),
+  },
 ];
+const shipped = {
+  name: 'shipped',
+  flags: addonFlags,
+  tests: () => allTests.filter((test) => /^LONG_TEST\(/m.test(readFileSync(test, 'utf8'))),
+  objects: () => addonObjects(),
+};
 const compileFlags = [
   '-std=c++17',
   '-g1', // the lines that a report names; all of DWARF takes longer than the optimiser
@@ -52,7 +70,7 @@ const [compiler, compilerEnv] =
 const libraryOf = { realtime_kit_test: 'dbus-1' };
 
 const counts = { passed: 0, failed: 0 };
-const singleThreaded = new Set();
+const withThreads = new Map(); // a test's file: the names of its tests that started a thread
 const wanted = process.argv.slice(2);
 const allTests = list(here, /_test\.cc$/)
   .filter((path) => wanted.length === 0 || wanted.some((part) => basename(path).includes(part)))
@@ -67,29 +85,32 @@ const whyNot = process.platform === 'linux' ? whyNoCompiler() : `on ${process.pl
 if (whyNot) {
   console.log(`absent: g++ (${whyNot}): the native tests did not run`);
 } else {
-  for (const sanitizer of sanitizers) await testUnder(sanitizer);
+  for (const sanitizer of sanitizers) {
+    const reason = whyNoSanitizer(sanitizer);
+    if (reason) {
+      const { title } = sanitizer;
+      console.log(`absent: ${title} (${reason}): the native tests did not run under it`);
+    } else {
+      await testIn(sanitizer);
+    }
+  }
+  await testIn(shipped);
+  if (wanted.length === 0) await compileBenchmarks();
 }
 console.log(`${counts.passed} passed, ${counts.failed} failed`);
 process.exit(counts.failed > 0 || (!whyNot && counts.passed === 0) ? 1 : 0);
 
-async function testUnder({ name, title, flags }) {
-  const folder = join(out, name);
+async function testIn(build) {
+  const tests = build.tests();
+  if (tests.length === 0) return;
+  const folder = folderOf(build);
   mkdirSync(folder, { recursive: true });
-  const reason = whyNoSanitizer(folder, flags);
-  if (reason) {
-    console.log(`absent: ${title} (${reason}): the native tests did not run under it`);
-    return;
-  }
-  const tests = name === 'thread' ? allTests.filter((test) => !singleThreaded.has(test)) : allTests;
-  const objects = new Map();
-  await inParallel([...sources, ...tests], async (source) => {
-    objects.set(source, await compile(source, folder, flags));
-  });
+  const objects = await compileAll(tests, build);
+  const parts = [...(await build.objects(build)).values()].filter(Boolean);
 
   // An archive: each test takes what it needs, so that a source which does not compile fails only the
   // tests that cannot do without it. Written anew, or objects of deleted sources would stay in it.
   const archive = join(folder, 'sources.a');
-  const parts = sources.map((source) => objects.get(source)).filter(Boolean);
   if (isOlder(archive, parts)) {
     rmSync(archive, { force: true });
     execFileSync('ar', ['rcs', archive, ...parts]);
@@ -97,7 +118,7 @@ async function testUnder({ name, title, flags }) {
   const programs = new Map();
   await inParallel(tests, async (test) => {
     const object = objects.get(test);
-    if (object) programs.set(test, await link(test, object, archive, folder, flags));
+    if (object) programs.set(test, await link(test, object, archive, build));
   });
   const runs = tests
     .filter((test) => programs.get(test))
@@ -105,20 +126,45 @@ async function testUnder({ name, title, flags }) {
   // What keeps step with a server has the machine to itself, the others' clock is their own.
   await inParallel(
     runs.filter(({ test }) => !needsServer(test)),
-    (one) => run(one, name),
+    (one) => run(one, build.name),
   );
   for (const one of runs) {
-    if (needsServer(one.test)) await run(one, name);
+    if (needsServer(one.test)) await run(one, build.name);
   }
+}
+
+async function compileBenchmarks() {
+  for (const name of nativePrograms) {
+    try {
+      const { absent } = await buildNative(name);
+      for (const line of absent) console.log(`${line}: ${name} was compiled without it`);
+      ++counts.passed;
+      console.log(`ok bench/native: ${name} compiles`);
+    } catch (error) {
+      console.log(error.stderr ?? error.stack);
+      fail(`bench/native: ${name} compiles`);
+    }
+  }
+}
+
+function folderOf(build) {
+  return join(out, build.name);
 }
 
 function needsServer(test) {
   return test.startsWith('pulse');
 }
 
-async function compile(source, folder, flags) {
+/** Their objects by source; undefined where one does not compile. */
+async function compileAll(all, build) {
+  const objects = new Map();
+  await inParallel(all, async (source) => objects.set(source, await compile(source, build)));
+  return objects;
+}
+
+async function compile(source, build) {
   const stem = join(
-    folder,
+    folderOf(build),
     source
       .slice(root.length + 1)
       .replaceAll('/', '.')
@@ -130,8 +176,8 @@ async function compile(source, folder, flags) {
   const library = pkgConfig('--cflags', basename(source, '.cc'));
   const args = [
     ...compileFlags,
-    optimiserOf(source),
-    ...flags,
+    ...(build === shipped ? [] : [optimiserOf(source)]),
+    ...build.flags,
     ...library,
     '-MMD',
     '-MF',
@@ -141,12 +187,12 @@ async function compile(source, folder, flags) {
   return (await tool(compiler, args, `compile ${source.slice(root.length + 1)}`)) && object;
 }
 
-async function link(test, object, archive, folder, flags) {
-  const program = join(folder, basename(test, '.cc'));
+async function link(test, object, archive, build) {
+  const program = join(folderOf(build), basename(test, '.cc'));
   if (!isOlder(program, [object, archive])) return program;
   rmSync(program, { force: true });
   const library = pkgConfig('--libs', basename(test, '.cc'));
-  const args = [...flags, object, archive, ...linkFlags, ...library, '-o', program];
+  const args = [...build.flags, object, archive, ...linkFlags, ...library, '-o', program];
   return (await tool(['g++'], args, `link ${basename(test, '.cc')}`)) && program;
 }
 
@@ -182,7 +228,8 @@ async function run({ path, test: name, program }, sanitizer) {
   };
   const env = { ...process.env, ...options, ...server?.env };
   const begin = performance.now();
-  const { code, output } = await capture(program, [], {
+  const names = sanitizer === 'thread' ? withThreads.get(path) : [];
+  const { code, output } = await capture(program, names, {
     env,
     timeout: testLimitMs,
     killSignal: 'SIGKILL',
@@ -192,8 +239,11 @@ async function run({ path, test: name, program }, sanitizer) {
 
   const sum = /^(\d+) passed, (\d+) failed\n?/m;
   const [text, passed = 0, failed = 0] = sum.exec(output) ?? [''];
-  process.stdout.write(`# ${name} (${sanitizer}), ${seconds} s\n${output.replace(text, '')}`);
-  if (output.includes('\nno thread was started\n')) singleThreaded.add(path);
+  const threads = /^threads: (.*)\n/gm;
+  const started = [...output.matchAll(threads)].map(([, test]) => test);
+  if (started.length > 0) withThreads.set(path, started);
+  const shown = output.replace(text, '').replace(threads, '');
+  process.stdout.write(`# ${name} (${sanitizer}), ${seconds} s\n${shown}`);
   counts.passed += Number(passed);
   counts.failed += Number(failed);
   // A sanitizer may speak up after the sum (leaks do).
@@ -274,10 +324,11 @@ function whyNoCompiler() {
 
 // The compiler knows the flag even where its library is not installed, and a library may not bear
 // this kernel's address layout: only a program that ran says that it is there.
-function whyNoSanitizer(folder, flags) {
-  const program = join(folder, 'probe');
+function whyNoSanitizer(build) {
+  mkdirSync(folderOf(build), { recursive: true });
+  const program = join(folderOf(build), 'probe');
   const options = { input: 'int main() {}' };
-  if (spawnSync('g++', [...flags, '-x', 'c++', '-', '-o', program], options).status !== 0)
+  if (spawnSync('g++', [...build.flags, '-x', 'c++', '-', '-o', program], options).status !== 0)
     return 'g++ has no library for it';
   if (spawnSync(program).status !== 0) return 'a program made with it does not start';
   return undefined;

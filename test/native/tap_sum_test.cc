@@ -147,7 +147,8 @@ TEST("without a tap the sum is silence by the clock, without a gap") {
   sum.stop();
 }
 
-TEST("taps of two drifting devices stay within 0.1 ms of the host's time for an hour, in one sum") {
+LONG_TEST(
+    "taps of two drifting devices stay within 0.1 ms of the host's time for an hour, in one sum") {
   constexpr uint32_t kRate = 8000;
   SteppedClock clock;
   Ear ear(kRate, {50, 120});
