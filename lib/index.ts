@@ -29,6 +29,7 @@ export {
   type FormatOptions,
   type SampleFormat,
 } from './format/format.js';
+export type { DuckOptions } from './mixer/duck-options.js';
 export {
   MixerInput,
   type MixerInputOptions,

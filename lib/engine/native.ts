@@ -229,6 +229,16 @@ interface NativeWritable {
   takeEvents(): NativeEvent[];
 }
 
+/** How an input is lowered by another one: linear gains, frames of the mix. */
+export interface NativeDuck {
+  by: NativeMixerInput;
+  gain: number;
+  threshold: number;
+  attackFrames: number;
+  holdFrames: number;
+  releaseFrames: number;
+}
+
 export interface NativeMixerInput extends NativeWritable {
   stats(): Record<string, number>;
   link(producer: NativeProducer, bufferFrames: number, channelMap?: ChannelMap): void;
@@ -410,6 +420,7 @@ export interface Native {
     onWake: () => void,
     startFrame: number,
     latencyMs: number,
+    duck: NativeDuck | undefined,
   ) => NativeMixerInput;
   Sink: new (
     host: NativeHost,

@@ -10,6 +10,7 @@ import {
   formatUnknown,
   type AudioFormat,
 } from '../format/format.js';
+import { checkDuck, type DuckOptions } from './duck-options.js';
 import { FrameWriter } from '../streams/frame-writer.js';
 import { Inlet, type Done, type InletTarget } from '../streams/inlet.js';
 import {
@@ -65,6 +66,15 @@ export interface MixerInputOptions {
    * has its place by its times and cannot be given another. @default as soon as possible
    */
   startFrame?: number | undefined;
+  /**
+   * Lowers this input while another one sounds: music while somebody speaks. The other input is judged as it is heard
+   * in the mix, behind its gain and mute; pauses of up to 250 ms do not count.
+   * @default the level of the input does not depend on other inputs
+   * @example
+   * const voice = mixer.createInput();
+   * const music = mixer.createInput({ duck: { by: voice, gainDb: -12 } });
+   */
+  duck?: DuckOptions | undefined;
 }
 
 /** The mixer as its inputs see it. */
@@ -76,6 +86,10 @@ export interface InputOwner {
   changed(): void;
   ended(): void;
   closed(input: MixerInput, error: Error | null): void;
+  /** Calls back after so much time of the live mix. */
+  after(ms: number, callback: () => void): void;
+  /** Whether it is one of the mixer's open inputs. */
+  has(input: unknown): input is MixerInput;
 }
 
 /** Counters of an input; those of a live stream or those of written bytes. */
@@ -110,6 +124,9 @@ export interface RampOptions {
   rampMs?: number | undefined;
 }
 
+// A live mix is made in blocks: what changes now is in one of the next.
+const mixedWithinMs = 30;
+
 /** One input of a {@link Mixer}: pipe one stream into it, or write to it. */
 export class MixerInput extends TypedWritable<WritableEvents> implements AudioStream {
   /** @internal */
@@ -130,6 +147,12 @@ export class MixerInput extends TypedWritable<WritableEvents> implements AudioSt
   constructor(owner: InputOwner, options: MixerInputOptions | undefined) {
     const given = checkInputOptions(options, owner);
     const { gain = 1, pan = 0, muted = false, latencyMs = 0, startFrame = 0, format } = given;
+    const declared = optionalFormat(format, 'options.format');
+    const duck =
+      given.duck &&
+      checkDuck(given.duck, owner.format.sampleRate, (input) =>
+        owner.has(input) ? input.#native : undefined,
+      );
     super({ highWaterMark: 64 * 1024 });
     this.#owner = owner;
     this.#options = given;
@@ -138,12 +161,13 @@ export class MixerInput extends TypedWritable<WritableEvents> implements AudioSt
       () => this.#context.runInAsyncScope(() => this.#attend()),
       startFrame,
       latencyMs,
+      duck,
     );
     this.#native.setGain((this.#gain = gain), 0);
     this.#native.setPan((this.#pan = pan), 0);
     this.#native.setMuted((this.#muted = muted), 0);
     this.#writer = new FrameWriter(this.#native);
-    this.#inlet = new Inlet(this, this.#target(), optionalFormat(format, 'options.format'));
+    this.#inlet = new Inlet(this, this.#target(), declared);
     if (given.signal) addAbortSignal(given.signal, this);
   }
 
@@ -271,9 +295,11 @@ export class MixerInput extends TypedWritable<WritableEvents> implements AudioSt
   }
 
   #rampFrames(options: RampOptions | undefined, name: string): number {
-    const { rampMs = 10 } = checkOptions(options, name, ['rampMs']);
-    checkNumber(rampMs, 'options.rampMs', 0, 60_000);
-    return Math.round((rampMs * this.#owner.format.sampleRate) / 1000);
+    return this.#framesOf(checkRamp(options, name, 10));
+  }
+
+  #framesOf(ms: number): number {
+    return Math.round((ms * this.#owner.format.sampleRate) / 1000);
   }
 
   /** Peak and RMS in dBFS of the last 100 ms that this input added to the mix; silence is `-Infinity`. */
@@ -294,9 +320,21 @@ export class MixerInput extends TypedWritable<WritableEvents> implements AudioSt
     return { ...this.#counted, ...this.#native.stats() };
   }
 
-  /** Takes the input out of the mix at once. Resolves when it has closed. */
-  close(): Promise<void> {
-    if (!this.destroyed) this.destroy();
+  /**
+   * Takes the input out of the mix: a live mix fades it out within `rampMs`. Resolves when it has closed.
+   *
+   * @param options.rampMs - 0 to 60000. @default 0: within 3 ms
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`.
+   */
+  close(options?: RampOptions): Promise<void> {
+    const rampMs = checkRamp(options, 'close', 0);
+    if (this.destroyed) return whenClosed(this);
+    if (rampMs > 0 && this.#owner.live) {
+      this.#native.setMuted(true, this.#framesOf(rampMs));
+      this.#owner.after(rampMs + mixedWithinMs, () => this.destroy());
+    } else {
+      this.destroy();
+    }
     return whenClosed(this);
   }
 
@@ -372,6 +410,11 @@ export class MixerInput extends TypedWritable<WritableEvents> implements AudioSt
   }
 }
 
+function checkRamp(options: RampOptions | undefined, name: string, usualMs: number): number {
+  const { rampMs = usualMs } = checkOptions(options, name, ['rampMs']);
+  return checkNumber(rampMs, 'options.rampMs', 0, 60_000);
+}
+
 function checkInputOptions(
   options: MixerInputOptions | undefined,
   owner: InputOwner,
@@ -386,10 +429,10 @@ function checkInputOptions(
     'signal',
     'latencyMs',
     'startFrame',
+    'duck',
   ]);
   const { gain = 1, pan = 0, muted = false, channelMap, bufferMs, signal } = given;
-  const { latencyMs = 0, startFrame, format } = given;
-  optionalFormat(format, 'options.format');
+  const { latencyMs = 0, startFrame } = given;
   checkNumber(gain, 'options.gain', 0, 16);
   checkNumber(pan, 'options.pan', -1, 1);
   checkBoolean(muted, 'options.muted');

@@ -18,6 +18,7 @@ import {
   type MixerInputStats,
 } from './mixer-input.js';
 import { native, type NativeHost, type NativeMixer } from '../engine/native.js';
+import { timersOf } from '../engine/timers.js';
 import type { Discontinuity, LinkStats } from '../streams/outlet.js';
 import {
   checkAbortSignal,
@@ -179,6 +180,8 @@ export class Mixer extends AudioReadable<MixerEvents> {
       changed: () => this.#changed(),
       ended: () => (this.#someEnded = true),
       closed: (input, error) => this.#closed(input, error),
+      after: (ms, callback) => void timersOf(this.#host ?? {}).after(ms, callback),
+      has: (input): input is MixerInput => this.#inputs.has(input as MixerInput),
     };
   }
 

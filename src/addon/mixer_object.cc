@@ -152,8 +152,27 @@ MixerInputObject::MixerInputObject(const Napi::CallbackInfo& info)
   input.events = events_;
   input.start_frame = static_cast<uint64_t>(info[2].As<Napi::Number>().Int64Value());
   input.latency_ns = info[3].As<Napi::Number>().DoubleValue() * 1e6;
+  if (info[4].IsObject()) duck(info[4].As<Napi::Object>());
   mix_->inputs.push_back(input);
   mix_->publish();
+}
+
+// { by: MixerInput, gain, threshold, attackFrames, holdFrames, releaseFrames }
+void MixerInputObject::duck(const Napi::Object& options) {
+  const Napi::Value by = property(options, "by");
+  if (!by.IsObject()) return;
+  const MixerInputObject* key = MixerInputObject::Unwrap(by.As<Napi::Object>());
+  if (key == nullptr) return;
+  const auto number = [&options](const char* name) {
+    return property(options, name).As<Napi::Number>();
+  };
+  Ducker::Config config;
+  config.gain = number("gain").FloatValue();
+  config.threshold = number("threshold").FloatValue();
+  config.attack_frames = number("attackFrames").Uint32Value();
+  config.hold_frames = number("holdFrames").Uint32Value();
+  config.release_frames = number("releaseFrames").Uint32Value();
+  controls_->duck(key->controls_, config);
 }
 
 MixerInputObject::~MixerInputObject() { leave(); }

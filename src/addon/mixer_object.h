@@ -77,7 +77,7 @@ class MixerObject final : public Napi::ObjectWrap<MixerObject>, public ProducerH
 class MixerInputObject final : public Napi::ObjectWrap<MixerInputObject> {
  public:
   static Napi::Function define(Napi::Env env);
-  // (mixer, onWake, startFrame, latencyMs)
+  // (mixer, onWake, startFrame, latencyMs, duck?)
   explicit MixerInputObject(const Napi::CallbackInfo& info);
   ~MixerInputObject() override;
 
@@ -85,6 +85,7 @@ class MixerInputObject final : public Napi::ObjectWrap<MixerInputObject> {
   MixerNode::Input* entry();
   void disconnect();
   void leave();
+  void duck(const Napi::Object& options);
   Napi::Value link(const Napi::CallbackInfo& info);
   Napi::Value open_written(const Napi::CallbackInfo& info);
   Napi::Value write(const Napi::CallbackInfo& info);

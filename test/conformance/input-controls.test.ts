@@ -60,4 +60,19 @@ describe('the controls of a mixer input', () => {
     expect(() => input.setMuted(1 as never)).toThrow(TypeError);
     expect([input.gain, input.pan, input.muted]).toEqual([1, 0.25, false]);
   });
+
+  it('fade the input out when it is closed, within the ramp asked for', async () => {
+    const closed = input.close({ rampMs: 500 });
+    await audio.advance(250);
+    expect(input.destroyed).toBe(false);
+    await audio.advance(100);
+    expect(input.level().peakDb).toBeLessThan(-10);
+    expect(input.level().peakDb).toBeGreaterThan(-60);
+    await audio.advance(200);
+    await closed;
+    expect(mixer.inputs).toEqual([]);
+    await expect(input.close({ rampMs: 5 })).resolves.toBeUndefined();
+    expect(() => input.close({ rampMs: -1 })).toThrow(RangeError);
+    expect(() => input.close({ ramp: 1 } as never)).toThrow(TypeError);
+  });
 });

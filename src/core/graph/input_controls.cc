@@ -1,6 +1,8 @@
 #include "input_controls.h"
 
 #include <algorithm>
+#include <cmath>
+#include <utility>
 
 #include "../signal/channel_map.h"
 
@@ -32,7 +34,29 @@ InputControls::Frame InputControls::gains() const noexcept {
   return gains;
 }
 
-void InputControls::process(float* samples, size_t frames) noexcept {
+void InputControls::duck(std::shared_ptr<InputControls> key, const Ducker::Config& config) {
+  if (!key->peaks_memory_) {
+    key->peaks_memory_ = std::make_unique<Peaks>();
+    key->peaks_.store(key->peaks_memory_.get(), std::memory_order_release);
+  }
+  key_ = std::move(key);
+  ducker_.emplace(config);
+}
+
+void InputControls::show_peaks(const float* samples, size_t frames, size_t offset) noexcept {
+  Peaks* const peaks = peaks_.load(std::memory_order_acquire);
+  if (peaks == nullptr) return;
+  std::fill_n(peaks->begin(), offset, 0.0f);
+  for (size_t i = 0; i < frames; ++i) {
+    float peak = 0;
+    for (uint32_t c = 0; c < channels_; ++c) {
+      peak = std::max(peak, std::abs(samples[i * channels_ + c]));
+    }
+    (*peaks)[offset + i] = peak;
+  }
+}
+
+void InputControls::process(float* samples, size_t frames, size_t offset) noexcept {
   if (frames == 0) return;
   follow();
   size_t i = 0;
@@ -45,6 +69,11 @@ void InputControls::process(float* samples, size_t frames) noexcept {
   for (; i < frames; ++i) {
     for (uint32_t c = 0; c < channels_; ++c) samples[i * channels_ + c] *= steady[c];
   }
+  if (ducker_) {
+    const float* const key = key_->peaks_in(turn_);
+    ducker_->process(key != nullptr ? key + offset : nullptr, samples, frames, channels_);
+  }
+  show_peaks(samples, frames, offset);
   std::copy_n(samples + (frames - 1) * channels_, channels_, last_.begin());
   meter_.process(samples, frames);
 }

@@ -1,13 +1,18 @@
-// Gain, pan and mute of one input of a mixer.
+// Gain, pan, mute and ducking of one input of a mixer.
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 
+#include "../signal/ducker.h"
 #include "../signal/format.h"
 #include "../signal/level_meter.h"
 #include "../signal/ramp.h"
+#include "pullable.h"
 
 namespace patchcord {
 
@@ -24,8 +29,13 @@ class InputControls {
     heard_.set(muted ? 0.0f : 1.0f, ramp_frames);
   }
 
-  // Mixer's thread: `frames` of one input, in place, as they are to be added to the mix.
-  void process(float* samples, size_t frames) noexcept;
+  // JS thread, before the input is published: it is lowered while `key` sounds. The mix takes that
+  // input before this one.
+  void duck(std::shared_ptr<InputControls> key, const Ducker::Config& config);
+
+  // Mixer's thread: `frames` of one input, in place, as they are to be added to the mix, `offset`
+  // frames into the block of this turn.
+  void process(float* samples, size_t frames, size_t offset = 0) noexcept;
   using Frame = std::array<float, kMaxChannels>;
   const Frame& last() const noexcept { return last_; }  // the last frame processed
 
@@ -44,8 +54,19 @@ class InputControls {
   bool moves() const noexcept { return gain_.moves() || pan_.moves() || heard_.moves(); }
   Frame gains() const noexcept;
 
+  using Peaks = std::array<float, kMaxPull>;
+  const float* peaks_in(uint64_t turn) const noexcept {
+    return turn == turn_ ? peaks_.load(std::memory_order_acquire)->data() : nullptr;
+  }
+  void show_peaks(const float* samples, size_t frames, size_t offset) noexcept;
+
   const uint32_t channels_;
   Ramp gain_{1}, pan_{0}, heard_{1};
+  std::shared_ptr<InputControls> key_;  // of the ducker
+  std::optional<Ducker> ducker_;
+  // The peak of each frame in the present turn, if another input is ducked by this one.
+  std::unique_ptr<Peaks> peaks_memory_;
+  std::atomic<Peaks*> peaks_{nullptr};
   // Mixer's thread.
   LevelMeter meter_;
   bool begun_ = false;

@@ -64,7 +64,7 @@ void MixerNode::mix(std::vector<Input>& inputs, Pace pace, uint64_t frame, float
       for (uint32_t c = 0; c < channels; ++c) went[c] -= controls.last()[c];
     }
     source->pull(scratch_.data(), frames - wait, when);
-    controls.process(scratch_.data(), frames - wait);
+    controls.process(scratch_.data(), frames - wait, wait);
     float* const to = out + wait * channels;
     for (size_t i = 0; i < (frames - wait) * channels; ++i) to[i] += scratch_[i];
     for (uint32_t c = 0; c < channels; ++c) last[c] += controls.last()[c];
