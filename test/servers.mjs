@@ -1,7 +1,7 @@
 // Private audio servers for tests: each in a runtime folder of its own, with the devices that the
 // tests know, gone when stopped or when the process that started it dies. The user's own server is
-// never asked nor touched. Also a command: `node test/servers.mjs pulse|pipewire COMMAND...` runs
-// the command with such a server.
+// never asked nor touched. Also a command: `node test/servers.mjs pulse|plain|pipewire COMMAND...`
+// runs the command with such a server.
 import { execFile, fork, spawn } from 'node:child_process';
 import {
   accessSync,
@@ -25,15 +25,18 @@ const run = promisify(execFile);
 // Without format, rate and channels a null sink is 16 bit at 44.1 kHz. Without norewinds PulseAudio's
 // renders up to two seconds ahead while nobody asks for less, and whoever then begins to listen hears
 // nothing of them; no sound card does that.
-const format = 'format=float32le rate=48000 channels=2 norewinds=1';
-const nullSink = (name, description) =>
-  `module-null-sink sink_name=${name} ${format} sink_properties=device.description="${description}"`;
+const likeCards = 'format=float32le rate=48000 channels=2 norewinds=1';
 
 // A microphone is what is played into `micfeed`. Browsers list remapped sources, no plain monitors.
-const devices = [
-  nullSink('speakers', 'Speakers'),
-  nullSink('headset', 'Headset'),
-  nullSink('micfeed', 'Microphone_Feed'),
+const devices = (format) => [
+  ...[
+    ['speakers', 'Speakers'],
+    ['headset', 'Headset'],
+    ['micfeed', 'Microphone_Feed'],
+  ].map(
+    ([name, description]) =>
+      `module-null-sink sink_name=${name} ${format} sink_properties=device.description="${description}"`,
+  ),
   'module-remap-source source_name=mic master=micfeed.monitor source_properties=device.description="Microphone"',
 ];
 
@@ -69,14 +72,15 @@ export function whyAbsent(name) {
 /**
  * PulseAudio with the sinks `speakers` (default), `headset` and `micfeed`, and the source `mic`
  * (default) that hears `micfeed`.
- * @param {{ modules?: string[] }} [options] More modules to load, with their arguments.
+ * @param {{ modules?: string[], format?: string }} [options] More modules to load, with their arguments;
+ *   arguments of the null sinks.
  * @returns {Promise<AudioServer>}
  */
-export async function startPulseAudio({ modules = [] } = {}) {
+export async function startPulseAudio({ modules = [], format = likeCards } = {}) {
   const folder = makeFolder('pulse');
   const script = [
     'module-native-protocol-unix auth-anonymous=1',
-    ...devices,
+    ...devices(format),
     ...modules,
     ...desktopModules,
   ].map((module) => `load-module ${module}\n`);
@@ -89,6 +93,15 @@ export async function startPulseAudio({ modules = [] } = {}) {
   writeFileSync(conf, `${script.join('')}set-default-sink speakers\nset-default-source mic\n`);
   const command = ['pulseaudio', '-n', '-F', conf, '--exit-idle-time=-1', '--daemonize=no'];
   return start('PulseAudio', folder, [...command, '--use-pid-file=no', '--log-target=stderr']);
+}
+
+/**
+ * `startPulseAudio` with null sinks as they are by default: 16 bit at 44.1 kHz, and two seconds ahead while
+ * nobody listens.
+ * @returns {Promise<AudioServer>}
+ */
+export function startPlainPulseAudio() {
+  return startPulseAudio({ format: '' });
 }
 
 /**
@@ -105,7 +118,7 @@ export async function startPipeWire({ modules = [] } = {}) {
     'wireplumber & pipewire-pulse & wait';
   const server = await start('PipeWire', folder, ['dbus-run-session', '--', 'sh', '-c', script]);
   try {
-    for (const module of [...devices, ...modules]) {
+    for (const module of [...devices(likeCards), ...modules]) {
       await pactl(server, 'load-module', ...module.split(/ (?=\w+=)/));
     }
     await until('its devices', server, async () => {
@@ -230,9 +243,13 @@ async function until(what, server, condition) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [name, command, ...args] = process.argv.slice(2);
-  const starters = { pulse: startPulseAudio, pipewire: startPipeWire };
+  const starters = {
+    pulse: startPulseAudio,
+    plain: startPlainPulseAudio,
+    pipewire: startPipeWire,
+  };
   if (!(name in starters) || command === undefined) {
-    console.error('usage: node test/servers.mjs pulse|pipewire COMMAND...');
+    console.error('usage: node test/servers.mjs pulse|plain|pipewire COMMAND...');
     process.exit(2);
   }
   const server = await starters[name]();

@@ -78,9 +78,12 @@ export interface MixerStats {
   latencyMs: number;
   /** The lowest gain that the limiter had to use; 1: never. */
   limiterGain: number;
-  /** Frames of inputs that came too late; silence stands for them in the mix. */
+  /** Frames of inputs that came too late, or that were not mixed in time; silence stands for them in the mix. */
   lostFrames: number;
-  /** Frames that were not mixed because the machine slept or stalled for over a second. */
+  /**
+   * Frames that were not mixed because the machine slept or stalled for over a second. Of up to a minute silence
+   * stands in the mix, which `lostFrames` counts too.
+   */
   skippedFrames: number;
   /** Frames that the readable side lost because it was too slow. */
   readerLostFrames: number;
@@ -94,7 +97,7 @@ export interface MixerStats {
 export interface MixerEvents extends AudioReadableEvents {
   /** An input is gone; with an error if that is why. */
   inputClose: [event: { input: MixerInput; error: Error | null }];
-  /** An input's audio came too late to be mixed, or a reader was too slow. */
+  /** An input's audio came too late, nothing was mixed because the machine stood still, or a reader was too slow. */
   discontinuity: [event: Discontinuity];
 }
 
@@ -362,8 +365,9 @@ export class Mixer extends AudioReadable<MixerEvents> {
 
   // JS thread, after the engine woke it.
   #attend(): void {
-    for (const { frame, frames } of this.#native.takeEvents()) {
-      const event: Discontinuity = { frame, frames, filled: true, reason: 'late' };
+    for (const { type, frame, frames } of this.#native.takeEvents()) {
+      const filled = type !== 'leftOut';
+      const event: Discontinuity = { frame, frames, filled, reason: filled ? 'late' : 'sleep' };
       callListeners(() => this.emit('discontinuity', event));
     }
   }

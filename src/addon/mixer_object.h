@@ -21,6 +21,9 @@ struct Mix final : MixerNode::Listener {
   void on_replaced(uint64_t frame, uint64_t frames) noexcept override {
     events->push({NodeEventType::kHole, frame, frames});
   }
+  void on_missed(uint64_t frame, uint64_t frames, bool filled) noexcept override {
+    events->push({filled ? NodeEventType::kHole : NodeEventType::kLeftOut, frame, frames});
+  }
   void publish() { node.publish(inputs); }
 
   const std::shared_ptr<NodeEvents> events;

@@ -18,7 +18,7 @@ import {
   type Discontinuity,
 } from 'patchcord';
 
-import { startPipeWire, startPulseAudio, whyAbsent } from '../servers.mjs';
+import { startPipeWire, startPlainPulseAudio, startPulseAudio, whyAbsent } from '../servers.mjs';
 import { createOutside } from '../windows/outside.mjs';
 
 /** Zeros that last for a millisecond: no tone has them. */
@@ -111,6 +111,7 @@ const saved = { ...process.env };
 
 describe.runIf(process.platform === 'linux').each([
   { server: 'pulse', name: 'PulseAudio', startServer: startPulseAudio },
+  { server: 'pulse', name: 'PulseAudio with plain null sinks', startServer: startPlainPulseAudio },
   { server: 'pipewire', name: 'PipeWire', startServer: startPipeWire },
 ] as const)('$name', ({ server: kind, name, startServer }) => {
   const absent = whyAbsent(kind);

@@ -252,6 +252,31 @@ Timeline::Placement deliver(Timeline& timeline, int64_t position, int64_t now) {
   return place;
 }
 
+TEST("a first packet that is late is placed by its stamp, one from before the start is not believed") {
+  constexpr int64_t kStart = 100 * kNsPerSecond, kHeard = kStart + kNsPerSecond;
+  constexpr int64_t kNow = kHeard + 3 * kNsPerSecond;
+  // What was heard in three seconds comes at once.
+  Timeline late(kRate, kStart, true);
+  CHECK(late.idle(kNow, false) == (4 * kNsPerSecond - kMaxWait) / kPeriodNs * kPeriod);
+  late.advance((4 * kNsPerSecond - kMaxWait) / kPeriodNs * kPeriod);
+  uint64_t lost = 0;
+  for (int64_t position = 0; position < 3 * kRate; position += kPeriod) {
+    const bool first = position == 0;
+    const Timeline::Placement place =
+        late.place(kPeriod, position, first ? kHeard : kNoTime, kNow);
+    CHECK(place.silence == 0);
+    lost += place.lost;
+    late.advance(kPeriod - place.skip);
+  }
+  CHECK(late.stamped());
+  CHECK(lost == (3 * kNsPerSecond - kMaxWait) / kPeriodNs * kPeriod);
+  CHECK_NEAR(late.tracker().time_at(4 * kRate), kNow, 1e6);
+
+  Timeline wrong(kRate, kStart, false);
+  CHECK(wrong.place(kPeriod, 0, kStart - kNsPerSecond, kNow).silence == 4 * kRate - kPeriod);
+  CHECK(!wrong.stamped());
+}
+
 TEST("a sleep longer than is filled is left out by whole seconds; the times step by as many") {
   constexpr int64_t kSlept = 7205 * kNsPerSecond + 300 * kNsPerMs;
   for (const bool counts : {true, false}) {

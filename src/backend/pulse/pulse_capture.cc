@@ -229,8 +229,13 @@ void PulseCapture::deliver() noexcept {
 
 // After a stall of this thread, or of the server, it is time before what waits has been read. The
 // answer to a question comes behind all of that; a server that gives none is as good as silent.
+// Only while this thread runs can it be known that none comes, and one from before says nothing.
 int64_t PulseCapture::look(int64_t now) noexcept {
   if (now < look_at_) return look_at_;
+  if (now - look_at_ > kNoAnswer) {
+    question_at_ = now;
+    quiet_ = false;
+  }
   if (!answer_) {
     quiet_ = true;
     question_at_ = now;
@@ -247,7 +252,8 @@ int64_t PulseCapture::look(int64_t now) noexcept {
 void PulseCapture::on_answer(pa_stream* stream, int, void* self) {
   auto* capture = static_cast<PulseCapture*>(self);
   capture->connection_.forget(std::exchange(capture->answer_, nullptr));
-  if (!capture->running_ || !capture->quiet_) return;
+  const int64_t took = capture->connection_.clock().now() - capture->question_at_;
+  if (!capture->running_ || !capture->quiet_ || took > kNoAnswer) return;
   if (capture->libpulse().pa_stream_readable_size(stream) > 0) return;  // waits for its first stamp
   // What a suspended device did not play was not lost.
   const bool suspended =

@@ -211,8 +211,9 @@ FrameQueue::Sound FrameQueue::skip_to(uint64_t frame) noexcept {
   while (next_frame() < frame) {
     const Span span = front(static_cast<size_t>(std::min<uint64_t>(frame - next_, SIZE_MAX)));
     if (span.frames == 0) break;
-    if (span.flags == 0 && sound.frames == 0) sound.frame = span.frame;
-    if (span.flags == 0) sound.frames += span.frames;
+    const bool sounds = span.flags == 0 || span.flags == kRecordLost;
+    if (sounds && sound.frames == 0) sound.frame = span.frame;
+    if (sounds) sound.frames += span.frames;
     advance(span.frames);
   }
   return sound;

@@ -41,7 +41,7 @@ class FrameQueue final : public Receiver {
   Span front(size_t max_frames) noexcept;  // contiguous; 0 frames: empty
   void advance(size_t frames) noexcept;    // at most what front() returned
   void set_live(bool live) noexcept { live_.store(live, std::memory_order_relaxed); }
-  // As far as there are frames. What of them was no silence: how many, and the first one.
+  // As far as there are frames. What of them was no silence, or was lost: how many, and the first.
   struct Sound {
     uint64_t frame = 0, frames = 0;
   };

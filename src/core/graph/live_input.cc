@@ -75,7 +75,13 @@ bool LiveInput::certain(size_t frames, const PullTime& when) noexcept {
   const double want = wanted(*newest, when.time);
   const double first = static_cast<double>(queue_->next_frame());
   const double need = needed(want, frames);
-  return first + static_cast<double>(available) >= need || (available > 0 && first >= need);
+  if (first + static_cast<double>(available) < need) {
+    // What was asked for before is not asked for again: a queue that is full of it has no room for
+    // what is waited for.
+    skip_to(want, want, when.time);
+    return false;
+  }
+  return true;
 }
 
 void LiveInput::read(float* out, size_t frames, const PullTime& when) noexcept {
@@ -125,7 +131,7 @@ void LiveInput::read(float* out, size_t frames, const PullTime& when) noexcept {
       started_ = when.time;
     }
     if (running_) {
-      made += produce(out + made * out_channels_, frames - made);
+      made += produce(out + made * out_channels_, frames - made, made);
     }
   }
   if (newest == nullptr && over) ended_ = true;  // closed before its first frame
@@ -168,7 +174,7 @@ bool LiveInput::began_wrong(double error, double time) noexcept {
 
 void LiveInput::starve(int64_t first, size_t frames, double time) noexcept {
   stats_.starved_frames.add(frames);
-  loss_ = {first, frames};
+  lose(first, frames);
   if (std::exchange(starving_, true)) return;
   stats_.starvations.add(1);
   if (time - last_starvation_ > kStarvationMemory) recent_starvations_ = 0;
@@ -176,6 +182,15 @@ void LiveInput::starve(int64_t first, size_t frames, double time) noexcept {
   if (++recent_starvations_ >= 3) {
     shortfall_ = std::max(shortfall_, static_cast<double>(frames) * 1e9 / out_rate_);
   }
+}
+
+void LiveInput::lose(int64_t first, uint64_t frames) noexcept {
+  if (frames == 0) return;
+  if (loss_.frames == 0) loss_.first = first;
+  const int64_t until = std::max(loss_.first + static_cast<int64_t>(loss_.frames),
+                                 first + static_cast<int64_t>(frames));
+  loss_.first = std::min(loss_.first, first);
+  loss_.frames = static_cast<uint64_t>(until - loss_.first);
 }
 
 // What is left out is counted already, unless silence was given while nobody could know what
@@ -240,7 +255,8 @@ bool LiveInput::start(size_t frames, double want, bool fresh, double time) noexc
   return true;
 }
 
-size_t LiveInput::produce(float* out, size_t frames) noexcept {
+// `at`: the pull's frame that `out` is.
+size_t LiveInput::produce(float* out, size_t frames, size_t at) noexcept {
   size_t made = 0;
   while (made < frames) {
     size_t room = std::min(frames - made, kMaxPull);
@@ -260,6 +276,10 @@ size_t LiveInput::produce(float* out, size_t frames) noexcept {
       step = converter_.process(behind_end_.data(), wanted, to, room);
     } else {
       step = converter_.process(span.samples, span.frames, to, room);
+      if ((span.flags & kRecordLost) != 0) {
+        lose(static_cast<int64_t>(at + made),
+             static_cast<uint64_t>(static_cast<double>(step.consumed) * out_rate_ / in_rate_));
+      }
       if (span.samples != nullptr) {
         end_.follow(span.samples, step.consumed);
       } else {

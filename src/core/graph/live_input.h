@@ -47,8 +47,8 @@ class LiveInput final : public Pullable {
   void pull(float* out, size_t frames, const PullTime& when) noexcept override;
   // Whether pull() would find all of it: the frames are there, or never will be.
   bool certain(size_t frames, const PullTime& when) noexcept;
-  // What was replaced by silence, as far as the last pull has shown: from that pull's frame `first`
-  // on (below 0: so many before it). Reading it resets it.
+  // What was replaced by silence, here or because the queue had no room, as far as the last pull has
+  // shown: from that pull's frame `first` on (below 0: so many before it). Reading it resets it.
   struct Loss {
     int64_t first = 0;
     uint64_t frames = 0;
@@ -91,7 +91,8 @@ class LiveInput final : public Pullable {
   bool began_wrong(double error, double time) noexcept;
   void starve(int64_t first, size_t frames, double time) noexcept;
   void skip_to(double frame, double want, double time) noexcept;
-  size_t produce(float* out, size_t frames) noexcept;
+  size_t produce(float* out, size_t frames, size_t at) noexcept;
+  void lose(int64_t first, uint64_t frames) noexcept;
 
   const std::shared_ptr<FrameQueue> queue_;
   const double in_rate_, out_rate_;

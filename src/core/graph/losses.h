@@ -26,6 +26,8 @@ class Losses {
     told_ = from_ = std::max(told_, until_);
     until_ = from_;
   }
+  // After settle(): what comes before `frame` has been told otherwise.
+  void told_until(uint64_t frame) noexcept { told_ = std::max(told_, frame); }
 
  private:
   static constexpr uint64_t kRounding = 2;  // frames between spans that touch, of other rates

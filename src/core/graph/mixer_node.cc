@@ -16,6 +16,7 @@ constexpr double kPumpPatience = 1e9;       // a pump later than this skips what
 constexpr double kMaxFill = 60e9;           // ns; what is longer the mix leaves out: its times step
 constexpr int64_t kPumpRetry = kNsPerMs;
 constexpr int64_t kPumpTurn = 10 * kNsPerMs;  // between two looks whether what is late has come
+constexpr int64_t kStandstill = 100 * kNsPerMs;  // a turn later than this: the process did not run
 
 }  // namespace
 
@@ -242,9 +243,10 @@ void MixerNode::follow_ends(const Input& input) noexcept {
 int64_t MixerNode::pump(int64_t now) noexcept {
   if (pulled_.load(std::memory_order_acquire)) return kNever;
   if (mixing_.test_and_set(std::memory_order_acquire)) return now + kPumpRetry;
-  const int64_t next = mix_due(now, !has_live_consumer());
+  if (now - kStandstill > next_turn_) resumed_at_ = now;
+  next_turn_ = mix_due(now, !has_live_consumer());
   mixing_.clear(std::memory_order_release);
-  return next;
+  return next_turn_;
 }
 
 void MixerNode::begin_at(int64_t time) noexcept {
@@ -277,7 +279,8 @@ bool MixerNode::certain(size_t frames, const PullTime& when) noexcept {
 }
 
 // A mix that no sink pulls goes on from frame to frame, each as old as the lag, or older where it
-// `waits`: until all inputs have it, or it has been waited for long enough.
+// `waits`: until all inputs have it, or it has been waited for long enough. While the process stood
+// still nothing was waited for: what came meanwhile is still to be read by other threads.
 int64_t MixerNode::mix_due(int64_t now, bool waits) noexcept {
   const double rate = config_.sample_rate;
   const double start = static_cast<double>(now);
@@ -292,7 +295,7 @@ int64_t MixerNode::mix_due(int64_t now, bool waits) noexcept {
   if (late > kPumpPatience + config_.max_wait_ns) {
     const uint64_t missed = static_cast<uint64_t>(late * rate * 1e-9);
     skipped_.add(missed);
-    miss(late <= kMaxFill ? missed : 0);
+    miss(missed, late <= kMaxFill);
     content_next_ += static_cast<double>(missed) * 1e9 / rate;
   }
   const size_t block = std::min(kMaxPull, static_cast<size_t>(rate * kPumpSeconds));
@@ -300,13 +303,21 @@ int64_t MixerNode::mix_due(int64_t now, bool waits) noexcept {
     const double due = content_next_ + lag_.ns();
     if (due > start) return static_cast<int64_t>(due) + 1;
     const PullTime when{content_next_, pump_rate()};
-    if (waits && start < due + config_.max_wait_ns && !certain(block, when)) return now + kPumpTurn;
+    const double waited_from = std::max(due, static_cast<double>(resumed_at_));
+    if (waits && start < waited_from + config_.max_wait_ns && !certain(block, when)) {
+      return now + kPumpTurn;
+    }
     mix_at(pumped_.data(), block, when);
   }
 }
 
-// So many frames nobody could mix: a hole for who records the mix.
-void MixerNode::miss(uint64_t frames) noexcept {
+// So many frames nobody could mix: a hole for who records the mix, or a step of its times.
+void MixerNode::miss(uint64_t frames, bool filled) noexcept {
+  settle_losses();
+  if (listener_ != nullptr) listener_->on_missed(position_, frames, filled);
+  if (!filled) return;
+  losses_.told_until(position_ + frames);
+  lost_.add(frames);
   const Record record{position_, frames, content_next_, static_cast<double>(config_.sample_rate),
                       kRecordHole};
   missed_.fall();

@@ -42,6 +42,13 @@ class MixerNode final : public Pullable, public Producer {
    public:
     // Silence stands in the mix for sound that came too late: spans are disjoint and in order.
     virtual void on_replaced(uint64_t frame, uint64_t frames) noexcept = 0;
+    // The same for frames that nobody could mix. `filled`: silence stands for them; else the times
+    // step.
+    virtual void on_missed(uint64_t frame, uint64_t frames, bool filled) noexcept {
+      (void)frame;
+      (void)frames;
+      (void)filled;
+    }
 
    protected:
     ~Listener() = default;
@@ -104,7 +111,8 @@ class MixerNode final : public Pullable, public Producer {
   }
   double lowest_limiter_gain() const { return limiter_ ? limiter_->lowest_gain() : 1; }
   uint64_t skipped_frames() const { return skipped_; }
-  uint64_t lost_frames() const { return lost_; }  // told as on_replaced
+  // Told as on_replaced, or as on_missed and filled.
+  uint64_t lost_frames() const { return lost_; }
 
  private:
   enum class Pace { kClock, kWriters };
@@ -122,7 +130,7 @@ class MixerNode final : public Pullable, public Producer {
   void replaced(uint64_t frame, uint64_t frames) noexcept;
   void mix(std::vector<Input>& inputs, Pace pace, uint64_t frame, float* out, size_t frames,
            const PullTime& when) noexcept;
-  void miss(uint64_t frames) noexcept;
+  void miss(uint64_t frames, bool filled) noexcept;
   void follow_ends(const Input& input) noexcept;
   size_t ready_frames(std::vector<Input>& inputs, bool* ending) noexcept;
   uint64_t delay_frames() const { return limiter_ ? limiter_->latency_frames() : 0; }
@@ -151,6 +159,8 @@ class MixerNode final : public Pullable, public Producer {
   bool pumped_last_ = false;
   Losses losses_;
   uint64_t lost_at_ = 0;  // the mix' frame when the last loss was seen
+  // Of pump(): when it is to be called again, and when it was after it had not been for long.
+  int64_t next_turn_ = kNever, resumed_at_ = 0;
   // mix_written's state, in frames.
   size_t head_ = 0;     // of the limiter's delay still to be dropped
   uint64_t fed_ = 0;    // mixed, into the limiter

@@ -9,15 +9,19 @@ namespace {
 // A packet of 10 ms, its way here and a turn of the sum; more when a tap's packets prove later.
 constexpr double kFirstLag = 30e6;
 // What a tap's queue holds beyond what is waited for: a machine that stalls.
-constexpr int64_t kQueueNs = kNsPerSecond;
+constexpr int64_t kQueueNs = 2 * kNsPerSecond;
+// Where a tap has nothing the sum makes silence, and counts what of it was sound that came late. A
+// tap that made it first would trim that sound, and nobody would count it. Below the 60 s from which
+// on a timeline leaves time out.
+constexpr int64_t kTapWait = 30 * kNsPerSecond;
 
-SourceNode::Config source_config(Clock& clock, const Format& device, int64_t max_wait) {
+SourceNode::Config source_config(Clock& clock, const Format& device) {
   SourceNode::Config config;
   config.sample_rate = device.sample_rate;
   config.channels = device.channels;
   config.start = clock.now();
   config.fills_idle = true;  // a program that pauses has no packets
-  config.max_wait = max_wait;
+  config.max_wait = kTapWait;
   config.metered = false;
   return config;
 }
@@ -34,7 +38,7 @@ MixerNode::Config mixer_config(uint32_t rate, uint32_t channels, int64_t max_wai
 
 TapSum::Tap::Tap(Clock& clock, const Format& device, uint32_t rate, uint32_t channels,
                  int64_t max_wait)
-    : node_(clock, source_config(clock, device, max_wait)) {
+    : node_(clock, source_config(clock, device)) {
   const auto queue = std::make_shared<FrameQueue>(
       device.channels, device.sample_rate,
       static_cast<size_t>(device.sample_rate * ((kQueueNs + max_wait) / kNsPerMs) / 1000));

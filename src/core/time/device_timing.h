@@ -8,6 +8,7 @@
 namespace patchcord {
 
 // A stamp further from the local clock than this is wrong, whatever it says (Chromium's bound).
+// A packet that is late by more is recognised by its counter, the first one by the stream's start.
 constexpr int64_t kImplausible = 500 * kNsPerMs;
 
 // How long a frame's packet is waited for, where the stream does not say otherwise.

@@ -57,8 +57,11 @@ int64_t Timeline::agreed(int64_t at, int64_t position) const noexcept {
   return std::fabs(static_cast<double>(counted - at)) <= tolerance * rate_ ? counted : at;
 }
 
+// Before the first packet the stream's start is a bound as well: a process or a server that stood
+// still meanwhile hands over that packet as late as it stood.
 bool Timeline::is_plausible(int64_t time, int64_t now) const noexcept {
-  return time != kNoTime && std::llabs(time - now) <= kImplausible;
+  const int64_t earliest = heard_ ? now : std::min(now, start_);
+  return time != kNoTime && time - now <= kImplausible && earliest - time <= kImplausible;
 }
 
 // Whether counter and stamp agree that a packet follows the one before: it is late, however old it
