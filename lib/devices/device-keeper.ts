@@ -9,7 +9,10 @@ import { checkNumber, checkObject, checkOptions } from '../validate.js';
 
 /** How long a stream waits for its device to come back. */
 export interface RecoverOptions {
-  /** How long the stream waits, ms; then it fails with `ERR_AUDIO_DEVICE_LOST`. @default 60000 */
+  /**
+   * How long the stream waits, ms; then it fails with `ERR_AUDIO_DEVICE_LOST`. A sink also waits so long for a device
+   * that is there and plays nothing of what was written. @default 60000
+   */
   giveUpAfterMs?: number | undefined;
 }
 

@@ -8,6 +8,7 @@ import { closed, deliverError, opened, rejectsWith, whenClosed } from '../stream
 import { Deferred } from '../engine/deferred.js';
 import {
   DeviceKeeper,
+  patienceOf,
   type DeviceEvents,
   type Keeping,
   type Wanted,
@@ -18,7 +19,7 @@ import {
   type AudioDevice,
   type DeviceSelector,
 } from '../devices/devices.js';
-import { closedEarly, fromNative, type AudioError, type NativeError } from '../errors.js';
+import { AudioError, closedEarly, fromNative, type NativeError } from '../errors.js';
 import {
   bytesPerFrame,
   checkFormat,
@@ -47,6 +48,7 @@ import type { Destination } from './destination.js';
 import { FeedbackGuard } from './feedback-guard.js';
 import type { SinkWarning } from './hearing-watch.js';
 import { PlayedMarks } from './played-marks.js';
+import { StallWatch } from './stall-watch.js';
 import { toSinkSettings, type SinkOptions, type SinkSettings } from './sink-options.js';
 import { TypedWritable, type WritableEvents } from '../engine/typed-events.js';
 
@@ -54,11 +56,11 @@ import { TypedWritable, type WritableEvents } from '../engine/typed-events.js';
 export interface SinkStats {
   /** Frames that its devices took, or would have taken while there was none. */
   frames: number;
-  /** Of these, silence because nothing was linked or written. */
+  /** Of these, silence because nothing was linked, or because nothing was written for longer than 100 ms. */
   silentFrames: number;
   /** Of these, thrown away because there was no device. */
   discardedFrames: number;
-  /** Times that it ran dry although there should have been more. */
+  /** Times that it ran dry although there should have been more, or that a writer went on within 100 ms. */
   underruns: number;
   /** Frames of silence that were played instead. */
   underrunFrames: number;
@@ -110,6 +112,7 @@ export interface SinkEvents extends WritableEvents, DeviceEvents {
 }
 
 const fadeMs = 3;
+const stallMsWithoutRecovery = 5000;
 const mostFadeOutMs = 250;
 
 // How far apart the packets of a stream are, or the requests of its device.
@@ -136,6 +139,7 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
   readonly #keepAlive = new KeepAlive(this);
   readonly #feedback: FeedbackGuard | undefined;
   readonly #marks: PlayedMarks;
+  readonly #stalls: StallWatch;
   readonly #context = new AsyncResource('PATCHCORD');
   #openOptions: NativeOpenOptions;
   #reformatting: Promise<void> = Promise.resolve();
@@ -161,6 +165,11 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
     this.#native = new (native().Sink)(host, () => this.#enter(), normalize, limiter);
     this.#writer = new FrameWriter(this.#native);
     this.#marks = new PlayedMarks(this.#native, host);
+    const patienceMs = patienceOf(given.recover) || stallMsWithoutRecovery;
+    const position = (): number => this.#native.stats().frames;
+    this.#stalls = new StallWatch(host, patienceMs, position, () =>
+      this.destroy(this.#stalledFor(patienceMs / 1000)),
+    );
     this.#inlet = new Inlet(this, this.#target(), declared);
     this.#keeper = new DeviceKeeper(this.#keeping(), selector, given.recover);
     if (!allowFeedback) this.#feedback = new FeedbackGuard(this, () => this.destination);
@@ -517,6 +526,7 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
     }
     for (const change of this.#formats) change.behind -= chunk.length;
     this.#queued = true;
+    this.#stalls.start();
     this.#writing = chunk.length;
     this.#inlet.write(chunk, taken);
   }
@@ -529,6 +539,7 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
     deliverError(this, error);
     this.#inlet.unlink();
     this.#feedback?.stop();
+    this.#stalls.stop();
     this.#writer.abandon(error);
     this.#marks.fail(error ?? closedEarly('The sink was closed before all of it was heard'));
     const settle = (failure?: Error): void => {
@@ -618,9 +629,19 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
   #wasPlayed(): void {
     if ((this.stats().queuedFrames ?? 0) > 0) return;
     this.#queued = false;
+    this.#stalls.stop();
     this.#marks.allHeard();
     this.#inlet.finished();
     callListeners(() => this.emit('idle'));
+  }
+
+  #stalledFor(seconds: number): AudioError {
+    const device = this.device;
+    return new AudioError(
+      'ERR_AUDIO_DEVICE_LOST',
+      `'${device?.name ?? 'The device'}' has played nothing for ${seconds} s, although more was written`,
+      { deviceId: device?.id },
+    );
   }
 
   #notYet(what: string): AudioError {

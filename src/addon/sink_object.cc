@@ -247,7 +247,7 @@ Napi::Value SinkObject::stats(const Napi::CallbackInfo& info) {
   Napi::Object value = Napi::Object::New(info.Env());
   const auto set = [&value](const char* key, double number) { value.Set(key, number); };
   set("frames", static_cast<double>(node_->position()));
-  set("silentFrames", static_cast<double>(stats.silent_frames));
+  double silent_frames = static_cast<double>(stats.silent_frames);
   set("discardedFrames", static_cast<double>(stats.discarded_frames));
   double underruns = static_cast<double>(stats.underruns);
   double underrun_frames = static_cast<double>(stats.underrun_frames);
@@ -259,7 +259,9 @@ Napi::Value SinkObject::stats(const Napi::CallbackInfo& info) {
     set("writtenRate", written_->config().format.sample_rate);
     underruns += static_cast<double>(written.underruns);
     underrun_frames += static_cast<double>(written.underrun_frames);
+    silent_frames += static_cast<double>(written.silent_frames);
   }
+  set("silentFrames", silent_frames);
   if (live_) {
     set("linkDriftPpm", live_->ppm());
     set("lagMs", live_->lag_ns() * 1e-6);

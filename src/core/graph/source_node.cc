@@ -140,8 +140,28 @@ void SourceNode::packet(const void* data, uint32_t frames, int64_t position, int
   set_anchor();
 }
 
+// A device that delivers nothing, where nothing of it is waited for any more: what it owes is lost.
+void SourceNode::give_up() noexcept {
+  const uint64_t owed = timeline_->owed(clock_.now());
+  leave_out(timeline_->take_left_out());
+  if (owed == 0) return;
+  const uint64_t before = position_;
+  silence(owed, kRecordHole);
+  hole(before, position_ - before, false);
+  settle_losses();
+  set_anchor();
+}
+
+// Whether the last frame that is wanted has been waited for for long enough.
+bool SourceNode::is_overdue() const noexcept {
+  const uint64_t end = end_.load(std::memory_order_relaxed);
+  return end != std::numeric_limits<uint64_t>::max() &&
+         static_cast<double>(clock_.now() - config_.max_wait) > time_at(static_cast<double>(end));
+}
+
 void SourceNode::idle(bool quiet) noexcept {
   if (ended_) return;
+  if (!config_.fills_idle && !away_ && is_overdue()) return give_up();
   const int64_t now = clock_.now();
   back_at_ = std::min(back_at_, now);
   uint64_t due = timeline_->idle(now, quiet);
@@ -183,7 +203,13 @@ void SourceNode::observe(const EndpointState& endpoint) noexcept {
 void SourceNode::finish() noexcept {
   if (!ended_) {
     // No packet comes any more.
-    if (timeline_ && !away_) idle(true);
+    if (timeline_ && !away_) {
+      if (config_.fills_idle) {
+        idle(true);
+      } else {
+        give_up();
+      }
+    }
     come_back();
     settle_losses();
     ended_ = true;

@@ -98,6 +98,8 @@ class SourceNode final : public Producer {
   void hole(uint64_t frame, uint64_t frames, bool continued) noexcept;
   void settle_losses() noexcept;
   void lost(uint64_t frame, uint64_t frames) noexcept;
+  void give_up() noexcept;
+  bool is_overdue() const noexcept;
   void leave() noexcept;
   void come_back() noexcept;
   void leave_out(int64_t seconds) noexcept;

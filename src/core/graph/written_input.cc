@@ -9,6 +9,8 @@ namespace {
 
 // A writer that gives less than the start fill and then nothing is played all the same, after this.
 constexpr double kPatienceSeconds = 0.02;
+// A writer that goes on sooner was late; one that goes on later had paused.
+constexpr double kPauseSeconds = 0.1;
 
 size_t ring_frames(uint32_t at_least) {
   size_t size = 256;
@@ -164,6 +166,8 @@ size_t WrittenInput::pull_rest(float* out, size_t frames) noexcept {
         (fill > 0 && (fill >= config_.start_frames ||
                       static_cast<double>(waited_) >= kPatienceSeconds * config_.rate))) {
       idle_ = false;
+      judge_gap(true);
+      gap_ = false;
     }
   }
   size_t made = 0;
@@ -173,6 +177,7 @@ size_t WrittenInput::pull_rest(float* out, size_t frames) noexcept {
   }
   if (finished()) {
     idle_ = true;
+    judge_gap(false);
   } else if (made < frames) {
     run_dry(out + made * channels, frames - made);
     made = frames;
@@ -185,15 +190,28 @@ size_t WrittenInput::pull_rest(float* out, size_t frames) noexcept {
 
 // Nothing is there: what sounded is faded out, if the writer had more to give.
 void WrittenInput::run_dry(float* out, size_t frames) noexcept {
-  const bool underrun = !idle_ && !closing() && pending_.load(std::memory_order_acquire);
-  if (underrun) fade_.fall();
+  if (!idle_) {
+    idle_ = gap_ = true;
+    gap_counted_ = false;
+    waiting_fill_ = 0;
+    awaited_ = !closing() && pending_.load(std::memory_order_acquire);
+    if (awaited_) fade_.fall();
+  }
   fade_.silence(out, frames);
-  if (idle_) return;
-  idle_ = true;
-  waiting_fill_ = 0;
-  if (!underrun) return;
-  fade_.rise();
-  stats_.underruns.add(1);
+  if (awaited_) fade_.rise();
+  if (!gap_) return stats_.silent_frames.add(frames);
+  gap_frames_ += frames;
+  if (static_cast<double>(gap_frames_) < kPauseSeconds * config_.rate) return;
+  judge_gap(awaited_);
+  gap_ = awaited_;
+}
+
+// Counts the silence of a gap so far.
+void WrittenInput::judge_gap(bool underrun) noexcept {
+  const uint64_t frames = std::exchange(gap_frames_, 0);
+  if (frames == 0) return;
+  if (!underrun) return stats_.silent_frames.add(frames);
+  if (!std::exchange(gap_counted_, true)) stats_.underruns.add(1);
   stats_.underrun_frames.add(frames);
   events_->push({NodeEventType::kUnderrun, stats_.played_frames, frames});
 }

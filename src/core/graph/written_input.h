@@ -19,8 +19,9 @@ class WrittenInput final : public Pullable {
   struct Stats {
     Counter written_frames;   // in the written format
     Counter played_frames;    // in the written format
-    Counter underruns;        // the queue ran dry although the writer had more to give
-    Counter underrun_frames;  // silence played for it, at the destination's rate
+    Counter underruns;  // the queue ran dry although the writer had more to give, or soon had
+    // Of the destination's rate: silence played for that, and while nobody had anything to play.
+    Counter underrun_frames, silent_frames;
   };
 
   // Frames of `format` in, `rate` and `channels` (or the map's) out. `events` gets kUnderrun and
@@ -72,6 +73,7 @@ class WrittenInput final : public Pullable {
  private:
   size_t discard(float* out, size_t frames) noexcept;
   void run_dry(float* out, size_t frames) noexcept;
+  void judge_gap(bool underrun) noexcept;
   size_t produce(float* out, size_t frames) noexcept;
   size_t left_inside(uint64_t queued) const noexcept;
 
@@ -97,6 +99,10 @@ class WrittenInput final : public Pullable {
   uint64_t made_ = 0;    // output frames made of them
   uint64_t waited_ = 0;  // output frames for which nothing came while it waits for start_frames
   size_t waiting_fill_ = 0;
+  bool gap_ = false;         // silence since it ran dry, for which the writer may only be late
+  uint64_t gap_frames_ = 0;  // of it, not counted yet
+  bool awaited_ = false;     // ... and the writer had more to give
+  bool gap_counted_ = false;
   Fade fade_;
   Stats stats_;
 };

@@ -43,6 +43,7 @@ void WrittenQueue::add(Totals& totals, const WrittenInput& piece) {
   totals.queued_frames += piece.queued();
   totals.underruns += piece.stats().underruns;
   totals.underrun_frames += piece.stats().underrun_frames;
+  totals.silent_frames += piece.stats().silent_frames;
 }
 
 WrittenQueue::Totals WrittenQueue::totals() const {

@@ -30,7 +30,7 @@ class WrittenQueue final : public Pullable {
   // JS thread. Frames, each of its piece's format.
   struct Totals {
     uint64_t written_frames = 0, played_frames = 0, queued_frames = 0;
-    uint64_t underruns = 0, underrun_frames = 0;  // at the destination's rate
+    uint64_t underruns = 0, underrun_frames = 0, silent_frames = 0;  // at the destination's rate
   };
   Totals totals() const;
 

@@ -174,8 +174,8 @@ void Timeline::learn(int64_t frame, int64_t time) noexcept {
   heard_ = true;
 }
 
-uint64_t Timeline::idle(int64_t now, bool quiet) noexcept {
-  if (!fills_idle_) return 0;
+// What packets that have been waited for so long leave out.
+uint64_t Timeline::missing(int64_t now, int64_t wait) noexcept {
   const int64_t lag = device_.idle_lag;
   if (now - last_packet_ <= std::max(3 * period_ns_, lag)) return 0;
   const auto reached = [&](int64_t behind) {
@@ -186,7 +186,7 @@ uint64_t Timeline::idle(int64_t now, bool quiet) noexcept {
   // Stamps that come late make the stream later than the clock: nothing is missing yet.
   if (reached(lag) <= place) return 0;
   leave_epoch();
-  const int64_t certain = reached(quiet ? lag : std::max(lag, max_wait_));
+  const int64_t certain = reached(std::max(lag, wait));
   if (certain <= place) return 0;
   next_ = place;
   const int64_t frames = shortened(certain - next_);

@@ -42,7 +42,12 @@ class Timeline {
   // After a wake-up that found nothing: frames of silence that are certain. Their packets can no
   // longer come, because the system says that nothing plays (`quiet`), or because they have been
   // waited for. This is the only place where a stream's silence is decided.
-  uint64_t idle(int64_t now, bool quiet) noexcept;
+  uint64_t idle(int64_t now, bool quiet) noexcept {
+    return fills_idle_ ? missing(now, quiet ? 0 : max_wait_) : 0;
+  }
+
+  // Of a device of which nothing more is waited for: frames that it owes, and does not deliver.
+  uint64_t owed(int64_t now) noexcept { return missing(now, 0); }
 
   // The next frame is that many seconds later than it would be.
   void leave_out(int64_t seconds) noexcept;
@@ -54,6 +59,7 @@ class Timeline {
   bool stamped() const noexcept { return stamped_; }  // false: times are those of arrival
 
  private:
+  uint64_t missing(int64_t now, int64_t wait) noexcept;
   void begin_epoch(bool stamped) noexcept;
   bool is_plausible(int64_t time, int64_t now) const noexcept;
   bool is_late(int64_t position, int64_t time) const noexcept;
