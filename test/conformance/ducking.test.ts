@@ -12,13 +12,7 @@ const ms = rate / 1000;
 /** The gain of music at 1 in each frame, while a voice sounds from `from` to `to`. */
 async function gainsOf(
   duck: Omit<NonNullable<MixerInputOptions['duck']>, 'by'>,
-  {
-    from = 1000,
-    to = 2000,
-    length = 4000,
-    voiceOptions = {},
-    gain = 0.5,
-  } = {},
+  { from = 1000, to = 2000, length = 4000, voiceOptions = {}, gain = 0.5 } = {},
 ): Promise<Float32Array> {
   const mixer = new Mixer({ ...format, limiter: false });
   const voice = mixer.createInput({ ...voiceOptions, format, bufferMs: 10_000 });

@@ -252,7 +252,9 @@ Timeline::Placement deliver(Timeline& timeline, int64_t position, int64_t now) {
   return place;
 }
 
-TEST("a first packet that is late is placed by its stamp, one from before the start is not believed") {
+TEST(
+    "a first packet that is late is placed by its stamp, one from before the start is not "
+    "believed") {
   constexpr int64_t kStart = 100 * kNsPerSecond, kHeard = kStart + kNsPerSecond;
   constexpr int64_t kNow = kHeard + 3 * kNsPerSecond;
   // What was heard in three seconds comes at once.
@@ -262,8 +264,7 @@ TEST("a first packet that is late is placed by its stamp, one from before the st
   uint64_t lost = 0;
   for (int64_t position = 0; position < 3 * kRate; position += kPeriod) {
     const bool first = position == 0;
-    const Timeline::Placement place =
-        late.place(kPeriod, position, first ? kHeard : kNoTime, kNow);
+    const Timeline::Placement place = late.place(kPeriod, position, first ? kHeard : kNoTime, kNow);
     CHECK(place.silence == 0);
     lost += place.lost;
     late.advance(kPeriod - place.skip);

@@ -47,8 +47,9 @@ class LiveInput final : public Pullable {
   void pull(float* out, size_t frames, const PullTime& when) noexcept override;
   // Whether pull() would find all of it: the frames are there, or never will be.
   bool certain(size_t frames, const PullTime& when) noexcept;
-  // What was replaced by silence, here or because the queue had no room, as far as the last pull has
-  // shown: from that pull's frame `first` on (below 0: so many before it). Reading it resets it.
+  // What was replaced by silence, here or because the queue had no room, as far as the last pull
+  // has shown: from that pull's frame `first` on (below 0: so many before it). Reading it resets
+  // it.
   struct Loss {
     int64_t first = 0;
     uint64_t frames = 0;

@@ -15,7 +15,7 @@ constexpr uint32_t kLossesInOneSecond = 2;  // at most
 constexpr double kPumpPatience = 1e9;       // a pump later than this skips what it missed
 constexpr double kMaxFill = 60e9;           // ns; what is longer the mix leaves out: its times step
 constexpr int64_t kPumpRetry = kNsPerMs;
-constexpr int64_t kPumpTurn = 10 * kNsPerMs;  // between two looks whether what is late has come
+constexpr int64_t kPumpTurn = 10 * kNsPerMs;     // between two looks whether what is late has come
 constexpr int64_t kStandstill = 100 * kNsPerMs;  // a turn later than this: the process did not run
 
 }  // namespace

@@ -11,8 +11,8 @@ constexpr double kFirstLag = 30e6;
 // What a tap's queue holds beyond what is waited for: a machine that stalls.
 constexpr int64_t kQueueNs = 2 * kNsPerSecond;
 // Where a tap has nothing the sum makes silence, and counts what of it was sound that came late. A
-// tap that made it first would trim that sound, and nobody would count it. Below the 60 s from which
-// on a timeline leaves time out.
+// tap that made it first would trim that sound, and nobody would count it. Below the 60 s from
+// which on a timeline leaves time out.
 constexpr int64_t kTapWait = 30 * kNsPerSecond;
 
 SourceNode::Config source_config(Clock& clock, const Format& device) {

@@ -17,9 +17,9 @@ namespace patchcord {
 class WrittenInput final : public Pullable {
  public:
   struct Stats {
-    Counter written_frames;   // in the written format
-    Counter played_frames;    // in the written format
-    Counter underruns;  // the queue ran dry although the writer had more to give, or soon had
+    Counter written_frames;  // in the written format
+    Counter played_frames;   // in the written format
+    Counter underruns;       // the queue ran dry although the writer had more to give, or soon had
     // Of the destination's rate: silence played for that, and while nobody had anything to play.
     Counter underrun_frames, silent_frames;
   };

@@ -8,8 +8,8 @@ namespace patchcord {
 Ducker::Ducker(const Config& config)
     : config_(config),
       fall_(std::pow(static_cast<double>(config.gain), 1.0 / std::max(1u, config.attack_frames))),
-      rise_(std::pow(static_cast<double>(config.gain), -1.0 / std::max(1u, config.release_frames))) {
-}
+      rise_(
+          std::pow(static_cast<double>(config.gain), -1.0 / std::max(1u, config.release_frames))) {}
 
 void Ducker::process(const float* key, float* samples, size_t frames, uint32_t channels) noexcept {
   if (key == nullptr && hold_left_ == 0 && gain_ == 1) return;

@@ -6,9 +6,9 @@
 
 namespace patchcord {
 
-// The gain falls to `gain` while the key signal is above `threshold`, stays there for `hold_frames` after that, and
-// rises again: both by a constant number of decibels per frame, so that a whole fall takes `attack_frames` and a whole
-// rise `release_frames`.
+// The gain falls to `gain` while the key signal is above `threshold`, stays there for `hold_frames`
+// after that, and rises again: both by a constant number of decibels per frame, so that a whole
+// fall takes `attack_frames` and a whole rise `release_frames`.
 class Ducker {
  public:
   struct Config {
