@@ -3,6 +3,7 @@
 // by `require` and by `import`, bundles it, and breaks it in every way that an error names. Prints `ok` and
 // `not ok` lines.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -23,6 +24,26 @@ await test('npm pack builds what it packs', () => {
   assert.ok(files.some(({ path }) => path === 'dist/node.mjs'));
 });
 const tarball = pack();
+
+await test('every file of the documentation that the package names is in it', () => {
+  const files = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).split('\n');
+  const has = (file) => files.includes(`package/${file}`);
+  const code = readFileSync(join(root, 'dist/index.js'), 'utf8');
+  const named = [...code.matchAll(/docs\/[a-z-]+\.md/g)].map(([file]) => file);
+  assert.ok(named.length > 0);
+  for (const page of [
+    'README.md',
+    ...files.filter((file) => /docs\/.*\.md$/.test(file)).map((file) => file.slice(8)),
+  ]) {
+    const text = readFileSync(join(root, page), 'utf8');
+    for (const [, link] of text.matchAll(/\]\(([^)#:]+\.(?:md|mjs))[)#]/g))
+      named.push(join(dirname(page), link));
+  }
+  assert.deepEqual(
+    named.filter((file) => !has(file)),
+    [],
+  );
+});
 
 await test('publint --strict finds nothing', () => {
   node([join(root, 'node_modules/publint/src/cli.js'), 'run', '--strict', tarball]);
@@ -68,12 +89,13 @@ for (const [folder, args] of [
 
 await test('what is installed is the library, the addon, and nothing that runs or compiles', () => {
   const manifest = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
-  for (const script of ['preinstall', 'install', 'postinstall']) {
+  for (const script of ['preinstall', 'install', 'postinstall', 'prepare']) {
     assert.equal(manifest.scripts[script], undefined, script);
   }
   assert.equal(manifest.dependencies, undefined);
   const present = readdirSync(installed).sort();
-  assert.deepEqual(present, ['LICENSE', 'README.md', 'dist', 'package.json', 'prebuilds']);
+  const texts = ['CHANGELOG.md', 'LICENSE', 'README.md', 'docs', 'examples'];
+  assert.deepEqual(present, [...texts, 'dist', 'package.json', 'prebuilds'].sort());
 });
 
 await test(`without the addons it takes less than ${sizeLimit / 1e6} MB`, () => {
