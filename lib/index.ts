@@ -30,11 +30,11 @@ export {
   type SampleFormat,
 } from './format/format.js';
 export type { DuckOptions } from './mixer/duck-options.js';
-export {
+export type {
   MixerInput,
-  type MixerInputOptions,
-  type MixerInputStats,
-  type RampOptions,
+  MixerInputOptions,
+  MixerInputStats,
+  RampOptions,
 } from './mixer/mixer-input.js';
 export { Mixer, type MixerEvents, type MixerOptions, type MixerStats } from './mixer/mixer.js';
 export type { Granted, MicWishes, OpenOptions, StreamCategory } from './devices/open-options.js';

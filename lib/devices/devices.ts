@@ -8,7 +8,7 @@ import type { AudioFormat } from '../format/format.js';
 import type { NativeDevice, NativeHost } from '../engine/native.js';
 import { timersOf } from '../engine/timers.js';
 import { TypedEmitter, type EmitterEvents } from '../engine/typed-events.js';
-import { checkObject, checkOneOf, checkOptions, checkString, invalidType } from '../validate.js';
+import { checkOneOf, checkOptions, checkString, invalidType } from '../validate.js';
 
 /** What a device is the default for. */
 export type DeviceRole = 'console' | 'communications';
@@ -193,7 +193,7 @@ export class DeviceMonitor extends TypedEmitter<DeviceMonitorEvents> {
     if (this.#closed) return;
     this.#failed = false;
     const before = this.#devices;
-    this.#devices = found;
+    this.#devices = Object.freeze(found);
     if (!this.#started) {
       this.#started = true;
       this.#ready.resolve(this);
@@ -268,9 +268,9 @@ export type DeviceSelector = string | AudioDevice;
 /** Checks the argument or option called `name`. */
 export function checkSelector(selector: DeviceSelector, name: string): DeviceSelector {
   if (typeof selector === 'string') checkString(selector, name);
-  else if (typeof selector !== 'object')
+  else if (typeof selector !== 'object' || selector === null || Array.isArray(selector))
     throw invalidType(name, 'a name, an id, or an AudioDevice of listDevices()', selector);
-  else checkString((checkObject(selector, name) as AudioDevice).id, `${name}.id`);
+  else checkString(selector.id, `${name}.id`);
   return selector;
 }
 

@@ -168,7 +168,7 @@ export class ProcessMonitor extends TypedEmitter<ProcessMonitorEvents> {
     }
     if (this.#closed) return;
     const before = this.#processes;
-    this.#processes = found;
+    this.#processes = Object.freeze(found);
     if (this.#started) {
       this.#report(before, found);
     } else {

@@ -11,8 +11,7 @@ export type ChannelMap = number[] | number[][];
  * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`.
  */
 export function checkChannelMap(value: unknown, name: string, channels: number): ChannelMap {
-  if (!Array.isArray(value)) throw invalidType(name, 'an instance of Array', value);
-  const rows = value as unknown[];
+  const rows = checkRows(value, name);
   if (rows.length !== channels) {
     throw invalidValue(
       name,
@@ -32,6 +31,13 @@ export function checkChannelMap(value: unknown, name: string, channels: number):
     row.forEach((gain: unknown, k) => checkNumber(gain, `${place}[${k}]`, -16, 16));
   });
   return value as ChannelMap;
+}
+
+/** An array that is not empty. */
+export function checkRows(value: unknown, name: string): unknown[] {
+  if (!Array.isArray(value)) throw invalidType(name, 'an instance of Array', value);
+  if (value.length === 0) throw invalidValue(name, value, 'must not be empty');
+  return value as unknown[];
 }
 
 // The speakers of the usual layouts of 1 to 8 channels, as the engine takes them.

@@ -201,6 +201,8 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
         engine.openWritten(format, frames, start);
       },
       write: (frames, done) => {
+        // Not for the beginning of a frame, nor for no bytes at all: the engine would never have played them.
+        this.#queued ||= frames.length > 0;
         if (live) return this.#writeLive(frames, done);
         this.#writer.write(frames, frameBytes, done);
       },
@@ -525,7 +527,6 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
       this.#inlet.change((this.#formats.shift() as { format: AudioFormat }).format);
     }
     for (const change of this.#formats) change.behind -= chunk.length;
-    this.#queued = true;
     this.#stalls.start();
     this.#writing = chunk.length;
     this.#inlet.write(chunk, taken);

@@ -5,7 +5,7 @@ import { addAbortSignal } from 'node:stream';
 import type { AudioStream } from '../streams/audio-stream.js';
 import { deliverError, rejectsWith, whenClosed } from '../streams/closing.js';
 import { Deferred } from '../engine/deferred.js';
-import { AudioError } from '../errors.js';
+import { AudioError, closedEarly } from '../errors.js';
 import {
   bytesPerFrame,
   optionalFormat,
@@ -209,7 +209,7 @@ export class WavWriter extends TypedWritable<WritableEvents> implements AudioStr
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     deliverError(this, error);
-    this.#ready.reject(error ?? formatUnknown('WavWriter, closed before the first frame,'));
+    this.#ready.reject(error ?? closedEarly('The WavWriter was closed before its first frame'));
     this.#release().then(
       () => done(error),
       (failure: Error) => done(error ?? failure),

@@ -35,7 +35,7 @@ import {
   type DeviceSelector,
 } from '../devices/devices.js';
 import { closedEarly, fromNative, type NativeError } from '../errors.js';
-import { checkChannelMap, type ChannelMap } from '../format/channel-map.js';
+import { checkChannelMap, checkRows, type ChannelMap } from '../format/channel-map.js';
 import { resolveFormat, type FormatOptions } from '../format/format.js';
 import { KeepAlive } from '../engine/keep-alive.js';
 import { streamKind } from '../streams/links.js';
@@ -279,6 +279,7 @@ export abstract class AudioSource<
   /** @internal */
   constructor(given: SourceOptions & MicWishes, flow: 'input' | 'output') {
     const { channelMap } = given;
+    if (channelMap !== undefined) checkRows(channelMap, 'options.channelMap');
     const format = resolveFormat({ ...given, channels: given.channels ?? channelMap?.length });
     if (channelMap !== undefined) {
       checkChannelMap(channelMap, 'options.channelMap', format.channels);
@@ -453,7 +454,8 @@ export abstract class AudioSource<
     if (typeof at !== 'bigint' && typeof at !== 'number') {
       throw invalidType('at', 'of type number or bigint', at);
     }
-    const exact = typeof at === 'bigint' ? this.frameAt(at) : checkFrame(at, 'at', sampleRate);
+    const exact =
+      typeof at === 'bigint' ? this.frameAt(checkTime(at, 'at')) : checkFrame(at, 'at', sampleRate);
     const frame = Math.max(0, Math.round(exact));
     this.#native.stopAt(frame);
     return frame;

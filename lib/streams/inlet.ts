@@ -196,8 +196,8 @@ export class Inlet {
     const size = bytesPerFrame(this.#format as AudioFormat);
     return new AudioError(
       'ERR_AUDIO_PARTIAL_FRAME',
-      `the bytes written to ${this.#name} ended ${length} bytes into a frame of ${size}`,
-      { remedy: 'The writer lost or added bytes, or its format is not the one declared' },
+      `the bytes written to ${this.#name} end within a frame: ${length} of its ${size} bytes are there`,
+      { remedy: 'Check that the format is that of what is written' },
     );
   }
 

@@ -123,11 +123,10 @@ function samplesOf(format: PartialFormat & Pick<AudioFormat, 'sampleFormat'>): A
 }
 
 function checkWhole(bytes: Uint8Array, size: number): void {
-  const rest = bytes.byteLength % size;
-  if (rest === 0) return;
+  if (bytes.byteLength % size === 0) return;
   throw new AudioError(
     'ERR_AUDIO_PARTIAL_FRAME',
-    `${bytes.byteLength} bytes end ${rest} bytes into a frame of ${size}`,
-    { remedy: 'Bytes are missing or too many, or the format is not the one given' },
+    `a buffer of ${bytes.byteLength} bytes ends within a frame, which has ${size}`,
+    { remedy: 'Check that this is the format of the buffer' },
   );
 }

@@ -18,7 +18,8 @@ import {
 } from '../streams/closing.js';
 import { countChunks } from '../streams/encoding.js';
 import { Deferred } from '../engine/deferred.js';
-import { formatUnknown, type AudioFormat } from '../format/format.js';
+import { AudioError, closedEarly } from '../errors.js';
+import type { AudioFormat } from '../format/format.js';
 import { Upstream } from '../streams/upstream.js';
 import { checkAbortSignal, checkOptions, invalidType, unsupported } from '../validate.js';
 import { claimForReading } from '../streams/open-files.js';
@@ -112,7 +113,7 @@ export class WavReader extends TypedTransform<WavReaderEvents> implements AudioS
 
   /** The header's format. @throws `ERR_AUDIO_FORMAT_UNKNOWN` before it has arrived: await `ready`. */
   get format(): Readonly<AudioFormat> {
-    if (!this.#parser.format) throw formatUnknown('WavReader, which has seen no header yet,');
+    if (!this.#parser.format) throw noHeaderYet();
     return this.#parser.format;
   }
 
@@ -201,7 +202,7 @@ export class WavReader extends TypedTransform<WavReaderEvents> implements AudioS
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     deliverError(this, error);
-    this.#ready.reject(error ?? formatUnknown('WavReader, closed before a header arrived,'));
+    this.#ready.reject(error ?? closedEarly('The WavReader was closed before a header arrived'));
     done(error);
   }
 
@@ -248,4 +249,10 @@ export class WavReader extends TypedTransform<WavReaderEvents> implements AudioS
     }
     return this.#chunker;
   }
+}
+
+function noHeaderYet(): AudioError {
+  return new AudioError('ERR_AUDIO_FORMAT_UNKNOWN', 'the WavReader has not read a header yet', {
+    remedy: 'Await its ready, or listen to its format event',
+  });
 }

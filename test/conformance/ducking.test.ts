@@ -12,7 +12,7 @@ const ms = rate / 1000;
 /** The gain of music at 1 in each frame, while a voice sounds from `from` to `to`. */
 async function gainsOf(
   duck: Omit<NonNullable<MixerInputOptions['duck']>, 'by'>,
-  { from = 1000, to = 2000, length = 4000, voiceOptions = {}, gain = 0.5 } = {},
+  { from = 1000, to = 2000, length = 4000, voiceOptions = noOptions, gain = 0.5 } = {},
 ): Promise<Float32Array> {
   const mixer = new Mixer({ ...format, limiter: false });
   const voice = mixer.createInput({ ...voiceOptions, format, bufferMs: 10_000 });
@@ -29,6 +29,7 @@ async function gainsOf(
 }
 
 const least = (values: Float32Array): number => values.reduce((a, b) => Math.min(a, b));
+const noOptions: MixerInputOptions = {};
 const db = (gain: number): number => 20 * Math.log10(gain);
 
 describe('an input with duck', () => {

@@ -59,6 +59,9 @@ describe('construction', () => {
   });
 
   it.each([
+    [() => new MicSource({ device: null as never }), 'ERR_INVALID_ARG_TYPE'],
+    [() => new MicSource({ device: [] as never }), 'ERR_INVALID_ARG_TYPE'],
+    [() => new MicSource({ channelMap: [] }), 'ERR_INVALID_ARG_VALUE'],
     [() => new Mixer({ latencyMs: -1 }), 'ERR_OUT_OF_RANGE'],
     [() => new Mixer().createInput({ gain: Infinity }), 'ERR_OUT_OF_RANGE'],
     [() => new Mixer().createInput({ pan: 2 }), 'ERR_OUT_OF_RANGE'],

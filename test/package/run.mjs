@@ -28,7 +28,10 @@ const tarball = pack();
 await test('every file of the documentation that the package names is in it', () => {
   const files = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).split('\n');
   const has = (file) => files.includes(`package/${file}`);
-  const code = readFileSync(join(root, 'dist/index.js'), 'utf8');
+  const code = readdirSync(join(root, 'dist'))
+    .filter((file) => file.endsWith('.js'))
+    .map((file) => readFileSync(join(root, 'dist', file), 'utf8'))
+    .join('\n');
   const named = [...code.matchAll(/docs\/[a-z-]+\.md/g)].map(([file]) => file);
   assert.ok(named.length > 0);
   for (const page of [

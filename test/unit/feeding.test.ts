@@ -311,6 +311,24 @@ describe('played()', () => {
     expect(await sink.played()).toBe(undefined);
   });
 
+  it.each([0, 3])('resolves when nothing but %d bytes were written', async (bytes) => {
+    const backend = world();
+    const sink = await opened(backend, { format: stereo });
+    const errors: Error[] = [];
+    sink.on('error', (error) => errors.push(error));
+    sink.write(Buffer.alloc(bytes));
+    const played = noteWhen(backend, backend.now(), sink.played());
+    await backend.advance(100);
+    expect(played).toHaveLength(1);
+    const closed = new Promise((resolve) => sink.on('close', resolve));
+    sink.end();
+    await closed;
+    expect(sink.writableFinished).toBe(bytes === 0);
+    const partial = { code: 'ERR_AUDIO_PARTIAL_FRAME' };
+    expect(errors).toMatchObject(bytes === 0 ? [] : [partial]);
+    sink.destroy();
+  });
+
   it('rejects when the sink is destroyed, and raises no unhandled rejection', async () => {
     const backend = world();
     const sink = await opened(backend, { format: stereo });
