@@ -201,8 +201,11 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
         engine.openWritten(format, frames, start);
       },
       write: (frames, done) => {
-        // Not for the beginning of a frame, nor for no bytes at all: the engine would never have played them.
-        this.#queued ||= frames.length > 0;
+        // Not for the beginning of a frame, nor for no bytes at all: there is nothing to play.
+        if (frames.length > 0) {
+          this.#queued = true;
+          this.#stalls.start();
+        }
         if (live) return this.#writeLive(frames, done);
         this.#writer.write(frames, frameBytes, done);
       },
@@ -527,7 +530,6 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
       this.#inlet.change((this.#formats.shift() as { format: AudioFormat }).format);
     }
     for (const change of this.#formats) change.behind -= chunk.length;
-    this.#stalls.start();
     this.#writing = chunk.length;
     this.#inlet.write(chunk, taken);
   }
