@@ -41,11 +41,21 @@ const libpulse = {
   link: '-lpulse',
   package: 'libpulse-dev',
 };
+const speexEcho = { ...libraries[2], header: 'speex/speex_echo.h' };
+const oldWebrtc = {
+  name: 'webrtc',
+  header: 'webrtc_audio_processing/webrtc/modules/audio_processing/include/audio_processing.h',
+  include: '/usr/include/webrtc_audio_processing',
+  define: 'HAVE_WEBRTC',
+  link: '-lwebrtc_audio_processing',
+  package: 'libwebrtc-audio-processing-dev',
+};
 const programs = {
   resampler: { sources: ['resampler.cc', 'engine.cc'], libraries },
   qualities: { sources: ['qualities.cc'], libraries: [] },
   mixer: { sources: ['mixer.cc'], libraries: [] },
   drift: { sources: ['drift.cc'], libraries: [] },
+  echo: { sources: ['echo.cc'], libraries: [speexEcho, oldWebrtc] },
   player: { sources: ['player.cc'], libraries: [libpulse], needs: libpulse },
 };
 
@@ -54,27 +64,32 @@ export const nativePrograms = Object.keys(programs);
 
 /**
  * Builds bench/native's program NAME. `program`: its path; undefined where a library is absent without which it is
- * nothing; `absent`: a line for each library that it could be compared with.
- * @returns {Promise<{ program: string | undefined, absent: string[] }>}
+ * nothing; `libraries`: the names of those that it has; `absent`: a line for each other one that it could be compared
+ * with.
+ * @returns {Promise<{ program: string | undefined, libraries: string[], absent: string[] }>}
  */
 export async function buildNative(name) {
   if (spawnSync('g++', ['--version']).error) throw new Error('absent: g++ (not in PATH)');
   const { sources, libraries: wished, needs } = programs[name];
   const there = wished.filter(({ header }) => {
-    const input = `#include <${header}>\n`;
+    const input = `#if !__has_include(<${header}>)\n#error\n#endif\n`;
     return spawnSync('g++', ['-E', '-x', 'c++', '-'], { input }).status === 0;
   });
   const absent = wished
     .filter((one) => !there.includes(one))
     .map((one) => `absent: ${one.name} (Debian: apt-get install ${one.package})`);
-  if (needs && !there.includes(needs)) return { program: undefined, absent };
-  const defines = there.map(({ define }) => `-D${define}=1`);
+  const found = there.map(({ name: library }) => library);
+  if (needs && !there.includes(needs)) return { program: undefined, libraries: found, absent };
+  const defines = there.flatMap(({ define, include }) => [
+    `-D${define}=1`,
+    ...(include ? ['-isystem', include] : []),
+  ]);
   const links = there.map(({ link }) => link);
-  const program = join(out, [name, ...there.map((one) => one.name)].join('-'));
+  const program = join(out, [name, ...found].join('-'));
   mkdirSync(out, { recursive: true });
   const own = sources.map((file) => join(root, 'bench/native', file));
   await run('g++', [...addonFlags, ...defines, ...own, ...addonObjects(), ...links, '-o', program]);
-  return { program, absent };
+  return { program, libraries: found, absent };
 }
 
 /** How to call bench/native's program NAME for JSON, in an environment with `env` as well; undefined: it is absent. */

@@ -1,11 +1,11 @@
 // `npm run bench`: measures, prints tables, and writes tables, plots and all figures to bench/results.
 //
-//     npm run bench -- [--minutes N] [--seconds N] [--rounds N] [--hours N] [--docs] [PART...]
+//     npm run bench -- [--minutes N] [--seconds N] [--rounds N] [--hours N] [--seeds N,N] [--docs] [PART...]
 //
-// Parts: resampler, mixer, drift, stalls, delivery, cpu, blocked, pipeline, times, memory, kernels. --minutes is how long
+// Parts: resampler, mixer, drift, stalls, delivery, cpu, blocked, pipeline, times, memory, kernels, echo. --minutes is how long
 // the memory part streams (0.2), --seconds how long the pipeline and times parts record (15), --rounds how often resampler and
-// mixer compare (7), --hours of simulated time for drift (1). --docs puts what was measured into
-// docs/performance.md, between its marks, and the plots beside it. Each figure stands beside the machine's load and,
+// mixer compare (7), --hours of simulated time for drift (1), --seeds those of echo's
+// scenes (3,4). --docs puts what was measured into docs/performance.md and docs/echo.md, between their marks, and the plots beside it. Each figure stands beside the machine's load and,
 // where it is a time or a share, beside a baseline of the same run. It uses the built package: `npm run build` comes
 // first.
 import { execFile, spawn } from 'node:child_process';
@@ -17,6 +17,7 @@ import { parseArgs, promisify } from 'node:util';
 
 import { startPipeWire, startPulseAudio, whyAbsent } from '../test/servers.mjs';
 import { drift } from './drift.mjs';
+import { echo } from './echo.mjs';
 import { buildInstruments, fixed } from './measure.mjs';
 import { mixer } from './mixer.mjs';
 import { lineChart } from './plot.mjs';
@@ -35,6 +36,7 @@ const { values, positionals } = parseArgs({
     seconds: { type: 'string', default: '15' },
     rounds: { type: 'string', default: '7' },
     hours: { type: 'string', default: '1' },
+    seeds: { type: 'string', default: '3,4' },
     docs: { type: 'boolean', default: false },
   },
 });
@@ -50,6 +52,7 @@ const parts = {
   times,
   memory,
   kernels,
+  echo,
 };
 for (const name of positionals) {
   if (!(name in parts))
@@ -68,7 +71,11 @@ for (const [name, start] of Object.entries(servers)) {
 const machine = { node: process.version, processors: `${cpus().length} x ${cpus()[0].model}` };
 await buildInstruments();
 mkdirSync(here('results'), { recursive: true });
-const options = { rounds: Number(values.rounds), hours: Number(values.hours) };
+const options = {
+  rounds: Number(values.rounds),
+  hours: Number(values.hours),
+  seeds: values.seeds.split(',').map(Number),
+};
 for (const [name, measure] of Object.entries(parts)) {
   if (positionals.length > 0 && !positionals.includes(name)) continue;
   const loadBefore = loadavg()[0];

@@ -1,8 +1,10 @@
-// Rows of figures as Markdown: for the terminal, and for docs/performance.md.
+// Rows of figures as Markdown: for the terminal, and for the pages of docs/ that have a place for them.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const page = fileURLToPath(new URL('../docs/performance.md', import.meta.url));
+const pages = ['performance', 'echo'].map((name) =>
+  fileURLToPath(new URL(`../docs/${name}.md`, import.meta.url)),
+);
 
 export function markdown(rows) {
   const columns = [...new Set(rows.flatMap(Object.keys))];
@@ -14,12 +16,14 @@ export function markdown(rows) {
   ].join('');
 }
 
-/** Between `<!-- NAME -->` and `<!-- end -->` of docs/performance.md; nothing if it has no such mark. */
+/** Between `<!-- NAME -->` and `<!-- end -->` of the page that has such a mark; nothing if none has. */
 export function putIntoDocs(name, text) {
-  const all = readFileSync(page, 'utf8');
   const mark = `<!-- ${name} -->`;
-  const from = all.indexOf(mark);
-  if (from < 0) return;
-  const to = all.indexOf('<!-- end -->', from);
-  writeFileSync(page, `${all.slice(0, from + mark.length)}\n\n${text}\n${all.slice(to)}`);
+  for (const page of pages) {
+    const all = readFileSync(page, 'utf8');
+    const from = all.indexOf(mark);
+    if (from < 0) continue;
+    const to = all.indexOf('<!-- end -->', from);
+    writeFileSync(page, `${all.slice(0, from + mark.length)}\n\n${text}\n${all.slice(to)}`);
+  }
 }
