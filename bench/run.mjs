@@ -2,12 +2,12 @@
 //
 //     npm run bench -- [--minutes N] [--seconds N] [--rounds N] [--hours N] [--seeds N,N] [--docs] [PART...]
 //
-// Parts: resampler, mixer, drift, stalls, delivery, cpu, blocked, pipeline, times, memory, kernels, echo. --minutes is how long
-// the memory part streams (0.2), --seconds how long the pipeline and times parts record (15), --rounds how often resampler and
-// mixer compare (7), --hours of simulated time for drift (1), --seeds those of echo's
-// scenes (3,4). --docs puts what was measured into docs/performance.md and docs/echo.md, between their marks, and the plots beside it. Each figure stands beside the machine's load and,
-// where it is a time or a share, beside a baseline of the same run. It uses the built package: `npm run build` comes
-// first.
+// Parts: resampler, mixer, drift, stalls, delivery, cpu, blocked, pipeline, times, memory, kernels, echo. --minutes is
+// how long the memory part streams (0.2), --seconds how long the pipeline and times parts record (15), --rounds how often
+// resampler and mixer compare (7), --hours of simulated time for drift (1), --seeds those of echo's scenes (3,4). --docs
+// puts what was measured into docs/performance.md and docs/echo.md, between their marks, and the plots beside them. Each
+// figure stands beside the machine's load and, where it is a time or a share, beside a baseline of the same run. It uses
+// the built package: `npm run build` comes first.
 import { execFile, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
