@@ -14,6 +14,7 @@ import { fileURLToPath } from 'node:url';
 
 import { buildNative, nativePrograms } from '../../bench/native.mjs';
 import { addonFlags, addonObjects } from '../../scripts/addon-objects.mjs';
+import { compiler, compilerEnv } from '../../scripts/compiler.mjs';
 import { readGyp } from '../../scripts/read-gyp.mjs';
 import { startPulseAudio, whyAbsent } from '../servers.mjs';
 
@@ -59,12 +60,6 @@ const compileFlags = [
 // inlining; what they test runs for minutes of audio and needs it.
 const optimiserOf = (source) => (source.startsWith(here) ? '-Og' : '-O1');
 const linkFlags = ['-pthread', '-ldl'];
-
-// ccache, where it is installed, also serves a clone in another folder.
-const [compiler, compilerEnv] =
-  spawnSync('ccache', ['--version']).status === 0
-    ? [['ccache', 'g++'], { CCACHE_BASEDIR: root, CCACHE_NOHASHDIR: '1' }]
-    : [['g++'], {}];
 
 // A test that is itself a server of the system's message bus.
 const libraryOf = { realtime_kit_test: 'dbus-1' };
