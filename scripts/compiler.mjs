@@ -1,12 +1,18 @@
-// The C++ compiler of the tests, which goes through ccache where that is installed: it also serves a clone in
-// another folder.
+// C++ compilers go through ccache where that is installed: what one clone has compiled serves another.
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
+import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const cached = spawnSync('ccache', ['--version']).status === 0;
 
-/** The command, and what it needs in its environment. */
-export const compiler = cached ? ['ccache', 'g++'] : ['g++'];
-export const compilerEnv = cached ? { CCACHE_BASEDIR: root, CCACHE_NOHASHDIR: '1' } : {};
+/** The command that compiles with `compiler`. */
+export function compilerCommand(compiler = 'g++') {
+  return cached ? ['ccache', compiler] : [compiler];
+}
+
+/** The environment of that command. */
+export const compilerEnv = cached
+  ? { ...process.env, CCACHE_BASEDIR: root, CCACHE_NOHASHDIR: '1' }
+  : process.env;

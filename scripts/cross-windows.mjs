@@ -7,6 +7,7 @@ import { dirname, join, relative } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
+import { compilerCommand, compilerEnv } from './compiler.mjs';
 import { readGyp } from './read-gyp.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -34,6 +35,7 @@ export function crossBuildWindows() {
   writeChanged(join(root, folder, 'Makefile'), makefile(gyp, target));
   execFileSync('make', ['-f', `${folder}/Makefile`, '-j2', '--silent', target], {
     cwd: root,
+    env: compilerEnv,
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   return join(root, target);
@@ -73,7 +75,7 @@ ${host}: ${folder}/node.def ${folder}/Makefile
 ${folder}/%.o: %.cc ${folder}/Makefile
 \t@mkdir -p $(@D)
 \t@echo "$<"
-\t@${crossCompiler} ${flags.join(' ')} -MMD -MP -c $< -o $@
+\t@${compilerCommand(crossCompiler).join(' ')} ${flags.join(' ')} -MMD -MP -c $< -o $@
 
 -include ${objects.map((object) => object.replace(/\.o$/, '.d')).join(' ')}
 `;

@@ -10,7 +10,7 @@ describe.each(backends)('on %s a process', (backend) => {
     'stays while a stream is open: %s',
     async (what) => {
       // It would leave by itself within milliseconds of `ready`.
-      const outcome = await runScene('alive.mjs', { args: [what], env, staysMs: 2000 });
+      const outcome = await runScene('alive.mjs', { args: [what], env, staysMs: 1000 });
       expect(outcome).toMatchObject({ stdout: 'ready\n', stuck: true });
     },
   );

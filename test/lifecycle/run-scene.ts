@@ -57,7 +57,6 @@ export function runScene(
   });
 }
 
-/** The audio systems to run on: the simulated one, and the real one that the run was given. */
-export const backends: string[] = ['simulated'];
-if (process.platform === 'win32') backends.push('wasapi');
-else if (process.env.PULSE_SERVER) backends.push('pulse');
+/** The audio systems to run on: on Windows its own, elsewhere the simulated one and the server that the run was given. */
+export const backends: string[] = process.platform === 'win32' ? ['wasapi'] : ['simulated'];
+if (process.env.PULSE_SERVER && process.platform !== 'win32') backends.push('pulse');

@@ -10,7 +10,7 @@ import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
-import { compiler, compilerEnv } from '../../scripts/compiler.mjs';
+import { compilerCommand, compilerEnv } from '../../scripts/compiler.mjs';
 import { nodeHeaders } from '../../scripts/node-headers.mjs';
 import { readGyp } from '../../scripts/read-gyp.mjs';
 
@@ -121,11 +121,11 @@ async function build(folder, flags) {
   const worker = async () => {
     for (let next = queue.shift(); next && ok; next = queue.shift()) {
       const [source, object] = next;
-      const [command, ...first] = compiler;
+      const [command, ...first] = compilerCommand();
       const { code, output } = await run(
         command,
         [...first, ...common, '-c', source, '-o', object],
-        { env: { ...process.env, ...compilerEnv } },
+        { env: compilerEnv },
       );
       process.stdout.write(output);
       ok &&= code === 0;

@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url';
 
 import { buildNative, nativePrograms } from '../../bench/native.mjs';
 import { addonFlags, addonObjects } from '../../scripts/addon-objects.mjs';
-import { compiler, compilerEnv } from '../../scripts/compiler.mjs';
+import { compilerCommand, compilerEnv } from '../../scripts/compiler.mjs';
 import { readGyp } from '../../scripts/read-gyp.mjs';
 import { startPulseAudio, whyAbsent } from '../servers.mjs';
 
@@ -179,7 +179,9 @@ async function compile(source, build) {
     `${stem}.d`,
   ];
   args.push('-c', source, '-o', object);
-  return (await tool(compiler, args, `compile ${source.slice(root.length + 1)}`)) && object;
+  return (
+    (await tool(compilerCommand(), args, `compile ${source.slice(root.length + 1)}`)) && object
+  );
 }
 
 async function link(test, object, archive, build) {
@@ -250,8 +252,7 @@ async function run({ path, test: name, program }, sanitizer) {
 }
 
 async function tool([command, ...first], args, what) {
-  const env = { ...process.env, ...compilerEnv };
-  const { code, output } = await capture(command, [...first, ...args], { env });
+  const { code, output } = await capture(command, [...first, ...args], { env: compilerEnv });
   process.stdout.write(output);
   if (code !== 0) fail(what);
   return code === 0;

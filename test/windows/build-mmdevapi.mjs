@@ -6,11 +6,11 @@ import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
-import { whyNoCrossCompiler } from '../../scripts/cross-windows.mjs';
+import { compilerCommand, compilerEnv } from '../../scripts/compiler.mjs';
+import { crossCompiler, whyNoCrossCompiler } from '../../scripts/cross-windows.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const folder = 'build/mmdevapi-win32-x64';
-const compiler = 'x86_64-w64-mingw32-g++-posix';
 const flags = [
   '-std=c++17',
   '-O2',
@@ -79,6 +79,7 @@ export function buildMmdevapi() {
   const files = targets.map(({ file }) => `${folder}/${file}`);
   execFileSync('make', ['-f', `${folder}/Makefile`, '-j2', '--silent', ...files], {
     cwd: root,
+    env: compilerEnv,
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   const [library, probe, voicemeeter, engineProbe, staThread] = files.map((file) =>
@@ -92,7 +93,7 @@ function makefile() {
   const rules = targets.map(({ file, sources, link, libraries }) => {
     const linked = libraries.map((name) => `-l${name}`).join(' ');
     return `${folder}/${file}: ${sources.map(object).join(' ')}
-\t@${compiler} ${link} -static -s -o $@.part $^ ${linked}
+\t@${crossCompiler} ${link} -static -s -o $@.part $^ ${linked}
 \t@mv $@.part $@
 `;
   });
@@ -101,7 +102,7 @@ function makefile() {
 ${folder}/%.o: %.cc ${folder}/Makefile
 \t@mkdir -p $(@D)
 \t@echo "$<"
-\t@${compiler} ${flags.join(' ')} -MMD -MP -c $< -o $@
+\t@${compilerCommand(crossCompiler).join(' ')} ${flags.join(' ')} -MMD -MP -c $< -o $@
 
 -include ${all.map((path) => path.replace(/\.o$/, '.d')).join(' ')}
 `;

@@ -3,7 +3,8 @@
 // Prepares and builds first. Ends with `N passed, N failed`.
 //
 // Suites: `load` (the prebuilt addon in node.exe and in a renamed copy of it), `package` (the tarball
-// installed in a folder with a space and a `#`), `unit`, `conformance` and `lifecycle` (vitest's projects),
+// installed in a folder with a space and a `#`), `unit` (the tests of files and processes; with --file any),
+// `conformance` and `lifecycle` (vitest's projects),
 // `mmdevapi` (the addon on a simulated Windows audio engine; mmdevapi.mjs). vitest's tests find in their
 // environment:
 //   PATCHCORD_TEST_BACKEND=wasapi
@@ -47,6 +48,8 @@ const suites = {
   mmdevapi: simulatedWindows,
 };
 const conformanceLimitMs = 10 * 60_000;
+// What depends on the file system, paths and processes: the other unit tests run the same JavaScript as on Linux.
+const unitFiles = ['demo', 'errors', 'testing-page', 'virtual-mics', 'wav-reader', 'wav-writer'];
 const tones = [
   { device: 'micfeed', frequency: 1000, db: -12 },
   { device: 'speakers', frequency: 440, db: -12 },
@@ -233,9 +236,10 @@ async function simulatedWindows() {
 async function vitest(wine, name, env) {
   if (name === 'conformance') env = { ...env, PATCHCORD_RECORDER: buildRecorder(wine) };
   const report = join(wine.folder, `${name}.json`);
+  const usual = name === 'unit' ? unitFiles.map((file) => `test/unit/${file}.test.ts`) : [];
   const args = [
     'run',
-    ...options.file,
+    ...(options.file.length > 0 ? options.file : usual),
     '--project',
     name,
     '--reporter=default',
