@@ -29,8 +29,8 @@ export {
   type FormatOptions,
   type SampleFormat,
 } from './format/format.js';
-export type { DuckOptions } from './mixer/duck-options.js';
 export type {
+  DuckOptions,
   MixerInput,
   MixerInputOptions,
   MixerInputStats,

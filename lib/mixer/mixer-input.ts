@@ -10,7 +10,7 @@ import {
   formatUnknown,
   type AudioFormat,
 } from '../format/format.js';
-import { checkDuck, type DuckOptions } from './duck-options.js';
+import { checkDuck } from './duck-options.js';
 import { FrameWriter } from '../streams/frame-writer.js';
 import { Inlet, type Done, type InletTarget } from '../streams/inlet.js';
 import {
@@ -31,6 +31,20 @@ import {
   outOfRange,
   unsupported,
 } from '../validate.js';
+
+/** How an input of a mix is lowered while another one sounds. */
+export interface DuckOptions {
+  /** The input that lowers this one while it sounds. It was created earlier, by the same mixer. */
+  by: MixerInput;
+  /** What the level changes by, dB, -96 to 0. */
+  gainDb: number;
+  /** How long the level takes to fall, ms, 0 to 10000. @default 20 */
+  attackMs?: number | undefined;
+  /** How long the level takes to rise again, ms, 0 to 60000. @default 400 */
+  releaseMs?: number | undefined;
+  /** The peak, dBFS, above which the other input sounds, -96 to 0. @default -45 */
+  thresholdDb?: number | undefined;
+}
 
 /** How an input sounds. */
 export interface MixerInputOptions {
