@@ -40,7 +40,7 @@ export { Mixer, type MixerEvents, type MixerOptions, type MixerStats } from './m
 export type { Granted, MicWishes, OpenOptions, StreamCategory } from './devices/open-options.js';
 export type { AudioChunk } from './streams/chunk-reader.js';
 export type { Discontinuity, LinkStats } from './streams/outlet.js';
-export { chunkFlags } from './streams/place.js';
+export { chunkFlags } from './streams/tap.js';
 export type { ProcessSelector } from './devices/process-selector.js';
 export {
   listAudioProcesses,

@@ -139,7 +139,7 @@ export function checkOneOf<T extends string>(
   name: string,
   allowed: readonly T[],
 ): T {
-  const found = allowed.find((one) => one === value);
+  const found = allowed.find((candidate) => candidate === value);
   if (found === undefined) {
     const list = allowed.map((one) => inspect(one)).join(', ');
     throw invalidValue(name, value, `must be one of: ${list}`);

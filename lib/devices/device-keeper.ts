@@ -39,18 +39,18 @@ export interface DeviceEvents {
   deviceChange: [event: DeviceChange];
 }
 
-/** What is to be found, or made. */
-export interface Wanted<Found> {
+/** Which device a stream needs. */
+export interface DeviceSearch<Found> {
   selector: DeviceSelector;
   /** What is open, or was until it was lost; undefined: the selector is new. */
-  again: Found | undefined;
+  previous: Found | undefined;
   lost: boolean;
 }
 
-/** What the keeper does its work with. */
-export interface Keeping<Found> {
+/** What a stream lets its keeper do. */
+export interface DeviceActions<Found> {
   readonly host: NativeHost;
-  find(wanted: Wanted<Found>): Promise<Found>;
+  find(search: DeviceSearch<Found>): Promise<Found>;
   /** Whether a selector means the same as what is open. */
   same(found: Found, current: Found): boolean;
   /** Opens it in place of what is open; when that fails, what is open goes on. */
@@ -58,18 +58,17 @@ export interface Keeping<Found> {
   /** Lets go of a device that is gone. */
   leave(): Promise<void>;
   /** No longer needed; never fails. */
-  forget(found: Found): Promise<void>;
+  release(found: Found): Promise<void>;
   device(found: Found): AudioDevice | undefined;
   /** Calls listeners, some time soon: what they throw is theirs. */
-  tell<E extends keyof DeviceEvents>(event: E, ...values: DeviceEvents[E]): void;
+  emit<E extends keyof DeviceEvents>(event: E, ...values: DeviceEvents[E]): void;
   /** The system's devices are not what they were: which ones exist, or how they are set. */
-  noticed?(): void;
+  devicesChanged?(): void;
   /** There is no hope, or no patience, left. */
   fail(error: Error): void;
 }
 
-// From engine.md's table of states; the last one again and again. A notification of the system ends
-// the wait early.
+// The waits between attempts; the last one repeats. A notification of the system ends a wait early.
 const delaysMs = [100, 250, 500, 1000, 3000];
 // A device that lived for so long was well; one that is lost sooner is not taken for returned, and is
 // waited for as if it had never come.
@@ -80,7 +79,7 @@ const unreachableDelayMs = 250;
 interface Request {
   selector: DeviceSelector;
   /** What is open is opened once more, with other options. */
-  anew: boolean;
+  reopens: boolean;
   done: Deferred<void>;
 }
 
@@ -102,7 +101,7 @@ export function patienceOf(recover: boolean | RecoverOptions | undefined): numbe
  * default, changes it when asked.
  */
 export class DeviceKeeper<Found> {
-  readonly #keeping: Keeping<Found>;
+  readonly #actions: DeviceActions<Found>;
   readonly #patienceMs: number;
   #selector: DeviceSelector;
   #request: Request | undefined;
@@ -118,16 +117,16 @@ export class DeviceKeeper<Found> {
   #recoveredAt: bigint | undefined;
   #work: Promise<void> | undefined;
   #wake: (() => void) | undefined;
-  #noticed = false;
+  #changed = false;
   #stopped = false;
 
   constructor(
-    keeping: Keeping<Found>,
+    actions: DeviceActions<Found>,
     selector: DeviceSelector,
     recover: boolean | RecoverOptions | undefined,
   ) {
     this.#patienceMs = patienceOf(recover);
-    this.#keeping = keeping;
+    this.#actions = actions;
     this.#selector = selector;
   }
 
@@ -145,17 +144,17 @@ export class DeviceKeeper<Found> {
   start(): Promise<void> {
     return this.#do(() =>
       this.#timeless(async () => {
-        const found = await this.#keeping.find({
+        const found = await this.#actions.find({
           selector: this.#selector,
-          again: undefined,
+          previous: undefined,
           lost: false,
         });
-        if (this.#stopped) return this.#keeping.forget(found);
+        if (this.#stopped) return this.#actions.release(found);
         // Also when opening it fails: it is to be let go of.
         this.#current = found;
-        await this.#keeping.open(found);
+        await this.#actions.open(found);
         if (this.#patienceMs > 0)
-          this.#keeping.host.watch(AsyncResource.bind(() => this.#notice()));
+          this.#actions.host.watch(AsyncResource.bind(() => this.#notice()));
       }),
     );
   }
@@ -164,10 +163,10 @@ export class DeviceKeeper<Found> {
   lost(error: AudioError): void {
     if (this.#stopped) return;
     if (this.#patienceMs === 0) {
-      this.#keeping.fail(error);
+      this.#actions.fail(error);
       return;
     }
-    const now = this.#keeping.host.now();
+    const now = this.#actions.host.now();
     const since =
       this.#recoveredAt === undefined ? Infinity : Number(now - this.#recoveredAt) / 1e6;
     if (since > wellMs) {
@@ -180,14 +179,14 @@ export class DeviceKeeper<Found> {
   }
 
   /** Goes to another device; rejects, and nothing changes, when that cannot be. */
-  change(selector: DeviceSelector, anew = false): Promise<void> {
+  change(selector: DeviceSelector, reopens = false): Promise<void> {
     this.#request?.done.reject(superseded());
     const done = new Deferred<void>();
     if (this.#stopped) {
       done.reject(stoppedEarly());
       return done.promise;
     }
-    this.#request = { selector, anew, done };
+    this.#request = { selector, reopens, done };
     this.#wake?.();
     this.#converge();
     return done.promise;
@@ -203,7 +202,7 @@ export class DeviceKeeper<Found> {
   async stop(): Promise<void> {
     if (!this.#stopped) {
       this.#stopped = true;
-      this.#keeping.host.watch(null);
+      this.#actions.host.watch(null);
       this.#wake?.();
     }
     await this.#work?.catch(() => {});
@@ -212,8 +211,8 @@ export class DeviceKeeper<Found> {
   }
 
   #notice(): void {
-    this.#noticed = true;
-    this.#keeping.noticed?.();
+    this.#changed = true;
+    this.#actions.devicesChanged?.();
     this.#wake?.();
     this.#converge();
   }
@@ -224,7 +223,7 @@ export class DeviceKeeper<Found> {
     const over = (): void => {
       this.#work = undefined;
       // What was noticed meanwhile.
-      if (this.#noticed || this.#loss || this.#request) this.#converge();
+      if (this.#changed || this.#loss || this.#request) this.#converge();
     };
     doing.then(over, () => {});
     return doing;
@@ -233,18 +232,18 @@ export class DeviceKeeper<Found> {
   // In a simulated world it is over before time goes on.
   #timeless<T>(work: () => Promise<T>): Promise<T> {
     const doing = work();
-    timersOf(this.#keeping.host).during(doing);
+    timersOf(this.#actions.host).during(doing);
     return doing;
   }
 
   #converge(): void {
     if (this.#work || this.#stopped) return;
-    void this.#do(() => this.#seek()).catch((error: Error) => this.#keeping.fail(error));
+    void this.#do(() => this.#seek()).catch((error: Error) => this.#actions.fail(error));
   }
 
   // Until the stream is on the device that it is meant to be on, or patience ends.
   async #seek(): Promise<void> {
-    const { host } = this.#keeping;
+    const { host } = this.#actions;
     let expired = false;
     let failure: AudioError | undefined;
     if (!this.#loss) this.#tries = 0;
@@ -254,15 +253,15 @@ export class DeviceKeeper<Found> {
       this.#wake?.();
     });
     try {
-      for (let told = false; ;) {
-        if (this.#loss && !told) {
-          told = true;
-          this.#keeping.tell('rebuild', { error: this.#loss, device: this.#device() });
-          await this.#timeless(() => this.#keeping.leave());
+      for (let reported = false; ;) {
+        if (this.#loss && !reported) {
+          reported = true;
+          this.#actions.emit('rebuild', { error: this.#loss, device: this.#device() });
+          await this.#timeless(() => this.#actions.leave());
         }
         if (this.#tries > 0 && !expired) await this.#wait(failure);
         if (this.#stopped) return;
-        if (this.#noticed) this.#tries = 0; // news are a reason for new haste
+        if (this.#changed) this.#tries = 0; // news are a reason for new haste
         ++this.#tries;
         failure = await this.#timeless(() => this.#attempt());
         if (!failure || this.#stopped) return;
@@ -279,37 +278,37 @@ export class DeviceKeeper<Found> {
   async #attempt(): Promise<AudioError | undefined> {
     const request = this.#request;
     const lossBefore = this.#loss;
-    this.#noticed = false;
+    this.#changed = false;
     let found: Found | undefined;
     try {
-      found = await this.#keeping.find({
+      found = await this.#actions.find({
         selector: request?.selector ?? this.#selector,
-        again: request && !request.anew ? undefined : this.#current,
+        previous: request && !request.reopens ? undefined : this.#current,
         lost: this.#loss !== undefined,
       });
       const current = this.#current;
-      const stays = current !== undefined && this.#keeping.same(found, current);
-      if (this.#stopped || (stays && !this.#loss && !request?.anew)) {
-        if (!stays) await this.#keeping.forget(found);
+      const stays = current !== undefined && this.#actions.same(found, current);
+      if (this.#stopped || (stays && !this.#loss && !request?.reopens)) {
+        if (!stays) await this.#actions.release(found);
         this.#settle(request);
         return undefined;
       }
-      await this.#keeping.open(found);
-      if (lossBefore) this.#recoveredAt = this.#keeping.host.now();
-      if (current !== undefined && current !== found) await this.#keeping.forget(current);
+      await this.#actions.open(found);
+      if (lossBefore) this.#recoveredAt = this.#actions.host.now();
+      if (current !== undefined && current !== found) await this.#actions.release(current);
       const from = this.#device();
       this.#current = found;
       // Lost again while it was being opened: once more.
       if (this.#loss === lossBefore) this.#loss = undefined;
       this.#reason = request ? 'setDevice' : lossBefore ? 'deviceLost' : 'defaultChange';
       const to = this.#device();
-      if (lossBefore) this.#keeping.tell('recovered', { device: to });
+      if (lossBefore) this.#actions.emit('recovered', { device: to });
       if (from?.id !== to?.id)
-        this.#keeping.tell('deviceChange', { from, to, reason: this.#reason });
+        this.#actions.emit('deviceChange', { from, to, reason: this.#reason });
       this.#settle(request);
       return undefined;
     } catch (thrown) {
-      if (found !== undefined && found !== this.#current) await this.#keeping.forget(found);
+      if (found !== undefined && found !== this.#current) await this.#actions.release(found);
       if (!(thrown instanceof AudioError)) throw thrown;
       if (!request || request !== this.#request) return thrown;
       this.#request = undefined;
@@ -329,9 +328,9 @@ export class DeviceKeeper<Found> {
     const planned = delaysMs[Math.min(this.#tries, delaysMs.length) - 1];
     const unreachable = failure?.code === 'ERR_AUDIO_BACKEND_UNAVAILABLE';
     const ms = unreachable ? Math.min(planned, unreachableDelayMs) : planned;
-    if (this.#noticed || this.#request || this.#stopped) return Promise.resolve();
+    if (this.#changed || this.#request || this.#stopped) return Promise.resolve();
     return new Promise((resolve) => {
-      const callOff = timersOf(this.#keeping.host).after(ms, () => this.#wake?.());
+      const callOff = timersOf(this.#actions.host).after(ms, () => this.#wake?.());
       this.#wake = () => {
         callOff();
         this.#wake = undefined;
@@ -341,7 +340,7 @@ export class DeviceKeeper<Found> {
   }
 
   #device(): AudioDevice | undefined {
-    return this.#current === undefined ? undefined : this.#keeping.device(this.#current);
+    return this.#current === undefined ? undefined : this.#actions.device(this.#current);
   }
 
   #lostFor(failure: AudioError): AudioError {

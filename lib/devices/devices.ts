@@ -79,7 +79,9 @@ export async function getDefaultDevice(
   const devices = await askDevices(
     openBackend(checkOptions(options, 'getDefaultDevice', ['backend'])),
   );
-  const found = devices.find((one) => one.flow === flow && one.defaultRoles.includes(role));
+  const found = devices.find(
+    (candidate) => candidate.flow === flow && candidate.defaultRoles.includes(role),
+  );
   return found ? toPublic(found) : null;
 }
 
@@ -125,7 +127,7 @@ export class DeviceMonitor extends TypedEmitter<DeviceMonitorEvents> {
   readonly #host: NativeHost;
   #devices: readonly AudioDevice[] = [];
   #asking: Promise<void> | undefined;
-  #again = false;
+  #isStale = false;
   #callOff: (() => void) | undefined;
   #started = false;
   #failed = false;
@@ -161,13 +163,13 @@ export class DeviceMonitor extends TypedEmitter<DeviceMonitorEvents> {
 
   #refresh(): void {
     if (this.#asking) {
-      this.#again = true;
+      this.#isStale = true;
       return;
     }
     this.#asking = this.#list().finally(() => {
       this.#asking = undefined;
-      if (this.#again && !this.#closed) {
-        this.#again = false;
+      if (this.#isStale && !this.#closed) {
+        this.#isStale = false;
         this.#refresh();
       }
     });
@@ -181,9 +183,9 @@ export class DeviceMonitor extends TypedEmitter<DeviceMonitorEvents> {
     } catch (error) {
       if (this.#closed) return;
       this.#ready.reject(error as Error);
-      // Without a connection nobody tells that there is a server again.
-      const again = (): void => this.#refresh();
-      this.#callOff = timersOf(this.#host).after(unreachableMs, again, false);
+      // Without a connection nobody tells that there is a server refresh.
+      const refresh = (): void => this.#refresh();
+      this.#callOff = timersOf(this.#host).after(unreachableMs, refresh, false);
       const failed = this.#failed;
       this.#failed = true;
       if (!failed && this.listenerCount('error') > 0)
@@ -232,7 +234,9 @@ function holder(
   flow: string,
   role: DeviceRole,
 ): AudioDevice | undefined {
-  return devices.find((one) => one.flow === flow && one.defaultRoles.includes(role));
+  return devices.find(
+    (candidate) => candidate.flow === flow && candidate.defaultRoles.includes(role),
+  );
 }
 
 function identity({ name, state, format, driver }: AudioDevice): string {
@@ -292,9 +296,13 @@ export function reselectDevice(
 ): NativeDevice {
   const { id, name, flow } = current;
   if (followsDefault(selector)) return selectDevice(devices, selector, flow, id);
-  const usable = devices.filter((one) => one.flow === flow && one.state === 'active');
-  const again = usable.find((one) => one.id === id) ?? usable.find((one) => one.name === name);
-  if (again) return again;
+  const usable = devices.filter(
+    (candidate) => candidate.flow === flow && candidate.state === 'active',
+  );
+  const returned =
+    usable.find((candidate) => candidate.id === id) ??
+    usable.find((candidate) => candidate.name === name);
+  if (returned) return returned;
   throw notFound(`the ${flow} device '${name}' (${id})`, devices, flow);
 }
 
@@ -311,9 +319,11 @@ export function selectDevice(
   flow: 'input' | 'output',
   own?: string,
 ): NativeDevice {
-  const usable = devices.filter((one) => one.flow === flow && one.state === 'active');
+  const usable = devices.filter(
+    (candidate) => candidate.flow === flow && candidate.state === 'active',
+  );
   if (typeof selector !== 'string') {
-    const pinned = usable.find((one) => one.id === selector.id);
+    const pinned = usable.find((candidate) => candidate.id === selector.id);
     if (pinned) return pinned;
     throw notFound(`the ${flow} device '${selector.name}' (${selector.id})`, devices, flow);
   }
@@ -321,7 +331,7 @@ export function selectDevice(
     const role = selector === 'default' ? 'console' : 'communications';
     const allowed = usable.filter((one) => !one.fed || one.id === own);
     const found =
-      allowed.find((one) => one.defaultRoles.includes(role)) ??
+      allowed.find((candidate) => candidate.defaultRoles.includes(role)) ??
       allowed.find((one) => !one.virtual) ??
       allowed[0];
     if (found) return found;
@@ -332,10 +342,11 @@ export function selectDevice(
     );
   }
   const exact =
-    usable.find((one) => one.id === selector) ?? usable.find((one) => one.name === selector);
+    usable.find((candidate) => candidate.id === selector) ??
+    usable.find((candidate) => candidate.name === selector);
   if (exact) return exact;
   const word = selector.toLowerCase();
-  const close = usable.filter((one) => one.name.toLowerCase().includes(word));
+  const close = usable.filter((candidate) => candidate.name.toLowerCase().includes(word));
   if (close.length === 1) return close[0];
   throw notFound(
     close.length === 0
@@ -348,7 +359,7 @@ export function selectDevice(
 
 function notFound(what: string, devices: readonly NativeDevice[], flow: string): AudioError {
   const names = devices
-    .filter((one) => one.flow === flow)
+    .filter((candidate) => candidate.flow === flow)
     .map((one) => (one.state === 'active' ? `'${one.name}'` : `'${one.name}' (${one.state})`));
   return new AudioError('ERR_AUDIO_DEVICE_NOT_FOUND', `could not find ${what}`, {
     remedy: names.length

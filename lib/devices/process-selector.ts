@@ -63,7 +63,7 @@ const slashes = (path: string): string => path.toLowerCase().replaceAll('\\', '/
 export class ProcessTarget {
   readonly selector: ProcessSelector;
   readonly #follows: boolean;
-  readonly #test: (one: NativeProcess) => boolean;
+  readonly #test: (candidate: NativeProcess) => boolean;
   #bound: { key: string; path: string; name: string } | undefined;
   #ended = false;
 
@@ -79,14 +79,14 @@ export class ProcessTarget {
     return this.#follows || typeof this.selector === 'string' || this.selector instanceof RegExp;
   }
 
-  matches(one: NativeProcess): boolean {
+  matches(candidate: NativeProcess): boolean {
     if (typeof this.selector === 'string' || this.selector instanceof RegExp) {
-      return this.#test(one);
+      return this.#test(candidate);
     }
-    if (this.#bound && !this.#ended) return this.#bound.key === processKey(one);
-    if (this.#bound) return this.#follows && isSameProgram(this.#bound, one);
-    if (!this.#test(one)) return false;
-    this.#bind(one);
+    if (this.#bound && !this.#ended) return this.#bound.key === processKey(candidate);
+    if (this.#bound) return this.#follows && isSameProgram(this.#bound, candidate);
+    if (!this.#test(candidate)) return false;
+    this.#bind(candidate);
     return true;
   }
 
@@ -95,19 +95,19 @@ export class ProcessTarget {
     if (this.#bound?.key === processKey(id)) this.#ended = true;
   }
 
-  #bind(one: { pid: number; startTime: bigint | string; path: string; name: string }): void {
-    this.#bound = { key: processKey(one), path: one.path, name: one.name };
+  #bind(candidate: { pid: number; startTime: bigint | string; path: string; name: string }): void {
+    this.#bound = { key: processKey(candidate), path: candidate.path, name: candidate.name };
   }
 }
 
 function isSameProgram(
   known: { path: string; name: string },
-  one: { path: string; name: string },
+  candidate: { path: string; name: string },
 ): boolean {
-  return known.path ? known.path === one.path : known.name === one.name;
+  return known.path ? known.path === candidate.path : known.name === candidate.name;
 }
 
-function testOf(selector: ProcessSelector): (one: NativeProcess) => boolean {
+function testOf(selector: ProcessSelector): (candidate: NativeProcess) => boolean {
   if (typeof selector === 'number') return ({ pid }) => pid === selector;
   if (typeof selector === 'string') {
     if (/[\\/]/.test(selector)) {

@@ -181,17 +181,18 @@ export class ProcessMonitor extends TypedEmitter<ProcessMonitorEvents> {
 
   #report(before: readonly AudioProcess[], now: readonly AudioProcess[]): void {
     const old = new Map(before.map((one) => [processKey(one), one]));
-    for (const one of now) {
-      const known = old.get(processKey(one));
-      old.delete(processKey(one));
+    for (const program of now) {
+      const known = old.get(processKey(program));
+      old.delete(processKey(program));
       if (!known) {
-        callListeners(() => this.emit('add', one));
+        callListeners(() => this.emit('add', program));
         continue;
       }
-      if (identity(known) !== identity(one)) callListeners(() => this.emit('change', one, known));
-      if (known.volume !== one.volume) callListeners(() => this.emit('volume', one));
-      if (known.muted !== one.muted)
-        callListeners(() => this.emit(one.muted ? 'mute' : 'unmute', one));
+      if (identity(known) !== identity(program))
+        callListeners(() => this.emit('change', program, known));
+      if (known.volume !== program.volume) callListeners(() => this.emit('volume', program));
+      if (known.muted !== program.muted)
+        callListeners(() => this.emit(program.muted ? 'mute' : 'unmute', program));
     }
     for (const one of old.values()) callListeners(() => this.emit('remove', one));
   }
@@ -224,8 +225,8 @@ export async function askProcesses(
   }
 }
 
-export function toPublicProcess(one: NativeProcess): AudioProcess {
-  const { pid, root, startTime, name, path, displayName, state, levelDb, volume, muted } = one;
+export function toPublicProcess(program: NativeProcess): AudioProcess {
+  const { pid, root, startTime, name, path, displayName, state, levelDb, volume, muted } = program;
   return Object.freeze({
     pid,
     rootPid: root.pid,
@@ -237,6 +238,6 @@ export function toPublicProcess(one: NativeProcess): AudioProcess {
     levelDb: levelDb ?? Number.NaN,
     volume,
     muted,
-    devices: Object.freeze(one.devices),
+    devices: Object.freeze(program.devices),
   });
 }

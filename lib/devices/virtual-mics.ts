@@ -66,13 +66,13 @@ export function findVirtualMics(devices: readonly NativeDevice[]): VirtualMic[] 
   const rank = ({ driver, product }: VirtualMic): number =>
     virtualMicDrivers.indexOf(driver) + (product === 'VB-CABLE' ? -0.5 : 0);
   return devices
-    .filter((one) => one.flow === 'output' && one.cable)
+    .filter((candidate) => candidate.flow === 'output' && candidate.cable)
     .map((output) => describe(devices, output))
     .sort((a, b) => rank(a) - rank(b));
 }
 
 function describe(devices: readonly NativeDevice[], output: NativeDevice): VirtualMic {
-  const capture = devices.find((one) => one.id === output.peerId);
+  const capture = devices.find((candidate) => candidate.id === output.peerId);
   const candidates = devices.filter((one) => output.possiblePeers.includes(one.id));
   const problem = problemOf(devices, output, capture, candidates);
   return Object.freeze({
@@ -109,7 +109,10 @@ function problemOf(
     return `what '${output.name}' plays is heard on the card's other device, which the audio server does not show`;
   }
   const gone = devices.filter(
-    (one) => one.flow === 'input' && one.product === output.product && one.state !== 'active',
+    (candidate) =>
+      candidate.flow === 'input' &&
+      candidate.product === output.product &&
+      candidate.state !== 'active',
   );
   if (gone.length === 0) return `the microphone that hears '${output.name}' is not there`;
   return `the microphone that hears '${output.name}' is not in use: ${gone
@@ -151,7 +154,7 @@ export function chooseVirtualMic(
   const all = findVirtualMics(devices).filter((mic) => !driver || mic.driver === driver);
   const usable = all.filter((mic) => !mic.problem);
   const isFed = (mic: VirtualMic): boolean =>
-    devices.some((one) => one.id === mic.render.id && one.fed);
+    devices.some((candidate) => candidate.id === mic.render.id && candidate.fed);
   const mic = usable.find((one) => !isFed(one)) ?? usable[0];
   if (mic || all.length === 0) return mic;
   throw new AudioError(

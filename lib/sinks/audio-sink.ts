@@ -10,8 +10,8 @@ import {
   DeviceKeeper,
   patienceOf,
   type DeviceEvents,
-  type Keeping,
-  type Wanted,
+  type DeviceActions,
+  type DeviceSearch,
 } from '../devices/device-keeper.js';
 import {
   checkSelector,
@@ -171,7 +171,7 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
       this.destroy(this.#stalledFor(patienceMs / 1000)),
     );
     this.#inlet = new Inlet(this, this.#target(), declared);
-    this.#keeper = new DeviceKeeper(this.#keeping(), selector, given.recover);
+    this.#keeper = new DeviceKeeper(this.#deviceActions(), selector, given.recover);
     if (!allowFeedback) this.#feedback = new FeedbackGuard(this, () => this.destination);
     if (signal) addAbortSignal(signal, this);
   }
@@ -224,23 +224,23 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
     done();
   }
 
-  #keeping(): Keeping<Destination> {
+  #deviceActions(): DeviceActions<Destination> {
     const host = this.#host;
     return {
       host,
-      find: (wanted) => this.prepare(host, wanted),
-      same: (one, other) => one.renderId === other.renderId,
+      find: (search) => this.prepare(host, search),
+      same: (a, b) => a.renderId === b.renderId,
       open: (found) => this.#openDevice(found),
       leave: () => this.#native.leave(),
-      forget: (found) => Promise.resolve(found.release?.()).catch(() => {}),
+      release: (found) => Promise.resolve(found.release?.()).catch(() => {}),
       device: ({ device }) => device && toPublic(device),
-      tell: (event, ...values) =>
+      emit: (event, ...values) =>
         queueMicrotask(() => {
           if (event === 'deviceChange') this.#feedback?.look();
-          if (event !== 'rebuild') this.lookAround();
+          if (event !== 'rebuild') this.devicesChanged();
           this.emit(event as 'rebuild', ...(values as DeviceEvents['rebuild']));
         }),
-      noticed: () => this.lookAround(),
+      devicesChanged: () => this.devicesChanged(),
       fail: (error) => this.destroy(error),
     };
   }
@@ -272,10 +272,13 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
   }
 
   /** @internal Finds or makes what to play to. */
-  protected abstract prepare(host: NativeHost, wanted: Wanted<Destination>): Promise<Destination>;
+  protected abstract prepare(
+    host: NativeHost,
+    search: DeviceSearch<Destination>,
+  ): Promise<Destination>;
 
   /** @internal The devices around this one, or their settings, may be others than before. */
-  protected lookAround(): void {}
+  protected devicesChanged(): void {}
 
   /** Of what is played. @throws `ERR_AUDIO_FORMAT_UNKNOWN` until that is known. */
   get format(): Readonly<AudioFormat> {
@@ -563,7 +566,7 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
     if (this.destroyed) return;
     this.#ready.resolve(this);
     this.#start();
-    this.lookAround();
+    this.devicesChanged();
     callListeners(() => this.emit('ready'));
   }
 

@@ -1,4 +1,4 @@
-import type { Wanted } from '../devices/device-keeper.js';
+import type { DeviceSearch } from '../devices/device-keeper.js';
 import { askDevices, reselectDevice, selectDevice } from '../devices/devices.js';
 import { linkable } from '../streams/links.js';
 import type { NativeHost } from '../engine/native.js';
@@ -34,13 +34,13 @@ export class SpeakerSink extends AudioSink {
   /** @internal */
   protected async prepare(
     host: NativeHost,
-    { selector, again }: Wanted<Destination>,
+    { selector, previous }: DeviceSearch<Destination>,
   ): Promise<Destination> {
     const devices = await askDevices(host);
-    const device = again?.device
-      ? reselectDevice(devices, selector, again.device)
+    const device = previous?.device
+      ? reselectDevice(devices, selector, previous.device)
       : selectDevice(devices, selector, 'output');
-    const microphone = devices.find((one) => one.id === device.peerId);
+    const microphone = devices.find((candidate) => candidate.id === device.peerId);
     return { renderId: device.id, device, microphone };
   }
 }

@@ -1,6 +1,6 @@
 import { callListeners } from '../engine/call-listeners.js';
 import type { BackendOption } from '../engine/backend.js';
-import type { Wanted } from '../devices/device-keeper.js';
+import type { DeviceSearch } from '../devices/device-keeper.js';
 import {
   askDevices,
   reselectDevice,
@@ -99,7 +99,7 @@ export class VirtualMicSink extends AudioSink {
   }
 
   /** @internal */
-  protected override lookAround(): void {
+  protected override devicesChanged(): void {
     if (!this.destroyed) this.#hearing?.look();
   }
 
@@ -116,10 +116,10 @@ export class VirtualMicSink extends AudioSink {
   /** @internal */
   protected async prepare(
     host: NativeHost,
-    { selector, again, lost }: Wanted<Destination>,
+    { selector, previous, lost }: DeviceSearch<Destination>,
   ): Promise<Destination> {
     // What was made, or chosen, is kept until it goes, or is to have another format.
-    if (again && !lost && !(again.release && this.#isOther(again))) return again;
+    if (previous && !lost && !(previous.release && this.#isOther(previous))) return previous;
     this.#hearing ??= new HearingWatch(
       host,
       () => this.destination,
@@ -127,22 +127,24 @@ export class VirtualMicSink extends AudioSink {
     );
     const devices = await askDevices(host);
     if (selector !== 'auto') {
-      const device = again?.device ? reselectDevice(devices, selector, again.device) : selector;
+      const device = previous?.device
+        ? reselectDevice(devices, selector, previous.device)
+        : selector;
       return this.#routed(host, devices, this.#chosen(devices, device));
     }
     const driver = this.#driver;
     const made = (!driver || madeBySystem.includes(driver)) && (await makesCables(host));
     // The one that was lost, if it is back.
-    const back = devices.find(({ id, state }) => id === again?.renderId && state === 'active');
+    const back = devices.find(({ id, state }) => id === previous?.renderId && state === 'active');
     if (back && !made) return destination(devices, back.id, back.peerId);
     const mic = made ? undefined : chooseVirtualMic(devices, driver);
     if (mic)
       return this.#routed(host, devices, destination(devices, mic.render.id, mic.capture?.id));
-    if (again && !again.release && !made) throw notBack(again);
+    if (previous && !previous.release && !made) throw notBack(previous);
     if (driver && !made) throw driverMissing(driver);
     // Under the name of the one that went, of which something may be left.
-    await again?.release?.().catch(() => {});
-    if (again) delete again.release;
+    await previous?.release?.().catch(() => {});
+    if (previous) delete previous.release;
     return this.#make(host);
   }
 
@@ -208,7 +210,7 @@ export class VirtualMicSink extends AudioSink {
         if (error.code !== 'ERR_AUDIO_BACKEND_UNAVAILABLE') throw error;
       });
     };
-    const device = (await askDevices(host)).find((one) => one.id === made.renderId);
+    const device = (await askDevices(host)).find((candidate) => candidate.id === made.renderId);
     if (driver && device?.cable !== driver) {
       await release();
       throw driverMissing(driver);
@@ -254,13 +256,15 @@ function isMicrophone(
   device: NonNullable<SinkOptions['device']>,
 ): NativeDevice | undefined {
   const { id, name } = typeof device === 'string' ? { id: device, name: device } : device;
-  const means = (flow: string) => (one: NativeDevice) =>
-    one.flow === flow && (one.id === id || one.name === name);
+  const means = (flow: string) => (candidate: NativeDevice) =>
+    candidate.flow === flow && (candidate.id === id || candidate.name === name);
   return devices.some(means('output')) ? undefined : devices.find(means('input'));
 }
 
 function notAnOutput(devices: readonly NativeDevice[], input: NativeDevice): AudioError {
-  const output = devices.find((one) => one.flow === 'output' && one.id === input.peerId);
+  const output = devices.find(
+    (candidate) => candidate.flow === 'output' && candidate.id === input.peerId,
+  );
   return new AudioError(
     'ERR_AUDIO_DEVICE_NOT_FOUND',
     `'${input.name}' is a microphone, nothing can be played to it`,

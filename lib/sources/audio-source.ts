@@ -23,7 +23,7 @@ import {
   patienceOf,
   type DeviceEvents,
   type RecoverOptions,
-  type Wanted,
+  type DeviceSearch,
 } from '../devices/device-keeper.js';
 import {
   askDevices,
@@ -322,15 +322,15 @@ export abstract class AudioSource<
     this.#keeper = new DeviceKeeper<SourceTarget>(
       {
         host,
-        find: (wanted) => this.findTarget(wanted),
-        same: (one, other) => one.id === other.id,
+        find: (search) => this.findTarget(search),
+        same: (a, b) => a.id === b.id,
         open: async (target) => {
           this.#info = await this.openTarget(target);
         },
         leave: () => this.#native.leave(),
-        forget: () => Promise.resolve(),
+        release: () => Promise.resolve(),
         device: ({ device }) => device && toPublic(device),
-        tell: (event, ...values) =>
+        emit: (event, ...values) =>
           queueMicrotask(() =>
             this.#emitter.emit(event as 'rebuild', ...(values as DeviceEvents['rebuild'])),
           ),
@@ -511,10 +511,13 @@ export abstract class AudioSource<
   }
 
   /** @internal What is to be heard: the device that was asked for. */
-  protected async findTarget({ selector, again }: Wanted<SourceTarget>): Promise<SourceTarget> {
+  protected async findTarget({
+    selector,
+    previous,
+  }: DeviceSearch<SourceTarget>): Promise<SourceTarget> {
     const devices = await askDevices(this.#host);
-    const device = again?.device
-      ? reselectDevice(devices, selector, again.device)
+    const device = previous?.device
+      ? reselectDevice(devices, selector, previous.device)
       : selectDevice(devices, selector, this.#flow);
     return { id: device.id, device };
   }

@@ -110,7 +110,7 @@ export class ProcessSource extends AudioSource<ProcessSourceEvents> {
   #selection = '';
   #watch: number | undefined;
   #asking = false;
-  #again = false;
+  #isStale = false;
   #over = false;
   #introducing = false;
   #tooEarly = false;
@@ -268,11 +268,11 @@ export class ProcessSource extends AudioSource<ProcessSourceEvents> {
 
   // JS thread, when the system announced that something changed.
   async #follow(): Promise<void> {
-    this.#again = true;
+    this.#isStale = true;
     if (this.#asking) return;
     this.#asking = true;
-    while (this.#again && !this.#over) {
-      this.#again = false;
+    while (this.#isStale && !this.#over) {
+      this.#isStale = false;
       try {
         await this.#look();
       } catch {
@@ -311,16 +311,16 @@ export class ProcessSource extends AudioSource<ProcessSourceEvents> {
         );
         if (this.destroyed) return;
       }
-      this.#tell(event);
+      this.#report(event);
     }
     this.#introducing = false;
   }
 
   #learn(processes: readonly NativeProcess[]): void {
-    for (const one of processes) this.#known.set(processKey(one), toPublicProcess(one));
+    for (const found of processes) this.#known.set(processKey(found), toPublicProcess(found));
   }
 
-  #tell({ type, process, deviceId, time, missedMs, error }: NativeTapEvent): void {
+  #report({ type, process, deviceId, time, missedMs, error }: NativeTapEvent): void {
     if (type === 'gone') return this.#gone(process);
     const known = this.#known.get(processKey(process)) ?? unknownProcess(process);
     const tap: ProcessTap = { process: known, device: deviceId || undefined };

@@ -25,7 +25,7 @@ export interface AudioReadableSetup {
 
 /**
  * What sources and mixers have in common: a stream of the engine that several consumers read, each at
- * a place of its own. Chunks come whole: the stream is in object mode, its objects are `Buffer`s.
+ * a tap of its own. Chunks come whole: the stream is in object mode, its objects are `Buffer`s.
  */
 export abstract class AudioReadable<Events extends AudioReadableEvents = AudioReadableEvents>
   extends TypedReadable<Events>

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { Deferred } from '../engine/deferred.js';
 import { bytesPerFrame } from '../format/format.js';
 import { closedEarly } from '../errors.js';
-import { Place, type PlaceOwner } from './place.js';
+import { Tap, type TapOwner } from './tap.js';
 
 /** One chunk with its place in the stream, from `chunks()`. */
 export interface AudioChunk {
@@ -24,7 +24,7 @@ const end: IteratorReturnResult<undefined> = { done: true, value: undefined };
 /** The readers of one stream, which end with it. */
 export class ChunkReaders {
   readonly #stream: Readable;
-  readonly #owner: PlaceOwner;
+  readonly #owner: TapOwner;
   readonly #open = new Set<ChunkReader>();
   readonly #onError = (): void => {}; // the loops throw it
   readonly #onClose = (): void => {
@@ -32,7 +32,7 @@ export class ChunkReaders {
     if (failure) for (const reader of [...this.#open]) reader.fail(failure);
   };
 
-  constructor(stream: Readable, owner: PlaceOwner) {
+  constructor(stream: Readable, owner: TapOwner) {
     this.#stream = stream;
     this.#owner = owner;
   }
@@ -71,7 +71,7 @@ function failureOf(stream: Readable): Error | undefined {
 
 /** The iterator that `chunks()` returns. */
 class ChunkReader implements AsyncIterableIterator<AudioChunk> {
-  readonly #place: Place;
+  readonly #tap: Tap;
   readonly #frameBytes: number;
   readonly #isFailing: () => boolean;
   readonly #onDone: () => void;
@@ -79,11 +79,11 @@ class ChunkReader implements AsyncIterableIterator<AudioChunk> {
   #failure: Error | undefined;
   #done = false;
 
-  constructor(owner: PlaceOwner, isFailing: () => boolean, onDone: () => void) {
+  constructor(owner: TapOwner, isFailing: () => boolean, onDone: () => void) {
     this.#isFailing = isFailing;
     this.#frameBytes = bytesPerFrame(owner.format);
     this.#onDone = onDone;
-    this.#place = new Place(owner, () => this.wake());
+    this.#tap = new Tap(owner, () => this.wake());
   }
 
   [Symbol.asyncIterator](): this {
@@ -131,8 +131,8 @@ class ChunkReader implements AsyncIterableIterator<AudioChunk> {
   /** The next result; null: not yet. */
   #read(): IteratorResult<AudioChunk> | null {
     if (this.#done) return end;
-    const place = this.#place;
-    const data = place.read();
+    const tap = this.#tap;
+    const data = tap.read();
     if (data === null) return null;
     if (data === undefined) {
       if (this.#isFailing()) return null; // `close` brings the error
@@ -140,14 +140,14 @@ class ChunkReader implements AsyncIterableIterator<AudioChunk> {
       return end;
     }
     const frames = data.length / this.#frameBytes;
-    const { chunkFrame: frame, chunkTime: time, chunkFlags: flags } = place;
+    const { chunkFrame: frame, chunkTime: time, chunkFlags: flags } = tap;
     return { done: false, value: { data, frame, frames, time, flags } };
   }
 
   #close(): void {
     if (this.#done) return;
     this.#done = true;
-    this.#place.close();
+    this.#tap.close();
     this.#onDone();
   }
 }

@@ -21,7 +21,7 @@ export function deliverError(stream: Stream, error: Error | null | undefined): v
   if (!known) return;
   // Only now: the caller of `close()` may get the promise after the stream has failed.
   stream.once('error', () => {
-    const delivered = [...known].some((one) => one.delivers(error));
+    const delivered = [...known].some((waiting) => waiting.delivers(error));
     // As Node does where there is no listener.
     if (!delivered && stream.listenerCount('error') === 0) throw error;
   });

@@ -3,10 +3,10 @@ import type { Writable } from 'node:stream';
 import { callListeners, throwLater } from '../engine/call-listeners.js';
 import type { AudioStream } from './audio-stream.js';
 import { isFile, startsAt, type StartKeeper } from './file-destination.js';
-import { Place, type PlaceOwner } from './place.js';
+import { Tap, type TapOwner } from './tap.js';
 
 /**
- * A pipe to a stream that is not in the engine. It behaves as Node's, but reads from a place of its
+ * A pipe to a stream that is not in the engine. It behaves as Node's, but reads from a tap of its
  * own: a slow destination starves no other, and the stream can still be read beside it.
  */
 export class CopyPipe {
@@ -14,7 +14,7 @@ export class CopyPipe {
   readonly #destination: Writable;
   readonly #end: boolean;
   readonly #onDone: () => void;
-  readonly #place: Place;
+  readonly #tap: Tap;
   #waiting = false;
   #begun = false;
   #done = false;
@@ -25,7 +25,7 @@ export class CopyPipe {
    */
   constructor(
     source: Pick<AudioStream, 'live'>,
-    owner: PlaceOwner,
+    owner: TapOwner,
     destination: Writable,
     end: boolean,
     onDone: () => void,
@@ -34,7 +34,7 @@ export class CopyPipe {
     this.#destination = destination;
     this.#end = end;
     this.#onDone = onDone;
-    this.#place = new Place(owner, () => this.#pump());
+    this.#tap = new Tap(owner, () => this.#pump());
     destination.on('drain', this.#onDrain);
     destination.on('close', this.stop);
     destination.on('finish', this.stop);
@@ -51,11 +51,11 @@ export class CopyPipe {
 
   /** Frames that were copied. */
   get frames(): number {
-    return this.#place.frames;
+    return this.#tap.frames;
   }
 
   get lostFrames(): number {
-    return this.#place.lostFrames;
+    return this.#tap.lostFrames;
   }
 
   readonly stop = (): void => {
@@ -74,7 +74,7 @@ export class CopyPipe {
   #writeRest(): void {
     const destination = this.#destination;
     if (destination.destroyed || destination.writableEnded || destination.errored) return;
-    for (let chunk = this.#place.read(true); chunk; chunk = this.#place.read(true)) {
+    for (let chunk = this.#tap.read(true); chunk; chunk = this.#tap.read(true)) {
       this.#write(chunk);
     }
   }
@@ -93,14 +93,14 @@ export class CopyPipe {
   #begin(): void {
     this.#begun = true;
     if (!(startsAt in this.#destination)) return;
-    const { chunkFrame, chunkTime } = this.#place;
+    const { chunkFrame, chunkTime } = this.#tap;
     const time = this.#source.live ? chunkTime : undefined;
     (this.#destination as Writable & StartKeeper)[startsAt](chunkFrame, time);
   }
 
   #release(): void {
     this.#done = true;
-    this.#place.close();
+    this.#tap.close();
     this.#destination.off('drain', this.#onDrain);
     this.#destination.off('close', this.stop);
     this.#destination.off('finish', this.stop);
@@ -120,7 +120,7 @@ export class CopyPipe {
 
   #pump(): void {
     while (!this.#waiting && !this.#done) {
-      const chunk = this.#place.read();
+      const chunk = this.#tap.read();
       if (chunk === null) return;
       if (chunk === undefined) {
         this.#release();

@@ -79,10 +79,10 @@ export function allUpstreams(
     [upstreams]?: Iterable<object>;
     [unheard]?: object[];
   };
-  for (const one of near) {
-    if (found.has(one) || (heard && beside.includes(one))) continue;
-    found.add(one);
-    allUpstreams(one, { found, heard });
+  for (const upstream of near) {
+    if (found.has(upstream) || (heard && beside.includes(upstream))) continue;
+    found.add(upstream);
+    allUpstreams(upstream, { found, heard });
   }
   return found;
 }

@@ -17,7 +17,7 @@ import {
   type LinkTarget,
 } from './links.js';
 import type { NativeProducer } from '../engine/native.js';
-import { Place, type PlaceOwner } from './place.js';
+import { Tap, type TapOwner } from './tap.js';
 import { invalidType } from '../validate.js';
 
 /** One destination of `pipe()`, in `stats().link`. */
@@ -89,16 +89,16 @@ export interface OutletSource {
 
 /**
  * Where a stream of the engine is read and piped: its readable side, `pipe()` destinations
- * and `chunks()`, each with a place of its own.
+ * and `chunks()`, each with a tap of its own.
  */
 export class Outlet {
   readonly #stream: LinkSource;
   readonly #source: OutletSource;
-  readonly #owner: PlaceOwner;
+  readonly #owner: TapOwner;
   readonly #routes = new Map<Writable, Route>();
   readonly #past: LinkStats[] = [];
   readonly #readers: ChunkReaders;
-  #place: Place | undefined;
+  #tap: Tap | undefined;
   #wanted = false;
   #pumping = false;
   #producerEnded = false;
@@ -129,12 +129,12 @@ export class Outlet {
   /** Frames of the readable side delivered so far. */
   get position(): number {
     const unread = this.#stream.readableLength;
-    return Math.max(0, (this.#place?.frames ?? 0) - this.#source.plan.end(unread));
+    return Math.max(0, (this.#tap?.frames ?? 0) - this.#source.plan.end(unread));
   }
 
   /** The stream's index of the first frame that the readable side delivered; 0 before that. */
   get firstFrame(): number {
-    return this.#place?.firstFrame ?? 0;
+    return this.#tap?.firstFrame ?? 0;
   }
 
   /** Frames that were delivered to the readable side and to all destinations that JavaScript serves. */
@@ -145,7 +145,7 @@ export class Outlet {
 
   /** Frames that the readable side lost because it was too slow. */
   get lostFrames(): number {
-    return this.#place?.lostFrames ?? 0;
+    return this.#tap?.lostFrames ?? 0;
   }
 
   linkStats(): LinkStats[] {
@@ -167,7 +167,7 @@ export class Outlet {
 
   unpipe(destination?: NodeJS.WritableStream): void {
     const all = destination ? [destination as unknown as Writable] : [...this.#routes.keys()];
-    for (const one of all) this.#routes.get(one)?.stop();
+    for (const writable of all) this.#routes.get(writable)?.stop();
   }
 
   chunks(): AsyncIterableIterator<AudioChunk> {
@@ -177,8 +177,8 @@ export class Outlet {
   /** For `_read`. */
   read(): void {
     this.#wanted = true;
-    if (!this.#place && !this.#producerEnded) {
-      this.#place = new Place(this.#owner, () => this.#pump(true));
+    if (!this.#tap && !this.#producerEnded) {
+      this.#tap = new Tap(this.#owner, () => this.#pump(true));
     }
     this.#pump();
   }
@@ -197,7 +197,7 @@ export class Outlet {
   /** Cuts every connection, but after the end for links that still play; for `_destroy`. */
   release(): void {
     this.#producerEnded = true;
-    this.#place?.close();
+    this.#tap?.close();
     for (const route of [...this.#routes.values()]) {
       if (this.#stream.readableEnded && route.drain) route.drain();
       else route.stop();
@@ -234,11 +234,11 @@ export class Outlet {
     return Math.ceil((bufferMs * format.sampleRate) / 1000);
   }
 
-  #ownerFor(destination: Writable): PlaceOwner {
+  #ownerFor(destination: Writable): TapOwner {
     if (!isFile(destination)) return this.#owner;
     const { format, plan } = this.#source;
     const inPortions = new ChunkPlan(format.sampleRate, { chunkMs: filePortionMs });
-    return Object.assign(Object.create(this.#owner) as PlaceOwner, {
+    return Object.assign(Object.create(this.#owner) as TapOwner, {
       plan: takesPortions(destination) ? inPortions : plan,
       bufferFrames: this.#bufferFrames(fileBufferMs),
     });
@@ -279,8 +279,8 @@ export class Outlet {
   #pump(woken = false): void {
     if (this.#pumping) return;
     this.#pumping = true;
-    while (this.#wanted && !this.#stream.destroyed && this.#place) {
-      const chunk = this.#place.read();
+    while (this.#wanted && !this.#stream.destroyed && this.#tap) {
+      const chunk = this.#tap.read();
       if (chunk === null) break;
       if (chunk === undefined) {
         this.#sideDone = true;
@@ -311,7 +311,7 @@ export class Outlet {
   // ends its destination then. A link ends its destination by itself.
   #tryEnd(): void {
     if (this.#ended || this.#stream.destroyed || !this.#producerEnded) return;
-    if (this.#openCopies > 0 || (this.#place && !this.#sideDone)) return;
+    if (this.#openCopies > 0 || (this.#tap && !this.#sideDone)) return;
     this.#ended = true;
     this.#source.ended();
   }

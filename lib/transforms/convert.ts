@@ -73,10 +73,17 @@ export function toFloat32(
   format: PartialFormat & Pick<AudioFormat, 'sampleFormat'>,
 ): Float32Array {
   checkBytes(buffer);
-  const one = samplesOf(format);
-  checkWhole(buffer, bytesPerFrame(one));
-  const samples = new Float32Array(buffer.byteLength / bytesPerFrame({ ...one, channels: 1 }));
-  const bytes = native().convert(buffer, one, { ...one, sampleFormat: 'f32' }, conversionPlan({}));
+  const interleaved = samplesOf(format);
+  checkWhole(buffer, bytesPerFrame(interleaved));
+  const samples = new Float32Array(
+    buffer.byteLength / bytesPerFrame({ ...interleaved, channels: 1 }),
+  );
+  const bytes = native().convert(
+    buffer,
+    interleaved,
+    { ...interleaved, sampleFormat: 'f32' },
+    conversionPlan({}),
+  );
   new Uint8Array(samples.buffer).set(bytes);
   return samples;
 }
@@ -99,11 +106,11 @@ export function fromFloat32(
   if (!(samples instanceof Float32Array)) {
     throw invalidType('samples', 'an instance of Float32Array', samples);
   }
-  const one = samplesOf(format);
-  const floats = { ...one, sampleFormat: 'f32' as const };
+  const interleaved = samplesOf(format);
+  const floats = { ...interleaved, sampleFormat: 'f32' as const };
   const bytes = new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength);
   checkWhole(bytes, bytesPerFrame(floats));
-  return native().convert(bytes, floats, one, conversionPlan({}));
+  return native().convert(bytes, floats, interleaved, conversionPlan({}));
 }
 
 function checkBytes(buffer: unknown): void {

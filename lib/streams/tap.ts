@@ -13,7 +13,7 @@ export const chunkFlags = Object.freeze({
 });
 
 /** What a consumer reads from. */
-export interface PlaceOwner {
+export interface TapOwner {
   readonly producer: NativeProducer;
   readonly format: Readonly<AudioFormat>;
   readonly plan: ChunkPlan;
@@ -26,11 +26,11 @@ export interface PlaceOwner {
   overrun(frame: number, frames: number): void;
 }
 
-/** One consumer's place in a stream, with a buffer of its own. */
-export class Place {
-  readonly #owner: PlaceOwner;
+/** One consumer of a stream, with a buffer of its own. */
+export class Tap {
+  readonly #owner: TapOwner;
   readonly #frameBytes: number;
-  readonly #tap: NativeTap;
+  readonly #native: NativeTap;
   readonly #label = new Float64Array(3);
   /** What was made for a chunk that was not there yet. */
   #spare: Buffer | undefined;
@@ -40,10 +40,10 @@ export class Place {
   #frames = 0;
 
   /** It starts at the live edge. `onData` is called on the JS thread when there may be more to read. */
-  constructor(owner: PlaceOwner, onData: () => void) {
+  constructor(owner: TapOwner, onData: () => void) {
     this.#owner = owner;
     this.#frameBytes = bytesPerFrame(owner.format);
-    this.#tap = new (native().Tap)(
+    this.#native = new (native().Tap)(
       owner.producer,
       owner.bufferFrames,
       owner.format.sampleFormat,
@@ -92,15 +92,15 @@ export class Place {
     const bytes = size * this.#frameBytes;
     // Not of Node's shared pool, see ownCopy().
     const chunk = this.#spare?.length === bytes ? this.#spare : Buffer.allocUnsafeSlow(bytes);
-    let frames = this.#tap.read(chunk, partly);
-    while (frames === 0 && !partly && this.#owner.makeMore(size)) frames = this.#tap.read(chunk);
+    let frames = this.#native.read(chunk, partly);
+    while (frames === 0 && !partly && this.#owner.makeMore(size)) frames = this.#native.read(chunk);
     this.#spare = frames === 0 ? chunk : undefined;
     if (!frames) return frames === 0 ? null : undefined;
     this.#chunks++;
     this.#firstFrame ??= this.chunkFrame;
     this.#frames += frames;
     if (this.chunkFlags & chunkFlags.lost) {
-      const { lostFrames } = this.#tap.stats();
+      const { lostFrames } = this.#native.stats();
       if (lostFrames > this.#lostFrames) {
         const lost = lostFrames - this.#lostFrames;
         this.#lostFrames = lostFrames;
@@ -111,8 +111,8 @@ export class Place {
   }
 
   close(): void {
-    this.#lostFrames = this.#tap.stats().lostFrames;
-    this.#tap.close();
+    this.#lostFrames = this.#native.stats().lostFrames;
+    this.#native.close();
     this.#spare = undefined;
   }
 }
