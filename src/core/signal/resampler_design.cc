@@ -155,6 +155,20 @@ double half_band_leak(const std::vector<double>& taps, double pass) {
   return most;
 }
 
+// Kaiser's formula is a few dB off where the transition is wide, so what it gives is measured.
+std::vector<float> half_of(double pass, double stopband_db, float gain) {
+  const double length = kaiser_length(stopband_db, 0.5 - 2 * pass);
+  const double allowed = std::pow(10, -stopband_db / 20);
+  std::vector<double> exact;
+  for (auto side = static_cast<size_t>(std::ceil((length + 2) / 4));; ++side) {
+    exact = half_band_taps(side, stopband_db);
+    if (half_band_leak(exact, pass) <= allowed) break;
+  }
+  std::vector<float> half;
+  for (const double tap : exact) half.push_back(static_cast<float>(tap) * gain);
+  return half;
+}
+
 }  // namespace
 
 ResamplerRatio::ResamplerRatio(uint64_t in_rate, uint64_t out_rate)
@@ -173,23 +187,38 @@ BankDesign::BankDesign(ResamplerRatio ratio, const LowPass& low_pass) {
   }
   rows = periods * period;
   period_in = periods * static_cast<size_t>(ratio.in);
+  make_table();
+  const Prototype prototype(low_pass, scale_of(ratio), taps);
+  std::vector<double> coefficients(taps);
+  for (size_t row = 0; row < rows; ++row) {
+    prototype.row(static_cast<double>(row * period_in % rows) / static_cast<double>(rows),
+                  coefficients.data());
+    set_row(row, coefficients.data());
+  }
+}
+
+BankDesign::BankDesign(const std::vector<float>& half)
+    : taps(2 * half.size()), rows(kResamplerLanes), period_in(kResamplerLanes) {
+  make_table();
+  std::vector<double> coefficients(half.begin(), half.end());
+  coefficients.insert(coefficients.end(), half.rbegin(), half.rend());
+  for (size_t row = 0; row < rows; ++row) set_row(row, coefficients.data());
+}
+
+void BankDesign::make_table() {
   groups = round_up(rows, kResamplerLanes) / kResamplerLanes;
   for (size_t row = 0; row < rows; ++row) {
     reach = std::max(reach, frame_of(row) - group_frame_of(row));
   }
   width = round_up(taps + reach, 2);
-
   table.resize(groups * width);
-  const Prototype prototype(low_pass, scale_of(ratio), taps);
-  std::vector<double> coefficients(taps);
-  for (size_t row = 0; row < rows; ++row) {
-    const double phase = static_cast<double>(row * period_in % rows) / static_cast<double>(rows);
-    prototype.row(phase, coefficients.data());
-    ResamplerLanes* column =
-        &table[row / kResamplerLanes * width + frame_of(row) - group_frame_of(row)];
-    for (const double coefficient : coefficients) {
-      (column++)->lane[row % kResamplerLanes] = static_cast<float>(coefficient);
-    }
+}
+
+void BankDesign::set_row(size_t row, const double* coefficients) {
+  ResamplerLanes* column =
+      &table[row / kResamplerLanes * width + frame_of(row) - group_frame_of(row)];
+  for (size_t k = 0; k < taps; ++k) {
+    (column++)->lane[row % kResamplerLanes] = static_cast<float>(coefficients[k]);
   }
 }
 
@@ -202,17 +231,10 @@ CubicDesign::CubicDesign(ResamplerRatio ratio, const LowPass& low_pass) {
   fill_cubics(Prototype(low_pass, scale_of(ratio), taps), *this, &table);
 }
 
-// Kaiser's formula is a few dB off where the transition is wide, so what it gives is measured.
-HalfBandDesign::HalfBandDesign(double pass, double stopband_db, float gain) {
-  const double length = kaiser_length(stopband_db, 0.5 - 2 * pass);
-  const double allowed = std::pow(10, -stopband_db / 20);
-  std::vector<double> exact;
-  for (auto side = static_cast<size_t>(std::ceil((length + 2) / 4));; ++side) {
-    exact = half_band_taps(side, stopband_db);
-    if (half_band_leak(exact, pass) <= allowed) break;
-  }
-  for (const double tap : exact) taps.push_back(static_cast<float>(tap) * gain);
-}
+HalfBandDesign::HalfBandDesign(double pass, double stopband_db, float gain)
+    : HalfBandDesign(half_of(pass, stopband_db, gain)) {}
+
+HalfBandDesign::HalfBandDesign(const std::vector<float>& half) : side(half.size()), others(half) {}
 
 ResamplerDesign::ResamplerDesign(ResamplerRatio ratio, ResamplerQuality quality, bool variable)
     : sharp(ratio) {
@@ -222,9 +244,9 @@ ResamplerDesign::ResamplerDesign(ResamplerRatio ratio, ResamplerQuality quality,
     const bool down = ratio.in > ratio.out;
     const double low = static_cast<double>(std::min(ratio.in, ratio.out));
     const double high = static_cast<double>(std::max(ratio.in, ratio.out));
-    // At 0.25 a half-band filter would have no room to fall, and near it it is late.
-    constexpr double kWidestPass = 0.2;
-    // Taps for each frame of the higher rate.
+    // At 0.25 a half-band filter would have no room to fall.
+    constexpr double kWidestPass = 0.235;
+    // Columns of the banks' tables for each frame of the higher rate.
     double steps_cost = 0, best = INFINITY;
     std::vector<HalfBandDesign> steps;
     size_t kept = 0;
@@ -232,7 +254,9 @@ ResamplerDesign::ResamplerDesign(ResamplerRatio ratio, ResamplerQuality quality,
       const double share = 1 / static_cast<double>(halved);
       const ResamplerRatio rest(ratio.in * (down ? 1 : halved), ratio.out * (down ? halved : 1));
       const double made = down ? low / high : share;
-      const double cost = steps_cost + made * static_cast<double>(taps_of(spec.low_pass, rest));
+      const double lanes = kResamplerLanes * rest.in_per_out();
+      const double cost =
+          steps_cost + made * (static_cast<double>(taps_of(spec.low_pass, rest)) + lanes);
       if (cost < best) {
         best = cost;
         sharp = rest;
@@ -242,7 +266,7 @@ ResamplerDesign::ResamplerDesign(ResamplerRatio ratio, ResamplerQuality quality,
       if (pass > kWidestPass) break;
       // Two frames become one, or one becomes two.
       steps.emplace_back(pass, spec.stopband_db, down ? 0.5f : 1.0f);
-      steps_cost += share * static_cast<double>(steps.back().taps.size());
+      steps_cost += share / 2 * static_cast<double>(steps.back().others.width);
     }
     steps.erase(steps.begin() + static_cast<long>(kept), steps.end());
     if (!down) std::reverse(steps.begin(), steps.end());

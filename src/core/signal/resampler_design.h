@@ -40,6 +40,9 @@ inline const float* samples(const ResamplerTable& table) {
 // is aligned, and no sum runs across lanes.
 struct BankDesign {
   BankDesign(ResamplerRatio ratio, const LowPass& low_pass);
+  // One filter at one rate, a row for each of as many frames as a vector has lanes: output frame k
+  // begins at input frame k. `half`: of its taps, which are symmetrical.
+  explicit BankDesign(const std::vector<float>& half);
 
   // The first input frame of a row, and of its group, counted from row 0's.
   size_t frame_of(size_t row) const { return row * period_in / rows; }
@@ -56,6 +59,10 @@ struct BankDesign {
   size_t reach = 0;  // from the first frame of a group to the first of its last row, at most
   size_t width = 0;  // even, because sums are made from both ends
   ResamplerTable table;
+
+ private:
+  void make_table();
+  void set_row(size_t row, const double* coefficients);
 };
 
 // A low-pass filter for any position: row p is for a position p / rows after a frame, followed by
@@ -76,8 +83,11 @@ struct CubicDesign {
 struct HalfBandDesign {
   HalfBandDesign(double pass, double stopband_db, float gain);
 
-  // From the ends inwards, each for a frame before and one after; their sum is gain / 2.
-  std::vector<float> taps;
+  size_t side;        // taps on either side of the middle one
+  BankDesign others;  // all but the middle one, for every second frame; their sum is gain
+
+ private:
+  explicit HalfBandDesign(const std::vector<float>& half);
 };
 
 // All of a resampler that depends on its ratio alone: the steps that take the fewest

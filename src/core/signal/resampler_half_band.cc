@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "resampler_kernel.h"
 #include "sane_sample.h"
 
 namespace patchcord {
@@ -16,97 +17,94 @@ void drop(std::vector<float>* samples, size_t gone, size_t end) {
   std::memmove(samples->data(), samples->data() + gone, (end - gone) * sizeof(float));
 }
 
+// Before the first frame that it filters.
+void begin(BankStage* others) {
+  others->reset();
+  others->take(nullptr, others->zeros_in());
+}
+
 }  // namespace
 
 HalvingStage::HalvingStage(const HalfBandDesign& design, uint32_t channels, size_t ahead,
                            size_t block)
-    : design_(design),
-      kernel_(resampler_kernel()),
-      channels_(channels),
+    : channels_(channels),
       ahead_(ahead),
-      side_(design_.taps.size()),
-      even_((2 * side_ + block + 2) * channels + kConvolveSlack),
-      odd_(even_.size()) {
+      side_(design.side),
+      even_((2 * side_ + 2 * (block / 2 + 1)) * channels),
+      odd_((block / 2 + 1) * channels),
+      others_({1, 1}, design.others, channels, 0, std::max(block / 2 + 1, design.others.width)) {
   reset();
 }
 
 void HalvingStage::reset() noexcept {
-  std::fill(even_.begin(), even_.end(), 0.0f);
-  std::fill(odd_.begin(), odd_.end(), 0.0f);
+  begin(&others_);
   read_ = 0;
   fill_ = 0;
+  odd_next_ = false;
 }
 
 void HalvingStage::take(const float* in, size_t frames) noexcept {
-  if ((fill_ + frames + 1) / 2 * channels_ + kConvolveSlack > even_.size()) {
-    const size_t end = (fill_ + 1) / 2 * channels_;
-    drop(&even_, read_ * channels_, end);
-    drop(&odd_, read_ * channels_, end);
-    fill_ -= 2 * read_;
+  if ((fill_ + frames / 2 + 1) * channels_ > even_.size()) {
+    drop(&even_, read_ * channels_, fill_ * channels_);
+    fill_ -= read_;
     read_ = 0;
   }
-  const size_t first = std::min(frames, fill_ % 2);
-  const size_t pairs = (frames - first) / 2;
-  put(in, first);
-  float* even = even_.data() + fill_ / 2 * channels_;
-  float* odd = odd_.data() + fill_ / 2 * channels_;
+  float* even = even_.data() + fill_ * channels_;
+  float* odd = odd_.data();
+  const auto put = [&](float** to) {
+    for (size_t c = 0; c < channels_; ++c) *(*to)++ = in != nullptr ? filter_sample(*in++) : 0.0f;
+    odd_next_ = !odd_next_;
+    --frames;
+  };
+  if (odd_next_ && frames > 0) put(&odd);
+  const size_t pairs = frames / 2;
   if (in != nullptr) {
-    split_frames(in + first * channels_, pairs, channels_, even, odd);
+    split_frames(in, pairs, channels_, even, odd);
+    in += 2 * pairs * channels_;
   } else {
     std::fill_n(even, pairs * channels_, 0.0f);
     std::fill_n(odd, pairs * channels_, 0.0f);
   }
-  fill_ += 2 * pairs;
-  const size_t done = first + 2 * pairs;
-  put(in != nullptr ? in + done * channels_ : nullptr, frames - done);
+  even += pairs * channels_;
+  odd += pairs * channels_;
+  frames -= 2 * pairs;
+  if (frames > 0) put(&even);
+  fill_ = static_cast<size_t>(even - even_.data()) / channels_;
+  others_.take(odd_.data(), static_cast<size_t>(odd - odd_.data()) / channels_);
 }
 
-// One frame or none.
-void HalvingStage::put(const float* in, size_t frames) noexcept {
-  if (frames == 0) return;
-  float* to = (fill_ % 2 == 0 ? even_ : odd_).data() + fill_ / 2 * channels_;
-  for (size_t c = 0; c < channels_; ++c) to[c] = in != nullptr ? filter_sample(in[c]) : 0.0f;
-  ++fill_;
-}
-
-size_t HalvingStage::ready_frames() const noexcept {
-  const size_t pairs = fill_ / 2 + 1;
-  return pairs > read_ + 2 * side_ ? pairs - read_ - 2 * side_ : 0;
-}
+size_t HalvingStage::ready_frames() const noexcept { return others_.ready_frames(); }
 
 void HalvingStage::make(float* out, size_t frames) noexcept {
-  const size_t at = read_ * channels_;
-  kernel_.convolve({design_.taps.data(), side_, channels_, 0.5f}, &odd_[at],
-                   &even_[at + side_ * channels_], out, frames * channels_);
+  others_.make(out, frames);
+  add_halves(even_.data() + (read_ + side_) * channels_, frames * channels_, out);
   read_ += frames;
 }
 
 bool HalvingStage::silent() const noexcept {
-  const size_t from = read_ * channels_;
-  return all_zero(even_.data() + from, even_.data() + (fill_ + 1) / 2 * channels_) &&
-         all_zero(odd_.data() + from, odd_.data() + fill_ / 2 * channels_);
+  return others_.silent() &&
+         all_zero(even_.data() + read_ * channels_, even_.data() + fill_ * channels_);
 }
 
 DoublingStage::DoublingStage(const HalfBandDesign& design, uint32_t channels, size_t ahead,
                              size_t block)
-    : design_(design),
-      kernel_(resampler_kernel()),
-      channels_(channels),
+    : channels_(channels),
       ahead_(ahead),
-      side_(design_.taps.size()),
-      history_((2 * side_ + 2 * block) * channels + kConvolveSlack),
+      side_(design.side),
+      history_((2 * side_ + 2 * block) * channels),
+      others_({1, 1}, design.others, channels, 0, std::max(block, design.others.width)),
       between_(history_.size()) {
   reset();
 }
 
 void DoublingStage::reset() noexcept {
-  std::fill(history_.begin(), history_.end(), 0.0f);
+  begin(&others_);
   next_ = ahead_ % 2;
   fill_ = 0;
 }
 
 void DoublingStage::take(const float* in, size_t frames) noexcept {
-  if ((fill_ + frames) * channels_ + kConvolveSlack > history_.size()) {
+  if ((fill_ + frames) * channels_ > history_.size()) {
     const size_t gone = next_ / 2;
     drop(&history_, gone * channels_, fill_ * channels_);
     fill_ -= gone;
@@ -114,10 +112,11 @@ void DoublingStage::take(const float* in, size_t frames) noexcept {
   }
   float* to = history_.data() + fill_ * channels_;
   if (in != nullptr) {
-    std::copy_n(in, frames * channels_, to);
+    copy_samples(in, frames * channels_, to);
   } else {
     std::fill_n(to, frames * channels_, 0.0f);
   }
+  others_.take(in, frames);
   fill_ += frames;
 }
 
@@ -128,18 +127,15 @@ size_t DoublingStage::ready_frames() const noexcept {
 
 void DoublingStage::make(float* out, size_t frames) noexcept {
   if (frames == 0) return;
-  const size_t first = next_ / 2;
-  const size_t count = (next_ + frames - 1) / 2 - first + 1;
-  const float* at = history_.data() + (first + side_ - 1) * channels_;
+  const size_t end = next_ + frames;
+  others_.make(between_.data(), end / 2 - next_ / 2);
+  const float* at = history_.data() + (next_ / 2 + side_ - 1) * channels_;
   const float* half_off = between_.data();
-  kernel_.convolve({design_.taps.data(), side_, channels_, 0}, history_.data() + first * channels_,
-                   at, between_.data(), count * channels_);
   const auto put = [&](const float* frame) {
     std::copy_n(frame, channels_, out);
     out += channels_;
     ++next_;
   };
-  const size_t end = next_ + frames;
   if (next_ % 2 == 1) {
     put(half_off);
     half_off += channels_;
@@ -153,7 +149,8 @@ void DoublingStage::make(float* out, size_t frames) noexcept {
 }
 
 bool DoublingStage::silent() const noexcept {
-  return all_zero(history_.data() + next_ / 2 * channels_, history_.data() + fill_ * channels_);
+  return others_.silent() &&
+         all_zero(history_.data() + next_ / 2 * channels_, history_.data() + fill_ * channels_);
 }
 
 }  // namespace patchcord

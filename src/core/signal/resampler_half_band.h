@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "resampler_bank.h"
 #include "resampler_design.h"
 #include "resampler_stage.h"
 
@@ -20,8 +21,8 @@ class HalvingStage final : public ResamplerStage {
 
   size_t latency_in() const noexcept override { return 2 * side_ - 1; }
   size_t zeros_in() const noexcept override { return 2 * (ahead_ + side_); }
-  uint64_t period_in() const noexcept override { return 2; }
-  uint64_t period_out() const noexcept override { return 1; }
+  uint64_t period_in() const noexcept override { return 2 * kResamplerLanes; }
+  uint64_t period_out() const noexcept override { return kResamplerLanes; }
   void take(const float* in, size_t frames) noexcept override;
   size_t ready_frames() const noexcept override;
   void make(float* out, size_t frames) noexcept override;
@@ -29,17 +30,15 @@ class HalvingStage final : public ResamplerStage {
   void reset() noexcept override;
 
  private:
-  void put(const float* in, size_t frames) noexcept;
-
-  const HalfBandDesign& design_;
-  const ResamplerKernel& kernel_;
   const size_t channels_;
   const size_t ahead_;
-  const size_t side_;  // taps
-  // Frames 0, 2, 4... and 1, 3, 5...: the filter's middle, and its other taps, which skip a frame.
+  const size_t side_;
+  // Frames 0, 2, 4... meet the filter's middle, 1, 3, 5... its other taps.
   std::vector<float> even_, odd_;
-  size_t read_ = 0;  // pairs
-  size_t fill_ = 0;  // frames
+  BankStage others_;
+  size_t read_ = 0;  // frames of even_
+  size_t fill_ = 0;
+  bool odd_next_ = false;
 };
 
 class DoublingStage final : public ResamplerStage {
@@ -48,8 +47,8 @@ class DoublingStage final : public ResamplerStage {
 
   size_t latency_in() const noexcept override { return side_; }
   size_t zeros_in() const noexcept override { return (ahead_ + 1) / 2 + side_ - 1; }
-  uint64_t period_in() const noexcept override { return 1; }
-  uint64_t period_out() const noexcept override { return 2; }
+  uint64_t period_in() const noexcept override { return kResamplerLanes; }
+  uint64_t period_out() const noexcept override { return 2 * kResamplerLanes; }
   void take(const float* in, size_t frames) noexcept override;
   size_t ready_frames() const noexcept override;
   void make(float* out, size_t frames) noexcept override;
@@ -57,13 +56,12 @@ class DoublingStage final : public ResamplerStage {
   void reset() noexcept override;
 
  private:
-  const HalfBandDesign& design_;
-  const ResamplerKernel& kernel_;
   const size_t channels_;
   const size_t ahead_;
   const size_t side_;
   std::vector<float> history_;
-  std::vector<float> between_;  // what was made half a frame off
+  BankStage others_;
+  std::vector<float> between_;  // what it made: half a frame off
   size_t next_ = 0;             // output frames, from the first input frame that is filtered
   size_t fill_ = 0;
 };

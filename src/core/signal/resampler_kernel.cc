@@ -60,7 +60,6 @@ struct Vector {
   static constexpr size_t kBatch = 1;
   static constexpr size_t kTogether = 1;
   static constexpr size_t kTurns = 1;
-  static constexpr size_t kConvolved = 2;
 
   INLINED static Type all(float value) noexcept { return {four(value), four(value)}; }
   INLINED static Type load(const float* from) noexcept {
@@ -148,6 +147,12 @@ void split_frames(const float* in, size_t pairs, size_t channels, float* first,
   }
 }
 
+void add_halves(const float* in, size_t count, float* to) noexcept {
+  size_t i = 0;
+  for (; i + 4 <= count; i += 4) store(four(0.5f) * load(in + i) + load(to + i), to + i);
+  for (; i < count; ++i) to[i] += 0.5f * in[i];
+}
+
 void merge_frames(const float* first, const float* second, size_t pairs, size_t channels,
                   float* out) noexcept {
   if (channels == 2) {
@@ -165,7 +170,7 @@ void merge_frames(const float* first, const float* second, size_t pairs, size_t 
   }
 }
 
-const ResamplerKernel kPortableKernel = kKernel;
+const ResamplerKernel kPortableKernel{&filter_bank, &filter_between};
 
 const ResamplerKernel& resampler_kernel() noexcept {
   if (const ResamplerKernel* kernel = avx512_kernel()) return *kernel;

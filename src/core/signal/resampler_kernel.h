@@ -9,7 +9,6 @@
 namespace patchcord {
 
 constexpr size_t kResamplerLanes = 16;  // of the widest vectors; tables come in multiples of it
-constexpr size_t kConvolveSlack = 64;
 
 // Output frames that are made by a group of rows (BankDesign), a lane each: lane n of a turn is the
 // sum over k of rows[k * kResamplerLanes + n] * in[k], for each channel. Turns share the loads of
@@ -38,18 +37,9 @@ struct BetweenJob {
   float* out;  // interleaved
 };
 
-// A symmetrical filter: taps from either end inwards, so that the smallest products are added first
-// and rounding stays small, then a middle one for other samples.
-struct SymmetricalFilter {
-  const float* taps;
-  size_t side;     // of them, one for each end
-  size_t spacing;  // of the samples that they are for
-  float middle;
-};
-
 // A frame's bits do not depend on which others are made with it. AVX2 and AVX-512 give the same
-// bits for a bank and for a symmetrical filter; the portable kernel, which rounds each product,
-// differs from them by rounding alone.
+// bits for a bank; the portable kernel, which rounds each product, differs from them by rounding
+// alone.
 struct ResamplerKernel {
   void (*filter_bank)(const BankJob& job) noexcept;
   // With coefficients between two phases, for frame f t[f] of the way:
@@ -57,11 +47,6 @@ struct ResamplerKernel {
   // `scratch` has room for `width`.
   void (*filter_between)(const float* row, const float* t, size_t width, const BetweenJob& job,
                          float* scratch) noexcept;
-  // out[i] = the sum over k of taps[k] * (in[i + k * spacing] + in[i + (2 * side - 1 - k) *
-  // spacing]) + middle * middle_in[i], for count samples; up to kConvolveSlack more are read and
-  // written.
-  void (*convolve)(const SymmetricalFilter& filter, const float* in, const float* middle_in,
-                   float* out, size_t count) noexcept;
 };
 
 extern const ResamplerKernel kPortableKernel;
@@ -80,6 +65,8 @@ void split_stereo(const float* in, size_t frames, float* left, float* right) noe
 // Pairs of interleaved frames into the first ones and the second ones, each a filter_sample.
 void split_frames(const float* in, size_t pairs, size_t channels, float* first,
                   float* second) noexcept;
+// to[i] += in[i] / 2
+void add_halves(const float* in, size_t count, float* to) noexcept;
 void merge_frames(const float* first, const float* second, size_t pairs, size_t channels,
                   float* out) noexcept;
 

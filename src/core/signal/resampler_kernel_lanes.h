@@ -86,7 +86,8 @@ TARGET void filter_bank(const BankJob& job) noexcept {
                                           lane);
     }
     if (channel == job.channels) continue;
-    filter_all_turns<Vector::kTurns, 1>(job, job.turns, job.in + channel, job.out + channel, lane);
+    filter_all_turns<2 * Vector::kTurns, 1>(job, job.turns, job.in + channel, job.out + channel,
+                                            lane);
   }
 }
 
@@ -177,40 +178,3 @@ TARGET void filter_between(const float* row, const float* t, size_t width, const
                      job.out + n * job.channels);
   }
 }
-
-template <size_t kVectors>
-TARGET INLINED void convolve_group(const SymmetricalFilter& filter, const float* in,
-                                   const float* middle_in, float* out) noexcept {
-  Vector::Type sums[kVectors];
-#pragma GCC unroll 8
-  for (size_t n = 0; n < kVectors; ++n) sums[n] = Vector::all(0);
-  const float* x = in;
-  const float* y = in + (2 * filter.side - 1) * filter.spacing;
-  for (size_t k = 0; k < filter.side; ++k, x += filter.spacing, y -= filter.spacing) {
-    const Vector::Type tap = Vector::all(filter.taps[k]);
-#pragma GCC unroll 8
-    for (size_t n = 0; n < kVectors; ++n) {
-      const size_t at = n * Vector::kLanes;
-      sums[n] = Vector::fma(tap, Vector::add(Vector::load(x + at), Vector::load(y + at)), sums[n]);
-    }
-  }
-  const Vector::Type middle = Vector::all(filter.middle);
-#pragma GCC unroll 8
-  for (size_t n = 0; n < kVectors; ++n) {
-    const size_t at = n * Vector::kLanes;
-    Vector::store(Vector::fma(middle, Vector::load(middle_in + at), sums[n]), out + at);
-  }
-}
-
-TARGET void convolve(const SymmetricalFilter& filter, const float* in, const float* middle_in,
-                     float* out, size_t count) noexcept {
-  constexpr size_t kLong = Vector::kConvolved * Vector::kLanes, kShort = 2 * Vector::kLanes;
-  static_assert(kShort <= kConvolveSlack, "that much is written beyond the end");
-  size_t i = 0;
-  for (; i + kLong <= count; i += kLong) {
-    convolve_group<Vector::kConvolved>(filter, in + i, middle_in + i, out + i);
-  }
-  for (; i < count; i += kShort) convolve_group<2>(filter, in + i, middle_in + i, out + i);
-}
-
-constexpr ResamplerKernel kKernel{&filter_bank, &filter_between, &convolve};

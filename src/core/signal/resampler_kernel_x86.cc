@@ -29,7 +29,6 @@ struct Vector {
   static constexpr size_t kBatch = 4;
   static constexpr size_t kTogether = 2;
   static constexpr size_t kTurns = 1;
-  static constexpr size_t kConvolved = 8;
 
   TARGET INLINED static Type all(float value) noexcept { return _mm256_set1_ps(value); }
   TARGET INLINED static Type load(const float* from) noexcept { return _mm256_loadu_ps(from); }
@@ -70,6 +69,8 @@ struct Vector {
 
 #include "resampler_kernel_lanes.h"
 
+constexpr ResamplerKernel kKernel{&filter_bank, &filter_between};
+
 #undef TARGET
 
 }  // namespace avx2
@@ -84,7 +85,6 @@ struct Vector {
   static constexpr size_t kBatch = 8;
   static constexpr size_t kTogether = 1;
   static constexpr size_t kTurns = 4;
-  static constexpr size_t kConvolved = 8;
 
   TARGET INLINED static Type all(float value) noexcept { return _mm512_set1_ps(value); }
   TARGET INLINED static Type load(const float* from) noexcept { return _mm512_loadu_ps(from); }
@@ -124,6 +124,26 @@ struct Vector {
 };
 
 #include "resampler_kernel_lanes.h"
+
+// Few turns have too few sums for wide vectors: each waits for its last product, and Zen 4 takes
+// twice the time for one turn of two channels, or three of one. AVX2 makes twice as many sums, and
+// the same bits.
+TARGET void filter_bank_by_turns(const BankJob& job) noexcept {
+  const size_t few = job.channels == 1 ? 3 : 1, rest = job.turns % Vector::kTurns;
+  if (rest == 0 || rest > few) return filter_bank(job);
+  const size_t before = job.turns - rest;
+  BankJob last = job;
+  if (before > 0) {
+    last.turns = before;
+    filter_bank(last);
+  }
+  last.turns = rest;
+  last.in += before * job.in_step;
+  last.out += before * job.out_step;
+  avx2::filter_bank(last);
+}
+
+constexpr ResamplerKernel kKernel{&filter_bank_by_turns, &filter_between};
 
 #undef TARGET
 
