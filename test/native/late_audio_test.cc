@@ -86,7 +86,11 @@ class Told final : public MixerNode::Listener {
     end_ = frame + frames;
     lost += frames;
   }
-  uint64_t lost = 0;
+  void on_missed(uint64_t frame, uint64_t frames, bool filled) noexcept override {
+    if (filled) on_replaced(frame, frames);
+    if (!filled) left_out += frames;
+  }
+  uint64_t lost = 0, left_out = 0;
 
  private:
   uint64_t end_ = 0;
@@ -271,6 +275,107 @@ TEST("an idle loopback holds a mix that is recorded for its wait only") {
 
 namespace {
 
+// A recorded loopback whose process stands still after two seconds for so long: its mix, 4 s later.
+// What was heard meanwhile comes right after the first turn of the mixer's thread.
+Mixed stand_still(int64_t stood_ms, Told* told) {
+  StillClock clock;
+  clock.set(Loopback::kStart);
+  Loopback loopback(clock);
+  MixerNode mixer(mixer_config(), told);
+  mixer.publish({input_of(&loopback.node())});
+  const auto queue = std::make_shared<FrameQueue>(1, kRate, 20 * kRate);
+  mixer.attach(queue, nullptr);
+  int64_t next = Loopback::kStart;
+  for (int64_t ms = 1; ms <= 6000 + stood_ms; ++ms) {
+    if (ms == 2000) ms += stood_ms;
+    const int64_t now = Loopback::kStart + ms * kMs;
+    clock.set(now);
+    if (now >= next) next = mixer.pump(now);
+    loopback.turn(now, false);
+  }
+  mixer.flush(clock.now());
+  mixer.finish();
+  Mixed mixed;
+  mixed.read = read_all(queue.get());
+  mixed.lost = mixer.lost_frames();
+  return mixed;
+}
+
+}  // namespace
+
+TEST("a mix whose process stood still reads what came meanwhile") {
+  Told told;
+  const Mixed mixed = stand_still(1200, &told);
+  CHECK_NEAR(static_cast<double>(mixed.read.frames), 7200 * 48.0, 4 * 480);
+  // The beginning, before anything was heard.
+  CHECK(mixed.read.silent < 4 * 480);
+  CHECK(mixed.lost == 0);
+}
+
+TEST("what a mix could not hold of a longer standstill is silence, in its place and counted") {
+  Told told;
+  const Mixed mixed = stand_still(5000, &told);
+  CHECK_NEAR(static_cast<double>(mixed.read.frames), 11000 * 48.0, 4 * 480);
+  CHECK(mixed.lost == told.lost);
+  CHECK_NEAR(static_cast<double>(mixed.lost), static_cast<double>(mixed.read.silent), 4 * 480);
+  CHECK_NEAR(static_cast<double>(mixed.lost), 5000 * 48.0, 8 * 480);
+}
+
+TEST("a mix leaves out more than a minute, and tells so") {
+  Told told;
+  const Mixed mixed = stand_still(70000, &told);
+  CHECK_NEAR(static_cast<double>(told.left_out), 70000 * 48.0, 8 * 480);
+  CHECK(mixed.lost == told.lost);
+  CHECK_NEAR(static_cast<double>(mixed.read.frames), 6000 * 48.0, 8 * 480);
+}
+
+// Linux ends a process whose real-time thread computes for too long at a time.
+TEST("a mix that is late is made in parts") {
+  MixerNode::Config config = mixer_config();
+  config.max_wait_ns = 10e9;
+  MixerNode mixer(config);
+  mixer.begin_at(kNsPerSecond);
+  const int64_t now = 9 * kNsPerSecond;
+  uint64_t before = 0;
+  int turns = 0;
+  for (int64_t next = now; next <= now + kNsPerSecond; ++turns) {
+    next = mixer.pump(next);
+    CHECK(mixer.position() - before <= kRate / 4);
+    before = mixer.position();
+    if (next > now + 100 * kMs) break;
+  }
+  CHECK(turns > 30);
+  CHECK_NEAR(static_cast<double>(mixer.position()), 8.1 * kRate, 0.1 * kRate);
+}
+
+TEST("frames for which a mixer's input has no room are told") {
+  StillClock clock;
+  clock.set(Loopback::kStart);
+  Loopback loopback(clock);
+  Told told;
+  MixerNode mixer(mixer_config(), &told);
+  MixerNode::Input input;
+  const auto queue = std::make_shared<FrameQueue>(1, kRate, kRate / 2);
+  loopback.node().attach(queue, nullptr);
+  input.controls = std::make_shared<InputControls>(1, kRate);
+  input.live = std::make_shared<LiveInput>(queue, kRate, 1);
+  mixer.publish({input});
+  for (int64_t ms = 1; ms <= 6000; ++ms) {
+    const int64_t now = Loopback::kStart + ms * kMs;
+    clock.set(now);
+    loopback.turn(now, false);
+    // Turns that are late, of a mixer that mixes all the time.
+    if (ms < 3000 || ms >= 4200) mixer.pump(now);
+  }
+  mixer.finish();
+  CHECK(queue->lost_frames() > kRate / 4);
+  CHECK(mixer.lost_frames() == told.lost);
+  CHECK_NEAR(static_cast<double>(mixer.lost_frames()), static_cast<double>(queue->lost_frames()),
+             4 * 480);
+}
+
+namespace {
+
 class SteppedClock final : public Clock {
  public:
   int64_t now() const noexcept override { return now_; }
@@ -340,6 +445,30 @@ TEST("a sum of programs that is recorded has no hole where packets are late") {
     CHECK((ear.replaced > 0) == hurry);
     sum.stop();
   }
+}
+
+TEST("what a sum of programs replaced because it came later than is waited for is all counted") {
+  SteppedClock clock;
+  Ear ear;
+  TapSums sums(clock);
+  TapSum sum(&sums, kRate, 1, &ear);
+  sum.start();
+  const auto tap = sum.add({kRate, 1, SampleFormat::kF32});
+  const std::vector<float> packet(kPeriod, 0.5f);
+  int64_t sent = 0;
+  for (int64_t ms = 1; ms <= 12000; ++ms) {
+    const bool late = ms >= 4000 && ms < 6000;
+    // Two seconds at once, as a server hands over what it missed.
+    while (!late && sent * 10 + 13 <= ms) {
+      tap->packet(packet.data(), kPeriod, sent * kPeriod, kNsPerSecond + sent * 10 * kMs, false);
+      ++sent;
+    }
+    if (late) tap->idle(false);
+    clock.move_to(kNsPerSecond + ms * kMs);
+  }
+  CHECK_NEAR(static_cast<double>(ear.silent), 1500 * 48.0, 8 * 480);
+  CHECK_NEAR(static_cast<double>(ear.replaced), static_cast<double>(ear.silent), 4 * 480);
+  sum.stop();
 }
 
 LONG_TEST("the lag of a sum that a device plays grows with late packets and shrinks again") {

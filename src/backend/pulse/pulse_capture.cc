@@ -1,6 +1,8 @@
 #include "pulse_capture.h"
 
+#include <chrono>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "endpoint_query.h"
@@ -14,6 +16,11 @@ constexpr int64_t kIdleAfter = IdleWatch::kAfter;
 constexpr int64_t kNoAnswer = 100 * kNsPerMs;
 // If the reports never agree, what was recorded is delivered after that time all the same.
 constexpr int64_t kLongestDoubt = 500 * kNsPerMs;
+
+// Linux ends a process whose real-time thread computes for 200 ms without a wait (RLIMIT_RTTIME, as
+// RealtimeKit demands it): seconds that were missed are read with rests between them.
+constexpr int64_t kWithoutRest = kNsPerSecond;  // of audio
+constexpr std::chrono::microseconds kRest(50);
 
 // A server that ends or refuses one connection is still there for the others.
 Error of_own_connection(Error error) {
@@ -194,6 +201,7 @@ void PulseCapture::deliver() noexcept {
     return;
   }
   bool delivered = false;
+  int64_t since_rest = 0;
   for (;;) {
     const void* data = nullptr;
     size_t bytes = 0;
@@ -220,6 +228,11 @@ void PulseCapture::deliver() noexcept {
     }
     position_ += frames;
     pulse.pa_stream_drop(stream_);
+    since_rest += frames * kNsPerSecond / info_.format.sample_rate;
+    if (since_rest > kWithoutRest) {
+      since_rest = 0;
+      std::this_thread::sleep_for(kRest);
+    }
   }
   if (!delivered || !running_) return;
   look_at_ = connection_.clock().now() + kIdleAfter;

@@ -15,7 +15,10 @@ constexpr uint32_t kLossesInOneSecond = 2;  // at most
 constexpr double kPumpPatience = 1e9;       // a pump later than this skips what it missed
 constexpr double kMaxFill = 60e9;           // ns; what is longer the mix leaves out: its times step
 constexpr int64_t kPumpRetry = kNsPerMs;
-constexpr int64_t kPumpTurn = 10 * kNsPerMs;     // between two looks whether what is late has come
+constexpr int64_t kPumpTurn = 10 * kNsPerMs;  // between two looks whether what is late has come
+// What is mixed in one turn, if more is due. Linux ends a process whose real-time thread computes
+// for 200 ms without a wait (RLIMIT_RTTIME, as RealtimeKit demands it).
+constexpr int kMostBlocks = 25;
 constexpr int64_t kStandstill = 100 * kNsPerMs;  // a turn later than this: the process did not run
 
 }  // namespace
@@ -244,7 +247,7 @@ int64_t MixerNode::pump(int64_t now) noexcept {
   if (pulled_.load(std::memory_order_acquire)) return kNever;
   if (mixing_.test_and_set(std::memory_order_acquire)) return now + kPumpRetry;
   if (now - kStandstill > next_turn_) resumed_at_ = now;
-  next_turn_ = mix_due(now, !has_live_consumer());
+  next_turn_ = mix_due(now, !has_live_consumer(), kMostBlocks);
   mixing_.clear(std::memory_order_release);
   return next_turn_;
 }
@@ -256,7 +259,7 @@ void MixerNode::begin_at(int64_t time) noexcept {
 }
 
 void MixerNode::flush(int64_t now) noexcept {
-  if (content_next_ != 0 && pumped_last_) mix_due(now, false);
+  if (content_next_ != 0 && pumped_last_) mix_due(now, false, std::numeric_limits<int>::max());
 }
 
 // By the first live input's clock, else the host's.
@@ -281,7 +284,7 @@ bool MixerNode::certain(size_t frames, const PullTime& when) noexcept {
 // A mix that no sink pulls goes on from frame to frame, each as old as the lag, or older where it
 // `waits`: until all inputs have it, or it has been waited for long enough. While the process stood
 // still nothing was waited for: what came meanwhile is still to be read by other threads.
-int64_t MixerNode::mix_due(int64_t now, bool waits) noexcept {
+int64_t MixerNode::mix_due(int64_t now, bool waits, int most_blocks) noexcept {
   const double rate = config_.sample_rate;
   const double start = static_cast<double>(now);
   prepare(!waits);
@@ -299,9 +302,10 @@ int64_t MixerNode::mix_due(int64_t now, bool waits) noexcept {
     content_next_ += static_cast<double>(missed) * 1e9 / rate;
   }
   const size_t block = std::min(kMaxPull, static_cast<size_t>(rate * kPumpSeconds));
-  for (;;) {
+  for (int blocks = 0;; ++blocks) {
     const double due = content_next_ + lag_.ns();
     if (due > start) return static_cast<int64_t>(due) + 1;
+    if (blocks >= most_blocks) return now + kPumpRetry;
     const PullTime when{content_next_, pump_rate()};
     const double waited_from = std::max(due, static_cast<double>(resumed_at_));
     if (waits && start < waited_from + config_.max_wait_ns && !certain(block, when)) {

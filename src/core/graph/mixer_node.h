@@ -118,7 +118,7 @@ class MixerNode final : public Pullable, public Producer {
   enum class Pace { kClock, kWriters };
   size_t take_over(const PullTime& when) noexcept;
   bool make_good(const PullTime& when) noexcept;
-  int64_t mix_due(int64_t now, bool waits) noexcept;
+  int64_t mix_due(int64_t now, bool waits, int most_blocks) noexcept;
   void prepare(bool live) noexcept;
   double pump_rate() noexcept;
   bool certain(size_t frames, const PullTime& when) noexcept;
