@@ -22,15 +22,15 @@ const codeNames = [
 // The ESM and the CommonJS build each have a class of their own; the brand is common to both.
 const brand = Symbol.for('patchcord.AudioError');
 
-/** What is known about a failure beside its message. */
+/** Details of a failure, beside its message. */
 export interface AudioErrorDetails {
   /** The function of the operating system that failed, `IAudioClient::Initialize`. */
   syscall?: string | undefined;
-  /** Its answer, `0x88890004 AUDCLNT_E_DEVICE_INVALIDATED`. */
+  /** The result of that function, `0x88890004 AUDCLNT_E_DEVICE_INVALIDATED`. */
   osCode?: string | undefined;
   /** The id of the device concerned. */
   deviceId?: string | undefined;
-  /** What the reader can do about it; also the end of the message. */
+  /** What can be done about it; also the end of the message. */
   remedy?: string | undefined;
   /** The error that led to this one. */
   cause?: unknown;
@@ -54,11 +54,11 @@ export class AudioError extends Error {
   // Declared, not defined: what is not known is not a property, and is not printed.
   /** The function of the operating system that failed. */
   declare readonly syscall?: string;
-  /** What that function answered. */
+  /** The result of that function. */
   declare readonly osCode?: string;
   /** The id of the device concerned. */
   declare readonly deviceId?: string;
-  /** What the reader can do about it; also the end of the message. */
+  /** What can be done about it; also the end of the message. */
   declare readonly remedy?: string;
 
   /**

@@ -161,7 +161,7 @@ export class SimulatedAudio implements SimulatedBackend {
   }
 
   /**
-   * What a captured program that plays nothing is: packets of silence, or (false) no packets.
+   * Sets what the capture of a program that plays nothing delivers: packets of silence (true), or no packets (false).
    *
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_AUDIO_BACKEND_UNAVAILABLE`.
    */
@@ -208,7 +208,7 @@ export class SimulatedAudio implements SimulatedBackend {
   }
 
   /**
-   * The machine sleeps for so long, ms: its clock goes on, nothing else does, as on Windows.
+   * Lets the machine sleep for so long, ms: its clock advances and nothing else happens, as on Windows.
    *
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`; `ERR_AUDIO_UNSUPPORTED` with the real clock.
    */

@@ -29,7 +29,7 @@ export interface DeviceChange {
   reason: DeviceChangeReason;
 }
 
-/** What becomes of a stream whose device goes; all of it is survived. */
+/** Events of a stream that loses or changes its device and continues. */
 export interface DeviceEvents {
   /** The device is gone. The stream goes on, as silence, and waits for it. */
   rebuild: [event: { error: AudioError; device: AudioDevice | undefined }];

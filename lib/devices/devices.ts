@@ -20,17 +20,17 @@ export type DeviceState = 'active' | 'disabled' | 'notPresent' | 'unplugged';
 export interface AudioDevice {
   /** Names it for as long as it exists; pass it as the `device` option. */
   readonly id: string;
-  /** As the system shows it to people. */
+  /** The name that the system shows to people. */
   readonly name: string;
   /** `input`: a microphone. `output`: loudspeakers; also the end of a cable that is played to. */
   readonly flow: 'input' | 'output';
   /** Whether the device can be used: `active`, or why it cannot. */
   readonly state: DeviceState;
-  /** What programs that ask for the default get it for; empty: nothing. */
+  /** The roles in which the device is the default; empty if it is not a default. */
   readonly defaultRoles: readonly DeviceRole[];
-  /** What the device itself runs at. Streams convert. */
+  /** The format of the device itself. Streams convert it to theirs. */
   readonly format: Readonly<AudioFormat>;
-  /** No hardware behind it: a cable, a null sink. */
+  /** Whether the device has no hardware: a cable, a null sink. */
   readonly virtual: boolean;
   /** How the system names its driver or module. */
   readonly driver?: string;

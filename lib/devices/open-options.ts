@@ -32,7 +32,7 @@ export interface MicWishes {
   category?: StreamCategory | undefined;
 }
 
-/** What a device was opened with, and what became of the wishes. */
+/** How a device was opened, and which wishes were granted. */
 export interface Granted {
   /** How the device is shared with other programs. */
   shareMode: 'shared' | 'exclusive';
@@ -40,7 +40,7 @@ export interface Granted {
   lowLatency: boolean;
   /** Whether the microphone is without effects. */
   raw: boolean;
-  /** What the system treats the stream as. */
+  /** The category by which the system treats the stream. */
   category: StreamCategory;
   /**
    * Whether the thread that serves the device got real-time priority. On Linux it is granted to users who

@@ -12,24 +12,24 @@ import { checkNumber, checkOptions } from '../validate.js';
 export interface AudioProcess {
   /** The number of the process. */
   readonly pid: number;
-  /** Of the application's first process, whose whole tree is heard when this one is captured. */
+  /** The `pid` of the application's first process. A capture of this process hears the whole tree of that one. */
   readonly rootPid: number;
   /**
    * A number, as text, by which the system tells this process from others that had or will have its `pid`;
    * `'0'` if the system hides it.
    */
   readonly startTime: string;
-  /** Of its executable file. */
+  /** The name of its executable file. */
   readonly name: string;
-  /** Of its executable file; empty where the system does not tell. */
+  /** The path of its executable file; empty if the system does not report it. */
   readonly path: string;
-  /** As the program calls itself. */
+  /** The name that the program gives itself. */
   readonly displayName: string;
   /** `inactive`: all of its streams are halted. `silent`: it has none. */
   readonly state: 'active' | 'inactive' | 'silent';
   /** Peak, dBFS; silence is `-Infinity`, NaN: not known. */
   readonly levelDb: number;
-  /** As the system's volume control has it for this program; linear, 1 is unity. */
+  /** The program's volume in the system's volume control; linear, 1 is unity. */
   readonly volume: number;
   /** Whether the system mutes this program. */
   readonly muted: boolean;
@@ -54,9 +54,9 @@ export async function listAudioProcesses(options?: BackendOption): Promise<Audio
 export interface ProcessMonitorEvents extends EmitterEvents {
   /** The first list is there. */
   ready: [];
-  /** It has a stream now. */
+  /** A program has a stream now. */
   add: [process: AudioProcess];
-  /** It has none any more. */
+  /** A program no longer has a stream. */
   remove: [process: AudioProcess];
   /** Its state, name or devices are others. */
   change: [process: AudioProcess, before: AudioProcess];
@@ -123,7 +123,7 @@ export class ProcessMonitor extends TypedEmitter<ProcessMonitorEvents> {
     void this.#refresh();
   }
 
-  /** Who makes sound, as of the last event. */
+  /** The programs that make sound, as of the last event. */
   get processes(): readonly AudioProcess[] {
     return this.#processes;
   }

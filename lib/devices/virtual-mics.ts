@@ -29,15 +29,15 @@ export type VirtualMicEvidence =
 export interface VirtualMic {
   /** The kind of cable. */
   readonly driver: VirtualMicDriver;
-  /** As its maker calls it: `VB-CABLE A`. */
+  /** The name that its maker gives it: `VB-CABLE A`. */
   readonly product: string;
-  /** What is played to; the `device` option of a {@link VirtualMicSink}. */
+  /** The output of the cable; the `device` option of a {@link VirtualMicSink}. */
   readonly render: AudioDevice;
-  /** What other programs must select; undefined where that cannot be told, see `problem`. */
+  /** The microphone that other programs must select; undefined if it is not known, see `problem`. */
   readonly capture: AudioDevice | undefined;
   /** Where there are several: all inputs that may carry it. `VirtualMicSink.probe()` finds out. */
   readonly candidates: readonly AudioDevice[];
-  /** Of a virtual mixer: the bus that `capture` carries, `B1`. Its settings decide what is on it. */
+  /** The bus of a virtual mixer that `capture` carries: `B1`. The settings of the mixer decide what is on it. */
   readonly bus?: string;
   /** How it was found to be a cable. */
   readonly recognisedBy: VirtualMicEvidence;

@@ -11,13 +11,13 @@ import {
 /** Little-endian, interleaved; `s24` is packed in three bytes; `f32` has full scale at -1 and 1. */
 export type SampleFormat = 's16' | 's24' | 's32' | 'f32';
 
-/** What the bytes of a stream mean. */
+/** The format of the bytes of a stream. */
 export interface AudioFormat {
   /** Frames per second, 8000 to 384000. */
   sampleRate: number;
   /** Samples per frame, 1 to 32, in WAVE's channel order. */
   channels: number;
-  /** How each sample is written. */
+  /** The type of each sample. */
   sampleFormat: SampleFormat;
   /**
    * At which speakers the channels stand, where that is not the usual layout of so many: WAVE's `dwChannelMask`. A
@@ -27,14 +27,14 @@ export interface AudioFormat {
   channelMask?: number | undefined;
 }
 
-/** The fields of a format that may be asked for. */
+/** The fields of a format that options can set. */
 export type FormatOptions = {
   [K in keyof Omit<AudioFormat, 'channelMask'>]?: AudioFormat[K] | undefined;
 };
 
 export const sampleFormats: readonly SampleFormat[] = ['s16', 's24', 's32', 'f32'];
 
-/** What sources and mixers deliver unless asked otherwise. */
+/** The default format of sources and mixers. */
 export const defaultFormat: Readonly<AudioFormat> = Object.freeze({
   sampleRate: 48000,
   channels: 2,

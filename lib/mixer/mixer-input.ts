@@ -48,7 +48,7 @@ export interface DuckOptions {
 
 /** How an input sounds. */
 export interface MixerInputOptions {
-  /** How loud the input is in the mix: linear, 0 to 16. @default 1 */
+  /** Gain of the input, linear, 0 to 16. @default 1 */
   gain?: number | undefined;
   /**
    * -1 left, 0 centre, 1 right. The side that the sound moves to keeps its level, and so do channels that
@@ -57,27 +57,27 @@ export interface MixerInputOptions {
   pan?: number | undefined;
   /** Whether the input is silent in the mix. @default false */
   muted?: boolean | undefined;
-  /** An entry for each channel of the mix. @default as ITU-R BS.775 says */
+  /** An entry for each channel of the mix. @default the up- and down-mix of ITU-R BS.775 */
   channelMap?: ChannelMap | undefined;
   /** Format of the bytes written. @default that of the stream which is piped in */
   format?: AudioFormat | undefined;
   /**
-   * How much may be written ahead, or how far a live stream may run ahead, ms.
+   * How much audio the input can hold, ms: bytes that are written ahead, or packets of a live stream.
    * @default 500 for what is written, 1000 for a live stream
    */
   bufferMs?: number | undefined;
   /** Destroys the input with an `AbortError`. @default none */
   signal?: AbortSignal | undefined;
   /**
-   * Least age of a live stream's audio when it is mixed, ms, 0 to 500, for packets that need longer than the
-   * mixer's `latencyMs`: all inputs stay aligned, so the whole mix waits for it. For written bytes in a
-   * live mix: how much is queued before they are heard. @default 0
+   * How old the audio of a live stream is, at least, when it is mixed, ms, 0 to 500. Use it for packets that take
+   * longer than the mixer's `latencyMs`. All inputs stay aligned, so the whole mix becomes that old. For bytes that are
+   * written into a live mix, it is how much is queued before they are heard. @default 0
    */
   latencyMs?: number | undefined;
   /**
-   * The frame of the mix in which the first written frame lies, to the sample. Until then the input is
-   * silence that nobody waits for. What is written too late for it begins when it comes. A live stream
-   * has its place by its times and cannot be given another. @default as soon as possible
+   * The frame of the mix at which the first written frame is mixed. Until then the input is silent, and the mix does
+   * not wait for it. Bytes that are written too late begin as soon as they arrive. A live stream cannot have a
+   * `startFrame`, because its times determine its position. @default as soon as possible
    */
   startFrame?: number | undefined;
   /**
@@ -110,21 +110,21 @@ export interface InputOwner {
 export interface MixerInputStats {
   /** How fast the linked stream's clock runs against the mix's. */
   driftPpm?: number;
-  /** How far it is from its place in time. */
+  /** How far the linked stream is from its position in time. */
   offsetUs?: number;
-  /** Times that frames of linked streams came too late, and frames of silence mixed instead. */
+  /** How often frames of linked streams arrived too late. */
   starvations?: number;
-  /** Frames of silence that were mixed instead. */
+  /** Frames of silence that were mixed in their place. */
   starvedFrames?: number;
-  /** Jumps because it was more than 200 ms out of place, in its first second more than 1 ms. */
+  /** How often the linked stream jumped to its position: it was more than 200 ms away, or 1 ms in its first second. */
   resyncs?: number;
   /** Frames of a live stream for which `bufferMs` had no room. */
   lostFrames?: number;
   /** Frames that were written. */
   writtenFrames?: number;
-  /** Frames of these that were mixed. */
+  /** Written frames that were mixed. */
   playedFrames?: number;
-  /** Frames of these that wait. */
+  /** Written frames that are queued. */
   queuedFrames?: number;
   /** Times that a live mix found nothing written. */
   underruns?: number;
@@ -228,7 +228,7 @@ export class MixerInput extends TypedWritable<WritableEvents> implements AudioSt
     };
   }
 
-  /** Of what flows in. @throws `ERR_AUDIO_FORMAT_UNKNOWN` until something does. */
+  /** The format of the audio that flows in. @throws `ERR_AUDIO_FORMAT_UNKNOWN` until audio flows in. */
   get format(): Readonly<AudioFormat> {
     const { format } = this.#inlet;
     if (!format) throw formatUnknown('MixerInput');
@@ -255,17 +255,17 @@ export class MixerInput extends TypedWritable<WritableEvents> implements AudioSt
     return this.#inlet.sources;
   }
 
-  /** The gain that was asked for last, linear; a ramp may still be on its way there. */
+  /** The gain that was set last, linear. A ramp to it may still be under way. */
   get gain(): number {
     return this.#gain;
   }
 
-  /** The pan that was asked for last: -1 left, 0 centre, 1 right. */
+  /** The pan that was set last: -1 left, 0 centre, 1 right. */
   get pan(): number {
     return this.#pan;
   }
 
-  /** Whether the input was muted last. */
+  /** The mute that was set last. */
   get muted(): boolean {
     return this.#muted;
   }
@@ -284,8 +284,8 @@ export class MixerInput extends TypedWritable<WritableEvents> implements AudioSt
   }
 
   /**
-   * Moves the input to the left (-1) or to the right (1) within `rampMs`: the speakers of the other
-   * side become silent, those of neither side stay as they are.
+   * Moves the input to the left (-1) or to the right (1) within `rampMs`. The speakers of the other side become
+   * quieter, and speakers of neither side do not change.
    *
    * @param options.rampMs - 0 to 60000. @default 10
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`.
@@ -297,7 +297,7 @@ export class MixerInput extends TypedWritable<WritableEvents> implements AudioSt
   }
 
   /**
-   * Mutes the input, or ends that, within `rampMs`. The gain stays what it is meanwhile.
+   * Mutes or unmutes the input within `rampMs`. Its gain does not change.
    *
    * @param options.rampMs - 0 to 60000. @default 10
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`.

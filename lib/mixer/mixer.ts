@@ -32,11 +32,11 @@ import {
 
 /** Options of a {@link Mixer}; the format defaults to 48000 Hz, 2 channels, `f32`. */
 export interface MixerOptions extends FormatOptions, ChunkOptions {
-  /** Least age of what is mixed, ms, so that every live input's packets have arrived. @default 30 */
+  /** How old a frame is, at least, when it is mixed, ms: the packets of all live inputs have arrived by then. @default 30 */
   latencyMs?: number | undefined;
   /**
-   * How long a mix that no device plays waits for live inputs that are late, in ms, beyond `latencyMs`. What
-   * comes later still, and what is late for a mix that a device plays, is silence in the mix, a
+   * How long a mix that no device plays waits for live inputs that are late, in ms, beyond `latencyMs`. A mix that a
+   * device plays does not wait. The mix contains silence in place of audio that arrives later still, and emits
    * `discontinuity`.
    * @default 500
    */
@@ -47,7 +47,7 @@ export interface MixerOptions extends FormatOptions, ChunkOptions {
    */
   limiter?: boolean | undefined;
   /**
-   * Whether the limiter also keeps below its ceiling what a converter makes between the samples, see
+   * Whether the limiter also limits the peaks between the samples, which a converter produces; see
    * {@link LimiterOptions.truePeak}. @default false
    */
   truePeak?: boolean | undefined;
@@ -72,11 +72,11 @@ export interface MixDriver {
 export interface MixerStats {
   /** Frames mixed. */
   frames: number;
-  /** Age of what is mixed when it is mixed. */
+  /** How old a frame is when it is mixed, ms. */
   lagMs: number;
-  /** How old what comes out is, ms: `lagMs` and what the limiter looks ahead. */
+  /** How old a frame is when it leaves the mixer, ms: `lagMs` and the look-ahead of the limiter. */
   latencyMs: number;
-  /** The lowest gain that the limiter had to use; 1: never. */
+  /** The lowest gain that the limiter has used; 1 if it has changed nothing. */
   limiterGain: number;
   /** Frames of inputs that came too late, or that were not mixed in time; silence stands for them in the mix. */
   lostFrames: number;
@@ -95,7 +95,7 @@ export interface MixerStats {
 
 /** Events of a mixer, beside those of every Readable. */
 export interface MixerEvents extends AudioReadableEvents {
-  /** An input is gone; with an error if that is why. */
+  /** An input left the mix; `error` says why if it failed. */
   inputClose: [event: { input: MixerInput; error: Error | null }];
   /** An input's audio came too late, nothing was mixed because the machine stood still, or a reader was too slow. */
   discontinuity: [event: Discontinuity];

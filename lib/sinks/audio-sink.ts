@@ -54,37 +54,37 @@ import { TypedWritable, type WritableEvents } from '../engine/typed-events.js';
 
 /** Counters of a sink; frames at the rate of its first device unless said otherwise. */
 export interface SinkStats {
-  /** Frames that its devices took, or would have taken while there was none. */
+  /** Frames that its devices took, or would have taken while the sink had no device. */
   frames: number;
-  /** Of these, silence because nothing was linked, or because nothing was written for longer than 100 ms. */
+  /** Frames of silence because nothing was linked, or because nothing was written for longer than 100 ms. */
   silentFrames: number;
-  /** Of these, thrown away because there was no device. */
+  /** Frames that were discarded because the sink had no device. */
   discardedFrames: number;
   /** Times that it ran dry although there should have been more, or that a writer went on within 100 ms. */
   underruns: number;
-  /** Frames of silence that were played instead. */
+  /** Frames of silence that were played in place of missing audio. */
   underrunFrames: number;
   /** Frames that a live producer wrote for which `bufferMs` had no room. */
   overrunFrames: number;
-  /** What the sink asks the device to hold now: `latencyMs`, and more after underruns. */
+  /** How much audio the device is asked to hold now, ms: `latencyMs`, and more after underruns. */
   fillMs: number;
-  /** From the moment that the engine fills a frame in to the moment that it is heard. */
+  /** Time from the moment at which the engine writes a frame to the moment at which it is heard, ms. */
   deviceLatencyMs: number;
-  /** From the moment that a frame was heard by the source to the moment that the sink plays it. */
+  /** Time from the moment at which the source heard a frame to the moment at which the sink plays it, ms. */
   latencyMs: number | undefined;
   /** How fast the device runs against the host's clock. */
   driftPpm: number;
   /** Bytes written from JavaScript, in frames of their format. */
   writtenFrames?: number;
-  /** Frames of these that were played. */
+  /** Written frames that were played. */
   playedFrames?: number;
-  /** Frames of these that wait. */
+  /** Written frames that are queued. */
   queuedFrames?: number;
-  /** Of linked sources, all that there were. */
+  /** How often frames of linked sources arrived too late. */
   starvations?: number;
   /** Frames of silence that were played instead of those of linked sources. */
   starvedFrames?: number;
-  /** Jumps of them to where they should be: after an underrun, or where they were far out of place. */
+  /** How often a linked source jumped to its position in time: after an underrun, or when it was far away from it. */
   resyncs?: number;
   /** Frames of linked sources for which there was no room. */
   lostFrames?: number;
@@ -96,18 +96,18 @@ export interface SinkStats {
 export interface SinkEvents extends WritableEvents, DeviceEvents {
   /** The device is open. */
   ready: [];
-  /** It ran dry; `frames` of silence were played, 0 where the system does not say how many. */
+  /** The sink ran dry and played `frames` of silence; 0 if the system does not report how many. */
   underrun: [event: { frame: number; frames: number }];
   /**
-   * The sink holds more, or as much as at first again (`fillMs` of {@link SinkStats}): it ran dry, or has
-   * not done so for long.
+   * The sink changed how much audio it holds (`fillMs` of {@link SinkStats}): more after an underrun, or the initial
+   * amount again after a long time without one.
    */
   latency: [event: { from: number; to: number; reason: 'underrun' | 'calm' }];
   /** A live producer wrote more than `bufferMs` has room for; `frames` were thrown away. */
   overrun: [event: { frames: number }];
   /** Everything that was written has been heard. */
   idle: [];
-  /** It plays, but nobody hears it. Once for each reason, again when it has been mended and is back. */
+  /** Other programs cannot hear what the sink plays. Emitted once for each reason, and again if the reason returns. */
   warning: [warning: SinkWarning];
 }
 
@@ -280,7 +280,7 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
   /** @internal The devices around this one, or their settings, may be others than before. */
   protected devicesChanged(): void {}
 
-  /** Of what is played. @throws `ERR_AUDIO_FORMAT_UNKNOWN` until that is known. */
+  /** The format of the audio that is played. @throws `ERR_AUDIO_FORMAT_UNKNOWN` until it is known. */
   get format(): Readonly<AudioFormat> {
     const { format } = this.#inlet;
     if (!format) throw formatUnknown(this.constructor.name);
@@ -317,12 +317,12 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
     return this.#info && (this.#info.periodFrames * 1000) / this.#info.format.sampleRate;
   }
 
-  /** In which the present device was opened; undefined until `ready`. */
+  /** The format in which the present device was opened; undefined until `ready`. */
   get deviceFormat(): Readonly<AudioFormat> | undefined {
     return this.#info?.format;
   }
 
-  /** What the device was opened with, and why not with what was wished; undefined until `ready`. */
+  /** How the device was opened, and why a wish was not granted; undefined until `ready`. */
   get granted(): Readonly<Granted> | undefined {
     return this.#info && toGranted(this.#openOptions, this.#info);
   }

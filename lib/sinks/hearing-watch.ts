@@ -2,11 +2,11 @@ import type { NativeDevice, NativeHearing, NativeHost } from '../engine/native.j
 import { timersOf } from '../engine/timers.js';
 import type { Ends } from './destination.js';
 
-/** Why nobody hears a virtual microphone, although it plays. */
+/** Why other programs hear nothing from a virtual microphone that plays. */
 export interface SinkWarning {
   /** `muted`: by the system; `quiet`: its volume is below -26 dB; `unrouted`: by a virtual mixer's settings. */
   code: 'muted' | 'quiet' | 'unrouted';
-  /** What is the matter, and what to do. */
+  /** The cause and what to do about it. */
   message: string;
 }
 

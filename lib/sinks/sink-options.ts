@@ -20,9 +20,9 @@ export interface SinkOptions extends OpenOptions, BackendOption {
    * @default 60, or `latencyMs` where that is more
    */
   maxLatencyMs?: number | undefined;
-  /** What may be written ahead, and what a linked stream may run ahead, ms. @default 500 */
+  /** How much audio the sink can hold, ms: bytes that are written ahead, or frames of a linked stream. @default 500 */
   bufferMs?: number | undefined;
-  /** Lets the graph hear itself. @default false */
+  /** Whether a source in the graph may hear the device that this sink plays to. @default false */
   allowFeedback?: boolean | undefined;
   /** Destroys the sink with an `AbortError`. The normal stop is `close()`. @default none */
   signal?: AbortSignal | undefined;

@@ -40,7 +40,7 @@ export interface WavWriterOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** What a {@link WavWriter} has done so far. */
+/** Counters of a {@link WavWriter}. */
 export interface WavWriterStats {
   /** Frames that are in the file. */
   framesWritten: number;
@@ -109,7 +109,7 @@ export class WavWriter extends TypedWritable<WritableEvents> implements AudioStr
     if (signal) addAbortSignal(signal, this);
   }
 
-  /** The same as the constructor, in the words of a pipeline. Throws as it does. */
+  /** Creates a `WavWriter`; throws as the constructor does. */
   static toFile(path: string | URL, options?: WavWriterOptions): WavWriter {
     return new WavWriter(path, options);
   }

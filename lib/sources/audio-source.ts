@@ -84,7 +84,7 @@ export interface SourceOptions extends FormatOptions, ChunkOptions, OpenOptions,
    * @default the usual up- and down-mix of ITU-R BS.775
    */
   channelMap?: ChannelMap | undefined;
-  /** End after exactly that much, ms. @default never */
+  /** Ends the stream after exactly this duration, ms. @default the stream does not end by itself */
   durationMs?: number | undefined;
   /**
    * Milliseconds that each consumer may fall behind before it loses frames, 20 to 60,000.
@@ -94,7 +94,7 @@ export interface SourceOptions extends FormatOptions, ChunkOptions, OpenOptions,
   bufferMs?: number | undefined;
   /**
    * The instant of frame 0 on the clock of `process.hrtime.bigint()`. If it has passed, the stream is silence
-   * from it until the device is open, made as it is read. If it is to come, frame 0 is what is heard then.
+   * from then until the device is open. If it is in the future, frame 0 is what is heard at that time.
    * @default the moment of construction
    */
   startTime?: bigint | undefined;
@@ -122,10 +122,9 @@ export interface SourceOptions extends FormatOptions, ChunkOptions, OpenOptions,
    */
   maxFillMs?: number | undefined;
   /**
-   * How long audio that is late is waited for, in ms: so old a frame is at most when it is read, or beyond
-   * that by what a device usually takes. Silence stands in the place of sound only for a listener that
-   * cannot wait: a link into a device plays silence instead, and only that link loses the late audio.
-   * An idle loopback's silence is that old where the system does not say that nothing plays.
+   * How long readers wait for audio that is late, in ms, beyond the usual delay of the device. Only a link into a
+   * device does not wait: it plays silence instead, and only that link loses the late audio. If the system does not
+   * report that nothing plays, the silence of an idle loopback is read so much later.
    * @default 500
    */
   maxWaitMs?: number | undefined;
@@ -155,31 +154,31 @@ export const sourceOptionNames = [
 export interface SourceStats {
   /** Frames on the timeline so far. */
   frames: number;
-  /** Deliveries of the device. */
+  /** Packets that the device delivered. */
   packets: number;
-  /** Holes that the device or the system left; they became silence. */
+  /** How often the device or the system lost audio, which became silence. */
   discontinuities: number;
-  /** Frames lost in them. */
+  /** Frames that the device or the system lost. */
   lostFrames: number;
-  /** Frames of silence that stand for nothing lost: before the device was open, idle loopback. */
+  /** Frames of silence where nothing was lost: before the device was open, or while a loopback was idle. */
   silentFrames: number;
-  /** Frames of time that was left out, see `maxFillMs`. */
+  /** Frames that were skipped, see `maxFillMs`. */
   skippedFrames: number;
-  /** Frames that arrived after their place had been filled with silence. */
+  /** Frames that arrived after silence had taken their place. */
   trimmedFrames: number;
-  /** Discontinuities that the system announced, which mean little. */
+  /** Discontinuities that the system announced. Many systems announce them without a loss. */
   systemHints: number;
-  /** How fast the device runs against the host's clock; above 0 it is fast. */
+  /** How much faster than the host's clock the device runs, ppm; below 0 it is slower. */
   driftPpm: number;
   /** Whether the device stamps its packets with times; otherwise times are those of arrival. */
   deviceStamps: boolean;
-  /** The device's volume on the system's scale, 0 to 1, where it is told; the greatest of programs. */
+  /** The device's volume on the system's scale, 0 to 1, if the system reports it; the highest volume of several programs. */
   deviceVolume?: number;
-  /** What the device's own meter showed last, dBFS, where it has one. */
+  /** The last level of the device's own meter, dBFS, if it has one. */
   devicePeakDb?: number;
   /** Frames that the readable side lost because it was too slow. */
   readerLostFrames: number;
-  /** Where `pipe()` leads. */
+  /** The destinations of `pipe()`. */
   link: LinkStats[];
 }
 
@@ -191,27 +190,27 @@ export interface SourceEvents extends AudioReadableEvents, DeviceEvents {
   mute: [];
   /** The device, or one of the programs, is no longer muted in the system. */
   unmute: [];
-  /** The stream does not hear what its device hears, for about 2 s now; it goes on. */
+  /** For about 2 s the stream has not received what its device hears. The stream continues. */
   dead: [event: { evidence: DeadEvidence; frame: number }];
-  /** It hears again. */
+  /** The stream receives again what its device hears. */
   alive: [];
   /**
-   * The device has delivered nothing for a quarter of a second: it hangs, or, of a loopback, nothing plays.
-   * The stream goes on; a microphone's missing frames are a `discontinuity` once it delivers again.
+   * The device has delivered nothing for a quarter of a second: it hangs, or nothing plays to the output of a loopback.
+   * The stream continues. Frames that a microphone misses are a `discontinuity` when it delivers again.
    */
   stall: [event: { frame: number }];
-  /** It delivers again. */
+  /** The device delivers again. */
   flow: [event: { frame: number }];
-  /** Every 100 ms while somebody listens: `level()`. */
+  /** The result of `level()`, every 100 ms while the event has a listener. */
   level: [level: { peakDb: number; rmsDb: number }];
 }
 
 /**
- * Why a stream is held to be dead. `'zeros'`: the device's own meter moves, and the stream gets nothing but
- * zeros, or nothing. `'no-packets'`: a microphone gives nothing at all. A muted device's zeros are no evidence;
- * nor are zeros where the system has no meter (PulseAudio), or where it stands still. The meter of programs
- * that are captured is the loudest of theirs: on Windows some protect what they play, and give others zeros. A
- * `LoopbackSource` of their output may hear them all the same.
+ * Why a stream is considered dead. `'zeros'`: the device's own meter moves, but the stream receives nothing, or only
+ * zeros. `'no-packets'`: a microphone delivers nothing at all. Zeros of a muted device are no evidence, and neither are
+ * zeros if the system has no meter (PulseAudio) or the meter does not move. The meter of captured programs is that of
+ * the loudest. On Windows some programs protect what they play, and a capture of them receives zeros; a
+ * `LoopbackSource` of their output may still hear them.
  */
 export type DeadEvidence = 'zeros' | 'no-packets';
 
@@ -251,8 +250,8 @@ export function isSource(stream: object): stream is AudioSource {
 }
 
 /**
- * A device's sound as a stream: contiguous from the moment of construction, every frame with a time,
- * whatever the device does. What it did not deliver is silence of that length, counted and announced.
+ * The sound of a device as a stream. The stream is contiguous from the moment of construction, and every frame has a
+ * time. Frames that the device did not deliver become silence of the same length, which is counted and announced.
  */
 export abstract class AudioSource<
   Events extends SourceEvents = SourceEvents,
@@ -380,7 +379,7 @@ export abstract class AudioSource<
     return device && toPublic(device);
   }
 
-  /** What the device was opened with, and why not with what was wished; undefined until `ready`. */
+  /** How the device was opened, and why a wish was not granted; undefined until `ready`. */
   get granted(): Readonly<Granted> | undefined {
     return this.#info && toGranted(this.#openOptions, this.#info);
   }

@@ -5,7 +5,7 @@ import { AudioSource, checkSourceOptions, type SourceOptions } from './audio-sou
 export type LoopbackOptions = SourceOptions;
 
 /**
- * What an output device plays, of all programs together. While nothing plays it is silence: the
+ * The sound that all programs together play to an output device. While nothing plays it is silence: the
  * stream goes on.
  *
  * Fails as {@link MicSource} does.

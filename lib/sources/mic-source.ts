@@ -14,7 +14,7 @@ export interface MicOptions extends SourceOptions, MicWishes {
 }
 
 /**
- * What a microphone hears.
+ * The sound of a microphone.
  *
  * Fails with `ERR_AUDIO_DEVICE_NOT_FOUND`, `ERR_AUDIO_PERMISSION_DENIED`, `ERR_AUDIO_DEVICE_BUSY`,
  * `ERR_AUDIO_BACKEND_UNAVAILABLE`, and `ERR_AUDIO_DEVICE_LOST` when it is unplugged.

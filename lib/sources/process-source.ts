@@ -160,7 +160,7 @@ export class ProcessSource extends AudioSource<ProcessSourceEvents> {
     this.#except = targets(this.#exclude ? selectors : exceptions);
   }
 
-  /** Whose sound it hears at this moment. */
+  /** The programs that are captured at this moment. */
   get processes(): readonly AudioProcess[] {
     const taps = [...this.#attached.values()];
     return [...new Map(taps.map(({ tap }) => [processKey(tap.process), tap.process])).values()];

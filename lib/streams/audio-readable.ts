@@ -12,7 +12,7 @@ import { TypedReadable, type ReadableEvents } from '../engine/typed-events.js';
 
 /** Events of every source and of a mixer, beside those of every Readable. */
 export interface AudioReadableEvents extends ReadableEvents {
-  /** Audio that is not all there. */
+  /** Frames are missing or were replaced by silence. */
   discontinuity: [event: Discontinuity];
 }
 
@@ -24,8 +24,8 @@ export interface AudioReadableSetup {
 }
 
 /**
- * What sources and mixers have in common: a stream of the engine that several consumers read, each at
- * a tap of its own. Chunks come whole: the stream is in object mode, its objects are `Buffer`s.
+ * The base class of sources and mixers: a stream of the engine that several consumers read independently. The stream
+ * is in object mode, and its objects are `Buffer`s, one for each chunk.
  */
 export abstract class AudioReadable<Events extends AudioReadableEvents = AudioReadableEvents>
   extends TypedReadable<Events>

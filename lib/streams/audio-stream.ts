@@ -1,12 +1,12 @@
 import type { AudioFormat } from '../format/format.js';
 
-/** What all streams of this package have beside Node's own members. */
+/** The members that all streams of this package have, beside those of Node's streams. */
 export interface AudioStream {
   /**
-   * What the stream's bytes mean. Never changes once known.
+   * The format of the stream's bytes. It does not change once it is known.
    *
-   * @throws `ERR_AUDIO_FORMAT_UNKNOWN` while it depends on what has not arrived yet, a file's header
-   *   or a piped stream: await `ready`.
+   * @throws `ERR_AUDIO_FORMAT_UNKNOWN` while it depends on a file's header or a piped stream
+   *   that has not arrived yet: await `ready`.
    */
   readonly format: Readonly<AudioFormat>;
   /** Whether audio passes at the pace of a clock, not as fast as it is read or written. */
@@ -30,7 +30,7 @@ export interface AudioStream {
   frameAt(time: bigint): number;
   /** Counters since the stream was made; a new object at each call. */
   stats(): Readonly<object>;
-  /** Ends in good order: what is under way is delivered first, then everything is released. */
+  /** Ends the stream: delivers what is under way, then releases everything. */
   close(): Promise<void>;
   /** The same as `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>;

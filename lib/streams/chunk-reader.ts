@@ -5,17 +5,17 @@ import { bytesPerFrame } from '../format/format.js';
 import { closedEarly } from '../errors.js';
 import { Tap, type TapOwner } from './tap.js';
 
-/** One chunk with its place in the stream, from `chunks()`. */
+/** One chunk with its position in the stream, from `chunks()`. */
 export interface AudioChunk {
-  /** Owns its memory. */
+  /** The bytes, in memory of their own. */
   data: Buffer;
   /** Index of its first frame in the stream. */
   frame: number;
-  /** How many frames it has. */
+  /** Number of frames. */
   frames: number;
   /** When its first frame was heard, ns of `process.hrtime.bigint()`. */
   time: bigint;
-  /** Why it or part of it is silence, see `chunkFlags`; 0: it is not. */
+  /** Why the chunk or a part of it is silence, see `chunkFlags`; 0 if it is not. */
   flags: number;
 }
 

@@ -1,7 +1,7 @@
 import { bytesPerFrame, type AudioFormat } from '../format/format.js';
 import { checkInteger, checkNumber, invalidValue } from '../validate.js';
 
-/** How a readable cuts its audio; one of the two, else 10 ms. */
+/** How a readable divides its audio into chunks. Only one of the two options can be given. */
 export interface ChunkOptions {
   /** Milliseconds in each chunk, 1 to 10000; fractions of a frame are spread. @default 10 */
   chunkMs?: number | undefined;

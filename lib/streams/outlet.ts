@@ -24,9 +24,9 @@ import { invalidType } from '../validate.js';
 export interface LinkStats {
   /** The destination's class. */
   to: string;
-  /** Whether the audio flows inside the engine, so that a blocked event loop cannot be heard. */
+  /** Whether the audio flows inside the engine, where a blocked event loop does not interrupt it. */
   linked: boolean;
-  /** Why it does not. */
+  /** Why it does not flow inside the engine. */
   reason?: string;
   /** Frames that this destination lost because it was too slow. */
   lostFrames?: number;
@@ -34,7 +34,7 @@ export interface LinkStats {
   ended?: boolean;
 }
 
-/** Audio that is not all there, in a `discontinuity` event. */
+/** Frames that are missing or replaced, in a `discontinuity` event. */
 export interface Discontinuity {
   /** Index in the stream of the first frame concerned. */
   frame: number;

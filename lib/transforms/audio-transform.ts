@@ -65,7 +65,7 @@ export interface TransformStats {
   framesIn: number;
   /** Frames that came out. */
   framesOut: number;
-  /** Frames that came in and are held back. */
+  /** Input frames that have not produced output yet. */
   latencyFrames: number;
   /** Frames that the readable side lost because it was too slow; 0 where it is not in a live path. */
   readerLostFrames: number;
@@ -75,7 +75,7 @@ export interface TransformStats {
 
 /** Events of a transform. */
 export interface TransformEvents extends ReadableEvents, WritableEvents {
-  /** A reader in a live path was too slow, and lost frames. */
+  /** A reader in a live path was too slow and lost frames. */
   discontinuity: [event: Discontinuity];
 }
 
@@ -95,7 +95,7 @@ type PipeOptions = { end?: boolean | undefined } | undefined;
 const leastRate = 8000;
 
 /**
- * What all transforms have in common: the same kernel either in the engine, where a live stream is
+ * The base class of all transforms. The same kernel runs either in the engine, where a live stream is
  * piped in, or called for each write. Exact length, no delay at the head, no lost tail, and the same
  * bytes however the input is cut.
  */
@@ -201,7 +201,7 @@ export abstract class AudioTransform<Events extends TransformEvents = TransformE
     return this.#native;
   }
 
-  /** Of what comes out. @throws `ERR_AUDIO_FORMAT_UNKNOWN` until what comes in is known. */
+  /** The format of the output. @throws `ERR_AUDIO_FORMAT_UNKNOWN` until the format of the input is known. */
   get format(): Readonly<AudioFormat> {
     const from = this.#in ?? this.#inlet.format;
     if (!from) throw formatUnknown(this.constructor.name);
@@ -229,7 +229,7 @@ export abstract class AudioTransform<Events extends TransformEvents = TransformE
     return this.#outlet?.position ?? this.#framesOut;
   }
 
-  /** Of a live path, the stream's index of the first frame that was read; else 0. */
+  /** In a live path, the stream's index of the first frame that was read; otherwise 0. */
   get firstFrame(): number {
     return this.#outlet?.firstFrame ?? 0;
   }

@@ -17,7 +17,7 @@ import {
 
 const formatFields = ['sampleRate', 'channels', 'sampleFormat', 'channelMask'] as const;
 
-/** Fields of a format; those that are absent or undefined are not asked for. */
+/** Some fields of a format. Absent fields stay as they are. */
 export type PartialFormat = { [K in keyof AudioFormat]?: AudioFormat[K] | undefined };
 
 /** Options of {@link convert}. */

@@ -37,7 +37,7 @@ export class Gain extends AudioTransform {
     this.#gain = gain;
   }
 
-  /** What was asked for last. */
+  /** The gain that was set last, linear. */
   get gain(): number {
     return this.#gain;
   }

@@ -16,23 +16,23 @@ export interface LevelMeterOptions extends TransformOptions {
   intervalMs?: number | undefined;
 }
 
-/** What a {@link LevelMeter} shows; silence is `-Infinity`. */
+/** The levels that a {@link LevelMeter} measures; silence is `-Infinity`. */
 export interface LevelReport {
   /** Frames that have passed. */
   frame: number;
   /** The highest sample of the last 100 ms, dBFS. */
   peakDb: number;
-  /** Of the last 100 ms and all channels, dBFS relative to 1.0. */
+  /** Peak of all channels in the last 100 ms, dBFS relative to 1.0. */
   rmsDb: number;
   /** Between the samples too, of the last 400 ms, dBTP: ITU-R BS.1770-4 Annex 2. */
   truePeakDb: number;
   /** The highest `truePeakDb` of all that passed, dBTP. */
   maxTruePeakDb: number;
-  /** Of the last 400 ms. */
+  /** Loudness of the last 400 ms, LUFS. */
   momentaryLufs: number;
-  /** Of the last 3 s. */
+  /** Loudness of the last 3 s, LUFS. */
   shortTermLufs: number;
-  /** Of all that passed, gated: ITU-R BS.1770-4. */
+  /** Gated loudness of everything that has passed, LUFS: ITU-R BS.1770-4. */
   integratedLufs: number;
   /** Loudness range, LU: EBU Tech 3342. */
   rangeLu: number;
@@ -42,7 +42,7 @@ export interface LevelReport {
 
 /** Events of a {@link LevelMeter}, beside those of every Transform. */
 export interface LevelMeterEvents extends TransformEvents {
-  /** What the meter shows now, every `intervalMs` of audio. */
+  /** The present levels, every `intervalMs` of audio. */
   level: [report: LevelReport];
 }
 
@@ -81,7 +81,7 @@ export class LevelMeter extends AudioTransform<LevelMeterEvents> {
     this.#intervalMs = intervalMs;
   }
 
-  /** What it shows now. */
+  /** The present levels. */
   level(): LevelReport {
     const report = this.kernel?.report() as Omit<LevelReport, 'frame'> | undefined;
     return { ...silent, ...report, frame: this.stats().framesOut };

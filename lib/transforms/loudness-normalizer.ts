@@ -11,7 +11,7 @@ import {
 
 /** Options of a {@link LoudnessNormalizer}. */
 export interface LoudnessNormalizerOptions extends TransformOptions {
-  /** How loud it shall be, LUFS, -60 to -5. @default -18, which AES TD1008 recommends for speech */
+  /** The loudness to reach, LUFS, -60 to -5. @default -18, which AES TD1008 recommends for speech */
   targetLufs?: number | undefined;
   /** It is never raised by more, dB, 0 to 60. @default 20 */
   maxGainDb?: number | undefined;
@@ -21,12 +21,12 @@ export interface LoudnessNormalizerOptions extends TransformOptions {
 export interface LoudnessNormalizerStats extends TransformStats {
   /** The gain in force, dB. */
   gainDb: number;
-  /** How loud the last 3 s came in, LUFS; silence is `-Infinity`. */
+  /** Loudness of the last 3 s of the input, LUFS; silence is `-Infinity`. */
   inputLufs: number;
 }
 
 /**
- * Brings a voice, or any programme, to one loudness, so slowly that nobody hears it done: measured as
+ * Brings a voice, or any programme, to one loudness, so slowly that the change is not audible: measured as
  * ITU-R BS.1770 says, gated, so that pauses and noise are never raised, with a limiter at the end.
  *
  * @example

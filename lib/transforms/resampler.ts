@@ -14,7 +14,7 @@ import {
   type ConversionOptions,
 } from './conversion.js';
 
-/** What is not given stays as it comes in. */
+/** Options of a {@link Resampler}. A field of the format that is not given stays as it comes in. */
 export interface ResamplerOptions extends FormatOptions, TransformOptions, ConversionOptions {}
 
 /**

@@ -3,7 +3,7 @@ import type { AudioFormat } from '../format/format.js';
 import { kindBytes, nameOfKind } from './file-kinds.js';
 import { maxFmtBytes, readFmt, type WavEncoding } from './wav-encoding.js';
 
-/** What a WAV file said that was not believed, or that was mended. */
+/** A contradiction in a WAV file, and how the file was read in spite of it. */
 export interface WavWarning {
   /**
    * - `BLOCK_ALIGN`: the header contradicts itself in the size of a frame; its bits were believed.
@@ -13,7 +13,7 @@ export interface WavWarning {
    * - `TRUNCATED`: the file ends before the length that its header gives.
    */
   code: 'BLOCK_ALIGN' | 'LENGTH_UNKNOWN' | 'LENGTH_WRONG' | 'PAD_MISSING' | 'TRUNCATED';
-  /** What was found and what was done, for people. */
+  /** What was found and how it was read, for people. */
   message: string;
 }
 

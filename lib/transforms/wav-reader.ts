@@ -36,7 +36,7 @@ export interface WavReaderOptions extends ChunkOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** What a {@link WavReader} has seen so far. */
+/** Counters of a {@link WavReader}. */
 export interface WavReaderStats {
   /** Frames that were read from it; the same as `position`. */
   framesRead: number;

@@ -101,7 +101,7 @@ const internal = new Set(
   (
     'constructor producer host takeDriver releaseDriver watch unwatch mixEnded mixedOut retry linked linkStats ' +
     'lostByReader untilTaken enter makeMore producerEnded releaseConsumers findTarget openTarget attended ' +
-    'prepare lookAround destination heardBy demandedFormat plan progressed kernel retried'
+    'prepare devicesChanged destination heardBy demandedFormat plan progressed kernel retried'
   ).split(' '),
 );
 const node = new Set(
