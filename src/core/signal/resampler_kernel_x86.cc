@@ -128,7 +128,7 @@ struct Vector {
 // Few turns have too few sums for wide vectors: each waits for its last product, and Zen 4 takes
 // twice the time for one turn of two channels, or three of one. AVX2 makes twice as many sums, and
 // the same bits.
-TARGET void filter_bank_by_turns(const BankJob& job) noexcept {
+void filter_bank_by_turns(const BankJob& job) noexcept {
   const size_t few = job.channels == 1 ? 3 : 1, rest = job.turns % Vector::kTurns;
   if (rest == 0 || rest > few) return filter_bank(job);
   const size_t before = job.turns - rest;
