@@ -57,8 +57,9 @@ export interface EchoCancellerOptions extends TransformOptions {
    */
   referenceChannels?: number | undefined;
   /**
-   * How long the microphone's audio waits for the reference where no device plays what comes out, ms, 0 to 10000. A
-   * device is given it sooner: see `stats().reference.waitMs`. @default 100
+   * How long the microphone's audio waits for a reference that is late, where no device plays what comes out, ms, 0 to
+   * 10000; for a loopback that delivers nothing while nothing plays, 100 at most. A device is given it sooner: see
+   * `stats().reference.waitMs`. @default 500
    */
   maxWaitMs?: number | undefined;
 }
@@ -159,7 +160,7 @@ export class EchoCanceller extends AudioTransform<EchoCancellerEvents> {
       'maxWaitMs',
     ]);
     const { reference, suppression = 'moderate', tailMs = 200 } = given;
-    const { referenceChannels = 1, maxWaitMs = 100 } = given;
+    const { referenceChannels = 1, maxWaitMs = 500 } = given;
     if (!isAudioReadable(reference)) {
       throw invalidType('options.reference', 'an AudioReadable or an AudioTransform', reference);
     }

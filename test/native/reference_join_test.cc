@@ -50,6 +50,7 @@ struct Heard final : Receiver {
 struct Device {
   uint32_t rate = 48000;
   double true_rate = 48000;
+  bool pauses = false;
   uint64_t frame = 0;
 
   double time() const { return kStart + static_cast<double>(frame) * 1e9 / true_rate; }
@@ -63,7 +64,7 @@ struct Device {
     push(to, samples.data(), frames, 0);
   }
   void push(Receiver& to, const float* samples, uint64_t frames, uint32_t flags) {
-    to.push(samples, {frame, frames, time(), true_rate, flags});
+    to.push(samples, {frame, frames, time(), true_rate, flags, pauses});
     frame += frames;
   }
 };
@@ -166,6 +167,17 @@ TEST("a late reference is waited for, but not longer than asked; a missing one i
   const size_t last = all.heard->frames() - 1;
   const double time = kStart + static_cast<double>(last) * 1e9 / 48000;
   CHECK_NEAR(all.heard->samples[2 * last + 1], tone(time + kLead), 0.02);
+}
+
+TEST("a reference that pauses while nothing plays is waited for for 100 ms") {
+  Joined all(48000, 48000, 500e6);
+  Device microphone, speakers;
+  speakers.pauses = true;
+  for (int turn = 0; turn < 100; ++turn) {
+    if (turn < 20) speakers.push(*all.queue, tone);
+    microphone.push(*all.join, noise_like);
+  }
+  CHECK_NEAR(all.join->waiting_ns(), 100e6, 10e6);
 }
 
 TEST("where a device plays it the microphone waits no longer than packets of the reference need") {

@@ -9,6 +9,9 @@ namespace {
 
 constexpr double kTurnSeconds = 0.01;  // joined at a time
 constexpr double kBufferSeconds = 1;   // beyond the longest wait
+// A reference that delivers nothing while nothing plays is told to be silent only when it is late:
+// it is not waited for for longer, or the microphone would be late for as long as nobody talks.
+constexpr double kPausedWait = 100e6;
 // Of a long silence of the microphone only the end is joined, so that the canceller knows what was
 // played shortly before the sound returns.
 constexpr double kJoinedSilence = 1;
@@ -73,7 +76,11 @@ size_t ReferenceJoin::due(const FrameQueue::Span& span, bool live) noexcept {
   const size_t turn =
       std::min({kMaxPull, frames_of(kTurnSeconds, config_.sample_rate), span.frames});
   const bool certain = reference_->certain(turn, {span.time + config_.lead_ns, rate_});
-  return certain || newest_ - span.time >= config_.max_wait_ns ? turn : 0;
+  if (certain) return turn;
+  const Record* newest = reference_->queue()->latest();
+  const bool pauses = newest != nullptr && newest->pauses;
+  const double wait = pauses ? std::min(kPausedWait, config_.max_wait_ns) : config_.max_wait_ns;
+  return newest_ - span.time >= wait ? turn : 0;
 }
 
 Record ReferenceJoin::record_of(const FrameQueue::Span& span, size_t frames) const noexcept {
