@@ -107,6 +107,13 @@ describe.runIf(onServer)('an example', () => {
     }
   });
 
+  it('leaves a hands-free microphone as it is while the loudspeakers are silent', async () => {
+    await system.play('microphone', 700);
+    const { left } = await hear(3, 'hands-free.mjs', '--seconds', '20');
+    const sound = left.subarray(24000, 24000 + 96000);
+    expect(Math.abs(typicalTone(sound, 48000, 700).peakDb + 12)).toBeLessThan(1.5);
+  });
+
   it('says what to do where there is no audio system', async () => {
     const child = spawn(process.execPath, [join(root, 'examples/tone.mjs')], {
       cwd: root,
