@@ -33,7 +33,7 @@ export interface DeviceChange {
 export interface DeviceEvents {
   /** The device is gone. The stream goes on, as silence, and waits for it. */
   rebuild: [event: { error: AudioError; device: AudioDevice | undefined }];
-  /** There is a device again. */
+  /** There is a device again; if it is another one, `deviceChange` has been emitted before. */
   recovered: [event: { device: AudioDevice | undefined }];
   /** The stream has another device, or none, or one again. */
   deviceChange: [event: DeviceChange];
@@ -302,9 +302,9 @@ export class DeviceKeeper<Found> {
       if (this.#loss === lossBefore) this.#loss = undefined;
       this.#reason = request ? 'setDevice' : lossBefore ? 'deviceLost' : 'defaultChange';
       const to = this.#device();
-      if (lossBefore) this.#actions.emit('recovered', { device: to });
       if (from?.id !== to?.id)
         this.#actions.emit('deviceChange', { from, to, reason: this.#reason });
+      if (lossBefore) this.#actions.emit('recovered', { device: to });
       this.#settle(request);
       return undefined;
     } catch (thrown) {

@@ -85,7 +85,7 @@ export interface MixerStats {
    * stands in the mix, which `lostFrames` counts too.
    */
   skippedFrames: number;
-  /** Frames that the readable side lost because it was too slow. */
+  /** Frames that the readable side, and loops over `chunks()`, lost because they were too slow. */
   readerLostFrames: number;
   /** Counters of each input that is open. */
   inputs: Readonly<MixerInputStats>[];

@@ -176,7 +176,7 @@ export interface SourceStats {
   deviceVolume?: number;
   /** The last level of the device's own meter, dBFS, if it has one. */
   devicePeakDb?: number;
-  /** Frames that the readable side lost because it was too slow. */
+  /** Frames that the readable side, and loops over `chunks()`, lost because they were too slow. */
   readerLostFrames: number;
   /** The destinations of `pipe()`. */
   link: LinkStats[];

@@ -105,6 +105,7 @@ export class Outlet {
   #sideDone = false;
   #ended = false;
   #openCopies = 0;
+  #readersLost = 0;
 
   constructor(stream: LinkSource, source: OutletSource) {
     this.#stream = stream;
@@ -123,7 +124,16 @@ export class Outlet {
         callListeners(() => stream.emit('discontinuity', event));
       },
     };
-    this.#readers = new ChunkReaders(stream, this.#owner);
+    const { overrun } = this.#owner;
+    this.#readers = new ChunkReaders(
+      stream,
+      Object.assign(Object.create(this.#owner) as TapOwner, {
+        overrun: (frame: number, frames: number) => {
+          this.#readersLost += frames;
+          overrun(frame, frames);
+        },
+      }),
+    );
   }
 
   /** Frames of the readable side delivered so far. */
@@ -143,9 +153,9 @@ export class Outlet {
     return routes.reduce((sum, route) => sum + (route.copied?.() ?? 0), this.position);
   }
 
-  /** Frames that the readable side lost because it was too slow. */
+  /** Frames that the readable side, and loops over `chunks()`, lost because they were too slow. */
   get lostFrames(): number {
-    return this.#tap?.lostFrames ?? 0;
+    return (this.#tap?.lostFrames ?? 0) + this.#readersLost;
   }
 
   linkStats(): LinkStats[] {

@@ -67,7 +67,7 @@ export interface TransformStats {
   framesOut: number;
   /** Input frames that have not produced output yet. */
   latencyFrames: number;
-  /** Frames that the readable side lost because it was too slow; 0 where it is not in a live path. */
+  /** Frames that the readable side, and loops over `chunks()`, lost because they were too slow; only of a live path. */
   readerLostFrames: number;
   /** Where `pipe()` leads, in a live path. */
   link: LinkStats[];

@@ -275,6 +275,7 @@ describe('chunks of a transform', () => {
     const overruns = lost.filter(({ reason, filled }) => reason === 'overrun' && filled);
     const lostFrames = overruns.reduce((sum, one) => sum + one.frames, 0);
     expect(lostFrames).toBeGreaterThan(150 * 48); // a queue has room for a power of two
+    expect(gain.stats().readerLostFrames).toBe(lostFrames);
   });
 
   it.each([

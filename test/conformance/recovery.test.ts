@@ -190,7 +190,7 @@ describe('on the simulated system', () => {
     audio.device('mic').setDefault();
     await run(500);
     expect(mic.device?.id).toBe('mic');
-    expect(happened).toEqual(['rebuild', 'recovered', 'deviceChange', 'deviceChange']);
+    expect(happened).toEqual(['rebuild', 'deviceChange', 'recovered', 'deviceChange']);
     await mic.close();
   });
 
@@ -439,7 +439,7 @@ describe('on the simulated system', () => {
     expect(happened).toEqual([
       ['rebuild', 'recovered'],
       // What is made anew is another device.
-      ['rebuild', 'recovered', 'deviceChange'],
+      ['rebuild', 'deviceChange', 'recovered'],
     ]);
     expect(sink.microphone?.name).toContain('Robot');
     const listener = open({ device: sink.microphone });

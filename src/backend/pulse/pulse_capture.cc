@@ -1,8 +1,6 @@
 #include "pulse_capture.h"
 
-#include <chrono>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include "endpoint_query.h"
@@ -17,10 +15,9 @@ constexpr int64_t kNoAnswer = 100 * kNsPerMs;
 // If the reports never agree, what was recorded is delivered after that time all the same.
 constexpr int64_t kLongestDoubt = 500 * kNsPerMs;
 
-// Linux ends a process whose real-time thread computes for 200 ms without a wait (RLIMIT_RTTIME, as
-// RealtimeKit demands it): seconds that were missed are read with rests between them.
-constexpr int64_t kWithoutRest = kNsPerSecond;  // of audio
-constexpr std::chrono::microseconds kRest(50);
+// What is read in one turn, in seconds. Linux ends a process whose real-time thread computes for
+// 200 ms without a wait (RLIMIT_RTTIME, as RealtimeKit demands it).
+constexpr int64_t kAtOnce = 1;
 
 // A server that ends or refuses one connection is still there for the others.
 Error of_own_connection(Error error) {
@@ -73,6 +70,7 @@ class PulseCapture final : public PulseStream, private IdleWatch::Member {
   bool of_device_ = true;  // not of one program: then its device's state is wanted
   bool quiet_ = false;     // nothing has come since that was asked
   bool idle_ = false;      // nothing has come since the listener was told
+  bool behind_ = false;    // there is more to read than one turn reads
   int64_t question_at_ = 0;
   int64_t position_ = 0;    // frames read, or known to be lost
   int64_t dropped_ = 0;     // of these, what the server dropped and the listener does not know of
@@ -201,8 +199,10 @@ void PulseCapture::deliver() noexcept {
     return;
   }
   bool delivered = false;
-  int64_t since_rest = 0;
+  const int64_t enough = position_ + kAtOnce * info_.format.sample_rate;
   for (;;) {
+    behind_ = position_ >= enough;
+    if (behind_) break;
     const void* data = nullptr;
     size_t bytes = 0;
     if (pulse.pa_stream_peek(stream_, &data, &bytes) != 0 || bytes == 0) break;
@@ -228,11 +228,6 @@ void PulseCapture::deliver() noexcept {
     }
     position_ += frames;
     pulse.pa_stream_drop(stream_);
-    since_rest += frames * kNsPerSecond / info_.format.sample_rate;
-    if (since_rest > kWithoutRest) {
-      since_rest = 0;
-      std::this_thread::sleep_for(kRest);
-    }
   }
   if (!delivered || !running_) return;
   look_at_ = connection_.clock().now() + kIdleAfter;
@@ -244,6 +239,10 @@ void PulseCapture::deliver() noexcept {
 // answer to a question comes behind all of that; a server that gives none is as good as silent.
 // Only while this thread runs can it be known that none comes, and one from before says nothing.
 int64_t PulseCapture::look(int64_t now) noexcept {
+  if (behind_) {
+    deliver();
+    return behind_ ? now + kNsPerMs : look_at_;
+  }
   if (now < look_at_) return look_at_;
   if (now - look_at_ > kNoAnswer) {
     question_at_ = now;
