@@ -72,7 +72,7 @@ test('another default is followed', async () => {
   await app.mic.close();
 });
 
-test('muted is told apart from dead', async () => {
+test('muted is not dead', async () => {
   const audio = new SimulatedAudio({ clock: 'manual' });
   const mic = audio.device('mic').play(tone(440));
   const app = record({ backend: audio });

@@ -348,6 +348,10 @@ export function selectDevice(
   const word = selector.toLowerCase();
   const close = usable.filter((candidate) => candidate.name.toLowerCase().includes(word));
   if (close.length === 1) return close[0];
+  const opposite = devices.find(
+    ({ flow: its, id, name }) => its !== flow && (id === selector || name === selector),
+  );
+  if (close.length === 0 && opposite) throw wrongFlow(opposite, devices, flow);
   throw notFound(
     close.length === 0
       ? `an active ${flow} device called '${selector}'`
@@ -357,13 +361,31 @@ export function selectDevice(
   );
 }
 
+function wrongFlow(
+  device: NativeDevice,
+  devices: readonly NativeDevice[],
+  flow: string,
+): AudioError {
+  const kind = device.flow === 'input' ? 'an input' : 'an output';
+  const advice = flow === 'input' ? 'A LoopbackSource records what it plays. ' : '';
+  return new AudioError(
+    'ERR_AUDIO_DEVICE_NOT_FOUND',
+    `'${device.name}' is ${kind}, and this stream needs an ${flow}`,
+    { deviceId: device.id, remedy: advice + choices(devices, flow) },
+  );
+}
+
 function notFound(what: string, devices: readonly NativeDevice[], flow: string): AudioError {
+  return new AudioError('ERR_AUDIO_DEVICE_NOT_FOUND', `could not find ${what}`, {
+    remedy: choices(devices, flow),
+  });
+}
+
+function choices(devices: readonly NativeDevice[], flow: string): string {
   const names = devices
     .filter((candidate) => candidate.flow === flow)
     .map((one) => (one.state === 'active' ? `'${one.name}'` : `'${one.name}' (${one.state})`));
-  return new AudioError('ERR_AUDIO_DEVICE_NOT_FOUND', `could not find ${what}`, {
-    remedy: names.length
-      ? `There ${names.length === 1 ? 'is' : 'are'}: ${names.join(', ')}; listDevices() has their ids`
-      : `This system has no ${flow} device at all; connect or enable one`,
-  });
+  return names.length
+    ? `There ${names.length === 1 ? 'is' : 'are'}: ${names.join(', ')}; listDevices() has their ids`
+    : `This system has no ${flow} device at all; connect or enable one`;
 }

@@ -141,6 +141,26 @@ const remedies: Record<VirtualMicDriver, string> = {
   simulated: 'Pass a SimulatedAudio as the backend option',
 };
 
+const systems: Partial<Record<VirtualMicDriver, readonly NodeJS.Platform[]>> = {
+  'vb-cable': ['win32', 'darwin'],
+  voicemeeter: ['win32'],
+  'virtual-audio-cable': ['win32'],
+  scream: ['win32'],
+  'alsa-loopback': ['linux'],
+  blackhole: ['darwin'],
+  loopback: ['darwin'],
+  pulseaudio: ['linux'],
+  pipewire: ['linux'],
+};
+
+/** What to do about a driver that is not there. */
+function remedyFor(driver: VirtualMicDriver, platform: NodeJS.Platform): string {
+  if (systems[driver]?.includes(platform) ?? true) return remedies[driver];
+  return platform === 'linux'
+    ? 'It does not exist for Linux. Leave the driver out: on Linux a VirtualMicSink makes a microphone of its own'
+    : 'It does not exist for this system. Leave the driver out';
+}
+
 /**
  * The cable that `device: 'auto'` means: one that this process does not feed yet before one that it
  * does, plain cables before mixers. Undefined: nothing of the kind is installed.
@@ -168,11 +188,14 @@ export function chooseVirtualMic(
   );
 }
 
-/** What is said where a driver was demanded that is not there. */
-export function driverMissing(driver: VirtualMicDriver): AudioError {
+/** The error for a driver that was demanded and is not there. */
+export function driverMissing(
+  driver: VirtualMicDriver,
+  platform: NodeJS.Platform = process.platform,
+): AudioError {
   return new AudioError(
     'ERR_AUDIO_UNSUPPORTED',
     `no virtual microphone of the driver '${driver}' was found`,
-    { remedy: remedies[driver] },
+    { remedy: remedyFor(driver, platform) },
   );
 }

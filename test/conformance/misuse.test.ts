@@ -16,6 +16,7 @@ import {
   ToneSource,
   type AudioError,
 } from 'patchcord';
+import { SimulatedAudio } from 'patchcord/testing';
 
 import { openSystem, type System } from './system.js';
 import { event, until } from './wait.js';
@@ -89,6 +90,25 @@ describe('construction', () => {
     await expect(getCapabilities()).rejects.toMatchObject({
       code: 'ERR_AUDIO_UNSUPPORTED',
       message: expect.stringContaining('does not have it yet') as string,
+    });
+  });
+});
+
+describe('a device of the other direction', () => {
+  it('is named as what it is', async () => {
+    const backend = new SimulatedAudio();
+    const wrong = { code: 'ERR_AUDIO_DEVICE_NOT_FOUND' };
+    await expect(MicSource.open({ backend, device: 'Speakers (Simulated)' })).rejects.toMatchObject(
+      {
+        ...wrong,
+        message: expect.stringMatching(
+          /'Speakers \(Simulated\)' is an output, .*LoopbackSource.*'Microphone \(Simulated\)'/,
+        ) as string,
+      },
+    );
+    await expect(SpeakerSink.open({ backend, device: 'mic' })).rejects.toMatchObject({
+      ...wrong,
+      message: expect.stringMatching(/'Microphone \(Simulated\)' is an input, /) as string,
     });
   });
 });

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { listVirtualMics, VirtualMicSink, type AudioError } from 'patchcord';
 import { SimulatedAudio, type SimulatedDeviceOptions } from 'patchcord/testing';
 
+import { driverMissing } from '../../lib/devices/virtual-mics.js';
 import { event } from '../conformance/wait.js';
 import { setups, told } from '../windows/known-cables.js';
 
@@ -100,7 +101,7 @@ describe('a setup that cannot be used', () => {
     const backend = new SimulatedAudio({ devices: [output, input] });
     const error = await failure(backend, { driver: 'voicemeeter' });
     expect(error.code).toBe('ERR_AUDIO_UNSUPPORTED');
-    expect(error.message).toContain('https://voicemeeter.com');
+    expect(error.message).toMatch(/voicemeeter\.com|does not exist for/);
     const chosen = await failure(backend, { device: 'CABLE Input', driver: 'voicemeeter' });
     expect(chosen.code).toBe('ERR_AUDIO_UNSUPPORTED');
     expect(chosen.message).toContain("but of 'vb-cable'");
@@ -125,6 +126,17 @@ describe('a setup that cannot be used', () => {
     expect(error.code).toBe('ERR_AUDIO_DEVICE_NOT_FOUND');
     expect(error.message).toContain("which of 'One', 'Two' hears 'CABLE Input'");
     expect(error.message).toContain('VirtualMicSink.probe()');
+  });
+});
+
+describe('a driver that the system cannot have', () => {
+  it.each([
+    ['vb-cable', 'linux', /does not exist for Linux.*makes a microphone of its own/],
+    ['blackhole', 'win32', /does not exist for this system/],
+    ['vb-cable', 'win32', /Install VB-CABLE/],
+    ['alsa-loopback', 'linux', /modprobe snd-aloop/],
+  ] as const)('%s on %s', (driver, platform, remedy) => {
+    expect(driverMissing(driver, platform).message).toMatch(remedy);
   });
 });
 
