@@ -49,19 +49,16 @@ export {
   type ProcessMonitorEvents,
   type ProcessMonitorOptions,
 } from './devices/processes.js';
-export { AudioSink, type SinkEvents, type SinkStats } from './sinks/audio-sink.js';
+export { AudioSink } from './sinks/audio-sink.js';
+export type { SinkEvents, SinkStats } from './sinks/sink-reports.js';
 export type { SinkWarning } from './sinks/hearing-watch.js';
 export type { SinkOptions } from './sinks/sink-options.js';
 export { SpeakerSink, type SpeakerOptions } from './sinks/speaker-sink.js';
 export { VirtualMicSink, type VirtualMicOptions } from './sinks/virtual-mic-sink.js';
 export { WavWriter, type WavWriterOptions, type WavWriterStats } from './sinks/wav-writer.js';
-export {
-  AudioSource,
-  type DeadEvidence,
-  type SourceEvents,
-  type SourceOptions,
-  type SourceStats,
-} from './sources/audio-source.js';
+export { AudioSource } from './sources/audio-source.js';
+export type { SourceOptions } from './sources/source-options.js';
+export type { DeadEvidence, SourceEvents, SourceStats } from './sources/source-reports.js';
 export { LoopbackSource, type LoopbackOptions } from './sources/loopback-source.js';
 export { MicSource, type MicOptions } from './sources/mic-source.js';
 export {

@@ -1,14 +1,9 @@
 import { addAbortSignal } from 'node:stream';
 
-import { AudioReadable, type AudioReadableEvents } from '../streams/audio-readable.js';
+import { AudioReadable } from '../streams/audio-readable.js';
 import { callListeners } from '../engine/call-listeners.js';
-import { openBackend, type BackendOption } from '../engine/backend.js';
-import {
-  checkChunkOptions,
-  ChunkPlan,
-  chunkOptionNames,
-  type ChunkOptions,
-} from '../streams/chunker.js';
+import { openBackend } from '../engine/backend.js';
+import { checkChunkOptions, ChunkPlan } from '../streams/chunker.js';
 import {
   closed,
   closing,
@@ -18,13 +13,7 @@ import {
   whenClosed,
 } from '../streams/closing.js';
 import { Deferred } from '../engine/deferred.js';
-import {
-  DeviceKeeper,
-  patienceOf,
-  type DeviceEvents,
-  type RecoverOptions,
-  type DeviceSearch,
-} from '../devices/device-keeper.js';
+import { DeviceKeeper, type DeviceEvents, type DeviceSearch } from '../devices/device-keeper.js';
 import {
   askDevices,
   checkSelector,
@@ -35,8 +24,8 @@ import {
   type DeviceSelector,
 } from '../devices/devices.js';
 import { closedEarly, fromNative, type NativeError } from '../errors.js';
-import { checkChannelMap, checkRows, type ChannelMap } from '../format/channel-map.js';
-import { resolveFormat, type FormatOptions } from '../format/format.js';
+import { checkChannelMap, checkRows } from '../format/channel-map.js';
+import { resolveFormat } from '../format/format.js';
 import { KeepAlive } from '../engine/keep-alive.js';
 import { streamKind } from '../streams/links.js';
 import {
@@ -50,14 +39,12 @@ import {
 } from '../engine/native.js';
 import {
   checkOpenOptions,
-  openOptionNames,
   periodOf,
   toGranted,
   type Granted,
   type MicWishes,
-  type OpenOptions,
 } from '../devices/open-options.js';
-import type { Discontinuity, LinkStats } from '../streams/outlet.js';
+import type { Discontinuity } from '../streams/outlet.js';
 import { TimeSteps } from '../streams/time-steps.js';
 import { timersOf } from '../engine/timers.js';
 import {
@@ -66,176 +53,14 @@ import {
   checkTime,
   checkNumber,
   checkOneOf,
-  checkOptions,
   invalidType,
   unsupported,
 } from '../validate.js';
-
-/** Options that all sources have. The format defaults to 48000 Hz, 2 channels, `f32`. */
-export interface SourceOptions extends FormatOptions, ChunkOptions, OpenOptions, BackendOption {
-  /**
-   * An `AudioDevice`, which pins it; an exact id, an exact name, or a part of only one name;
-   * `'default'`, which follows the system's default. @default 'default'
-   */
-  device?: DeviceSelector | undefined;
-  /**
-   * The device's channel, or the gains of its channels, for each channel of the stream: those of a device with more
-   * than two are chosen so. It also says how many channels the stream has. Not of a `ProcessSource`.
-   * @default the usual up- and down-mix of ITU-R BS.775
-   */
-  channelMap?: ChannelMap | undefined;
-  /** Ends the stream after exactly this duration, ms. @default the stream does not end by itself */
-  durationMs?: number | undefined;
-  /**
-   * Milliseconds that each consumer may fall behind before it loses frames, 20 to 60,000.
-   *
-   * @default 1000, and 30,000 for a file that this stream is piped into (`WavWriter`, `fs.WriteStream`)
-   */
-  bufferMs?: number | undefined;
-  /**
-   * The instant of frame 0 on the clock of `process.hrtime.bigint()`. If it has passed, the stream is silence
-   * from then until the device is open. If it is in the future, frame 0 is what is heard at that time.
-   * @default the moment of construction
-   */
-  startTime?: bigint | undefined;
-  /** Destroys the stream with an `AbortError`. The normal stop is `close()`. @default none */
-  signal?: AbortSignal | undefined;
-  /**
-   * Which clock defines a second: the device's, or the host's. The clocks of two devices differ by up to
-   * 0.7 s in an hour. With `'host'` the audio is resampled, never by a step that could be heard, so that
-   * frame k is what was heard at `startTime` + k / `sampleRate`: sources of the same `startTime` are
-   * aligned to the frame for ever. @default 'device'
-   */
-  clock?: 'device' | 'host' | undefined;
-  /** Only `'thread'` so far. @default 'thread' */
-  isolation?: 'thread' | 'process' | undefined;
-  /**
-   * Whether the stream waits for a device that goes, and for how long. Meanwhile it is silence. With `false`
-   * it fails with `ERR_AUDIO_DEVICE_LOST`, and does not follow a changed default. @default true: a minute
-   */
-  recover?: boolean | RecoverOptions | undefined;
-  /**
-   * The longest hole that is filled with silence, ms. If a hole is longer, the stream skips whole seconds
-   * instead of filling them: frames go on being counted, their times step, and a `discontinuity` has `filled:
-   * false`. That is the machine's sleep, above all, and all sources skip the same. Silence before the device
-   * was open is no hole. @default 60000
-   */
-  maxFillMs?: number | undefined;
-  /**
-   * How long readers wait for audio that is late, in ms, beyond the usual delay of the device. Only a link into a
-   * device does not wait: it plays silence instead, and only that link loses the late audio. If the system does not
-   * report that nothing plays, the silence of an idle loopback is read so much later.
-   * @default 500
-   */
-  maxWaitMs?: number | undefined;
-}
-
-export const sourceOptionNames = [
-  ...chunkOptionNames,
-  'sampleRate',
-  'channels',
-  'sampleFormat',
-  'device',
-  'channelMap',
-  'durationMs',
-  'bufferMs',
-  'startTime',
-  'signal',
-  'clock',
-  ...openOptionNames,
-  'isolation',
-  'recover',
-  'maxFillMs',
-  'maxWaitMs',
-  'backend',
-] as const;
-
-/** Counters of a source; frames at the stream's rate. */
-export interface SourceStats {
-  /** Frames on the timeline so far. */
-  frames: number;
-  /** Packets that the device delivered. */
-  packets: number;
-  /** How often the device or the system lost audio, which became silence. */
-  discontinuities: number;
-  /** Frames that the device or the system lost. */
-  lostFrames: number;
-  /** Frames of silence where nothing was lost: before the device was open, or while a loopback was idle. */
-  silentFrames: number;
-  /** Frames that were skipped, see `maxFillMs`. */
-  skippedFrames: number;
-  /** Frames that arrived after silence had taken their place. */
-  trimmedFrames: number;
-  /** Discontinuities that the system announced. Many systems announce them without a loss. */
-  systemHints: number;
-  /** How much faster than the host's clock the device runs, ppm; below 0 it is slower. */
-  driftPpm: number;
-  /** Whether the device stamps its packets with times; otherwise times are those of arrival. */
-  deviceStamps: boolean;
-  /** The device's volume on the system's scale, 0 to 1, if the system reports it; the highest volume of several programs. */
-  deviceVolume?: number;
-  /** The last level of the device's own meter, dBFS, if it has one. */
-  devicePeakDb?: number;
-  /** Frames that the readable side, and loops over `chunks()`, lost because they were too slow. */
-  readerLostFrames: number;
-  /** The destinations of `pipe()`. */
-  link: LinkStats[];
-}
-
-/** Events of a source, beside those of every Readable. */
-export interface SourceEvents extends AudioReadableEvents, DeviceEvents {
-  /** The device is open. */
-  ready: [];
-  /** The device, or all programs, were muted in the system, now or before they were opened. */
-  mute: [];
-  /** The device, or one of the programs, is no longer muted in the system. */
-  unmute: [];
-  /** For about 2 s the stream has not received what its device hears. The stream continues. */
-  dead: [event: { evidence: DeadEvidence; frame: number }];
-  /** The stream receives again what its device hears. */
-  alive: [];
-  /**
-   * The device has delivered nothing for a quarter of a second: it hangs, or nothing plays to the output of a loopback.
-   * The stream continues. Frames that a microphone misses are a `discontinuity` when it delivers again.
-   */
-  stall: [event: { frame: number }];
-  /** The device delivers again. */
-  flow: [event: { frame: number }];
-  /** The result of `level()`, every 100 ms while the event has a listener. */
-  level: [level: { peakDb: number; rmsDb: number }];
-}
-
-/**
- * Why a stream is considered dead. `'zeros'`: the device's own meter moves, but the stream receives nothing, or only
- * zeros. `'no-packets'`: a microphone delivers nothing at all. Zeros of a muted device are no evidence, and neither are
- * zeros if the system has no meter (PulseAudio) or the meter does not move. The meter of captured programs is that of
- * the loudest. On Windows some programs protect what they play, and a capture of them receives zeros; a
- * `LoopbackSource` of their output may still hear them.
- */
-export type DeadEvidence = 'zeros' | 'no-packets';
+import type { SourceOptions } from './source-options.js';
+import type { DeadEvidence, SourceEvents, SourceStats } from './source-reports.js';
 
 const levelMs = 100;
 const evidences: readonly DeadEvidence[] = ['zeros', 'no-packets'];
-
-export function checkSourceOptions<T extends SourceOptions>(
-  options: T | undefined,
-  owner: string,
-  names: readonly (keyof T & string)[] = [],
-): T {
-  const given = checkOptions<T>(options, owner, [
-    ...(sourceOptionNames as readonly (keyof T & string)[]),
-    ...names,
-  ]);
-  const later = (name: keyof T & string, built: unknown): void => {
-    if (given[name] !== undefined && given[name] !== built) {
-      throw unsupported(`${owner}'s option ${name}`, 'this version does not have it yet');
-    }
-  };
-  later('isolation', 'thread');
-  if (given.device !== undefined) checkSelector(given.device, 'options.device');
-  patienceOf(given.recover);
-  return given;
-}
 
 /** What a source is opened on. */
 export interface SourceTarget {

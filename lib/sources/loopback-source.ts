@@ -1,5 +1,6 @@
 import { linkable } from '../streams/links.js';
-import { AudioSource, checkSourceOptions, type SourceOptions } from './audio-source.js';
+import { AudioSource } from './audio-source.js';
+import { checkSourceOptions, type SourceOptions } from './source-options.js';
 
 /** Options of a {@link LoopbackSource}; `device` is an output. */
 export type LoopbackOptions = SourceOptions;

@@ -1,7 +1,8 @@
 import { linkable } from '../streams/links.js';
 import type { MicWishes } from '../devices/open-options.js';
 import { unsupported } from '../validate.js';
-import { AudioSource, checkSourceOptions, type SourceOptions } from './audio-source.js';
+import { AudioSource } from './audio-source.js';
+import { checkSourceOptions, type SourceOptions } from './source-options.js';
 
 /** Options of a {@link MicSource}. */
 export interface MicOptions extends SourceOptions, MicWishes {

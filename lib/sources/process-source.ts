@@ -31,13 +31,9 @@ import {
   invalidValue,
   unsupported,
 } from '../validate.js';
-import {
-  AudioSource,
-  checkSourceOptions,
-  type SourceEvents,
-  type SourceOptions,
-  type SourceTarget,
-} from './audio-source.js';
+import { AudioSource, type SourceTarget } from './audio-source.js';
+import { checkSourceOptions, type SourceOptions } from './source-options.js';
+import type { SourceEvents } from './source-reports.js';
 
 /** Options of a {@link ProcessSource}. */
 export interface ProcessOptions extends SourceOptions {
