@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
+#include <utility>
 
 namespace patchcord {
 namespace {
@@ -76,11 +76,9 @@ bool EchoCanceller::idle() const noexcept {
 }
 
 void EchoCanceller::cancel(Channel& channel, const float* microphone, float* out) noexcept {
-  const size_t block = shape_.block;
-  const bool active = reference_.sounds();
-  std::vector<float>&d = channel.microphone, &e = channel.residual, &y = channel.echo;
-  std::copy_n(microphone, block, d.begin());
-  float before = power(d.data(), block);
+  std::vector<float>&d = channel.microphone, &e = channel.residual;
+  std::copy_n(microphone, shape_.block, d.begin());
+  float before = power(d.data(), shape_.block);
   if (!(before < kSenseless)) {  // not a number: one would stay in every mean for ever
     std::fill(d.begin(), d.end(), 0.0f);
     before = 0;
@@ -93,59 +91,74 @@ void EchoCanceller::cancel(Channel& channel, const float* microphone, float* out
     channel.suppressor.silence(channel.analysis, out);
     return;
   }
-  if (active && before > 0) {
-    // Before the prediction, which the size of the steps rests on.
-    const bool doubtful = channel.analysis.mean() > kDoubtAt;
-    const int more = channel.analysis.wrong() > kWrongAt ? kWrongBlocks : 0;
-    channel.doubt_blocks =
-        doubtful ? channel.doubt_blocks + 1 : std::max(0, channel.doubt_blocks - 1);
-    channel.doubt_blocks += more;
-    if (channel.rest_blocks > 0) {
-      --channel.rest_blocks;
-    } else if (channel.doubt_blocks > kDoubtBlocks) {
-      channel.path.doubt(channel.analysis.gain());
-      channel.rest_blocks = kRestBlocks;
-      channel.doubt_blocks = 0;
-    }
+  const bool active = reference_.sounds();
+  const float left = subtract(channel, active && before > 0, before);
+  if (active && before > 0) learn(channel);
+  bypass(channel, active && (channel.residual_mean > kWorse * channel.microphone_mean ||
+                             left > kWorseBlock * before));
+  channel.analysis.analyse(e.data(), channel.echo.data(), reference_, channel.suppressor.noise(),
+                           active, fft_);
+  channel.suppressor.process(channel.analysis, channel.path, reference_, fft_, out);
+  if (suppression_ == EchoSuppression::kOff) std::copy(e.begin(), e.end(), out);
+}
+
+// Takes the estimated echo out of the block, whose power is `before`. Returns what is left.
+float EchoCanceller::subtract(Channel& channel, bool estimates, float before) noexcept {
+  std::vector<float>&d = channel.microphone, &e = channel.residual, &y = channel.echo;
+  if (estimates) {
+    doubt(channel);  // before the prediction, which the size of the steps rests on
     channel.path.predict(reference_, fft_, y.data());
   } else {
     channel.path.predict_silence();
     std::fill(y.begin(), y.end(), 0.0f);
   }
-  for (size_t i = 0; i < block; ++i) e[i] = d[i] - y[i];
-  float left = power(e.data(), block);
+  for (size_t i = 0; i < shape_.block; ++i) e[i] = d[i] - y[i];
+  float left = power(e.data(), shape_.block);
   if (!(left < kSenseless)) {
     reset(channel);
     e = d;
     std::fill(y.begin(), y.end(), 0.0f);
     left = before;
   }
-  float &d_mean = channel.microphone_mean, &e_mean = channel.residual_mean;
-  d_mean += kMeanShare * (before - d_mean);
-  e_mean += kMeanShare * (left - e_mean);
-  if (active && before > 0) {
-    channel.worse_blocks = e_mean > kMuchWorse * d_mean + 1e-9f ? channel.worse_blocks + 1 : 0;
-    const auto clipped = [](float sample) { return std::fabs(sample) >= kClipped; };
-    if (channel.worse_blocks > kWorstBlocks) {
-      reset(channel);
-    } else if (std::none_of(d.begin(), d.end(), clipped)) {  // a clipped block teaches nothing
-      channel.path.adapt(reference_, fft_, e.data(), channel.analysis.unrest());
-    }
+  channel.microphone_mean += kMeanShare * (before - channel.microphone_mean);
+  channel.residual_mean += kMeanShare * (left - channel.residual_mean);
+  return left;
+}
+
+void EchoCanceller::doubt(Channel& channel) noexcept {
+  int& blocks = channel.doubt_blocks;
+  blocks = channel.analysis.mean() > kDoubtAt ? blocks + 1 : std::max(0, blocks - 1);
+  if (channel.analysis.wrong() > kWrongAt) blocks += kWrongBlocks;
+  if (channel.rest_blocks > 0) {
+    --channel.rest_blocks;
+  } else if (blocks > kDoubtBlocks) {
+    channel.path.doubt(channel.analysis.gain());
+    channel.rest_blocks = kRestBlocks;
+    blocks = 0;
   }
-  // As long as the filter makes it worse the input itself goes on, faded over within a block.
-  const bool worse = e_mean > kWorse * d_mean || left > kWorseBlock * before;
-  const float to = active && worse ? 1.0f : 0.0f, from = channel.bypass;
-  if (to > 0 || from > 0) {
-    for (size_t i = 0; i < block; ++i) {
-      const float share = static_cast<float>(i + 1) / static_cast<float>(block);
-      e[i] += (from + (to - from) * share) * (d[i] - e[i]);
-    }
+}
+
+void EchoCanceller::learn(Channel& channel) noexcept {
+  const std::vector<float>& d = channel.microphone;
+  const bool worse = channel.residual_mean > kMuchWorse * channel.microphone_mean + 1e-9f;
+  channel.worse_blocks = worse ? channel.worse_blocks + 1 : 0;
+  const auto clipped = [](float sample) { return std::fabs(sample) >= kClipped; };
+  if (channel.worse_blocks > kWorstBlocks) {
+    reset(channel);
+  } else if (std::none_of(d.begin(), d.end(), clipped)) {  // a clipped block teaches nothing
+    channel.path.adapt(reference_, fft_, channel.residual.data(), channel.analysis.unrest());
   }
-  channel.bypass = to;
-  channel.analysis.analyse(e.data(), y.data(), reference_, channel.suppressor.noise(), active,
-                           fft_);
-  channel.suppressor.process(channel.analysis, channel.path, reference_, fft_, out);
-  if (suppression_ == EchoSuppression::kOff) std::copy(e.begin(), e.end(), out);
+}
+
+// As long as the filter makes it worse the input itself goes on, faded over within a block.
+void EchoCanceller::bypass(Channel& channel, bool worse) noexcept {
+  const float to = worse ? 1.0f : 0.0f, from = std::exchange(channel.bypass, to);
+  if (to == 0 && from == 0) return;
+  for (size_t i = 0; i < shape_.block; ++i) {
+    const float share = static_cast<float>(i + 1) / static_cast<float>(shape_.block);
+    float& sample = channel.residual[i];
+    sample += (from + (to - from) * share) * (channel.microphone[i] - sample);
+  }
 }
 
 // The output of the suppressor is one block late, which is little against a second.

@@ -72,6 +72,10 @@ class EchoCanceller {
   };
 
   void cancel(Channel& channel, const float* microphone, float* out) noexcept;
+  float subtract(Channel& channel, bool estimates, float before) noexcept;
+  void doubt(Channel& channel) noexcept;
+  void learn(Channel& channel) noexcept;
+  void bypass(Channel& channel, bool worse) noexcept;
   void reset(Channel& channel) noexcept;
   void follow(const float* const* out) noexcept;
 
