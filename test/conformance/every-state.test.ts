@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 
 import {
   AudioError,
+  EchoCanceller,
   Gain,
   LevelMeter,
   Limiter,
@@ -13,6 +14,7 @@ import {
   ProcessSource,
   Resampler,
   SpeakerSink,
+  ToneSource,
   VirtualMicSink,
 } from 'patchcord';
 import { SimulatedAudio } from 'patchcord/testing';
@@ -40,6 +42,7 @@ const makers: Record<string, (backend: SimulatedAudio) => Asked> = {
   Resampler: () => new Resampler({ sampleRate: 16000, from: format }),
   Gain: () => new Gain({ gain: 0.5, from: format }),
   Limiter: () => new Limiter({ from: format }),
+  EchoCanceller: () => new EchoCanceller({ reference: new ToneSource(), from: format }),
   LevelMeter: () => new LevelMeter({ from: format }),
   LoudnessNormalizer: () => new LoudnessNormalizer({ from: format }),
 };

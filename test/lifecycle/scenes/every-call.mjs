@@ -54,6 +54,18 @@ const makers = {
     return gain;
   },
   Limiter: () => new patchcord.Limiter({ from: format }),
+  EchoCanceller: () =>
+    new patchcord.EchoCanceller({ reference: new patchcord.ToneSource(), from: format }),
+  'linked EchoCanceller': () => {
+    const mic = new patchcord.MicSource({ backend });
+    const reference = new patchcord.LoopbackSource({ backend });
+    const canceller = mic.pipe(new patchcord.EchoCanceller({ reference }));
+    canceller.once('close', () => {
+      mic.destroy();
+      reference.destroy();
+    });
+    return canceller;
+  },
   LevelMeter: () => new patchcord.LevelMeter({ from: format }),
   LoudnessNormalizer: () => new patchcord.LoudnessNormalizer({ from: format }),
   ToneSource: () => new patchcord.ToneSource({ durationMs: 100 }),
@@ -101,7 +113,8 @@ const internal = new Set(
   (
     'constructor producer host takeDriver releaseDriver watch unwatch mixEnded mixedOut retry linked linkStats ' +
     'lostByReader untilTaken enter makeMore producerEnded releaseConsumers findTarget openTarget attended ' +
-    'prepare devicesChanged destination heardBy demandedFormat plan progressed kernel retried'
+    'prepare devicesChanged destination heardBy demandedFormat plan progressed kernel retried ' +
+    'checkLink reference readReference'
   ).split(' '),
 );
 const node = new Set(
