@@ -124,13 +124,12 @@ export class Outlet {
         callListeners(() => stream.emit('discontinuity', event));
       },
     };
-    const { overrun } = this.#owner;
     this.#readers = new ChunkReaders(
       stream,
       Object.assign(Object.create(this.#owner) as TapOwner, {
         overrun: (frame: number, frames: number) => {
           this.#readersLost += frames;
-          overrun(frame, frames);
+          this.#owner.overrun(frame, frames);
         },
       }),
     );
