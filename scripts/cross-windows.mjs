@@ -13,6 +13,7 @@ import { readGyp } from './read-gyp.mjs';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const folder = 'build/cross-win32-x64';
 const prefix = 'x86_64-w64-mingw32-';
+const headers = createRequire(import.meta.url)('node-api-headers');
 // The variant with threads of its own (winpthreads, linked in): the other has no std::thread.
 export const crossCompiler = `${prefix}g++-posix`;
 
@@ -24,6 +25,12 @@ export function whyNoCrossCompiler() {
   }
   return undefined;
 }
+
+/** What another addon needs to be linked as ours is, once that is built. */
+export const hostImports = {
+  includeDir: headers.include_dir,
+  library: join(root, folder, 'libnode.a'),
+};
 
 /** Brings the prebuilt addon up to date and returns its path. Throws when compiling fails. */
 export function crossBuildWindows() {
@@ -40,8 +47,6 @@ export function crossBuildWindows() {
   });
   return join(root, target);
 }
-
-const headers = createRequire(import.meta.url)('node-api-headers');
 
 // What the executable that loads the addon exports: Node-API, and of libuv what we declare.
 function hostSymbols() {
@@ -66,6 +71,7 @@ function makefile(gyp, target) {
   // objects depend on this file too, so that changed flags compile everything anew.
   return `${target}: ${objects.join(' ')} ${host}
 \t@${crossCompiler} -shared -static -s -Wl,--no-insert-timestamp -o $@.part $^ ${libraries.join(' ')}
+\t@node scripts/check-windows-binary.mjs $@.part
 \t@mv $@.part $@
 
 # Delay-loaded (-y), so that src/addon/delay_load_hook.cc decides what "node.exe" is.

@@ -8,9 +8,27 @@
 #include <delayimp.h>
 #include <string.h>
 
+extern "C" IMAGE_DOS_HEADER __ImageBase;
+
 namespace {
 
-// Any thread, at the first call of a Node-API function.
+// binutils' thunks save the integer registers of a call that is not resolved yet, and no xmm
+// register (its bug 29189): a double that the first napi_create_double() passes would be lost. So
+// the first call of any function, which passes none, resolves all of them, and no other thunk runs.
+// A function that the host lacks is left to its thunk, which fails when it is called.
+void resolve_all(const ImgDelayDescr& imports, HMODULE host) {
+  auto* const image = reinterpret_cast<BYTE*>(&__ImageBase);
+  const auto* const names = reinterpret_cast<const IMAGE_THUNK_DATA*>(image + imports.rvaINT);
+  auto* const functions = reinterpret_cast<FARPROC*>(image + imports.rvaIAT);
+  for (size_t i = 0; names[i].u1.AddressOfData != 0; ++i) {
+    const auto* const name =
+        reinterpret_cast<const IMAGE_IMPORT_BY_NAME*>(image + names[i].u1.AddressOfData);
+    const FARPROC found = GetProcAddress(host, reinterpret_cast<LPCSTR>(name->Name));
+    if (found != nullptr) functions[i] = found;
+  }
+}
+
+// The thread that loads the addon, at its first call of a Node-API function: it makes a function.
 FARPROC WINAPI answer_host(unsigned notification, PDelayLoadInfo info) {
   if (notification != dliNotePreLoadLibrary || _stricmp(info->szDll, "node.exe") != 0) {
     return nullptr;
@@ -18,6 +36,7 @@ FARPROC WINAPI answer_host(unsigned notification, PDelayLoadInfo info) {
   // Hosts built with a shared Node export its functions from libnode.dll, all others themselves.
   HMODULE host = GetModuleHandleW(L"libnode.dll");
   if (!host) host = GetModuleHandleW(nullptr);
+  resolve_all(*info->pidd, host);
   return reinterpret_cast<FARPROC>(host);
 }
 

@@ -92,7 +92,13 @@ async function keep(name, from, log, make) {
     JSON.stringify({ from, holds, made: new Date().toISOString() }),
   );
   rmSync(folder, { recursive: true, force: true });
-  renameSync(partial, folder);
+  try {
+    renameSync(partial, folder);
+  } catch (error) {
+    // Another process has made the same meanwhile.
+    if (JSON.stringify(readStamp(folder)?.from) !== JSON.stringify(from)) throw error;
+    rmSync(partial, { recursive: true, force: true });
+  }
   return folder;
 }
 

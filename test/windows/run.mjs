@@ -30,6 +30,7 @@ import { parseArgs } from 'node:util';
 import {
   crossBuildWindows,
   crossCompiler,
+  hostImports,
   whyNoCrossCompiler,
 } from '../../scripts/cross-windows.mjs';
 import { startPulseAudio } from '../servers.mjs';
@@ -166,6 +167,44 @@ async function load(wine) {
       assert.deepEqual(report, { path, backends: ['wasapi'], between: true });
     });
   }
+  await test(`Node ${options.node}: a number is right though resolving an import loses it`, async () => {
+    const addon = buildFirstNumber(wine);
+    const printed = await runNode(wine, wine.node, [
+      '-p',
+      `JSON.stringify(require(${JSON.stringify(addon)}))`,
+    ]);
+    assert.deepEqual(JSON.parse(printed), { number: 42.5, thunks: 1 });
+  });
+  await test('bench/native: render_client compiles', () => compileRenderClient(wine));
+}
+
+// Compiled here, so that it does not rot; bench/live-sink.mjs runs it.
+function compileRenderClient(wine) {
+  const flags = ['-std=c++17', '-O2', '-Wall', '-Wextra', '-municode', '-static', '-s'];
+  const defines = ['-DUNICODE', '-D_UNICODE', '-D_WIN32_WINNT=0x0A00', '-DINITGUID'];
+  const source = join(project, 'bench/native/render_client.cc');
+  const file = join(wine.folder, 'render_client.exe');
+  execFileSync(crossCompiler, [...flags, ...defines, '-o', file, source, '-lole32'], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+}
+
+// Linked as the addon is, with its hook.
+function buildFirstNumber(wine) {
+  const file = join(wine.folder, 'first_number.node');
+  const sources = ['test/windows/first_number.cc', 'src/addon/delay_load_hook.cc'];
+  const flags = ['-std=c++17', '-O2', '-Wall', '-Wextra', '-shared', '-static', '-s'];
+  execFileSync(
+    crossCompiler,
+    [
+      ...flags,
+      ...['-isystem', hostImports.includeDir, '-o', file],
+      ...sources.map((path) => join(project, path)),
+      hostImports.library,
+    ],
+    { stdio: ['ignore', 'inherit', 'inherit'] },
+  );
+  return `Z:${file.replaceAll('/', '\\')}`;
 }
 
 async function packageInstalled(wine) {
