@@ -73,6 +73,7 @@ const delaysMs = [100, 250, 500, 1000, 3000];
 // A device that lived for so long was well; one that is lost sooner is not taken for returned, and is
 // waited for as if it had never come.
 const wellMs = 3000;
+const shortlyMs = 200;
 // Without a connection no notification can come, and asking for one costs next to nothing.
 const unreachableDelayMs = 250;
 
@@ -118,6 +119,7 @@ export class DeviceKeeper<Found> {
   #work: Promise<void> | undefined;
   #wake: (() => void) | undefined;
   #changed = false;
+  #isStarting = false;
   #stopped = false;
 
   constructor(
@@ -144,6 +146,7 @@ export class DeviceKeeper<Found> {
   start(): Promise<void> {
     return this.#do(() =>
       this.#timeless(async () => {
+        this.#isStarting = true;
         const found = await this.#actions.find({
           selector: this.#selector,
           previous: undefined,
@@ -153,7 +156,8 @@ export class DeviceKeeper<Found> {
         // Also when opening it fails: it is to be let go of.
         this.#current = found;
         await this.#actions.open(found);
-        if (this.#patienceMs > 0)
+        this.#isStarting = false;
+        if (this.#patienceMs > 0 && !this.#stopped)
           this.#actions.host.watch(AsyncResource.bind(() => this.#notice()));
       }),
     );
@@ -198,14 +202,18 @@ export class DeviceKeeper<Found> {
     await this.change(this.#selector, true);
   }
 
-  /** Resolves when nothing is under way any more. What is open stays open. */
+  /**
+   * Resolves when nothing is under way any more. What is open stays open. A start that takes long, because the audio
+   * system does not answer, is not waited for: the engine closes what it opens right behind it.
+   */
   async stop(): Promise<void> {
     if (!this.#stopped) {
       this.#stopped = true;
       this.#actions.host.watch(null);
       this.#wake?.();
     }
-    await this.#work?.catch(() => {});
+    const work = this.#work?.catch(() => {});
+    await (this.#isStarting ? shortly(work) : work);
     this.#request?.done.reject(stoppedEarly());
     this.#request = undefined;
   }
@@ -355,6 +363,13 @@ export class DeviceKeeper<Found> {
       { deviceId: device?.id, cause: failure, remedy },
     );
   }
+}
+
+/** Resolves with the work, or soon without it. */
+export async function shortly(work: Promise<void> | undefined): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, shortlyMs)));
+  await Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
 function stoppedEarly(): Error {

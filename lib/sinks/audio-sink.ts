@@ -9,6 +9,7 @@ import { Deferred } from '../engine/deferred.js';
 import {
   DeviceKeeper,
   patienceOf,
+  shortly,
   type DeviceEvents,
   type DeviceActions,
   type DeviceSearch,
@@ -81,6 +82,7 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
   readonly #feedback: FeedbackGuard | undefined;
   readonly #marks: PlayedMarks;
   readonly #stalls: StallWatch;
+  #constructed: Done | undefined;
   readonly #context = new AsyncResource('PATCHCORD');
   #openOptions: NativeOpenOptions;
   #reformatting: Promise<void> = Promise.resolve();
@@ -448,7 +450,20 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
 
   override _construct(done: Done): void {
     this.#keepAlive.open();
-    this.#open().then(() => done(), done);
+    this.#constructed = done;
+    const settle = (error?: Error): void => {
+      this.#constructed?.(error);
+      this.#constructed = undefined;
+    };
+    this.#open().then(() => settle(), settle);
+  }
+
+  // Node waits for the end of the construction, and with it for an audio system that does not answer.
+  override destroy(error?: Error): this {
+    super.destroy(error);
+    this.#constructed?.();
+    this.#constructed = undefined;
+    return this;
   }
 
   override write(chunk: unknown, encoding?: BufferEncoding | Done, done?: Done): boolean {
@@ -515,8 +530,8 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
     try {
       await this.#keeper.stop();
       await this.#fadeOut();
-      await this.#native.close();
-      await this.#keeper.current?.release?.();
+      const closing = this.#native.close().then(() => this.#keeper.current?.release?.());
+      await (this.#info ? closing : shortly(closing));
     } finally {
       // Also where a microphone could not be taken away, because its server is gone.
       this.#keepAlive.release();

@@ -13,7 +13,12 @@ import {
   whenClosed,
 } from '../streams/closing.js';
 import { Deferred } from '../engine/deferred.js';
-import { DeviceKeeper, type DeviceEvents, type DeviceSearch } from '../devices/device-keeper.js';
+import {
+  DeviceKeeper,
+  shortly,
+  type DeviceEvents,
+  type DeviceSearch,
+} from '../devices/device-keeper.js';
 import {
   askDevices,
   checkSelector,
@@ -381,9 +386,10 @@ export abstract class AudioSource<
   }
 
   async #stop(): Promise<void> {
-    await this.#opening;
+    if (!this.destroyed) await this.#opening;
     await this.#keeper.stop();
-    await this.#native.close();
+    const closing = this.#native.close();
+    await (this.#info ? closing : shortly(closing));
     // What is still to be read keeps no process alive.
     this.#keepAlive.release();
     this.#attend();
