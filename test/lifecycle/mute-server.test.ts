@@ -1,4 +1,5 @@
 // An audio server that takes connections and never answers.
+import type { EventEmitter } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -44,7 +45,7 @@ describe.runIf(process.platform === 'linux')('a server that does not answer', ()
     });
     await delay(200);
     const from = performance.now();
-    const closed = new Promise((resolve) => stream.once('close', resolve));
+    const closed = new Promise((resolve) => (stream as EventEmitter).once('close', resolve));
     stream.destroy();
     await closed;
     // Connecting takes 5 s.
