@@ -60,7 +60,7 @@ class Turn {
 CallResult activate_once(uint32_t pid, bool exclude_tree, ComPtr<IAudioClient>* client) {
   // Looked up, because an older Windows lacks it, and would then not load the addon.
   static const Activate activate = [] {
-    const HMODULE library = LoadLibraryW(L"mmdevapi.dll");
+    const HMODULE library = LoadLibraryExW(L"mmdevapi.dll", nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32);
     if (library == nullptr) return Activate{};
     void* const found =
         reinterpret_cast<void*>(GetProcAddress(library, "ActivateAudioInterfaceAsync"));
@@ -145,7 +145,6 @@ class ProcessWork final : public StreamWork {
     return {result, "IAudioClient::Start"};
   }
 
-  // GetNextPacketSize fails when the service has gone, inside the drain.
   CallResult turn(Gate* gate, bool) noexcept override {
     uint32_t drained = 0;
     const CallResult result = packets_.drain(gate, &drained);
