@@ -154,7 +154,7 @@ void PulseCapture::stop() {
 
 void PulseCapture::lost(const Error& error) noexcept {
   end_looks();
-  listener_.on_lost(own_connection_ ? of_own_connection(error) : error);
+  listener_.on_lost(own_connection_ && !of_device_ ? of_own_connection(error) : error);
 }
 
 void PulseCapture::timing(int64_t time, double queued, double device) noexcept {
@@ -287,7 +287,12 @@ void PulseCapture::end_looks() noexcept {
 Error open_pulse_capture(Connection* connection, const PulseDevice& device,
                          const CaptureRequest& request, CaptureListener* listener,
                          std::unique_ptr<Stream>* stream) {
-  auto capture = std::make_unique<PulseCapture>(connection, listener);
+  std::unique_ptr<Connection> own;
+  if (connection->traits().recordings_need_connections) {
+    if (Error error = Connection::open(Connection::Purpose::kStreams, &own)) return error;
+  }
+  Connection* const used = own ? own.get() : connection;
+  auto capture = std::make_unique<PulseCapture>(used, listener, std::move(own));
   if (Error error = capture->open(device, request)) return error;
   *stream = std::move(capture);
   return Error::none();

@@ -48,8 +48,9 @@ struct ServerTraits {
   bool taps_follow_moves;
 
   // The third recording of one connection, and those after it, come in bursts up to a second apart
-  // (PipeWire 0.3.65). Each recording of a program then has a connection of its own; PipeWire has
-  // no limit of connections that this comes near, PulseAudio has 64.
+  // (PipeWire 0.3.65); so does one beside a playback with short requests, whose sound is then
+  // missing for seconds. Each recording then has a connection of its own; PipeWire has no limit of
+  // connections that this comes near, PulseAudio has 64.
   bool recordings_need_connections;
 
   // The fragment to ask for to get packets of 10 ms from a recording of one stream: on PulseAudio a
