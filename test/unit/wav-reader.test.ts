@@ -387,7 +387,7 @@ describe('WavReader', () => {
   it('closes before there was a header, without an error', async () => {
     const reader = new WavReader();
     await reader.close();
-    expect((await failure(reader.ready)).code).toBe('ERR_STREAM_PREMATURE_CLOSE');
+    await expect(reader.ready).rejects.toMatchObject({ code: 'ERR_STREAM_PREMATURE_CLOSE' });
   });
 
   it('opens files, and hands over the error of one that is not there', async () => {
