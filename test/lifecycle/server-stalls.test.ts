@@ -18,8 +18,9 @@ import {
   type Discontinuity,
 } from 'patchcord';
 
-import { startPipeWire, startPlainPulseAudio, startPulseAudio, whyAbsent } from '../servers.mjs';
+import { whyAbsent } from '../servers.mjs';
 import { createOutside } from '../windows/outside.mjs';
+import { linuxServers } from './linux-servers.js';
 
 /** Zeros that last for a millisecond: no tone has them. */
 const leastHole = 48;
@@ -109,122 +110,121 @@ async function agesOf(sources: AudioSource[]): Promise<{ newest: number; length:
 
 const saved = { ...process.env };
 
-describe.runIf(process.platform === 'linux').each([
-  { server: 'pulse', name: 'PulseAudio', startServer: startPulseAudio },
-  { server: 'pulse', name: 'PulseAudio with plain null sinks', startServer: startPlainPulseAudio },
-  { server: 'pipewire', name: 'PipeWire', startServer: startPipeWire },
-] as const)('$name', ({ server: kind, name, startServer }) => {
-  const absent = whyAbsent(kind);
-  let server: Awaited<ReturnType<typeof startServer>>;
-  let outside: ReturnType<typeof createOutside>;
-  let pid: number;
+describe.runIf(process.platform === 'linux').each(linuxServers)(
+  '$name',
+  ({ server: kind, name, startServer }) => {
+    const absent = whyAbsent(kind);
+    let server: Awaited<ReturnType<typeof startServer>>;
+    let outside: ReturnType<typeof createOutside>;
+    let pid: number;
 
-  beforeEach(async () => {
-    if (absent) return;
-    server = await startServer();
-    Object.assign(process.env, server.env);
-    const folder = mkdtempSync(join(tmpdir(), 'patchcord-stalls-'));
-    outside = createOutside({ env: server.env, folder });
-    const player = await outside.play({ device: 'speakers', frequency: 440 });
-    await outside.play({ device: 'micfeed', frequency: 331 });
-    ({ pid } = await outside.identify({ player }));
-  }, 30_000);
-  afterEach(async () => {
-    if (absent) return;
-    await outside.close();
-    await server.stop();
-    for (const key of Object.keys(server.env)) {
-      if (saved[key] === undefined) delete process.env[key];
-      else process.env[key] = saved[key];
+    beforeEach(async () => {
+      if (absent) return;
+      server = await startServer();
+      Object.assign(process.env, server.env);
+      const folder = mkdtempSync(join(tmpdir(), 'patchcord-stalls-'));
+      outside = createOutside({ env: server.env, folder });
+      const player = await outside.play({ device: 'speakers', frequency: 440 });
+      await outside.play({ device: 'micfeed', frequency: 331 });
+      ({ pid } = await outside.identify({ player }));
+    }, 30_000);
+    afterEach(async () => {
+      if (absent) return;
+      await outside.close();
+      await server.stop();
+      for (const key of Object.keys(server.env)) {
+        if (saved[key] === undefined) delete process.env[key];
+        else process.env[key] = saved[key];
+      }
+    });
+
+    /** All processes of the server stand still. */
+    async function stand(ms: number, pause: number): Promise<void> {
+      process.kill(-server.pid, 'SIGSTOP');
+      await delay(ms);
+      process.kill(-server.pid, 'SIGCONT');
+      await delay(pause);
     }
-  });
 
-  /** All processes of the server stand still. */
-  async function stand(ms: number, pause: number): Promise<void> {
-    process.kill(-server.pid, 'SIGSTOP');
-    await delay(ms);
-    process.kill(-server.pid, 'SIGCONT');
-    await delay(pause);
-  }
+    function isAbsent(): boolean {
+      if (!absent) return false;
+      expect(process.env.PATCHCORD_REQUIRE_ALL, absent).toBeFalsy();
+      console.log(`absent: ${name} (${absent}): it was not held up`);
+      return true;
+    }
 
-  function isAbsent(): boolean {
-    if (!absent) return false;
-    expect(process.env.PATCHCORD_REQUIRE_ALL, absent).toBeFalsy();
-    console.log(`absent: ${name} (${absent}): it was not held up`);
-    return true;
-  }
-
-  it.each([45, 80])(
-    'is held up for %d ms seven times: no recording loses what the server has kept',
-    { timeout: 60_000 },
-    async (ms) => {
-      if (isAbsent()) return;
-      const loopback = new LoopbackSource({ backend: 'pulse' });
-      const program = new ProcessSource({ backend: 'pulse', process: pid });
-      const mixed = new LoopbackSource({ backend: 'pulse' });
-      const mixer = new Mixer();
-      mixed.pipe(mixer.createInput());
-      const recordings = [loopback, program, mixer].map(record);
-      await Promise.all([loopback.ready, program.ready, mixed.ready]);
-      const { holes, child } = recordOutside(server.env);
-      await delay(2000);
-      const [before] = await agesOf([loopback]);
-      const outsideBefore = inMs(holes.frames) - now();
-      for (let i = 0; i < 7; i++) await stand(ms, 1000);
-      // What is dropped by less than 100 ms is noticed within two seconds.
-      await delay(2000);
-      const [after] = await agesOf([loopback]);
-      const missing = outsideBefore - (inMs(holes.frames) - now());
-      child.kill();
-      if (kind === 'pulse') {
-        for (const { stream, told, holes } of recordings) {
-          const name = stream.constructor.name;
-          expect([name, holes.count, told]).toEqual([name, 0, []]);
+    it.each([45, 80])(
+      'is held up for %d ms seven times: no recording loses what the server has kept',
+      { timeout: 60_000 },
+      async (ms) => {
+        if (isAbsent()) return;
+        const loopback = new LoopbackSource({ backend: 'pulse' });
+        const program = new ProcessSource({ backend: 'pulse', process: pid });
+        const mixed = new LoopbackSource({ backend: 'pulse' });
+        const mixer = new Mixer();
+        mixed.pipe(mixer.createInput());
+        const recordings = [loopback, program, mixer].map(record);
+        await Promise.all([loopback.ready, program.ready, mixed.ready]);
+        const { holes, child } = recordOutside(server.env);
+        await delay(2000);
+        const [before] = await agesOf([loopback]);
+        const outsideBefore = inMs(holes.frames) - now();
+        for (let i = 0; i < 7; i++) await stand(ms, 1000);
+        // What is dropped by less than 100 ms is noticed within two seconds.
+        await delay(2000);
+        const [after] = await agesOf([loopback]);
+        const missing = outsideBefore - (inMs(holes.frames) - now());
+        child.kill();
+        if (kind === 'pulse') {
+          for (const { stream, told, holes } of recordings) {
+            const name = stream.constructor.name;
+            expect([name, holes.count, told]).toEqual([name, 0, []]);
+          }
+        } else {
+          // PipeWire loses some by itself, of each stream of its own: it is silent or left out.
+          const lostOutside = inMs(holes.silent) + Math.max(0, missing);
+          for (const { holes } of recordings) {
+            expect(inMs(holes.silent)).toBeLessThan(1.5 * lostOutside + 50);
+          }
         }
-      } else {
-        // PipeWire loses some by itself, of each stream of its own: it is silent or left out.
-        const lostOutside = inMs(holes.silent) + Math.max(0, missing);
-        for (const { holes } of recordings) {
-          expect(inMs(holes.silent)).toBeLessThan(1.5 * lostOutside + 50);
-        }
-      }
-      expect(Math.abs(after.newest - before.newest)).toBeLessThan(10);
-      expect(Math.abs(after.length - before.length)).toBeLessThan(10);
-      for (const one of [loopback, program, mixed, mixer]) one.destroy();
-    },
-  );
+        expect(Math.abs(after.newest - before.newest)).toBeLessThan(10);
+        expect(Math.abs(after.length - before.length)).toBeLessThan(10);
+        for (const one of [loopback, program, mixed, mixer]) one.destroy();
+      },
+    );
 
-  it.each(['device', 'host'] as const)(
-    'stands still for 3 s twice: streams are as long as the time, by the clock of the %s',
-    { timeout: 60_000 },
-    async (clock) => {
-      if (isAbsent()) return;
-      const sources = [
-        new MicSource({ backend: 'pulse', clock }),
-        new LoopbackSource({ backend: 'pulse', clock }),
-      ];
-      const recordings = sources.map(record);
-      await Promise.all(sources.map(({ ready }) => ready));
-      await delay(3000);
-      const before = await agesOf(sources);
-      for (let i = 0; i < 2; i++) {
-        await stand(3000, 1000);
-        (await agesOf(sources)).forEach(({ newest, length }, i) => {
-          expect(Math.abs(newest - before[i].newest)).toBeLessThan(10);
-          expect(Math.abs(length - before[i].length)).toBeLessThan(10);
-        });
-        await delay(1500);
-      }
-      for (const { stream, told } of recordings) {
-        const counted = told.filter(({ reason }) => reason === 'device');
-        const lost = counted.reduce((sum, { frames }) => sum + frames, 0);
-        const { lostFrames } = (stream as AudioSource).stats();
-        expect(lost).toBe(lostFrames);
-        for (let i = 1; i < counted.length; i++) {
-          expect(counted[i].frame).toBeGreaterThan(counted[i - 1].frame + counted[i - 1].frames);
+    it.each(['device', 'host'] as const)(
+      'stands still for 3 s twice: streams are as long as the time, by the clock of the %s',
+      { timeout: 60_000 },
+      async (clock) => {
+        if (isAbsent()) return;
+        const sources = [
+          new MicSource({ backend: 'pulse', clock }),
+          new LoopbackSource({ backend: 'pulse', clock }),
+        ];
+        const recordings = sources.map(record);
+        await Promise.all(sources.map(({ ready }) => ready));
+        await delay(3000);
+        const before = await agesOf(sources);
+        for (let i = 0; i < 2; i++) {
+          await stand(3000, 1000);
+          (await agesOf(sources)).forEach(({ newest, length }, i) => {
+            expect(Math.abs(newest - before[i].newest)).toBeLessThan(10);
+            expect(Math.abs(length - before[i].length)).toBeLessThan(10);
+          });
+          await delay(1500);
         }
-      }
-      for (const source of sources) source.destroy();
-    },
-  );
-});
+        for (const { stream, told } of recordings) {
+          const counted = told.filter(({ reason }) => reason === 'device');
+          const lost = counted.reduce((sum, { frames }) => sum + frames, 0);
+          const { lostFrames } = (stream as AudioSource).stats();
+          expect(lost).toBe(lostFrames);
+          for (let i = 1; i < counted.length; i++) {
+            expect(counted[i].frame).toBeGreaterThan(counted[i - 1].frame + counted[i - 1].frames);
+          }
+        }
+        for (const source of sources) source.destroy();
+      },
+    );
+  },
+);

@@ -6,14 +6,9 @@ import { join } from 'node:path';
 
 import { describe, expect, it, onTestFinished } from 'vitest';
 
-import {
-  startPipeWire,
-  startPlainPulseAudio,
-  startPulseAudio,
-  whyAbsent,
-  type AudioServer,
-} from '../servers.mjs';
+import { startPlainPulseAudio, whyAbsent, type AudioServer } from '../servers.mjs';
 import { createOutside } from '../windows/outside.mjs';
+import { linuxServers } from './linux-servers.js';
 import { runScene } from './run-scene.js';
 
 const rate = 48_000;
@@ -55,66 +50,66 @@ function read(file: string): { frames: number; silent: number } {
   return { frames, silent };
 }
 
-describe.runIf(process.platform === 'linux').each([
-  { server: 'pulse', name: 'PulseAudio', startServer: startPulseAudio },
-  { server: 'pulse', name: 'PulseAudio with plain null sinks', startServer: startPlainPulseAudio },
-  { server: 'pipewire', name: 'PipeWire', startServer: startPipeWire },
-] as const)('$name', ({ server: kind, name, startServer }) => {
-  const absent = whyAbsent(kind);
+describe.runIf(process.platform === 'linux').each(linuxServers)(
+  '$name',
+  ({ server: kind, name, startServer }) => {
+    const absent = whyAbsent(kind);
 
-  async function record(who: string, afterMs: number): Promise<Recorded[]> {
-    const server: AudioServer = await startServer();
-    const folder = mkdtempSync(join(tmpdir(), 'patchcord-stopped-'));
-    const outside = createOutside({ env: server.env, folder });
-    onTestFinished(async () => {
-      await outside.close();
-      await server.stop();
-      rmSync(folder, { recursive: true, force: true });
-    });
-    const player = await outside.play({ device: 'speakers', frequency: 440 });
-    await outside.play({ device: 'micfeed', frequency: 331 });
-    const { pid } = await outside.identify({ player });
-    const { stdout, ...outcome } = await runScene('stopped-recordings.mjs', {
-      args: [who, String(afterMs), String(server.pid), String(pid), folder],
-      env: server.env,
-      limitMs: 60_000,
-    });
-    expect(outcome).toEqual({ code: 0, signal: null, stderr: '', stuck: false });
-    return JSON.parse(stdout) as Recorded[];
-  }
+    async function record(who: string, afterMs: number): Promise<Recorded[]> {
+      const server: AudioServer = await startServer();
+      const folder = mkdtempSync(join(tmpdir(), 'patchcord-stopped-'));
+      const outside = createOutside({ env: server.env, folder });
+      onTestFinished(async () => {
+        await outside.close();
+        await server.stop();
+        rmSync(folder, { recursive: true, force: true });
+      });
+      const player = await outside.play({ device: 'speakers', frequency: 440 });
+      await outside.play({ device: 'micfeed', frequency: 331 });
+      const { pid } = await outside.identify({ player });
+      const { stdout, ...outcome } = await runScene('stopped-recordings.mjs', {
+        args: [who, String(afterMs), String(server.pid), String(pid), folder],
+        env: server.env,
+        limitMs: 60_000,
+      });
+      expect(outcome).toEqual({ code: 0, signal: null, stderr: '', stuck: false });
+      return JSON.parse(stdout) as Recorded[];
+    }
 
-  it.each([
-    ['this process', 'self', 3500],
-    ['the server', 'server', 3500],
-    ['the event loop', 'loop', 3500],
-    // A plain null sink that nobody listens to is two seconds ahead: nothing has come yet.
-    ...(startServer === startPlainPulseAudio ? early : []),
-  ])(
-    '%s stands still twice (%s, after %d ms)',
-    { timeout: 90_000 },
-    async (_what, who, afterMs) => {
-      if (absent) {
-        expect(process.env.PATCHCORD_REQUIRE_ALL, absent).toBeFalsy();
-        console.log(`absent: ${name} (${absent}): nothing was recorded`);
-        return;
-      }
-      for (const { name, file, stats, told, startFrame, tooLateMs, tooLongMs } of await record(
-        who,
-        afterMs,
-      )) {
-        const { frames, silent } = read(file);
-        expect([name, 'late', Math.abs(tooLateMs) < 10, tooLateMs]).toContain(true);
-        expect([name, 'long', Math.abs(tooLongMs) < 10, tooLongMs]).toContain(true);
-        const sum = told.reduce((sum, event) => sum + event.frames, 0);
-        expect([name, sum]).toEqual([name, stats.lostFrames + stats.readerLostFrames]);
-        for (let i = 1; i < told.length; i++) {
-          expect(told[i].frame).toBeGreaterThanOrEqual(told[i - 1].frame + told[i - 1].frames);
+    it.each([
+      ['this process', 'self', 3500],
+      ['the server', 'server', 3500],
+      ['the event loop', 'loop', 3500],
+      // A plain null sink that nobody listens to is two seconds ahead: nothing has come yet.
+      ...(startServer === startPlainPulseAudio ? early : []),
+    ])(
+      '%s stands still twice (%s, after %d ms)',
+      { timeout: 90_000 },
+      async (_what, who, afterMs) => {
+        if (absent) {
+          expect(process.env.PATCHCORD_REQUIRE_ALL, absent).toBeFalsy();
+          console.log(`absent: ${name} (${absent}): nothing was recorded`);
+          return;
         }
-        expect([name, frames]).toEqual([name, stats.frames - startFrame]);
-        // A server that stands still plays nothing meanwhile: what is silent then was never sound.
-        if (who === 'self') expect([name, silent <= sum + rate / 10, silent, sum]).toContain(true);
-        if (who === 'loop') expect([name, silent, sum]).toEqual([name, 0, 0]);
-      }
-    },
-  );
-});
+        for (const { name, file, stats, told, startFrame, tooLateMs, tooLongMs } of await record(
+          who,
+          afterMs,
+        )) {
+          const { frames, silent } = read(file);
+          expect([name, 'late', Math.abs(tooLateMs) < 10, tooLateMs]).toContain(true);
+          expect([name, 'long', Math.abs(tooLongMs) < 10, tooLongMs]).toContain(true);
+          const sum = told.reduce((sum, event) => sum + event.frames, 0);
+          expect([name, sum]).toEqual([name, stats.lostFrames + stats.readerLostFrames]);
+          for (let i = 1; i < told.length; i++) {
+            expect(told[i].frame).toBeGreaterThanOrEqual(told[i - 1].frame + told[i - 1].frames);
+          }
+          expect([name, frames]).toEqual([name, stats.frames - startFrame]);
+          // A server that stands still plays nothing meanwhile: what is silent then was never sound.
+          if (who === 'self')
+            expect([name, silent <= sum + rate / 10, silent, sum]).toContain(true);
+          if (who === 'loop') expect([name, silent, sum]).toEqual([name, 0, 0]);
+        }
+      },
+    );
+  },
+);

@@ -1,32 +1,17 @@
 #include "../../src/core/signal/echo_filter.h"
 
-#include <atomic>
 #include <cmath>
-#include <cstdlib>
 #include <limits>
 #include <memory>
 #include <vector>
 
 #include "../../src/core/signal/real_fft.h"
+#include "allocations.h"
 #include "check.h"
 #include "echo_scene.h"
 #include "random_signal.h"
 
 using namespace patchcord;
-
-namespace {
-std::atomic<long> allocations{0};
-}  // namespace
-
-// Not inlined: the compiler would see malloc meet operator delete and warn.
-__attribute__((noinline)) void* operator new(size_t size) {
-  ++allocations;
-  void* memory = std::malloc(size);
-  if (memory == nullptr) std::abort();
-  return memory;
-}
-__attribute__((noinline)) void operator delete(void* memory) noexcept { std::free(memory); }
-__attribute__((noinline)) void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
 namespace {
 

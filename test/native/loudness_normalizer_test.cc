@@ -3,31 +3,16 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
-#include <cstdlib>
 #include <functional>
 #include <limits>
-#include <new>
 #include <thread>
 
+#include "allocations.h"
 #include "check.h"
 #include "random_signal.h"
 #include "sine_fit.h"
 
 using namespace patchcord;
-
-namespace {
-std::atomic<long> allocations{0};
-}  // namespace
-
-// Not inlined: the compiler would see malloc meet operator delete and warn.
-__attribute__((noinline)) void* operator new(size_t size) {
-  ++allocations;
-  void* memory = std::malloc(size);
-  if (memory == nullptr) std::abort();
-  return memory;
-}
-__attribute__((noinline)) void operator delete(void* memory) noexcept { std::free(memory); }
-__attribute__((noinline)) void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
 namespace {
 

@@ -1,32 +1,16 @@
 #include "../../src/core/signal/resampler.h"
 
 #include <algorithm>
-#include <atomic>
-#include <cstdlib>
 #include <limits>
-#include <new>
 #include <numeric>
 
 #include "../../src/core/signal/resampler_kernel.h"
+#include "allocations.h"
 #include "check.h"
 #include "random_signal.h"
 #include "sine_fit.h"
 
 using namespace patchcord;
-
-namespace {
-std::atomic<long> allocations{0};
-}  // namespace
-
-// Not inlined: the compiler would see malloc meet operator delete and warn.
-__attribute__((noinline)) void* operator new(size_t size) {
-  ++allocations;
-  void* memory = std::malloc(size);
-  if (memory == nullptr) std::abort();
-  return memory;
-}
-__attribute__((noinline)) void operator delete(void* memory) noexcept { std::free(memory); }
-__attribute__((noinline)) void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
 namespace {
 

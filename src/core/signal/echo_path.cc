@@ -4,13 +4,10 @@
 #include <cmath>
 #include <cstring>
 
+#include "unaliased.h"
+
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("O3")  // most of a canceller's time is spent in the two loops below
-#endif
-#if defined(_MSC_VER)
-#define UNALIASED __restrict
-#else
-#define UNALIASED __restrict__
 #endif
 
 namespace patchcord {

@@ -3,13 +3,10 @@
 #include <cmath>
 #include <utility>
 
+#include "unaliased.h"
+
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("O3")  // the loops below are as long as the transform: they are worth vectors
-#endif
-#if defined(_MSC_VER)
-#define UNALIASED __restrict
-#else
-#define UNALIASED __restrict__
 #endif
 
 namespace patchcord {
