@@ -25,6 +25,13 @@ Error of_own_connection(Error error) {
   return error;
 }
 
+// `own` stays null where a recording may share the host's connection.
+Error connect_alone(const Connection& host, int64_t limit, const std::atomic<bool>* interrupted,
+                    std::unique_ptr<Connection>* own) {
+  if (!host.traits().recordings_need_connections) return Error::none();
+  return Connection::open(Connection::Purpose::kStreams, own, limit, interrupted);
+}
+
 class PulseCapture final : public PulseStream, private IdleWatch::Member {
  public:
   PulseCapture(Connection* connection, CaptureListener* listener,
@@ -288,9 +295,7 @@ Error open_pulse_capture(Connection* connection, const PulseDevice& device,
                          const CaptureRequest& request, CaptureListener* listener,
                          std::unique_ptr<Stream>* stream) {
   std::unique_ptr<Connection> own;
-  if (connection->traits().recordings_need_connections) {
-    if (Error error = Connection::open(Connection::Purpose::kStreams, &own)) return error;
-  }
+  if (Error error = connect_alone(*connection, kCallLimit, nullptr, &own)) return error;
   Connection* const used = own ? own.get() : connection;
   auto capture = std::make_unique<PulseCapture>(used, listener, std::move(own));
   if (Error error = capture->open(device, request)) return error;
@@ -301,16 +306,13 @@ Error open_pulse_capture(Connection* connection, const PulseDevice& device,
 Error open_pulse_input_capture(Connection* connection, const InputCapture& request,
                                CaptureListener* listener, std::unique_ptr<Stream>* stream) {
   std::unique_ptr<Connection> own;
-  Error error;
-  if (request.own_connection) {
-    error =
-        Connection::open(Connection::Purpose::kStreams, &own, request.limit, request.interrupted);
-  }
+  Error error = connect_alone(*connection, request.limit, request.interrupted, &own);
   if (error) return of_own_connection(std::move(error));
-  Connection* const used = own ? own.get() : connection;
+  const bool alone = own != nullptr;
+  Connection* const used = alone ? own.get() : connection;
   auto capture = std::make_unique<PulseCapture>(used, listener, std::move(own));
   if ((error = capture->open_input(request))) {
-    return request.own_connection ? of_own_connection(std::move(error)) : error;
+    return alone ? of_own_connection(std::move(error)) : error;
   }
   *stream = std::move(capture);
   return error;

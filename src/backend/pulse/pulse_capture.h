@@ -19,7 +19,6 @@ struct InputCapture {
   PulseDevice sink;
   uint32_t input = kInvalidIndex;  // the sink input's index
   uint32_t fragment_ms = 0;
-  bool own_connection = false;                     // whose end is no loss of the server's
   int64_t limit = kCallLimit;                      // how long opening may take
   const std::atomic<bool>* interrupted = nullptr;  // as Connection::Deadline's
 };

@@ -125,7 +125,6 @@ Error PulseTaps::attach(const TapTarget& target, CaptureListener* listener,
   request.interrupted = &interrupted_;
   request.fragment_ms = connection_.traits().tap_fragment_ms;
   request.limit = time_limit_ - connection_.clock().now();
-  request.own_connection = connection_.traits().recordings_need_connections;
   return open_pulse_input_capture(&streams_, request, listener, stream);
 }
 
