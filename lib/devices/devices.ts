@@ -183,7 +183,7 @@ export class DeviceMonitor extends TypedEmitter<DeviceMonitorEvents> {
     } catch (error) {
       if (this.#closed) return;
       this.#ready.reject(error as Error);
-      // Without a connection nobody tells that there is a server refresh.
+      // Without a connection no event says that the server is back, so it is asked again later.
       const refresh = (): void => this.#refresh();
       this.#callOff = timersOf(this.#host).after(unreachableMs, refresh, false);
       const failed = this.#failed;

@@ -51,8 +51,8 @@ export interface EchoCancellerOptions extends TransformOptions {
   /** How long the echo in the room is, ms, 20 to 500. More costs more. @default 200 */
   tailMs?: number | undefined;
   /**
-   * How many channels of the reference are told apart, 1 or 2. With 1 it is mixed to mono, which loses nothing while one
-   * person talks, wherever the voice is panned. 2 is for music and for sounds that differ between left and
+   * How many channels of the reference have a filter of their own, 1 or 2. With 1 the reference is mixed to mono. That
+   * loses nothing while one person talks, wherever the voice is panned. 2 is for music and for sounds that differ between left and
    * right, and takes about 1.6 times as long to compute. @default 1
    */
   referenceChannels?: number | undefined;

@@ -9,11 +9,11 @@ namespace {
 
 constexpr double kTurnSeconds = 0.01;  // joined at a time
 constexpr double kBufferSeconds = 1;   // beyond the longest wait
-// A reference that delivers nothing while nothing plays is told to be silent only when it is late:
-// it is not waited for for longer, or the microphone would be late for as long as nobody talks.
+// A loopback delivers nothing while nothing plays, and its silence is known only when it is late. A
+// longer wait would make the microphone late for as long as nobody talks.
 constexpr double kPausedWait = 100e6;
-// Of a long silence of the microphone only the end is joined, so that the canceller knows what was
-// played shortly before the sound returns.
+// Seconds. When the microphone was silent for longer, only the end of the silence is joined: the
+// canceller then knows what was played shortly before the sound returns.
 constexpr double kJoinedSilence = 1;
 
 size_t frames_of(double seconds, uint32_t rate) { return static_cast<size_t>(seconds * rate); }

@@ -20,7 +20,7 @@ class WrittenInput final : public Pullable {
     Counter written_frames;  // in the written format
     Counter played_frames;   // in the written format
     Counter underruns;       // the queue ran dry although the writer had more to give, or soon had
-    // Of the destination's rate: silence played for that, and while nobody had anything to play.
+    // At the destination's rate: silence in underruns, and while nothing was written.
     Counter underrun_frames, silent_frames;
   };
 

@@ -46,7 +46,7 @@ class EchoCanceller {
 
   uint32_t reference_channels() const noexcept { return static_cast<uint32_t>(shape_.references); }
   size_t block_frames() const noexcept { return shape_.block; }
-  // Of the output, beyond the block itself.
+  // How late the output is, beyond the block itself.
   size_t latency_frames() const noexcept {
     return suppression_ == EchoSuppression::kOff ? 0 : shape_.block;
   }
@@ -84,7 +84,7 @@ class EchoCanceller {
   RealFft fft_;
   EchoReference reference_;
   std::vector<std::unique_ptr<Channel>> channels_;
-  // Of the report: powers over a second of echo, and over five seconds of whatever is heard.
+  // What the report is made from: mean powers over a second with echo, and over any five seconds.
   double before_ = 0, cancelled_ = 0, after_ = 0;
   double heard_ = 0, left_ = 0;
   float unexplained_ = 0;

@@ -68,7 +68,7 @@ class EchoCoherence {
   std::vector<float> d_mean_;                                 // of the microphone, over a second
   std::vector<float> now_, slow_;                             // of the bands
   std::vector<float> unrest_, gain_;
-  // Of the bands, over 10 ms: the product of both, and their powers.
+  // Means over 10 ms for each band: the product of both signals, and their powers.
   std::vector<float> product_, e_quick_, y_quick_;
   float mean_ = 0, wrong_ = 0;
 };
