@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { MicSource } from 'patchcord';
 import { SimulatedAudio, tone } from 'patchcord/testing';
 
-// The app: it keeps what the microphone hears, and shows its user what is going on.
+// The app reads a microphone, and shows its user what happens to it.
 function record(options) {
   const mic = new MicSource(options);
   const app = { mic, banner: '', chunks: 0, lostFrames: 0 };
@@ -23,12 +23,12 @@ function record(options) {
   return app;
 }
 
-// In steps for which the stream has room (`bufferMs`): the app reads in between.
+// Advances in steps that fit into the stream's buffer (`bufferMs`), so that the app can read in between.
 async function pass(audio, seconds) {
   for (let step = 0; step < 2 * seconds; step++) await audio.advance(500);
 }
 
-test('an unplugged microphone is waited for', async () => {
+test('a recording continues when an unplugged microphone returns', async () => {
   const audio = new SimulatedAudio({ clock: 'manual' });
   const headset = audio.device('mic').play(tone(1000));
   const app = record({ backend: audio, device: 'mic' });
@@ -46,7 +46,7 @@ test('an unplugged microphone is waited for', async () => {
   await app.mic.close();
 });
 
-test('one that stays away is an error that says what to do', async () => {
+test('a microphone that does not return is an error', async () => {
   const audio = new SimulatedAudio({ clock: 'manual' });
   const app = record({ backend: audio, device: 'mic', recover: { giveUpAfterMs: 10_000 } });
   await pass(audio, 1);
@@ -55,7 +55,7 @@ test('one that stays away is an error that says what to do', async () => {
   assert.match(app.banner, /did not come back within 10 s/);
 });
 
-test('another default is followed', async () => {
+test('a stream follows the default device', async () => {
   const format = { sampleRate: 44100, channels: 1, sampleFormat: 's16' };
   const audio = new SimulatedAudio({
     clock: 'manual',
@@ -72,7 +72,7 @@ test('another default is followed', async () => {
   await app.mic.close();
 });
 
-test('muted is not dead', async () => {
+test('a muted microphone is not dead', async () => {
   const audio = new SimulatedAudio({ clock: 'manual' });
   const mic = audio.device('mic').play(tone(440));
   const app = record({ backend: audio });
@@ -83,13 +83,13 @@ test('muted is not dead', async () => {
   mic.mute(false);
   await pass(audio, 1);
   assert.equal(app.banner, '');
-  mic.die(); // its own meter moves, and no sound comes
+  mic.die(); // the meter of the device moves, but its audio is silence
   await pass(audio, 3);
   assert.match(app.banner, /nothing but silence/);
   await app.mic.close();
 });
 
-test('the machine sleeps for three hours', async () => {
+test('a recording skips three hours of sleep', async () => {
   const audio = new SimulatedAudio({ clock: 'manual' });
   const app = record({ backend: audio });
   let slept = 0;
@@ -99,12 +99,12 @@ test('the machine sleeps for three hours', async () => {
   await pass(audio, 1);
   await audio.sleep(3 * 3_600_000);
   await pass(audio, 5);
-  assert.ok(Math.abs(slept - 10_800) < 5); // no three hours of silence to read
+  assert.ok(Math.abs(slept - 10_800) < 5); // the app need not read three hours of silence
   assert.ok(app.chunks < 1200);
   await app.mic.close();
 });
 
-test('access is denied', async () => {
+test('denied access is an error with a code', async () => {
   const audio = new SimulatedAudio({ clock: 'manual' });
   audio.device('mic').deny();
   const mic = new MicSource({ backend: audio });
