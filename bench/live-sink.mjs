@@ -200,7 +200,7 @@ for (const [name, { goal, absent, measure }] of Object.entries(systems)) {
     'most, ms': fixed(told.addedMs.max, 1),
     'goal, ms': goal ? fixed(goal, 1) : `a native client: ${fixed(told.native.p99, 1)}`,
     'whole way, ms': fixed(told.wayMs.p50, 1),
-    'told by stats(), ms': fixed(told.toldMs, 1),
+    'reported by stats(), ms': fixed(told.toldMs, 1),
     'moved p50, p99, most, ms': Object.values(told.movedMs)
       .map((ms) => fixed(ms, 1))
       .join(', '),
