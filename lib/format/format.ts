@@ -7,6 +7,7 @@ import {
   invalidType,
   invalidValue,
 } from '../validate.js';
+import { usualMask } from './channel-map.js';
 
 /** Little-endian, interleaved; `s24` is packed in three bytes; `f32` has full scale at -1 and 1. */
 export type SampleFormat = 's16' | 's24' | 's32' | 'f32';
@@ -53,13 +54,24 @@ export function bytesPerFrame(format: Pick<AudioFormat, 'channels' | 'sampleForm
 
 export function sameFormat(a: AudioFormat, b: AudioFormat): boolean {
   return (
-    a.sampleRate === b.sampleRate && a.channels === b.channels && a.sampleFormat === b.sampleFormat
+    a.sampleRate === b.sampleRate &&
+    a.channels === b.channels &&
+    a.sampleFormat === b.sampleFormat &&
+    maskOf(a) === maskOf(b)
   );
 }
 
-/** For messages: `48000 Hz, 2 channels, f32`. */
-export function describeFormat({ sampleRate, channels, sampleFormat }: AudioFormat): string {
-  return `${sampleRate} Hz, ${channels} channel${channels === 1 ? '' : 's'}, ${sampleFormat}`;
+// 0 in a header says nothing, as no mask does.
+function maskOf({ channels, channelMask }: AudioFormat): number {
+  return channelMask || usualMask(channels);
+}
+
+/** For messages: `48000 Hz, 2 channels, f32`, and the channel mask of an unusual layout. */
+export function describeFormat(format: AudioFormat): string {
+  const { sampleRate, channels, sampleFormat } = format;
+  const mask = maskOf(format);
+  const layout = mask === usualMask(channels) ? '' : ` with channel mask 0x${mask.toString(16)}`;
+  return `${sampleRate} Hz, ${channels} channel${channels === 1 ? '' : 's'}${layout}, ${sampleFormat}`;
 }
 
 /**

@@ -24,8 +24,8 @@ ResamplerQuality quality_from(const std::string& name) {
 
 Conversion::Conversion(const Format& from, const Format& to, const Napi::Object& options) {
   auto map = channel_map_from(property(options, "channelMap"), from.channels, to.channels);
-  const uint32_t mask = channel_mask_from(options);
-  if (mask != 0) map = std::make_unique<ChannelMap>(from.channels, to.channels, mask);
+  auto masked = masked_map(from.channels, to.channels, channel_mask_from(options));
+  if (masked) map = std::move(masked);
   // Integers that are only moved into a format as wide need no noise.
   const bool moved = from.sample_rate == to.sample_rate && !map &&
                      from.sample_format != SampleFormat::kF32 &&

@@ -153,7 +153,8 @@ Napi::Value SinkObject::open_live(const Napi::CallbackInfo& info) {
   auto queue = std::make_shared<FrameQueue>(format.channels, format.sample_rate,
                                             info[1].As<Napi::Number>().Uint32Value());
   arrivals_ = std::make_unique<Arrivals>(format, queue, entry_->clock());
-  follow(std::move(queue), LiveInput::kUsualPeriods);
+  follow(std::move(queue), LiveInput::kUsualPeriods,
+         masked_map(format.channels, node_->format().channels, channel_mask_from(info[0])));
   return info.Env().Undefined();
 }
 
@@ -205,9 +206,10 @@ Napi::Value SinkObject::link(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-void SinkObject::follow(std::shared_ptr<FrameQueue> queue, double periods) {
+void SinkObject::follow(std::shared_ptr<FrameQueue> queue, double periods,
+                        std::unique_ptr<ChannelMap> map) {
   live_ = std::make_shared<LiveInput>(std::move(queue), node_->format().sample_rate,
-                                      node_->format().channels);
+                                      node_->format().channels, std::move(map));
   live_->follow_sink(node_->events(), periods);
   linked_ = live_;
   publish();

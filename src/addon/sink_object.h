@@ -70,7 +70,8 @@ class SinkObject final : public DeviceObject<SinkObject, RenderSession> {
   Napi::Value frame_at_time(const Napi::CallbackInfo& info);
   void disconnect();
   void forget();
-  void follow(std::shared_ptr<FrameQueue> queue, double periods);
+  void follow(std::shared_ptr<FrameQueue> queue, double periods,
+              std::unique_ptr<ChannelMap> map = nullptr);
 
   std::shared_ptr<SinkNode> node_;
   uint32_t latency_ms_ = 0;  // what the device was opened to hold

@@ -1,8 +1,9 @@
 // Where a WAV file says that its channels stand is kept, and channels are folded by it: ITU-R BS.775.
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
 import { afterAll, describe, expect, it } from 'vitest';
@@ -120,6 +121,47 @@ describe('a channel mask', () => {
     const { data } = audio.device('speakers').recorded();
     expect([...data.slice(-2)].map(round)).toEqual(cases[0][3].map(round));
     sink.destroy();
+  });
+
+  it('folds what a live producer of another package plays', async () => {
+    await using audio = new SimulatedAudio({ clock: 'manual' });
+    audio.device('speakers').record();
+    const sink = new SpeakerSink({ backend: audio, live: true, limiter: false });
+    const producer = withFormat(new PassThrough(), format(4, 0xf));
+    producer.pipe(sink);
+    for (let k = 0; k < 50; k++) {
+      producer.write(steady(4, 480));
+      await audio.advance(10);
+    }
+    const { data } = audio.device('speakers').recorded();
+    expect([...data.slice(-2)].map(round)).toEqual(cases[0][3].map(round));
+    sink.destroy();
+  });
+
+  it('that changes is another format', async () => {
+    await using audio = new SimulatedAudio({ clock: 'manual' });
+    audio.device('speakers').record();
+    const sink = new SpeakerSink({ backend: audio, format: format(4), limiter: false });
+    sink.write(steady(4, 12_000));
+    await sink.setFormat(format(4, 0xf));
+    sink.write(steady(4, 24_000));
+    for (let k = 0; k < 12; k++) await audio.advance(50);
+    const { data } = audio.device('speakers').recorded();
+    expect([...data.slice(-2)].map(round)).toEqual(cases[0][3].map(round));
+    sink.destroy();
+    const file = new WavEncoder().resume();
+    const failed = once(file, 'error');
+    const first = withFormat(Readable.from([steady(4)]), format(4, 0xf));
+    first.pipe(file, { end: false });
+    await once(first, 'end');
+    first.unpipe(file);
+    withFormat(Readable.from([steady(4)]), format(4, 0x107)).pipe(file);
+    expect(await failed).toMatchObject([{ code: 'ERR_AUDIO_FORMAT_UNSUPPORTED' }]);
+    // The mask of the usual layout says what no mask says.
+    expect(() => withFormat(new Gain({ from: format(2) }), format(2, 0x3))).not.toThrow();
+    expect(() => withFormat(new Gain({ from: format(3) }), format(3, 0xb))).toThrow(
+      "contradicts the stream's own, 48000 Hz, 3 channels, f32",
+    );
   });
 
   it('gives way to a channelMap', async () => {

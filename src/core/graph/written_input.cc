@@ -27,9 +27,7 @@ WrittenInput::WrittenInput(const Config& config, std::unique_ptr<ChannelMap> map
       converter_(
           {config.format.sample_rate, in_channels_}, {config.rate, config.channels},
           ResamplerQuality::kHigh, false,
-          map || config.channel_mask == 0
-              ? std::move(map)
-              : std::make_unique<ChannelMap>(in_channels_, config.channels, config.channel_mask)),
+          map ? std::move(map) : masked_map(in_channels_, config.channels, config.channel_mask)),
       events_(std::move(events)),
       ring_(ring_frames(config.buffer_frames) * config.format.channels),
       mask_(ring_.size() / config.format.channels - 1),

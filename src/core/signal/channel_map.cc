@@ -222,6 +222,10 @@ void ChannelMap::process(const float* in, float* out, size_t frames) const noexc
   }
 }
 
+std::unique_ptr<ChannelMap> masked_map(uint32_t in_channels, uint32_t out_channels, uint32_t mask) {
+  return mask == 0 ? nullptr : std::make_unique<ChannelMap>(in_channels, out_channels, mask);
+}
+
 std::unique_ptr<ChannelMap> ChannelRouting::map(uint32_t in_channels, uint32_t out_channels) const {
   if (!gains.empty()) return std::make_unique<ChannelMap>(in_channels, gains);
   if (!sources.empty()) return std::make_unique<ChannelMap>(in_channels, sources);

@@ -55,6 +55,9 @@ class ChannelMap {
   bool identity_ = false;
 };
 
+// The map for channels whose speakers are known; null where `mask` is 0: the usual one serves.
+std::unique_ptr<ChannelMap> masked_map(uint32_t in_channels, uint32_t out_channels, uint32_t mask);
+
 // Where channels go, as it was asked for: whatever the number of channels that come in turns out to
 // be.
 struct ChannelRouting {
