@@ -1,4 +1,5 @@
-// The npm packages that are compared with: installed when first needed, into bench/peers, by its lock file.
+// The npm packages that are compared with. They are installed into bench/peers when they are first needed, in the versions
+// of its lock file. `npm ci` would refuse that file, which does not list the packages for other systems.
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -10,13 +11,13 @@ const folder = fileURLToPath(new URL('peers', import.meta.url));
 export function whyNoPeers() {
   if (existsSync(`${folder}/node_modules`)) return undefined;
   try {
-    execFileSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
+    execFileSync('npm', ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund'], {
       cwd: folder,
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     return undefined;
   } catch (error) {
-    return `npm ci in bench/peers: ${String(error.stderr ?? error.message).split('\n')[0]}`;
+    return `npm install in bench/peers: ${String(error.stderr ?? error.message).split('\n')[0]}`;
   }
 }
 
