@@ -176,11 +176,14 @@ export interface NativeSource extends NativeTimed {
 export interface NativeTap {
   /**
    * Fills `into`, or as much of it as the last frames need, and the label: index of the first frame, its
-   * time in ns, flags. Returns how many frames; 0: not yet, `onData` tells; undefined: there will be none.
+   * time in ns, flags, how many losses there are to take. Returns how many frames; 0: not yet, `onData` tells;
+   * undefined: there will be none.
    *
    * @param partly takes what is there, however little; then 0 means that there is nothing now.
    */
   read(into: Uint8Array, partly?: boolean): number | undefined;
+  /** What this consumer was too slow for, each loss once, as soon as all of it has been read. */
+  takeLosses(): { frame: number; frames: number }[];
   close(): void;
   stats(): { lostFrames: number };
 }

@@ -46,7 +46,11 @@ export interface SinkStats {
 export interface SinkEvents extends WritableEvents, DeviceEvents {
   /** The device is open. */
   ready: [];
-  /** The sink ran dry and played `frames` of silence; 0 if the system does not report how many. */
+  /**
+   * The sink had nothing to play and played `frames` of silence; 0 if the system does not report how many. `frame` is
+   * the `position` at which the silence began. Silence because nothing was written in time is part of the position.
+   * Silence because the device was not served in time is not: the position stands still meanwhile.
+   */
   underrun: [event: { frame: number; frames: number }];
   /**
    * The sink changed how much audio it holds (`fillMs` of {@link SinkStats}): more after an underrun, or the initial

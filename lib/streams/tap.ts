@@ -31,7 +31,7 @@ export class Tap {
   readonly #owner: TapOwner;
   readonly #frameBytes: number;
   readonly #native: NativeTap;
-  readonly #label = new Float64Array(3);
+  readonly #label = new Float64Array(4);
   /** What was made for a chunk that was not there yet. */
   #spare: Buffer | undefined;
   #chunks = 0;
@@ -94,20 +94,20 @@ export class Tap {
     const chunk = this.#spare?.length === bytes ? this.#spare : Buffer.allocUnsafeSlow(bytes);
     let frames = this.#native.read(chunk, partly);
     while (frames === 0 && !partly && this.#owner.makeMore(size)) frames = this.#native.read(chunk);
+    if (this.#label[3] > 0 && frames !== 0) this.#tellLosses();
     this.#spare = frames === 0 ? chunk : undefined;
     if (!frames) return frames === 0 ? null : undefined;
     this.#chunks++;
     this.#firstFrame ??= this.chunkFrame;
     this.#frames += frames;
-    if (this.chunkFlags & chunkFlags.lost) {
-      const { lostFrames } = this.#native.stats();
-      if (lostFrames > this.#lostFrames) {
-        const lost = lostFrames - this.#lostFrames;
-        this.#lostFrames = lostFrames;
-        this.#owner.overrun(this.chunkFrame, lost);
-      }
-    }
     return frames === size ? chunk : ownCopy(chunk.subarray(0, frames * this.#frameBytes));
+  }
+
+  #tellLosses(): void {
+    for (const { frame, frames } of this.#native.takeLosses()) {
+      this.#lostFrames += frames;
+      this.#owner.overrun(frame, frames);
+    }
   }
 
   close(): void {

@@ -1,6 +1,7 @@
 #include "tap_object.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "filter_object.h"
 #include "mixer_object.h"
@@ -21,6 +22,7 @@ Napi::Function TapObject::define(Napi::Env env) {
   return DefineClass(env, "Tap",
                      {
                          InstanceMethod<&TapObject::read>("read"),
+                         InstanceMethod<&TapObject::take_losses>("takeLosses"),
                          InstanceMethod<&TapObject::close>("close"),
                          InstanceMethod<&TapObject::stats>("stats"),
                      });
@@ -61,7 +63,13 @@ Napi::Value TapObject::read(const Napi::CallbackInfo& info) {
   const bool ended = queue_->ended();  // before available(): what came before the end is then seen
   if (!ended && !is_true(info[1]) && !queue_->await(wanted)) return Napi::Number::New(env, 0);
   const uint64_t available = queue_->available();
-  if (available == 0) return ended ? env.Undefined() : Napi::Number::New(env, 0);
+  double* const label = label_.Value().Data();
+  if (available == 0) {
+    if (!ended) return Napi::Number::New(env, 0);
+    end_loss();
+    label[3] = static_cast<double>(losses_.size());
+    return env.Undefined();
+  }
   const size_t frames = static_cast<size_t>(std::min<uint64_t>(wanted, available));
   const FrameQueue::Span first = queue_->front(frames);
   uint32_t flags = first.flags;
@@ -69,6 +77,7 @@ Napi::Value TapObject::read(const Napi::CallbackInfo& info) {
     const FrameQueue::Span span = queue_->front(frames - done);
     if (span.frames == 0) break;
     flags |= span.flags;
+    follow_loss(span);
     uint8_t* const to = into.Data() + done * frame_bytes;
     if (span.samples == nullptr) {
       std::fill_n(to, span.frames * frame_bytes, uint8_t{0});
@@ -80,13 +89,38 @@ Napi::Value TapObject::read(const Napi::CallbackInfo& info) {
     queue_->advance(span.frames);
     done += span.frames;
   }
-  double* const label = label_.Value().Data();
   label[0] = static_cast<double>(first.frame);
   // Times never go back, also where a device's stamps do.
   time_ = std::max(time_, first.time);
   label[1] = time_;
   label[2] = flags;
+  label[3] = static_cast<double>(losses_.size());
   return Napi::Number::New(env, static_cast<double>(frames));
+}
+
+// What is lost comes in pieces: what fell to zero, then the rest. It is one loss until sound
+// follows.
+void TapObject::follow_loss(const FrameQueue::Span& span) {
+  if ((span.flags & kRecordLost) == 0) return end_loss();
+  if (loss_.frames == 0) loss_.frame = span.frame;
+  loss_.frames = span.frame + span.frames - loss_.frame;
+}
+
+void TapObject::end_loss() {
+  if (loss_.frames > 0) losses_.push_back(std::exchange(loss_, {}));
+}
+
+// takeLosses(): [{ frame, frames }, ...], each loss that read() has come to the end of.
+Napi::Value TapObject::take_losses(const Napi::CallbackInfo& info) {
+  Napi::Array losses = Napi::Array::New(info.Env(), losses_.size());
+  for (uint32_t i = 0; i < losses_.size(); ++i) {
+    Napi::Object loss = Napi::Object::New(info.Env());
+    loss.Set("frame", static_cast<double>(losses_[i].frame));
+    loss.Set("frames", static_cast<double>(losses_[i].frames));
+    losses.Set(i, loss);
+  }
+  losses_.clear();
+  return losses;
 }
 
 Napi::Value TapObject::close(const Napi::CallbackInfo& info) {

@@ -5,6 +5,7 @@
 
 #include <limits>
 #include <memory>
+#include <vector>
 
 #include "../core/graph/frame_queue.h"
 #include "../core/signal/dither.h"
@@ -20,21 +21,31 @@ class TapObject final : public Napi::ObjectWrap<TapObject> {
  public:
   static Napi::Function define(Napi::Env env);
   // (source | mixer | filter, bufferFrames, sampleFormat, label, onData). `label`, a Float64Array,
-  // is where read() says of what it read: [first frame, its time in ns, flags]. The producer's
-  // object must outlive it: TypeScript holds it.
+  // is where read() says of what it read: [first frame, its time in ns, flags, how many losses
+  // takeLosses() has]. The producer's object must outlive it: TypeScript holds it.
   explicit TapObject(const Napi::CallbackInfo& info);
   ~TapObject() override;
 
  private:
   Napi::Value read(const Napi::CallbackInfo& info);
+  Napi::Value take_losses(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
   Napi::Value stats(const Napi::CallbackInfo& info);
   void detach();
+
+  // Frames that this consumer was too slow for.
+  struct Loss {
+    uint64_t frame = 0, frames = 0;
+  };
+  void follow_loss(const FrameQueue::Span& span);
+  void end_loss();
 
   std::shared_ptr<Environment> environment_;
   std::shared_ptr<Producer> producer_;
   std::shared_ptr<FrameQueue> queue_;  // until close()
   uint64_t lost_frames_ = 0;           // after it
+  Loss loss_;                          // the one that is being read
+  std::vector<Loss> losses_;           // those before it, not taken
   // The last chunk's time, ns. The simulated clock has times before 0.
   double time_ = -std::numeric_limits<double>::infinity();
   std::unique_ptr<Waker> waker_;

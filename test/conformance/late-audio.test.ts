@@ -3,6 +3,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import {
+  Gain,
   LoopbackSource,
   Mixer,
   ProcessSource,
@@ -133,6 +134,33 @@ describe('audio that is late', () => {
     expect(lostFrames).toBe(trimmedFrames);
     loopback.destroy();
     await expect(loop).rejects.toMatchObject({ code: 'ERR_STREAM_PREMATURE_CLOSE' });
+  });
+
+  it('that a transform is read too slowly for is counted in events that are disjoint', async () => {
+    const loopback = new LoopbackSource({ backend: audio });
+    const gain = loopback.pipe(new Gain({ gain: 0.5, bufferMs: 200 }));
+    const told: Discontinuity[] = [];
+    gain.on('discontinuity', (event) => told.push(event));
+    const reader = gain.chunks();
+    await loopback.ready;
+    const read = async (chunks: number): Promise<void> => {
+      for (let i = 0; i < chunks; i++) await reader.next();
+    };
+    for (let i = 0; i < 3; i++) {
+      await run(1000);
+      await read(20);
+      // What was lost becomes readable when more is pushed.
+      await run(50);
+      await read(75);
+    }
+    expect(told).toHaveLength(2);
+    for (let i = 1; i < told.length; i++) {
+      expect(told[i].frame).toBeGreaterThan(told[i - 1].frame + told[i - 1].frames);
+    }
+    expect(told.every(({ reason, filled }) => reason === 'overrun' && filled)).toBe(true);
+    expect(told.reduce((sum, { frames }) => sum + frames, 0)).toBe(gain.stats().readerLostFrames);
+    await reader.return?.();
+    for (const one of [loopback, gain]) one.destroy();
   });
 
   it('does not stall a mix whose loopback is idle', async () => {

@@ -143,8 +143,8 @@ describe('a sink whose device stalls', () => {
 describe('a sink that is written to too slowly', () => {
   it('counts every frame of silence, and emits underrun for it', async () => {
     const sink = new SpeakerSink({ backend: audio, format });
-    const told: number[] = [];
-    sink.on('underrun', ({ frames }) => told.push(frames));
+    const told: { frame: number; frames: number }[] = [];
+    sink.on('underrun', (event) => told.push(event));
     await sink.ready;
     await run(200);
     const before = sink.stats();
@@ -159,7 +159,10 @@ describe('a sink that is written to too slowly', () => {
     const silent = silentFrames - before.silentFrames + underrunFrames;
     expect(frames - before.frames).toBe(silent + 20 * 480);
     expect(underruns).toBe(told.length);
-    expect(told.reduce((sum, one) => sum + one, 0)).toBe(underrunFrames);
+    expect(told.reduce((sum, one) => sum + one.frames, 0)).toBe(underrunFrames);
+    const ends = [before.frames, ...told.map((one) => one.frame + one.frames)];
+    told.forEach((one, i) => expect(one.frame).toBeGreaterThanOrEqual(ends[i]));
+    expect(ends.at(-1)).toBeLessThan(frames);
     // What is written in 600 ms lasts for 200.
     expect(underrunFrames).toBeGreaterThan(0.3 * rate);
     await Promise.all([sink.close(), run(200)]);

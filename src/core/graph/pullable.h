@@ -13,6 +13,7 @@ struct PullTime {
   double rate =
       0;  // frames asked for per second of the host's clock, the true figure, near nominal
   bool after_break = false;  // the master was silent: a jump is no further harm
+  double frame = 0;          // the sink's position of the first frame; 0 where no sink asks
 };
 
 class Pullable {

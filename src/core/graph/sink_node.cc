@@ -37,6 +37,7 @@ void RateAdapter::pull(float* out, size_t frames, const PullTime& when) noexcept
       // The converter holds back what follows its next output frame: what it needs now is heard
       // that much later.
       at.time = when.time + static_cast<double>(made) * out_ns - converter_.position() * in_ns;
+      at.frame = when.frame + static_cast<double>(made) * ratio_ - converter_.position();
       upstream_->pull(in_.data(), in_filled_, at);
       at.after_break = false;
     }
@@ -184,7 +185,8 @@ void SinkNode::render(void* data, uint32_t frames, int64_t play_time) noexcept {
       asked += static_cast<double>(block) * 1e9 / rate;
     } else {
       source_->pull(block_.data(), block,
-                    {asked, upstream_rate, std::exchange(after_break, false)});
+                    {asked, upstream_rate, std::exchange(after_break, false),
+                     first_ + static_cast<double>(frame_ + done) * ratio_});
       asked += static_cast<double>(block) * 1e9 / upstream_rate;
       next_ = asked;
       device_fade_.sound(block_.data(), block);

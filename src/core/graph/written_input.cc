@@ -144,18 +144,19 @@ size_t WrittenInput::discard(float* out, size_t frames) noexcept {
   return made;
 }
 
-void WrittenInput::pull(float* out, size_t frames, const PullTime&) noexcept {
-  const size_t made = pull_rest(out, frames);
+void WrittenInput::pull(float* out, size_t frames, const PullTime& when) noexcept {
+  const size_t made = pull_rest(out, frames, when);
   std::fill_n(out + made * config_.channels, (frames - made) * config_.channels, 0.0f);
 }
 
-size_t WrittenInput::pull_rest(float* out, size_t frames) noexcept {
+size_t WrittenInput::pull_rest(float* out, size_t frames, const PullTime& when) noexcept {
   if (finished()) return 0;
   const uint32_t channels = config_.channels;
   const size_t discarded = discard(out, frames);
   if (discarded == frames) return frames;
   out += discarded * channels;
   frames -= discarded;
+  const double at = when.frame + static_cast<double>(discarded);
   if (idle_) {
     const size_t fill = queued();
     waited_ = fill > 0 && fill == waiting_fill_ ? waited_ + frames : 0;
@@ -164,7 +165,7 @@ size_t WrittenInput::pull_rest(float* out, size_t frames) noexcept {
         (fill > 0 && (fill >= config_.start_frames ||
                       static_cast<double>(waited_) >= kPatienceSeconds * config_.rate))) {
       idle_ = false;
-      judge_gap(true);
+      judge_gap(true, at);
       gap_ = false;
     }
   }
@@ -175,9 +176,9 @@ size_t WrittenInput::pull_rest(float* out, size_t frames) noexcept {
   }
   if (finished()) {
     idle_ = true;
-    judge_gap(false);
+    judge_gap(false, at);
   } else if (made < frames) {
-    run_dry(out + made * channels, frames - made);
+    run_dry(out + made * channels, frames - made, at + static_cast<double>(made));
     made = frames;
   }
   const bool low = queued() <= config_.buffer_frames / 2;
@@ -187,7 +188,7 @@ size_t WrittenInput::pull_rest(float* out, size_t frames) noexcept {
 }
 
 // Nothing is there: what sounded is faded out, if the writer had more to give.
-void WrittenInput::run_dry(float* out, size_t frames) noexcept {
+void WrittenInput::run_dry(float* out, size_t frames, double at) noexcept {
   if (!idle_) {
     idle_ = gap_ = true;
     gap_counted_ = false;
@@ -200,18 +201,19 @@ void WrittenInput::run_dry(float* out, size_t frames) noexcept {
   if (!gap_) return stats_.silent_frames.add(frames);
   gap_frames_ += frames;
   if (static_cast<double>(gap_frames_) < kPauseSeconds * config_.rate) return;
-  judge_gap(awaited_);
+  judge_gap(awaited_, at + static_cast<double>(frames));
   gap_ = awaited_;
 }
 
-// Counts the silence of a gap so far.
-void WrittenInput::judge_gap(bool underrun) noexcept {
+// Counts the silence of a gap so far, which reaches to the sink's frame `end`.
+void WrittenInput::judge_gap(bool underrun, double end) noexcept {
   const uint64_t frames = std::exchange(gap_frames_, 0);
   if (frames == 0) return;
   if (!underrun) return stats_.silent_frames.add(frames);
   if (!std::exchange(gap_counted_, true)) stats_.underruns.add(1);
   stats_.underrun_frames.add(frames);
-  events_->push({NodeEventType::kUnderrun, stats_.played_frames, frames});
+  const double start = std::max(0.0, std::round(end) - static_cast<double>(frames));
+  events_->push({NodeEventType::kUnderrun, static_cast<uint64_t>(start), frames});
 }
 
 }  // namespace patchcord

@@ -53,7 +53,7 @@ class WrittenInput final : public Pullable {
   void pull(float* out, size_t frames, const PullTime& when) noexcept override;
   // As pull(), but once end() was called it gives only what is left. Returns how many frames that
   // is.
-  size_t pull_rest(float* out, size_t frames) noexcept;
+  size_t pull_rest(float* out, size_t frames, const PullTime& when) noexcept;
   bool idle() const noexcept { return idle_; }  // nothing to play; what was written is out
   // Any thread: end() was called and everything is out.
   bool finished() const noexcept { return finished_.load(std::memory_order_acquire); }
@@ -72,8 +72,8 @@ class WrittenInput final : public Pullable {
 
  private:
   size_t discard(float* out, size_t frames) noexcept;
-  void run_dry(float* out, size_t frames) noexcept;
-  void judge_gap(bool underrun) noexcept;
+  void run_dry(float* out, size_t frames, double at) noexcept;
+  void judge_gap(bool underrun, double end) noexcept;
   size_t produce(float* out, size_t frames) noexcept;
   size_t left_inside(uint64_t queued) const noexcept;
 

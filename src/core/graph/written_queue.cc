@@ -52,13 +52,15 @@ WrittenQueue::Totals WrittenQueue::totals() const {
   return totals;
 }
 
-void WrittenQueue::pull(float* out, size_t frames, const PullTime&) noexcept {
+void WrittenQueue::pull(float* out, size_t frames, const PullTime& when) noexcept {
   Published<Pieces>::Reading pieces(published_);
   if (!pieces) return;  // never pulled before open()
   const uint32_t channels = pieces->front()->config().channels;
   size_t made = 0;
   for (const auto& piece : *pieces) {
-    made += piece->pull_rest(out + made * channels, frames - made);
+    PullTime rest = when;
+    rest.frame += static_cast<double>(made);
+    made += piece->pull_rest(out + made * channels, frames - made, rest);
     if (made == frames) return;
   }
   std::fill_n(out + made * channels, (frames - made) * channels, 0.0f);
