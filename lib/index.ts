@@ -67,6 +67,10 @@ export {
   type ProcessSourceEvents,
   type ProcessTap,
 } from './sources/process-source.js';
+export {
+  VirtualSpeakerSource,
+  type VirtualSpeakerOptions,
+} from './sources/virtual-speaker-source.js';
 export { ToneSource, type ToneSourceOptions } from './sources/tone-source.js';
 export type {
   ChunkIterator,

@@ -142,7 +142,16 @@ export interface NativeHost {
     name: string,
     format: AudioFormat,
   ): Promise<{ renderId: string; microphone: NativeDevice }>;
-  removeCable(renderId: string, microphoneId: string): Promise<void>;
+  /** The id of the output that was made. */
+  makeSpeaker(name: string, format: AudioFormat): Promise<string>;
+  /** What `makeCable()` or `makeSpeaker()` made, by the id of its output. */
+  removeMade(outputId: string): Promise<void>;
+  /** Those of the processes that play something; it is moved to the output. */
+  moveProcesses(pids: number[], outputId: string): Promise<number[]>;
+  /** The names of programs that played to a cable that was made, and were moved to another output. */
+  sendStrangersAway(outputId: string): Promise<string[]>;
+  /** Variables for a child process; empty where the system has none. */
+  childEnvironment(outputId: string, inputId: string): Promise<Record<string, string>>;
   askHearing(renderId: string, microphoneId: string): Promise<NativeHearing>;
   now(): bigint;
   /** Where time is moved by hand, the timers that it moves. */

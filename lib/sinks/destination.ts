@@ -1,3 +1,4 @@
+import type { ChildEnvironment } from '../devices/made-device.js';
 import type { NativeDevice } from '../engine/native.js';
 
 /** What a sink plays to, and the microphone that hears it. */
@@ -10,4 +11,6 @@ export interface Ends {
 /** What was found or made to play to. */
 export interface Destination extends Ends {
   release?: () => Promise<void>;
+  /** Variables with which a child process records from the microphone. */
+  environment?: ChildEnvironment;
 }

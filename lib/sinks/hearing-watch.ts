@@ -2,10 +2,13 @@ import type { NativeDevice, NativeHearing, NativeHost } from '../engine/native.j
 import { timersOf } from '../engine/timers.js';
 import type { Ends } from './destination.js';
 
-/** Why other programs hear nothing from a virtual microphone that plays. */
+/** What other programs do not hear from a virtual microphone that plays, or hear beside it. */
 export interface SinkWarning {
-  /** `muted`: by the system; `quiet`: its volume is below -26 dB; `unrouted`: by a virtual mixer's settings. */
-  code: 'muted' | 'quiet' | 'unrouted';
+  /**
+   * `muted`: by the system; `quiet`: its volume is below -26 dB; `unrouted`: by a virtual mixer's settings. `intruder`:
+   * another program played into a microphone that was made, and was moved to another output.
+   */
+  code: 'muted' | 'quiet' | 'unrouted' | 'intruder';
   /** The cause and what to do about it. */
   message: string;
 }

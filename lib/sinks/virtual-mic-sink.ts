@@ -9,7 +9,14 @@ import {
   type AudioDevice,
   type DeviceSelector,
 } from '../devices/devices.js';
-import { AudioError, fromNative, type NativeError } from '../errors.js';
+import {
+  askEnvironment,
+  environmentFor,
+  makesDevices,
+  removeMade,
+  told,
+} from '../devices/made-device.js';
+import { AudioError } from '../errors.js';
 import { defaultFormat } from '../format/format.js';
 import { linkable } from '../streams/links.js';
 import type { NativeDevice, NativeHearing, NativeHost } from '../engine/native.js';
@@ -27,6 +34,7 @@ import { AudioSink } from './audio-sink.js';
 import type { Destination } from './destination.js';
 import { checkSinkOptions, type SinkOptions } from './sink-options.js';
 import { HearingWatch } from './hearing-watch.js';
+import { IntruderWatch } from './intruder-watch.js';
 import { probeVirtualMic } from './virtual-mic-probe.js';
 
 /** Options of a {@link VirtualMicSink}. */
@@ -80,6 +88,7 @@ export class VirtualMicSink extends AudioSink {
 
   readonly #name: string;
   #hearing: HearingWatch | undefined;
+  #intruders: IntruderWatch | undefined;
   readonly #driver: VirtualMicDriver | undefined;
 
   /**
@@ -100,11 +109,14 @@ export class VirtualMicSink extends AudioSink {
 
   /** @internal */
   protected override devicesChanged(): void {
-    if (!this.destroyed) this.#hearing?.look();
+    if (this.destroyed) return;
+    this.#hearing?.look();
+    this.#intruders?.look();
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#hearing?.stop();
+    this.#intruders?.stop();
     super._destroy(error, done);
   }
 
@@ -113,8 +125,29 @@ export class VirtualMicSink extends AudioSink {
     return this.heardBy && toPublic(this.heardBy);
   }
 
+  /**
+   * Environment variables for a child process. With them it records from this microphone, and from nothing else,
+   * unless it chooses an input itself. {@link VirtualSpeakerSource.environment} says which programs read them.
+   *
+   * @throws `ERR_AUDIO_UNSUPPORTED` before `ready`, and on systems that have no such variables.
+   * @example
+   * spawn('chromium', [url], { env: { ...process.env, ...sink.environment() } });
+   */
+  environment(): Record<string, string> {
+    return environmentFor(this.destination?.environment, 'VirtualMicSink');
+  }
+
   /** @internal */
   protected async prepare(
+    host: NativeHost,
+    search: DeviceSearch<Destination>,
+  ): Promise<Destination> {
+    const found = await this.#find(host, search);
+    found.environment ??= await askEnvironment(host, '', found.microphone?.id ?? '');
+    return found;
+  }
+
+  async #find(
     host: NativeHost,
     { selector, previous, lost }: DeviceSearch<Destination>,
   ): Promise<Destination> {
@@ -133,7 +166,7 @@ export class VirtualMicSink extends AudioSink {
       return this.#routed(host, devices, this.#chosen(devices, device));
     }
     const driver = this.#driver;
-    const made = (!driver || madeBySystem.includes(driver)) && (await makesCables(host));
+    const made = (!driver || madeBySystem.includes(driver)) && (await makesDevices(host));
     // The one that was lost, if it is back.
     const back = devices.find(({ id, state }) => id === previous?.renderId && state === 'active');
     if (back && !made) return destination(devices, back.id, back.peerId);
@@ -200,16 +233,13 @@ export class VirtualMicSink extends AudioSink {
   async #make(host: NativeHost): Promise<Destination> {
     const driver = this.#driver;
     const format = this.demandedFormat ?? defaultFormat;
-    const made = await host.makeCable(this.#name, format).catch((record: NativeError) => {
-      throw fromNative(record);
-    });
-    const release = async (): Promise<void> => {
-      await host.removeCable(made.renderId, made.microphone.id).catch((record: NativeError) => {
-        // A server that has gone took the microphone along.
-        const error = fromNative(record);
-        if (error.code !== 'ERR_AUDIO_BACKEND_UNAVAILABLE') throw error;
-      });
-    };
+    const made = await told(host.makeCable(this.#name, format));
+    const release = (): Promise<void> => removeMade(host, made.renderId);
+    this.#intruders ??= new IntruderWatch(
+      host,
+      () => this.destination?.renderId,
+      (warning) => callListeners(() => this.emit('warning', warning)),
+    );
     const device = (await askDevices(host)).find((candidate) => candidate.id === made.renderId);
     if (driver && device?.cable !== driver) {
       await release();
@@ -220,14 +250,6 @@ export class VirtualMicSink extends AudioSink {
 }
 
 const madeBySystem: readonly VirtualMicDriver[] = ['pulseaudio', 'pipewire', 'simulated'];
-
-async function makesCables(host: NativeHost): Promise<boolean> {
-  try {
-    return await host.makesCables();
-  } catch (record) {
-    throw fromNative(record as NativeError);
-  }
-}
 
 function destination(
   devices: readonly NativeDevice[],

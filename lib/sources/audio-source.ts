@@ -71,7 +71,9 @@ const evidences: readonly DeadEvidence[] = ['zeros', 'no-packets'];
 export interface SourceTarget {
   id: string;
   /** Undefined: it is no device. */
-  device?: NativeDevice;
+  device?: NativeDevice | undefined;
+  /** Removes what was made for the stream. */
+  release?: () => Promise<void>;
 }
 
 /** Also one of the package's other build, of which `instanceof` knows nothing. */
@@ -157,7 +159,7 @@ export abstract class AudioSource<
           this.#info = await this.openTarget(target);
         },
         leave: () => this.#native.leave(),
-        release: () => Promise.resolve(),
+        release: (target) => Promise.resolve(target.release?.()).catch(() => {}),
         device: ({ device }) => device && toPublic(device),
         emit: (event, ...values) =>
           queueMicrotask(() =>
@@ -388,7 +390,7 @@ export abstract class AudioSource<
   async #stop(): Promise<void> {
     if (!this.destroyed) await this.#opening;
     await this.#keeper.stop();
-    const closing = this.#native.close();
+    const closing = this.#native.close().then(() => this.#keeper.current?.release?.());
     await (this.#info ? closing : shortly(closing));
     // What is still to be read keeps no process alive.
     this.#keepAlive.release();

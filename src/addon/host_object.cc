@@ -16,7 +16,11 @@ Napi::Function HostObject::define(Napi::Env env) {
                          InstanceMethod<&HostObject::watch_processes>("watchProcesses"),
                          InstanceMethod<&HostObject::unwatch_processes>("unwatchProcesses"),
                          InstanceMethod<&HostObject::make_cable>("makeCable"),
-                         InstanceMethod<&HostObject::remove_cable>("removeCable"),
+                         InstanceMethod<&HostObject::make_speaker>("makeSpeaker"),
+                         InstanceMethod<&HostObject::remove_made>("removeMade"),
+                         InstanceMethod<&HostObject::move_processes>("moveProcesses"),
+                         InstanceMethod<&HostObject::send_strangers_away>("sendStrangersAway"),
+                         InstanceMethod<&HostObject::child_environment>("childEnvironment"),
                          InstanceMethod<&HostObject::ask_hearing>("askHearing"),
                          InstanceMethod<&HostObject::now>("now"),
                      });
@@ -164,19 +168,92 @@ Napi::Value HostObject::make_cable(const Napi::CallbackInfo& info) {
       });
 }
 
-Napi::Value HostObject::remove_cable(const Napi::CallbackInfo& info) {
-  Cable cable;
-  cable.render_id = info[0].As<Napi::String>();
-  cable.microphone.id = info[1].As<Napi::String>();
+// makeSpeaker(name, format): Promise<string>, the id of the output
+Napi::Value HostObject::make_speaker(const Napi::CallbackInfo& info) {
+  const std::string name = info[0].As<Napi::String>();
+  const Format format = format_from_value(info[1]);
+  auto output_id = std::make_shared<std::string>();
   return environment_->promise(
       info.Env(),
-      [entry = entry_, cable] {
+      [entry = entry_, name, format, output_id] {
         std::shared_ptr<Host> host;
         if (Error error = entry->use(&host)) return error;
-        host->remove_cable(cable);
+        return host->make_speaker(name, format, output_id.get());
+      },
+      [output_id](Napi::Env env) -> Napi::Value { return Napi::String::New(env, *output_id); });
+}
+
+Napi::Value HostObject::remove_made(const Napi::CallbackInfo& info) {
+  const std::string output_id = info[0].As<Napi::String>();
+  return environment_->promise(
+      info.Env(),
+      [entry = entry_, output_id] {
+        std::shared_ptr<Host> host;
+        if (Error error = entry->use(&host)) return error;
+        host->remove_made(output_id);
         return Error::none();
       },
       nullptr);
+}
+
+// moveProcesses(pids, outputId): Promise<number[]>
+Napi::Value HostObject::move_processes(const Napi::CallbackInfo& info) {
+  const Napi::Array given = info[0].As<Napi::Array>();
+  std::vector<uint32_t> pids;
+  for (uint32_t i = 0; i < given.Length(); ++i) {
+    pids.push_back(given.Get(i).As<Napi::Number>().Uint32Value());
+  }
+  const std::string output_id = info[1].As<Napi::String>();
+  auto moved = std::make_shared<std::vector<uint32_t>>();
+  return environment_->promise(
+      info.Env(),
+      [entry = entry_, pids, output_id, moved] {
+        std::shared_ptr<Host> host;
+        if (Error error = entry->use(&host)) return error;
+        return host->move_processes(pids, output_id, moved.get());
+      },
+      [moved](Napi::Env env) -> Napi::Value {
+        Napi::Array list = Napi::Array::New(env);
+        for (uint32_t i = 0; i < moved->size(); ++i) list.Set(i, (*moved)[i]);
+        return list;
+      });
+}
+
+// sendStrangersAway(outputId): Promise<string[]>, their names
+Napi::Value HostObject::send_strangers_away(const Napi::CallbackInfo& info) {
+  const std::string output_id = info[0].As<Napi::String>();
+  auto moved = std::make_shared<std::vector<std::string>>();
+  return environment_->promise(
+      info.Env(),
+      [entry = entry_, output_id, moved] {
+        std::shared_ptr<Host> host;
+        if (Error error = entry->use(&host)) return error;
+        return host->send_strangers_away(output_id, moved.get());
+      },
+      [moved](Napi::Env env) -> Napi::Value {
+        Napi::Array list = Napi::Array::New(env);
+        for (uint32_t i = 0; i < moved->size(); ++i) list.Set(i, (*moved)[i]);
+        return list;
+      });
+}
+
+// childEnvironment(outputId, inputId): Promise<Record<string, string>>
+Napi::Value HostObject::child_environment(const Napi::CallbackInfo& info) {
+  const std::string output_id = info[0].As<Napi::String>();
+  const std::string input_id = info[1].As<Napi::String>();
+  auto variables = std::make_shared<ChildEnvironment>();
+  return environment_->promise(
+      info.Env(),
+      [entry = entry_, output_id, input_id, variables] {
+        std::shared_ptr<Host> host;
+        if (Error error = entry->use(&host)) return error;
+        return host->child_environment(output_id, input_id, variables.get());
+      },
+      [variables](Napi::Env env) -> Napi::Value {
+        Napi::Object value = Napi::Object::New(env);
+        for (const auto& [name, text] : *variables) value.Set(name, text);
+        return value;
+      });
 }
 
 // askHearing(renderId, microphoneId): Promise<{ volume, quietest?, buses?, mixerProblem? }>

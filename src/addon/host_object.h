@@ -25,7 +25,11 @@ class HostObject final : public Napi::ObjectWrap<HostObject> {
   Napi::Value watch_processes(const Napi::CallbackInfo& info);
   Napi::Value unwatch_processes(const Napi::CallbackInfo& info);
   Napi::Value make_cable(const Napi::CallbackInfo& info);
-  Napi::Value remove_cable(const Napi::CallbackInfo& info);
+  Napi::Value make_speaker(const Napi::CallbackInfo& info);
+  Napi::Value remove_made(const Napi::CallbackInfo& info);
+  Napi::Value move_processes(const Napi::CallbackInfo& info);
+  Napi::Value send_strangers_away(const Napi::CallbackInfo& info);
+  Napi::Value child_environment(const Napi::CallbackInfo& info);
   Napi::Value ask_hearing(const Napi::CallbackInfo& info);
   Napi::Value now(const Napi::CallbackInfo& info);
 

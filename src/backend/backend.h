@@ -250,6 +250,9 @@ struct Cable {
   DeviceInfo microphone;  // what other programs select
 };
 
+// The environment variables of a child process, by their names.
+using ChildEnvironment = std::vector<std::pair<std::string, std::string>>;
+
 // What lies between an output and whoever listens to the microphone that carries it.
 struct Hearing {
   double volume = 1;     // linear, of all the system's sliders on the way together; 0: muted
@@ -317,13 +320,38 @@ class Host {
   virtual Error open_processes(const ProcessCaptureRequest& request, CaptureListener* listener,
                                TapListener* taps, std::unique_ptr<ProcessStream>* stream);
 
-  // Whether make_cable() is tried before the drivers' cables that the devices' list shows.
+  // Whether make_cable() and make_speaker() are tried before the drivers' cables that the devices'
+  // list shows.
   virtual bool makes_cables() const { return false; }
   // Makes a microphone called `name` without a driver and leaves the system's defaults as they
-  // were. It is removed by remove_cable(), by the destructor, and, when the process died, by the
+  // were. It is removed by remove_made(), by the destructor, and, when the process died, by the
   // next Host on that system.
   virtual Error make_cable(const std::string& name, const Format& format, Cable* cable);
-  virtual void remove_cable(const Cable&) {}
+  // The same for an output that other programs select, and that no microphone hears. What they
+  // play to it is recorded as a loopback of `output_id`.
+  virtual Error make_speaker(const std::string& name, const Format& format, std::string* output_id);
+  // `output_id`: what make_speaker() gave, or Cable::render_id.
+  virtual void remove_made(const std::string& output_id) { (void)output_id; }
+  // To `output_id` what these processes play elsewhere. `moved`: those that play something.
+  virtual Error move_processes(const std::vector<uint32_t>& pids, const std::string& output_id,
+                               std::vector<uint32_t>* moved) {
+    (void)pids, (void)output_id, (void)moved;
+    return Error::none();
+  }
+  // Moves what programs play to the output of a cable that this host made to another output. This
+  // process, and those that it started, may stay. `moved`: their names.
+  virtual Error send_strangers_away(const std::string& output_id, std::vector<std::string>* moved) {
+    (void)output_id, (void)moved;
+    return Error::none();
+  }
+  // The variables with which a child process plays to `output_id` and records from `input_id`, as
+  // far as it names no device itself. Either may be empty. An empty answer: there are no such
+  // variables on this system.
+  virtual Error child_environment(const std::string& output_id, const std::string& input_id,
+                                  ChildEnvironment* variables) {
+    (void)output_id, (void)input_id, (void)variables;
+    return Error::none();
+  }
   // How loud what is played to `render_id` arrives at those who listen to `microphone_id`. Where
   // the system does not tell: at full volume.
   virtual Error ask_hearing(const std::string&, const std::string&, Hearing*) {
@@ -354,6 +382,12 @@ inline Error Host::make_cable(const std::string&, const Format&, Cable*) {
                      "This audio backend makes no microphone, and no virtual cable was found",
                      "install a virtual audio cable, and select its input as the microphone in "
                      "the other program");
+}
+
+inline Error Host::make_speaker(const std::string&, const Format&, std::string*) {
+  return Error::make(ErrorCode::kUnsupported,
+                     "This audio backend makes no output, and no virtual cable was found",
+                     "install a virtual audio cable, and select its output in the other program");
 }
 
 }  // namespace patchcord

@@ -203,7 +203,26 @@ class CheckedHost final : public Host {
     require(error || !cable->render_id.empty(), "a cable has an end to play to");
     return error;
   }
-  void remove_cable(const Cable& cable) override { host_->remove_cable(cable); }
+  Error make_speaker(const std::string& name, const Format& format,
+                     std::string* output_id) override {
+    Error error = host_->make_speaker(name, format, output_id);
+    require(error || host_->makes_cables(), "who makes outputs says so");
+    require(error || !output_id->empty(), "an output that was made has an id");
+    return error;
+  }
+  void remove_made(const std::string& output_id) override { host_->remove_made(output_id); }
+  Error move_processes(const std::vector<uint32_t>& pids, const std::string& output_id,
+                       std::vector<uint32_t>* moved) override {
+    return host_->move_processes(pids, output_id, moved);
+  }
+  Error send_strangers_away(const std::string& output_id,
+                            std::vector<std::string>* moved) override {
+    return host_->send_strangers_away(output_id, moved);
+  }
+  Error child_environment(const std::string& output_id, const std::string& input_id,
+                          ChildEnvironment* variables) override {
+    return host_->child_environment(output_id, input_id, variables);
+  }
   Error ask_hearing(const std::string& render_id, const std::string& microphone_id,
                     Hearing* hearing) override {
     return host_->ask_hearing(render_id, microphone_id, hearing);

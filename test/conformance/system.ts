@@ -21,7 +21,8 @@ export interface Program {
   name: string;
   /** Of its first process, which may have started the one that plays. */
   pid: number;
-  move(device: 'headset' | 'speakers'): Promise<void>;
+  /** To an output by its id. */
+  move(device: string): Promise<void>;
   mute(muted: boolean): Promise<void>;
   /** Its processes end. */
   exit(): Promise<void>;
@@ -37,6 +38,8 @@ export interface System {
   cable: string | undefined;
   /** Plays a sine until the returned function is called. */
   play(place: Place, frequency: number, db?: number): Promise<() => Promise<void>>;
+  /** The same into an output that a stream of this package made or chose. */
+  playTo(output: { id: string }, frequency: number, db?: number): Promise<() => Promise<void>>;
   /** Starts one, whose sound can be captured apart; undefined where that cannot be. */
   program: ((frequency: number, db?: number) => Promise<Program>) | undefined;
   /** Starts so many of one name that play nothing; undefined where `program` is. */
@@ -85,6 +88,10 @@ function simulated(): System {
       const program = `player ${++programs}`;
       device.play(tone(frequency, { gain: level(db) }), { program });
       return undoneOnce(async () => void device.stop(program));
+    },
+    async playTo({ id }, frequency, db = -12) {
+      const device = audio.device(id).play(tone(frequency, { gain: level(db) }));
+      return undoneOnce(async () => void device.stop());
     },
     async program(frequency, db = -12) {
       const name = `Player ${++programs}`;
@@ -172,6 +179,11 @@ function real(
     ...fixed,
     async play(place, frequency, db = -12) {
       const device = place === 'microphone' ? 'micfeed' : 'speakers';
+      const player = await outside.play({ device, frequency, db });
+      return undoneOnce(() => outside.stop({ player }));
+    },
+    async playTo(output, frequency, db = -12) {
+      const device = fixed.name === 'wasapi' ? 'cable' : output.id;
       const player = await outside.play({ device, frequency, db });
       return undoneOnce(() => outside.stop({ player }));
     },

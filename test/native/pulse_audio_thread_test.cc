@@ -111,7 +111,7 @@ TEST("pulse: on the audio thread nothing is allocated while devices and programs
     if (opened) CHECK(!opened->start());
     CHECK(eventually([&] { return other.frames > 480 || other.idles > 0; }));
     opened.reset();
-    host->remove_cable(cable);
+    host->remove_made(cable.render_id);
     sums->select({true, {}, {}});
   }
   watching = false;

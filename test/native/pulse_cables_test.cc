@@ -55,7 +55,7 @@ TEST("pulse: cables carry what is played, bit for bit, and leave the defaults al
   }
   CHECK(found);
 
-  host->remove_cable(first);
+  host->remove_made(first.render_id);
   devices = list(*host);
   CHECK(!find(devices, first.microphone.id) && !find(devices, first.render_id));
   CHECK(find(devices, second.microphone.id));
@@ -85,7 +85,7 @@ TEST("pulse: a cable's name may hold any character") {
     CHECK(!error);
     CHECK(cable.microphone.name == (on_pipewire() ? name.on_pipewire : name.on_pulseaudio));
     CHECK(cable.microphone.name.size() < 100);
-    host->remove_cable(cable);
+    host->remove_made(cable.render_id);
   }
   CHECK(count_ours() == 0);
 }

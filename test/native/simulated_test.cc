@@ -296,7 +296,7 @@ TEST("the host tells of changes, makes cables and takes them away") {
   auto in = capture(*world, cable.microphone.id, &heard);
   advance(*world, ms(105));
   CHECK(heard.data.size() > 0 && heard.data.back() > 0);
-  host->remove_cable(cable);
+  host->remove_made(cable.render_id);
   advance(*world, 0);
   CHECK(playing.lost_calls == 1 && heard.lost_calls == 1);
   CHECK(!host->list_devices(&devices));

@@ -116,7 +116,7 @@ TEST("real clock: scripts, openings and closings from several threads") {
     if (!host->open_render(request, &playing, &out)) CHECK(!out->start());
     Cable made;
     CHECK(!host->make_cable("Made", Format{}, &made));
-    if (i % 2 == 0) host->remove_cable(made);
+    if (i % 2 == 0) host->remove_made(made.render_id);
     in->stop();
     heard.closed = true;
     if (i % 3 == 0) CHECK(!in->start());
@@ -125,7 +125,7 @@ TEST("real clock: scripts, openings and closings from several threads") {
     through.reset();
     out.reset();
     heard.closed = cable.closed = playing.closed = true;
-    if (i % 2 == 1) host->remove_cable(made);
+    if (i % 2 == 1) host->remove_made(made.render_id);
     called_after = called_after || heard.called_after || cable.called_after || playing.called_after;
   }
   finished = true;

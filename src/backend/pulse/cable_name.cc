@@ -72,6 +72,7 @@ CableName cable_name(const std::string& wanted, uint32_t copy, bool quoting_vari
   }
   name.label = quoted(name.shown);
   name.microphone = name.sink + ".microphone";
+  name.speaker = name.sink + ".speaker";
   return name;
 }
 

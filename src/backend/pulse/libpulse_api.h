@@ -294,6 +294,7 @@ using pa_time_event_cb_t = void (*)(pa_mainloop_api*, pa_time_event*, const time
   F(void, pa_context_unref, (pa_context*))                                                     \
   F(void, pa_context_set_state_callback, (pa_context*, pa_context_notify_cb_t, void*))         \
   F(int, pa_context_errno, (const pa_context*))                                                \
+  F(const char*, pa_context_get_server, (const pa_context*))                                   \
   F(pa_context_state_t, pa_context_get_state, (const pa_context*))                             \
   F(int, pa_context_connect, (pa_context*, const char*, pa_context_flags_t, const void*))      \
   F(void, pa_context_disconnect, (pa_context*))                                                \
@@ -322,6 +323,8 @@ using pa_time_event_cb_t = void (*)(pa_mainloop_api*, pa_time_event*, const time
     (pa_context*, const char*, pa_context_success_cb_t, void*))                                \
   F(pa_operation*, pa_context_set_default_source,                                              \
     (pa_context*, const char*, pa_context_success_cb_t, void*))                                \
+  F(pa_operation*, pa_context_move_sink_input_by_name,                                         \
+    (pa_context*, uint32_t, const char*, pa_context_success_cb_t, void*))                      \
   F(void, pa_operation_cancel, (pa_operation*))                                                \
   F(void, pa_operation_unref, (pa_operation*))                                                 \
   F(pa_operation_state_t, pa_operation_get_state, (const pa_operation*))                       \

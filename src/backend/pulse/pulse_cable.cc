@@ -6,6 +6,8 @@
 #include <set>
 #include <utility>
 
+#include "pulse_moves.h"
+
 namespace patchcord {
 namespace pulse {
 namespace {
@@ -113,6 +115,19 @@ bool PulseCables::owns(const std::string& render_id) const {
 }
 
 Error PulseCables::make(const std::string& name, const Format& format, Cable* cable) {
+  return make_kind(Kind::kMicrophone, name, format, cable);
+}
+
+Error PulseCables::make_speaker(const std::string& name, const Format& format,
+                                std::string* output_id) {
+  Cable made;
+  Error error = make_kind(Kind::kSpeaker, name, format, &made);
+  *output_id = made.render_id;
+  return error;
+}
+
+Error PulseCables::make_kind(Kind kind, const std::string& name, const Format& format,
+                             Cable* cable) {
   {
     static const bool registered = std::atexit(at_exit) == 0;
     (void)registered;
@@ -128,7 +143,7 @@ Error PulseCables::make(const std::string& name, const Format& format, Cable* ca
   if (!error && before.sink == kServersStandIn) error = keep_output(deadline, &before);
   Made made;
   if (!error) {
-    error = build(name, format, deadline, &made, cable);
+    error = build(kind, name, format, deadline, &made, cable);
     if (error) {
       unload(made, deadline);
     } else {
@@ -141,10 +156,11 @@ Error PulseCables::make(const std::string& name, const Format& format, Cable* ca
   return error;
 }
 
-// Two processes may be about to make microphones of one name: each sees what it got, and one of
+// Two processes may be about to make devices of one name: each sees what it got, and one of
 // them goes on to the next name.
-Error PulseCables::build(const std::string& wanted, const Format& format,
+Error PulseCables::build(Kind kind, const std::string& wanted, const Format& format,
                          const Connection::Deadline& deadline, Made* made, Cable* cable) {
+  const bool speaker = kind == Kind::kSpeaker;
   Naming naming = Naming::kTaken;
   for (uint32_t copy = 1; naming == Naming::kTaken; ++copy) {
     const CableName name = cable_name(wanted, copy, connection_.traits().quoting_varies);
@@ -153,16 +169,19 @@ Error PulseCables::build(const std::string& wanted, const Format& format,
     Error error = query_devices(&connection_, Flow::kInput, deadline, &sources);
     if (!error) error = query_devices(&connection_, Flow::kOutput, deadline, &sinks);
     if (error) return error;
-    const bool shown = std::any_of(sources.begin(), sources.end(), [&](const PulseDevice& source) {
-      return source.description == name.shown;
+    const std::string& sink = speaker ? name.speaker : name.sink;
+    const std::vector<PulseDevice>& alike = speaker ? sinks : sources;
+    const bool shown = std::any_of(alike.begin(), alike.end(), [&](const PulseDevice& device) {
+      return device.description == name.shown;
     });
-    if (shown || has(sinks, name.sink) || has(sources, name.microphone)) continue;
+    if (shown || has(sinks, sink) || (!speaker && has(sources, name.microphone))) continue;
     // Who has the sink's name may take the source's.
     PulseDevice feed;
     PulseDevice microphone;
-    error = load_sink(name, format, deadline, made);
-    if (!error) error = see(Flow::kOutput, *made, name.sink, deadline, &naming, &feed);
-    if (!error && naming == Naming::kOurs) {
+    error =
+        load_sink(sink, speaker ? name.label : name.label + " (playback)", format, deadline, made);
+    if (!error) error = see(Flow::kOutput, *made, sink, deadline, &naming, &feed);
+    if (!error && naming == Naming::kOurs && !speaker) {
       error = load_source(name, format, deadline, made);
       if (!error) error = see(Flow::kInput, *made, name.microphone, deadline, &naming, &microphone);
     }
@@ -172,7 +191,8 @@ Error PulseCables::build(const std::string& wanted, const Format& format,
       made->modules.clear();
       continue;
     }
-    made->render_id = cable->render_id = name.sink;
+    made->render_id = cable->render_id = sink;
+    if (speaker) continue;
     cable->microphone = to_device_info(microphone, Flow::kInput, {});
     cable->microphone.peer_id = name.sink;
   }
@@ -180,10 +200,10 @@ Error PulseCables::build(const std::string& wanted, const Format& format,
 }
 
 // Without a format the servers choose 16 bits at 44.1 kHz; in f32 the path is exact to the bit.
-Error PulseCables::load_sink(const CableName& name, const Format& format,
+Error PulseCables::load_sink(const std::string& id, const std::string& label, const Format& format,
                              const Connection::Deadline& deadline, Made* made) {
-  const std::string argument = "sink_name=" + name.sink + spec_of(format) + " sink_properties=\"" +
-                               mark() + " device.description='" + name.label + " (playback)'\"";
+  const std::string argument = "sink_name=" + id + spec_of(format) + " sink_properties=\"" +
+                               mark() + " device.description='" + label + "'\"";
   // Whoever plays first would have to wait for what was rendered ahead. A server that does not know
   // the argument refuses to load the module.
   if (connection_.traits().null_sink_renders_ahead &&
@@ -218,7 +238,8 @@ Error PulseCables::see(Flow flow, const Made& made, const std::string& name,
     if (*naming != Naming::kNotThere) return Error::none();
     connection_.pause(10 * kNsPerMs);
     if (deadline.passed()) {
-      return Error::make(ErrorCode::kTimeout, "The audio server did not show the microphone");
+      return Error::make(ErrorCode::kTimeout,
+                         "The audio server did not show what it was asked to make");
     }
   }
 }
@@ -336,6 +357,51 @@ void PulseCables::unload(const Made& made, const Connection::Deadline& deadline)
   for (pa_operation* operation : operations) {
     connection_.await(operation, "pa_context_unload_module", deadline);
   }
+}
+
+Error PulseCables::move_elsewhere(const std::vector<PulseInput>& inputs) {
+  Connection::Lock lock(connection_);
+  const Connection::Deadline deadline(&connection_, kCallLimit);
+  std::string output;
+  Error error = output_for_others(deadline, &output);
+  for (const PulseInput& input : inputs) {
+    if (error) return error;
+    error = move_input(&connection_, input, output, deadline);
+  }
+  return error;
+}
+
+// When the last sound card goes, the sink of a microphone is the only one that is left, and the
+// server makes it the default. A user may do so too; then there is a card to send programs to.
+Error PulseCables::output_for_others(const Connection::Deadline& deadline, std::string* name) {
+  ServerDefaults defaults;
+  std::vector<PulseDevice> sinks;
+  std::vector<PulseModule> modules;
+  Error error = query_defaults(&connection_, deadline, &defaults);
+  if (!error) error = query_devices(&connection_, Flow::kOutput, deadline, &sinks);
+  if (!error) error = query_modules(&connection_, deadline, &modules);
+  if (error) return error;
+  const auto is_made = [&](const PulseDevice& sink) {
+    return std::any_of(modules.begin(), modules.end(), [&](const PulseModule& module) {
+      return module.index == sink.owner_module && !instance_of(module.argument).empty();
+    });
+  };
+  const PulseDevice* found = nullptr;
+  for (const PulseDevice& sink : sinks) {
+    if (is_made(sink)) continue;
+    if (sink.name == defaults.sink) found = &sink;
+    if (!found || (sink.hardware && !found->hardware && found->name != defaults.sink)) {
+      found = &sink;
+    }
+  }
+  if (found) {
+    *name = found->name;
+    return error;
+  }
+  error = keep_output(deadline, &defaults);
+  *name = defaults.sink;
+  if (!error) restore(defaults, deadline);
+  return error;
 }
 
 void PulseCables::remove(const std::string& render_id) {

@@ -1,5 +1,6 @@
-// Microphones made of two modules of the server: a null sink to play to, and a source remapped from
-// its monitor, which other programs list as a microphone (browsers hide plain monitors).
+// Microphones and outputs made of modules of the server. A microphone is a null sink to play to,
+// and a source remapped from its monitor, which other programs list as a microphone (browsers hide
+// plain monitors). An output is a null sink alone: its monitor is recorded as that of any output.
 #pragma once
 
 #include <string>
@@ -9,6 +10,7 @@
 #include "cable_name.h"
 #include "pulse_connection.h"
 #include "pulse_devices.h"
+#include "pulse_inputs.h"
 
 namespace patchcord {
 namespace pulse {
@@ -20,8 +22,11 @@ class PulseCables {
   ~PulseCables();
 
   Error make(const std::string& name, const Format& format, Cable* cable);
+  Error make_speaker(const std::string& name, const Format& format, std::string* output_id);
   void remove(const std::string& render_id);
   bool owns(const std::string& render_id) const;
+  // To the output that others are meant to play to: the default, unless that is one of ours.
+  Error move_elsewhere(const std::vector<PulseInput>& inputs);
 
   // Unloads modules of ours whose connection has gone, that is whose process died. Process ids
   // would not do: they differ between containers that share a server.
@@ -32,20 +37,23 @@ class PulseCables {
     std::string render_id;
     std::vector<uint32_t> modules;  // unloaded from the last to the first
   };
+  enum class Kind : uint8_t { kMicrophone, kSpeaker };
   enum class Naming : uint8_t { kNotThere, kOurs, kTaken };
 
   Error load(const char* module, const std::string& argument, const Connection::Deadline& deadline,
              Made* made);
-  Error load_sink(const CableName& name, const Format& format, const Connection::Deadline& deadline,
-                  Made* made);
+  Error make_kind(Kind kind, const std::string& name, const Format& format, Cable* cable);
+  Error load_sink(const std::string& id, const std::string& label, const Format& format,
+                  const Connection::Deadline& deadline, Made* made);
   Error load_source(const CableName& name, const Format& format,
                     const Connection::Deadline& deadline, Made* made);
   std::string mark() const;  // that a module is ours
   Error see(Flow flow, const Made& made, const std::string& name,
             const Connection::Deadline& deadline, Naming* naming, PulseDevice* device);
   void unload(const Made& made, const Connection::Deadline& deadline);
-  Error build(const std::string& wanted, const Format& format, const Connection::Deadline& deadline,
-              Made* made, Cable* cable);
+  Error build(Kind kind, const std::string& wanted, const Format& format,
+              const Connection::Deadline& deadline, Made* made, Cable* cable);
+  Error output_for_others(const Connection::Deadline& deadline, std::string* name);
   Error keep_output(const Connection::Deadline& deadline, ServerDefaults* defaults);
   void restore(const ServerDefaults& before, const Connection::Deadline& deadline);
   static Naming naming_of(const std::vector<PulseDevice>& devices, uint32_t module,

@@ -146,6 +146,8 @@ Error Connection::connect(int64_t limit_ns, const std::atomic<bool>* interrupted
     return error;
   }
   connected_ = true;
+  const char* server = libpulse_->pa_context_get_server(context_);
+  server_ = server ? server : "";
 
   struct Reply {
     Connection* connection;

@@ -76,6 +76,7 @@ class Connection {
   pa_mainloop_api* api() const { return api_; }
   Clock& clock() const { return real_clock(); }
   const std::string& instance() const { return instance_; }  // what our modules and we carry
+  const std::string& server() const { return server_; }  // where it is, as PULSE_SERVER takes it
   const ServerTraits& traits() const { return *traits_; }
   const ThreadPriority::Answer& realtime() const { return realtime_; }
 
@@ -122,6 +123,7 @@ class Connection {
   LossListener* loss_listener_ = nullptr;
   IdleWatch idle_watch_{this};
   std::string instance_;
+  std::string server_;
   bool running_ = false;
   bool connected_ = false;
   const ServerTraits* traits_ = &kPulseAudio;

@@ -9,6 +9,7 @@
 #include "pulse_events.h"
 #include "pulse_inputs.h"
 #include "pulse_meters.h"
+#include "pulse_moves.h"
 #include "pulse_render.h"
 #include "pulse_taps.h"
 
@@ -97,7 +98,35 @@ class PulseHost final : public Host, private Connection::LossListener {
   Error make_cable(const std::string& name, const Format& format, Cable* cable) override {
     return cables_.make(name, format, cable);
   }
-  void remove_cable(const Cable& cable) override { cables_.remove(cable.render_id); }
+  Error make_speaker(const std::string& name, const Format& format,
+                     std::string* output_id) override {
+    return cables_.make_speaker(name, format, output_id);
+  }
+  void remove_made(const std::string& output_id) override { cables_.remove(output_id); }
+  Error move_processes(const std::vector<uint32_t>& pids, const std::string& output_id,
+                       std::vector<uint32_t>* moved) override {
+    return pulse::move_processes(connection_.get(), pids, output_id, moved);
+  }
+  Error send_strangers_away(const std::string& output_id,
+                            std::vector<std::string>* moved) override {
+    if (!cables_.owns(output_id)) return Error::none();
+    std::vector<PulseInput> strangers;
+    Error error = query_strangers(connection_.get(), *processes_, output_id, &strangers);
+    if (error || strangers.empty()) return error;
+    for (const PulseInput& stranger : strangers) {
+      moved->push_back(stranger.application.empty() ? stranger.binary : stranger.application);
+    }
+    return cables_.move_elsewhere(strangers);
+  }
+  Error child_environment(const std::string& output_id, const std::string& input_id,
+                          ChildEnvironment* variables) override {
+    // libpulse itself reads them, in the child. A child whose environment names no server would
+    // find another one if this process was pointed at one, as in a container.
+    *variables = {{"PULSE_SERVER", connection_->server()}};
+    if (!output_id.empty()) variables->push_back({"PULSE_SINK", output_id});
+    if (!input_id.empty()) variables->push_back({"PULSE_SOURCE", input_id});
+    return Error::none();
+  }
   Error ask_hearing(const std::string& render_id, const std::string& microphone_id,
                     Hearing* hearing) override {
     return ask_pulse_hearing(connection_.get(), render_id, microphone_id, hearing);

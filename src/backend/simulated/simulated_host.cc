@@ -78,11 +78,18 @@ class SimulatedHost final : public Host, private WorldObserver {
     return Error::none();
   }
 
-  void remove_cable(const Cable& cable) override {
-    const auto made = std::find(made_.begin(), made_.end(), cable.render_id);
+  Error make_speaker(const std::string& name, const Format& format,
+                     std::string* output_id) override {
+    if (Error error = world_->make_speaker(name, format, output_id)) return error;
+    made_.push_back(*output_id);
+    return Error::none();
+  }
+
+  void remove_made(const std::string& output_id) override {
+    const auto made = std::find(made_.begin(), made_.end(), output_id);
     if (made == made_.end()) return;
     made_.erase(made);
-    world_->remove_device(cable.render_id);
+    world_->remove_device(output_id);
   }
 
   Error ask_hearing(const std::string& render_id, const std::string& microphone_id,

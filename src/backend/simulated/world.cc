@@ -644,6 +644,24 @@ Error World::make_cable(const std::string& name, const Format& format, Cable* ca
   return Error::none();
 }
 
+Error World::make_speaker(const std::string& name, const Format& format, std::string* output_id) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (gone_) return closed_ ? closed_error() : server_error();
+  DeviceDescription description;
+  do {
+    description.id = "made-speaker-" + std::to_string(++speakers_made_);
+  } while (std::any_of(entries_.begin(), entries_.end(),
+                       [&](const auto& entry) { return entry->info.id == description.id; }));
+  description.name = name;
+  description.flow = Flow::kOutput;
+  description.format = format;
+  description.is_virtual = true;
+  if (Error error = add_locked(description)) return error;
+  entries_.back()->made = true;
+  *output_id = description.id;
+  return Error::none();
+}
+
 Error World::ask_hearing(const std::string& render_id, const std::string& microphone_id,
                          Hearing* hearing) const {
   std::lock_guard<std::mutex> lock(mutex_);

@@ -161,6 +161,7 @@ class World {
                     std::unique_ptr<Stream>* stream);
   // A cable whose microphone is called `name`; never a default unless set_default() says so.
   Error make_cable(const std::string& name, const Format& format, Cable* cable);
+  Error make_speaker(const std::string& name, const Format& format, std::string* output_id);
   Error ask_hearing(const std::string& render_id, const std::string& microphone_id,
                     Hearing* hearing) const;
   void add_observer(WorldObserver* observer);
@@ -209,6 +210,7 @@ class World {
   bool closed_ = false;
   uint64_t cards_made_ = 0;
   uint64_t cables_made_ = 0;
+  uint64_t speakers_made_ = 0;
 
   friend class WorldProcesses;
   WorldProcesses processes_{this};

@@ -187,6 +187,14 @@ class WasapiHost final : public Host {
         "select \"CABLE Output\" as the microphone in the other program");
   }
 
+  Error make_speaker(const std::string&, const Format&, std::string*) override {
+    return Error::make(ErrorCode::kUnsupported,
+                       "Windows makes no output without a driver, and no virtual cable was found",
+                       "Install VB-CABLE from https://vb-audio.com/Cable, and select \"CABLE "
+                       "Input\" as the output "
+                       "in the other program");
+  }
+
   Error ask_hearing(const std::string& render_id, const std::string& microphone_id,
                     Hearing* hearing) override {
     const auto found = std::make_shared<Hearing>();

@@ -1,20 +1,21 @@
-// Makes a virtual microphone and ends: `node makes-microphone.mjs end|exit|throw|worker-exit|
-// worker-throw|worker-terminated|exit-beside-worker|exit-while-making|exit-in-handler|wait`.
+// Makes a virtual microphone, or a virtual speaker, and ends: `node makes-device.mjs microphone|speaker
+// end|exit|throw|worker-exit|worker-throw|worker-terminated|exit-beside-worker|exit-while-making|
+// exit-in-handler|wait`.
 import process from 'node:process';
 import { isMainThread, Worker, workerData } from 'node:worker_threads';
 import { fileURLToPath } from 'node:url';
 
-import { VirtualMicSink } from 'patchcord';
+import { VirtualMicSink, VirtualSpeakerSource } from 'patchcord';
 
-const how = isMainThread ? process.argv[2] : workerData;
+const [what, how] = isMainThread ? process.argv.slice(2) : workerData;
 
 async function make() {
-  const sink = new VirtualMicSink({ name: 'Left behind' });
-  return sink.ready;
+  const Device = what === 'speaker' ? VirtualSpeakerSource : VirtualMicSink;
+  return new Device({ name: 'Left behind' }).ready;
 }
 
 function worker(data) {
-  const child = new Worker(fileURLToPath(import.meta.url), { workerData: data });
+  const child = new Worker(fileURLToPath(import.meta.url), { workerData: [what, data] });
   child.on('error', () => {});
   return child;
 }
@@ -43,9 +44,9 @@ const ends = {
     setTimeout(() => process.exit(7), 20);
   },
   'exit-in-handler': async () => {
-    const sink = await make();
-    sink.once('close', () => process.exit(7));
-    sink.destroy();
+    const stream = await make();
+    stream.once('close', () => process.exit(7));
+    stream.destroy();
   },
   wait: async () => {
     await make();

@@ -1,0 +1,66 @@
+import { AsyncResource } from 'node:async_hooks';
+
+import type { NativeHost } from '../engine/native.js';
+import { timersOf } from '../engine/timers.js';
+import type { SinkWarning } from './hearing-watch.js';
+
+/**
+ * Keeps other programs out of a microphone that was made. A server moves programs to its output when their sound card
+ * goes, and new ones play to it while it is the default: in a call, all others would hear themselves.
+ */
+export class IntruderWatch {
+  readonly #host: NativeHost;
+  readonly #outputId: () => string | undefined;
+  readonly #warn: (warning: SinkWarning) => void;
+  readonly #watch: number;
+  #isAsking = false;
+  #isStale = false;
+  #stopped = false;
+
+  constructor(
+    host: NativeHost,
+    outputId: () => string | undefined,
+    warn: (warning: SinkWarning) => void,
+  ) {
+    this.#host = host;
+    this.#outputId = outputId;
+    this.#warn = warn;
+    this.#watch = host.watchProcesses(AsyncResource.bind(() => this.look()));
+  }
+
+  /** Something may have changed. */
+  look(): void {
+    const outputId = this.#outputId();
+    if (this.#stopped || outputId === undefined) return;
+    this.#isStale = this.#isAsking;
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    const asked = this.#host
+      .sendStrangersAway(outputId)
+      .then(
+        (names) => this.#report(names),
+        // The output, or a program, is gone just now: the next change is looked at again.
+        () => {},
+      )
+      .finally(() => {
+        this.#isAsking = false;
+        if (this.#isStale) this.look();
+      });
+    timersOf(this.#host).during(asked);
+  }
+
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#host.unwatchProcesses(this.#watch);
+  }
+
+  #report(names: string[]): void {
+    if (names.length === 0 || this.#stopped) return;
+    const programs = [...new Set(names)].map((name) => `'${name}'`).join(', ');
+    this.#warn({
+      code: 'intruder',
+      message: `the audio server let ${programs} play into the virtual microphone, from where it was moved to another output`,
+    });
+  }
+}

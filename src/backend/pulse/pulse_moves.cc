@@ -1,0 +1,57 @@
+#include "pulse_moves.h"
+
+#include <algorithm>
+
+namespace patchcord {
+namespace pulse {
+
+Error move_input(Connection* connection, const PulseInput& input, const std::string& output_id,
+                 const Connection::Deadline& deadline) {
+  Connection::Success reply{connection};
+  return connection->await(
+      connection->libpulse().pa_context_move_sink_input_by_name(
+          connection->context(), input.index, output_id.c_str(), Connection::on_success, &reply),
+      "pa_context_move_sink_input_by_name", deadline);
+}
+
+Error move_processes(Connection* connection, const std::vector<uint32_t>& pids,
+                     const std::string& output_id, std::vector<uint32_t>* moved) {
+  Connection::Lock lock(*connection);
+  const Connection::Deadline deadline(connection, kCallLimit);
+  PulseDevice output;
+  std::vector<PulseInput> inputs;
+  Error error = query_device(connection, Flow::kOutput, output_id, deadline, &output);
+  if (!error) error = query_inputs(connection, deadline, &inputs);
+  for (const PulseInput& input : inputs) {
+    if (error) return error;
+    if (std::find(pids.begin(), pids.end(), input.pid) == pids.end()) continue;
+    if (input.sink != output.index) error = move_input(connection, input, output_id, deadline);
+    moved->push_back(input.pid);
+  }
+  return error;
+}
+
+Error query_strangers(Connection* connection, const ProcessTable& table,
+                      const std::string& output_id, std::vector<PulseInput>* strangers) {
+  std::vector<PulseInput> inputs;
+  PulseDevice output;
+  {
+    Connection::Lock lock(*connection);
+    const Connection::Deadline deadline(connection, kCallLimit);
+    Error error = query_device(connection, Flow::kOutput, output_id, deadline, &output);
+    if (!error) error = query_inputs(connection, deadline, &inputs);
+    if (error) return error;
+  }
+  for (const PulseInput& input : inputs) {
+    if (input.sink != output.index) continue;
+    const Ancestry process = process_of(table, input);
+    const bool own = std::any_of(process.begin(), process.end(), [&](const ProcessRecord& record) {
+      return record.id.pid == table.own_pid();
+    });
+    if (!own) strangers->push_back(input);
+  }
+  return Error::none();
+}
+
+}  // namespace pulse
+}  // namespace patchcord
