@@ -16,14 +16,19 @@ export function rejectsWith<T>(stream: Stream, deferred: Deferred<T>): Deferred<
 
 /** For `_destroy`: an error that somebody receives by a promise is not an unhandled `error` event besides. */
 export function deliverError(stream: Stream, error: Error | null | undefined): void {
-  if (!error || stream.listenerCount('error') > 0) return;
   const known = promises.get(stream);
-  if (!known) return;
-  // Only now: the caller of `close()` may get the promise after the stream has failed.
-  stream.once('error', () => {
+  if (!error || !known) return;
+  // Only when the error is emitted: the caller of `close()` may get the promise after the stream has failed.
+  // First: a pipe's own listener emits the error again if it is the last one.
+  stream.prependOnceListener('error', () => {
     const delivered = [...known].some((waiting) => waiting.delivers(error));
-    // As Node does where there is no listener.
-    if (!delivered && stream.listenerCount('error') === 0) throw error;
+    if (delivered) {
+      const ignore = (): void => {};
+      stream.on('error', ignore);
+      process.nextTick(() => stream.off('error', ignore));
+    } else if (stream.listenerCount('error') === 0) {
+      throw error; // as Node does where there is no listener
+    }
   });
 }
 

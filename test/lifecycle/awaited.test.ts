@@ -11,6 +11,14 @@ it.each([
   ['sinkOpen', 'ERR_AUDIO_DEVICE_NOT_FOUND'],
   ['close', 'ENOENT'],
   ['partial', 'ERR_AUDIO_PARTIAL_FRAME'],
+  ['pipe', 'ENOENT'],
+  ['nodePipe', 'ENOENT'],
+  ['readerPipe', 'ERR_AUDIO_FORMAT_UNSUPPORTED'],
+  ['transformPipe', 'ENOENT'],
+  ['linkedSink', 'ERR_AUDIO_DEVICE_NOT_FOUND'],
+  ['copiedSink', 'ERR_AUDIO_DEVICE_NOT_FOUND'],
+  ['played', 'MINE'],
+  ['onceBehindPipe', 'ENOENT'],
   ['all', 'ERR_AUDIO_DEVICE_NOT_FOUND'],
   ['listener', 'ENOENT'],
 ])('an error that an awaited promise brings ends no process: %s', async (what, code) => {
@@ -18,10 +26,14 @@ it.each([
   expect(outcome).toMatchObject({ code: 0, stdout: `caught ${code}\n`, stderr: '' });
 });
 
-it('an error that nobody waits for or listens to ends the process', async () => {
-  const outcome = await runScene('awaited.mjs', { args: ['nobody'] });
+it.each([
+  ['nobody', 'ERR_AUDIO_DEVICE_NOT_FOUND'],
+  ['nobodyBehindPipe', 'ENOENT'],
+  ['nobodyBehindNodePipe', 'ENOENT'],
+])('an error that nobody waits for or listens to ends the process: %s', async (what, code) => {
+  const outcome = await runScene('awaited.mjs', { args: [what] });
   expect(outcome).toMatchObject({ code: 1, stdout: '' });
-  expect(outcome.stderr).toContain('ERR_AUDIO_DEVICE_NOT_FOUND');
+  expect(outcome.stderr).toContain(code);
 });
 
 it.each(
