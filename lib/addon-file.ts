@@ -1,20 +1,20 @@
-// Where the native addon is. The build makes an output file of this one alone, in ES2020: `@vercel/nft` and
-// webpack's asset relocator have to parse it, and they follow the expression with `__dirname` in prebuiltAddon()
-// to the files that they copy. Keep that in one piece.
+// The location of the native addon. The build makes a separate output file of this one, in ES2020, because
+// `@vercel/nft` and webpack's asset relocator must be able to parse it. They evaluate the expression with `__dirname` in
+// prebuiltAddon() to find the files to copy, so keep that expression in one piece.
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** This system and processor, as the folders in `prebuilds/` are named: `linux-x64`. */
+/** The present system and processor as a folder name of `prebuilds/`, for example `linux-x64`. */
 export const target = process.platform + '-' + process.arch;
 
-/** The folder of this code: `dist` of the package, `lib` of a checkout, or the folder of a bundle. */
+/** The folder of this code: `dist` in the package, `lib` in a checkout, or the folder of a bundle. */
 export function codeFolder(): string {
   if (typeof __dirname === 'string') return __dirname;
-  // webpack makes `url` the place that the source had when it was bundled. Node 20.10 has no `dirname`.
+  // webpack sets `url` to the path that the source had when it was bundled. Node 20.10 has no `dirname`.
   return import.meta.dirname ?? dirname(fileURLToPath(import.meta.url));
 }
 
-/** The addon that was built for this platform, in the package. */
+/** The path of the package's addon for this platform. */
 export function prebuiltAddon(): string {
   try {
     return __dirname + '/../prebuilds/' + target + '/patchcord.node';

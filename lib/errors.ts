@@ -24,22 +24,22 @@ const brand = Symbol.for('patchcord.AudioError');
 
 /** Details of a failure, beside its message. */
 export interface AudioErrorDetails {
-  /** The function of the operating system that failed, `IAudioClient::Initialize`. */
+  /** The function of the operating system that failed, for example `IAudioClient::Initialize`. */
   syscall?: string | undefined;
-  /** The result of that function, `0x88890004 AUDCLNT_E_DEVICE_INVALIDATED`. */
+  /** The result of that function, for example `0x88890004 AUDCLNT_E_DEVICE_INVALIDATED`. */
   osCode?: string | undefined;
   /** The id of the device concerned. */
   deviceId?: string | undefined;
-  /** What can be done about it; also the end of the message. */
+  /** What the user can do about it. It is also the end of the message. */
   remedy?: string | undefined;
   /** The error that led to this one. */
   cause?: unknown;
 }
 
 /**
- * Whatever goes wrong with audio. The message says what was asked, what happened and what to do;
- * programs look at `code`. Wrong arguments are Node's own `TypeError` and `RangeError` instead.
- * `instanceof` holds between the ESM and the CommonJS build of this package.
+ * The class of all audio errors. The message says what was requested, what happened and what to do about it; programs
+ * use `code`. Wrong arguments throw Node's `TypeError` and `RangeError` instead. `instanceof` works between the ESM and
+ * the CommonJS build of this package.
  *
  * @example
  * source.on('error', (error) => {
@@ -49,21 +49,21 @@ export interface AudioErrorDetails {
  * });
  */
 export class AudioError extends Error {
-  /** What went wrong, for programs. */
+  /** The kind of failure, for programs. */
   readonly code: AudioErrorCode;
-  // Declared, not defined: what is not known is not a property, and is not printed.
+  // Only declared: an unknown detail is no property, so that it is not printed.
   /** The function of the operating system that failed. */
   declare readonly syscall?: string;
   /** The result of that function. */
   declare readonly osCode?: string;
   /** The id of the device concerned. */
   declare readonly deviceId?: string;
-  /** What can be done about it; also the end of the message. */
+  /** What the user can do about it. It is also the end of the message. */
   declare readonly remedy?: string;
 
   /**
-   * @param message what was asked and what happened, without a final stop; the system call and the
-   *   remedy are added to it.
+   * @param message what was requested and what happened, without a full stop. The constructor appends the system call
+   *   and the remedy.
    */
   constructor(code: AudioErrorCode, message: string, details: AudioErrorDetails = {}) {
     const { syscall, osCode, deviceId, remedy, cause } = details;
@@ -74,7 +74,7 @@ export class AudioError extends Error {
     }
   }
 
-  /** Holds for errors of another copy of the package, too. */
+  /** Also true for errors of another copy of the package. */
   static override [Symbol.hasInstance](value: unknown): boolean {
     if (this !== AudioError) return Function.prototype[Symbol.hasInstance].call(this, value);
     return typeof value === 'object' && value !== null && brand in value;
@@ -93,7 +93,7 @@ function sentence(message: string, { syscall, osCode, remedy }: AudioErrorDetail
   return `${message}${system && ` (${system})`}${remedy ? `. ${remedy}` : ''}`;
 }
 
-/** A failure as the native layer reports it; what it does not know is empty or absent. */
+/** A failure as the native layer reports it. Unknown fields are empty or absent. */
 export interface NativeError {
   /** As in C++, without the prefix: `DEVICE_LOST`. */
   code: string;
@@ -107,7 +107,7 @@ export interface NativeError {
 /**
  * Turns the native layer's record into an error.
  *
- * @param caller the public function in whose call it happened: the stack starts at the user's line.
+ * @param caller the public function that failed, so that the stack begins at the user's line.
  */
 export function fromNative(
   record: NativeError,
@@ -120,7 +120,7 @@ export function fromNative(
   return error;
 }
 
-/** @internal Whether trying again in the same way cannot help. */
+/** @internal Whether the same attempt would always fail again. */
 export function isPermanent({ code }: AudioError): boolean {
   return (
     code === 'ERR_AUDIO_PERMISSION_DENIED' ||
@@ -129,7 +129,7 @@ export function isPermanent({ code }: AudioError): boolean {
   );
 }
 
-/** Node's own error for a stream that closed before it did what somebody waits for. */
+/** Node's own error for a stream that closed before it did what a caller awaits. */
 export function closedEarly(message: string): Error {
   return Object.assign(new Error(message), { code: 'ERR_STREAM_PREMATURE_CLOSE' });
 }

@@ -37,30 +37,32 @@ export {
 } from './simulation/simulated-device.js';
 export { SimulatedProcess, type SimulatedProcessOptions } from './simulation/simulated-process.js';
 
-/** The world. Without devices and cables: `mic`, `speakers`, and `cable-input` to `cable-output`. */
+/**
+ * Options of a {@link SimulatedAudio}. If neither devices nor cables are given, it has the devices `mic` and
+ * `speakers`, and a cable from `cable-input` to `cable-output`.
+ */
 export interface SimulatedAudioOptions {
   /**
-   * Devices that are there from the beginning. @default `mic` and `speakers`, if there are no `cables` either
+   * Devices that exist from the start. @default `mic` and `speakers`, if `cables` is not given either
    */
   devices?: SimulatedDeviceOptions[];
   /**
-   * Cables that are there from the beginning. @default `cable-input` to `cable-output`, if there are no `devices` either
+   * Cables that exist from the start. @default `cable-input` to `cable-output`, if `devices` is not given either
    */
   cables?: SimulatedCableOptions[];
-  /** Programs that run from the beginning; {@link SimulatedAudio.addProcess} starts others. @default none */
+  /** Programs that run from the start. {@link SimulatedAudio.addProcess} starts more. @default none */
   processes?: SimulatedProcessOptions[];
-  /** With `'manual'` time stands still except in `advance()` and `sleep()`. @default 'real' */
+  /** With `'manual'`, time moves only in `advance()` and `sleep()`. @default 'real' */
   clock?: 'real' | 'manual';
   /**
-   * What the manual clock shows first: ns of `process.hrtime.bigint()`. Two runs of one script give the same bytes if
+   * The first time of the manual clock, in ns of `process.hrtime.bigint()`. Two runs of a test give the same bytes if
    * they start at the same time. @default the present time
    */
   startTime?: bigint | undefined;
 }
 
 /**
- * A scripted audio system for tests of apps: pass it as the `backend` option. Several live side by
- * side.
+ * A simulated audio system for tests of apps. Pass it as the `backend` option. A process may have several of them.
  *
  * @example
  * await using audio = new SimulatedAudio({ clock: 'manual' });
@@ -69,7 +71,7 @@ export interface SimulatedAudioOptions {
  * await audio.advance(500);
  */
 export class SimulatedAudio implements SimulatedBackend {
-  /** When the world began: ns of `process.hrtime.bigint()`. */
+  /** When the simulation started, in ns of `process.hrtime.bigint()`. */
   readonly startTime: bigint;
   readonly #world: NativeWorld;
   readonly #host: NativeHost;
@@ -78,8 +80,8 @@ export class SimulatedAudio implements SimulatedBackend {
   #nextPid = 1000;
 
   /**
-   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_AUDIO_UNSUPPORTED` for a world that
-   *   cannot be, `ERR_AUDIO_NATIVE_LOAD_FAILED`.
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_AUDIO_UNSUPPORTED` for contradictory options,
+   *   `ERR_AUDIO_NATIVE_LOAD_FAILED`.
    */
   constructor(options?: SimulatedAudioOptions) {
     const given = checkOptions(options, 'SimulatedAudio', [
@@ -109,7 +111,7 @@ export class SimulatedAudio implements SimulatedBackend {
     for (const description of processes ?? []) this.addProcess(description);
   }
 
-  /** A connection for each stream or monitor. */
+  /** A new connection for each stream or monitor. */
   get [worldHost](): object {
     return this.#connect();
   }
@@ -121,7 +123,7 @@ export class SimulatedAudio implements SimulatedBackend {
   }
 
   /**
-   * A device by its id. Unknown ids are `ERR_AUDIO_DEVICE_NOT_FOUND` when it is used.
+   * Returns the device with this id. If there is none, its methods throw `ERR_AUDIO_DEVICE_NOT_FOUND`.
    *
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`.
    */
@@ -130,9 +132,10 @@ export class SimulatedAudio implements SimulatedBackend {
   }
 
   /**
-   * The system gets a device.
+   * Adds a device to the system.
    *
-   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_UNSUPPORTED` for what cannot be in a world.
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_UNSUPPORTED` for
+   *   contradictory options.
    */
   addDevice(options: SimulatedDeviceOptions): SimulatedDevice {
     throwIfFailed(this.#world.addDevice(describeDevice(options, 'options')));
@@ -140,9 +143,10 @@ export class SimulatedAudio implements SimulatedBackend {
   }
 
   /**
-   * The system gets a cable; returns its output.
+   * Adds a cable to the system, and returns its output.
    *
-   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_UNSUPPORTED` for what cannot be in a world.
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_UNSUPPORTED` for
+   *   contradictory options.
    */
   addCable(options: SimulatedCableOptions): SimulatedDevice {
     throwIfFailed(this.#world.addCable(describeCable(options, 'options')));
@@ -152,7 +156,8 @@ export class SimulatedAudio implements SimulatedBackend {
   /**
    * Starts a program.
    *
-   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_UNSUPPORTED` for what cannot be in a world.
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_UNSUPPORTED` for
+   *   contradictory options.
    */
   addProcess(options: SimulatedProcessOptions): SimulatedProcess {
     const description = describeProcess(options, () => this.#nextPid++);
@@ -170,34 +175,34 @@ export class SimulatedAudio implements SimulatedBackend {
   }
 
   /**
-   * The audio server dies: streams fail, nothing can be opened.
+   * Ends the audio server. Streams lose their devices, and no device can be opened.
    *
-   * @throws `ERR_AUDIO_BACKEND_UNAVAILABLE` after the end of the world.
+   * @throws `ERR_AUDIO_BACKEND_UNAVAILABLE` after the end of the simulation.
    */
   serverGone(): void {
     throwIfFailed(this.#world.script('serverGone', ''));
   }
 
   /**
-   * The audio server runs again.
+   * Starts the audio server again.
    *
-   * @throws `ERR_AUDIO_BACKEND_UNAVAILABLE` after the end of the world.
+   * @throws `ERR_AUDIO_BACKEND_UNAVAILABLE` after the end of the simulation.
    */
   serverBack(): void {
     throwIfFailed(this.#world.script('serverBack', ''));
   }
 
   /**
-   * The world's clock: ns of `process.hrtime.bigint()`. A manual clock shows {@link startTime} and what `advance()`
-   * and `sleep()` have added to it.
+   * The time of the simulated clock, in ns of `process.hrtime.bigint()`. The time of a manual clock is {@link
+   * startTime} plus the time of all calls to `advance()` and `sleep()`.
    */
   now(): bigint {
     return this.#host.now();
   }
 
   /**
-   * Moves the manual clock. Resolves when JavaScript has received everything of that time. What a
-   * stream does to get its device back takes none of it.
+   * Moves the manual clock. Resolves when JavaScript has received all audio and events of that time. The clock stands
+   * still while a stream looks for its device.
    *
    * @throws `ERR_AUDIO_UNSUPPORTED` with the real clock.
    */
@@ -208,7 +213,7 @@ export class SimulatedAudio implements SimulatedBackend {
   }
 
   /**
-   * Lets the machine sleep for so long, ms: its clock advances and nothing else happens, as on Windows.
+   * Simulates a machine that sleeps for `ms`: as on Windows, the clock advances and nothing else happens.
    *
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`; `ERR_AUDIO_UNSUPPORTED` with the real clock.
    */
@@ -225,12 +230,12 @@ export class SimulatedAudio implements SimulatedBackend {
 
   #manualTimers(caller: string): ManualTimers {
     if (this.#timers) return this.#timers;
-    throw new AudioError('ERR_AUDIO_UNSUPPORTED', `${caller} moves the manual clock only`, {
-      remedy: "Make the world with clock: 'manual'",
+    throw new AudioError('ERR_AUDIO_UNSUPPORTED', `${caller} needs a manual clock`, {
+      remedy: "Construct the SimulatedAudio with clock: 'manual'",
     });
   }
 
-  // One after the other, also when nobody waits for them.
+  // Calls run one after the other, even if they are not awaited.
   async #inTurn(move: () => Promise<void>): Promise<void> {
     this.#advancing = this.#advancing.then(move, move);
     this.#advancing.catch(() => {});
@@ -238,7 +243,7 @@ export class SimulatedAudio implements SimulatedBackend {
   }
 
   async #advance(timers: ManualTimers, ms: number): Promise<void> {
-    await this.#move(0); // what happened since the clock stood still is known
+    await this.#move(0); // processes what has happened while the clock stood still
     for (let left = ms; left > 0;) {
       await timers.quiet();
       const step = Math.min(left, Math.max(0, timers.next()));
@@ -254,14 +259,13 @@ export class SimulatedAudio implements SimulatedBackend {
       const record = this.#world.advance(ms, asleep, resolve);
       if (record) reject(fromNative(record));
     });
-    // What streams passed on in callbacks of their own.
+    // Waits for callbacks of the streams.
     await new Promise((resolve) => nextTurn(resolve));
   }
 
   /**
-   * Ends the world: its threads end, and streams that are still open lose their devices, as when a server
-   * is gone for good. What is done with it afterwards fails with `ERR_AUDIO_BACKEND_UNAVAILABLE`. A world
-   * that nobody holds any more ends by itself when it is garbage-collected.
+   * Ends the simulation. Its threads end, and open streams lose their devices as if the server were gone for good. Later
+   * calls fail with `ERR_AUDIO_BACKEND_UNAVAILABLE`. A `SimulatedAudio` that is garbage-collected ends by itself.
    */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#inTurn(() => this.#world.close());

@@ -1,21 +1,21 @@
 import { unsupported } from './validate.js';
 
-// What the interface promises for later versions: its names exist, and say so when they are used.
+// Functions of a later version. They exist, and fail when they are called.
 
-/** Not in this version: rejects with `ERR_AUDIO_UNSUPPORTED`. */
+/** Not implemented in this version. Rejects with `ERR_AUDIO_UNSUPPORTED`. */
 export function getCapabilities(): Promise<never> {
-  return Promise.reject(unsupported('getCapabilities()', 'this version does not have it yet'));
+  return Promise.reject(unsupported('getCapabilities()', 'this version does not implement it'));
 }
 
 /**
- * Not in this version.
+ * Not implemented in this version.
  *
  * @throws `ERR_AUDIO_UNSUPPORTED`.
  */
 export function captureMeeting(_options?: object): never {
   throw unsupported(
     'captureMeeting()',
-    'this version does not have it yet',
+    'this version does not implement it',
     'Pipe a MicSource and a LoopbackSource into a Mixer',
   );
 }

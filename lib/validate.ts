@@ -2,9 +2,8 @@ import { inspect } from 'node:util';
 
 import { AudioError } from './errors.js';
 
-// Checks of public arguments. All raise Node's own errors with Node's wording, so that a caller meets
-// one style whether `fs` or this package refuses an argument. `name` is the path that the caller
-// wrote: 'options.gain' is a property, 'gain' an argument.
+// Checks of public arguments. All throw Node's own errors with Node's wording, so errors of `fs` and of this package read
+// alike. `name` is the path of the value: 'options.gain' is a property, 'gain' an argument.
 
 type ArgumentErrorCode = 'ERR_INVALID_ARG_TYPE' | 'ERR_INVALID_ARG_VALUE' | 'ERR_OUT_OF_RANGE';
 
@@ -14,10 +13,10 @@ function argumentError<T extends TypeError | RangeError>(
   message: string,
 ): T & { code: ArgumentErrorCode } {
   const error = new Class(message);
-  // As Node does: the code is in the first line of the stack, yet `name` stays that of the class.
+  // As in Node, the first line of the stack contains the code, and `name` stays that of the class.
   Object.defineProperty(error, 'name', { value: `${error.name} [${code}]`, configurable: true });
   Error.captureStackTrace(error, argumentError);
-  void error.stack; // V8 makes the text at the first look
+  void error.stack; // V8 formats the stack at the first access
   Reflect.deleteProperty(error, 'name');
   return Object.assign(error, { code });
 }
@@ -38,7 +37,10 @@ function received(value: unknown): string {
   return `Received type ${typeof value} (${shown})`;
 }
 
-/** @returns the `TypeError` for an argument of a wrong type; `expected`: "of type number". */
+/**
+ * @param expected the rest of the sentence, for example "of type number".
+ * @returns the `TypeError` for an argument of a wrong type.
+ */
 export function invalidType(name: string, expected: string, value: unknown): TypeError {
   return argumentError(
     TypeError,
@@ -47,7 +49,7 @@ export function invalidType(name: string, expected: string, value: unknown): Typ
   );
 }
 
-/** @returns the `TypeError` for a value of the right type that makes no sense. */
+/** @returns the `TypeError` for a value that has the right type but is not valid. */
 export function invalidValue(name: string, value: unknown, reason: string): TypeError {
   const shown = inspect(value);
   return argumentError(
@@ -58,7 +60,10 @@ export function invalidValue(name: string, value: unknown, reason: string): Type
   );
 }
 
-/** @returns the `RangeError` for a number out of range; `range`: ">= 0 && <= 1". */
+/**
+ * @param range the allowed range, for example ">= 0 && <= 1".
+ * @returns the `RangeError` for a number out of range.
+ */
 export function outOfRange(name: string, range: string, value: unknown): RangeError {
   return argumentError(
     RangeError,
@@ -67,7 +72,7 @@ export function outOfRange(name: string, range: string, value: unknown): RangeEr
   );
 }
 
-/** A finite number between `min` and `max`, both allowed. */
+/** Checks for a finite number from `min` to `max`. */
 export function checkNumber(value: unknown, name: string, min = -Infinity, max = Infinity): number {
   if (typeof value !== 'number') throw invalidType(name, 'of type number', value);
   if (!Number.isFinite(value)) throw outOfRange(name, 'a finite number', value);
@@ -75,7 +80,7 @@ export function checkNumber(value: unknown, name: string, min = -Infinity, max =
   return value;
 }
 
-/** A whole number between `min` and `max`, both allowed. */
+/** Checks for an integer from `min` to `max`. */
 export function checkInteger(
   value: unknown,
   name: string,
@@ -100,10 +105,10 @@ export function checkBigInt(value: unknown, name: string): bigint {
   return value;
 }
 
-// 73 years: sums and differences of two such times fit into 64 bits.
+// 73 years. Sums and differences of two such times fit into 64 bits.
 const longestNs = 2n ** 61n;
 
-/** An instant in ns, within 73 years of the beginning of the clock. */
+/** Checks for an instant in ns, within 73 years of the clock's zero. */
 export function checkTime(value: unknown, name: string): bigint {
   const time = checkBigInt(value, name);
   if (time < -longestNs || time > longestNs)
@@ -111,7 +116,7 @@ export function checkTime(value: unknown, name: string): bigint {
   return time;
 }
 
-/** The index of a frame, or a place between two, within 73 years of frame 0. */
+/** Checks for the index of a frame, which may have a fraction, within 73 years of frame 0. */
 export function checkFrame(value: unknown, name: string, sampleRate: number): number {
   const most = Math.floor((Number(longestNs) * sampleRate) / 1e9);
   return checkNumber(value, name, -most, most);
@@ -122,13 +127,13 @@ export function checkBoolean(value: unknown, name: string): boolean {
   return value;
 }
 
-/** A string, which may be empty. */
+/** Checks for a string, which may be empty. */
 export function checkText(value: unknown, name: string): string {
   if (typeof value !== 'string') throw invalidType(name, 'of type string', value);
   return value;
 }
 
-/** A string that is not empty. */
+/** Checks for a string that is not empty. */
 export function checkString(value: unknown, name: string): string {
   if (checkText(value, name) === '') throw invalidValue(name, value, 'must not be empty');
   return value as string;
@@ -147,7 +152,7 @@ export function checkOneOf<T extends string>(
   return found;
 }
 
-/** A plain object, so neither null nor an array. */
+/** Checks for an object that is neither null nor an array. */
 export function checkObject(value: unknown, name: string): object {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw invalidType(name, 'of type object', value);
@@ -163,7 +168,7 @@ export function checkFunction<T extends (...args: never[]) => unknown>(
   return value as T;
 }
 
-/** By shape, as Node itself does: signals of other realms and polyfills are welcome. */
+/** Checks the shape, as Node does, so that signals of other realms and polyfills are accepted. */
 export function checkAbortSignal(value: unknown, name: string): AbortSignal {
   if (typeof value !== 'object' || value === null || !('aborted' in value)) {
     throw invalidType(name, 'an instance of AbortSignal', value);
@@ -172,8 +177,8 @@ export function checkAbortSignal(value: unknown, name: string): AbortSignal {
 }
 
 /**
- * The options of `owner`, an object or nothing, none of them unknown: a misspelt option that is
- * silently ignored costs its author an afternoon.
+ * Checks that the options of `owner` are an object or undefined, and that none of them is unknown, because a misspelt
+ * option would otherwise be silently ignored.
  */
 export function checkOptions<T extends object>(
   value: T | undefined,
@@ -186,7 +191,7 @@ export function checkOptions<T extends object>(
   for (const [key, given] of Object.entries(value)) {
     if (given === undefined || (known as readonly string[]).includes(key)) continue;
     const near = nearest(key, known);
-    const hint = near ? `did you mean '${near}'?` : `there are: ${[...known].sort().join(', ')}`;
+    const hint = near ? `did you mean '${near}'?` : `known are: ${[...known].sort().join(', ')}`;
     throw invalidValue(`${name}.${key}`, given, `is not an option of ${owner} (${hint})`);
   }
   return value;
@@ -202,7 +207,7 @@ function nearest(word: string, candidates: readonly string[]): string | undefine
   return best;
 }
 
-/** Levenshtein's, one row at a time. */
+/** The Levenshtein distance, computed one row at a time. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, column) => column);
   for (let i = 1; i <= a.length; i++) {
@@ -217,8 +222,8 @@ function editDistance(a: string, b: string): number {
 }
 
 /**
- * @returns the error for what the interface names and this version does not do. Nothing that was
- *   asked for is silently ignored.
+ * @returns the error for a request that this version, the system or the stream cannot fulfil. No request is silently
+ *   ignored.
  */
 export function unsupported(what: string, reason: string, remedy?: string): AudioError {
   const error = new AudioError('ERR_AUDIO_UNSUPPORTED', `${what} is not supported: ${reason}`, {

@@ -10,81 +10,81 @@ import { checkNumber, checkObject, checkOptions } from '../validate.js';
 /** How long a stream waits for its device to come back. */
 export interface RecoverOptions {
   /**
-   * How long the stream waits, ms; then it fails with `ERR_AUDIO_DEVICE_LOST`. A sink also waits so long for a device
-   * that is there and plays nothing of what was written. @default 60000
+   * How long the stream waits, in ms, before it fails with `ERR_AUDIO_DEVICE_LOST`. A sink also waits that long for a
+   * device that exists but plays none of the written audio. @default 60000
    */
   giveUpAfterMs?: number | undefined;
 }
 
-/** Why a stream went from one device to another, or looks for one. */
+/** Why a stream changed its device, or looks for one. */
 export type DeviceChangeReason = 'deviceLost' | 'defaultChange' | 'setDevice';
 
-/** A stream has another device than before. */
+/** A change of a stream's device. */
 export interface DeviceChange {
-  /** The device that the stream had; undefined: none. */
+  /** The device before; undefined if there was none. */
   from: AudioDevice | undefined;
-  /** The device that the stream has now; undefined: none. */
+  /** The present device; undefined if there is none. */
   to: AudioDevice | undefined;
-  /** Why the device is another one. */
+  /** The cause of the change. */
   reason: DeviceChangeReason;
 }
 
 /** Events of a stream that loses or changes its device and continues. */
 export interface DeviceEvents {
-  /** The device is gone. The stream goes on, as silence, and waits for it. */
+  /** The device is gone. The stream continues with silence, and waits for a device. */
   rebuild: [event: { error: AudioError; device: AudioDevice | undefined }];
-  /** There is a device again; if it is another one, `deviceChange` has been emitted before. */
+  /** The stream has a device again. If it is another one, `deviceChange` has been emitted before. */
   recovered: [event: { device: AudioDevice | undefined }];
-  /** The stream has another device, or none, or one again. */
+  /** The stream has another device than before, or none, or one again. */
   deviceChange: [event: DeviceChange];
 }
 
-/** Which device a stream needs. */
+/** A request to find a device for a stream. */
 export interface DeviceSearch<Found> {
   selector: DeviceSelector;
-  /** What is open, or was until it was lost; undefined: the selector is new. */
+  /** The device that is open, or was open until it was lost; undefined if the selector is new. */
   previous: Found | undefined;
   lost: boolean;
 }
 
-/** What a stream lets its keeper do. */
+/** The operations on a stream that its keeper uses. */
 export interface DeviceActions<Found> {
   readonly host: NativeHost;
   find(search: DeviceSearch<Found>): Promise<Found>;
-  /** Whether a selector means the same as what is open. */
+  /** Whether a selector has found the device that is open. */
   same(found: Found, current: Found): boolean;
-  /** Opens it in place of what is open; when that fails, what is open goes on. */
+  /** Opens a device in place of the present one, which stays open if this fails. */
   open(found: Found): Promise<void>;
-  /** Lets go of a device that is gone. */
+  /** Closes a device that is gone. */
   leave(): Promise<void>;
-  /** No longer needed; never fails. */
+  /** Called when a device is no longer needed. Never fails. */
   release(found: Found): Promise<void>;
   device(found: Found): AudioDevice | undefined;
-  /** Calls listeners, some time soon: what they throw is theirs. */
+  /** Calls listeners later, so that an exception of a listener does not get here. */
   emit<E extends keyof DeviceEvents>(event: E, ...values: DeviceEvents[E]): void;
-  /** The system's devices are not what they were: which ones exist, or how they are set. */
+  /** Called when devices of the system, or their settings, have changed. */
   devicesChanged?(): void;
-  /** There is no hope, or no patience, left. */
+  /** Called when the stream can have no device any more, or has waited for too long. */
   fail(error: Error): void;
 }
 
-// The waits between attempts; the last one repeats. A notification of the system ends a wait early.
+// The waits between attempts in ms. The last one repeats. A notification of the system ends a wait early.
 const delaysMs = [100, 250, 500, 1000, 3000];
-// A device that lived for so long was well; one that is lost sooner is not taken for returned, and is
-// waited for as if it had never come.
+// A device that stayed for at least this long counts as returned. If it is lost sooner, the stream goes on waiting as
+// if it had not returned.
 const wellMs = 3000;
 const shortlyMs = 200;
-// Without a connection no notification can come, and asking for one costs next to nothing.
+// Without a connection there are no notifications, and an attempt to connect costs little.
 const unreachableDelayMs = 250;
 
 interface Request {
   selector: DeviceSelector;
-  /** What is open is opened once more, with other options. */
+  /** Whether to reopen the present device, because its options have changed. */
   reopens: boolean;
   done: Deferred<void>;
 }
 
-/** How long to wait for a device, ms; 0: not at all. */
+/** How long to wait for a device, in ms; 0 if the stream does not wait. */
 export function patienceOf(recover: boolean | RecoverOptions | undefined): number {
   if (recover === false) return 0;
   if (recover === undefined || recover === true) return 60_000;
@@ -98,8 +98,8 @@ export function patienceOf(recover: boolean | RecoverOptions | undefined): numbe
 }
 
 /**
- * Keeps a stream on its device: opens it, waits for it when it goes, follows the system's
- * default, changes it when asked.
+ * Keeps a stream on its device: opens the device, waits for its return when it is lost, follows the system's default,
+ * and changes the device on request.
  */
 export class DeviceKeeper<Found> {
   readonly #actions: DeviceActions<Found>;
@@ -107,14 +107,14 @@ export class DeviceKeeper<Found> {
   #selector: DeviceSelector;
   #request: Request | undefined;
   #current: Found | undefined;
-  /** Why there is no device; undefined: there is one. */
+  /** Why there is no device; undefined if there is one. */
   #loss: AudioError | undefined;
   #reason: DeviceChangeReason = 'deviceLost';
-  /** Attempts to get what is wanted now. */
+  /** Attempts to open the present target. */
   #tries = 0;
-  /** When a device that was well went. */
+  /** When the device was lost that had counted as returned. */
   #lostAt = 0n;
-  /** When one last came back. */
+  /** When a device last returned. */
   #recoveredAt: bigint | undefined;
   #work: Promise<void> | undefined;
   #wake: (() => void) | undefined;
@@ -132,17 +132,17 @@ export class DeviceKeeper<Found> {
     this.#selector = selector;
   }
 
-  /** What is open, or was until it went. */
+  /** The device that is open, or was open until it was lost. */
   get current(): Found | undefined {
     return this.#current;
   }
 
-  /** Why the device was last another one, or away. */
+  /** Why the device last changed or was lost. */
   get reason(): DeviceChangeReason {
     return this.#reason;
   }
 
-  /** For the first time: whatever goes wrong is an error. */
+  /** Opens the first device. Any failure is an error. */
   start(): Promise<void> {
     return this.#do(() =>
       this.#timeless(async () => {
@@ -153,7 +153,7 @@ export class DeviceKeeper<Found> {
           lost: false,
         });
         if (this.#stopped) return this.#actions.release(found);
-        // Also when opening it fails: it is to be let go of.
+        // Also if opening it fails, so that it is released.
         this.#current = found;
         await this.#actions.open(found);
         this.#isStarting = false;
@@ -163,7 +163,7 @@ export class DeviceKeeper<Found> {
     );
   }
 
-  /** The engine says that the device is gone. */
+  /** Called when the engine reports that the device is gone. */
   lost(error: AudioError): void {
     if (this.#stopped) return;
     if (this.#patienceMs === 0) {
@@ -182,7 +182,7 @@ export class DeviceKeeper<Found> {
     this.#converge();
   }
 
-  /** Goes to another device; rejects, and nothing changes, when that cannot be. */
+  /** Changes to another device. If that is not possible, rejects and changes nothing. */
   change(selector: DeviceSelector, reopens = false): Promise<void> {
     this.#request?.done.reject(superseded());
     const done = new Deferred<void>();
@@ -196,15 +196,15 @@ export class DeviceKeeper<Found> {
     return done.promise;
   }
 
-  /** Finds and opens the same once more, because it is to be opened in another way. */
+  /** Reopens the present device, because its options have changed. */
   async reopen(): Promise<void> {
     while (this.#request) await this.#request.done.promise.catch(() => {});
     await this.change(this.#selector, true);
   }
 
   /**
-   * Resolves when nothing is under way any more. What is open stays open. A start that takes long, because the audio
-   * system does not answer, is not waited for: the engine closes what it opens right behind it.
+   * Resolves when no operation is pending. An open device stays open. If the start takes long because the audio
+   * system does not answer, this does not wait for it; the engine closes the device as soon as it is open.
    */
   async stop(): Promise<void> {
     if (!this.#stopped) {
@@ -230,14 +230,14 @@ export class DeviceKeeper<Found> {
     this.#work = doing;
     const over = (): void => {
       this.#work = undefined;
-      // What was noticed meanwhile.
+      // Changes that were reported meanwhile.
       if (this.#changed || this.#loss || this.#request) this.#converge();
     };
     doing.then(over, () => {});
     return doing;
   }
 
-  // In a simulated world it is over before time goes on.
+  // With a manual clock, time stands still until this has ended.
   #timeless<T>(work: () => Promise<T>): Promise<T> {
     const doing = work();
     timersOf(this.#actions.host).during(doing);
@@ -249,7 +249,7 @@ export class DeviceKeeper<Found> {
     void this.#do(() => this.#seek()).catch((error: Error) => this.#actions.fail(error));
   }
 
-  // Until the stream is on the device that it is meant to be on, or patience ends.
+  // Runs until the stream is on the right device, or has waited for too long.
   async #seek(): Promise<void> {
     const { host } = this.#actions;
     let expired = false;
@@ -269,11 +269,11 @@ export class DeviceKeeper<Found> {
         }
         if (this.#tries > 0 && !expired) await this.#wait(failure);
         if (this.#stopped) return;
-        if (this.#changed) this.#tries = 0; // news are a reason for new haste
+        if (this.#changed) this.#tries = 0; // after a change the first waits are short again
         ++this.#tries;
         failure = await this.#timeless(() => this.#attempt());
         if (!failure || this.#stopped) return;
-        // Where the new default cannot be had, the old one goes on.
+        // If the new default cannot be opened, the stream stays on the old one.
         if (this.#loss && (expired || isPermanent(failure))) throw this.#lostFor(failure);
         if (expired) return;
       }
@@ -282,7 +282,7 @@ export class DeviceKeeper<Found> {
     }
   }
 
-  /** Why it failed; undefined: there is nothing left to do. */
+  /** The error of the attempt; undefined if nothing is left to do. */
   async #attempt(): Promise<AudioError | undefined> {
     const request = this.#request;
     const lossBefore = this.#loss;
@@ -306,7 +306,7 @@ export class DeviceKeeper<Found> {
       if (current !== undefined && current !== found) await this.#actions.release(current);
       const from = this.#device();
       this.#current = found;
-      // Lost again while it was being opened: once more.
+      // The device was lost again while it was being opened, so try again.
       if (this.#loss === lossBefore) this.#loss = undefined;
       this.#reason = request ? 'setDevice' : lossBefore ? 'deviceLost' : 'defaultChange';
       const to = this.#device();
@@ -358,14 +358,14 @@ export class DeviceKeeper<Found> {
     const seconds = this.#patienceMs / 1000;
     return new AudioError(
       'ERR_AUDIO_DEVICE_LOST',
-      `'${device?.name ?? 'The device'}' was lost, and did not come back within ${seconds} s: ` +
+      `'${device?.name ?? 'The device'}' was lost and did not come back within ${seconds} s: ` +
         `${this.#loss?.message ?? failure.message}`,
       { deviceId: device?.id, cause: failure, remedy },
     );
   }
 }
 
-/** Resolves with the work, or soon without it. */
+/** Waits for the work, but only for a short time. */
 export async function shortly(work: Promise<void> | undefined): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, shortlyMs)));

@@ -10,44 +10,44 @@ import { timersOf } from '../engine/timers.js';
 import { TypedEmitter, type EmitterEvents } from '../engine/typed-events.js';
 import { checkOneOf, checkOptions, checkString, invalidType } from '../validate.js';
 
-/** What a device is the default for. */
+/** The purpose for which a device is the default. */
 export type DeviceRole = 'console' | 'communications';
 
-/** Whether it can be used. */
+/** Whether a device can be used. */
 export type DeviceState = 'active' | 'disabled' | 'notPresent' | 'unplugged';
 
-/** An endpoint of the audio system, as it was when it was listed. */
+/** A device of the audio system, as of the time when it was listed. */
 export interface AudioDevice {
-  /** Names it for as long as it exists; pass it as the `device` option. */
+  /** The id of the device. It is valid for as long as the device exists. Pass it as the `device` option. */
   readonly id: string;
-  /** The name that the system shows to people. */
+  /** The name that the system shows to users. */
   readonly name: string;
-  /** `input`: a microphone. `output`: loudspeakers; also the end of a cable that is played to. */
+  /** `input` for microphones, `output` for loudspeakers and for the end of a cable that programs play to. */
   readonly flow: 'input' | 'output';
-  /** Whether the device can be used: `active`, or why it cannot. */
+  /** `active`, or the reason why the device cannot be used. */
   readonly state: DeviceState;
   /** The roles in which the device is the default; empty if it is not a default. */
   readonly defaultRoles: readonly DeviceRole[];
-  /** The format of the device itself. Streams convert it to theirs. */
+  /** The format of the device itself. Streams convert it to their own format. */
   readonly format: Readonly<AudioFormat>;
-  /** Whether the device has no hardware: a cable, a null sink. */
+  /** Whether the device has no hardware, such as a cable or a null sink. */
   readonly virtual: boolean;
-  /** How the system names its driver or module. */
+  /** The system's name for the driver or module of the device. */
   readonly driver?: string;
 }
 
 /** Which devices to list, and where. */
 export interface ListDevicesOptions extends BackendOption {
-  /** Only microphones (`input`), or only loudspeakers (`output`). @default both */
+  /** Lists only microphones (`input`), or only loudspeakers (`output`). @default both */
   flow?: 'input' | 'output' | undefined;
-  /** Only devices in this state. @default 'active' */
+  /** Lists only devices in this state. @default 'active' */
   state?: DeviceState | 'all' | undefined;
 }
 
 /**
- * The devices of the system.
+ * Lists the devices of the system.
  *
- * @throws `ERR_AUDIO_BACKEND_UNAVAILABLE` when there is no audio server, with what to start;
+ * @throws `ERR_AUDIO_BACKEND_UNAVAILABLE` if there is no audio server (the message says what to start),
  *   `ERR_AUDIO_NATIVE_LOAD_FAILED`.
  *
  * @example
@@ -65,7 +65,7 @@ export async function listDevices(options?: ListDevicesOptions): Promise<AudioDe
 }
 
 /**
- * The device that programs get which ask for none; null if there is none.
+ * Returns the default device, which programs use if they select none; null if there is none.
  *
  * @throws `ERR_AUDIO_BACKEND_UNAVAILABLE` if there is no audio server, `ERR_AUDIO_NATIVE_LOAD_FAILED`.
  */
@@ -85,36 +85,36 @@ export async function getDefaultDevice(
   return found ? toPublic(found) : null;
 }
 
-/** A role and the device that now has it. */
+/** A role that has another device, and that device. */
 export interface DefaultChange {
   /** Whether it is the default for recording or for playing. */
   flow: 'input' | 'output';
-  /** What programs use this default for. */
+  /** The purpose of this default. */
   role: DeviceRole;
-  /** The new default; null: there is none any more. */
+  /** The new default device; null if there is none any more. */
   device: AudioDevice | null;
 }
 
 /** Events of a {@link DeviceMonitor}. */
 export interface DeviceMonitorEvents extends EmitterEvents {
-  /** The first list is there. */
+  /** The monitor has listed the devices for the first time. */
   ready: [];
-  /** The system has a device that it did not have before. */
+  /** The system has a new device. */
   add: [device: AudioDevice];
   /** The system no longer has the device. */
   remove: [device: AudioDevice];
-  /** Its state, name or format is another. */
+  /** The state, name or format of a device has changed. */
   change: [device: AudioDevice, before: AudioDevice];
   /** A role has another default device. */
   defaultChange: [change: DefaultChange];
-  /** The system cannot be asked; the monitor goes on and reports when it can again. */
+  /** The system cannot be reached. The monitor continues, and reports changes when it can be reached again. */
   error: [error: Error];
   /** The monitor was closed. */
   close: [];
 }
 
 /**
- * Watches devices come and go. Does not keep the process alive.
+ * Reports devices that are added, removed and changed. A monitor does not keep the process alive.
  *
  * @example
  * const monitor = new DeviceMonitor();
@@ -122,7 +122,7 @@ export interface DeviceMonitorEvents extends EmitterEvents {
  */
 export class DeviceMonitor extends TypedEmitter<DeviceMonitorEvents> {
   readonly #ready = new Deferred<this>();
-  /** Resolves with the first snapshot taken; rejects when the system cannot be asked. */
+  /** Resolves when the devices have been listed for the first time. Rejects if the system cannot be reached. */
   readonly ready: Promise<this> = this.#ready.promise;
   readonly #host: NativeHost;
   #devices: readonly AudioDevice[] = [];
@@ -146,7 +146,7 @@ export class DeviceMonitor extends TypedEmitter<DeviceMonitorEvents> {
     return this.#devices;
   }
 
-  /** Stops watching; `close` follows. */
+  /** Stops the monitor, which then emits `close`. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -183,7 +183,7 @@ export class DeviceMonitor extends TypedEmitter<DeviceMonitorEvents> {
     } catch (error) {
       if (this.#closed) return;
       this.#ready.reject(error as Error);
-      // Without a connection no event says that the server is back, so it is asked again later.
+      // Without a connection no event reports that the server has returned, so the monitor tries again later.
       const refresh = (): void => this.#refresh();
       this.#callOff = timersOf(this.#host).after(unreachableMs, refresh, false);
       const failed = this.#failed;
@@ -226,7 +226,7 @@ export class DeviceMonitor extends TypedEmitter<DeviceMonitorEvents> {
   }
 }
 
-// How often a system that cannot be reached is asked.
+// How often the monitor tries to reach the system.
 const unreachableMs = 500;
 
 function holder(
@@ -243,7 +243,7 @@ function identity({ name, state, format, driver }: AudioDevice): string {
   return JSON.stringify([name, state, format, driver]);
 }
 
-/** All devices as the engine knows them; its error records become errors. */
+/** Lists all devices of the engine. Converts its error records to errors. */
 export async function askDevices(host: NativeHost): Promise<NativeDevice[]> {
   try {
     return await host.listDevices();
@@ -266,7 +266,7 @@ export function toPublic(device: NativeDevice): AudioDevice {
   });
 }
 
-/** What a `device` option may be, beside the words that the class knows. */
+/** A `device` option: an {@link AudioDevice}, an id, a name, a part of a name, or a word such as `'default'`. */
 export type DeviceSelector = string | AudioDevice;
 
 /** Checks the argument or option called `name`. */
@@ -278,14 +278,15 @@ export function checkSelector(selector: DeviceSelector, name: string): DeviceSel
   return selector;
 }
 
-/** Whether the device that is meant changes with the system's default. */
+/** Whether the selector follows the system's default device. */
 export function followsDefault(selector: DeviceSelector): boolean {
   return selector === 'default' || selector === 'communications';
 }
 
 /**
- * The device that a stream is to be on which was on `current`: the default where that is followed, else
- * that one, by its id or, where a system gives a device that comes back another, by its exact name.
+ * Selects the next device of a stream that was on `current`. If the selector follows the default, that is the default.
+ * Otherwise it is the same device, found by its id, or by its exact name on a system where a returned device has
+ * another id.
  *
  * @throws `ERR_AUDIO_DEVICE_NOT_FOUND`.
  */
@@ -307,11 +308,11 @@ export function reselectDevice(
 }
 
 /**
- * The device that is meant: an exact id, else an exact name, else the only name that contains it (case
- * ignored). `'default'` and `'communications'` follow the system, but never to what this process feeds.
+ * Selects a device by exact id, or by exact name, or by a part of a name that no other device has (case is ignored).
+ * `'default'` and `'communications'` follow the system, but never to a device that this process itself plays to.
  *
- * @param own the id of what the asking stream itself plays to.
- * @throws `ERR_AUDIO_DEVICE_NOT_FOUND` with the names that exist.
+ * @param own the id of the device that the stream itself plays to.
+ * @throws `ERR_AUDIO_DEVICE_NOT_FOUND`; the message lists the existing names.
  */
 export function selectDevice(
   devices: readonly NativeDevice[],
@@ -336,7 +337,7 @@ export function selectDevice(
       allowed[0];
     if (found) return found;
     throw notFound(
-      `a default ${flow} device that this process does not feed itself`,
+      `a default ${flow} device that this process does not itself play to`,
       devices,
       flow,
     );
@@ -355,7 +356,7 @@ export function selectDevice(
   throw notFound(
     close.length === 0
       ? `an active ${flow} device called '${selector}'`
-      : `which ${flow} device is meant by '${selector}': ${close.map((one) => `'${one.name}'`).join(', ')}`,
+      : `a single ${flow} device for '${selector}', which matches ${close.map((one) => `'${one.name}'`).join(', ')}`,
     devices,
     flow,
   );

@@ -1,53 +1,54 @@
 import type { NativeOpenOptions, NativeStreamInfo } from '../engine/native.js';
 import { checkBoolean, checkOneOf } from '../validate.js';
 
-/** How a device is opened: options of sources and of sinks. */
+/** Options of sources and sinks for opening their device. */
 export interface OpenOptions {
   /**
-   * `'exclusive'` takes the device for this stream alone, in a format and period of its driver. It is a
-   * demand: if it cannot be had, the stream fails with `ERR_AUDIO_UNSUPPORTED`, or with
-   * `ERR_AUDIO_DEVICE_BUSY` while another program has the device. Only WASAPI has it. @default 'shared'
+   * With `'exclusive'` no other program can use the device, and the stream uses a format and a period of the driver. Only
+   * WASAPI supports this. On other systems the stream fails with `ERR_AUDIO_UNSUPPORTED`. While another program uses the
+   * device, it fails with `ERR_AUDIO_DEVICE_BUSY`. @default 'shared'
    */
   shareMode?: 'shared' | 'exclusive' | undefined;
   /**
-   * Asks for the shortest period that there is, at the price of more wakes. The sound is never later than
-   * without it: what a sink holds against a late wake stays the same. It is a wish: `granted` says whether
+   * Whether to request the shortest period of the device, which costs more processor time. The sound is never later
+   * than without this option: the margin of a sink for threads that wake late stays the same. `granted` says whether
    * the period is shorter than the usual one, and if not, why. @default false
    */
   lowLatency?: boolean | undefined;
 }
 
 /**
- * What a stream is for, where the system treats streams by it. `'communications'`: calls, on Windows with
- * echo cancellation, noise suppression and gain control where the driver has them. `'speech'`: for a machine
- * that listens.
+ * The purpose of a stream, for systems that treat streams by their purpose.
+ *
+ * - `'communications'`: calls. On Windows it enables the driver's echo cancellation, noise suppression and gain control.
+ * - `'speech'`: speech recognition.
  */
 export type StreamCategory = 'communications' | 'media' | 'speech' | 'other';
 
-/** Further wishes for a microphone. */
+/** Further requests for a microphone. The system may not grant them. */
 export interface MicWishes {
-  /** Without the effects that the system or the driver has for microphones; false. */
+  /** Whether to request audio without the microphone effects of the system and the driver. @default false */
   raw?: boolean | undefined;
-  /** `'other'`. */
+  /** The purpose of the stream. @default 'other' */
   category?: StreamCategory | undefined;
 }
 
-/** How a device was opened, and which wishes were granted. */
+/** How a device was opened, and which requests were granted. */
 export interface Granted {
-  /** How the device is shared with other programs. */
+  /** Whether other programs can use the device. */
   shareMode: 'shared' | 'exclusive';
   /** Whether the period is shorter than the usual one. */
   lowLatency: boolean;
-  /** Whether the microphone is without effects. */
+  /** Whether the audio of the microphone is without effects. */
   raw: boolean;
-  /** The category by which the system treats the stream. */
+  /** The purpose by which the system treats the stream. */
   category: StreamCategory;
   /**
-   * Whether the thread that serves the device got real-time priority. On Linux it is granted to users who
-   * have `RLIMIT_RTPRIO`, and to others by RealtimeKit, where that runs.
+   * Whether the thread that serves the device has real-time priority. On Linux users with `RLIMIT_RTPRIO` get it, and
+   * others get it from RealtimeKit if that runs.
    */
   realtime: boolean;
-  /** Why a wish that was made was not granted, and why there is no real-time priority. */
+  /** Why requests were not granted, and why there is no real-time priority. */
   reasons: { lowLatency?: string; raw?: string; category?: string; realtime?: string };
 }
 
@@ -62,14 +63,14 @@ export function checkOpenOptions(given: OpenOptions & MicWishes): NativeOpenOpti
   return { exclusive: shareMode === 'exclusive', lowLatency, raw, category };
 }
 
-/** How often the device is to deliver or to ask, ms. */
+/** The requested period of the device, in ms. */
 export function periodOf(options: NativeOpenOptions): number {
   return options.lowLatency ? 2.5 : 10;
 }
 
 export function toGranted(options: NativeOpenOptions, info: NativeStreamInfo): Granted {
   const { exclusive, lowLatency, raw, category, realtime, whyNotRealtime } = info;
-  // A stream of processes has no device whose wishes it could grant.
+  // A stream of processes has no device that could grant requests.
   const none = 'this kind of stream has no such choice';
   const wishes = {
     lowLatency: options.lowLatency ? lowLatency || none : '',

@@ -2,12 +2,12 @@ import type { NativeProcess, NativeProcessId } from '../engine/native.js';
 import { processKey, type AudioProcess } from './processes.js';
 import { checkInteger, checkString, invalidType, invalidValue } from '../validate.js';
 
-/** Which program: its number, name, path, a pattern of these, or one that was listed. */
+/** A program: its process id, its name, its path, a pattern for these, or an entry of `listAudioProcesses()`. */
 export type ProcessSelector = number | string | RegExp | AudioProcess;
 
 const highestPid = 2 ** 32 - 1;
 
-/** The list that was given, checked; `[]` for 0, which is everything the system plays. */
+/** Checks a list of selectors and returns it. Returns `[]` for 0, which means everything that the system plays. */
 export function checkSelectors(value: unknown, name: string): ProcessSelector[] {
   if (value === 0) return [];
   const list = Array.isArray(value) ? (value as unknown[]) : [value];
@@ -56,9 +56,9 @@ const plain = (name: string): string => name.toLowerCase().replace(/\.exe$/, '')
 const slashes = (path: string): string => path.toLowerCase().replaceAll('\\', '/');
 
 /**
- * One selector and what it has come to mean. A number or an `AudioProcess` means one process for ever,
- * and no later one of the same number; where restarts are followed, after its end any of the same
- * program. A name means every process of that name, whenever it comes.
+ * One selector and the processes that it selects. A process id or an `AudioProcess` selects one process, and no later
+ * process with the same id. If restarts are followed, it selects any process of the same program after the first one has
+ * ended. A name selects every process with that name, whenever it starts.
  */
 export class ProcessTarget {
   readonly selector: ProcessSelector;
@@ -74,7 +74,7 @@ export class ProcessTarget {
     if (typeof selector === 'object' && !(selector instanceof RegExp)) this.#bind(selector);
   }
 
-  /** Whether processes that begin later can be meant. */
+  /** Whether the selector may match processes that start later. */
   get open(): boolean {
     return this.#follows || typeof this.selector === 'string' || this.selector instanceof RegExp;
   }
@@ -90,7 +90,7 @@ export class ProcessTarget {
     return true;
   }
 
-  /** That process has ended: its number means nothing any more. */
+  /** Called when a process has ended. Its id is not used any more. */
   end(id: NativeProcessId): void {
     if (this.#bound?.key === processKey(id)) this.#ended = true;
   }
@@ -118,7 +118,7 @@ function testOf(selector: ProcessSelector): (candidate: NativeProcess) => boolea
     return (one) => plain(one.name) === name || plain(one.displayName) === name;
   }
   if (selector instanceof RegExp) {
-    // Without `g` and `y`: with them each test begins where the last one ended.
+    // Without the flags `g` and `y`, with which each test would begin where the last one ended.
     const pattern = new RegExp(selector.source, selector.flags.replace(/[gy]/g, ''));
     return (one) =>
       pattern.test(one.name) || pattern.test(one.displayName) || pattern.test(one.path);

@@ -8,37 +8,39 @@ import type { NativeHost, NativeProcess } from '../engine/native.js';
 import { TypedEmitter, type EmitterEvents } from '../engine/typed-events.js';
 import { checkNumber, checkOptions } from '../validate.js';
 
-/** A program that makes sound, as it was when it was listed. */
+/** A process that makes sound, as of the time when it was listed. */
 export interface AudioProcess {
-  /** The number of the process. */
+  /** The process id. */
   readonly pid: number;
-  /** The `pid` of the application's first process. A capture of this process hears the whole tree of that one. */
+  /**
+   * The `pid` of the application's root process. A capture of this process includes all processes of the application.
+   */
   readonly rootPid: number;
   /**
-   * A number, as text, by which the system tells this process from others that had or will have its `pid`;
-   * `'0'` if the system hides it.
+   * The start time of the process in units of the system, as a string. It distinguishes this process from others with the
+   * same `pid`. It is `'0'` if the system hides it.
    */
   readonly startTime: string;
   /** The name of its executable file. */
   readonly name: string;
   /** The path of its executable file; empty if the system does not report it. */
   readonly path: string;
-  /** The name that the program gives itself. */
+  /** The program's own name. */
   readonly displayName: string;
-  /** `inactive`: all of its streams are halted. `silent`: it has none. */
+  /** `active`, or `inactive` if all of its streams are stopped, or `silent` if it has no stream. */
   readonly state: 'active' | 'inactive' | 'silent';
-  /** Peak, dBFS; silence is `-Infinity`, NaN: not known. */
+  /** The peak level in dBFS. Silence is `-Infinity`. NaN if the level is not known. */
   readonly levelDb: number;
-  /** The program's volume in the system's volume control; linear, 1 is unity. */
+  /** The program's volume in the system's mixer, linear; 1 is unity. */
   readonly volume: number;
   /** Whether the system mutes this program. */
   readonly muted: boolean;
-  /** Ids of the outputs that it plays to. */
+  /** The ids of the outputs on which it plays. */
   readonly devices: readonly string[];
 }
 
 /**
- * The programs that make sound.
+ * Lists the programs that make sound.
  *
  * @throws `ERR_AUDIO_BACKEND_UNAVAILABLE`, `ERR_AUDIO_UNSUPPORTED`, `ERR_AUDIO_NATIVE_LOAD_FAILED`.
  *
@@ -52,23 +54,23 @@ export async function listAudioProcesses(options?: BackendOption): Promise<Audio
 
 /** Events of a {@link ProcessMonitor}. */
 export interface ProcessMonitorEvents extends EmitterEvents {
-  /** The first list is there. */
+  /** The monitor has listed the programs for the first time. */
   ready: [];
-  /** A program has a stream now. */
+  /** A program has opened its first stream. */
   add: [process: AudioProcess];
-  /** A program no longer has a stream. */
+  /** A program has closed its last stream. */
   remove: [process: AudioProcess];
-  /** Its state, name or devices are others. */
+  /** The state, name or devices of a program have changed. */
   change: [process: AudioProcess, before: AudioProcess];
-  /** The system has another volume for the program. */
+  /** The volume of a program in the system's mixer has changed. */
   volume: [process: AudioProcess];
-  /** The system mutes the program. */
+  /** The system mutes a program. */
   mute: [process: AudioProcess];
-  /** The system no longer mutes the program. */
+  /** The system no longer mutes a program. */
   unmute: [process: AudioProcess];
-  /** Every `levelMs`, with everyone's `levelDb`. */
+  /** Emitted every `levelMs` with the `levelDb` of all programs. */
   level: [processes: readonly AudioProcess[]];
-  /** The system cannot be asked; the monitor goes on and reports when it can again. */
+  /** The system cannot be reached. The monitor continues, and reports changes when it can be reached again. */
   error: [error: Error];
   /** The monitor was closed. */
   close: [];
@@ -76,12 +78,12 @@ export interface ProcessMonitorEvents extends EmitterEvents {
 
 /** Options of a {@link ProcessMonitor}. */
 export interface ProcessMonitorOptions extends BackendOption {
-  /** How often levels are measured, ms, 20 to 60000. @default never */
+  /** The interval at which levels are measured, in ms, 20 to 60000. @default never */
   levelMs?: number | undefined;
 }
 
 /**
- * Watches which programs make sound. Does not keep the process alive.
+ * Reports which programs make sound. A monitor does not keep the process alive.
  *
  * @example
  * const monitor = new ProcessMonitor({ levelMs: 100 });
@@ -89,7 +91,7 @@ export interface ProcessMonitorOptions extends BackendOption {
  */
 export class ProcessMonitor extends TypedEmitter<ProcessMonitorEvents> {
   readonly #ready = new Deferred<this>();
-  /** Resolves with the first snapshot taken; rejects when the system cannot be asked. */
+  /** Resolves when the programs have been listed for the first time. Rejects if the system cannot be reached. */
   readonly ready: Promise<this> = this.#ready.promise;
   readonly #host: NativeHost;
   readonly #watch: number;
@@ -128,7 +130,7 @@ export class ProcessMonitor extends TypedEmitter<ProcessMonitorEvents> {
     return this.#processes;
   }
 
-  /** Stops watching; `close` follows. */
+  /** Stops the monitor, which then emits `close`. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -202,7 +204,7 @@ function identity({ state, displayName, devices }: AudioProcess): string {
   return JSON.stringify([state, displayName, devices]);
 }
 
-/** A process and no other that had its number before or gets it later. */
+/** A key that identifies a process, also among processes with the same id at other times. */
 export function processKey({
   pid,
   startTime,
@@ -213,7 +215,7 @@ export function processKey({
   return `${pid}:${startTime}`;
 }
 
-/** Processes as the engine knows them; its error records become errors. */
+/** Lists the processes of the engine. Converts its error records to errors. */
 export async function askProcesses(
   host: NativeHost,
   { running = false, levels = false }: { running?: boolean; levels?: boolean } = {},

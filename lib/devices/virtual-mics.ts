@@ -4,10 +4,10 @@ import { AudioError } from '../errors.js';
 import type { NativeDevice } from '../engine/native.js';
 import { checkOptions } from '../validate.js';
 
-/** Who makes a virtual microphone. */
+/** The driver or server of a virtual microphone. */
 export type VirtualMicDriver = (typeof virtualMicDrivers)[number];
 
-// In the order in which `device: 'auto'` prefers them: plain cables, then what needs settings.
+// In the order in which `device: 'auto'` prefers them: plain cables first, then drivers that depend on settings.
 export const virtualMicDrivers = [
   'vb-cable',
   'virtual-audio-cable',
@@ -21,36 +21,39 @@ export const virtualMicDrivers = [
   'simulated',
 ] as const;
 
-/** How a cable or its pair of ends was found out; `name` is a hint only, users rename devices. */
+/** How a cable was recognised, or its ends were matched. A `name` is only a hint, because users rename devices. */
 export type VirtualMicEvidence =
   'server' | 'hardware-id' | 'service' | 'parent' | 'driver-name' | 'name' | 'probe';
 
-/** A cable that is installed: an output, and the microphone that hears what is played to it. */
+/** A virtual cable: an output, and the microphone that carries its sound. */
 export interface VirtualMic {
   /** The kind of cable. */
   readonly driver: VirtualMicDriver;
-  /** The name that its maker gives it: `VB-CABLE A`. */
+  /** The name of the product, for example `VB-CABLE A`. */
   readonly product: string;
-  /** The output of the cable; the `device` option of a {@link VirtualMicSink}. */
+  /** The output of the cable. Pass it as the `device` option of a {@link VirtualMicSink}. */
   readonly render: AudioDevice;
-  /** The microphone that other programs must select; undefined if it is not known, see `problem`. */
+  /** The microphone that other programs must select; undefined if it is not known (see `problem`). */
   readonly capture: AudioDevice | undefined;
-  /** Where there are several: all inputs that may carry it. `VirtualMicSink.probe()` finds out. */
+  /** All microphones that may carry the output, if there are several. `VirtualMicSink.probe()` finds the right one. */
   readonly candidates: readonly AudioDevice[];
-  /** The bus of a virtual mixer that `capture` carries: `B1`. The settings of the mixer decide what is on it. */
+  /**
+   * The bus of a virtual mixer that `capture` carries, for example `B1`. The settings of the mixer decide what is on
+   * it.
+   */
   readonly bus?: string;
-  /** How it was found to be a cable. */
+  /** How the cable was recognised. */
   readonly recognisedBy: VirtualMicEvidence;
-  /** How `capture` was found; undefined without one. */
+  /** How `capture` was found; undefined without a `capture`. */
   readonly pairedBy: VirtualMicEvidence | undefined;
-  /** Why it cannot be used as it is. */
+  /** Why the cable cannot be used; absent if it can. */
   readonly problem?: string;
 }
 
 /**
- * The virtual microphones that are there: VB-CABLE, VoiceMeeter, Virtual Audio Cable, Scream, virtual
- * sources of PulseAudio and PipeWire, ALSA's loopback cards, BlackHole, Loopback. Those that cannot be
- * used say why.
+ * Lists the virtual microphones of the system: VB-CABLE, VoiceMeeter, Virtual Audio Cable, Scream, virtual
+ * sources of PulseAudio and PipeWire, ALSA's loopback cards, BlackHole and Loopback. If one cannot be used, its `problem`
+ * says why.
  *
  * @throws `ERR_AUDIO_BACKEND_UNAVAILABLE` if there is no audio server, `ERR_AUDIO_NATIVE_LOAD_FAILED`.
  *
@@ -100,13 +103,13 @@ function problemOf(
   if (output.state !== 'active') return `its output '${output.name}' is ${words[output.state]}`;
   if (capture) return undefined;
   if (candidates.length > 0) {
-    return `it cannot be told which of ${shown(candidates)} hears '${output.name}'; VirtualMicSink.probe() finds out`;
+    return `it is not known which of ${shown(candidates)} carries '${output.name}'; VirtualMicSink.probe() finds it`;
   }
   if (output.cable === 'scream') {
-    return 'it sends what it plays over the network; no microphone of this computer hears it';
+    return 'it sends its audio over the network and has no microphone on this computer';
   }
   if (output.cable === 'alsa-loopback') {
-    return `what '${output.name}' plays is heard on the card's other device, which the audio server does not show`;
+    return `the card's other device carries '${output.name}', but the audio server does not list it`;
   }
   const gone = devices.filter(
     (candidate) =>
@@ -114,8 +117,8 @@ function problemOf(
       candidate.product === output.product &&
       candidate.state !== 'active',
   );
-  if (gone.length === 0) return `the microphone that hears '${output.name}' is not there`;
-  return `the microphone that hears '${output.name}' is not in use: ${gone
+  if (gone.length === 0) return `the microphone of '${output.name}' does not exist`;
+  return `the microphone of '${output.name}' cannot be used: ${gone
     .map(({ name, state }) => `'${name}' is ${words[state]}`)
     .join(', ')}`;
 }
@@ -127,12 +130,12 @@ const words = {
   unplugged: 'unplugged',
 } as const;
 
-// Where each can be had, for those who ask for one that is not there.
+// How to get each driver.
 const remedies: Record<VirtualMicDriver, string> = {
   'vb-cable': 'Install VB-CABLE from https://vb-audio.com/Cable and restart the computer',
   voicemeeter: 'Install VoiceMeeter from https://voicemeeter.com and start it',
   'virtual-audio-cable': 'Install Virtual Audio Cable from https://vac.muzychenko.net',
-  scream: 'Scream is no microphone: install VB-CABLE from https://vb-audio.com/Cable',
+  scream: 'Scream has no microphone. Install VB-CABLE from https://vb-audio.com/Cable',
   'alsa-loopback': 'Load the loopback card: modprobe snd-aloop',
   blackhole: 'Install BlackHole from https://existential.audio/blackhole',
   loopback: 'Install Loopback from https://rogueamoeba.com/loopback',
@@ -153,19 +156,19 @@ const systems: Partial<Record<VirtualMicDriver, readonly NodeJS.Platform[]>> = {
   pipewire: ['linux'],
 };
 
-/** What to do about a driver that is not there. */
+/** The remedy for a missing driver. */
 function remedyFor(driver: VirtualMicDriver, platform: NodeJS.Platform): string {
   if (systems[driver]?.includes(platform) ?? true) return remedies[driver];
   return platform === 'linux'
-    ? 'It does not exist for Linux. Leave the driver out: on Linux a VirtualMicSink makes a microphone of its own'
+    ? 'It does not exist for Linux. Leave the driver out: on Linux a VirtualMicSink creates its own microphone'
     : 'It does not exist for this system. Leave the driver out';
 }
 
 /**
- * The cable that `device: 'auto'` means: one that this process does not feed yet before one that it
- * does, plain cables before mixers. Undefined: nothing of the kind is installed.
+ * Chooses the cable for `device: 'auto'`. It prefers cables that this process does not play to yet, and plain cables to
+ * virtual mixers. Returns undefined if no cable is installed.
  *
- * @throws `ERR_AUDIO_DEVICE_NOT_FOUND` when what is installed cannot be used, with why.
+ * @throws `ERR_AUDIO_DEVICE_NOT_FOUND` if the installed cables cannot be used; the message says why.
  */
 export function chooseVirtualMic(
   devices: readonly NativeDevice[],
@@ -183,12 +186,12 @@ export function chooseVirtualMic(
     {
       deviceId: all[0].render.id,
       remedy:
-        'Enable both ends in the sound settings, or name the output to play to as the device option',
+        'Enable both ends in the sound settings, or set the device option to the output to play on',
     },
   );
 }
 
-/** The error for a driver that was demanded and is not there. */
+/** The error for a missing driver. */
 export function driverMissing(
   driver: VirtualMicDriver,
   platform: NodeJS.Platform = process.platform,

@@ -10,27 +10,29 @@ export const backendNames = ['wasapi', 'pulse', 'simulated'] as const;
 /** The audio systems that this package knows. */
 export type BackendName = (typeof backendNames)[number];
 
-/** A `SimulatedAudio` of `patchcord/testing`: a world of its own. */
+/** A `SimulatedAudio` of `patchcord/testing`. */
 export interface SimulatedBackend {
-  /** For the streams of this package. */
+  /** For internal use by the streams of this package. */
   readonly [worldHost]: object;
 }
 
-// Registered: a world made by one build of the package works with the other.
+// A registered symbol, so that a SimulatedAudio of one build of the package works with the other.
 export const worldHost: unique symbol = Symbol.for('patchcord.worldHost') as never;
 
-/** Where an object opens its device. */
+/** The option that selects the audio system. */
 export interface BackendOption {
   /**
-   * The audio system; the first of the platform's own that can be reached, unless `PATCHCORD_BACKEND` in
-   * the environment names another.
-   * Never simulated unless asked for: here, there, or by `PATCHCORD_SIMULATION`, the path of a module
-   * whose default export is a `SimulatedAudio`, which is then what `simulated` means.
+   * The audio system. Pass a `SimulatedAudio` of `patchcord/testing` for tests. `'simulated'` is a standard one, or, if
+   * the environment variable `PATCHCORD_SIMULATION` is the path of a module, the `SimulatedAudio` that this module
+   * exports as default.
+   *
+   * @default the environment variable `PATCHCORD_BACKEND`, or else the first of the platform's backends that can be
+   *   reached
    */
   backend?: BackendName | SimulatedBackend | undefined;
 }
 
-/** Checked where the object is made, so that a wrong name is an error there. */
+/** Called when an object is constructed, so that a wrong name fails there. */
 export function openBackend({ backend }: BackendOption): NativeHost {
   if (isSimulated(backend)) return backend[worldHost] as NativeHost;
   if (backend !== undefined && typeof backend !== 'string') {
@@ -61,12 +63,13 @@ function isSimulated(backend: unknown): backend is SimulatedBackend {
   return typeof backend === 'object' && backend !== null && worldHost in backend;
 }
 
-// Streams are made synchronously, so the module is loaded so: at the first one, and as any module once.
+// Streams are constructed synchronously, so the first one loads the module synchronously. Later ones get it from the
+// cache.
 function scriptedWorld(path: string): NativeHost {
   const failed = (reason: string, cause?: unknown): AudioError =>
     new AudioError('ERR_AUDIO_BACKEND_UNAVAILABLE', `PATCHCORD_SIMULATION=${path} ${reason}`, {
       remedy:
-        'Name a module whose default export is a SimulatedAudio; one that is an ES module needs Node 20.19 or later and has no await at its top level',
+        'Name a module whose default export is a SimulatedAudio. An ES module needs Node.js 20.19 or later and no await at its top level',
       cause,
     });
   const file = resolve(path);

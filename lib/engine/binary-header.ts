@@ -1,12 +1,14 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 
-/** What the header of a native program or library says. */
+/** The information in the header of a native program or library. */
 export interface BinaryHeader {
-  /** For which system and processor it is, as `process.platform` and `process.arch` name them: `linux-x64`. */
+  /**
+   * The system and processor that the file is for, in the terms of `process.platform` and `process.arch`: `linux-x64`.
+   */
   target: string;
-  /** Whether the file is as long as the header says. */
+  /** Whether the file has the length that follows from the header. */
   complete: boolean;
-  /** Whether it runs with musl in place of glibc. */
+  /** Whether the file needs musl instead of glibc. */
   musl: boolean;
 }
 
@@ -14,11 +16,11 @@ const elfMachines: Record<number, string> = { 3: 'ia32', 0x28: 'arm', 0x3e: 'x64
 const windowsMachines: Record<number, string> = { 0x14c: 'ia32', 0x8664: 'x64', 0xaa64: 'arm64' };
 const macMachines: Record<number, string> = { 0x1000007: 'x64', 0x100000c: 'arm64' };
 
-/** Reads the header of an ELF, PE or Mach-O file; undefined: the file is none of these. */
+/** Reads the header of an ELF, PE or Mach-O file. Returns undefined for other files. */
 export function readBinaryHeader(file: string): BinaryHeader | undefined {
   const descriptor = openSync(file, 'r');
   try {
-    const header = Buffer.alloc(4096); // the rest stays 0
+    const header = Buffer.alloc(4096); // bytes beyond the end of the file stay 0
     readSync(descriptor, header, 0, header.length, 0);
     return parse(header, fstatSync(descriptor).size);
   } finally {

@@ -1,6 +1,6 @@
 /**
  * Emits events. If a listener throws, the exception becomes an uncaught exception of the process,
- * as one in a timer does, and the caller goes on. Emit last, when the state is what the event says.
+ * like an exception in a timer, and the caller continues. Change the state before you call this.
  *
  * @param emit calls `emit()`.
  */
@@ -12,7 +12,7 @@ export function callListeners(emit: () => unknown): void {
   }
 }
 
-/** Throws what a listener threw where no code of ours is in the way. */
+/** Throws the exception of a listener later, so that it does not pass through code of this package. */
 export function throwLater(error: unknown): void {
   process.nextTick(() => {
     throw error;

@@ -1,8 +1,8 @@
-/** A promise that knows whether anybody waits for it. */
+/** A promise that knows whether any code awaits it. */
 class AwaitedPromise<T> extends Promise<T> {
   awaited = false;
 
-  // What `then()` returns is an ordinary promise.
+  // `then()` returns an ordinary promise.
   static override get [Symbol.species](): PromiseConstructor {
     return Promise;
   }
@@ -18,12 +18,12 @@ void Object.defineProperty(AwaitedPromise.prototype, 'then', {
 });
 
 /**
- * A promise that is settled from outside, such as a stream's `ready`. A rejection reaches whoever waits for
- * it; if nobody does, it is no `unhandledRejection`.
+ * A promise that is settled from outside, such as a stream's `ready`. A rejection does not cause an `unhandledRejection`
+ * if no code awaits the promise.
  */
 export class Deferred<T> {
   readonly promise: Promise<T>;
-  // Not typed by T: what waits for a subclass would else be no Deferred of its base.
+  // Not typed by T, because a Deferred of a subclass could otherwise not be used as a Deferred of its base class.
   #resolve!: (value: never) => void;
   #reject!: (error: Error) => void;
   #settled = false;
@@ -48,7 +48,7 @@ export class Deferred<T> {
     this.#reject(error);
   }
 
-  /** Whether somebody waits who receives this error, or has received it. */
+  /** Whether code that awaits the promise receives this error, or has received it. */
   delivers(error: Error): boolean {
     const { awaited } = this.promise as AwaitedPromise<T>;
     return awaited && (!this.#settled || this.#failure === error);

@@ -1,8 +1,8 @@
 import { native, type NativeHold } from './native.js';
 
 /**
- * Whether a stream keeps the process alive: while its device is open, unless `unref()` was called. What
- * keeps the process alive is not collected either.
+ * Keeps the process alive while the device of a stream is open, unless `unref()` was called. It also keeps the stream
+ * from being garbage-collected.
  */
 export class KeepAlive {
   readonly #owner: object;
@@ -14,13 +14,13 @@ export class KeepAlive {
     this.#owner = owner;
   }
 
-  /** The device is open, or is being opened. */
+  /** Called when the device is about to be opened. */
   open(): void {
     this.#open = true;
     this.#settle();
   }
 
-  /** The device is released. */
+  /** Called when the device is released. */
   release(): void {
     this.#open = false;
     this.#settle();

@@ -15,10 +15,10 @@ import {
 import { requireFile } from './require-file.js';
 
 /**
- * Finds the addon and loads it: the file that `PATCHCORD_ADDON` in the environment names, else the one that
- * a checkout has built, else the prebuilt one of the package, else a prebuilt one beside a bundle.
+ * Finds and loads the addon: the file that the environment variable `PATCHCORD_ADDON` names, or the one that a checkout
+ * has built, or the prebuilt one of the package, or a prebuilt one beside a bundle.
  *
- * @param functions the names of all that the addon exports.
+ * @param functions the names of all exports of the addon.
  * @throws `ERR_AUDIO_NATIVE_LOAD_FAILED`; the message says why, and what to do about it.
  */
 export function loadAddon(functions: readonly string[]): object {
@@ -32,7 +32,7 @@ export function loadAddon(functions: readonly string[]): object {
   const places = named ? [named] : [built, resolve(prebuiltAddon()), besideBundle];
   const file = places.find(exists);
   if (file === undefined) throw named ? misnamed(named) : notFound(places);
-  // Not tried on musl, which may load an addon for glibc, and then crash in it.
+  // Not tried on musl, because it may load an addon for glibc and then crash in it.
   if (file !== named && file !== built && runsOnMusl()) throw needsGlibc();
   const unusable = unusableFile(file);
   if (unusable) throw unusable;
@@ -47,7 +47,7 @@ export function loadAddon(functions: readonly string[]): object {
   return addon;
 }
 
-// Under the permission model of Node 20, asking may throw.
+// With the permission model of Node 20 this check may throw.
 function exists(file: string): boolean {
   try {
     return existsSync(file);

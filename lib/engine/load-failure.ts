@@ -1,4 +1,4 @@
-// Why the addon cannot be loaded, case by case, and what the reader can do about each.
+// The errors for each case in which the addon cannot be loaded, with a remedy.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -12,7 +12,7 @@ const platforms: Record<string, string> = {
   'win32-x64': 'win32-x64',
 };
 
-// Older ones lack functions of libuv that the addon calls, and end the process when it calls them.
+// Older versions lack functions of libuv that the addon calls, and end the process when it calls them.
 const runtimes = { bun: ['Bun', '1.4.4'], deno: ['Deno', '2.9.5'] } as const;
 
 const reinstall = 'Install the package again; in a checkout, run "npm run build:native"';
@@ -21,7 +21,7 @@ function failure(message: string, remedy: string, cause?: Error): AudioError {
   return new AudioError('ERR_AUDIO_NATIVE_LOAD_FAILED', message, { remedy, cause });
 }
 
-/** The error for a runtime that cannot run the addon; undefined: it can. */
+/** The error for a runtime that cannot run the addon; undefined if it can. */
 export function tooOldRuntime(): AudioError | undefined {
   for (const [key, [name, oldest]] of Object.entries(runtimes)) {
     const version = process.versions[key];
@@ -41,7 +41,7 @@ function isOlder(version: string, oldest: string): boolean {
   return first >= 0 && (has[first] ?? 0) < (needs[first] ?? 0);
 }
 
-/** Whether the program that runs this code was built for musl; false where its file cannot be read. */
+/** Whether the program that runs this code was built for musl; false if its file cannot be read. */
 export function runsOnMusl(): boolean {
   try {
     return readBinaryHeader(process.execPath)?.musl ?? false;
@@ -58,12 +58,15 @@ export function needsGlibc(): AudioError {
   );
 }
 
-/** The error where the environment names a file that is not there. */
+/** The error if the environment names a file that does not exist. */
 export function misnamed(file: string): AudioError {
-  return failure(`PATCHCORD_ADDON names ${file}, which does not exist`, 'Correct it, or unset it');
+  return failure(
+    `PATCHCORD_ADDON names ${file}, which does not exist`,
+    'Correct or unset the variable',
+  );
 }
 
-/** The error where no file is found. */
+/** The error if no addon is found. */
 export function notFound(places: readonly string[]): AudioError {
   const { permission } = process as { permission?: { has(scope: string, file: string): boolean } };
   const [hidden] = places.filter((place) => permission?.has('fs.read', place) === false);
@@ -71,7 +74,7 @@ export function notFound(places: readonly string[]): AudioError {
   const lookedFor = `looked for ${places.join(', ')}`;
   if (!(target in platforms)) {
     return failure(
-      `there is no native addon for ${target}; supported are ${Object.values(platforms).join(' and ')}; ${lookedFor}`,
+      `there is no native addon for ${target}; the package supports ${Object.values(platforms).join(' and ')}; ${lookedFor}`,
       /-(ia32|arm)$/.test(target)
         ? 'Use a 64-bit build of Node.js or Electron'
         : 'Use a build of Node.js or Electron for a supported platform',
@@ -86,7 +89,7 @@ export function notFound(places: readonly string[]): AudioError {
   );
 }
 
-// In the package and in a checkout this code is one folder below the package's description.
+// In the package and in a checkout this code is one folder below package.json.
 function isBundle(): boolean {
   try {
     const description = readFileSync(join(codeFolder(), '../package.json'), 'utf8');
@@ -104,7 +107,7 @@ function unreadable(file: string, cause?: Error): AudioError {
   );
 }
 
-/** The error for a file that cannot be an addon for this process; undefined: it may be one. */
+/** The error for a file that cannot be an addon for this process; undefined if it may be one. */
 export function unusableFile(file: string): AudioError | undefined {
   let header: BinaryHeader | undefined;
   try {
@@ -115,18 +118,18 @@ export function unusableFile(file: string): AudioError | undefined {
   if (!header?.complete) return failure(`the native addon ${file} is damaged`, reinstall);
   if (header.target === target) return undefined;
   return failure(
-    `the native addon ${file} is for ${header.target}, and this process is ${target}`,
-    'Install the package, or build the checkout, on the system that runs it: do not copy it from another one',
+    `the native addon ${file} is for ${header.target}, but this process is ${target}`,
+    'Install the package, or build the checkout, on the system that runs it. Do not copy it from another system',
   );
 }
 
-/** The error for a file that the system, or the runtime, did not load. */
+/** The error for a file that the system or the runtime did not load. */
 export function unloadable(file: string, cause: NodeJS.ErrnoException): AudioError {
   if (cause.code === 'ERR_ACCESS_DENIED') return unreadable(file, cause);
   if (cause.code === 'ERR_DLOPEN_DISABLED') {
     return failure(
       'Node.js was started with flags that forbid native addons',
-      'Start it without --no-addons, and where it has --permission, with --allow-addons',
+      'Start it without --no-addons, and with --allow-addons if it has --permission',
       cause,
     );
   }
@@ -138,7 +141,7 @@ export function unloadable(file: string, cause: NodeJS.ErrnoException): AudioErr
   return failure(`the native addon ${file} did not load: ${cause.message}`, remedy, cause);
 }
 
-/** The error for a file that was loaded and is another addon. */
+/** The error for a loaded file that is another addon. */
 export function notOurs(file: string): AudioError {
   return failure(
     `${file} is not the native addon of this version of the package`,

@@ -4,10 +4,9 @@ import type { AudioFormat, SampleFormat } from '../format/format.js';
 import { loadAddon } from './load-addon.js';
 import type { Timers } from './timers.js';
 
-// What the addon exports. It is loaded at the first use and not before: importing the package must work on
-// every platform.
+// The exports of the addon. The first use loads it, because importing the package must work on every platform.
 
-/** A device as the engine lists it. */
+/** A device in the engine's list. */
 export interface NativeDevice {
   id: string;
   name: string;
@@ -17,17 +16,17 @@ export interface NativeDevice {
   format: AudioFormat;
   virtual: boolean;
   driver?: string;
-  /** Where what it plays is heard, or what it hears is played. */
+  /** The other end of a cable: for an output the microphone that carries it, for a microphone its output. */
   peerId?: string;
-  /** Whether this process plays to it, or to what it hears. */
+  /** Whether this process plays to the device, or to the output that it carries. */
   fed: boolean;
-  /** Of which kind of virtual cable it is an end: `vb-cable`. */
+  /** The kind of virtual cable that it is an end of, for example `vb-cable`. */
   cable?: string;
   product?: string;
   bus?: string;
   recognisedBy?: string;
   pairedBy?: string;
-  /** Where no one peer could be told, and for a virtual mixer: all that it may be. */
+  /** All candidates for the peer, if it is not known, and for a virtual mixer. */
   possiblePeers: string[];
 }
 
@@ -36,19 +35,19 @@ export interface NativeStreamInfo {
   periodFrames: number;
   deviceId: string;
   realtime: boolean;
-  /** Empty where it is, and where the system has no such thing. */
+  /** Empty if the thread has real-time priority, and if the system has no such priority. */
   whyNotRealtime: string;
   exclusive: boolean;
-  /** Of a wish: true where it was granted, else why not; '' where it was not made. */
+  /** For each request: true if it was granted, otherwise the reason; '' if it was not made. */
   lowLatency: true | string;
   raw: true | string;
   category: true | string;
 }
 
-/** How a device is to be opened. */
+/** The options for opening a device. */
 export interface NativeOpenOptions {
   exclusive: boolean;
-  /** A demand: what it is to be given. */
+  /** The format that the device must have. */
   format?: AudioFormat | undefined;
   lowLatency: boolean;
   raw: boolean;
@@ -82,27 +81,27 @@ export interface NativeLevel {
   rmsDb: number;
 }
 
-/** What lies between an output and whoever listens to the microphone that carries it. */
+/** How loud an output arrives at a program that records the microphone that carries it. */
 export interface NativeHearing {
-  /** Linear, of all sliders together; 0: muted. */
+  /** The product of all volumes, linear; 0 if muted. */
   volume: number;
-  /** The device whose slider takes most. */
+  /** The id of the device with the lowest volume. */
   quietest?: string;
-  /** Of a virtual mixer whose settings can be read: on which it is heard. */
+  /** The buses on which a virtual mixer plays the output, if its settings can be read. */
   buses?: string[];
   mixerProblem?: string;
 }
 
-/** A process and none that has its number before or after it. */
+/** A process id that is unique in time. */
 export interface NativeProcessId {
   pid: number;
   startTime: bigint;
 }
 
 export interface NativeProcess extends NativeProcessId {
-  /** Of the application. */
+  /** The root process of the application. */
   root: NativeProcessId;
-  /** Nearest first. */
+  /** The ancestors, nearest first. */
   ancestors: NativeProcessId[];
   name: string;
   path: string;
@@ -114,7 +113,7 @@ export interface NativeProcess extends NativeProcessId {
   devices: string[];
 }
 
-/** Of a process and its ancestors the nearest that is named decides, else `everything`. */
+/** For each process, the nearest of itself and its ancestors that is listed decides; if none is, `everything` does. */
 export interface NativeSelection {
   everything: boolean;
   include: readonly NativeProcessId[];
@@ -131,7 +130,7 @@ export interface NativeTapEvent {
 }
 
 export interface NativeHost {
-  /** Whether the system makes microphones without a driver. */
+  /** Whether the system can create microphones without a driver. */
   makesCables(): Promise<boolean>;
   listDevices(): Promise<NativeDevice[]>;
   listProcesses(options: { running: boolean; levels: boolean }): Promise<NativeProcess[]>;
@@ -142,19 +141,19 @@ export interface NativeHost {
     name: string,
     format: AudioFormat,
   ): Promise<{ renderId: string; microphone: NativeDevice }>;
-  /** The id of the output that was made. */
+  /** Creates an output. Returns its id. */
   makeSpeaker(name: string, format: AudioFormat): Promise<string>;
-  /** What `makeCable()` or `makeSpeaker()` made, by the id of its output. */
+  /** Removes what `makeCable()` or `makeSpeaker()` has created, by the id of its output. */
   removeMade(outputId: string): Promise<void>;
-  /** Those of the processes that play something; it is moved to the output. */
+  /** Moves the sound of processes to the output. Returns those of them that play. */
   moveProcesses(pids: number[], outputId: string): Promise<number[]>;
-  /** The names of programs that played to a cable that was made, and were moved to another output. */
+  /** Moves programs that play to a created cable to another output. Returns their names. */
   sendStrangersAway(outputId: string): Promise<string[]>;
-  /** Variables for a child process; empty where the system has none. */
+  /** Environment variables for a child process; empty if the system has none. */
   childEnvironment(outputId: string, inputId: string): Promise<Record<string, string>>;
   askHearing(renderId: string, microphoneId: string): Promise<NativeHearing>;
   now(): bigint;
-  /** Where time is moved by hand, the timers that it moves. */
+  /** The timers of a manual clock. */
   timers?: Timers;
 }
 
@@ -165,9 +164,9 @@ interface NativeTimed {
 }
 
 export interface NativeSource extends NativeTimed {
-  /** Again in place of what is open, which goes on when this fails. */
+  /** Opens a device in place of the present one, which stays open if this fails. */
   open(deviceId: string, periodMs: number, options: NativeOpenOptions): Promise<NativeStreamInfo>;
-  /** Lets go of the device; the stream goes on as silence. */
+  /** Closes the device. The stream continues with silence. */
   leave(): Promise<void>;
   openProcesses(selection: NativeSelection, periodMs: number): Promise<NativeStreamInfo>;
   selectProcesses(selection: NativeSelection): Promise<void>;
@@ -184,14 +183,14 @@ export interface NativeSource extends NativeTimed {
 
 export interface NativeTap {
   /**
-   * Fills `into`, or as much of it as the last frames need, and the label: index of the first frame, its
-   * time in ns, flags, how many losses there are to take. Returns how many frames; 0: not yet, `onData` tells;
-   * undefined: there will be none.
+   * Fills `into`, or a part of it for the last frames, and the label: index of the first frame, its time in ns, flags,
+   * and the number of losses to take. Returns the number of frames. 0 means that the chunk is not complete yet; `onData`
+   * follows. Undefined means that no frames will follow.
    *
-   * @param partly takes what is there, however little; then 0 means that there is nothing now.
+   * @param partly reads whatever there is. In that case 0 means that there is nothing.
    */
   read(into: Uint8Array, partly?: boolean): number | undefined;
-  /** What this consumer was too slow for, each loss once, as soon as all of it has been read. */
+  /** Returns the losses of this consumer, each once, after all of its frames have been read. */
   takeLosses(): { frame: number; frames: number }[];
   close(): void;
   stats(): { lostFrames: number };
@@ -202,20 +201,27 @@ export interface NativeMixer extends NativeTimed {
   mixWritten(frames: number): number;
   writtenOut(): boolean;
   finish(): void;
-  /** `hole`: silence stands for what came too late. */
+  /** `hole`: silence replaces frames that came too late. */
   takeEvents(): NativeEvent[];
   stats(): Record<string, number>;
   position(): number;
 }
 
-/** What a filter does: `gain` { gain }, `limiter` { ceiling, truePeak }, `meter`, `normalizer` { targetLufs, maxGainDb }, `convert` { quality, channelMap, dither }, `echo` { referenceChannels, tailMs, suppression, maxWaitMs }. */
+/**
+ * The kind of a filter and its options: `gain` { gain }, `limiter` { ceiling, truePeak }, `meter`, `normalizer` {
+ * targetLufs, maxGainDb }, `convert` { quality, channelMap, dither }, `echo` { referenceChannels, tailMs, suppression,
+ * maxWaitMs }.
+ */
 export type FilterKind = 'convert' | 'echo' | 'gain' | 'limiter' | 'meter' | 'normalizer';
 
 export interface NativeFilter extends NativeTimed {
-  /** Of written bytes, while nothing was linked. `reference`: as many frames of an `echo` filter's reference. */
+  /**
+   * Processes written bytes, as long as no stream was linked. `reference` has the same number of frames, for an `echo`
+   * filter.
+   */
   process(bytes: Buffer, reference?: Float32Array): Buffer;
   flush(): Buffer;
-  /** The reference is that of an `echo` filter. */
+  /** Links a live stream. `reference` is that of an `echo` filter. */
   link(
     producer: NativeProducer,
     ends: boolean,
@@ -223,7 +229,7 @@ export interface NativeFilter extends NativeTimed {
     referenceBufferFrames?: number,
   ): void;
   unlink(): void;
-  /** Once linked: what is held back comes out, then the stream ends. */
+  /** After a link: outputs the delayed frames, then ends the stream. */
   finish(): void;
   setGain(gain: number, rampFrames: number): void;
   takeEvents(): NativeEvent[];
@@ -234,14 +240,14 @@ export interface NativeFilter extends NativeTimed {
 export type NativeProducer = NativeSource | NativeMixer | NativeFilter;
 
 interface NativeWritable {
-  /** Frames that were taken. */
+  /** Returns the number of frames that were taken. */
   write(bytes: Buffer): number;
   setPending(more: boolean): void;
   end(): void;
   takeEvents(): NativeEvent[];
 }
 
-/** How an input is lowered by another one: linear gains, frames of the mix. */
+/** How another input lowers an input: linear gains, and frames of the mix. */
 export interface NativeDuck {
   by: NativeMixerInput;
   gain: number;
@@ -268,17 +274,17 @@ export interface NativeMixerInput extends NativeWritable {
   level(): NativeLevel;
 }
 
-/** Counters of a sink, beside those of its `stats()`. */
+/** Counters of a sink that its `stats()` does not return. */
 export interface NativeSinkStats {
   frames: number;
   deviceLatencyMs: number;
-  /** What is delayed behind the queue: by the resampler and the limiter. */
+  /** The delay behind the queue, caused by the resampler and the limiter. */
   heldMs: number;
-  /** Behind a link: how long ago the source heard what is played. */
+  /** With a link: how long ago the source heard the frame that is played. */
   lagMs?: number;
   writtenFrames?: number;
   queuedFrames?: number;
-  /** Frames per second of what was written last. */
+  /** The sample rate of the bytes that were written last. */
   writtenRate?: number;
 }
 
@@ -294,16 +300,16 @@ export interface NativeSink extends NativeWritable, NativeTimed {
   ): Promise<NativeStreamInfo>;
   leave(): Promise<void>;
   close(): Promise<void>;
-  /** What the device is asked to hold now. */
+  /** How much audio the device is asked to hold at present. */
   fillMs(): number;
   openWritten(format: AudioFormat, bufferFrames: number, startFrames: number): void;
-  /** Of what a live producer writes, which is held in step with the device. */
+  /** Opens the queue of a live producer, which is resampled to the clock of the device. */
   openLive(format: AudioFormat, bufferFrames: number): void;
-  /** Frames that there was no room for. */
+  /** Returns the number of frames for which there was no room. */
   writeLive(bytes: Buffer): number;
-  /** Ends what sounds with the next period. After how many ms the device will have played what it has by now. */
+  /** Fades the sound out in the next period. Returns the number of ms after which the device has played its buffer. */
   fadeOut(): number;
-  /** What is queued is faded out and not played. */
+  /** Fades out, and discards the queue. */
   clear(rampMs: number): void;
   link(producer: NativeProducer, bufferFrames: number, periodsMs: number): void;
   drive(mixer: NativeMixer): void;
@@ -315,7 +321,7 @@ export interface NativeHold {
   release(): void;
 }
 
-/** What happens to a device of a simulated world, by its name, with the values that it takes. */
+/** The scripted events of a simulated device, with their arguments. */
 export interface DeviceScripts {
   removeDevice: [];
   unplug: [];
@@ -335,12 +341,12 @@ export interface DeviceScripts {
   delay: [ms: number];
   jitter: [upToMs: number];
   stamps: [offsetMs: number | null, jitterMs: number];
-  /** Of all devices. */
+  // The next two concern all devices.
   serverGone: [];
   serverBack: [];
 }
 
-/** The same for a program. */
+/** The scripted events of a simulated program, with their arguments. */
 export interface ProcessScripts {
   play: [signal: object, device: string];
   stop: [signal: undefined, device: string];
@@ -356,7 +362,7 @@ export interface ProcessScripts {
 
 export interface NativeWorld {
   error(): NativeError | null;
-  /** Its streams lose their devices, its threads end. */
+  /** Ends the simulation: streams lose their devices, and its threads end. */
   close(): Promise<void>;
   advance(ms: number, asleep: boolean, done: () => void): NativeError | null;
   play(id: string, signal: object, program: string): NativeError | null;
@@ -386,11 +392,11 @@ export interface NativeWorld {
 }
 
 export interface Native {
-  /** Names, in the order in which they are tried when none is named. */
+  /** The names of the backends, in the order in which they are tried if the app names none. */
   backends(): string[];
   /** Keeps the process and `owner` alive until `release()`. */
   Hold: new (owner: object) => NativeHold;
-  /** A whole buffer at once. */
+  /** Converts a whole buffer at once. */
   convert(bytes: Uint8Array, from: AudioFormat, to: AudioFormat, options: object): Buffer;
   World: new (options: object) => NativeWorld;
   Host: new (name: string | NativeWorld) => NativeHost;

@@ -1,7 +1,7 @@
-// The default import: webpack evaluates a `createRequire` that it can see by name, and breaks it.
+// This uses the default import, because webpack evaluates a `createRequire` that is imported by name, and breaks it.
 import Module from 'node:module';
 
-/** What `require()` gives for a file, by its absolute path, which is known at run time only. */
+/** Calls `require()` for an absolute path that is known only at run time. */
 export function requireFile(file: string): unknown {
   return Module.createRequire(file)(file);
 }

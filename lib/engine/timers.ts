@@ -1,12 +1,12 @@
-/** Waits by the clock of an audio system. */
+/** Timers on the clock of an audio system. */
 export interface Timers {
-  /** Calls back once, `ms` later, if the process lives; the returned function calls it off. */
+  /** Calls back once after `ms`. Returns a function that cancels the timer. */
   after(ms: number, callback: () => void, keepsAlive?: boolean): () => void;
-  /** Something that takes no time of a simulated world: its hands wait until it is over. */
+  /** Stops a manual clock until the work has ended. */
   during(work: Promise<unknown>): void;
 }
 
-/** Node's own, also where a test replaces the global one by a fake that does not run by itself. */
+/** Node's `setImmediate()`, captured before a test can replace the global one with a fake. */
 export const nextTurn = setImmediate;
 
 const realTimers: Timers = {
@@ -18,12 +18,12 @@ const realTimers: Timers = {
   during() {},
 };
 
-/** The timers of an audio system: the process's own, unless its time is moved by hand. */
+/** The timers of an audio system: those of Node, unless the system has a manual clock. */
 export function timersOf({ timers }: { readonly timers?: Timers }): Timers {
   return timers ?? realTimers;
 }
 
-/** Timers of a world whose clock `SimulatedAudio.advance()` moves. */
+/** Timers on a clock that `SimulatedAudio.advance()` moves. */
 export class ManualTimers implements Timers {
   readonly #due = new Map<object, { at: number; callback: () => void }>();
   readonly #work = new Set<Promise<unknown>>();
@@ -44,17 +44,17 @@ export class ManualTimers implements Timers {
     void settled.then(() => this.#work.delete(settled));
   }
 
-  /** Resolves when nothing is under way. */
+  /** Resolves when no work is pending. */
   async quiet(): Promise<void> {
     while (this.#work.size > 0) await Promise.all(this.#work);
   }
 
-  /** ms until the next timer is due; Infinity: there is none. */
+  /** The ms until the next timer is due; Infinity if there is none. */
   next(): number {
     return Math.min(...[...this.#due.values()].map(({ at }) => at)) - this.#now;
   }
 
-  /** So much time has passed: what is due is called, the earliest first. */
+  /** Advances the clock, and calls the timers that are due, the earliest first. */
   pass(ms: number): void {
     this.#now += ms;
     const due = [...this.#due].filter(([, { at }]) => at <= this.#now);

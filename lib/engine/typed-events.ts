@@ -6,7 +6,7 @@ import { Readable, Transform, Writable } from 'node:stream';
 // have are declared one by one: these declarations are the same in all classes, so that a variable which holds one
 // of several streams has them too. TypeScript cannot declare all this once for the four classes.
 
-/** A listener that receives these arguments. One of an event without arguments may be a promise's `resolve`. */
+/** A listener with these arguments. For an event without arguments it may be the `resolve` of a promise. */
 export type Listener<Arguments> = Arguments extends []
   ? (...none: undefined[]) => void
   : Arguments extends unknown[]

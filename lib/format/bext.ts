@@ -1,13 +1,13 @@
-// The chunk of a Broadcast Wave file that says when its first frame was recorded: EBU Tech 3285, version 1.
+// The chunk of a Broadcast Wave file that contains the time of its first frame (EBU Tech 3285, version 1).
 
 const bodyBytes = 602;
 
-/** What the clock on the wall showed so many nanoseconds ago. */
+/** The wall-clock time so many nanoseconds ago. */
 export function timeOfDay(agoNs: bigint): Date {
   return new Date(Date.now() - Number(agoNs) / 1e6);
 }
 
-/** The `bext` chunk of a file whose first frame was recorded at `start`, in local time as the standard asks. */
+/** The `bext` chunk of a file whose first frame was recorded at `start`, in local time as the standard requires. */
 export function bextChunk(start: Date, sampleRate: number): Buffer {
   const chunk = Buffer.alloc(8 + bodyBytes);
   chunk.write('bext', 0, 'latin1');

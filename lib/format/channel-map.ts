@@ -1,23 +1,19 @@
 import { checkInteger, checkNumber, invalidType, invalidValue } from '../validate.js';
 
 /**
- * For each channel that comes out either the channel that goes in there, counted from 0 (-1: none), or
- * a row with the gain of each channel that goes in. Channels that do not come in are silence.
+ * An entry for each output channel. An entry is either the index of an input channel (-1: silence), or an array with the
+ * gain of each input channel. An input channel that does not exist is silent.
  */
 export type ChannelMap = number[] | number[][];
 
 /**
- * @param channels that come out.
+ * @param channels the number of output channels.
  * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`.
  */
 export function checkChannelMap(value: unknown, name: string, channels: number): ChannelMap {
   const rows = checkRows(value, name);
   if (rows.length !== channels) {
-    throw invalidValue(
-      name,
-      value,
-      `must have an entry for each channel that comes out: ${channels}`,
-    );
+    throw invalidValue(name, value, `must have an entry for each output channel: ${channels}`);
   }
   const matrix = Array.isArray(rows[0]);
   rows.forEach((row, out) => {
@@ -33,17 +29,17 @@ export function checkChannelMap(value: unknown, name: string, channels: number):
   return value as ChannelMap;
 }
 
-/** An array that is not empty. */
+/** Checks for an array that is not empty. */
 export function checkRows(value: unknown, name: string): unknown[] {
   if (!Array.isArray(value)) throw invalidType(name, 'an instance of Array', value);
   if (value.length === 0) throw invalidValue(name, value, 'must not be empty');
   return value as unknown[];
 }
 
-// The speakers of the usual layouts of 1 to 8 channels, as the engine takes them.
+// The speakers of the usual layouts of 1 to 8 channels, the same as in the engine.
 const usualMasks = [0, 0x4, 0x3, 0x7, 0x33, 0x37, 0x3f, 0x70f, 0x63f];
 
-/** WAVE's `dwChannelMask` of the usual layout; 0: there is none of so many channels. */
+/** WAVE's `dwChannelMask` of the usual layout; 0 if there is no usual layout for that many channels. */
 export function usualMask(channels: number): number {
   return usualMasks[channels] ?? 0;
 }

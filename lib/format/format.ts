@@ -9,20 +9,23 @@ import {
 } from '../validate.js';
 import { usualMask } from './channel-map.js';
 
-/** Little-endian, interleaved; `s24` is packed in three bytes; `f32` has full scale at -1 and 1. */
+/**
+ * The type of samples. They are little-endian and interleaved. `s24` is packed in three bytes. The full scale of `f32`
+ * is -1 to 1.
+ */
 export type SampleFormat = 's16' | 's24' | 's32' | 'f32';
 
 /** The format of the bytes of a stream. */
 export interface AudioFormat {
-  /** Frames per second, 8000 to 384000. */
+  /** The number of frames per second, 8000 to 384000. */
   sampleRate: number;
-  /** Samples per frame, 1 to 32, in WAVE's channel order. */
+  /** The number of samples in each frame, 1 to 32, in WAVE's channel order. */
   channels: number;
   /** The type of each sample. */
   sampleFormat: SampleFormat;
   /**
-   * At which speakers the channels stand, where that is not the usual layout of so many: WAVE's `dwChannelMask`. A
-   * `WavReader` and `WavWriter` keep it, and channels are folded by it.
+   * The speaker positions of the channels, if they differ from the usual layout: WAVE's `dwChannelMask`. `WavReader` and
+   * `WavWriter` keep it, and channels are folded down by it.
    * @default the usual layout: left, right, centre, LFE, then those at the back and the sides
    */
   channelMask?: number | undefined;
@@ -61,12 +64,12 @@ export function sameFormat(a: AudioFormat, b: AudioFormat): boolean {
   );
 }
 
-// 0 in a header says nothing, as no mask does.
+// A mask of 0 in a header is the same as no mask.
 function maskOf({ channels, channelMask }: AudioFormat): number {
   return channelMask || usualMask(channels);
 }
 
-/** For messages: `48000 Hz, 2 channels, f32`, and the channel mask of an unusual layout. */
+/** A text for messages: `48000 Hz, 2 channels, f32`, and the channel mask of an unusual layout. */
 export function describeFormat(format: AudioFormat): string {
   const { sampleRate, channels, sampleFormat } = format;
   const mask = maskOf(format);
@@ -101,7 +104,9 @@ export function resolveFormat(
   });
 }
 
-/** A complete format: all three fields, nothing else; returned frozen. Throws as resolveFormat. */
+/**
+ * Checks for a complete format without other fields, and returns it frozen. Throws the same errors as resolveFormat.
+ */
 export function checkFormat(value: unknown, name: string): Readonly<AudioFormat> {
   const given = checkObject(value, name) as Partial<AudioFormat>;
   const fields = ['sampleRate', 'channels', 'sampleFormat', 'channelMask'] as const;
@@ -113,21 +118,19 @@ export function checkFormat(value: unknown, name: string): Readonly<AudioFormat>
   return resolveFormat(given, defaultFormat, name);
 }
 
-/** The same of an option that may be left out. */
+/** The same for an option that may be absent. */
 export function optionalFormat(value: unknown, name: string): Readonly<AudioFormat> | undefined {
   return value === undefined ? undefined : checkFormat(value, name);
 }
 
-// Registered, so that a declaration made through one build of the package is read by the other.
+// A registered symbol, so that one build of the package reads declarations of the other.
 const declared = Symbol.for('patchcord.format');
 
 /**
- * Declares the format of a stream that is not ours, which then can be piped into a mixer, a
- * transform or a sink.
+ * Declares the format of a stream of another package, so that it can be piped into a mixer, a transform or a sink.
  *
  * @returns the same stream.
- * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`; the second also when
- *   the stream itself knows another format.
+ * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`; `ERR_INVALID_ARG_VALUE`, also if the stream has another format.
  *
  * @example
  * withFormat(speech, { sampleRate: 24000, channels: 1, sampleFormat: 's16' }).pipe(sink);
@@ -146,16 +149,15 @@ export function withFormat<T extends object>(stream: T, format: AudioFormat): T 
 }
 
 /**
- * The format of a stream: its own `format`, else the one declared by {@link withFormat}, else
- * undefined. Of a stream that will know its format later, such as a `WavReader` before the header,
- * it is undefined until then.
+ * The format of a stream: its own `format`, or the one that {@link withFormat} has declared, or undefined. It is also
+ * undefined for a stream that does not know its format yet, such as a `WavReader` before the header.
  */
 export function formatOf(stream: object): Readonly<AudioFormat> | undefined {
   return ownFormat(stream) ?? (stream as { [declared]?: AudioFormat })[declared];
 }
 
-// By shape, not by class: the stream may come from the other build. Foreign streams may have any
-// property called `format`; what is no AudioFormat says nothing.
+// Checked by shape, because the stream may come from the other build. A stream of another package may have an unrelated
+// property named `format`, which is ignored.
 function ownFormat(stream: object): Readonly<AudioFormat> | undefined {
   try {
     const { format } = stream as { format?: unknown };
@@ -166,8 +168,8 @@ function ownFormat(stream: object): Readonly<AudioFormat> | undefined {
 }
 
 /**
- * Samples with full scale at -1 and 1 as bytes of a format: rounded to nearest even, clipped, NaN is 0,
- * as in the engine.
+ * Encodes samples with full scale at -1 to 1. As in the engine, they are rounded to nearest even and clipped, and NaN
+ * becomes 0.
  */
 export function encodeSamples(samples: ArrayLike<number>, sampleFormat: SampleFormat): Buffer {
   const size = sampleBytes[sampleFormat];
@@ -193,9 +195,9 @@ function roundToEven(value: number): number {
   return rest > 0.5 || (rest === 0.5 && floor % 2 !== 0) ? floor + 1 : floor;
 }
 
-/** The error of bytes whose format nobody knows; `reader` is who would have to understand them. */
+/** The error for bytes of unknown format; `reader` is the class that received them. */
 export function formatUnknown(reader: string): AudioError {
-  return new AudioError('ERR_AUDIO_FORMAT_UNKNOWN', `${reader} was given bytes of unknown format`, {
+  return new AudioError('ERR_AUDIO_FORMAT_UNKNOWN', `${reader} received bytes of unknown format`, {
     remedy:
       `Pipe a stream of this package into it, give it a format, ` +
       `or declare the stream's own with withFormat(stream, format)`,

@@ -3,12 +3,12 @@ import { bytesPerFrame, bytesPerSample, type AudioFormat } from './format.js';
 import { subFormatTail, tagExtensible, tagFloat, tagPcm } from './wave-tags.js';
 
 /**
- * The header of a WAV file that holds `dataBytes` of audio; without them its sizes are all ones, which
- * says that nobody knew the length yet. Its length depends on the format alone, so that it can be
- * rewritten in place as the file grows: what is a JUNK chunk while sizes fit into 32 bits becomes the ds64
- * chunk of RF64 (EBU Tech 3306).
+ * The header of a WAV file with `dataBytes` of audio. If that is undefined, the sizes are all ones, which means that the
+ * length is unknown. The length of the header depends only on the format, so it can be
+ * rewritten in place as the file grows. While sizes fit into 32 bits it contains a JUNK chunk, which later becomes the
+ * ds64 chunk of RF64 (EBU Tech 3306).
  *
- * @param extra a whole chunk to stand before the format.
+ * @param extra a whole chunk to put before the format.
  */
 export function wavHeader(
   format: AudioFormat,
@@ -17,7 +17,7 @@ export function wavHeader(
 ): Buffer {
   const float = format.sampleFormat === 'f32';
   const fmt = fmtChunk(format);
-  // A count of frames, which the standard demands of all but plain PCM.
+  // The fact chunk with the number of frames, which the standard requires for all formats but plain PCM.
   const factBytes = float ? 12 : 0;
   const header = Buffer.alloc(12 + 36 + extra.length + fmt.length + factBytes + 8);
   const known = dataBytes ?? 0;
@@ -54,7 +54,7 @@ function fmtChunk(format: AudioFormat): Buffer {
   const { sampleRate, channels, sampleFormat } = format;
   const tag = sampleFormat === 'f32' ? tagFloat : tagPcm;
   const bits = 8 * bytesPerSample(format);
-  // Old programs know only the short form; more channels or bits are defined in the long one.
+  // Old programs read only the short form. More channels or bits need the long form.
   const extensible =
     channels > 2 ||
     sampleFormat === 's24' ||

@@ -1,4 +1,4 @@
-// How a WAVE header says what its samples are.
+// The tags of a WAVE header that identify the encoding of its samples.
 export const tagPcm = 0x0001;
 export const tagFloat = 0x0003;
 export const tagALaw = 0x0006;
@@ -6,7 +6,7 @@ export const tagMuLaw = 0x0007;
 export const tagExtensible = 0xfffe;
 // The sub-format of an extensible header is a GUID: one of the tags, followed by these bytes.
 export const subFormatTail = Buffer.from('000000001000800000aa00389b71', 'hex');
-// The same for ambisonic recordings (B-format), whose samples are plain PCM or floats.
+// The same for ambisonic recordings (B-format). Their samples are plain PCM or floats.
 export const ambisonicTail = Buffer.from('00002107d3118644c8c1ca000000', 'hex');
 
 /** Names of encodings that WAV files carry and this package does not decode, by format tag. */
@@ -63,7 +63,7 @@ const names: Readonly<Record<number, string>> = {
   0xf1ac: 'FLAC',
 };
 
-/** The encoding's name for messages; the number where nobody is known to use it. */
+/** The name of an encoding for messages, or its number if the name is not known. */
 export function nameOfTag(tag: number): string {
   const number = `format tag 0x${tag.toString(16).padStart(4, '0')}`;
   return names[tag] ? `${names[tag]} (${number})` : `an unknown encoding (${number})`;

@@ -5,13 +5,13 @@ const optionNames = ['by', 'gainDb', 'attackMs', 'releaseMs', 'thresholdDb'] as 
 
 const linear = (db: number): number => 10 ** (db / 20);
 
-// Speech pauses between words: the level stays low for so long.
+// How long the level stays low during the pauses between words.
 const holdMs = 250;
 
 /**
- * Checks the options and translates them for the engine.
+ * Checks the options and converts them for the engine.
  *
- * @param engineOf the engine's side of an open input of this mixer; undefined for any other.
+ * @param engineOf returns the engine's part of an open input of this mixer, and undefined for any other value.
  * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`.
  */
 export function checkDuck(

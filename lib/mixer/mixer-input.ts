@@ -32,46 +32,46 @@ import {
   unsupported,
 } from '../validate.js';
 
-/** How an input of a mix is lowered while another one sounds. */
+/** Options that lower an input of a mix while another one sounds. */
 export interface DuckOptions {
   /** The input that lowers this one while it sounds. It was created earlier, by the same mixer. */
   by: MixerInput;
-  /** What the level changes by, dB, -96 to 0. */
+  /** The change of the level, in dB, -96 to 0. */
   gainDb: number;
-  /** How long the level takes to fall, ms, 0 to 10000. @default 20 */
+  /** How long the level takes to fall, in ms, 0 to 10000. @default 20 */
   attackMs?: number | undefined;
-  /** How long the level takes to rise again, ms, 0 to 60000. @default 400 */
+  /** How long the level takes to rise again, in ms, 0 to 60000. @default 400 */
   releaseMs?: number | undefined;
-  /** The peak, dBFS, above which the other input sounds, -96 to 0. @default -45 */
+  /** The peak level above which the other input counts as sounding, in dBFS, -96 to 0. @default -45 */
   thresholdDb?: number | undefined;
 }
 
-/** How an input sounds. */
+/** Options of an input of a {@link Mixer}. */
 export interface MixerInputOptions {
   /** Gain of the input, linear, 0 to 16. @default 1 */
   gain?: number | undefined;
   /**
-   * -1 left, 0 centre, 1 right. The side that the sound moves to keeps its level, and so do channels that
-   * belong to no side. @default 0
+   * The position between left (-1), centre (0) and right (1). The side to which the sound moves keeps its level, and so
+   * do channels that belong to no side. @default 0
    */
   pan?: number | undefined;
   /** Whether the input is silent in the mix. @default false */
   muted?: boolean | undefined;
-  /** An entry for each channel of the mix. @default the up- and down-mix of ITU-R BS.775 */
+  /** The map from the channels of the input to those of the mix. @default the up- and down-mix of ITU-R BS.775 */
   channelMap?: ChannelMap | undefined;
-  /** Format of the bytes written. @default that of the stream which is piped in */
+  /** Format of the written bytes. @default the format of the stream that is piped in */
   format?: AudioFormat | undefined;
   /**
-   * How much audio the input can hold, ms: bytes that are written ahead, or packets of a live stream.
-   * @default 500 for what is written, 1000 for a live stream
+   * How much audio the input can queue, in ms: bytes that are written ahead, or packets of a live stream.
+   * @default 500 for written bytes, 1000 for a live stream
    */
   bufferMs?: number | undefined;
   /** Destroys the input with an `AbortError`. @default none */
   signal?: AbortSignal | undefined;
   /**
-   * How old the audio of a live stream is, at least, when it is mixed, ms, 0 to 500. Use it for packets that take
-   * longer than the mixer's `latencyMs`. All inputs stay aligned, so the whole mix becomes that old. For bytes that are
-   * written into a live mix, it is how much is queued before they are heard. @default 0
+   * For a live stream: the least age of its audio when it is mixed, in ms, 0 to 500. Use it if its packets take longer
+   * than the mixer's `latencyMs`. All inputs stay aligned, so the whole mix gets that age. For bytes that are
+   * written into a live mix: how much audio is queued before it is mixed. @default 0
    */
   latencyMs?: number | undefined;
   /**
@@ -81,8 +81,8 @@ export interface MixerInputOptions {
    */
   startFrame?: number | undefined;
   /**
-   * Lowers this input while another one sounds: music while somebody speaks. The other input is judged as it is heard
-   * in the mix, behind its gain and mute; pauses of up to 250 ms do not count.
+   * Lowers this input while another one sounds, for example music while somebody speaks. The level of the other input is
+   * measured as it is heard in the mix, after its gain and mute. Pauses of up to 250 ms do not count.
    * @default the level of the input does not depend on other inputs
    * @example
    * const voice = mixer.createInput();
@@ -91,32 +91,35 @@ export interface MixerInputOptions {
   duck?: DuckOptions | undefined;
 }
 
-/** The mixer as its inputs see it. */
+/** The part of a mixer that its inputs use. */
 export interface InputOwner {
   readonly native: NativeMixer;
   readonly format: Readonly<AudioFormat>;
   readonly live: boolean;
-  /** Something else flows in, or more of it was written. */
+  /** Another stream flows in, or more bytes were written. */
   changed(): void;
   ended(): void;
   closed(input: MixerInput, error: Error | null): void;
-  /** Calls back after so much time of the live mix. */
+  /** Calls back after so much time on the clock of the live mix. */
   after(ms: number, callback: () => void): void;
   /** Whether it is one of the mixer's open inputs. */
   has(input: unknown): input is MixerInput;
 }
 
-/** Counters of an input; those of a live stream or those of written bytes. */
+/** Counters of a mixer input. Some exist only for a live stream, others only for written bytes. */
 export interface MixerInputStats {
-  /** How fast the linked stream's clock runs against the mix's. */
+  /** How much faster than the mix's clock the linked stream's clock runs, in ppm. Negative if it is slower. */
   driftPpm?: number;
-  /** How far the linked stream is from its position in time. */
+  /** How far the linked stream is from its position in time, in microseconds. */
   offsetUs?: number;
   /** How often frames of linked streams arrived too late. */
   starvations?: number;
   /** Frames of silence that were mixed in their place. */
   starvedFrames?: number;
-  /** How often the linked stream jumped to its position: it was more than 200 ms away, or 1 ms in its first second. */
+  /**
+   * How often the linked stream jumped to its position, because it was more than 200 ms off, or 1 ms in its first
+   * second.
+   */
   resyncs?: number;
   /** Frames of a live stream for which `bufferMs` had no room. */
   lostFrames?: number;
@@ -126,22 +129,22 @@ export interface MixerInputStats {
   playedFrames?: number;
   /** Written frames that are queued. */
   queuedFrames?: number;
-  /** Times that a live mix found nothing written. */
+  /** How often a live mix found no written bytes. */
   underruns?: number;
   /** Frames of silence that were mixed instead. */
   underrunFrames?: number;
 }
 
-/** How fast a control of a {@link MixerInput} changes. */
+/** Options for the ramp of a change. */
 export interface RampOptions {
-  /** How long the change takes, ms, 0 to 60000. @default 10 */
+  /** How long the change takes, in ms, 0 to 60000. @default 10 */
   rampMs?: number | undefined;
 }
 
-// A live mix is made in blocks: what changes now is in one of the next.
+// A live mix is made in blocks. A change takes effect in one of the next blocks.
 const mixedWithinMs = 30;
 
-/** One input of a {@link Mixer}: pipe one stream into it, or write to it. */
+/** An input of a {@link Mixer}. Pipe one stream into it, or write bytes to it. */
 export class MixerInput extends TypedWritable<WritableEvents> implements AudioStream {
   /** @internal */
   static readonly [linkable] = true;
@@ -155,7 +158,7 @@ export class MixerInput extends TypedWritable<WritableEvents> implements AudioSt
   #gain: number;
   #pan: number;
   #muted: boolean;
-  #counted: Readonly<MixerInputStats> = {}; // of what is no longer linked, or of a closed input
+  #counted: Readonly<MixerInputStats> = {}; // counters of a former link, or of a closed input
 
   /** @internal Made by `Mixer.createInput()`. */
   constructor(owner: InputOwner, options: MixerInputOptions | undefined) {
@@ -199,7 +202,7 @@ export class MixerInput extends TypedWritable<WritableEvents> implements AudioSt
         if (startFrame === undefined) return undefined;
         throw unsupported(
           'a live stream in an input with a startFrame',
-          'its times say where in the mix it lies',
+          'the times of the stream determine its position in the mix',
         );
       },
       link: (source) => {
@@ -213,7 +216,7 @@ export class MixerInput extends TypedWritable<WritableEvents> implements AudioSt
       },
       open: (format) => {
         frameBytes = bytesPerFrame(format);
-        // Without a clock nobody plays while the fill is awaited: the mix itself waits.
+        // Without a clock the mix itself waits, so there is no fill to wait for.
         const fill = owner.live ? framesOf(latencyMs, format) : 0;
         engine.openWritten(format, framesOf(bufferMs ?? 500, format), channelMap, fill);
         owner.changed();
@@ -245,7 +248,7 @@ export class MixerInput extends TypedWritable<WritableEvents> implements AudioSt
     return this.#inlet.linked;
   }
 
-  /** Frames mixed of what was written. */
+  /** Written frames that have been mixed. */
   get position(): number {
     return this.stats().playedFrames ?? 0;
   }
@@ -255,7 +258,7 @@ export class MixerInput extends TypedWritable<WritableEvents> implements AudioSt
     return this.#inlet.sources;
   }
 
-  /** The gain that was set last, linear. A ramp to it may still be under way. */
+  /** The gain that was set last, linear. Its ramp may not have ended yet. */
   get gain(): number {
     return this.#gain;
   }
@@ -265,16 +268,16 @@ export class MixerInput extends TypedWritable<WritableEvents> implements AudioSt
     return this.#pan;
   }
 
-  /** The mute that was set last. */
+  /** Whether the input was muted last. */
   get muted(): boolean {
     return this.#muted;
   }
 
   /**
-   * Changes the gain, linear, 0 to 16, within `rampMs`, so that it does not click. Gain, pan and mute
-   * have a ramp each: none ends another's.
+   * Changes the gain (linear, 0 to 16) within `rampMs`, so that it does not click. Gain, pan and mute have separate
+   * ramps.
    *
-   * @param options.rampMs - 0 to 60000. @default 10
+   * @param options.rampMs - The length of the ramp in ms, 0 to 60000. @default 10
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`.
    */
   setGain(gain: number, options?: RampOptions): void {
@@ -287,7 +290,7 @@ export class MixerInput extends TypedWritable<WritableEvents> implements AudioSt
    * Moves the input to the left (-1) or to the right (1) within `rampMs`. The speakers of the other side become
    * quieter, and speakers of neither side do not change.
    *
-   * @param options.rampMs - 0 to 60000. @default 10
+   * @param options.rampMs - The length of the ramp in ms, 0 to 60000. @default 10
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`.
    */
   setPan(pan: number, options?: RampOptions): void {
@@ -299,7 +302,7 @@ export class MixerInput extends TypedWritable<WritableEvents> implements AudioSt
   /**
    * Mutes or unmutes the input within `rampMs`. Its gain does not change.
    *
-   * @param options.rampMs - 0 to 60000. @default 10
+   * @param options.rampMs - The length of the ramp in ms, 0 to 60000. @default 10
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`.
    */
   setMuted(muted: boolean, options?: RampOptions): void {
@@ -316,12 +319,12 @@ export class MixerInput extends TypedWritable<WritableEvents> implements AudioSt
     return Math.round((ms * this.#owner.format.sampleRate) / 1000);
   }
 
-  /** Peak and RMS in dBFS of the last 100 ms that this input added to the mix; silence is `-Infinity`. */
+  /** Peak and RMS of the last 100 ms that this input added to the mix, in dBFS. Silence is `-Infinity`. */
   level(): { peakDb: number; rmsDb: number } {
     return this.#native.level();
   }
 
-  /** The time of a frame of what flows in: the linked stream's own. */
+  /** The time of a frame of the linked stream. */
   timeAt(frame: number): bigint {
     return this.#timed().timeAt(frame);
   }
@@ -335,9 +338,9 @@ export class MixerInput extends TypedWritable<WritableEvents> implements AudioSt
   }
 
   /**
-   * Takes the input out of the mix: a live mix fades it out within `rampMs`. Resolves when it has closed.
+   * Removes the input from the mix. A live mix fades it out within `rampMs`. Resolves when the input has closed.
    *
-   * @param options.rampMs - 0 to 60000. @default 0: within 3 ms
+   * @param options.rampMs - The length of the fade in ms, 0 to 60000. @default 0, which fades within 3 ms
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`.
    */
   close(options?: RampOptions): Promise<void> {
@@ -357,12 +360,12 @@ export class MixerInput extends TypedWritable<WritableEvents> implements AudioSt
     return this.close();
   }
 
-  /** Does nothing: an input keeps no process alive, the stream in it does. */
+  /** Does nothing: only the stream that is piped into an input keeps the process alive. */
   ref(): this {
     return this;
   }
 
-  /** Does nothing: an input keeps no process alive, the stream in it does. */
+  /** Does nothing: only the stream that is piped into an input keeps the process alive. */
   unref(): this {
     return this;
   }
@@ -388,7 +391,7 @@ export class MixerInput extends TypedWritable<WritableEvents> implements AudioSt
     this.#inlet.finish(done);
   }
 
-  /** @internal The mixer has mixed all of it. */
+  /** @internal The mixer has mixed all frames of this input. */
   mixedOut(): void {
     this.#inlet.finished();
   }
@@ -460,7 +463,7 @@ function checkInputOptions(
     checkInteger(startFrame, 'options.startFrame', 0);
     const mixed = owner.native.position();
     if (startFrame < mixed) {
-      const range = `>= ${mixed}, for what is before has been mixed`;
+      const range = `>= ${mixed}, because earlier frames have been mixed`;
       throw outOfRange('options.startFrame', range, startFrame);
     }
   }

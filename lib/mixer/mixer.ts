@@ -30,19 +30,22 @@ import {
   unsupported,
 } from '../validate.js';
 
-/** Options of a {@link Mixer}; the format defaults to 48000 Hz, 2 channels, `f32`. */
+/** Options of a {@link Mixer}. The format defaults to 48000 Hz, 2 channels, `f32`. */
 export interface MixerOptions extends FormatOptions, ChunkOptions {
-  /** How old a frame is, at least, when it is mixed, ms: the packets of all live inputs have arrived by then. @default 30 */
+  /**
+   * The least age of a frame when it is mixed, in ms. The packets of all live inputs must arrive within this time.
+   * @default 30
+   */
   latencyMs?: number | undefined;
   /**
-   * How long a mix that no device plays waits for live inputs that are late, in ms, beyond `latencyMs`. A mix that a
-   * device plays does not wait. The mix contains silence in place of audio that arrives later still, and emits
-   * `discontinuity`.
+   * How long a mix that no device plays waits for late live inputs beyond `latencyMs`, in ms. A mix that a device plays
+   * does not wait. Silence replaces audio that arrives even later, and the mixer emits `discontinuity`.
    * @default 500
    */
   maxWaitMs?: number | undefined;
   /**
-   * Look-ahead limiter at -0.1 dBFS. Without it sums above full scale clip in integer formats.
+   * Whether a look-ahead limiter keeps the mix below -0.1 dBFS. Without it, sums above full scale clip in integer
+   * formats.
    * @default true
    */
   limiter?: boolean | undefined;
@@ -54,7 +57,7 @@ export interface MixerOptions extends FormatOptions, ChunkOptions {
   /** Whether the mix ends when all its inputs have ended. @default true */
   endWhenInputsEnd?: boolean | undefined;
   /**
-   * Milliseconds that each reader may fall behind before it loses frames, 20 to 60,000.
+   * How far each reader may fall behind before it loses frames, in ms, 20 to 60000.
    *
    * @default 1000, and 30,000 for a file that the mix is piped into (`WavWriter`, `fs.WriteStream`)
    */
@@ -70,26 +73,26 @@ export interface MixDriver {
 
 /** Counters of a mixer. */
 export interface MixerStats {
-  /** Frames mixed. */
+  /** Frames that were mixed. */
   frames: number;
-  /** How old a frame is when it is mixed, ms. */
+  /** The age of a frame when it is mixed, in ms. */
   lagMs: number;
-  /** How old a frame is when it leaves the mixer, ms: `lagMs` and the look-ahead of the limiter. */
+  /** The age of a frame when it leaves the mixer, in ms: `lagMs` plus the look-ahead of the limiter. */
   latencyMs: number;
   /** The lowest gain that the limiter has used; 1 if it has changed nothing. */
   limiterGain: number;
-  /** Frames of inputs that came too late, or that were not mixed in time; silence stands for them in the mix. */
+  /** Frames of inputs that arrived too late, or that were not mixed in time. Silence replaces them in the mix. */
   lostFrames: number;
   /**
-   * Frames that were not mixed because the machine slept or stalled for over a second. Of up to a minute silence
-   * stands in the mix, which `lostFrames` counts too.
+   * Frames that were not mixed because the machine slept or stalled for more than a second. If this lasted for up to a
+   * minute, silence replaces them in the mix, and `lostFrames` counts them too.
    */
   skippedFrames: number;
   /** Frames that the readable side, and loops over `chunks()`, lost because they were too slow. */
   readerLostFrames: number;
   /** Counters of each input that is open. */
   inputs: Readonly<MixerInputStats>[];
-  /** Where `pipe()` leads. */
+  /** The destinations of `pipe()`. */
   link: LinkStats[];
 }
 
@@ -97,19 +100,21 @@ export interface MixerStats {
 export interface MixerEvents extends AudioReadableEvents {
   /** An input left the mix; `error` says why if it failed. */
   inputClose: [event: { input: MixerInput; error: Error | null }];
-  /** An input's audio came too late, nothing was mixed because the machine stood still, or a reader was too slow. */
+  /**
+   * The audio of an input arrived too late, nothing was mixed because the machine stalled, or a reader was too slow.
+   */
   discontinuity: [event: Discontinuity];
 }
 
-/** Also one of the package's other build, of which `instanceof` knows nothing. */
+/** Whether the stream is a mixer, also one of the package's other build, for which `instanceof` fails. */
 export function isMixer(stream: object): stream is Mixer {
   return (stream as { [streamKind]?: unknown })[streamKind] === 'mixer';
 }
 
 /**
- * Mixes what is piped into its inputs. Live inputs are aligned by the time at which they were heard
- * and follow one clock: that of the sink it is piped into first, else of the first live input. Without
- * a live input it mixes as fast as it is read, and exactly.
+ * Mixes the streams that are piped into its inputs. Live inputs are aligned by the times at which they were heard. The
+ * mix follows the clock of the first sink that it is piped into, or else of its first live input. Without a live input
+ * it mixes as fast as it is read, without resampling.
  *
  * @example
  * const mixer = new Mixer();
@@ -188,7 +193,7 @@ export class Mixer extends AudioReadable<MixerEvents> {
     };
   }
 
-  /** Whether it runs by a clock: a live stream is or was mixed, or a sink plays it. */
+  /** Whether the mix follows a clock, because it has or had a live input, or a sink plays it. */
   get live(): boolean {
     return this.#live;
   }
@@ -198,12 +203,12 @@ export class Mixer extends AudioReadable<MixerEvents> {
     return this.#native;
   }
 
-  /** @internal The system of its live streams. */
+  /** @internal The audio system of its live streams. */
   get host(): NativeHost | undefined {
     return this.#host;
   }
 
-  /** Its inputs that are open. */
+  /** The open inputs. */
   get inputs(): readonly MixerInput[] {
     return [...this.#inputs];
   }
@@ -214,9 +219,10 @@ export class Mixer extends AudioReadable<MixerEvents> {
   }
 
   /**
-   * A new input, at any time while the mix goes on.
+   * Creates an input. This is possible at any time until the mix ends.
    *
-   * @throws as the constructor, and `ERR_STREAM_DESTROYED` after `close()`, `destroy()` or the end of the mix.
+   * @throws the same errors as the constructor, and `ERR_STREAM_DESTROYED` after `close()`, `destroy()` or the end of the
+   *   mix.
    */
   createInput(options?: MixerInputOptions): MixerInput {
     if (this.#finished || this.destroyed) throw closed('createInput()');
@@ -250,8 +256,9 @@ export class Mixer extends AudioReadable<MixerEvents> {
   }
 
   /**
-   * Ends the mix after what is mixed. Sources that are piped in stay open. Resolves when the stream has closed. It
-   * does not wait for a reader that has paused, nor longer than a second for consumers that take nothing.
+   * Ends the mix after the frames that are already mixed. Sources that are piped in stay open. Resolves when the stream
+   * has closed. It does not wait for a reader that has paused, and waits at most one second for consumers that read
+   * nothing.
    */
   close(): Promise<void> {
     if (this.destroyed) return whenClosed(this);
@@ -261,17 +268,17 @@ export class Mixer extends AudioReadable<MixerEvents> {
     });
   }
 
-  /** Does nothing: a mixer keeps no process alive, the streams in it do. */
+  /** Does nothing: only the streams that are piped into a mixer keep the process alive. */
   ref(): this {
     return this;
   }
 
-  /** Does nothing: a mixer keeps no process alive, the streams in it do. */
+  /** Does nothing: only the streams that are piped into a mixer keep the process alive. */
   unref(): this {
     return this;
   }
 
-  /** @internal A sink takes the mix: the first one drives it. True if this one does. */
+  /** @internal Called when a sink takes the mix. Returns true if that sink drives the mix, as the first one does. */
   takeDriver(sink: MixDriver, host: NativeHost): boolean {
     this.#host ??= host;
     this.#live = true;
@@ -331,7 +338,7 @@ export class Mixer extends AudioReadable<MixerEvents> {
     for (const callback of this.#watchers) callback();
   }
 
-  // What was written is mixed as far as readers have room; whoever reads asks for the rest.
+  // Written audio is mixed for as long as readers have room. A reader asks for the rest.
   #mixWritten(): void {
     if (this.#native.mixWritten(4096) === 0) this.#finishWritten();
   }
@@ -354,7 +361,7 @@ export class Mixer extends AudioReadable<MixerEvents> {
     if (this.#finished) return;
     this.#finished = true;
     this.#pumping = false;
-    // Before the engine's stream ends, so that no audio thread is in it any more.
+    // Before the engine's stream ends, so that no audio thread uses it any more.
     const driver = this.#driver;
     this.#driver = undefined;
     driver?.mixEnded();
@@ -363,7 +370,7 @@ export class Mixer extends AudioReadable<MixerEvents> {
     this.producerEnded();
   }
 
-  // JS thread, after the engine woke it.
+  // Called on the JS thread after the engine has woken it.
   #attend(): void {
     for (const { type, frame, frames } of this.#native.takeEvents()) {
       const filled = type !== 'leftOut';

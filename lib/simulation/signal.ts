@@ -1,6 +1,6 @@
 import { checkBoolean, checkInteger, checkNumber, checkOptions, invalidType } from '../validate.js';
 
-/** What a simulated microphone hears or a simulated program plays. Frames are exact. */
+/** The sound at a simulated microphone or of a simulated program. Frames are exact. */
 export type Signal =
   | { type: 'silence' }
   | { type: 'tone'; frequency: number; gain: number; phase: number; channel: number }
@@ -11,9 +11,10 @@ export type Signal =
 const types: readonly unknown[] = ['silence', 'tone', 'noise', 'pcm', 'sum'];
 
 /**
- * A sine of `gain` (linear, 1: full scale) by the device's own frame counter.
+ * A sine on the frame counter of the device.
  *
- * @param options `gain` 0.25; `phase` in radians at the device's frame 0, 0; `channel`, all.
+ * @param options `gain`: the peak, linear (0.25). `phase`: in radians at frame 0 of the device (0). `channel`: the only
+ *   channel with the tone (all channels).
  * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`.
  */
 export function tone(
@@ -30,9 +31,9 @@ export function tone(
 }
 
 /**
- * White noise, the same for the same seed.
+ * White noise. The same seed gives the same noise.
  *
- * @param options `seed` 1; `gain` (linear, the peak) 0.25.
+ * @param options `seed`: an integer (1). `gain`: the peak, linear (0.25).
  * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`.
  */
 export function noise(options?: { seed?: number; gain?: number }): Signal {
@@ -43,9 +44,9 @@ export function noise(options?: { seed?: number; gain?: number }): Signal {
 }
 
 /**
- * Interleaved samples at the device's rate.
+ * Given samples, interleaved, at the rate of the device.
  *
- * @param options `channels` 1; `loop`: whether they begin again at their end, false.
+ * @param options `channels`: the number of channels (1). `loop`: whether the samples repeat (false).
  * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`.
  */
 export function pcm(
@@ -62,7 +63,7 @@ export function pcm(
 }
 
 /**
- * All of the signals at once.
+ * The sum of several signals.
  *
  * @throws `ERR_INVALID_ARG_TYPE`.
  */
@@ -71,7 +72,7 @@ export function sum(...parts: Signal[]): Signal {
   return { type: 'sum', parts };
 }
 
-/** Whether it is what one of the functions above returned, or looks like it. */
+/** Checks for a signal that one of the functions above has returned. */
 export function checkSignal(value: unknown, name: string): Signal {
   if (!types.includes((value as Partial<Signal> | null | undefined)?.type)) {
     throw invalidType(name, 'a signal of tone(), noise(), pcm() or sum()', value);

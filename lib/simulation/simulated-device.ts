@@ -15,71 +15,71 @@ import {
 import { checkSignal, type Signal } from './signal.js';
 import { throwIfFailed } from './world-error.js';
 
-/** What the system tells of a device's driver; names and descriptions people can change, these they cannot. */
+/** What the simulated system reports about the driver of a device. Users can change names, but not these properties. */
 export interface SimulatedOrigin {
-  /** What the driver calls itself, `VB-Audio Virtual Cable`. */
+  /** The driver's own name, for example `VB-Audio Virtual Cable`. */
   maker?: string;
-  /** `VBAudioVACWDM`. */
+  /** The hardware id, for example `VBAudioVACWDM`. */
   hardwareId?: string;
-  /** `VBAudioVACMME`, `snd_aloop`. */
+  /** The service or kernel driver, for example `VBAudioVACMME` or `snd_aloop`. */
   service?: string;
-  /** The same for all ends of one installed device. */
+  /** The installed device. All ends of one device have the same value. */
   parent?: string;
-  /** Which of a loopback card's devices: `0` and `1` are joined. */
+  /** The end of a loopback card: `0` and `1` are connected. */
   end?: string;
 }
 
-/** A device of a simulated world. */
+/** Options of a simulated device. */
 export interface SimulatedDeviceOptions {
-  /** Names the device in the world. */
+  /** The id of the device. */
   id: string;
-  /** What the system calls it. @default the id */
+  /** The name of the device. @default the id */
   name?: string;
-  /** Microphone or loudspeaker. */
+  /** `input` for a microphone, `output` for a loudspeaker. */
   flow: 'input' | 'output';
-  /** What the device runs at. @default 48000 Hz, 2 channels, `'f32'` */
+  /** The format of the device. @default 48000 Hz, 2 channels, `'f32'` */
   format?: AudioFormat;
-  /** How often it delivers or asks, in frames. @default 10 ms */
+  /** The period of the device, in frames. @default 10 ms */
   periodFrames?: number;
-  /** Whether it is the default of programs. @default false */
+  /** Whether it is the default device. @default false */
   defaultConsole?: boolean;
-  /** Whether it is the default for calls. @default false */
+  /** Whether it is the default device for calls. @default false */
   defaultCommunications?: boolean;
   /** How much faster than the host its clock runs, ppm. @default 0 */
   driftPpm?: number;
-  /** How long before the world began its counter was 0, ms. @default 0 */
+  /** How long before the start of the simulation its frame counter was 0, in ms. @default 0 */
   phaseMs?: number;
-  /** Whether there is no hardware behind it. @default false */
+  /** Whether the device has no hardware. @default false */
   virtual?: boolean;
-  /** Whether it can be used, or why not. @default 'active' */
+  /** The state of the device. @default 'active' */
   state?: DeviceState;
   /** Whether an output with nothing to play delivers silent packets to its loopbacks. @default false */
   idleSilence?: boolean;
-  /** What the system tells of its driver. @default nothing */
+  /** What the system reports about its driver. @default nothing */
   origin?: SimulatedOrigin;
 }
 
-/** An output and the input that hears it, on one clock. */
+/** Options of a simulated cable: an output and the input that carries it, on one clock. */
 export interface SimulatedCableOptions {
-  /** Names the output. */
+  /** The id of the output. */
   renderId: string;
-  /** What the system calls the output. @default its id */
+  /** The name of the output. @default its id */
   renderName?: string;
-  /** Names the input. */
+  /** The id of the input. */
   captureId: string;
-  /** What the system calls the input. @default its id */
+  /** The name of the input. @default its id */
   captureName?: string;
-  /** What both ends run at. @default 48000 Hz, 2 channels, `'f32'` */
+  /** The format of both ends. @default 48000 Hz, 2 channels, `'f32'` */
   format?: AudioFormat;
-  /** How often it delivers and asks, in frames. @default 10 ms */
+  /** The period of both ends, in frames. @default 10 ms */
   periodFrames?: number;
   /** How much faster than the host its clock runs, ppm. @default 0 */
   driftPpm?: number;
-  /** What the system tells of the driver of the output. @default nothing */
+  /** What the system reports about the driver of the output. @default nothing */
   renderOrigin?: SimulatedOrigin;
-  /** What the system tells of the driver of the input. @default nothing */
+  /** What the system reports about the driver of the input. @default nothing */
   captureOrigin?: SimulatedOrigin;
-  /** Whether the system does not say that the two ends are one cable, as Windows does not. @default false */
+  /** Whether the system hides that the two ends are one cable, as Windows does. @default false */
   hidesPair?: boolean;
 }
 
@@ -148,21 +148,20 @@ export function describeCable(options: SimulatedCableOptions, name: string): obj
   return { ...options, format: options.format ?? defaultFormat };
 }
 
-/** What a simulated output played. */
+/** The audio that a simulated output has played. */
 export interface Recording {
-  /** Interleaved. */
+  /** The samples, interleaved. */
   data: Float32Array;
   /** The format of `data`. */
   format: AudioFormat;
-  /** Where a stream that was playing had not delivered. */
+  /** Where a stream that was playing did not deliver in time. */
   gaps: { frame: number; frames: number }[];
-  /** The bound of `record()` was reached. */
+  /** Whether the limit of `record()` was reached. */
   full: boolean;
 }
 
 /**
- * One device of a {@link SimulatedAudio}: what happens to it. Everything takes effect at the world's
- * present instant.
+ * A device of a {@link SimulatedAudio}. Its methods take effect at the present instant of the simulated clock.
  */
 export class SimulatedDevice {
   /** The id of the device. */
@@ -176,7 +175,7 @@ export class SimulatedDevice {
   }
 
   /**
-   * A program plays on an output, or a sound is made before a microphone; one for each program.
+   * Plays a signal on an output, or in front of a microphone. Each program plays one signal.
    *
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
    */
@@ -188,7 +187,7 @@ export class SimulatedDevice {
   }
 
   /**
-   * Without a program: all of them.
+   * Stops the signal of a program, or of all programs if none is given.
    *
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
    */
@@ -199,7 +198,7 @@ export class SimulatedDevice {
   }
 
   /**
-   * Begins to keep what the output plays, up to `maxMs` (an hour).
+   * Starts to record what the output plays, up to `maxMs` (an hour).
    *
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
    */
@@ -214,7 +213,7 @@ export class SimulatedDevice {
   }
 
   /**
-   * What it played since `record()`.
+   * Returns what the output has played since `record()`.
    *
    * @throws `ERR_AUDIO_UNSUPPORTED` before `record()`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
    */
@@ -224,23 +223,23 @@ export class SimulatedDevice {
     return answer;
   }
 
-  /** It goes; open streams of it wait for its return, see `recover`. */
+  /** Unplugs the device. Its open streams wait for its return, see `recover`. */
   unplug(): this {
     return this.#script('unplug');
   }
 
-  /** It comes back. */
+  /** Plugs the device in again. */
   plug(): this {
     return this.#script('plug');
   }
 
-  /** It is removed from the system for good. */
+  /** Removes the device from the system for good. */
   remove(): this {
     return this.#script('removeDevice');
   }
 
   /**
-   * It goes into another state.
+   * Changes the state of the device.
    *
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
    */
@@ -249,7 +248,7 @@ export class SimulatedDevice {
   }
 
   /**
-   * It becomes the default device.
+   * Makes the device the default.
    *
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
    */
@@ -258,7 +257,7 @@ export class SimulatedDevice {
   }
 
   /**
-   * It runs at another format from now on.
+   * Changes the format of the device.
    *
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
    */
@@ -267,7 +266,7 @@ export class SimulatedDevice {
   }
 
   /**
-   * From now on it runs that much faster than the host's clock.
+   * Sets how much faster than the host's clock the device runs, in ppm.
    *
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
    */
@@ -276,7 +275,7 @@ export class SimulatedDevice {
   }
 
   /**
-   * Opening it is `ERR_AUDIO_PERMISSION_DENIED`.
+   * Makes opening the device fail with `ERR_AUDIO_PERMISSION_DENIED`.
    *
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
    */
@@ -285,7 +284,7 @@ export class SimulatedDevice {
   }
 
   /**
-   * It goes on delivering, but zeros; its own meter goes on hearing, so streams of it are `dead`.
+   * Makes the device deliver zeros while its meter still moves, so that its streams emit `dead`.
    *
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
    */
@@ -294,7 +293,7 @@ export class SimulatedDevice {
   }
 
   /**
-   * The system mutes it, or no longer.
+   * Mutes or unmutes the device in the system.
    *
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
    */
@@ -303,7 +302,7 @@ export class SimulatedDevice {
   }
 
   /**
-   * Linear, 0 to 1.
+   * Sets the volume of the device, linear, 0 to 1.
    *
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
    */
@@ -312,7 +311,7 @@ export class SimulatedDevice {
   }
 
   /**
-   * The system loses the next frames.
+   * Makes the system lose the next frames.
    *
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
    */
@@ -320,18 +319,18 @@ export class SimulatedDevice {
     return this.#script('glitch', checkInteger(frames, 'frames', 0));
   }
 
-  /** It delivers nothing until `resume()`. */
+  /** Makes the device deliver nothing until `resume()`. */
   stall(): this {
     return this.#script('stall');
   }
 
-  /** It delivers again. */
+  /** Makes the device deliver again. */
   resume(): this {
     return this.#script('resume');
   }
 
   /**
-   * Its next delivery is late: several packets come at once.
+   * Delays the next delivery of the device, so that several packets arrive at once.
    *
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
    */
@@ -340,8 +339,8 @@ export class SimulatedDevice {
   }
 
   /**
-   * What it captures in the next `ms`, 10,000 at most, is delivered together at their end, without a loss:
-   * as of a sound server that is held up. What it plays is not concerned.
+   * Delivers the audio that the device captures in the next `ms` (at most 10000) together at their end, without a loss,
+   * like a sound server that is delayed. Does not affect playback.
    *
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
    */
@@ -350,7 +349,7 @@ export class SimulatedDevice {
   }
 
   /**
-   * Every delivery is late by up to so much.
+   * Delays every delivery by a random time up to this maximum.
    *
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
    */
@@ -359,7 +358,7 @@ export class SimulatedDevice {
   }
 
   /**
-   * What is added to its time stamps; null: they are flagged as wrong.
+   * Sets an offset of the device's timestamps. With null the device flags them as wrong.
    *
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
    */

@@ -11,25 +11,25 @@ import {
 import { checkSignal, type Signal } from './signal.js';
 import { throwIfFailed } from './world-error.js';
 
-/** A program of a simulated world. */
+/** Options of a simulated program. */
 export interface SimulatedProcessOptions {
-  /** Its number; one that an ended process had may be used again. @default the next free one from 1000 on */
+  /** The process id. The id of an ended process may be used again. @default the next free id from 1000 on */
   pid?: number;
   /** The process that started it. @default none */
   parent?: number;
   /** The name of its executable file. */
   name: string;
-  /** Of its executable file. Parents and children of one path are one application. @default the name */
+  /** The path of its executable file. Parents and children with the same path are one application. @default the name */
   path?: string;
-  /** As the program calls itself. @default the name */
+  /** The program's own name. @default the name */
   displayName?: string;
-  /** Whether its meter moves while those who capture it get zeros. @default false */
+  /** Whether a capture of the program receives zeros while its meter moves. @default false */
   protected?: boolean;
 }
 
-/** One program of a {@link SimulatedAudio}: what it does. */
+/** A program of a {@link SimulatedAudio}. */
 export class SimulatedProcess {
-  /** The number of the process. */
+  /** The process id. */
   readonly pid: number;
   readonly #world: NativeWorld;
 
@@ -40,9 +40,10 @@ export class SimulatedProcess {
   }
 
   /**
-   * One signal on each output; `device` is the id of one.
+   * Plays a signal on an output; `device` is the id of the output. A program plays one signal on each output.
    *
-   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_PROCESS_NOT_FOUND`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_PROCESS_NOT_FOUND`,
+   *   `ERR_AUDIO_DEVICE_NOT_FOUND`.
    */
   play(signal: Signal, options: { device: string }): this {
     checkSignal(signal, 'signal');
@@ -50,69 +51,76 @@ export class SimulatedProcess {
   }
 
   /**
-   * It plays nothing more on that output.
+   * Stops playing on an output.
    *
-   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_PROCESS_NOT_FOUND`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_PROCESS_NOT_FOUND`,
+   *   `ERR_AUDIO_DEVICE_NOT_FOUND`.
    */
   stop(options: { device: string }): this {
     return this.#script('stop', undefined, checkDevice(options, 'stop()'));
   }
 
   /**
-   * All that it plays goes to that output instead.
+   * Moves everything that the program plays to another output.
    *
-   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_PROCESS_NOT_FOUND`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_PROCESS_NOT_FOUND`,
+   *   `ERR_AUDIO_DEVICE_NOT_FOUND`.
    */
   move(device: string): this {
     return this.#script('move', checkString(device, 'device'));
   }
 
-  /** It ends; its number is free. */
+  /** Ends the program. Its process id may be used again. */
   exit(): void {
     this.#script('exit');
   }
 
   /**
-   * Linear, 0 to 1.
+   * Sets the volume of the program, linear, 0 to 1.
    *
-   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_PROCESS_NOT_FOUND`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_PROCESS_NOT_FOUND`,
+   *   `ERR_AUDIO_DEVICE_NOT_FOUND`.
    */
   volume(volume: number): this {
     return this.#script('volume', checkNumber(volume, 'volume', 0, 1));
   }
 
   /**
-   * The system mutes it, or no longer.
+   * Mutes or unmutes the program in the system.
    *
-   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_PROCESS_NOT_FOUND`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_PROCESS_NOT_FOUND`,
+   *   `ERR_AUDIO_DEVICE_NOT_FOUND`.
    */
   mute(muted = true): this {
     return this.#script('mute', checkBoolean(muted, 'muted'));
   }
 
   /**
-   * What it plays in the next `ms`, 10,000 at most, is delivered together at their end, without a loss, to all
-   * that capture it.
+   * Delivers the audio that the program plays in the next `ms` (at most 10000) to its captures together at their end,
+   * without a loss.
    *
-   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_PROCESS_NOT_FOUND`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_PROCESS_NOT_FOUND`,
+   *   `ERR_AUDIO_DEVICE_NOT_FOUND`.
    */
   delay(ms: number): this {
     return this.#script('delay', checkNumber(ms, 'ms', 0, 10_000));
   }
 
   /**
-   * Whether it can be heard apart from the others; its meter moves either way.
+   * Sets whether a capture of the program receives its audio. Its meter moves in both cases.
    *
-   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_PROCESS_NOT_FOUND`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_PROCESS_NOT_FOUND`,
+   *   `ERR_AUDIO_DEVICE_NOT_FOUND`.
    */
   protect(isProtected = true): this {
     return this.#script('protect', checkBoolean(isProtected, 'isProtected'));
   }
 
   /**
-   * Capturing it is `ERR_AUDIO_PERMISSION_DENIED`.
+   * Makes a capture of the program fail with `ERR_AUDIO_PERMISSION_DENIED`.
    *
-   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_PROCESS_NOT_FOUND`, `ERR_AUDIO_DEVICE_NOT_FOUND`.
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_PROCESS_NOT_FOUND`,
+   *   `ERR_AUDIO_DEVICE_NOT_FOUND`.
    */
   deny(denied = true): this {
     return this.#script('deny', checkBoolean(denied, 'denied'));
@@ -126,7 +134,7 @@ export class SimulatedProcess {
 
 const highestPid = 2 ** 32 - 1;
 
-/** The engine's description of a program; `pid` if the options give none. */
+/** The engine's description of a program. `pid` returns the process id if the options give none. */
 export function describeProcess(
   options: SimulatedProcessOptions,
   pid: () => number,

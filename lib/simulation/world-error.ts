@@ -1,6 +1,6 @@
 import { fromNative, type NativeError } from '../errors.js';
 
-/** Throws what a script of the simulated world answers with. */
+/** Throws the error record that a scripted event has returned. */
 export function throwIfFailed(record: NativeError | null): void {
   if (record) throw fromNative(record, throwIfFailed);
 }

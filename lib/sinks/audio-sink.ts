@@ -57,16 +57,16 @@ const fadeMs = 3;
 const stallMsWithoutRecovery = 5000;
 const mostFadeOutMs = 250;
 
-// How far apart the packets of a stream are, or the requests of its device.
+// The interval between the packets of a stream, or between the requests of its device.
 function longestPeriodMs(stream: object): number {
   const { granted, periodMs = 10 } = stream as Partial<AudioSink>;
   return granted?.lowLatency ? periodMs : 10;
 }
 
 /**
- * Plays what is piped into it, or written. A live stream of this package is linked inside the engine
- * and held in step with the device's clock; bytes written from JavaScript are queued with Node's
- * backpressure and played at the device's pace.
+ * The base class of sinks. A sink plays a stream that is piped into it, or bytes that are written to it. A live stream of
+ * this package is linked inside the engine and resampled to the clock of the device. Bytes that JavaScript writes are
+ * queued with Node's backpressure and played at the pace of the device.
  */
 export abstract class AudioSink extends TypedWritable<SinkEvents> implements AudioStream {
   readonly #ready = rejectsWith(this, new Deferred<this>());
@@ -77,7 +77,7 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
   readonly #inlet: Inlet;
   readonly #writer: FrameWriter;
   readonly #settings: SinkSettings;
-  #fillMs: number; // as it was last told
+  #fillMs: number; // as of the last `latency` event
   readonly #keepAlive = new KeepAlive(this);
   readonly #feedback: FeedbackGuard | undefined;
   readonly #marks: PlayedMarks;
@@ -144,7 +144,7 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
         engine.openWritten(format, frames, start);
       },
       write: (frames, done) => {
-        // Not for the beginning of a frame, nor for no bytes at all: there is nothing to play.
+        // Less than a frame is nothing to play.
         if (frames.length > 0) {
           this.#queued = true;
           this.#stalls.start();
@@ -159,7 +159,7 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
     };
   }
 
-  // A live producer is never waited for.
+  // A live producer never waits.
   #writeLive(frames: Buffer, done: Done): void {
     const lost = this.#native.writeLive(frames);
     this.#overrunFrames += lost;
@@ -201,9 +201,10 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
   }
 
   /**
-   * A new stream, once its device is open. Rejects with what opening it fails with; then nothing stays open.
+   * Constructs a sink and resolves with it when its device is open. Rejects if the device cannot be opened. In that case
+   * the sink is closed.
    *
-   * @throws as the constructor.
+   * @throws the same errors as the constructor.
    * @example
    * const sink = await SpeakerSink.open({ latencyMs: 30 });
    */
@@ -214,13 +215,13 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
     return opened(new this(...options));
   }
 
-  /** @internal Finds or makes what to play to. */
+  /** @internal Finds or makes the output to play to. */
   protected abstract prepare(
     host: NativeHost,
     search: DeviceSearch<Destination>,
   ): Promise<Destination>;
 
-  /** @internal The devices around this one, or their settings, may be others than before. */
+  /** @internal Other devices, or their settings, may have changed. */
   protected devicesChanged(): void {}
 
   /** The format of the audio that is played. @throws `ERR_AUDIO_FORMAT_UNKNOWN` until it is known. */
@@ -234,13 +235,13 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
     return true;
   }
 
-  /** The output that is played to, or was until it went; undefined until `ready`. */
+  /** The output that the sink plays to, or has played to until it was lost; undefined until `ready`. */
   get device(): AudioDevice | undefined {
     const device = this.destination?.device;
     return device && toPublic(device);
   }
 
-  /** @internal What is played to, or was until it went. */
+  /** @internal What the sink plays to, or has played to until it was lost. */
   protected get destination(): Destination | undefined {
     return this.#info && this.#keeper.current;
   }
@@ -250,12 +251,12 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
     return this.destination?.microphone;
   }
 
-  /** @internal What a device that is made is to have. */
+  /** @internal The format for a device that the sink creates. */
   protected get demandedFormat(): Readonly<AudioFormat> | undefined {
     return this.#openOptions.format;
   }
 
-  /** How often the device asks for frames, ms; undefined until `ready`. */
+  /** The interval at which the device asks for frames, in ms; undefined until `ready`. */
   get periodMs(): number | undefined {
     return this.#info && (this.#info.periodFrames * 1000) / this.#info.format.sampleRate;
   }
@@ -265,12 +266,12 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
     return this.#info?.format;
   }
 
-  /** How the device was opened, and why a wish was not granted; undefined until `ready`. */
+  /** How the device was opened, and why a request was not granted; undefined until `ready`. */
   get granted(): Readonly<Granted> | undefined {
     return this.#info && toGranted(this.#openOptions, this.#info);
   }
 
-  /** Frames that the device took, at the rate of the first one. */
+  /** Frames that the sink's devices have taken, at the rate of the first device. */
   get position(): number {
     return this.stats().frames;
   }
@@ -280,7 +281,7 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
     return this.#inlet.sources;
   }
 
-  /** When a frame of `position` is heard, ns of `process.hrtime.bigint()`. */
+  /** When a frame, counted as in `position`, is heard, in ns of `process.hrtime.bigint()`. */
   timeAt(frame: number): bigint {
     const time = this.#native.timeAt(
       checkFrame(frame, 'frame', this.#info?.format.sampleRate ?? defaultFormat.sampleRate),
@@ -290,7 +291,7 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
   }
 
   /**
-   * The frame of `position` that is heard at a time.
+   * The frame, counted as in `position`, that is heard at a time.
    *
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`; `ERR_AUDIO_UNSUPPORTED` until it plays.
    */
@@ -300,7 +301,7 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
     return frame;
   }
 
-  /** Peak and RMS of what the device was given over the last 100 ms, dBFS. */
+  /** Peak and RMS of the last 100 ms that the device has taken, in dBFS. */
   level(): { peakDb: number; rmsDb: number } {
     return this.#native.level();
   }
@@ -321,13 +322,13 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
   }
 
   /**
-   * Resolves when everything that was written before this call has been heard, also if more is written
-   * meanwhile, or when `clear()` has thrown it away. Rejects with what the sink fails with, and with
+   * Resolves when everything that was written before this call has been heard, even if more is written meanwhile, or
+   * when `clear()` has discarded it. Rejects with the error of the sink if it fails, and with
    * `ERR_STREAM_PREMATURE_CLOSE` if it is destroyed before.
    */
   played(): Promise<void> {
     const { live } = this.#settings;
-    // A live producer is played as its audio comes: nothing waits in the sink.
+    // The audio of a live producer is played as it comes, so none waits in the sink.
     const isWaiting = !live && (this.#queued || this.writableLength > 0);
     if (this.destroyed || !isWaiting) return Promise.resolve();
     const played = rejectsWith(this, new Deferred<void>());
@@ -336,8 +337,8 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
   }
 
   /**
-   * Throws away what was written and has not been played. What sounds just now is faded out, in `rampMs`
-   * (5); what is written from now on comes next. `played()` resolves. A linked stream has nothing queued.
+   * Discards bytes that were written but not played. The sound that plays now fades out within `rampMs` (5). Bytes
+   * written after this call are played next. Pending `played()` promises resolve. A linked stream has nothing queued.
    *
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`.
    */
@@ -353,11 +354,11 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
   }
 
   /**
-   * The format of the bytes written from now on. What was written before is played as it was, and there is
-   * no gap between the two.
+   * Sets the format of the bytes written after this call. Bytes that were written before are played in their own format,
+   * without a gap in between.
    *
-   * Rejects with `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`. Bytes written
-   * before that end within a frame make the next write fail with `ERR_AUDIO_PARTIAL_FRAME`.
+   * Rejects with `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`. If the bytes written before end
+   * within a frame, the next write fails with `ERR_AUDIO_PARTIAL_FRAME`.
    */
   async setFormat(format: AudioFormat): Promise<void> {
     const next = checkFormat(format, 'format');
@@ -366,17 +367,17 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
     await Promise.resolve();
   }
 
-  // Bytes that were written and that Node has not given us yet.
+  // Bytes that were written and that Node still buffers.
   #behind(): number {
     return this.writableLength - this.#writing;
   }
 
   /**
-   * Opens the device once more, in another format: {@link SinkOptions.deviceFormat}. Meanwhile it plays
-   * nothing. When it fails the device is opened as it was. A microphone that this sink made is made anew
-   * under its name: who listens to it has to select it again.
+   * Reopens the device in another format: {@link SinkOptions.deviceFormat}. Meanwhile the device plays nothing. If this
+   * fails, the sink opens the device in its old format. A microphone that this sink created is created again
+   * under its name, and programs that record from it have to select it again.
    *
-   * Rejects with `ERR_AUDIO_FORMAT_UNSUPPORTED`, with what opening a device fails with, and with
+   * Rejects with `ERR_AUDIO_FORMAT_UNSUPPORTED`, with the errors of opening a device, and with
    * `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`.
    */
   async setDeviceFormat(format: AudioFormat): Promise<void> {
@@ -390,7 +391,7 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
   async #reformat(format: Readonly<AudioFormat>): Promise<void> {
     if (this.destroyed || this.writableFinished) throw closed('setDeviceFormat()');
     const before = this.#openOptions;
-    // Nobody has a device exclusively twice, not even who has it.
+    // A device in exclusive mode cannot be opened twice, not even by the same process.
     await this.#native.leave();
     this.#openOptions = { ...before, format };
     try {
@@ -403,9 +404,9 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
   }
 
   /**
-   * Goes on to another device, or from now on to the default. Nothing that is queued is lost. When it
-   * fails the sink stays as it was. Rejects with `ERR_AUDIO_DEVICE_NOT_FOUND`, and with what opening a
-   * device fails with.
+   * Changes to another device, or with `'default'` to the system's default device. No queued audio is lost. If the change
+   * fails, the sink stays on its device. Rejects with `ERR_AUDIO_DEVICE_NOT_FOUND`, and with the errors of opening a
+   * device.
    */
   async setDevice(device: DeviceSelector): Promise<void> {
     checkSelector(device, 'device');
@@ -414,7 +415,7 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
     await this.#keeper.change(device);
   }
 
-  /** Plays what is left, then releases the device. */
+  /** Plays the rest of the audio, then releases the device. */
   close(): Promise<void> {
     const done = whenClosed(this);
     this.#inlet.detach();
@@ -442,7 +443,7 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
     return this.#inlet;
   }
 
-  /** @internal The mixer that was driven is over. */
+  /** @internal The mixer that this sink drives has ended. */
   mixEnded(): void {
     this.#native.unlink();
     this.#inlet.inputEnded();
@@ -458,7 +459,8 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
     this.#open().then(() => settle(), settle);
   }
 
-  // Node waits for the end of the construction, and with it for an audio system that does not answer.
+  // Node delays `destroy()` until the construction has ended. Here that would mean to wait for an audio system that may
+  // not answer.
   override destroy(error?: Error): this {
     super.destroy(error);
     this.#constructed?.();
@@ -533,13 +535,13 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
       const closing = this.#native.close().then(() => this.#keeper.current?.release?.());
       await (this.#info ? closing : shortly(closing));
     } finally {
-      // Also where a microphone could not be taken away, because its server is gone.
+      // Also if a microphone could not be removed because its server is gone.
       this.#keepAlive.release();
     }
   }
 
-  // A device that is released cuts off what it holds: what sounds is faded before. Where time is moved by hand, nobody
-  // may move it any more.
+  // A device that is released drops its buffer, so the sound is faded out before. With a manual clock there is no fade,
+  // because nothing may move the clock any more.
   async #fadeOut(): Promise<void> {
     const heldMs = this.#native.fadeOut();
     if (heldMs === 0 || this.#host.timers) return;
@@ -547,7 +549,7 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
     await new Promise<void>((resolve) => timersOf(this.#host).after(ms, resolve));
   }
 
-  // A link begins when the device is open; what was written before is played first.
+  // A link begins when the device is open. Bytes that were written before are played first.
   #start(): void {
     const source = this.#inlet.linked;
     if (!source || this.#started || !this.#info || this.destroyed) return;
@@ -579,7 +581,7 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
     if (lost) this.#keeper.lost(fromNative(lost));
   }
 
-  // The fill grows at once and shrinks slowly: the event comes when it has stopped shrinking.
+  // The fill grows at once and shrinks slowly. The event is emitted when it has stopped shrinking.
   #lookAtFill(): void {
     const [from, to] = [this.#fillMs, this.#native.fillMs()];
     if (to === from || (to < from && to > this.#settings.latencyMs)) return;
@@ -601,7 +603,7 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
     const device = this.device;
     return new AudioError(
       'ERR_AUDIO_DEVICE_LOST',
-      `'${device?.name ?? 'The device'}' has played nothing for ${seconds} s, although more was written`,
+      `'${device?.name ?? 'The device'}' has played nothing for ${seconds} s, although written audio waits`,
       { deviceId: device?.id },
     );
   }

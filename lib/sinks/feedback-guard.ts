@@ -10,7 +10,7 @@ interface Guarded {
   destroy(error: Error): unknown;
 }
 
-/** Ends a sink with an error when a source that flows into it hears the device it plays to. */
+/** Fails a sink if a source that flows into it records the device that the sink plays to. */
 export class FeedbackGuard {
   readonly #sink: Guarded;
   readonly #ends: () => Ends | undefined;
@@ -21,7 +21,7 @@ export class FeedbackGuard {
     this.#ends = ends;
   }
 
-  /** Something may have changed: what flows in, a device. From then on it finds out about the former itself. */
+  /** Checks the streams that flow into the sink now. After the first call it watches them for changes itself. */
   readonly look = (): void => {
     if (this.#sink.destroyed) return;
     for (const stream of allUpstreams(this.#sink, { heard: true })) {
@@ -29,7 +29,7 @@ export class FeedbackGuard {
       if (!isSource(stream)) continue;
       const { device } = stream;
       if (!device) {
-        // Not by `ready`: an error that only we wait for is still the app's.
+        // Not with the promise `ready`: to await it would count as handling its rejection for the app.
         stream.off('ready', this.look).once('ready', this.look);
         continue;
       }
@@ -40,7 +40,7 @@ export class FeedbackGuard {
     }
   };
 
-  /** What flowed in no longer does. */
+  /** Stops watching, because no stream flows in any more. */
   stop(): void {
     for (const stream of this.#watched) stream.unwatch(this.look);
     this.#watched.clear();
@@ -55,10 +55,10 @@ export class FeedbackGuard {
     return new AudioError(
       'ERR_AUDIO_FEEDBACK',
       `${this.#sink.constructor.name} plays to '${device?.name ?? renderId}', ` +
-        `which its own ${source.constructor.name} hears as '${heard.name}'`,
+        `which its own ${source.constructor.name} records as '${heard.name}'`,
       {
         deviceId: heard.id,
-        remedy: 'Give one of them another device, or set allowFeedback if this is meant',
+        remedy: 'Use another device for one of them, or set allowFeedback if this is intended',
       },
     );
   }

@@ -2,11 +2,13 @@ import type { NativeDevice, NativeHearing, NativeHost } from '../engine/native.j
 import { timersOf } from '../engine/timers.js';
 import type { Ends } from './destination.js';
 
-/** What other programs do not hear from a virtual microphone that plays, or hear beside it. */
+/** The reason why other programs cannot hear a virtual microphone, or hear other sound too. */
 export interface SinkWarning {
   /**
-   * `muted`: by the system; `quiet`: its volume is below -26 dB; `unrouted`: by a virtual mixer's settings. `intruder`:
-   * another program played into a microphone that was made, and was moved to another output.
+   * - `muted`: the system mutes an end of the cable.
+   * - `quiet`: the system's volumes attenuate the sound by more than 26 dB.
+   * - `unrouted`: the settings of a virtual mixer do not route the sound to the microphone.
+   * - `intruder`: another program played into a microphone that the sink has created, and was moved to another output.
    */
   code: 'muted' | 'quiet' | 'unrouted' | 'intruder';
   /** The cause and what to do about it. */
@@ -14,10 +16,10 @@ export interface SinkWarning {
 }
 
 const quietest = 0.05;
-// Windows and VoiceMeeter tell nobody that a slider moved.
+// Windows and VoiceMeeter do not report a changed volume.
 const periodMs = 2000;
 
-/** Asks from time to time whether a microphone can be heard, and warns when it no longer can. */
+/** Checks regularly whether a microphone can be heard, and warns when it no longer can. */
 export class HearingWatch {
   readonly #host: NativeHost;
   readonly #ends: () => Ends | undefined;
@@ -36,9 +38,9 @@ export class HearingWatch {
     this.#warn = warn;
   }
 
-  /** Something may have changed. */
+  /** Checks now, because something may have changed. */
   look(): void {
-    // A world whose time is moved by hand tells of every change.
+    // A simulated system with a manual clock reports every change.
     if (!this.#host.timers) this.#timer ??= setInterval(() => this.look(), periodMs).unref();
     const ends = this.#ends();
     if (this.#asking || !ends?.microphone) return;
@@ -50,7 +52,7 @@ export class HearingWatch {
         if (this.#ends() === ends) this.#judge(problemIn(hearing, ends, microphone));
       },
       () => {
-        // One of the two is gone just now: the sink itself says so.
+        // One of the two devices is gone. The sink reports that itself.
         this.#asking = false;
       },
     );
@@ -77,26 +79,26 @@ function problemIn(
   if (volume === 0) {
     return {
       code: 'muted',
-      message: `'${culprit}' is muted, so nobody hears '${microphone.name}': unmute it in the sound settings`,
+      message: `'${culprit}' is muted, so '${microphone.name}' is silent: unmute it in the sound settings`,
     };
   }
   if (volume < quietest) {
     const db = Math.round(20 * Math.log10(volume));
     return {
       code: 'quiet',
-      message: `the volume of '${culprit}' lowers '${microphone.name}' by ${-db} dB: raise it in the sound settings`,
+      message: `the volume of '${culprit}' attenuates '${microphone.name}' by ${-db} dB: raise it in the sound settings`,
     };
   }
   if (mixerProblem) {
     return {
       code: 'unrouted',
-      message: `nobody hears '${microphone.name}': ${mixerProblem}`,
+      message: `'${microphone.name}' is silent: ${mixerProblem}`,
     };
   }
   if (buses && microphone.bus && !buses.includes(microphone.bus)) {
     return {
       code: 'unrouted',
-      message: `'${microphone.name}' carries bus ${microphone.bus}, but what is played is on ${buses.join(' and ')}`,
+      message: `'${microphone.name}' carries bus ${microphone.bus}, but the sink plays on ${buses.join(' and ')}`,
     };
   }
   return undefined;

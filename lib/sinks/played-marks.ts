@@ -2,20 +2,20 @@ import type { Deferred } from '../engine/deferred.js';
 import type { NativeHost, NativeSink } from '../engine/native.js';
 import { timersOf } from '../engine/timers.js';
 
-/** A place in what is written, and who waits until it is heard. */
+/** A position in the written bytes, and the promise that resolves when it has been heard. */
 interface Mark {
   readonly played: Deferred<void>;
   /** Bytes before it that the engine has not taken yet. */
   behind: number;
-  /** The engine's count of written frames there, once it has taken them. */
+  /** The engine's count of written frames at this position, once it has taken them. */
   frames?: number;
-  /** When it is heard, ns, once the device has taken it. */
+  /** When the position is heard, in ns, once the device has taken it. */
   heardAt?: bigint;
 }
 
 const leastWaitMs = 1;
 
-/** The places in what is written to a sink whose `played()` somebody waits for. */
+/** The positions in the written bytes of a sink for which `played()` was called. */
 export class PlayedMarks {
   readonly #sink: NativeSink;
   readonly #host: NativeHost;
@@ -27,14 +27,14 @@ export class PlayedMarks {
     this.#host = host;
   }
 
-  /** Settles `played` when so many bytes that wait in Node, and all before them, have been heard. */
+  /** Resolves `played` when the bytes up to this position have been heard. Node still buffers `behind` of them. */
   add(played: Deferred<void>, behind: number): void {
     const mark: Mark = { played, behind };
     this.#marks.push(mark);
     if (behind === 0) this.#arm(mark);
   }
 
-  /** The engine took so many bytes, or they were thrown away. */
+  /** The engine has taken so many bytes, or they were discarded. */
   taken(bytes: number): void {
     for (const mark of this.#marks) {
       if (mark.frames !== undefined) continue;
@@ -43,7 +43,7 @@ export class PlayedMarks {
     }
   }
 
-  /** What has not left the queue is thrown away: what sounds now is faded out in so many ms. */
+  /** The queue was discarded. The sound that plays now fades out within so many ms. */
   cleared(rampMs: number): void {
     const end = this.#endOfTaken() + BigInt(Math.ceil(rampMs * 1e6));
     for (const mark of this.#marks) {
@@ -53,7 +53,7 @@ export class PlayedMarks {
     this.#look();
   }
 
-  /** Everything that the engine has taken was heard. */
+  /** Everything that the engine has taken has been heard. */
   allHeard(): void {
     this.#settle((mark) => mark.frames !== undefined);
   }

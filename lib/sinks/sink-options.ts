@@ -6,47 +6,53 @@ import { optionalFormat, type AudioFormat } from '../format/format.js';
 import { checkOpenOptions, openOptionNames, type OpenOptions } from '../devices/open-options.js';
 import { checkAbortSignal, checkBoolean, checkNumber, checkOptions } from '../validate.js';
 
-/** Options that all sinks have. */
+/** Options of all sinks. */
 export interface SinkOptions extends OpenOptions, BackendOption {
-  /** An output: an `AudioDevice`, an exact id or name, or a part of only one name. @default the system's */
+  /**
+   * The output: an `AudioDevice`, an exact id, an exact name, or a part of a name that no other device has. With
+   * `'default'` the sink follows the system's default device. @default 'default'
+   */
   device?: DeviceSelector | undefined;
-  /** Format of the bytes written. @default that of the stream which is piped in */
+  /** Format of the written bytes. @default the format of the stream that is piped in */
   format?: AudioFormat | undefined;
-  /** Fill held between the engine and the device, ms. @default 15 */
+  /** How much audio the sink keeps in the buffer of its device, in ms. @default 15 */
   latencyMs?: number | undefined;
   /**
-   * The most that the sink holds after underruns, ms: each time that the device runs dry it holds as much
-   * more as was missing, 5 ms at least, and gives it back slowly. `latencyMs`: it never holds more.
-   * @default 60, or `latencyMs` where that is more
+   * The maximum that the sink keeps in the buffer after underruns, in ms. After each underrun the sink raises the
+   * amount by what was missing, by 5 ms at least, and lowers it again slowly. If it equals `latencyMs`, the amount
+   * never changes.
+   * @default 60, or `latencyMs` if that is more
    */
   maxLatencyMs?: number | undefined;
-  /** How much audio the sink can hold, ms: bytes that are written ahead, or frames of a linked stream. @default 500 */
+  /**
+   * How much audio the sink can queue, in ms: bytes that are written ahead, or frames of a linked stream. @default 500
+   */
   bufferMs?: number | undefined;
-  /** Whether a source in the graph may hear the device that this sink plays to. @default false */
+  /** Whether a source in the graph may record the device that this sink plays to. @default false */
   allowFeedback?: boolean | undefined;
   /** Destroys the sink with an `AbortError`. The normal stop is `close()`. @default none */
   signal?: AbortSignal | undefined;
   /**
-   * A demand: the format in which the device is opened, else `ERR_AUDIO_FORMAT_UNSUPPORTED`. Windows'
-   * audio engine takes the one chosen in the device's properties; `shareMode: 'exclusive'` asks its
-   * driver; a microphone that is made is made with it. What is played is converted either way.
-   * @default the device's own
+   * The format in which the device is opened. If the device does not support it, the sink fails with
+   * `ERR_AUDIO_FORMAT_UNSUPPORTED`. In shared mode Windows supports only the format that is set in the properties of
+   * the device. With `shareMode: 'exclusive'` the driver decides. A microphone that the sink creates gets this format.
+   * The sink converts all audio to it. @default the device's own format
    */
   deviceFormat?: AudioFormat | undefined;
-  /** Brings what is played to the loudness of speech, as {@link LoudnessNormalizer} does. @default false */
+  /** Whether to bring the audio to the loudness of speech, as {@link LoudnessNormalizer} does. @default false */
   normalize?: boolean | undefined;
-  /** Nothing above -0.1 dBFS gets to the device, so that nothing clips. @default false */
+  /** Whether to limit the audio to -0.1 dBFS, so that nothing clips. @default false */
   limiter?: boolean | undefined;
   /**
-   * Whether the sink waits for a device that goes, and for how long. Meanwhile it throws away what is to be
-   * played, at the pace of the device. With `false` it fails with `ERR_AUDIO_DEVICE_LOST`, and does not
-   * follow a changed default. @default true: a minute
+   * Whether the sink waits for a lost device to return, and for how long. Meanwhile it discards its audio at the pace of
+   * the device. With `false` it fails with `ERR_AUDIO_DEVICE_LOST`, and does not
+   * follow a changed default. @default true: it waits for one minute
    */
   recover?: boolean | RecoverOptions | undefined;
   /**
-   * Whether what is written comes from a live producer outside this package, as it happens: it is played in
-   * step with the device, whatever the two clocks do, and the producer never waits. Otherwise it is queued,
-   * and the writer waits for room. @default false
+   * Whether the written bytes come from a live producer outside this package. Then the sink resamples them to the clock
+   * of the device, and the producer never waits. Otherwise they are queued, and the writer waits for room. @default
+   * false
    */
   live?: boolean | undefined;
 }
@@ -78,7 +84,7 @@ export function checkSinkOptions<T extends SinkOptions>(
   return given;
 }
 
-/** What a sink's options come to. */
+/** The checked options of a sink, with their defaults. */
 export interface SinkSettings {
   declared: Readonly<AudioFormat> | undefined;
   latencyMs: number;

@@ -2,7 +2,7 @@ import type { DeviceEvents } from '../devices/device-keeper.js';
 import type { WritableEvents } from '../engine/typed-events.js';
 import type { SinkWarning } from './hearing-watch.js';
 
-/** Counters of a sink; frames at the rate of its first device unless said otherwise. */
+/** Counters of a sink. Frames are at the rate of its first device unless the description says otherwise. */
 export interface SinkStats {
   /** Frames that its devices took, or would have taken while the sink had no device. */
   frames: number;
@@ -10,7 +10,7 @@ export interface SinkStats {
   silentFrames: number;
   /** Frames that were discarded because the sink had no device. */
   discardedFrames: number;
-  /** Times that it ran dry although there should have been more, or that a writer went on within 100 ms. */
+  /** How often the device underran, or a writer paused for up to 100 ms. */
   underruns: number;
   /** Frames of silence that were played in place of missing audio. */
   underrunFrames: number;
@@ -22,9 +22,9 @@ export interface SinkStats {
   deviceLatencyMs: number;
   /** Time from the moment at which the source heard a frame to the moment at which the sink plays it, ms. */
   latencyMs: number | undefined;
-  /** How fast the device runs against the host's clock. */
+  /** How much faster than the host's clock the device runs, in ppm. Negative if it is slower. */
   driftPpm: number;
-  /** Bytes written from JavaScript, in frames of their format. */
+  /** Frames that JavaScript has written, in the format of the bytes. */
   writtenFrames?: number;
   /** Written frames that were played. */
   playedFrames?: number;
@@ -38,7 +38,7 @@ export interface SinkStats {
   resyncs?: number;
   /** Frames of linked sources for which there was no room. */
   lostFrames?: number;
-  /** How fast the linked source's clock runs against the device's. */
+  /** How much faster than the device's clock the linked source's clock runs, in ppm. Negative if it is slower. */
   linkDriftPpm?: number;
 }
 
@@ -47,9 +47,9 @@ export interface SinkEvents extends WritableEvents, DeviceEvents {
   /** The device is open. */
   ready: [];
   /**
-   * The sink had nothing to play and played `frames` of silence; 0 if the system does not report how many. `frame` is
-   * the `position` at which the silence began. Silence because nothing was written in time is part of the position.
-   * Silence because the device was not served in time is not: the position stands still meanwhile.
+   * The sink ran out of audio and played `frames` of silence; 0 if the system does not report how many. `frame` is the
+   * `position` at which the silence began. If nothing was written in time, the position includes the silence. If the
+   * device was not served in time, it does not.
    */
   underrun: [event: { frame: number; frames: number }];
   /**
@@ -57,9 +57,9 @@ export interface SinkEvents extends WritableEvents, DeviceEvents {
    * amount again after a long time without one.
    */
   latency: [event: { from: number; to: number; reason: 'underrun' | 'calm' }];
-  /** A live producer wrote more than `bufferMs` has room for; `frames` were thrown away. */
+  /** A live producer wrote more than `bufferMs` has room for. The sink discarded `frames`. */
   overrun: [event: { frames: number }];
-  /** Everything that was written has been heard. */
+  /** All written audio has been heard. */
   idle: [];
   /** Other programs cannot hear what the sink plays. Emitted once for each reason, and again if the reason returns. */
   warning: [warning: SinkWarning];

@@ -6,15 +6,14 @@ import { AudioSink } from './audio-sink.js';
 import type { Destination } from './destination.js';
 import { checkSinkOptions, type SinkOptions } from './sink-options.js';
 
-/** Options of a {@link SpeakerSink}; `device` is `'default'` unless given, and follows it. */
+/** Options of a {@link SpeakerSink}. */
 export type SpeakerOptions = SinkOptions;
 
 /**
- * Plays to an output device.
+ * Plays on an output device.
  *
  * Fails with `ERR_AUDIO_DEVICE_NOT_FOUND`, `ERR_AUDIO_DEVICE_BUSY`, `ERR_AUDIO_DEVICE_LOST`,
- * `ERR_AUDIO_BACKEND_UNAVAILABLE`, `ERR_AUDIO_FEEDBACK`, `ERR_AUDIO_FORMAT_UNKNOWN`,
- * `ERR_AUDIO_PARTIAL_FRAME`.
+ * `ERR_AUDIO_BACKEND_UNAVAILABLE`, `ERR_AUDIO_FEEDBACK`, `ERR_AUDIO_FORMAT_UNKNOWN` and `ERR_AUDIO_PARTIAL_FRAME`.
  *
  * @example
  * await pipeline(WavReader.fromFile('jingle.wav'), new SpeakerSink());

@@ -5,7 +5,7 @@ import { checkOptions } from '../validate.js';
 import type { VirtualMic } from '../devices/virtual-mics.js';
 import { SpeakerSink } from './speaker-sink.js';
 
-// Few adults hear anything above 15 kHz, nobody at this level; devices of 44.1 kHz and more pass it.
+// Few adults hear frequencies above 15 kHz, and nobody hears them at this level. Devices of 44.1 kHz and more pass them.
 const gain = 10 ** (-50 / 20);
 const durationMs = 500;
 const limitMs = 5000;
@@ -18,14 +18,14 @@ export async function probeVirtualMic(
 ): Promise<VirtualMic> {
   const { backend } = checkOptions(options, 'probe', ['backend']);
   openBackend({ backend });
-  // Another one each time: two programs that probe at once do not hear each other.
+  // A random frequency, so that two programs that probe at once do not detect each other's tone.
   const frequency = 15_000 + 100 * Math.floor(Math.random() * 20);
   const candidates = mic.candidates.length > 0 ? mic.candidates : mic.capture ? [mic.capture] : [];
   const sink = new SpeakerSink({ backend, device: mic.render });
   const ears = candidates.map(
     (device) => new MicSource({ backend, device, channels: 1, chunkMs: 10 }),
   );
-  // A device that delivers nothing at all must not hold this up.
+  // A device that delivers nothing must not block the probe.
   const limit = setTimeout(() => ears.forEach((ear) => void ear.close()), limitMs);
   try {
     await Promise.all([sink.ready, ...ears.map((ear) => ear.ready)]);
@@ -47,14 +47,14 @@ export async function probeVirtualMic(
   }
 }
 
-// Whether the tone is there for a while: 100 ms of it, 20 dB above what is beside it.
+// Whether the tone was found in two blocks of 100 ms, 20 dB above the frequencies beside it.
 async function listen(ear: MicSource, frequency: number): Promise<boolean> {
   const block = rate / 10;
   const samples = new Float32Array(block);
   let filled = 0;
   let left = (durationMs * 3 * rate) / 1000;
   let heard = 0;
-  // Chunks of a tenth of a block: it is full to the frame.
+  // A chunk is a tenth of a block, so chunks fill a block exactly.
   for await (const { data, frames } of ear.chunks()) {
     samples.set(new Float32Array(data.buffer, data.byteOffset, frames), filled);
     filled += frames;

@@ -40,26 +40,26 @@ import { probeVirtualMic } from './virtual-mic-probe.js';
 /** Options of a {@link VirtualMicSink}. */
 export interface VirtualMicOptions extends SinkOptions {
   /**
-   * `'auto'`: on Linux a microphone made for the purpose, elsewhere the cable that is installed. Otherwise the
-   * output that a virtual microphone carries. @default 'auto'
+   * The output end of a virtual cable. With `'auto'` the sink creates a microphone on Linux, and uses an installed cable
+   * on other systems. @default 'auto'
    */
   device?: SinkOptions['device'];
   /**
-   * Name of the microphone that is made. On Linux its id follows from the name, so that programs that
-   * remember it find it again. While another one has the name, the next one is called `NAME (2)`.
+   * The name of the microphone that the sink creates. On Linux its id follows from the name, so programs that
+   * remember the id find it again. While another microphone has the name, the next one is named `NAME (2)`.
    * @default 'patchcord'
    */
   name?: string | undefined;
-  /** A demand: only a cable of this kind will do. @default any */
+  /** The driver that the cable must have. @default any driver */
   driver?: VirtualMicDriver | undefined;
 }
 
 /**
- * A microphone that other programs hear: what is piped into it they record. On Linux it needs no
- * driver and is gone when the sink is closed or the process exits.
+ * A virtual microphone: other programs record what is piped into it. On Linux it needs no driver, and is removed when the
+ * sink is closed or the process exits.
  *
- * Fails as {@link SpeakerSink} does; with no cable installed `ERR_AUDIO_DEVICE_NOT_FOUND` or
- * `ERR_AUDIO_UNSUPPORTED` says what to install.
+ * Fails with the errors of {@link SpeakerSink}. If no cable is installed, it fails with `ERR_AUDIO_DEVICE_NOT_FOUND` or
+ * `ERR_AUDIO_UNSUPPORTED`, and the message says what to install.
  *
  * @example
  * const sink = new VirtualMicSink({ name: 'Robot' });
@@ -70,17 +70,17 @@ export class VirtualMicSink extends AudioSink {
   /** @internal */
   static readonly [linkable] = true;
 
-  /** The cables that are there: {@link listVirtualMics}. */
+  /** Lists the virtual microphones of the system, as {@link listVirtualMics} does. */
   static list(options?: BackendOption): Promise<VirtualMic[]> {
     return listVirtualMics(options);
   }
 
   /**
-   * Finds out by trying which input hears a cable: plays a second of a tone that people do not
-   * hear, -50 dBFS above 15 kHz, and listens. Resolves with the cable, its `capture` set and
-   * `pairedBy: 'probe'`, or as it was when nothing was heard.
+   * Finds the microphone end of a cable by playing an inaudible tone into its output: one second, at -50 dBFS above 15
+   * kHz. Resolves with the cable, with its `capture` set and `pairedBy: 'probe'`. If no candidate recorded the tone, it
+   * resolves with the cable unchanged.
    *
-   * @throws as opening the devices does.
+   * @throws the errors of opening the devices.
    */
   static probe(mic: VirtualMic, options?: BackendOption): Promise<VirtualMic> {
     return probeVirtualMic(mic, options);
@@ -120,7 +120,7 @@ export class VirtualMicSink extends AudioSink {
     super._destroy(error, done);
   }
 
-  /** What other programs must select; undefined until `ready`. */
+  /** The microphone that other programs must select; undefined until `ready`. */
   get microphone(): AudioDevice | undefined {
     return this.heardBy && toPublic(this.heardBy);
   }
@@ -151,7 +151,7 @@ export class VirtualMicSink extends AudioSink {
     host: NativeHost,
     { selector, previous, lost }: DeviceSearch<Destination>,
   ): Promise<Destination> {
-    // What was made, or chosen, is kept until it goes, or is to have another format.
+    // The device is kept until it is lost, or, if the sink has created it, until it needs another format.
     if (previous && !lost && !(previous.release && this.#isOther(previous))) return previous;
     this.#hearing ??= new HearingWatch(
       host,
@@ -167,7 +167,7 @@ export class VirtualMicSink extends AudioSink {
     }
     const driver = this.#driver;
     const made = (!driver || madeBySystem.includes(driver)) && (await makesDevices(host));
-    // The one that was lost, if it is back.
+    // The lost device, if it has returned.
     const back = devices.find(({ id, state }) => id === previous?.renderId && state === 'active');
     if (back && !made) return destination(devices, back.id, back.peerId);
     const mic = made ? undefined : chooseVirtualMic(devices, driver);
@@ -175,13 +175,13 @@ export class VirtualMicSink extends AudioSink {
       return this.#routed(host, devices, destination(devices, mic.render.id, mic.capture?.id));
     if (previous && !previous.release && !made) throw notBack(previous);
     if (driver && !made) throw driverMissing(driver);
-    // Under the name of the one that went, of which something may be left.
+    // The new microphone gets the name of the lost one, so remove what may be left of that one first.
     await previous?.release?.().catch(() => {});
     if (previous) delete previous.release;
     return this.#make(host);
   }
 
-  // Which of a virtual mixer's microphones carries it is a matter of its settings, where they can be read.
+  // The settings of a virtual mixer, if they can be read, determine which of its microphones carries the sound.
   async #routed(
     host: NativeHost,
     devices: NativeDevice[],
@@ -207,18 +207,18 @@ export class VirtualMicSink extends AudioSink {
     if (driver && output.cable !== driver) {
       throw new AudioError(
         'ERR_AUDIO_UNSUPPORTED',
-        `'${output.name}' is not of the driver '${driver}'${output.cable ? ` but of '${output.cable}'` : ''}`,
-        { deviceId: output.id, remedy: 'Leave one of them out: the device, or the driver' },
+        `'${output.name}' does not have the driver '${driver}'${output.cable ? ` but '${output.cable}'` : ''}`,
+        { deviceId: output.id, remedy: 'Leave out either the device or the driver' },
       );
     }
     if (output.peerId) return destination(devices, output.id, output.peerId);
     const problem = findVirtualMics(devices).find(({ render }) => render.id === output.id)?.problem;
     throw new AudioError(
       'ERR_AUDIO_DEVICE_NOT_FOUND',
-      `'${output.name}' is not known to be heard by any microphone${problem ? `: ${problem}` : ''}`,
+      `no microphone is known to carry '${output.name}'${problem ? `: ${problem}` : ''}`,
       {
         deviceId: output.id,
-        remedy: "Use device: 'auto', or a SpeakerSink to play to it all the same",
+        remedy: "Use device: 'auto', or use a SpeakerSink to play on it anyway",
       },
     );
   }
@@ -263,16 +263,16 @@ function destination(
   };
 }
 
-// A driver that is updated takes its cable away and brings it back.
+// For example, an update of the driver removes the cable and adds it again.
 function notBack({ renderId, device }: Destination): AudioError {
   return new AudioError(
     'ERR_AUDIO_DEVICE_NOT_FOUND',
     `'${device?.name ?? renderId}' is gone, and there is no other virtual cable`,
-    { deviceId: renderId, remedy: 'Install or enable it again' },
+    { deviceId: renderId, remedy: 'Install or enable the cable again' },
   );
 }
 
-// The other end of a cable, given by mistake: what the other program selects.
+// Finds the microphone end of a cable that was given by mistake in place of the output end.
 function isMicrophone(
   devices: readonly NativeDevice[],
   device: NonNullable<SinkOptions['device']>,
@@ -289,12 +289,12 @@ function notAnOutput(devices: readonly NativeDevice[], input: NativeDevice): Aud
   );
   return new AudioError(
     'ERR_AUDIO_DEVICE_NOT_FOUND',
-    `'${input.name}' is a microphone, nothing can be played to it`,
+    `'${input.name}' is a microphone, so the sink cannot play on it`,
     {
       deviceId: input.id,
       remedy: output
         ? `Play to the other end of the cable, '${output.name}', and select '${input.name}' in the other program`
-        : "Give the output of a cable, or use device: 'auto'",
+        : "Use the output of a cable as the device, or use device: 'auto'",
     },
   );
 }

@@ -28,11 +28,14 @@ import { wavHeader } from '../format/wav-header.js';
 
 /** Options of a {@link WavWriter}. */
 export interface WavWriterOptions {
-  /** Format of the bytes written. @default that of the stream which is piped in, and that wins */
+  /**
+   * Format of the written bytes. A piped stream's own format takes precedence. @default the format of the stream that
+   * is piped in
+   */
   format?: AudioFormat | undefined;
   /**
-   * Whether the file gets a `bext` chunk (Broadcast Wave, EBU Tech 3285), by which editors place it: the time of
-   * day at which its first frame was heard, or written where frames have no time.
+   * Whether the file gets a `bext` chunk (Broadcast Wave, EBU Tech 3285), by which editors align files. It contains the
+   * time of day at which the first frame was heard, or was written if frames have no time.
    * @default false
    */
   timeReference?: boolean | undefined;
@@ -42,28 +45,30 @@ export interface WavWriterOptions {
 
 /** Counters of a {@link WavWriter}. */
 export interface WavWriterStats {
-  /** Frames that are in the file. */
+  /** Frames in the file. */
   framesWritten: number;
-  /** Bytes of the file, header included. */
+  /** Bytes in the file, including the header. */
   fileBytes: number;
 }
 
 type Done = (error?: Error | null) => void;
 
-// A live stream brings a portion four times a second, and no frame is to wait longer than a second.
+// A live stream writes four times a second, and no frame may wait longer than a second.
 const sizesEveryMs = 1000 - filePortionMs;
 
 /**
- * Writes a WAV file that is valid at any moment from its first frame on: the sizes in the header
- * follow what is written at most one second later, so that a recording whose process is killed loses
- * at most its last second, and what an event loop that is blocked has kept waiting. (Killed within the first one, its header counts no frames: a `WavReader`
- * gives them all the same.) Past 4 GiB the file becomes RF64. One that exists is replaced, unless this
- * process is reading or writing it: then the stream fails with `ERR_AUDIO_UNSUPPORTED`. So does one whose
- * path names a pipe, which cannot be rewritten: send the bytes through a {@link WavEncoder} instead.
+ * Writes a WAV file that is valid at any time after its first frame. The sizes in the header are updated at least once a
+ * second. A recording whose process is killed loses at most its last second, and the audio that waited for a blocked
+ * event loop. (If the process is killed within the first second, the header counts no frames; a `WavReader` reads them
+ * anyway.) Beyond 4 GiB the file becomes RF64.
  *
- * A frame may arrive in pieces; ending within one is `ERR_AUDIO_PARTIAL_FRAME`, after the whole
- * frames have been stored. Bytes of unknown format fail with `ERR_AUDIO_FORMAT_UNKNOWN`, a stream of
- * another format piped in later with `ERR_AUDIO_FORMAT_UNSUPPORTED`.
+ * An existing file is replaced. If this process reads or writes that file, the stream fails with `ERR_AUDIO_UNSUPPORTED`.
+ * So does a stream whose path names a pipe, because the header of a pipe cannot be updated; use a {@link WavEncoder}
+ * for pipes.
+ *
+ * A frame may arrive in several writes. If the audio ends within a frame, the stream stores the whole frames and fails
+ * with `ERR_AUDIO_PARTIAL_FRAME`. Bytes of unknown format fail with `ERR_AUDIO_FORMAT_UNKNOWN`, and a later stream with
+ * another format fails with `ERR_AUDIO_FORMAT_UNSUPPORTED`.
  *
  * @example
  * await pipeline(new MicSource({ durationMs: 5000 }), WavWriter.toFile('mic.wav'));
@@ -74,12 +79,12 @@ export class WavWriter extends TypedWritable<WritableEvents> implements AudioStr
   readonly live = false;
   readonly #ready = rejectsWith(this, new Deferred<this>());
   readonly ready: Promise<this> = this.#ready.promise;
-  /** The file that is written. */
+  /** The path of the file. */
   readonly path: string | URL;
   readonly #written: WrittenFormat;
   #file: FileHandle | undefined;
   #releaseFile: (() => void) | undefined;
-  #begun: Readonly<AudioFormat> | undefined; // what the header in the file says
+  #begun: Readonly<AudioFormat> | undefined; // the format in the file's header
   readonly #hasTimeReference: boolean;
   #start: { frame: number; time: bigint | undefined; date: Date } | undefined;
   #headerBytes = 0;
@@ -90,7 +95,8 @@ export class WavWriter extends TypedWritable<WritableEvents> implements AudioStr
   #sizesUpdate: Promise<void> = Promise.resolve();
 
   /**
-   * @param path of the file; a failure to open it is Node's own error, `EACCES` for example.
+   * @param path the path of the file. If it cannot be opened, the stream fails with Node's own error, for example
+   *   `EACCES`.
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`.
    */
   constructor(path: string | URL, options?: WavWriterOptions) {
@@ -109,7 +115,7 @@ export class WavWriter extends TypedWritable<WritableEvents> implements AudioStr
     if (signal) addAbortSignal(signal, this);
   }
 
-  /** Creates a `WavWriter`; throws as the constructor does. */
+  /** Creates a `WavWriter`. Throws the same errors as the constructor. */
   static toFile(path: string | URL, options?: WavWriterOptions): WavWriter {
     return new WavWriter(path, options);
   }
@@ -122,16 +128,16 @@ export class WavWriter extends TypedWritable<WritableEvents> implements AudioStr
   }
 
   /**
-   * The index of the file's first frame in the stream that was piped in, which may have begun earlier; 0 for
-   * bytes that were written, undefined before the first frame.
+   * The index of the file's first frame in the stream that is piped in, which may have begun earlier. It is 0 for written
+   * bytes, and undefined before the first frame.
    */
   get startFrame(): number | undefined {
     return this.#start?.frame;
   }
 
   /**
-   * When the file's first frame was heard, ns of `process.hrtime.bigint()`; undefined before the first frame, and
-   * where frames have no time.
+   * When the file's first frame was heard, in ns of `process.hrtime.bigint()`. It is undefined before the first frame,
+   * and if frames have no time.
    */
   get startTime(): bigint | undefined {
     return this.#start?.time;
@@ -144,7 +150,7 @@ export class WavWriter extends TypedWritable<WritableEvents> implements AudioStr
     this.#start = { frame, time, date: timeOfDay(agoNs) };
   }
 
-  /** Frames that are in the file. */
+  /** Frames in the file. */
   get framesWritten(): number {
     return this.#begun ? this.#dataBytes / bytesPerFrame(this.#begun) : 0;
   }
@@ -167,10 +173,10 @@ export class WavWriter extends TypedWritable<WritableEvents> implements AudioStr
     return { framesWritten: this.framesWritten, fileBytes: this.#headerBytes + this.#dataBytes };
   }
 
-  /** Stores what was written, completes the header, closes the file; rejects if that fails. */
+  /** Stores all written bytes, completes the header and closes the file. Rejects if that fails. */
   close(): Promise<void> {
     const done = whenClosed(this);
-    this.#written.keep(); // of a stream that has brought nothing yet
+    this.#written.keep(); // also the format of a stream that has delivered nothing yet
     this.#written.detach();
     if (!this.writableEnded && !this.destroyed) this.end();
     return done;
@@ -181,12 +187,12 @@ export class WavWriter extends TypedWritable<WritableEvents> implements AudioStr
     return this.close();
   }
 
-  /** Does nothing: an open file keeps no process alive, a write under way is always finished. */
+  /** Does nothing: an open file does not keep the process alive, and a pending write always finishes. */
   ref(): this {
     return this;
   }
 
-  /** Does nothing: an open file keeps no process alive, a write under way is always finished. */
+  /** Does nothing: an open file does not keep the process alive, and a pending write always finishes. */
   unref(): this {
     return this;
   }
@@ -216,10 +222,10 @@ export class WavWriter extends TypedWritable<WritableEvents> implements AudioStr
     );
   }
 
-  // The format is that of the stream piped in at the time of the write: when the bytes get their turn
-  // on the disk, that stream may be gone.
+  // The format is that of the stream that is piped in now. When the bytes are written to the disk, that stream may be
+  // gone.
   override write(bytes: unknown, encoding?: BufferEncoding | Done, done?: Done): boolean {
-    this[startsAt](0, undefined); // unless it was told before
+    this[startsAt](0, undefined); // has no effect if a pipe has called it before
     try {
       this.#written.settle();
     } catch (error) {
@@ -229,16 +235,16 @@ export class WavWriter extends TypedWritable<WritableEvents> implements AudioStr
   }
 
   async #open(): Promise<void> {
-    // Before the open, which waits at a pipe until somebody reads it. What does not exist is made.
+    // Checked before the open, because opening a pipe waits until another process reads it. A missing file is created.
     const before = await stat(this.path).catch(() => undefined);
     if (before?.isFIFO() || before?.isSocket()) {
       throw new AudioError('ERR_AUDIO_UNSUPPORTED', `${String(this.path)} is a pipe, not a file`, {
         remedy:
-          'The header of a WAV file is rewritten as it grows, which a pipe cannot do: ' +
-          'send the audio through a WavEncoder into fs.createWriteStream()',
+          'WavWriter rewrites the header of its file, which is not possible in a pipe. ' +
+          'Pipe the audio through a WavEncoder into fs.createWriteStream()',
       });
     }
-    // Not emptied yet: somebody may be reading it.
+    // The file is not truncated yet, because this process may be reading it.
     this.#file = await open(this.path, constants.O_WRONLY | constants.O_CREAT);
     const stats = await this.#file.stat({ bigint: true });
     const claimed = claimForWriting(stats);
@@ -248,7 +254,7 @@ export class WavWriter extends TypedWritable<WritableEvents> implements AudioStr
       throw new AudioError(
         'ERR_AUDIO_UNSUPPORTED',
         `${String(this.path)} cannot be written: this process is ${claimed} the same file`,
-        { remedy: 'Write another file, and rename it when both are closed' },
+        { remedy: 'Write to another file, and rename it when both are closed' },
       );
     }
     this.#releaseFile = claimed;
@@ -266,7 +272,7 @@ export class WavWriter extends TypedWritable<WritableEvents> implements AudioStr
   }
 
   async #store(pieces: Buffer[]): Promise<void> {
-    const format = this.#written.settled ?? this.#written.settle(); // end(bytes) does not come by write()
+    const format = this.#written.settled ?? this.#written.settle(); // the bytes of end(bytes) do not pass write()
     if (this.#begun !== format) await this.#begin(format);
     const bytes = Buffer.concat([this.#half, ...pieces]);
     const whole = bytes.length - (bytes.length % bytesPerFrame(format));
@@ -282,9 +288,9 @@ export class WavWriter extends TypedWritable<WritableEvents> implements AudioStr
 
   async #finish(): Promise<void> {
     const format = this.#written.expected;
-    if (!format) return; // not one byte came: nothing is unknown, and the file is empty
+    if (!format) return; // without a single byte the file stays empty
     if (this.#begun !== format) await this.#begin(format);
-    // Chunks have even lengths in RIFF; the padding is not counted in the chunk's own size.
+    // RIFF pads chunks to even lengths. The size of a chunk does not include the padding.
     if (this.#dataBytes % 2) {
       await this.#writeAt(Buffer.alloc(1), this.#headerBytes + this.#dataBytes);
     }
@@ -294,7 +300,7 @@ export class WavWriter extends TypedWritable<WritableEvents> implements AudioStr
 
   async #release(): Promise<void> {
     clearTimeout(this.#sizesTimer);
-    await this.#writing.catch(() => {}); // has been reported by its own callback
+    await this.#writing.catch(() => {}); // its own callback has reported the error
     clearTimeout(this.#sizesTimer);
     await this.#sizesUpdate;
     if (!this.#file) return;
@@ -307,7 +313,7 @@ export class WavWriter extends TypedWritable<WritableEvents> implements AudioStr
     }
   }
 
-  // A write that failed, on a full disk for example, may have stored a part of its bytes.
+  // A failed write, for example on a full disk, may have stored a part of its bytes.
   async #countWhatIsThere(file: FileHandle): Promise<void> {
     if (!this.#begun || !this.errored) return;
     const bytes = (await file.stat()).size - this.#headerBytes;

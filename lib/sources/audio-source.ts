@@ -67,23 +67,24 @@ import type { DeadEvidence, SourceEvents, SourceStats } from './source-reports.j
 const levelMs = 100;
 const evidences: readonly DeadEvidence[] = ['zeros', 'no-packets'];
 
-/** What a source is opened on. */
+/** The device or the programs on which a source is opened. */
 export interface SourceTarget {
   id: string;
-  /** Undefined: it is no device. */
+  /** Undefined if the target is not a device. */
   device?: NativeDevice | undefined;
-  /** Removes what was made for the stream. */
+  /** Removes the device that was created for the stream. */
   release?: () => Promise<void>;
 }
 
-/** Also one of the package's other build, of which `instanceof` knows nothing. */
+/** Whether the stream is a source, also one of the package's other build, for which `instanceof` fails. */
 export function isSource(stream: object): stream is AudioSource {
   return (stream as { [streamKind]?: unknown })[streamKind] === 'source';
 }
 
 /**
- * The sound of a device as a stream. The stream is contiguous from the moment of construction, and every frame has a
- * time. Frames that the device did not deliver become silence of the same length, which is counted and announced.
+ * The base class of sources. A source delivers the sound of a device or of programs. The stream is contiguous from the
+ * moment of construction, and every frame has a time. If frames are lost, silence of the same length replaces them; the
+ * stream counts them and emits `discontinuity`.
  */
 export abstract class AudioSource<
   Events extends SourceEvents = SourceEvents,
@@ -127,8 +128,8 @@ export abstract class AudioSource<
     if (signal !== undefined) checkAbortSignal(signal, 'options.signal');
     const openOptions = checkOpenOptions(given);
     if (flow === 'output' && openOptions.exclusive) {
-      const reason = 'it hears what programs share';
-      throw unsupported("shareMode 'exclusive' of what programs play", reason, 'Leave it out');
+      const reason = 'it records a device that programs share';
+      throw unsupported("shareMode 'exclusive' of a loopback", reason, 'Leave the option out');
     }
     const host = openBackend(given);
     super({ format, plan, bufferMs });
@@ -177,9 +178,10 @@ export abstract class AudioSource<
   }
 
   /**
-   * A new stream, once its device is open. Rejects with what opening it fails with; then nothing stays open.
+   * Constructs a stream and resolves with it when its device is open. Rejects if the device cannot be opened. In that
+   * case the stream is closed.
    *
-   * @throws as the constructor.
+   * @throws the same errors as the constructor.
    * @example
    * const mic = await MicSource.open({ channels: 1 });
    */
@@ -190,7 +192,7 @@ export abstract class AudioSource<
     return opened(new this(...options));
   }
 
-  // What a subclass adds to the events is not known here.
+  // The type of the events that a subclass adds is not known here.
   get #emitter(): AudioSource {
     return this;
   }
@@ -200,23 +202,26 @@ export abstract class AudioSource<
     return this.#native;
   }
 
-  /** @internal The audio system that it is on. */
+  /** @internal The audio system of the stream. */
   get host(): NativeHost {
     return this.#host;
   }
 
-  /** The device that is heard, or was until it went; undefined until `ready`. */
+  /** The device that the source records, or has recorded until it was lost; undefined until `ready`. */
   get device(): AudioDevice | undefined {
     const device = this.#info && this.#keeper.current?.device;
     return device && toPublic(device);
   }
 
-  /** How the device was opened, and why a wish was not granted; undefined until `ready`. */
+  /** How the device was opened, and why a request was not granted; undefined until `ready`. */
   get granted(): Readonly<Granted> | undefined {
     return this.#info && toGranted(this.#openOptions, this.#info);
   }
 
-  /** False delivers silence in place of what is heard, within 3 ms, as a MediaStreamTrack does. @default true */
+  /**
+   * If false, the stream delivers silence instead of sound, like a disabled MediaStreamTrack. It fades within 3 ms.
+   * @default true
+   */
   get enabled(): boolean {
     return this.#enabled;
   }
@@ -226,15 +231,15 @@ export abstract class AudioSource<
     this.#native.setEnabled(this.#enabled);
   }
 
-  /** Whether the device, or all programs that are heard, are muted in the system; false until that is known. */
+  /** Whether the system mutes the device, or all captured programs; false until that is known. */
   get muted(): boolean {
     return this.#native.muted();
   }
 
   /**
-   * Goes on with another device, or from now on with the default. The timeline goes on unbroken; what is
-   * missing between the two is silence, and a `discontinuity`. When it fails the stream stays as it was.
-   * Rejects with `ERR_AUDIO_DEVICE_NOT_FOUND`, and with what opening a device fails with.
+   * Changes to another device, or with `'default'` to the system's default device. The timeline continues. If audio is
+   * missing between the two devices, silence replaces it, and the stream emits `discontinuity`. If the change fails, the
+   * stream stays on its device. Rejects with `ERR_AUDIO_DEVICE_NOT_FOUND`, and with the errors of opening a device.
    */
   async setDevice(device: DeviceSelector): Promise<void> {
     checkSelector(device, 'device');
@@ -244,8 +249,8 @@ export abstract class AudioSource<
   }
 
   /**
-   * When a frame was heard, ns of `process.hrtime.bigint()`. With `clock: 'host'` it never changes:
-   * `startTime` + `frame` / `sampleRate`, and what the machine slept before that frame.
+   * When a frame was heard, in ns of `process.hrtime.bigint()`. With `clock: 'host'` the time of a frame never changes.
+   * It is `startTime` + `frame` / `sampleRate`, plus the time that the machine slept before that frame.
    */
   timeAt(frame: number): bigint {
     checkFrame(frame, 'frame', this.format.sampleRate);
@@ -253,7 +258,7 @@ export abstract class AudioSource<
   }
 
   /**
-   * The frame that was heard at a time; a fraction lies between two.
+   * The frame that was heard at a time. The result has a fraction if the time lies between two frames.
    *
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`.
    */
@@ -271,10 +276,10 @@ export abstract class AudioSource<
   }
 
   /**
-   * Ends the stream behind exactly so many frames, or at an instant (ns of `process.hrtime.bigint()`): several
-   * streams end at one instant. A stream that has delivered more ends at once. The last call counts.
+   * Ends the stream after a number of frames, or at an instant (ns of `process.hrtime.bigint()`), so that several
+   * streams can end at the same instant. A stream that has already delivered more ends at once. The last call wins.
    *
-   * @returns the frame behind which the stream ends, if it has not delivered more.
+   * @returns the number of frames after which the stream ends, unless it has already delivered more.
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`.
    * @example
    * const now = process.hrtime.bigint();
@@ -292,15 +297,15 @@ export abstract class AudioSource<
     return frame;
   }
 
-  /** The length of one delivery of the device in ms; undefined until `ready`. */
+  /** The interval at which the device delivers audio, in ms; undefined until `ready`. */
   get periodMs(): number | undefined {
     return this.#info && (this.#info.periodFrames * 1000) / this.#info.format.sampleRate;
   }
 
   /**
-   * Releases the device. What was captured stays readable up to `end`; with no reader it is discarded.
-   * Resolves when the device is released and the stream has closed. It does not wait for a reader that has
-   * paused, nor longer than a second for consumers that take nothing.
+   * Releases the device. Audio that was already captured stays readable up to `end`. If nothing reads the stream, it is
+   * discarded. Resolves when the device is released and the stream has closed. It does not wait for a reader that has
+   * paused, and waits at most one second for consumers that read nothing.
    */
   close(): Promise<void> {
     if (this.destroyed) return whenClosed(this);
@@ -326,7 +331,7 @@ export abstract class AudioSource<
       this.#ready.reject(error);
       this.destroy(error);
     });
-    // Not when the device is open: whoever reads from the beginning has the timeline from frame 0.
+    // Node may read before the device is open, so that a reader gets the timeline from frame 0.
     done();
   }
 
@@ -341,7 +346,7 @@ export abstract class AudioSource<
     (this.#closing ??= this.#stop()).then(() => settle(), settle);
   }
 
-  /** @internal What is to be heard: the device that was asked for. */
+  /** @internal The device to record. */
   protected async findTarget({
     selector,
     previous,
@@ -353,7 +358,7 @@ export abstract class AudioSource<
     return { id: device.id, device };
   }
 
-  /** @internal Opens it in place of what is open. */
+  /** @internal Opens a target in place of the present one. */
   protected async openTarget({ id }: SourceTarget): Promise<NativeStreamInfo> {
     try {
       return await this.#native.open(id, periodOf(this.#openOptions), this.#openOptions);
@@ -362,7 +367,7 @@ export abstract class AudioSource<
     }
   }
 
-  /** @internal JS thread, after the engine woke it. */
+  /** @internal Called on the JS thread after the engine has woken it. */
   protected attended(): void {}
 
   async #open(): Promise<void> {
@@ -392,16 +397,16 @@ export abstract class AudioSource<
     await this.#keeper.stop();
     const closing = this.#native.close().then(() => this.#keeper.current?.release?.());
     await (this.#info ? closing : shortly(closing));
-    // What is still to be read keeps no process alive.
+    // Unread audio does not keep the process alive.
     this.#keepAlive.release();
     this.#attend();
     this.producerEnded();
   }
 
-  // JS thread, after the engine woke it.
+  // Called on the JS thread after the engine has woken it.
   #attend(): void {
     for (const event of this.#native.takeEvents()) {
-      // State first: it holds whatever a listener does.
+      // The state changes before listeners run, because a listener may throw.
       if (event.type === 'ended') this.#closing ??= this.#stop();
       else if (event.type === 'leftOut') this.#steps.add(event.frame, this.#nsOf(event.frames));
       callListeners(() => this.#report(event));

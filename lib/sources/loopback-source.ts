@@ -6,8 +6,7 @@ import { checkSourceOptions, type SourceOptions } from './source-options.js';
 export type LoopbackOptions = SourceOptions;
 
 /**
- * The sound that all programs together play to an output device. While nothing plays it is silence: the
- * stream goes on.
+ * Records what all programs together play on an output device. While nothing plays, the stream continues with silence.
  *
  * Fails as {@link MicSource} does.
  *

@@ -7,18 +7,19 @@ import { checkSourceOptions, type SourceOptions } from './source-options.js';
 /** Options of a {@link MicSource}. */
 export interface MicOptions extends SourceOptions, MicWishes {
   /**
-   * Beside what every source takes, `'communications'`: the system's default for calls. @default 'default'
+   * As for every source, or `'communications'`, which follows the system's default device for calls. @default 'default'
    */
   device?: SourceOptions['device'];
-  /** Not in this version. @default none */
+  /** Not implemented in this version. @default none */
   api?: 'wasapi' | 'mme' | 'directsound' | undefined;
 }
 
 /**
- * The sound of a microphone.
+ * Records a microphone.
  *
  * Fails with `ERR_AUDIO_DEVICE_NOT_FOUND`, `ERR_AUDIO_PERMISSION_DENIED`, `ERR_AUDIO_DEVICE_BUSY`,
- * `ERR_AUDIO_BACKEND_UNAVAILABLE`, and `ERR_AUDIO_DEVICE_LOST` when it is unplugged.
+ * `ERR_AUDIO_BACKEND_UNAVAILABLE`, and `ERR_AUDIO_DEVICE_LOST` if the microphone is unplugged and does not return in
+ * time.
  *
  * @example
  * const mic = new MicSource({ sampleRate: 16000, channels: 1, sampleFormat: 's16' });
@@ -35,7 +36,7 @@ export class MicSource extends AudioSource {
   constructor(options?: MicOptions) {
     const given = checkSourceOptions<MicOptions>(options, 'MicSource', ['api', 'raw', 'category']);
     if (given.api !== undefined) {
-      throw unsupported("MicSource's option api", 'this version does not have it yet');
+      throw unsupported("MicSource's option api", 'this version does not implement it');
     }
     super(given, 'input');
   }

@@ -38,50 +38,50 @@ import type { SourceEvents } from './source-reports.js';
 /** Options of a {@link ProcessSource}. */
 export interface ProcessOptions extends SourceOptions {
   /**
-   * A process number; a program's name, case and `.exe` ignored; the path of its file; a `RegExp` of its
-   * name, path or display name; one of `listAudioProcesses()`; or several of them. 0: everything that
-   * the system plays. What is captured is the application's whole tree of processes, from its root.
+   * The programs: a process id; the name of a program (case and `.exe` are ignored); the path of its file; a `RegExp`
+   * that matches its name, path or display name; an entry of `listAudioProcesses()`; or an array of these. 0 means
+   * everything that the system plays. The capture includes all processes of the application, from its root.
    */
   process: ProcessSelector | readonly ProcessSelector[];
-  /** Whether these programs are heard, or everything but these. @default 'include' */
+  /** Whether to capture these programs, or all programs except these. @default 'include' */
   mode?: 'include' | 'exclude' | undefined;
   /**
-   * Programs that are left out of what is included, such as the browser that the app launched. @default none
+   * Programs to leave out of the included ones, such as a browser that the app itself has launched. @default none
    */
   except?: ProcessSelector | readonly ProcessSelector[] | undefined;
   /**
-   * Waits for a program that does not run yet, and again when it has ended: its restart is captured. A
-   * number means that one process; its restart is known by its file. Otherwise the stream ends with the
-   * last process. @default false
+   * Whether the stream waits for a program that does not run yet, and for its restart after it has ended. If the program
+   * was given by its process id, the stream recognises the restart by the file of the program. Without this option the
+   * stream ends with the last process. @default false
    */
   waitForProcess?: boolean | undefined;
-  /** A program has no device: the stream follows it to where it plays. @default none */
+  /** Not available: the stream follows a program to whichever device it plays on. @default none */
   device?: never;
 }
 
-/** A program's stream, in an `attach` or `detach` event. */
+/** The stream of a program, in an `attach` or `detach` event. */
 export interface ProcessTap {
-  /** The process whose stream it is. */
+  /** The process that plays the stream. */
   process: AudioProcess;
-  /** The id of the output that it plays to; undefined where the system does not tell. */
+  /** The id of the output on which it plays; undefined if the system does not report it. */
   device: string | undefined;
 }
 
 /** Events of a {@link ProcessSource}, beside those of every source. */
 export interface ProcessSourceEvents extends SourceEvents {
-  /** A process is heard from now on. `missedMs`: how much it had played before that. */
+  /** The capture of a process begins. `missedMs` is how long it had already played. */
   attach: [tap: ProcessTap & { missedMs: number }];
-  /** A process is no longer heard; `error`: it could not be. */
+  /** The capture of a process has ended. `error` is set if the process could not be captured. */
   detach: [tap: ProcessTap & { error?: AudioError }];
 }
 
 /**
- * What programs play, and nothing else; silence while they play nothing. Where several play, or one has
- * several streams, it is their sum. Processes and streams are followed as they come, go and move from
- * device to device. Its frames are those of the host's clock: sources of one `startTime` stay aligned.
+ * Records what selected programs play, and silence while they play nothing. If several programs play, or one program
+ * plays several streams, it records their sum. It follows processes and streams when they start, end and move to
+ * other devices. It runs on the host's clock, so sources with the same `startTime` stay aligned.
  *
- * Fails with `ERR_AUDIO_PROCESS_NOT_FOUND` (with who plays), `ERR_AUDIO_PERMISSION_DENIED`,
- * `ERR_AUDIO_UNSUPPORTED` where the system cannot capture programs, `ERR_AUDIO_BACKEND_UNAVAILABLE`.
+ * Fails with `ERR_AUDIO_PROCESS_NOT_FOUND` (the message lists the programs that play), `ERR_AUDIO_PERMISSION_DENIED`,
+ * `ERR_AUDIO_UNSUPPORTED` if the system cannot capture programs, and `ERR_AUDIO_BACKEND_UNAVAILABLE`.
  *
  * @example
  * const game = new ProcessSource({ process: 'Game.exe', waitForProcess: true });
@@ -95,13 +95,13 @@ export class ProcessSource extends AudioSource<ProcessSourceEvents> {
   readonly #everything: boolean;
   readonly #exclude: boolean;
   readonly #waits: boolean;
-  /** Everybody who was listed, so that events can say who it was. */
+  /** All processes that were listed, for use in events. */
   readonly #known = new Map<string, AudioProcess>();
-  /** Roots that are captured, or left out, and have not ended. */
+  /** Root processes of the captured programs that have not ended. */
   readonly #roots = new Map<string, NativeProcessId>();
-  /** By process and device: a program may have several streams on one. */
+  /** The captured streams, by process and device. A program may have several streams on one device. */
   readonly #attached = new Map<string, { tap: ProcessTap; streams: number }>();
-  /** What the engine told, and waits here for who it is about. */
+  /** Events of the engine that wait until their process has been listed. */
   readonly #untold: NativeTapEvent[] = [];
   #selection = '';
   #watch: number | undefined;
@@ -145,7 +145,7 @@ export class ProcessSource extends AudioSource<ProcessSourceEvents> {
     if (except !== undefined && exceptions.length === 0) {
       throw invalidValue('options.except', except, 'must name at least one program');
     }
-    // A process has no device whose clock could be followed.
+    // A process has no device clock.
     super({ ...given, device: undefined, clock: 'device' }, 'output');
     this.#exclude = mode === 'exclude';
     this.#everything = selectors.length === 0;
@@ -156,16 +156,19 @@ export class ProcessSource extends AudioSource<ProcessSourceEvents> {
     this.#except = targets(this.#exclude ? selectors : exceptions);
   }
 
-  /** The programs that are captured at this moment. */
+  /** The programs that are captured at present. */
   get processes(): readonly AudioProcess[] {
     const taps = [...this.#attached.values()];
     return [...new Map(taps.map(({ tap }) => [processKey(tap.process), tap.process])).values()];
   }
 
-  /** A program has no device that could be changed: rejects with `ERR_AUDIO_UNSUPPORTED`. */
+  /** Rejects with `ERR_AUDIO_UNSUPPORTED`, because the device of a program cannot be chosen. */
   override setDevice(_device: DeviceSelector): Promise<void> {
     return Promise.reject(
-      unsupported('setDevice() of a ProcessSource', 'programs are followed wherever they play'),
+      unsupported(
+        'setDevice() of a ProcessSource',
+        'it follows programs to whichever device they play on',
+      ),
     );
   }
 
@@ -174,10 +177,10 @@ export class ProcessSource extends AudioSource<ProcessSourceEvents> {
     return Promise.resolve({ id: 'processes' });
   }
 
-  /** @internal First, and again when the audio server is back. */
+  /** @internal Called at first, and again when the audio server has returned. */
   protected override async openTarget(): Promise<NativeStreamInfo> {
     const first = this.#watch === undefined;
-    // Before the first look, so that nobody who comes meanwhile is missed.
+    // Watch before the first list, so that no program that starts in between is missed.
     if (first && !this.#over)
       this.#watch = this.host.watchProcesses(AsyncResource.bind(() => void this.#follow()));
     const gone = [...this.#attached.values()];
@@ -217,19 +220,19 @@ export class ProcessSource extends AudioSource<ProcessSourceEvents> {
     this.#watch = undefined;
   }
 
-  // Who is to be heard, of those who make sound.
+  // Selects the processes to capture among those that make sound.
   async #choose(sounding: NativeProcess[], first = false): Promise<NativeSelection> {
     this.#learn(sounding);
     const all = [...this.#targets, ...this.#except];
     const found = new Set(all.filter((target) => this.#match(target, sounding)));
     const missing = all.filter((target) => !found.has(target));
     if (first && missing.length > 0) {
-      // A program need not play yet.
+      // A program that runs may not have played yet.
       const running = await askProcesses(this.host, { running: true });
       this.#learn(running);
       for (const target of missing) {
         const { selector } = target;
-        // To leave out a program that does not run is no mistake; a number can only be one.
+        // An excluded program need not run. But a process id that does not exist can only be a mistake.
         const must = this.#targets.includes(target) || typeof selector !== 'string';
         if (this.#match(target, running) || this.#waits || !must) continue;
         if (selector instanceof RegExp && !this.#targets.includes(target)) continue;
@@ -252,8 +255,8 @@ export class ProcessSource extends AudioSource<ProcessSourceEvents> {
     const include = [...this.#roots.values()];
     const exclude = [...this.#excludedRoots.values()];
     const everything = this.#everything || this.#exclude;
-    // Someone who is to be left out may begin at any time, and must not be heard until he is
-    // recognised: so everybody else is included by name.
+    // An excluded program may start at any time, and must not be heard before it is identified. Therefore all other
+    // programs are included one by one.
     if (!everything || !this.#except.some((target) => target.open)) {
       return { everything, include, exclude };
     }
@@ -262,7 +265,7 @@ export class ProcessSource extends AudioSource<ProcessSourceEvents> {
     return { everything: false, include: others, exclude };
   }
 
-  // JS thread, when the system announced that something changed.
+  // Called on the JS thread when the system has reported a change.
   async #follow(): Promise<void> {
     this.#isStale = true;
     if (this.#asking) return;
@@ -272,18 +275,18 @@ export class ProcessSource extends AudioSource<ProcessSourceEvents> {
       try {
         await this.#look();
       } catch {
-        break; // a system that cannot be asked has ended the stream, which says so
+        break; // the stream ends with the error of a system that cannot be reached
       }
     }
     this.#asking = false;
   }
 
   async #look(): Promise<void> {
-    // News from between the first look and the opening wait for it.
+    // A change before the stream is open waits until it is.
     this.#tooEarly = this.#selection === '';
     if (this.#tooEarly) return;
     const sounding = await askProcesses(this.host);
-    // Of one that cannot be seen only its streams tell that it is there.
+    // A process that the system hides exists for as long as it has streams.
     for (const [key, root] of this.#roots) {
       if (root.startTime !== 0n || sounding.some((one) => processKey(one.root) === key)) continue;
       this.#gone(root);
@@ -295,7 +298,7 @@ export class ProcessSource extends AudioSource<ProcessSourceEvents> {
     await this.producer.selectProcesses(selection);
   }
 
-  // The engine may know of a program before anybody has listed it.
+  // The engine may report a process before it has been listed.
   async #tellInTurn(): Promise<void> {
     if (this.#introducing) return;
     this.#introducing = true;
@@ -303,7 +306,7 @@ export class ProcessSource extends AudioSource<ProcessSourceEvents> {
       if (event.type === 'attached' && !this.#known.has(processKey(event.process))) {
         await askProcesses(this.host).then(
           (all) => this.#learn(all),
-          () => {}, // it is told without a name
+          () => {}, // the event is then emitted without a name
         );
         if (this.destroyed) return;
       }
@@ -337,8 +340,8 @@ export class ProcessSource extends AudioSource<ProcessSourceEvents> {
     else this.#attached.delete(key);
     const failure = error && fromNative(error);
     callListeners(() => this.emit('detach', failure ? { ...tap, error: failure } : tap));
-    // Nothing will come from one program that can never be captured. The engine tries again after any
-    // other failure.
+    // A program that can never be captured ends the stream if it is the only one. After any other failure the engine
+    // tries again.
     if (!failure || !isPermanent(failure)) return;
     if (this.#attached.size === 0 && this.#roots.size === 1) this.destroy(failure);
   }
@@ -364,13 +367,13 @@ function notFound(selector: ProcessSelector, sounding: readonly NativeProcess[])
     `could not find ${describeSelector(selector)} to capture`,
     {
       remedy: shown.length
-        ? `Making sound: ${shown.join(', ')}; waitForProcess waits for one that is yet to start`
-        : 'No program makes sound; waitForProcess waits for one that is yet to start',
+        ? `These programs make sound: ${shown.join(', ')}. Use waitForProcess to wait for a program that has not started`
+        : 'No program makes sound. Use waitForProcess to wait for a program that has not started',
     },
   );
 }
 
-// One that had ended before it was ever listed.
+// The description of a process that ended before it was listed.
 function unknownProcess({ pid, startTime }: NativeProcessId): AudioProcess {
   return {
     pid,

@@ -7,23 +7,24 @@ import type { FormatOptions } from '../format/format.js';
 import { chunkOptionNames, type ChunkOptions } from '../streams/chunker.js';
 import { checkOptions, unsupported } from '../validate.js';
 
-/** Options that all sources have. The format defaults to 48000 Hz, 2 channels, `f32`. */
+/** Options of all sources. The format defaults to 48000 Hz, 2 channels, `f32`. */
 export interface SourceOptions extends FormatOptions, ChunkOptions, OpenOptions, BackendOption {
   /**
-   * An `AudioDevice`, which pins it; an exact id, an exact name, or a part of only one name;
-   * `'default'`, which follows the system's default. @default 'default'
+   * The device: an `AudioDevice`, an exact id, an exact name, or a part of a name that no other device has. With
+   * `'default'` the stream follows the system's default device. @default 'default'
    */
   device?: DeviceSelector | undefined;
   /**
-   * The device's channel, or the gains of its channels, for each channel of the stream: those of a device with more
-   * than two are chosen so. It also says how many channels the stream has. Not of a `ProcessSource`.
+   * For each channel of the stream the channel of the device, or the gains of the device's channels. Use it to select
+   * channels of a device that has more than two. Its length is also the number of channels of the stream. A
+   * `ProcessSource` does not have this option.
    * @default the usual up- and down-mix of ITU-R BS.775
    */
   channelMap?: ChannelMap | undefined;
   /** Ends the stream after exactly this duration, ms. @default the stream does not end by itself */
   durationMs?: number | undefined;
   /**
-   * Milliseconds that each consumer may fall behind before it loses frames, 20 to 60,000.
+   * How far each consumer may fall behind before it loses frames, in ms, 20 to 60000.
    *
    * @default 1000, and 30,000 for a file that this stream is piped into (`WavWriter`, `fs.WriteStream`)
    */
@@ -38,29 +39,28 @@ export interface SourceOptions extends FormatOptions, ChunkOptions, OpenOptions,
   signal?: AbortSignal | undefined;
   /**
    * Which clock defines a second: the device's, or the host's. The clocks of two devices differ by up to
-   * 0.7 s in an hour. With `'host'` the audio is resampled, never by a step that could be heard, so that
-   * frame k is what was heard at `startTime` + k / `sampleRate`: sources of the same `startTime` are
-   * aligned to the frame for ever. @default 'device'
+   * 0.7 s in an hour. With `'host'` the audio is resampled inaudibly, so that frame k is what was heard at `startTime` +
+   * k / `sampleRate`. Sources with the same `startTime` then stay aligned to the frame. @default 'device'
    */
   clock?: 'device' | 'host' | undefined;
-  /** Only `'thread'` so far. @default 'thread' */
+  /** This version supports only `'thread'`. @default 'thread' */
   isolation?: 'thread' | 'process' | undefined;
   /**
-   * Whether the stream waits for a device that goes, and for how long. Meanwhile it is silence. With `false`
-   * it fails with `ERR_AUDIO_DEVICE_LOST`, and does not follow a changed default. @default true: a minute
+   * Whether the stream waits for a lost device to return, and for how long. Meanwhile it delivers silence. With `false`
+   * it fails with `ERR_AUDIO_DEVICE_LOST`, and does not follow a changed default. @default true: it waits for one minute
    */
   recover?: boolean | RecoverOptions | undefined;
   /**
-   * The longest hole that is filled with silence, ms. If a hole is longer, the stream skips whole seconds
-   * instead of filling them: frames go on being counted, their times step, and a `discontinuity` has `filled:
-   * false`. That is the machine's sleep, above all, and all sources skip the same. Silence before the device
-   * was open is no hole. @default 60000
+   * The longest gap that is filled with silence, ms. If a gap is longer, the stream skips whole seconds instead of
+   * filling them: the frame index is contiguous, the times step, and the `discontinuity` has `filled: false`. The usual
+   * cause is a machine that sleeps; all sources then skip the same seconds. Silence before the device
+   * was open is not a gap. @default 60000
    */
   maxFillMs?: number | undefined;
   /**
-   * How long readers wait for audio that is late, in ms, beyond the usual delay of the device. Only a link into a
-   * device does not wait: it plays silence instead, and only that link loses the late audio. If the system does not
-   * report that nothing plays, the silence of an idle loopback is read so much later.
+   * How long readers wait for late audio beyond the usual delay of the device, in ms. A link into a device does not
+   * wait: it plays silence instead, and only that link loses the late audio. If the system does not report that
+   * nothing plays, readers get the silence of an idle loopback this much later.
    * @default 500
    */
   maxWaitMs?: number | undefined;

@@ -2,7 +2,7 @@ import type { DeviceEvents } from '../devices/device-keeper.js';
 import type { AudioReadableEvents } from '../streams/audio-readable.js';
 import type { LinkStats } from '../streams/outlet.js';
 
-/** Counters of a source; frames at the stream's rate. */
+/** Counters of a source. Frames are at the rate of the stream. */
 export interface SourceStats {
   /** Frames on the timeline so far. */
   frames: number;
@@ -12,19 +12,22 @@ export interface SourceStats {
   discontinuities: number;
   /** Frames that the device or the system lost. */
   lostFrames: number;
-  /** Frames of silence where nothing was lost: before the device was open, or while a loopback was idle. */
+  /** Frames of silence that are not a loss: before the device was open, or while a loopback was idle. */
   silentFrames: number;
-  /** Frames that were skipped, see `maxFillMs`. */
+  /** Frames that the stream skipped, see `maxFillMs`. */
   skippedFrames: number;
   /** Frames that arrived after silence had taken their place. */
   trimmedFrames: number;
-  /** Discontinuities that the system announced. Many systems announce them without a loss. */
+  /** Discontinuities that the system reported. Many systems report them without a loss. */
   systemHints: number;
-  /** How much faster than the host's clock the device runs, ppm; below 0 it is slower. */
+  /** How much faster than the host's clock the device runs, in ppm. Negative if it is slower. */
   driftPpm: number;
-  /** Whether the device stamps its packets with times; otherwise times are those of arrival. */
+  /** Whether the packets of the device have timestamps. Otherwise their times of arrival are used. */
   deviceStamps: boolean;
-  /** The device's volume on the system's scale, 0 to 1, if the system reports it; the highest volume of several programs. */
+  /**
+   * The device's volume on the system's scale, 0 to 1, if the system reports it. For programs the highest of their
+   * volumes.
+   */
   deviceVolume?: number;
   /** The last level of the device's own meter, dBFS, if it has one. */
   devicePeakDb?: number;
@@ -38,17 +41,17 @@ export interface SourceStats {
 export interface SourceEvents extends AudioReadableEvents, DeviceEvents {
   /** The device is open. */
   ready: [];
-  /** The device, or all programs, were muted in the system, now or before they were opened. */
+  /** The system mutes the device, or all captured programs. Also emitted if they were muted before they were opened. */
   mute: [];
-  /** The device, or one of the programs, is no longer muted in the system. */
+  /** The system no longer mutes the device, or one of the captured programs. */
   unmute: [];
-  /** For about 2 s the stream has not received what its device hears. The stream continues. */
+  /** For about 2 s the stream has not received the sound of its device. The stream continues. */
   dead: [event: { evidence: DeadEvidence; frame: number }];
-  /** The stream receives again what its device hears. */
+  /** The stream receives the sound of its device again. */
   alive: [];
   /**
-   * The device has delivered nothing for a quarter of a second: it hangs, or nothing plays to the output of a loopback.
-   * The stream continues. Frames that a microphone misses are a `discontinuity` when it delivers again.
+   * The device has delivered nothing for a quarter of a second. Either it hangs, or nothing plays on the output of a
+   * loopback. The stream continues. When a microphone delivers again, the missed frames are reported by `discontinuity`.
    */
   stall: [event: { frame: number }];
   /** The device delivers again. */
@@ -58,10 +61,13 @@ export interface SourceEvents extends AudioReadableEvents, DeviceEvents {
 }
 
 /**
- * Why a stream is considered dead. `'zeros'`: the device's own meter moves, but the stream receives nothing, or only
- * zeros. `'no-packets'`: a microphone delivers nothing at all. Zeros of a muted device are no evidence, and neither are
- * zeros if the system has no meter (PulseAudio) or the meter does not move. The meter of captured programs is that of
- * the loudest. On Windows some programs protect what they play, and a capture of them receives zeros; a
- * `LoopbackSource` of their output may still hear them.
+ * Why a stream is considered dead.
+ *
+ * - `'zeros'`: the device's own meter moves, but the stream receives nothing, or only zeros.
+ * - `'no-packets'`: a microphone delivers nothing at all.
+ *
+ * A stream is not dead because of zeros while the device is muted, while its meter does not move, or on a system without
+ * meters (PulseAudio). For captured programs the meter of the loudest one counts. On Windows some programs protect their
+ * audio, and a capture of them receives zeros; a `LoopbackSource` of their output may still record them.
  */
 export type DeadEvidence = 'zeros' | 'no-packets';

@@ -26,15 +26,15 @@ import {
 } from '../validate.js';
 import { TypedReadable, type ReadableEvents } from '../engine/typed-events.js';
 
-/** Options of a {@link ToneSource}; those of the format default to 48000 Hz, 2 channels, `f32`. */
+/** Options of a {@link ToneSource}. The format defaults to 48000 Hz, 2 channels, `f32`. */
 export interface ToneSourceOptions extends FormatOptions, ChunkOptions {
-  /** In Hz, above 0 and below half the sample rate. @default 1000 */
+  /** The frequency in Hz, above 0 and below half the sample rate. @default 1000 */
   frequency?: number | undefined;
-  /** The sine's peak, 0 to 1, linear. @default 0.25, which is -12 dBFS */
+  /** The peak of the sine, linear, 0 to 1. @default 0.25, which is -12 dBFS */
   gain?: number | undefined;
-  /** The length, ms, rounded to frames. @default the tone does not end by itself */
+  /** The length in ms, rounded to frames. @default the tone does not end by itself */
   durationMs?: number | undefined;
-  /** Whether the tone comes at the pace of the host's clock; only false so far. @default false */
+  /** Whether the tone runs at the pace of the host's clock. This version supports only false. @default false */
   live?: boolean | undefined;
   /** Destroys the stream with an `AbortError`. @default none */
   signal?: AbortSignal | undefined;
@@ -43,8 +43,8 @@ export interface ToneSourceOptions extends FormatOptions, ChunkOptions {
 const chunksPerTurn = 16;
 
 /**
- * A sine, the same in all channels, as fast as it is read. Its phase is 0 at frame 0 and is computed
- * from the frame's number: it is as exact after a day as in the first second.
+ * Generates a sine, the same in all channels, as fast as it is read. The phase is 0 at frame 0. It is computed from the
+ * frame index, so it is as exact after a day as in the first second.
  *
  * @example
  * new ToneSource({ frequency: 440, durationMs: 2000 }).pipe(WavWriter.toFile('a.wav'));
@@ -87,11 +87,11 @@ export class ToneSource extends TypedReadable<ReadableEvents> implements AudioSt
     if (checkBoolean(live, 'options.live')) {
       throw unsupported(
         'ToneSource with live: true',
-        'this version makes tones as fast as they are read',
-        'Leave it out: a sink that plays the tone sets the pace',
+        'this version generates tones only as fast as they are read',
+        'Leave the option out: a sink that plays the tone sets the pace',
       );
     }
-    // Object mode keeps Node from merging chunks that wait; the mark then counts chunks.
+    // Object mode keeps Node from merging waiting chunks. The high water mark then counts chunks.
     super({ objectMode: true, highWaterMark: 4 });
     this.format = format;
     this.#frequency = frequency;
@@ -127,8 +127,8 @@ export class ToneSource extends TypedReadable<ReadableEvents> implements AudioSt
   }
 
   /**
-   * Ends the tone. What was made stays readable up to `end`. Resolves when the stream has closed, or when its
-   * consumer has taken nothing for a second.
+   * Ends the tone. Audio that was already generated stays readable up to `end`. Resolves when the stream has closed, or
+   * when its consumer has read nothing for a second.
    */
   close(): Promise<void> {
     if (!this.#closing) {
@@ -144,12 +144,12 @@ export class ToneSource extends TypedReadable<ReadableEvents> implements AudioSt
     return this.close();
   }
 
-  /** Does nothing: a tone that nobody reads keeps no process alive. */
+  /** Does nothing, because a tone does not keep the process alive. */
   ref(): this {
     return this;
   }
 
-  /** Does nothing: a tone that nobody reads keeps no process alive. */
+  /** Does nothing, because a tone does not keep the process alive. */
   unref(): this {
     return this;
   }
@@ -161,8 +161,7 @@ export class ToneSource extends TypedReadable<ReadableEvents> implements AudioSt
   }
 
   override _read(): void {
-    // Node asks for the next chunk at once: without a pause a tone that is read by `data` would keep the
-    // event loop from everything else.
+    // Node asks for the next chunk at once. Without a pause, a tone with a `data` listener would starve the event loop.
     if (this.#chunks % chunksPerTurn !== chunksPerTurn - 1) this.#give();
     else nextTurn(() => this.#give());
   }
@@ -179,7 +178,7 @@ export class ToneSource extends TypedReadable<ReadableEvents> implements AudioSt
     this.#chunks++;
     this.#frames = to;
     const samples = new Float64Array((to - from) * channels);
-    // The whole turns are taken off before the sine, exactly: a large angle would lose its fraction.
+    // Whole turns are subtracted exactly before the sine, because a large angle would lose its fraction.
     const start = (this.#frequency * from) % sampleRate;
     for (let i = 0; i < to - from; i++) {
       const turns = (start + this.#frequency * i) / sampleRate;

@@ -16,7 +16,7 @@ export interface AudioReadableEvents extends ReadableEvents {
   discontinuity: [event: Discontinuity];
 }
 
-/** What a subclass knows when it constructs. */
+/** The arguments of a subclass for the constructor. */
 export interface AudioReadableSetup {
   format: Readonly<AudioFormat>;
   plan: ChunkPlan;
@@ -35,13 +35,13 @@ export abstract class AudioReadable<Events extends AudioReadableEvents = AudioRe
   abstract readonly live: boolean;
   abstract readonly ready: Promise<this>;
   readonly #outlet: Outlet;
-  // What wakes the stream comes from the engine, which has no asynchronous context.
+  // The engine wakes the stream, and has no asynchronous context.
   readonly #context = new AsyncResource('PATCHCORD');
 
   /** @internal */
   constructor({ format, plan, bufferMs }: AudioReadableSetup) {
-    // Object mode keeps Node from merging chunks that wait. One of them waits here, all others in the
-    // engine, where a blocked event loop cannot keep them from coming in.
+    // Object mode keeps Node from merging waiting chunks. One chunk waits here. All others wait in the engine, where they
+    // arrive even while the event loop is blocked.
     super({ objectMode: true, highWaterMark: 1 });
     this.format = format;
     // eslint-disable-next-line @typescript-eslint/no-this-alias -- getters of the object below
@@ -62,9 +62,9 @@ export abstract class AudioReadable<Events extends AudioReadableEvents = AudioRe
     });
   }
 
-  /** @internal The engine's side of it. */
+  /** @internal The engine's part of the stream. */
   abstract get producer(): NativeProducer;
-  /** @internal The audio system by whose clock it runs, if any. */
+  /** @internal The audio system whose clock the stream follows, if any. */
   abstract get host(): NativeHost | undefined;
   abstract timeAt(frame: number): bigint;
   abstract frameAt(time: bigint): number;
@@ -73,27 +73,27 @@ export abstract class AudioReadable<Events extends AudioReadableEvents = AudioRe
   abstract ref(): this;
   abstract unref(): this;
 
-  /** @internal Calls back in the asynchronous context in which the stream was made. */
+  /** @internal Calls back in the asynchronous context in which the stream was created. */
   protected enter(callback: () => void): void {
     this.#context.runInAsyncScope(callback);
   }
 
-  /** @internal Mixes more where no clock does; a source has nothing to make. */
+  /** @internal Mixes more frames if no clock drives the mix. A source does nothing. */
   protected makeMore(_frames: number): boolean {
     return false;
   }
 
-  /** Frames of the readable side delivered so far. */
+  /** Frames that the readable side has delivered. */
   get position(): number {
     return this.#outlet.position;
   }
 
-  /** The stream's index of the first frame that the readable side delivered; 0 before that. */
+  /** The index of the first frame that the readable side has delivered; 0 before that. */
   get firstFrame(): number {
     return this.#outlet.firstFrame;
   }
 
-  /** Peak and RMS over the last 100 ms, dBFS; silence is `-Infinity`. */
+  /** Peak and RMS of the last 100 ms, in dBFS. Silence is `-Infinity`. */
   level(): { peakDb: number; rmsDb: number } {
     return this.producer.level();
   }
@@ -104,14 +104,14 @@ export abstract class AudioReadable<Events extends AudioReadableEvents = AudioRe
   }
 
   /**
-   * Pipes as in Node. Into a mixer's input, a transform or a sink it is a link inside the engine, see
+   * Pipes as in Node.js. A pipe into a mixer's input, a transform or a sink is a link inside the engine, see
    * `stats().link`.
    *
-   * If the destination refuses the stream, both stay open, and what flows into the destination goes on. `pipeline()`
-   * then rejects and leaves them open, too.
+   * If this throws, both streams stay open, and the stream that already flows into the destination continues.
+   * `pipeline()` then rejects, and also leaves both open.
    *
-   * @throws `ERR_AUDIO_UNSUPPORTED` if another stream flows into the destination, `ERR_AUDIO_GRAPH_CYCLE` if the audio
-   *   would come back to where it is from.
+   * @throws `ERR_AUDIO_UNSUPPORTED` if another stream flows into the destination, `ERR_AUDIO_GRAPH_CYCLE` if the pipe
+   *   would close a cycle.
    */
   override pipe<T extends NodeJS.WritableStream>(
     destination: T,
@@ -127,8 +127,8 @@ export abstract class AudioReadable<Events extends AudioReadableEvents = AudioRe
   }
 
   /**
-   * The stream's chunks with their places and times, beside whatever else reads it. Leaving the loop
-   * does not touch the stream.
+   * Iterates over the chunks with their positions and times. Other readers of the stream are independent of it. Leaving
+   * the loop does not affect the stream.
    *
    * @example
    * for await (const { time, data } of mic.chunks()) transcribe(data, time);
@@ -147,19 +147,19 @@ export abstract class AudioReadable<Events extends AudioReadableEvents = AudioRe
     this.#outlet.read();
   }
 
-  /** @internal The engine's stream is over; what is in the places is still read. */
+  /** @internal Called when the engine's stream has ended. Queued audio can still be read. */
   protected producerEnded(): void {
     this.#outlet.producerEnded();
   }
 
-  /** @internal Cuts every connection, but after the end for links that still play; for `_destroy`. */
+  /** @internal For `_destroy`. Cuts every connection, except, after the end, links that still play. */
   protected releaseConsumers(): void {
     this.#outlet.release();
   }
 
   /**
-   * @internal For `close()`: waits until the stream has closed, but neither for a reader that has paused nor for consumers
-   * that take nothing.
+   * @internal For `close()`. Waits until the stream has closed, but not for a reader that has paused or for consumers
+   *   that read nothing.
    */
   protected async untilTaken(): Promise<void> {
     const isPaused = this.readableFlowing === false || this.listenerCount('readable') > 0;

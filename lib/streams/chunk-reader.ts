@@ -7,26 +7,26 @@ import { Tap, type TapOwner } from './tap.js';
 
 /** One chunk with its position in the stream, from `chunks()`. */
 export interface AudioChunk {
-  /** The bytes, in memory of their own. */
+  /** The bytes, in a buffer that nothing else uses. */
   data: Buffer;
   /** Index of its first frame in the stream. */
   frame: number;
   /** Number of frames. */
   frames: number;
-  /** When its first frame was heard, ns of `process.hrtime.bigint()`. */
+  /** When its first frame was heard, in ns of `process.hrtime.bigint()`. */
   time: bigint;
-  /** Why the chunk or a part of it is silence, see `chunkFlags`; 0 if it is not. */
+  /** The reasons why the chunk, or a part of it, is silence (see `chunkFlags`); 0 if it is sound. */
   flags: number;
 }
 
 const end: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
-/** The readers of one stream, which end with it. */
+/** The readers of one stream. They end with it. */
 export class ChunkReaders {
   readonly #stream: Readable;
   readonly #owner: TapOwner;
   readonly #open = new Set<ChunkReader>();
-  readonly #onError = (): void => {}; // the loops throw it
+  readonly #onError = (): void => {}; // the loops throw the error
   readonly #onClose = (): void => {
     const failure = failureOf(this.#stream);
     if (failure) for (const reader of [...this.#open]) reader.fail(failure);
@@ -37,7 +37,7 @@ export class ChunkReaders {
     this.#owner = owner;
   }
 
-  /** A new reader, from the live edge on. */
+  /** Creates a reader that begins with the newest audio. */
   read(): AsyncIterableIterator<AudioChunk> {
     const stream = this.#stream;
     const isFailing = (): boolean => stream.destroyed && failureOf(stream) !== undefined;
@@ -51,7 +51,7 @@ export class ChunkReaders {
     return reader;
   }
 
-  /** The stream is over: the engine's wake may come too late for a process that has nothing else to do. */
+  /** Called at the end of the stream, because the process may exit before the engine wakes the readers. */
   wake(): void {
     for (const reader of [...this.#open]) reader.wake();
   }
@@ -63,7 +63,7 @@ export class ChunkReaders {
   }
 }
 
-/** What a loop over a stream that was destroyed throws: the same as Node's own loop over it. */
+/** The error that a loop over a destroyed stream throws. It is the same as in Node's own loop. */
 function failureOf(stream: Readable): Error | undefined {
   if (stream.errored || stream.readableEnded) return stream.errored ?? undefined;
   return closedEarly('Premature close');
@@ -109,7 +109,7 @@ class ChunkReader implements AsyncIterableIterator<AudioChunk> {
     return Promise.reject(error);
   }
 
-  /** There may be more to read. */
+  /** Called when there may be more to read. */
   wake(): void {
     while (this.#waiting.length > 0) {
       const result = this.#failure ? undefined : this.#read();
@@ -121,14 +121,14 @@ class ChunkReader implements AsyncIterableIterator<AudioChunk> {
     }
   }
 
-  /** The stream is gone, and with it what was not read. */
+  /** Called when the stream has failed. Unread audio is lost. */
   fail(failure: Error): void {
     this.#failure = failure;
     this.#close();
     this.wake();
   }
 
-  /** The next result; null: not yet. */
+  /** The next result; null if there is none yet. */
   #read(): IteratorResult<AudioChunk> | null {
     if (this.#done) return end;
     const tap = this.#tap;

@@ -3,15 +3,21 @@ import { checkInteger, checkNumber, invalidValue } from '../validate.js';
 
 /** How a readable divides its audio into chunks. Only one of the two options can be given. */
 export interface ChunkOptions {
-  /** Milliseconds in each chunk, 1 to 10000; fractions of a frame are spread. @default 10 */
+  /**
+   * The length of each chunk in ms, 1 to 10000. Chunks differ by one frame if this is not a whole number of frames.
+   * @default 10
+   */
   chunkMs?: number | undefined;
-  /** Frames in each chunk, exactly. @default none: `chunkMs` decides */
+  /** The exact number of frames in each chunk. @default none, `chunkMs` applies */
   chunkFrames?: number | undefined;
 }
 
 export const chunkOptionNames = ['chunkMs', 'chunkFrames'] as const;
 
-/** The one that was given, else 10 ms. @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`. */
+/**
+ * Checks the options. The default is 10 ms. @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`,
+ * `ERR_OUT_OF_RANGE`.
+ */
 export function checkChunkOptions({ chunkMs, chunkFrames }: ChunkOptions): ChunkOptions {
   if (chunkMs !== undefined && chunkFrames !== undefined) {
     throw invalidValue('options.chunkFrames', chunkFrames, 'excludes options.chunkMs: give one');
@@ -24,18 +30,18 @@ export function checkChunkOptions({ chunkMs, chunkFrames }: ChunkOptions): Chunk
   };
 }
 
-/** Where the chunks of a stream end. */
+/** Computes the ends of the chunks of a stream. */
 export class ChunkPlan {
   readonly #rate: number;
   readonly #options: ChunkOptions;
 
-  /** @param options that have been checked. */
+  /** @param options checked options. */
   constructor(sampleRate: number, options: ChunkOptions) {
     this.#rate = sampleRate;
     this.#options = options;
   }
 
-  /** Frames in the first `chunks` chunks. */
+  /** The number of frames in the first `chunks` chunks. */
   end(chunks: number): number {
     const { chunkMs = 10, chunkFrames } = this.#options;
     return chunkFrames === undefined
@@ -44,7 +50,7 @@ export class ChunkPlan {
   }
 }
 
-/** Cuts bytes that come in any portions into the chunks of a plan. */
+/** Cuts bytes that arrive in portions of any size into the chunks of a plan. */
 export class Chunker {
   readonly #plan: ChunkPlan;
   readonly #frameBytes: number;
@@ -58,7 +64,7 @@ export class Chunker {
     this.#frameBytes = bytesPerFrame(format);
   }
 
-  /** Gives each chunk that is complete with `bytes`, which are the caller's again afterwards. */
+  /** Yields each chunk that `bytes` complete. The caller may reuse `bytes` afterwards. */
   *push(bytes: Buffer): Generator<Buffer> {
     this.#held += bytes.length;
     let size = this.#nextBytes();
@@ -75,7 +81,7 @@ export class Chunker {
     this.#held = all.length - taken;
   }
 
-  /** What is left for a last, shorter chunk, whole frames only. */
+  /** The remaining whole frames, for a last and shorter chunk. */
   rest(): Buffer | undefined {
     const whole = this.#held - (this.#held % this.#frameBytes);
     const all = Buffer.concat(this.#parts, this.#held);
@@ -84,7 +90,7 @@ export class Chunker {
     return whole > 0 ? this.#chunk(all.subarray(0, whole)) : undefined;
   }
 
-  /** Frames in all chunks given so far but the last `unread` of them. */
+  /** The number of frames in all chunks so far, without the last `unread` chunks. */
   framesBefore(unread: number): number {
     return Math.min(this.#plan.end(this.#chunks - unread), this.#frames);
   }
@@ -100,7 +106,10 @@ export class Chunker {
   }
 }
 
-/** Outside Node's shared pool: a chunk may be transferred to a worker, and is aligned for any sample. */
+/**
+ * Copies bytes into a buffer outside Node's pool. Such a buffer can be transferred to a worker, and is aligned for any
+ * sample type.
+ */
 export function ownCopy(bytes: Buffer): Buffer {
   const copy = Buffer.allocUnsafeSlow(bytes.length);
   bytes.copy(copy);

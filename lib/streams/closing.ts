@@ -7,19 +7,19 @@ type Stream = Readable | Writable;
 // The promises of each stream that reject when it fails.
 const promises = new WeakMap<Stream, Set<Deferred<never>>>();
 
-/** The promise rejects when the stream fails: whoever waits for it needs no `error` listener. */
+/** Makes the promise reject when the stream fails, so that code that awaits it needs no `error` listener. */
 export function rejectsWith<T>(stream: Stream, deferred: Deferred<T>): Deferred<T> {
   const known = promises.get(stream) ?? new Set();
   promises.set(stream, known.add(deferred as unknown as Deferred<never>));
   return deferred;
 }
 
-/** For `_destroy`: an error that somebody receives by a promise is not an unhandled `error` event besides. */
+/** For `_destroy`. If a promise delivers the error, an `error` event without a listener does not throw it again. */
 export function deliverError(stream: Stream, error: Error | null | undefined): void {
   const known = promises.get(stream);
   if (!error || !known) return;
-  // Only when the error is emitted: the caller of `close()` may get the promise after the stream has failed.
-  // First: a pipe's own listener emits the error again if it is the last one.
+  // Checked when the error is emitted, because `close()` may return the promise after the stream has failed. The listener
+  // must be the first one, because that of a pipe emits the error again if it is the last one.
   stream.prependOnceListener('error', () => {
     const delivered = [...known].some((waiting) => waiting.delivers(error));
     if (delivered) {
@@ -27,12 +27,12 @@ export function deliverError(stream: Stream, error: Error | null | undefined): v
       stream.on('error', ignore);
       process.nextTick(() => stream.off('error', ignore));
     } else if (stream.listenerCount('error') === 0) {
-      throw error; // as Node does where there is no listener
+      throw error; // the same as Node does without a listener
     }
   });
 }
 
-/** The promise of `close()`: that of `work`, and no `unhandledRejection` where nobody waits for it. */
+/** Makes the promise of `close()` from `work`. Its rejection causes no `unhandledRejection` if it is not awaited. */
 export function closing(stream: Stream, work: () => Promise<void>): Promise<void> {
   const deferred = rejectsWith(stream, new Deferred<void>());
   work()
@@ -45,8 +45,8 @@ export function closing(stream: Stream, work: () => Promise<void>): Promise<void
 }
 
 /**
- * Resolves when the stream has closed, also if it has already; rejects if it fails on the way. A
- * stream that failed earlier has said so with its `error` event and merely has to close.
+ * Resolves when the stream has closed, or at once if it has closed already. Rejects if the stream fails before. If it
+ * failed earlier, this does not reject, because the `error` event has reported the error.
  */
 export function untilClosed(stream: Stream): Promise<void> {
   const failedBefore = stream.errored !== null;
@@ -60,23 +60,23 @@ export function untilClosed(stream: Stream): Promise<void> {
       onClose();
       return;
     }
-    // First: a listener of the app that throws keeps those behind it from being called.
+    // Our listener must be the first, because an exception in a listener of the app keeps later ones from being called.
     stream.prependOnceListener('close', onClose);
-    // One of `finish` that throws keeps Node from destroying the stream.
+    // An exception in a listener of `finish` keeps Node from destroying the stream.
     if (!('readableEnded' in stream)) {
       stream.prependOnceListener('finish', () => setImmediate(() => stream.destroy()));
     }
   });
 }
 
-/** How long `close()` waits for consumers that take nothing. */
+/** How long `close()` waits for consumers that read nothing. */
 const stuckMs = 1000;
 
 /**
- * Resolves when a readable has closed, or when its consumers have taken nothing of it for a second: one of
- * them may never take more.
+ * Resolves when a readable has closed, or when its consumers have read nothing for a second, because one of them may
+ * never read more.
  *
- * @param taken counts what all consumers together have taken.
+ * @param taken returns how much all consumers together have read.
  */
 export function untilTaken(stream: Readable, taken: () => number): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -84,7 +84,7 @@ export function untilTaken(stream: Readable, taken: () => number): Promise<void>
     const timer = setInterval(() => {
       const now = taken();
       if (now === before) {
-        if (stream.readableEnded) stream.destroy(); // a listener of `end` threw, and kept Node from it
+        if (stream.readableEnded) stream.destroy(); // an exception in a listener of `end` kept Node from doing this
         resolve();
       }
       before = now;
@@ -100,7 +100,9 @@ export function whenClosed(stream: Stream): Promise<void> {
   return closing(stream, () => untilClosed(stream));
 }
 
-/** For the static `open()` of sources and sinks: the stream, once it is ready; else nothing stays open. */
+/**
+ * For the static `open()` of sources and sinks. Resolves with the stream when it is ready, or closes it if it fails.
+ */
 export async function opened<T extends Stream & { readonly ready: Promise<unknown> }>(
   stream: T,
 ): Promise<T> {
@@ -108,18 +110,18 @@ export async function opened<T extends Stream & { readonly ready: Promise<unknow
     await stream.ready;
   } catch (error) {
     stream.destroy();
-    await untilClosed(stream).catch(() => {}); // `ready` has told why
+    await untilClosed(stream).catch(() => {}); // `ready` has reported the error
     throw error;
   }
   return stream;
 }
 
-/** Lets a readable that nobody reads come to its end, which Node emits only when all was read. */
+/** Discards the data of a readable without readers, because Node emits `end` only after all data has been read. */
 export function discardUnread(stream: Readable): void {
   if (stream.readableFlowing === null && stream.listenerCount('readable') === 0) stream.resume();
 }
 
-/** Node's own error for a call on a stream that is over. */
+/** Node's own error for a call on a closed stream. */
 export function closed(what: string): Error {
   return Object.assign(new Error(`Cannot call ${what} after the stream was closed`), {
     code: 'ERR_STREAM_DESTROYED',

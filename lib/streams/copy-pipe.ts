@@ -6,8 +6,8 @@ import { isFile, startsAt, type StartKeeper } from './file-destination.js';
 import { Tap, type TapOwner } from './tap.js';
 
 /**
- * A pipe to a stream that is not in the engine. It behaves as Node's, but reads from a tap of its
- * own: a slow destination starves no other, and the stream can still be read beside it.
+ * A pipe to a stream outside the engine. It behaves like Node's pipe, but reads from its own tap. So a slow destination
+ * does not starve other ones, and the stream can still be read.
  */
 export class CopyPipe {
   readonly #source: Pick<AudioStream, 'live'>;
@@ -20,8 +20,8 @@ export class CopyPipe {
   #done = false;
 
   /**
-   * @param onDone called once, when nothing more will be written.
-   * @throws what a listener of the destination's `pipe` event throws.
+   * @param onDone is called once, when nothing more will be written.
+   * @throws the exception of a listener of the destination's `pipe` event.
    */
   constructor(
     source: Pick<AudioStream, 'live'>,
@@ -42,10 +42,10 @@ export class CopyPipe {
     try {
       destination.emit('pipe', source);
     } catch (error) {
-      this.#release(); // the destination refuses this stream: pipe() throws
+      this.#release(); // the destination rejects this stream, so pipe() throws
       throw error;
     }
-    // A turn later, as Node's own: the caller may still want to listen to what it pipes into.
+    // One turn later, as in Node, so that the caller can still add listeners to the destination.
     process.nextTick(() => this.#pump());
   }
 
@@ -67,10 +67,10 @@ export class CopyPipe {
     callListeners(() => this.#destination.emit('unpipe', this.#source, { hasUnpiped: false }));
   };
 
-  /** There may be more to copy. */
+  /** Called when there may be more to copy. */
   readonly wake = (): void => this.#pump();
 
-  // A file has no deadline: what was heard until now is stored, also what it was late with.
+  // A file has no deadline, so everything that was heard until now is stored.
   #writeRest(): void {
     const destination = this.#destination;
     if (destination.destroyed || destination.writableEnded || destination.errored) return;
@@ -79,13 +79,13 @@ export class CopyPipe {
     }
   }
 
-  /** Answers whether the destination takes more. */
+  /** Returns whether the destination takes more. */
   #write(chunk: Buffer): boolean {
     if (!this.#begun) this.#begin();
     try {
       return this.#destination.write(chunk);
     } catch (error) {
-      throwLater(error); // the destination's: the pipe goes on
+      throwLater(error); // an exception of the destination does not stop the pipe
       return true;
     }
   }
@@ -114,7 +114,7 @@ export class CopyPipe {
 
   readonly #onError = (error: Error): void => {
     this.stop();
-    // Our listener must not be what keeps an unhandled error from being thrown.
+    // Node throws an error that has no listener. Our own listener must not prevent that.
     if (this.#destination.listenerCount('error') === 0) this.#destination.emit('error', error);
   };
 

@@ -1,24 +1,27 @@
 import { WriteStream } from 'node:fs';
 import type { Writable } from 'node:stream';
 
-/** Marks a class of this package whose bytes go to a file: whether in portions of any size. */
+/** Marks a class of this package whose bytes go to a file. The value says whether portions may have any size. */
 export const writesFile: unique symbol = Symbol.for('patchcord.writesFile') as never;
 
-/** A destination that keeps where in the stream that is piped in its own audio begins. */
+/** A method of a destination that receives the position of its first frame in the stream that is piped in. */
 export const startsAt: unique symbol = Symbol.for('patchcord.startsAt') as never;
 
 export interface StartKeeper {
-  /** @param time when that frame was heard; undefined where frames have no time. */
+  /** @param time when that frame was heard; undefined if frames have no time. */
   [startsAt](frame: number, time: bigint | undefined): void;
 }
 
-/** How far a file may fall behind a live stream before frames are lost, unless `bufferMs` says. */
+/** How far a file may fall behind a live stream before it loses frames. `bufferMs` overrides this. */
 export const fileBufferMs = 30_000;
 
-/** A file asks for few large portions: each costs a way through JavaScript and a call of the system. */
+/**
+ * The length of the portions for a file. They are large, because each portion costs time in JavaScript and a system
+ * call.
+ */
 export const filePortionMs = 250;
 
-/** Whether the bytes go to a file: what nobody waits for need not be dropped when it is late. */
+/** Whether the bytes go to a file, which has no deadline. */
 export function isFile(destination: Writable): boolean {
   return writesFile in destination || destination instanceof WriteStream;
 }

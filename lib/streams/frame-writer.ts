@@ -1,7 +1,7 @@
 import { closed } from './closing.js';
 import type { Done } from './inlet.js';
 
-/** A queue of the engine that JavaScript fills. */
+/** A queue in the engine that JavaScript fills. */
 export interface FrameQueue {
   /** Returns how many frames the queue took. */
   write(frames: Buffer): number;
@@ -9,7 +9,7 @@ export interface FrameQueue {
   setPending(more: boolean): void;
 }
 
-/** Writes frames into a queue of the engine. What has no room waits here, and with it the writer. */
+/** Writes frames into a queue of the engine. Frames without room wait here, and the writer waits for them. */
 export class FrameWriter {
   readonly #queue: FrameQueue;
   #isAbandoned = false;
@@ -26,25 +26,25 @@ export class FrameWriter {
     else done();
   }
 
-  /** There is room again. */
+  /** Called when there is room again. */
   retry(): void {
     const waiting = this.#take();
     if (waiting) this.write(waiting.frames, waiting.frameBytes, waiting.done);
   }
 
-  /** Throws away what waits. */
+  /** Discards the waiting frames. */
   drop(): void {
     this.#queue.setPending(false);
     this.#take()?.done();
   }
 
-  /** Nothing more will be taken: calls the waiting writer back. */
+  /** Called when the queue takes no more frames. Calls the waiting writer back. */
   abandon(error: Error | null): void {
     this.#isAbandoned = true;
     this.#take()?.done(error);
   }
 
-  /** The callback of a `write()`, which gets an error if the stream was destroyed before it took the bytes. */
+  /** Wraps the callback of a `write()`. It gets an error if the stream was destroyed before it took the bytes. */
   reporting(callback: Done | undefined): Done | undefined {
     return callback && ((error) => callback(error ?? (this.#isAbandoned ? closed('write') : null)));
   }

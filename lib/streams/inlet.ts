@@ -14,29 +14,29 @@ import { cycle, isCycle, secondStream, Upstream } from './upstream.js';
 /** The callback of a stream's `_write` or `_final`. */
 export type Done = (error?: Error | null) => void;
 
-/** What a stream does with the audio that its inlet takes. */
+/** The part of a stream that processes the audio of its inlet. */
 export interface InletTarget {
   /**
-   * Returns why a stream cannot be linked, so that its bytes are copied through JavaScript; undefined if
-   * it can. Throws if neither would be right.
+   * Returns undefined if a stream can be linked. Otherwise it returns the reason, and its bytes are copied through
+   * JavaScript. Throws if the pipe is not possible at all.
    */
   refuse(source: LinkSource): string | undefined;
   link(source: LinkSource, ends: boolean): void;
   unlink(source: LinkSource): void;
-  /** The format of the bytes is known. Called again if it changes. */
+  /** Called when the format of the bytes is known, and again if it changes. */
   open(format: Readonly<AudioFormat>): void;
   /** Takes whole frames, and calls `done` when there is room for more. */
   write(frames: Buffer, done: Done): void;
   /**
-   * No more bytes follow. Returns whether some of them have not been played: then the target calls
+   * Called when no more bytes follow. Returns whether some of them have not been played. In that case the target calls
    * `finished()` later.
    */
   end(): boolean;
 }
 
 /**
- * What flows into a sink, a mixer's input or a transform: one stream that is linked inside the
- * engine, or bytes that are written, whether by the app or by a pipe. It is the counterpart of `Outlet`.
+ * The input of a sink, a mixer's input or a transform. It takes one stream that is linked inside the engine, or bytes
+ * that the app or a pipe writes. It is the counterpart of `Outlet`.
  */
 export class Inlet {
   readonly #stream: Writable;
@@ -46,7 +46,7 @@ export class Inlet {
   #linked: { source: LinkSource; ends: boolean } | undefined;
   #written = false;
   #format: Readonly<AudioFormat> | undefined;
-  /** What `change()` asked for and no frame has had yet. */
+  /** The format that `change()` has set and that no frame has used yet. */
   #nextFormat: Readonly<AudioFormat> | undefined;
   #partialFrame: Buffer = Buffer.alloc(0);
   #finishing: Done | undefined;
@@ -95,7 +95,7 @@ export class Inlet {
     return this.#format !== undefined;
   }
 
-  /** For `pipe()`: links the stream, or returns why its bytes are to be copied. */
+  /** For `pipe()`. Links the stream, or returns why its bytes must be copied. */
   connect(source: LinkSource, ends: boolean): string | undefined {
     if (this.source) throw this.secondStream();
     if (isCycle(source, this.#stream)) throw cycle(source, this.#stream);
@@ -118,18 +118,18 @@ export class Inlet {
     this.linked?.unpipe(this.#stream);
   }
 
-  /** Unpipes whatever is piped in, so that the stream can end. */
+  /** Unpipes the stream that is piped in, so that this stream can end. */
   detach(): void {
     this.source?.unpipe(this.#stream);
   }
 
-  /** For `write()`: remembers the format of bytes that get their turn later. */
+  /** For `write()`. Stores the format of bytes that are processed later. */
   note(): void {
     this.#written = true;
     this.#upstream.note();
   }
 
-  /** For `_write` in place of `write()`: the bytes are thrown away. */
+  /** For `_write`, in place of `write()`, if the bytes are discarded. */
   skip(): void {
     this.#upstream.takeNoted();
   }
@@ -152,36 +152,36 @@ export class Inlet {
     }
   }
 
-  /** The bytes that get their turn from now on have another format. */
+  /** Sets another format for the bytes that are processed from now on. */
   change(format: Readonly<AudioFormat>): void {
     this.#nextFormat = format;
   }
 
-  /** Forgets the beginning of a frame. */
+  /** Discards the beginning of an incomplete frame. */
   drop(): void {
     this.#partialFrame = Buffer.alloc(0);
   }
 
-  /** For `_final`: calls `done` when everything that flowed in has been played. */
+  /** For `_final`. Calls `done` when all input has been played. */
   finish(done: Done): void {
     const partial = this.partialFrame();
     if (partial) return done(partial);
     this.#finishing = done;
-    // Under pipeline() the source has ended; the target plays what the engine still has of it, and
-    // `inputEnded()` follows. A source that goes on is cut off.
+    // With pipeline() the source has ended. The target plays the frames that are still in the engine, and `inputEnded()`
+    // follows. A source that has not ended is cut off.
     if (this.linked?.readableEnded) return;
     this.unlink();
     if (!this.#target.end()) this.finished();
   }
 
-  /** Everything that was written has been played. */
+  /** Called when all written bytes have been played. */
   finished(): void {
     const done = this.#finishing;
     this.#finishing = undefined;
     done?.();
   }
 
-  /** The engine has played all of the linked stream. */
+  /** Called when the engine has played all of the linked stream. */
   inputEnded(): void {
     if (this.#finishing) return this.finished();
     const ends = this.#linked?.ends;
@@ -189,20 +189,20 @@ export class Inlet {
     if (ends) this.#stream.end();
   }
 
-  /** The error of bytes that end within a frame; undefined if they do not. */
+  /** The error for bytes that end within a frame; undefined if they do not. */
   partialFrame(): AudioError | undefined {
     const { length } = this.#partialFrame;
     if (length === 0) return undefined;
     const size = bytesPerFrame(this.#format as AudioFormat);
     return new AudioError(
       'ERR_AUDIO_PARTIAL_FRAME',
-      `the bytes written to ${this.#name} end within a frame: ${length} of its ${size} bytes are there`,
-      { remedy: 'Check that the format is that of what is written' },
+      `the bytes written to ${this.#name} end within a frame: ${length} of its ${size} bytes were written`,
+      { remedy: 'Check that the format is that of the written bytes' },
     );
   }
 
   /**
-   * The format of what comes next; `from` is that of the stream which it comes from, if it is known.
+   * The format of the next bytes. `from` is the format of the stream that they come from, if it is known.
    *
    * @throws `ERR_AUDIO_FORMAT_UNKNOWN`, `ERR_AUDIO_FORMAT_UNSUPPORTED`.
    */
@@ -223,7 +223,7 @@ export class Inlet {
     return this.#format;
   }
 
-  /** The error of a stream that is given to an inlet which has one already. */
+  /** The error for a second stream that is piped in. */
   secondStream(): AudioError {
     return secondStream(this.#stream);
   }

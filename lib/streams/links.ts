@@ -3,53 +3,53 @@ import type { Readable } from 'node:stream';
 import type { AudioStream } from './audio-stream.js';
 import type { NativeHost, NativeProducer } from '../engine/native.js';
 
-// How `pipe()` between our own classes becomes a link inside the engine. The symbols are registered,
-// so that streams of the ESM and of the CommonJS build link with each other.
+// The protocol by which `pipe()` between classes of this package becomes a link inside the engine. The symbols are
+// registered, so that streams of the ESM build and of the CommonJS build link with each other.
 
-/** Marks, as an own property of it, a class whose instances may be linked; a subclass has none. */
+/** Marks a class whose instances may be linked. It is an own property of the class, so a subclass does not have it. */
 export const linkable: unique symbol = Symbol.for('patchcord.linkable') as never;
 
 /** The receiving side of a link. */
 export const linkTarget: unique symbol = Symbol.for('patchcord.linkTarget') as never;
 
-/** The giving side of a link: a source, a mixer, a transform in a live path. */
+/** The sending side of a link: a source, a mixer, or a transform in a live path. */
 export interface Linkable extends AudioStream {
   readonly producer: NativeProducer;
-  /** The audio system by whose clock it runs, if any. */
+  /** The audio system whose clock the stream follows, if any. */
   readonly host: NativeHost | undefined;
   unpipe(destination?: NodeJS.WritableStream): unknown;
 }
 
-/** A stream that may be linked, as its destinations see it. */
+/** The part of a linkable stream that its destinations use. */
 export type LinkSource = Readable & Linkable;
 
-/** What a mixer's input, a transform or a sink offers to a stream that is piped into it. */
+/** The part of a mixer's input, a transform or a sink that a piped stream uses. */
 export interface LinkTarget {
   readonly [linkTarget]: {
     /**
-     * Links, or answers why not: then the bytes are copied through JavaScript. Throws where the pipe
-     * would be wrong either way.
+     * Links the stream. If that is not possible, returns the reason, and the bytes are copied through JavaScript.
+     * Throws if the pipe is not possible at all.
      *
-     * @param end whether the destination ends when the stream has.
+     * @param end whether the destination ends with the stream.
      */
     connect(source: LinkSource, end: boolean): string | undefined;
     disconnect(source: LinkSource): void;
   };
 }
 
-/** The streams that are piped into this one, for those who look for loops and feedback. */
+/** The streams that are piped into this one, to detect cycles and feedback. */
 export const upstreams: unique symbol = Symbol.for('patchcord.upstreams') as never;
 
-/** Of a stream's `upstreams`, those that it listens to but does not pass on: an echo canceller's reference. */
+/** The `upstreams` whose audio does not reach the output of a stream, such as an echo canceller's reference. */
 export const unheard: unique symbol = Symbol.for('patchcord.unheard') as never;
 
 export function isLinkTarget(stream: object): stream is LinkTarget {
   return linkTarget in stream;
 }
 
-/** A stream into which others may be piped at any time: those downstream want to know. */
+/** A stream into which others may be piped at any time. Streams downstream can watch it for changes. */
 export interface Watchable {
-  /** `callback` is called when what flows in changes. */
+  /** Calls `callback` when other streams flow in. */
   watch(callback: () => void): void;
   unwatch(callback: () => void): void;
 }
@@ -58,18 +58,18 @@ export function isWatchable(stream: object): stream is Watchable {
   return 'unwatch' in stream;
 }
 
-/** What a stream is, also one of the package's other build, of which `instanceof` knows nothing. */
+/** The kind of a stream, also for one of the package's other build, for which `instanceof` fails. */
 export const streamKind: unique symbol = Symbol.for('patchcord.streamKind') as never;
 
-/** Only our classes as they are: a subclass may look at the bytes or change them. */
+/** Whether a stream has a class of this package itself. A subclass may read or change the bytes. */
 export function isUnsubclassed(stream: object): boolean {
   return Object.hasOwn(stream.constructor, linkable);
 }
 
 /**
- * Everything that flows into a stream, by pipes between our classes, the nearest first.
+ * All streams that flow into a stream, by pipes between classes of this package, the nearest first.
  *
- * @param heard leaves out what is not heard in the stream.
+ * @param heard whether to omit streams whose audio does not reach its output.
  */
 export function allUpstreams(
   stream: object,

@@ -1,7 +1,7 @@
 import type { BigIntStats } from 'node:fs';
 
-// Which files this process reads and writes, so that no recording is emptied while it is read, nor written
-// by two. Registered, so that both builds of the package share it.
+// The files that this process reads and writes, so that it does not truncate a file that it reads, and does not write a
+// file twice at once. It is a registered property, so that both builds of the package share it.
 const registry: unique symbol = Symbol.for('patchcord.openFiles');
 
 interface Use {
@@ -16,13 +16,13 @@ function uses(): Map<string, Use> {
   return known;
 }
 
-/** A file is the same under all its names. */
+/** A key that is the same for all names of a file. */
 function keyOf(stats: BigIntStats): string {
   return `${stats.dev}:${stats.ino}`;
 }
 
 function claim(stats: BigIntStats, kind: keyof Use): () => void {
-  // A terminal or /dev/null may be opened by anyone.
+  // A terminal or /dev/null may be opened several times.
   if (!stats.isFile()) return () => {};
   const key = keyOf(stats);
   const use = uses().get(key) ?? { readers: 0, writers: 0 };
@@ -37,12 +37,12 @@ function claim(stats: BigIntStats, kind: keyof Use): () => void {
   };
 }
 
-/** @returns how to release the file. */
+/** @returns a function that releases the file. */
 export function claimForReading(stats: BigIntStats): () => void {
   return claim(stats, 'readers');
 }
 
-/** @returns how to release the file, or who has it. */
+/** @returns a function that releases the file, or what this process already does with the file. */
 export function claimForWriting(stats: BigIntStats): (() => void) | 'reading' | 'writing' {
   const use = uses().get(keyOf(stats));
   if (use && use.writers > 0) return 'writing';

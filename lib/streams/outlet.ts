@@ -20,7 +20,7 @@ import type { NativeProducer } from '../engine/native.js';
 import { Tap, type TapOwner } from './tap.js';
 import { invalidType } from '../validate.js';
 
-/** One destination of `pipe()`, in `stats().link`. */
+/** A destination of `pipe()`, in `stats().link`. */
 export interface LinkStats {
   /** The destination's class. */
   to: string;
@@ -30,26 +30,31 @@ export interface LinkStats {
   reason?: string;
   /** Frames that this destination lost because it was too slow. */
   lostFrames?: number;
-  /** The stream no longer flows to it. Kept for its counts, the newest 32. */
+  /** Whether the stream no longer flows to it. The newest 32 such destinations are kept for their counts. */
   ended?: boolean;
 }
 
-/** Frames that are missing or replaced, in a `discontinuity` event. */
+/** The frames that are missing or were replaced by silence, in a `discontinuity` event. */
 export interface Discontinuity {
   /** Index in the stream of the first frame concerned. */
   frame: number;
   /** How many frames are concerned. */
   frames: number;
   /**
-   * Whether silence of that length stands in the stream; otherwise its times step. The silence begins with the fall of
-   * the sound before it, within 3 ms.
+   * Whether silence of that length replaces the frames. Otherwise the times of the stream step. The silence begins with a
+   * fade-out of 3 ms of the sound before it.
    */
   filled: boolean;
   /**
-   * `device`: the system lost it, or a program's audio came too late. `late`: an input's audio came too late
-   * to be mixed. `overrun`: a reader was too slow for its buffer. `attach`: a program
-   * played it before it could be captured. `sleep`: the machine slept, see `maxFillMs`. Otherwise there
-   * was no device for so long: it was lost, or the stream went to another one.
+   * The cause.
+   *
+   * - `device`: the system lost the frames, or the audio of a program arrived too late.
+   * - `late`: the audio of a mixer's input arrived too late.
+   * - `overrun`: a reader was too slow for its buffer.
+   * - `attach`: a program played the frames before it could be captured.
+   * - `sleep`: the machine slept, see `maxFillMs`.
+   * - `deviceLost`, `defaultChange`, `setDevice`: the stream had no device meanwhile, because its device was lost or it
+   *   changed to another one.
    */
   reason: 'device' | 'late' | 'overrun' | 'attach' | 'sleep' | DeviceChangeReason;
 }
@@ -57,39 +62,39 @@ export interface Discontinuity {
 const liveBufferMs = 1000;
 const pastRoutes = 32;
 
-/** How a destination is reached. */
+/** The connection to a destination. */
 interface Route {
   stop(): void;
   /**
-   * Of a link: the stream has ended, what is still in the engine plays on. The process stays alive
-   * until the destination, told of the end, stops the route.
+   * For a link: called when the stream has ended. The frames that are still in the engine are played. The process stays
+   * alive until the destination receives the end and stops the route.
    */
   drain?(): void;
-  /** There may be more to copy. */
+  /** Called when there may be more to copy. */
   wake?(): void;
   /** Frames that were copied. */
   copied?(): number;
   stats(): LinkStats;
 }
 
-/** What a stream of the engine is to its outlet. */
+/** The part of a stream that its outlet uses. */
 export interface OutletSource {
   readonly producer: NativeProducer;
   readonly format: Readonly<AudioFormat>;
   readonly plan: ChunkPlan;
-  /** What a consumer may fall behind, if that was asked for. */
+  /** How far a consumer may fall behind, if the app has set it. */
   readonly bufferMs?: number | undefined;
-  /** The asynchronous context in which the stream was made. */
+  /** The asynchronous context in which the stream was created. */
   readonly context: AsyncResource;
-  /** Makes more for whoever asks, where no clock does: a mixer without live inputs. */
+  /** Makes more frames on request if no clock drives the stream, as in a mixer without live inputs. */
   makeMore?(frames: number): boolean;
-  /** Everything that JavaScript serves has been given: the readable side ends now. */
+  /** Called when JavaScript has delivered everything, so that the readable side ends. */
   ended(): void;
 }
 
 /**
- * Where a stream of the engine is read and piped: its readable side, `pipe()` destinations
- * and `chunks()`, each with a tap of its own.
+ * The output of a stream of the engine: its readable side, the destinations of `pipe()`, and loops over `chunks()`.
+ * Each has its own tap.
  */
 export class Outlet {
   readonly #stream: LinkSource;
@@ -135,18 +140,18 @@ export class Outlet {
     );
   }
 
-  /** Frames of the readable side delivered so far. */
+  /** Frames that the readable side has delivered. */
   get position(): number {
     const unread = this.#stream.readableLength;
     return Math.max(0, (this.#tap?.frames ?? 0) - this.#source.plan.end(unread));
   }
 
-  /** The stream's index of the first frame that the readable side delivered; 0 before that. */
+  /** The index of the first frame that the readable side has delivered; 0 before that. */
   get firstFrame(): number {
     return this.#tap?.firstFrame ?? 0;
   }
 
-  /** Frames that were delivered to the readable side and to all destinations that JavaScript serves. */
+  /** Frames that were delivered to the readable side and to all destinations that JavaScript copies to. */
   get taken(): number {
     const routes = [...this.#routes.values()];
     return routes.reduce((sum, route) => sum + (route.copied?.() ?? 0), this.position);
@@ -192,18 +197,18 @@ export class Outlet {
     this.#pump();
   }
 
-  /** The engine's stream is over; what is in the places is still read. */
+  /** Called when the engine's stream has ended. Queued audio can still be read. */
   producerEnded(): void {
     if (this.#producerEnded) return;
     this.#producerEnded = true;
-    // Not when the engine wakes us: it keeps no process alive that has nothing else to do.
+    // Called here too, because a wake by the engine does not keep the process alive until it comes.
     this.#pump();
     this.#readers.wake();
     for (const route of [...this.#routes.values()]) route.wake?.();
     this.#tryEnd();
   }
 
-  /** Cuts every connection, but after the end for links that still play; for `_destroy`. */
+  /** For `_destroy`. Cuts every connection, except, after the end, links that still play. */
   release(): void {
     this.#producerEnded = true;
     this.#tap?.close();
@@ -214,8 +219,8 @@ export class Outlet {
   }
 
   #link(target: LinkTarget, destination: Writable, end: boolean): string | undefined {
-    // Node's own errors say what is wrong with that.
-    if (destination.destroyed || destination.writableEnded) return 'it is over';
+    // A write to this destination fails with Node's own error.
+    if (destination.destroyed || destination.writableEnded) return 'it has ended';
     if (!isUnsubclassed(this.#stream)) return `${this.#stream.constructor.name} is a subclass`;
     if (!isUnsubclassed(target)) return `${target.constructor.name} is a subclass`;
     const reason = target[linkTarget].connect(this.#stream, end);
@@ -274,7 +279,7 @@ export class Outlet {
     });
   }
 
-  // What a destination lost is asked for after its end: in the report of a recording.
+  // An app reads the losses of a destination after its end, for example for the report of a recording.
   #forget(destination: Writable): boolean {
     const route = this.#routes.get(destination);
     if (!route) return false;
@@ -299,15 +304,15 @@ export class Outlet {
       try {
         this.#wanted = (woken && this.#hand(chunk)) || this.#stream.push(chunk);
       } catch (error) {
-        throwLater(error); // a listener's: the stream goes on
+        throwLater(error); // an exception of a listener does not stop the stream
       }
     }
     this.#pumping = false;
   }
 
-  // Who listens gets the chunk as push() would give it, but for what push() does behind it: it asks for
-  // the next one, which is not there yet, at a third of what the stream costs in JavaScript. Node's one
-  // `_read` stays unanswered instead, until something has to wait.
+  // Emits `data` as push() would, but does not request the next chunk as push() does. That chunk does not exist yet,
+  // and the request takes a third of the stream's cost in JavaScript. Node's single call to `_read` stays unanswered
+  // until a chunk has to wait.
   #hand(chunk: Buffer): boolean {
     const stream = this.#stream;
     if (!stream.readableDidRead || !stream.readableFlowing || stream.readableLength > 0)
@@ -316,8 +321,8 @@ export class Outlet {
     return stream.emit('data', chunk);
   }
 
-  // `end` comes when every destination that JavaScript serves has been given all of it: pipeline()
-  // ends its destination then. A link ends its destination by itself.
+  // `end` is emitted when every destination that JavaScript copies to has received everything, because pipeline() then
+  // ends its destination. A link ends its destination by itself.
   #tryEnd(): void {
     if (this.#ended || this.#stream.destroyed || !this.#producerEnded) return;
     if (this.#openCopies > 0 || (this.#tap && !this.#sideDone)) return;
@@ -326,7 +331,7 @@ export class Outlet {
   }
 }
 
-/** By shape, as Node takes streams of other packages. */
+/** Checks the shape, because Node also accepts streams of other packages. */
 export function checkDestination(destination: unknown): Writable {
   const { on, write } = (destination ?? {}) as Partial<Writable>;
   if (typeof on === 'function' && typeof write === 'function') return destination as Writable;

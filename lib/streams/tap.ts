@@ -2,7 +2,7 @@ import { ownCopy, type ChunkPlan } from './chunker.js';
 import { bytesPerFrame, type AudioFormat } from '../format/format.js';
 import { native, type NativeProducer, type NativeTap } from '../engine/native.js';
 
-/** Flags of a chunk: why it, or part of it, is silence. */
+/** Flags of a chunk. They say why the chunk, or a part of it, is silence. */
 export const chunkFlags = Object.freeze({
   /** Nothing was playing, or the device was not open yet. */
   silence: 1,
@@ -12,34 +12,34 @@ export const chunkFlags = Object.freeze({
   lost: 4,
 });
 
-/** What a consumer reads from. */
+/** The part of a stream that its taps use. */
 export interface TapOwner {
   readonly producer: NativeProducer;
   readonly format: Readonly<AudioFormat>;
   readonly plan: ChunkPlan;
   readonly bufferFrames: number;
-  /** Makes more for whoever asks, where no clock does: a mixer without live inputs. */
+  /** Makes more frames on request if no clock drives the stream, as in a mixer without live inputs. */
   makeMore(frames: number): boolean;
-  /** Calls back in the asynchronous context in which the stream was made. */
+  /** Calls back in the asynchronous context in which the stream was created. */
   enter(callback: () => void): void;
-  /** A consumer lost frames because it was too slow. */
+  /** Called when a consumer lost frames because it was too slow. */
   overrun(frame: number, frames: number): void;
 }
 
-/** One consumer of a stream, with a buffer of its own. */
+/** One consumer of a stream, with its own buffer. */
 export class Tap {
   readonly #owner: TapOwner;
   readonly #frameBytes: number;
   readonly #native: NativeTap;
   readonly #label = new Float64Array(4);
-  /** What was made for a chunk that was not there yet. */
+  /** The buffer that was allocated for a chunk that was not complete yet. */
   #spare: Buffer | undefined;
   #chunks = 0;
   #lostFrames = 0;
   #firstFrame: number | undefined;
   #frames = 0;
 
-  /** It starts at the live edge. `onData` is called on the JS thread when there may be more to read. */
+  /** Begins with the newest audio. `onData` is called on the JS thread when there may be more to read. */
   constructor(owner: TapOwner, onData: () => void) {
     this.#owner = owner;
     this.#frameBytes = bytesPerFrame(owner.format);
@@ -52,12 +52,12 @@ export class Tap {
     );
   }
 
-  /** The stream's index of the first frame read; undefined before that. */
+  /** The index of the first frame that was read; undefined before that. */
   get firstFrame(): number | undefined {
     return this.#firstFrame;
   }
 
-  /** Frames read. */
+  /** Frames that were read. */
   get frames(): number {
     return this.#frames;
   }
@@ -66,12 +66,12 @@ export class Tap {
     return this.#lostFrames;
   }
 
-  /** The stream's index of the first frame of the last chunk. */
+  /** The index of the first frame of the last chunk. */
   get chunkFrame(): number {
     return this.#label[0];
   }
 
-  /** When that was heard, ns of the `process.hrtime.bigint()` clock. */
+  /** When that frame was heard, in ns of `process.hrtime.bigint()`. */
   get chunkTime(): bigint {
     return BigInt(Math.round(this.#label[1]));
   }
@@ -82,15 +82,15 @@ export class Tap {
   }
 
   /**
-   * The next chunk; null: not yet; undefined: there will be none.
+   * The next chunk; null if it is not complete yet; undefined if no chunk will follow.
    *
-   * @param partly gives what is there, however short; null: nothing is there now.
+   * @param partly returns whatever there is, and null if there is nothing.
    */
   read(partly = false): Buffer | null | undefined {
     const { plan } = this.#owner;
     const size = plan.end(this.#chunks + 1) - plan.end(this.#chunks);
     const bytes = size * this.#frameBytes;
-    // Not of Node's shared pool, see ownCopy().
+    // Not from Node's pool, see ownCopy().
     const chunk = this.#spare?.length === bytes ? this.#spare : Buffer.allocUnsafeSlow(bytes);
     let frames = this.#native.read(chunk, partly);
     while (frames === 0 && !partly && this.#owner.makeMore(size)) frames = this.#native.read(chunk);

@@ -1,4 +1,4 @@
-/** Where the times of a stream step, because the machine slept: each frame and by how much. */
+/** The steps in the times of a stream, caused by sleep of the machine: the frame and the length of each. */
 export class TimeSteps {
   readonly #steps: { frame: number; ns: bigint }[] = [];
 
@@ -6,12 +6,18 @@ export class TimeSteps {
     this.#steps.push({ frame, ns });
   }
 
-  /** All that comes after a frame, ns: so much later its time is by what holds today. */
+  /**
+   * The sum of all steps after a frame, in ns. The present relation of frames and times gives a time that is later by
+   * this sum.
+   */
   after(frame: number): bigint {
     return this.#steps.reduce((sum, step) => (frame < step.frame ? sum + step.ns : sum), 0n);
   }
 
-  /** The frame at a time, `today` being right behind the last step; within one its first frame. */
+  /**
+   * The frame at a time. `today` is the relation that holds after the last step. Within a step it is the first frame
+   * after it.
+   */
   frameAt(time: bigint, today: (time: bigint) => number): number {
     let at = time;
     let frame = today(at);

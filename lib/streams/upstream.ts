@@ -4,7 +4,7 @@ import { AudioError } from '../errors.js';
 import { formatOf, type AudioFormat } from '../format/format.js';
 import { allUpstreams } from './links.js';
 
-/** The one stream that is piped into a destination; Node itself keeps no record of it there. */
+/** The one stream that is piped into a destination. Node keeps no record of it in the destination. */
 export class Upstream {
   readonly #destination: Writable;
   #source: Readable | undefined;
@@ -18,25 +18,25 @@ export class Upstream {
     });
   }
 
-  /** What is piped in now. */
+  /** The stream that is piped in now. */
   get source(): Readable | undefined {
     return this.#source;
   }
 
-  /** The format of what is piped in, as far as it is known. */
+  /** The format of the stream that is piped in, if it is known. */
   get format(): Readonly<AudioFormat> | undefined {
     return this.#source && formatOf(this.#source);
   }
 
   /**
-   * To be called when bytes are handed over: when they get their turn, which `takeNoted()` tells, the
-   * stream that they came from may no longer be piped in.
+   * Must be called when bytes are written. When they are processed, and `takeNoted()` is called, their stream may no
+   * longer be piped in.
    */
   note(): void {
     this.#noted.push(this.format);
   }
 
-  /** The format that was known when the chunk whose turn it is was handed over. */
+  /** The format that was known when the present chunk was written. */
   takeNoted(): Readonly<AudioFormat> | undefined {
     return this.#noted.shift();
   }
@@ -54,7 +54,7 @@ export class Upstream {
           ? cycle(source, this.#destination)
           : undefined;
     if (refusal) {
-      // Node emits `pipe` when all is connected. What throws here is thrown by pipe().
+      // Node emits `pipe` when everything is connected, so pipe() throws this exception.
       source.unpipe(this.#destination);
       throw refusal;
     }
@@ -62,12 +62,12 @@ export class Upstream {
   }
 }
 
-/** The error of a stream that is given to a destination which has one already. */
+/** The error for a second stream that is piped into a destination. */
 export function secondStream(destination: Writable): AudioError {
   return new AudioError(
     'ERR_AUDIO_UNSUPPORTED',
-    `a second stream was given to a ${destination.constructor.name}, which takes one at a time`,
-    { remedy: 'Mix them: give each stream an input of its own with Mixer.createInput()' },
+    `a second stream was piped into a ${destination.constructor.name}, which takes one at a time`,
+    { remedy: 'Mix them: create an input for each stream with Mixer.createInput()' },
   );
 }
 
@@ -80,6 +80,6 @@ export function cycle(source: Readable, destination: Writable): AudioError {
   return new AudioError(
     'ERR_AUDIO_GRAPH_CYCLE',
     `piping this ${source.constructor.name} into this ${destination.constructor.name} would bring its audio back to itself`,
-    { remedy: 'Send what is to come back through a stream of its own' },
+    { remedy: 'Use a separate stream for the audio that returns' },
   );
 }

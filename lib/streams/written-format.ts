@@ -11,8 +11,8 @@ import {
 import { Upstream } from './upstream.js';
 
 /**
- * The format of the bytes that are written to a stream which stores them in one format: that of the stream
- * piped in, else the declared one. The first bytes settle it.
+ * The format of the bytes that are written to a stream which stores them in one format. It is the format of the piped
+ * stream, or else the declared one. The first bytes fix it.
  */
 export class WrittenFormat {
   readonly declared: Readonly<AudioFormat> | undefined;
@@ -21,24 +21,24 @@ export class WrittenFormat {
   #settled: Readonly<AudioFormat> | undefined;
   #checkedSource: unknown;
 
-  /** @param name of the stream, for messages. */
+  /** @param name the name of the stream in messages. */
   constructor(stream: Writable, name: string, declared: Readonly<AudioFormat> | undefined) {
     this.declared = declared;
     this.#name = name;
     this.#upstream = new Upstream(stream);
   }
 
-  /** Undefined before the first bytes. */
+  /** The fixed format; undefined before the first bytes. */
   get settled(): Readonly<AudioFormat> | undefined {
     return this.#settled;
   }
 
-  /** What the next bytes will have, as far as it is known. */
+  /** The format of the next bytes, if it is known. */
   get expected(): Readonly<AudioFormat> | undefined {
     return this.#settled ?? this.#upstream.format ?? this.declared;
   }
 
-  /** Settles on the format of the stream that is piped in, which may bring nothing any more. */
+  /** Fixes the format of the stream that is piped in, even if that stream delivers nothing any more. */
   keep(): void {
     this.#settled ??= this.#upstream.format;
   }
@@ -49,10 +49,9 @@ export class WrittenFormat {
   }
 
   /**
-   * To be called when bytes are handed over: when they get their turn, the stream that they came from may
-   * no longer be piped in.
+   * Must be called when bytes are written. When they are processed, their stream may no longer be piped in.
    *
-   * @throws `ERR_AUDIO_FORMAT_UNKNOWN`, `ERR_AUDIO_FORMAT_UNSUPPORTED` where another format was settled.
+   * @throws `ERR_AUDIO_FORMAT_UNKNOWN`, or `ERR_AUDIO_FORMAT_UNSUPPORTED` if another format is fixed.
    */
   settle(): Readonly<AudioFormat> {
     const { source, format } = this.#upstream;
@@ -71,12 +70,12 @@ export class WrittenFormat {
   }
 }
 
-/** The error of bytes that end `bytes` into a frame. */
+/** The error for input that ends `bytes` bytes into a frame. */
 export function partialFrame(name: string, bytes: number, format: AudioFormat): AudioError {
   return new AudioError(
     'ERR_AUDIO_PARTIAL_FRAME',
     `the bytes written to ${name} end within a frame: ${bytes} ` +
       `of its ${bytesPerFrame(format)} bytes (${describeFormat(format)})`,
-    { remedy: 'Check that this is the format of what is written; the whole frames are stored' },
+    { remedy: 'Check that the format is that of the written bytes. The whole frames were stored' },
   );
 }

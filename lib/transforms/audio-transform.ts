@@ -44,12 +44,12 @@ import {
   type WritableEvents,
 } from '../engine/typed-events.js';
 
-/** Options that all transforms have. */
+/** Options of all transforms. */
 export interface TransformOptions extends ChunkOptions {
-  /** Format of what is written. @default that of the stream which is piped in */
+  /** Format of the written bytes. @default the format of the stream that is piped in */
   from?: AudioFormat | undefined;
   /**
-   * How far a reader in a live path may fall behind before it loses frames, ms, 20 to 60000.
+   * How far a reader in a live path may fall behind before it loses frames, in ms, 20 to 60000.
    * @default 1000, and 30,000 for a file that the stream is piped into
    */
   bufferMs?: number | undefined;
@@ -61,15 +61,15 @@ export const transformOptionNames = [...chunkOptionNames, 'from', 'bufferMs', 's
 
 /** Counters of a transform. */
 export interface TransformStats {
-  /** Frames that came in. */
+  /** Input frames. */
   framesIn: number;
-  /** Frames that came out. */
+  /** Output frames. */
   framesOut: number;
   /** Input frames that have not produced output yet. */
   latencyFrames: number;
-  /** Frames that the readable side, and loops over `chunks()`, lost because they were too slow; only of a live path. */
+  /** Frames that the readable side, and loops over `chunks()`, lost in a live path because they were too slow. */
   readerLostFrames: number;
-  /** Where `pipe()` leads, in a live path. */
+  /** The destinations of `pipe()` in a live path. */
   link: LinkStats[];
 }
 
@@ -79,35 +79,35 @@ export interface TransformEvents extends ReadableEvents, WritableEvents {
   discontinuity: [event: Discontinuity];
 }
 
-/** What a transform does to audio of a known format. */
+/** The processing of audio of a known format. */
 export interface FilterPlan {
   kind: FilterKind;
-  /** Of what comes out. */
+  /** The output format. */
   to: Readonly<AudioFormat>;
   options: object;
-  /** How often `progressed()` is called; never. */
+  /** How often `progressed()` is called, in frames; undefined: never. */
   progressFrames?: number;
 }
 
 type PipeOptions = { end?: boolean | undefined } | undefined;
 
-/** The lowest rate that a format may have, frames per second. */
+/** The lowest sample rate of a format. */
 const leastRate = 8000;
 
 /**
- * The base class of all transforms. The same kernel runs either in the engine, where a live stream is
- * piped in, or called for each write. Exact length, no delay at the head, no lost tail, and the same
- * bytes however the input is cut.
+ * The base class of transforms. If a live stream is piped in, the engine runs the kernel of the transform. Otherwise each
+ * write runs it. The output has the exact length, no delay at its start and its complete tail, and does not
+ * depend on how the input is cut into chunks.
  */
 export abstract class AudioTransform<Events extends TransformEvents = TransformEvents>
   extends TypedTransform<Events>
   implements AudioStream
 {
   readonly #ready = rejectsWith(this, new Deferred<this>());
-  /** Resolves when the format that comes in is known. */
+  /** Resolves when the input format is known. */
   readonly ready: Promise<this> = this.#ready.promise;
   readonly #inlet: Inlet;
-  /** Undefined: chunks come as they are written, in a live path 10 ms each. */
+  /** If undefined, output chunks correspond to the written ones; in a live path they have 10 ms. */
   readonly #cut: ChunkOptions | undefined;
   readonly #bufferMs: number | undefined;
   readonly #bytePipes = new Map<NodeJS.WritableStream, PipeOptions>();
@@ -118,7 +118,7 @@ export abstract class AudioTransform<Events extends TransformEvents = TransformE
   #progressFrames = Infinity;
   #toProgress = Infinity;
   #framesOut = 0;
-  // In a live path.
+  // The members below are used in a live path.
   #outlet: Outlet | undefined;
   #host: NativeHost | undefined;
   #readAsked = false;
@@ -133,7 +133,7 @@ export abstract class AudioTransform<Events extends TransformEvents = TransformE
     const cut = checkChunkOptions(given);
     if (bufferMs !== undefined) checkNumber(bufferMs, 'options.bufferMs', 20, 60_000);
     if (signal !== undefined) checkAbortSignal(signal, 'options.signal');
-    // Object mode on the way out keeps Node from merging chunks that wait.
+    // Object mode of the readable side keeps Node from merging waiting chunks.
     super({ readableObjectMode: true, readableHighWaterMark: 4 });
     this.#inlet = new Inlet(this, this.#target(), declared);
     this.#cut = chunkMs === undefined && chunkFrames === undefined ? undefined : cut;
@@ -180,18 +180,18 @@ export abstract class AudioTransform<Events extends TransformEvents = TransformE
   /** @internal */
   protected abstract plan(from: Readonly<AudioFormat>): FilterPlan;
 
-  /** @internal The kernel is further, by its plan's `progressFrames` or somewhat more. */
+  /** @internal Called when the kernel has processed the plan's `progressFrames` or somewhat more. */
   protected progressed(): void {}
 
-  /** @internal Throws if a live stream must not flow into it. */
+  /** @internal Throws if the live stream must not be linked to this transform. */
   protected checkLink(_source: LinkSource): void {}
 
-  /** @internal A second live stream, which the kernel reads beside the linked one. */
+  /** @internal A second live stream that the kernel reads. */
   protected get reference(): { producer: NativeProducer; bufferFrames: number } | undefined {
     return undefined;
   }
 
-  /** @internal The next frames of what the kernel reads beside written bytes. */
+  /** @internal The next frames of the second input for written bytes. */
   protected readReference(_frames: number): Promise<Float32Array> | undefined {
     return undefined;
   }
@@ -208,7 +208,7 @@ export abstract class AudioTransform<Events extends TransformEvents = TransformE
     return this.#out ?? this.plan(from).to;
   }
 
-  /** Whether what comes in is live. */
+  /** Whether the input is live. */
   get live(): boolean {
     if (this.#outlet) return true;
     return (this.#inlet.source as { live?: boolean } | undefined)?.live === true;
@@ -224,12 +224,12 @@ export abstract class AudioTransform<Events extends TransformEvents = TransformE
     return this.#host;
   }
 
-  /** Frames that came out. */
+  /** Output frames. */
   get position(): number {
     return this.#outlet?.position ?? this.#framesOut;
   }
 
-  /** In a live path, the stream's index of the first frame that was read; otherwise 0. */
+  /** In a live path the index of the first frame that was read; otherwise 0. */
   get firstFrame(): number {
     return this.#outlet?.firstFrame ?? 0;
   }
@@ -239,12 +239,12 @@ export abstract class AudioTransform<Events extends TransformEvents = TransformE
     return this.#inlet.sources;
   }
 
-  /** The time of a frame that came out, carried over from what comes in. */
+  /** The time of an output frame, from the times of the input. */
   timeAt(frame: number): bigint {
     checkFrame(frame, 'frame', this.#out?.sampleRate ?? leastRate);
     if (this.#outlet) {
       const time = this.#native?.timeAt(frame);
-      if (time === undefined) throw this.#untimed('nothing has come in yet');
+      if (time === undefined) throw this.#untimed('no input has arrived yet');
       return time;
     }
     const { stream, ratio, first } = this.#timed();
@@ -255,7 +255,7 @@ export abstract class AudioTransform<Events extends TransformEvents = TransformE
     checkTime(time, 'time');
     if (this.#outlet) {
       const frame = this.#native?.frameAt(time);
-      if (frame === undefined) throw this.#untimed('nothing has come in yet');
+      if (frame === undefined) throw this.#untimed('no input has arrived yet');
       return frame;
     }
     const { stream, ratio, first } = this.#timed();
@@ -271,8 +271,8 @@ export abstract class AudioTransform<Events extends TransformEvents = TransformE
   }
 
   /**
-   * Ends: what came in comes out with its tail. Without a reader it is discarded. Resolves when the stream has
-   * closed, or when consumers have taken nothing for a second.
+   * Ends the stream after it has processed all input, including the tail. Without a reader the output is discarded.
+   * Resolves when the stream has closed, or when consumers have read nothing for a second.
    */
   close(): Promise<void> {
     const done = closing(this, () =>
@@ -289,24 +289,24 @@ export abstract class AudioTransform<Events extends TransformEvents = TransformE
     return this.close();
   }
 
-  /** Does nothing: a transform keeps no process alive. */
+  /** Does nothing, because a transform does not keep the process alive. */
   ref(): this {
     return this;
   }
 
-  /** Does nothing: a transform keeps no process alive. */
+  /** Does nothing, because a transform does not keep the process alive. */
   unref(): this {
     return this;
   }
 
   /**
-   * Pipes as in Node. In a live path it is a link inside the engine, see `stats().link`.
+   * Pipes as in Node.js. In a live path the pipe is a link inside the engine, see `stats().link`.
    *
-   * If the destination refuses the stream, both stay open, and what flows into the destination goes on. `pipeline()`
-   * then rejects and leaves them open, too.
+   * If this throws, both streams stay open, and the stream that already flows into the destination continues.
+   * `pipeline()` then rejects, and also leaves both open.
    *
-   * @throws `ERR_AUDIO_UNSUPPORTED` if another stream flows into the destination, `ERR_AUDIO_GRAPH_CYCLE` if the audio
-   *   would come back to where it is from.
+   * @throws `ERR_AUDIO_UNSUPPORTED` if another stream flows into the destination, `ERR_AUDIO_GRAPH_CYCLE` if the pipe
+   *   would close a cycle.
    */
   override pipe<T extends NodeJS.WritableStream>(destination: T, options?: PipeOptions): T {
     if (this.#outlet) {
@@ -330,8 +330,8 @@ export abstract class AudioTransform<Events extends TransformEvents = TransformE
   }
 
   /**
-   * The chunks that come out, with their places and times, beside whatever else reads the stream. Leaving the loop
-   * does not touch the stream.
+   * Iterates over the output chunks with their positions and times. Other readers of the stream are independent of it.
+   * Leaving the loop does not affect the stream.
    *
    * @throws `ERR_AUDIO_UNSUPPORTED` if no live stream is piped in: written bytes have no times.
    * @example
@@ -422,7 +422,7 @@ export abstract class AudioTransform<Events extends TransformEvents = TransformE
     done(error);
   }
 
-  // From here on the engine does it, and who reads or is piped to is served from there.
+  // From here on the engine processes the audio, and readers and destinations are served from there.
   #join(filter: NativeFilter): void {
     if (this.#outlet) return;
     const format = this.#out as Readonly<AudioFormat>;
@@ -449,8 +449,7 @@ export abstract class AudioTransform<Events extends TransformEvents = TransformE
     this.#readFromOutlet();
   }
 
-  // Whoever asked before the path became live is served by the outlet from here on: Node itself does not
-  // ask twice.
+  // The outlet serves a read that was requested before the path became live, because Node does not request it again.
   #readFromOutlet(): void {
     if (!this.#outlet || !this.#readAsked) return;
     this.#readAsked = false;
@@ -492,7 +491,7 @@ export abstract class AudioTransform<Events extends TransformEvents = TransformE
         if (!error) this.#process(filter, bytes, reference);
         done(error);
       } catch (thrown) {
-        throwLater(thrown); // a listener's
+        throwLater(thrown); // the exception of a listener
       }
     });
     reading.then(
@@ -501,7 +500,7 @@ export abstract class AudioTransform<Events extends TransformEvents = TransformE
     );
   }
 
-  // However much is written at once, what is to be told is told in between.
+  // A large write is processed in parts, so that events are emitted in between.
   #process(filter: NativeFilter, bytes: Buffer, reference?: Float32Array): void {
     const size = bytesPerFrame(this.#in as AudioFormat);
     const width = reference ? (reference.length * size) / bytes.length : 0;

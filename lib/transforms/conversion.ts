@@ -2,28 +2,28 @@ import { checkChannelMap, type ChannelMap } from '../format/channel-map.js';
 import type { AudioFormat } from '../format/format.js';
 import { checkBoolean, checkOneOf } from '../validate.js';
 
-/** How a format is turned into another one. */
+/** Options of a conversion between formats. */
 export interface ConversionOptions {
   /**
-   * An entry for each channel that comes out, which also says how many there are. @default as ITU-R
-   * BS.775 says
+   * An entry for each output channel. Its length is also the number of output channels. @default the up- and down-mix of
+   * ITU-R BS.775
    */
   channelMap?: ChannelMap | undefined;
   /**
-   * Passband and stopband of the filter; `high` is flat to 0.913 of half the lower rate, with 140 dB of
-   * signal to noise. @default 'high'
+   * The quality of the filter. `'high'` is flat up to 0.913 of half the lower rate, and has a signal-to-noise ratio of
+   * 140 dB. @default 'high'
    */
   quality?: 'low' | 'medium' | 'high' | 'best' | undefined;
   /**
-   * Whether noise of 2 LSB (TPDF) is added before the rounding to `s16` or `s24`, so that quiet sound is not
-   * distorted; samples that only pass through get none. @default false
+   * Whether to add noise of 2 LSB (TPDF) before the rounding to `s16` or `s24`, so that quiet sound is not distorted.
+   * Samples that are not rounded get none. @default false
    */
   dither?: boolean | undefined;
 }
 
 export const conversionOptionNames = ['channelMap', 'quality', 'dither'] as const;
 
-/** `channels` come out, where that is known. Throws as the checks of lib/validate. */
+/** @param channels the number of output channels, if it is known. Throws the errors of lib/validate. */
 export function checkConversion(options: ConversionOptions, channels: number | undefined): void {
   const { channelMap, quality, dither } = options;
   if (channelMap !== undefined) checkChannelMap(channelMap, 'options.channelMap', channels ?? 1);
@@ -33,7 +33,7 @@ export function checkConversion(options: ConversionOptions, channels: number | u
   if (dither !== undefined) checkBoolean(dither, 'options.dither');
 }
 
-/** As the engine takes them. The mask of what comes in says how it is folded, unless a map does. */
+/** The options for the engine. Without a channel map the mask of the input determines the down-mix. */
 export function conversionPlan(
   options: ConversionOptions,
   from?: AudioFormat,

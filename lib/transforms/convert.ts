@@ -17,21 +17,21 @@ import {
 
 const formatFields = ['sampleRate', 'channels', 'sampleFormat', 'channelMask'] as const;
 
-/** Some fields of a format. Absent fields stay as they are. */
+/** Some fields of a format. Absent fields do not change. */
 export type PartialFormat = { [K in keyof AudioFormat]?: AudioFormat[K] | undefined };
 
 /** Options of {@link convert}. */
 export interface ConvertOptions extends ConversionOptions {
-  /** The format of the bytes that go in. */
+  /** The format of the input. */
   from: AudioFormat;
-  /** The format of the bytes that come out. @default each field as in `from` */
+  /** The format of the output. @default each field as in `from` */
   to: PartialFormat;
 }
 
 /**
- * Converts the sample rate, channels and sample format of a whole buffer at once, with the same result as a
- * {@link Resampler}: exactly `round(frames x out / in)` frames. Blocks the event loop while it works:
- * tens of milliseconds for each minute of stereo.
+ * Converts the sample rate, channels and sample format of a whole buffer at once, with the same result as a {@link
+ * Resampler}. The result has exactly `round(frames x out / in)` frames. The call blocks the event loop, for tens of
+ * milliseconds for each minute of stereo.
  *
  * @returns a new buffer.
  * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`;
@@ -58,10 +58,10 @@ export function convert(buffer: Uint8Array, options: ConvertOptions): Buffer {
 }
 
 /**
- * Decodes samples: full scale of an integer becomes -1 to 1, channels stay interleaved. With `channels` in
- * the format the bytes must be whole frames.
+ * Decodes samples. The full scale of integers becomes -1 to 1, and channels stay interleaved. If the format has
+ * `channels`, the bytes must be whole frames.
  *
- * @returns a new array, exact for `s16`, `s24` and `f32`, rounded for `s32`.
+ * @returns a new array. It is exact for `s16`, `s24` and `f32`, and rounded for `s32`.
  * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`;
  *   `ERR_AUDIO_PARTIAL_FRAME` if the bytes end within a sample or a frame.
  *
@@ -89,8 +89,8 @@ export function toFloat32(
 }
 
 /**
- * Encodes interleaved samples with full scale at -1 to 1: rounded to the nearest value, ties to even, and
- * clipped; NaN becomes 0 in an integer format. With `channels` in the format there must be whole frames.
+ * Encodes interleaved samples with full scale at -1 to 1. Samples are rounded to the nearest value, ties to even, and
+ * clipped. In an integer format NaN becomes 0. If the format has `channels`, the samples must be whole frames.
  *
  * @returns a new buffer.
  * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`;
@@ -119,7 +119,7 @@ function checkBytes(buffer: unknown): void {
   }
 }
 
-/** A format with the channels that were given, else one; the rate plays no part. */
+/** A complete format with the given number of channels, or 1. Its rate has no effect. */
 function samplesOf(format: PartialFormat & Pick<AudioFormat, 'sampleFormat'>): AudioFormat {
   checkObject(format, 'format');
   checkOptions(format, 'a format', formatFields, 'format');
@@ -133,7 +133,7 @@ function checkWhole(bytes: Uint8Array, size: number): void {
   if (bytes.byteLength % size === 0) return;
   throw new AudioError(
     'ERR_AUDIO_PARTIAL_FRAME',
-    `a buffer of ${bytes.byteLength} bytes ends within a frame, which has ${size}`,
-    { remedy: 'Check that this is the format of the buffer' },
+    `a buffer of ${bytes.byteLength} bytes ends within a frame of ${size} bytes`,
+    { remedy: 'Check that the format is that of the buffer' },
   );
 }

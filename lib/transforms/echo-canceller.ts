@@ -35,98 +35,104 @@ import { WrittenReference } from './written-reference.js';
 /** Options of an {@link EchoCanceller}. */
 export interface EchoCancellerOptions extends TransformOptions {
   /**
-   * What is to be taken out of the microphone: what the loudspeakers play, as a `LoopbackSource`, a
-   * `ProcessSource`, a `Mixer` that a sink plays, or a `WavReader` beside a recording. Of any sample rate and
-   * channels. It is only read: its other readers notice nothing. A live microphone takes a live reference.
+   * The stream of what the loudspeakers play, whose echo is removed from the microphone: a `LoopbackSource`, a
+   * `ProcessSource`, a `Mixer` that a sink plays, or, for a recording, a `WavReader`. It may have any sample rate and any
+   * number of channels. The canceller reads it independently of its other readers. A live microphone needs a live
+   * reference.
    */
   reference: Readable & AudioStream;
   /**
-   * What is done about the echo that the filter leaves over. `'off'`: nothing, and no delay is added; for a
-   * transcriber that would rather have a faint echo than a touched voice. `'moderate'`: the rest of the echo goes, and
-   * a voice beside it stays. `'high'`: less of the echo is left beside a voice, at the voice's expense.
+   * How to suppress the echo that the filter leaves.
+   *
+   * - `'off'`: no suppression and no added delay. Use it if an unchanged voice matters more than a faint echo, as for a
+   *   transcriber.
+   * - `'moderate'`: suppresses the rest of the echo, and keeps a voice beside it.
+   * - `'high'`: leaves less echo beside a voice, and attenuates the voice too.
    *
    * @default 'moderate'
    */
   suppression?: 'off' | 'moderate' | 'high' | undefined;
-  /** How long the echo in the room is, ms, 20 to 500. More costs more. @default 200 */
+  /** The length of the echo in the room, in ms, 20 to 500. A larger value costs more processor time. @default 200 */
   tailMs?: number | undefined;
   /**
-   * How many channels of the reference have a filter of their own, 1 or 2. With 1 the reference is mixed to mono. That
-   * loses nothing while one person talks, wherever the voice is panned. 2 is for music and for sounds that differ between left and
-   * right, and takes about 1.6 times as long to compute. @default 1
+   * How many channels of the reference have their own filter, 1 or 2. With 1 the reference is mixed to mono. This loses
+   * nothing while one person talks, wherever the voice is panned. Use 2 for music and for sounds that differ between left
+   * and right. It takes about 1.6 times as long to compute. @default 1
    */
   referenceChannels?: number | undefined;
   /**
-   * How long the microphone's audio waits for a reference that is late, where no device plays what comes out, ms, 0 to
-   * 10000; for a loopback that delivers nothing while nothing plays, 100 at most. A device is given it sooner: see
+   * How long the microphone's audio waits for a late reference if no device plays the output, in ms, 0 to 10000. For a
+   * loopback that delivers nothing while nothing plays, the wait is at most 100 ms. A device gets the audio sooner: see
    * `stats().reference.waitMs`. @default 500
    */
   maxWaitMs?: number | undefined;
 }
 
-/** What an {@link EchoCanceller} tells. */
+/** Counters of an {@link EchoCanceller}. */
 export interface EchoCancellerStats extends TransformStats {
-  /** Echo return loss enhancement: by how much the echo was lowered in the last second that had one, dB. */
+  /** Echo return loss enhancement: the attenuation of the echo in the last second that had one, in dB. */
   erleDb: number;
   /**
-   * By how much the echo follows the reference, ms: the way of the sound and what the times of both streams do not say.
-   * Below 0: the echo comes before its reference, by up to 10 ms that is made good.
+   * The delay of the echo behind the reference, in ms: the path of the sound, and delays that the times of the two
+   * streams do not include. If it is negative, the echo comes before its reference; up to 10 ms of that are
+   * compensated.
    */
   delayMs: number;
   /** Whether the echo has been found. */
   converged: boolean;
   /** Whether somebody talks near the microphone while the reference sounds. */
   doubleTalk: boolean;
-  /** How a live reference is read; of a link that is no more, its losses. */
+  /** Counters of the link to a live reference. After the end of the link they contain its losses. */
   reference: {
-    /** How fast its clock runs against the microphone's. */
+    /** How much faster than the microphone's clock its clock runs, in ppm. Negative if it is slower. */
     driftPpm?: number;
-    /** How far it is from its place in time. */
+    /** How far it is from its position in time, in microseconds. */
     offsetUs?: number;
-    /** How long the microphone's audio waits for it, ms. */
+    /** How long the microphone's audio waits for it, in ms. */
     waitMs?: number;
-    /** Times that its frames came too late, and frames of silence that were read instead. */
+    /** How often its frames arrived too late. */
     starvations?: number;
-    /** Frames of silence that were read instead. */
+    /** Frames of silence that replaced late ones. */
     starvedFrames?: number;
-    /** Jumps, because it was more than 200 ms out of place. */
+    /** How often it jumped to its position, because it was more than 200 ms off. */
     resyncs?: number;
-    /** Its frames that were lost while the microphone stood still. */
+    /** Frames of it that were lost while the microphone delivered nothing. */
     lostFrames?: number;
   };
 }
 
-/** Why an {@link EchoCanceller} may not do what it is for. */
+/** The reason why an {@link EchoCanceller} may not remove the echo. */
 export interface EchoWarning {
   /**
-   * - `REFERENCE_UNRELATED`: for ten seconds both had sound, and none of the one was found in the other.
-   * - `REFERENCE_ENDED`: nothing is cancelled any more.
+   * - `REFERENCE_UNRELATED`: for ten seconds both streams had sound, and the microphone contained nothing of the
+   *   reference.
+   * - `REFERENCE_ENDED`: the reference has ended, so no echo is removed any more.
    */
   code: 'REFERENCE_UNRELATED' | 'REFERENCE_ENDED';
-  /** What is the matter, and what to do. */
+  /** The cause and what to do about it. */
   message: string;
 }
 
 /** Events of an {@link EchoCanceller}, beside those of every transform. */
 export interface EchoCancellerEvents extends TransformEvents {
-  /** The echo may stay. Once for each time that it begins. */
+  /** The echo may stay. Emitted once each time that this begins. */
   warning: [warning: EchoWarning];
 }
 
 const referenceBufferMs = 2000;
 const looksPerSecond = 2;
 const unrelatedMs = 10_000;
-/** The reference is given so much early: see docs/echo.md. */
+/** How much earlier the kernel gets the reference: see docs/echo.md. */
 const leadMs = 10;
-/** With those of the reference a resampler takes 32. */
+/** A resampler takes 32 channels, including those of the reference. */
 const mostChannels = 30;
 
 /**
- * Takes out of a microphone what the loudspeakers play. Live streams are aligned by their times, whatever their clocks
- * do, and inside the engine; nothing needs to be told of delays. Each channel of the microphone has a filter of its own.
- * While the reference is silent, what comes out is what came in, bit for bit; 5 ms are held back.
+ * Removes from a microphone the sound that the loudspeakers play. The engine aligns live streams by their times, even if
+ * their clocks differ, so no delay needs to be set. Each channel of the microphone has its own filter. While the
+ * reference is silent, the output equals the input bit for bit. The canceller adds 5 ms of delay.
  *
- * Two recordings that are not live are aligned by their first frames.
+ * The first frames of two recordings are aligned.
  *
  * @example
  * const mic = new MicSource();
@@ -209,7 +215,7 @@ export class EchoCanceller extends AudioTransform<EchoCancellerEvents> {
       throw new AudioError(
         'ERR_AUDIO_FORMAT_UNSUPPORTED',
         `an EchoCanceller takes at most ${mostChannels} channels, not ${describeFormat(from)}`,
-        { remedy: 'Take fewer of them with a Resampler and its channelMap' },
+        { remedy: 'Select fewer channels with a Resampler and its channelMap' },
       );
     }
     const progressFrames = Math.round(from.sampleRate / looksPerSecond);
@@ -224,15 +230,15 @@ export class EchoCanceller extends AudioTransform<EchoCancellerEvents> {
       throw unsupported(
         `a ${name} as the reference of a live microphone`,
         reference.live ? 'it is a subclass' : 'it is not live, so its frames have no times',
-        'Give it a LoopbackSource, a ProcessSource, a Mixer with a live input, or a transform of one of them',
+        'Use a LoopbackSource, a ProcessSource, a Mixer with a live input, or a transform of one of them',
       );
     }
     const played = allUpstreams(reference).add(reference);
     if (played.has(this)) {
       throw new AudioError(
         'ERR_AUDIO_GRAPH_CYCLE',
-        `the ${name} that an EchoCanceller has as its reference comes out of the canceller itself`,
-        { remedy: 'Give it a LoopbackSource of the output that plays' },
+        `the reference of an EchoCanceller, a ${name}, comes from the output of the canceller itself`,
+        { remedy: 'Use a LoopbackSource of the output that plays as the reference' },
       );
     }
     const heard = allUpstreams(source, { heard: true }).add(source);
@@ -257,7 +263,7 @@ export class EchoCanceller extends AudioTransform<EchoCancellerEvents> {
         const error = unsupported(
           `a live ${reference.constructor.name} as the reference of written bytes`,
           'written bytes have no times',
-          'Pipe a live microphone into the canceller, or give it a recording as reference',
+          'Pipe a live microphone into the canceller, or use a recording as the reference',
         );
         return Promise.reject(error);
       }
@@ -278,8 +284,8 @@ export class EchoCanceller extends AudioTransform<EchoCancellerEvents> {
     if (unrelated && !this.#unrelated) {
       this.#warn(
         'REFERENCE_UNRELATED',
-        `the microphone has sound, and nothing of what ${this.#reference.constructor.name} plays was found in it: ` +
-          'headphones are worn, or what is to be cancelled plays at another output',
+        `the microphone contains nothing of the sound of the ${this.#reference.constructor.name}: ` +
+          'the user wears headphones, or the sound plays on another output',
       );
     }
     this.#unrelated = unrelated;
@@ -318,7 +324,7 @@ function isLinkable(stream: object): stream is Linkable {
   return 'producer' in stream && isUnsubclassed(stream);
 }
 
-/** By shape: a source of the package's other build is one as well. */
+/** Compares by shape, because a source may come from the package's other build. */
 function isSameMicrophone(one: object, other: object): boolean {
   const [a, b] = [one, other].map((stream) => (stream as { device?: Heard }).device);
   return a !== undefined && b !== undefined && a.id === b.id && a.flow === 'input';
@@ -333,10 +339,9 @@ function feedback(source: object, reference: object, common: object): AudioError
   return new AudioError(
     'ERR_AUDIO_FEEDBACK',
     `the ${common.constructor.name} is in the microphone's path (${source.constructor.name}) and in the ` +
-      `reference (${reference.constructor.name}): it would cancel itself`,
+      `reference (${reference.constructor.name}), so it would cancel itself`,
     {
-      remedy:
-        'Give the EchoCanceller as its reference what the loudspeakers play, without the microphone',
+      remedy: 'Use a reference that contains what the loudspeakers play, without the microphone',
     },
   );
 }

@@ -1,4 +1,4 @@
-// The kinds of audio files that people give to a WAV reader by mistake, by their first bytes.
+// The first bytes of the kinds of audio files that are given to a WAV reader by mistake.
 
 interface Kind {
   offset: number;
@@ -12,7 +12,7 @@ const kind = (name: string, bytes: string, offset = 0): Kind => ({
   bytes: Buffer.from(bytes, 'latin1'),
 });
 
-// The more exact come first.
+// Longer patterns come first.
 const kinds: readonly Kind[] = [
   kind('an AIFF file', 'AIFF', 8),
   kind('an AIFF-C file', 'AIFC', 8),
@@ -37,10 +37,10 @@ const kinds: readonly Kind[] = [
   kind("a Monkey's Audio file", 'MAC '),
 ];
 
-/** Bytes by which every kind is recognised. */
+/** The number of bytes that identify every kind. */
 export const kindBytes = 12;
 
-/** What a file that begins with `head` is, with its article; undefined where it is of no known kind. */
+/** The kind of a file that begins with `head`, with an article; undefined if the kind is not known. */
 export function nameOfKind(head: Buffer): string | undefined {
   return kinds.find(({ offset, bytes }) =>
     head.subarray(offset, offset + bytes.length).equals(bytes),

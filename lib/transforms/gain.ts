@@ -10,12 +10,12 @@ import {
 
 /** Options of a {@link Gain}. */
 export interface GainOptions extends TransformOptions {
-  /** Linear, 0 to 16. @default 1 */
+  /** The gain, linear, 0 to 16. @default 1 */
   gain?: number | undefined;
 }
 
 /**
- * Louder or quieter. At 1 every finite sample passes bit for bit; what is not finite becomes 0.
+ * Changes the volume. With a gain of 1 every finite sample passes bit for bit. Samples that are not finite become 0.
  *
  * @example
  * const gain = new Gain({ gain: 0.5 });
@@ -43,7 +43,7 @@ export class Gain extends AudioTransform {
   }
 
   /**
-   * Linear, 0 to 16; reached after `rampMs` (10), so that it does not click.
+   * Changes the gain (linear, 0 to 16) within `rampMs` (10), so that it does not click.
    *
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`.
    */

@@ -12,31 +12,31 @@ import {
 
 /** Options of a {@link LevelMeter}. */
 export interface LevelMeterOptions extends TransformOptions {
-  /** How often `level` is emitted, ms of audio, 10 to 10000. @default 100 */
+  /** The interval of the `level` event, in ms of audio, 10 to 10000. @default 100 */
   intervalMs?: number | undefined;
 }
 
 /** The levels that a {@link LevelMeter} measures; silence is `-Infinity`. */
 export interface LevelReport {
-  /** Frames that have passed. */
+  /** Frames that have passed through the meter. */
   frame: number;
   /** The highest sample of the last 100 ms, dBFS. */
   peakDb: number;
-  /** Peak of all channels in the last 100 ms, dBFS relative to 1.0. */
+  /** RMS of all channels in the last 100 ms, dBFS relative to 1.0. */
   rmsDb: number;
-  /** Between the samples too, of the last 400 ms, dBTP: ITU-R BS.1770-4 Annex 2. */
+  /** The true peak of the last 400 ms, which includes peaks between samples, in dBTP (ITU-R BS.1770-4, Annex 2). */
   truePeakDb: number;
-  /** The highest `truePeakDb` of all that passed, dBTP. */
+  /** The highest true peak of everything that has passed, in dBTP. */
   maxTruePeakDb: number;
   /** Loudness of the last 400 ms, LUFS. */
   momentaryLufs: number;
   /** Loudness of the last 3 s, LUFS. */
   shortTermLufs: number;
-  /** Gated loudness of everything that has passed, LUFS: ITU-R BS.1770-4. */
+  /** Gated loudness of everything that has passed, in LUFS (ITU-R BS.1770-4). */
   integratedLufs: number;
-  /** Loudness range, LU: EBU Tech 3342. */
+  /** Loudness range, in LU (EBU Tech 3342). */
   rangeLu: number;
-  /** The same of each channel. */
+  /** Peak and RMS of each channel. */
   channels: { peakDb: number; rmsDb: number }[];
 }
 
@@ -60,7 +60,7 @@ const silent: LevelReport = {
 };
 
 /**
- * Passes audio through unchanged and says how loud it is. Samples that are not finite count as 0.
+ * Passes audio through unchanged and measures its level and loudness. Samples that are not finite count as 0.
  *
  * @example
  * const meter = new LevelMeter();

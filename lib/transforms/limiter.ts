@@ -11,26 +11,25 @@ import {
 
 /** Options of a {@link Limiter}. */
 export interface LimiterOptions extends TransformOptions {
-  /** No sample is above it, dBFS, -60 to 0. @default -0.1 */
+  /** The highest peak of the output, in dBFS, -60 to 0. @default -0.1 */
   ceilingDb?: number | undefined;
   /**
-   * Whether peaks between the samples, which a converter plays, stay below the ceiling as well: by
-   * less than 0.1 dB they may be above it. This takes 0.9 % of a core instead of 0.2 % at 48 kHz
-   * stereo, delays a live stream by 72 frames more (1.5 ms at 48 kHz), and turns a loud sound down
-   * by 0.1 dB more. @default false
+   * Whether to also limit the peaks between samples, which a converter plays. They may exceed the ceiling by less than
+   * 0.1 dB. This takes 0.9 % of a core instead of 0.2 % (48 kHz stereo), delays a live stream by 72 more frames (1.5 ms
+   * at 48 kHz), and attenuates loud sound by 0.1 dB more. @default false
    */
   truePeak?: boolean | undefined;
 }
 
 /** Counters of a {@link Limiter}. */
 export interface LimiterStats extends TransformStats {
-  /** The lowest gain that it had to use so far; 1: it never had to act. */
+  /** The lowest gain that the limiter has used; 1 if it has changed nothing. */
   lowestGain: number;
 }
 
 /**
- * A brickwall limiter that looks 1.5 ms ahead: the gain is down when the peak arrives, the same for
- * all channels. What stays below the ceiling passes bit for bit. A {@link Mixer} has one of its own.
+ * A brickwall limiter with a look-ahead of 1.5 ms: it lowers the gain of all channels before a peak arrives. Audio below
+ * the ceiling passes bit for bit. A {@link Mixer} has its own limiter.
  *
  * @example
  * reader.pipe(new Gain({ gain: 4 })).pipe(new Limiter({ ceilingDb: -1 })).pipe(writer);

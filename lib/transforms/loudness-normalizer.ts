@@ -11,23 +11,24 @@ import {
 
 /** Options of a {@link LoudnessNormalizer}. */
 export interface LoudnessNormalizerOptions extends TransformOptions {
-  /** The loudness to reach, LUFS, -60 to -5. @default -18, which AES TD1008 recommends for speech */
+  /** The target loudness, in LUFS, -60 to -5. @default -18, which AES TD1008 recommends for speech */
   targetLufs?: number | undefined;
-  /** It is never raised by more, dB, 0 to 60. @default 20 */
+  /** The maximum gain, in dB, 0 to 60. @default 20 */
   maxGainDb?: number | undefined;
 }
 
 /** Counters of a {@link LoudnessNormalizer}. */
 export interface LoudnessNormalizerStats extends TransformStats {
-  /** The gain in force, dB. */
+  /** The present gain, in dB. */
   gainDb: number;
   /** Loudness of the last 3 s of the input, LUFS; silence is `-Infinity`. */
   inputLufs: number;
 }
 
 /**
- * Brings a voice, or any programme, to one loudness, so slowly that the change is not audible: measured as
- * ITU-R BS.1770 says, gated, so that pauses and noise are never raised, with a limiter at the end.
+ * Brings a voice, or any other audio, to one loudness. The gain changes so slowly that the change is not audible. The
+ * loudness is measured as in ITU-R BS.1770. The measurement is gated, so the gain does not rise in pauses and noise. A
+ * limiter follows.
  *
  * @example
  * mixer.pipe(new LoudnessNormalizer()).pipe(new VirtualMicSink());

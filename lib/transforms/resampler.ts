@@ -14,13 +14,13 @@ import {
   type ConversionOptions,
 } from './conversion.js';
 
-/** Options of a {@link Resampler}. A field of the format that is not given stays as it comes in. */
+/** Options of a {@link Resampler}. Absent fields of the format are those of the input. */
 export interface ResamplerOptions extends FormatOptions, TransformOptions, ConversionOptions {}
 
 /**
- * Changes sample rate, channels, sample format. Polyphase filters of our own; the result has exactly
- * `round(framesIn x out / in)` frames, without delay at the head and with the whole tail, and the same
- * bytes however the input is cut.
+ * Changes the sample rate, the channels and the sample format with polyphase filters. The output has exactly
+ * `round(framesIn x out / in)` frames, no delay at its start and its complete tail. It does not depend on how the
+ * input is cut into chunks.
  *
  * @example
  * mixer.pipe(new Resampler({ sampleRate: 16000, channels: 1, sampleFormat: 's16' })).pipe(transcriber);
@@ -51,7 +51,7 @@ export class Resampler extends AudioTransform {
 
   /** @internal */
   protected override plan(from: Readonly<AudioFormat>): FilterPlan {
-    // A map says nothing of where its channels stand.
+    // A channel map does not define speaker positions.
     const known = this.#options.channelMap ? { ...from, channelMask: undefined } : from;
     const to = resolveFormat(this.#options, known);
     return { kind: 'convert', to, options: conversionPlan(this.#options, from, to) };

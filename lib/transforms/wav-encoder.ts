@@ -12,16 +12,19 @@ import type { Done } from '../streams/inlet.js';
 import { partialFrame, WrittenFormat } from '../streams/written-format.js';
 import { checkAbortSignal, checkInteger, checkOptions } from '../validate.js';
 
-/** Events of a {@link WavEncoder}: those of every Transform. */
+/** Events of a {@link WavEncoder}. */
 export interface WavEncoderEvents extends ReadableEvents, WritableEvents {}
 
 /** Options of a {@link WavEncoder}. */
 export interface WavEncoderOptions {
-  /** Format of the bytes written. @default that of the stream which is piped in, and that wins */
+  /**
+   * Format of the written bytes. A piped stream's own format takes precedence. @default the format of the stream that
+   * is piped in
+   */
   format?: AudioFormat | undefined;
   /**
-   * Frames that will be written. With it the header gives the exact length, which some readers need.
-   * @default the header says that the length is unknown
+   * The number of frames that will be written. With this option the header contains the exact length, which some readers
+   * need. @default unknown, which the header says
    */
   frames?: number | undefined;
   /** Destroys the stream with an `AbortError`. @default none */
@@ -29,11 +32,11 @@ export interface WavEncoderOptions {
 }
 
 /**
- * Takes audio and gives the bytes of a WAV file, for pipes, uploads and standard output. To write a file on
+ * Converts audio to the bytes of a WAV file, for pipes, uploads and standard output. To write a file on
  * disk use {@link WavWriter}, which completes the header.
  *
  * Bytes of unknown format fail with `ERR_AUDIO_FORMAT_UNKNOWN`. Audio that ends within a frame fails with
- * `ERR_AUDIO_PARTIAL_FRAME`, and another number of frames than `frames` with `ERR_OUT_OF_RANGE`.
+ * `ERR_AUDIO_PARTIAL_FRAME`. A number of frames other than `frames` fails with `ERR_OUT_OF_RANGE`.
  *
  * @example
  * new MicSource({ durationMs: 5000 }).pipe(new WavEncoder()).pipe(process.stdout);
@@ -43,7 +46,7 @@ export class WavEncoder extends TypedTransform<WavEncoderEvents> {
   readonly [writesFile] = 'chunks';
   readonly #frames: number | undefined;
   readonly #written: WrittenFormat;
-  #format: Readonly<AudioFormat> | undefined; // of the header that was given
+  #format: Readonly<AudioFormat> | undefined; // the format in the header
   #bytes = 0;
 
   /** @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`. */
@@ -90,7 +93,7 @@ export class WavEncoder extends TypedTransform<WavEncoderEvents> {
         const partial = this.#bytes % bytesPerFrame(format);
         if (partial > 0) throw partialFrame('WavEncoder', partial, format);
         this.#checkLength(true);
-        // Chunks have even lengths in RIFF; the padding is not counted in the chunk's own size.
+        // RIFF pads chunks to even lengths. The size of a chunk does not include the padding.
         if (this.#bytes % 2) this.push(Buffer.alloc(1));
       }
     } catch (error) {

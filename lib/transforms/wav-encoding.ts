@@ -11,18 +11,18 @@ import {
   tagPcm,
 } from '../format/wave-tags.js';
 
-/** How samples lie in a WAV file, and as what they are delivered. */
+/** The encoding of samples in a WAV file, and the format in which they are delivered. */
 export interface WavEncoding {
   sampleRate: number;
   channels: number;
-  /** At which speakers the channels stand, where the header says so and it is not the usual layout. */
+  /** The speaker positions of the channels, if the header gives another layout than the usual one. */
   channelMask?: number;
   /** Bytes of one sample in the file. */
   bytes: number;
   sampleFormat: SampleFormat;
-  /** Converts samples of the file into `sampleFormat`; absent where both are the same. */
+  /** Converts samples of the file to `sampleFormat`; absent if both are the same. */
   convert?: (samples: Buffer) => Buffer;
-  /** What the header contradicts itself in, as the second half of a sentence. */
+  /** A contradiction in the header, as the second half of a sentence. */
   contradiction?: string;
 }
 
@@ -41,14 +41,14 @@ const float: Readonly<Record<number, Samples>> = {
 const muLaw = { bytes: 1, sampleFormat: 's16', convert: companded(fromMuLaw) } as const;
 const aLaw = { bytes: 1, sampleFormat: 's16', convert: companded(fromALaw) } as const;
 
-/** Bytes of the longest `fmt ` chunk that means anything. */
+/** The number of meaningful bytes in a `fmt ` chunk. */
 export const maxFmtBytes = 40;
 
 /**
  * Reads the body of a `fmt ` chunk.
  *
  * @param fmt at least 16 bytes.
- * @returns the encoding, or what is wrong, as the second half of a sentence about the file.
+ * @returns the encoding, or the problem as the second half of a sentence about the file.
  */
 export function readFmt(fmt: Buffer): WavEncoding | string {
   let tag = fmt.readUInt16LE(0);
@@ -77,7 +77,7 @@ export function readFmt(fmt: Buffer): WavEncoding | string {
   const contradiction =
     blockAlign === expected
       ? undefined
-      : `says that a frame has ${blockAlign} bytes, where ${channels} times ${samples.bytes} are ${expected}`;
+      : `says that a frame has ${blockAlign} bytes, but ${channels} times ${samples.bytes} is ${expected}`;
   return {
     sampleRate,
     channels,
@@ -87,8 +87,8 @@ export function readFmt(fmt: Buffer): WavEncoding | string {
   };
 }
 
-// The bits decide, since the block align is what careless writers get wrong. It decides where the
-// container really is wider than the samples (20 or 24 valid bits in 32), and where there are no bits.
+// The bits per sample determine the width, because careless writers set the block align wrong. The block align determines
+// it only if the container is wider than the samples (20 or 24 valid bits in 32), or if there are no bits per sample.
 function samplesOf(tag: number, bits: number, aligned: number): Samples | string {
   switch (tag) {
     case tagALaw:
@@ -131,15 +131,15 @@ function companded(decode: (byte: number) => number): (samples: Buffer) => Buffe
   };
 }
 
-// ITU-T G.711, mu-law: the bits are inverted; a chord of 3 bits shifts a step of 4. Its 14 bits are the
-// high ones of 16.
+// ITU-T G.711, mu-law. The bits are inverted; a chord of 3 bits shifts a step of 4 bits. The 14 bits of the result are
+// the high bits of 16.
 function fromMuLaw(byte: number): number {
   const code = ~byte & 0xff;
   const magnitude = ((((code & 0x0f) << 3) + 0x84) << ((code & 0x70) >> 4)) - 0x84;
   return code & 0x80 ? -magnitude : magnitude;
 }
 
-// ITU-T G.711, A-law: every second bit is inverted; its 13 bits are the high ones of 16.
+// ITU-T G.711, A-law. Every second bit is inverted. The 13 bits of the result are the high bits of 16.
 function fromALaw(byte: number): number {
   const code = byte ^ 0x55;
   const chord = (code & 0x70) >> 4;

@@ -6,22 +6,22 @@ import { maxFmtBytes, readFmt, type WavEncoding } from './wav-encoding.js';
 /** A contradiction in a WAV file, and how the file was read in spite of it. */
 export interface WavWarning {
   /**
-   * - `BLOCK_ALIGN`: the header contradicts itself in the size of a frame; its bits were believed.
-   * - `LENGTH_UNKNOWN`: the program that wrote the header did not know the length yet.
-   * - `LENGTH_WRONG`: the audio goes on behind the length that the header gives; it was read on.
+   * - `BLOCK_ALIGN`: the header contradicts itself in the size of a frame. The reader used its bits per sample.
+   * - `LENGTH_UNKNOWN`: the program that wrote the header did not know the length yet. The file was read to its end.
+   * - `LENGTH_WRONG`: the audio continues beyond the length in the header. It was read too.
    * - `PAD_MISSING`: a chunk of odd length lacks the byte that must follow it.
-   * - `TRUNCATED`: the file ends before the length that its header gives.
+   * - `TRUNCATED`: the file ends before the length in its header.
    */
   code: 'BLOCK_ALIGN' | 'LENGTH_UNKNOWN' | 'LENGTH_WRONG' | 'PAD_MISSING' | 'TRUNCATED';
-  /** What was found and how it was read, for people. */
+  /** A text for people: what was found, and how it was read. */
   message: string;
 }
 
-/** What is known of the bytes beside themselves. */
+/** Information about the input. */
 export interface WavInput {
-  /** For messages: the path. */
+  /** The name for messages, usually the path. */
   name: string;
-  /** Bytes of the whole file, where that is known. */
+  /** The size of the whole file, if it is known. */
   bytes?: number | undefined;
   onWarning?: ((warning: WavWarning) => void) | undefined;
 }
@@ -31,27 +31,27 @@ const pcmRemedy =
   'WavReader reads WAV and RF64 with PCM of 8, 16, 24 or 32 bits, floats of 32 or 64, A-law or mu-law, ' +
   '8000 to 384000 Hz, 1 to 32 channels. Convert the file first: ffmpeg -i INPUT -c:a pcm_s24le OUTPUT.wav';
 
-// Chunks that may stand behind the audio, whatever the sizes say.
+// Chunks that may follow the audio, even if the sizes in the header do not include them.
 const knownChunks = new Set(
   (
     'LIST,JUNK,junk,PAD ,FLLR,fact,cue ,plst,smpl,inst,bext,iXML,aXML,axml,chna,cart,levl,PEAK,id3 ,ID3 ,' +
     'acid,strc,DISP,umid,minf,elm1,regn,r64m,ds64,_PMX,LGWV,MD5 ,afsp,SAUR,fmt ,data'
   ).split(','),
 );
-// What other programs append to a whole file.
+// Tags that other programs append to a whole file.
 const trailers = ['TAG', 'ID3', 'APETAGEX', 'LYRICS', 'RIFF', 'RF64', 'BW64'];
-// More zeros than any program pads a file with are silence that was recorded.
+// No program pads a file with more zeros than this. More zeros are recorded silence.
 const mostPadding = 65_536;
 
 /**
- * Reads WAVE in any portions: RIFF, RF64 and BW64. Sizes in the header are claims: they lead to the next
- * chunk, never to an allocation, and where the bytes contradict them the bytes count. At most a header or
- * a frame is held back.
+ * Reads RIFF, RF64 and BW64 in portions of any size. The parser uses sizes in the header only to find the next chunk,
+ * never for an allocation. If the bytes contradict them, the bytes decide. The parser buffers at most a header or a
+ * frame.
  */
 export class WavParser {
   /** Known when the `data` chunk begins. */
   format: Readonly<AudioFormat> | undefined;
-  /** What the header promises; undefined where it is not believed. */
+  /** The number of frames in the header; undefined if it is not plausible. */
   declaredFrames: number | undefined;
 
   readonly #input: WavInput;
@@ -65,22 +65,22 @@ export class WavParser {
   #dataSize64: number | undefined;
   #encoding: WavEncoding | undefined;
   #frameBytes = 0;
-  #audioLeft = 0; // bytes in whole frames, as far as the header's length is believed
-  #dataRest = 0; // bytes of the data chunk behind them
+  #audioLeft = 0; // bytes of whole frames that remain by the header's length
+  #dataRest = 0; // bytes of the data chunk after them
   #partialBytes = 0;
 
   constructor(input: WavInput) {
     this.#input = input;
   }
 
-  /** Gives the audio that is in `bytes`, in `format`; each piece is valid until the next is asked for. */
+  /** Yields the audio in `bytes`, in `format`. Each piece is valid until the next one is requested. */
   *push(bytes: Buffer): Generator<Buffer> {
     this.#pending = this.#pending.length > 0 ? Buffer.concat([this.#pending, bytes]) : bytes;
     yield* this.#parse();
-    this.#pending = Buffer.from(this.#pending); // `bytes` are the caller's again
+    this.#pending = Buffer.from(this.#pending); // a copy, because the caller may reuse `bytes`
   }
 
-  /** Nothing more comes. @returns the bytes of a last, incomplete frame. */
+  /** Called at the end of the input. @returns the number of bytes of an incomplete last frame. */
   *end(): Generator<Buffer, number> {
     this.#ended = true;
     yield* this.#parse();
@@ -90,7 +90,7 @@ export class WavParser {
     }
     if (this.#audioLeft > 0 && this.#audioLeft !== Infinity) {
       const missing = this.#audioLeft / this.#frameBytes;
-      this.#warn('TRUNCATED', `ends ${missing} frames before the length that its header gives`);
+      this.#warn('TRUNCATED', `ends ${missing} frames before the length in its header`);
     }
     return this.#state ? this.#pending.length : this.#partialBytes;
   }
@@ -105,15 +105,15 @@ export class WavParser {
       if (result === false) return;
       if (result !== true) yield result;
     }
-    this.#pending = Buffer.alloc(0); // past the audio there is nothing of interest
+    this.#pending = Buffer.alloc(0); // the bytes after the audio are not needed
   }
 
-  // Each state consumes what it needs and sets the next one: true to go on at once, false to wait for
-  // more bytes.
+  // Each state consumes the bytes that it needs and sets the next state. It returns true to continue at once, and false
+  // to wait for more bytes.
 
   #readRiff(): boolean {
     if (this.#pending.length < kindBytes) {
-      // Garbage is told from a short read at the first four bytes.
+      // The first four bytes show whether this is a WAV file.
       if (this.#pending.length >= 4 && this.#ended) this.#checkMagic(this.#pending);
       return false;
     }
@@ -153,7 +153,7 @@ export class WavParser {
     return true;
   }
 
-  // A chunk of odd length is followed by one byte, which careless writers leave out.
+  // A pad byte follows a chunk of odd length. Careless writers omit it.
   #passPadding(id: string): boolean {
     if (this.#pending.length < 9) {
       if (!this.#ended || this.#pending.length < 8) return false;
@@ -192,7 +192,7 @@ export class WavParser {
     const encoding = readFmt(this.#take(used));
     if (typeof encoding === 'string') throw this.#refuse(encoding);
     if (encoding.contradiction) {
-      this.#warn('BLOCK_ALIGN', `${encoding.contradiction}; its bits were believed`);
+      this.#warn('BLOCK_ALIGN', `${encoding.contradiction}; its bits per sample were used`);
     }
     this.#encoding = encoding;
     this.#leaveChunk(id, size, used);
@@ -201,7 +201,7 @@ export class WavParser {
 
   #beginData(size: number): boolean {
     if (!this.#encoding) {
-      throw this.#refuse('has audio before it says of what format (no fmt chunk before data)');
+      throw this.#refuse('has audio before its format (no fmt chunk before data)');
     }
     const { bytes, sampleRate, channels, sampleFormat, channelMask } = this.#encoding;
     this.#frameBytes = bytes * channels;
@@ -223,13 +223,13 @@ export class WavParser {
     return true;
   }
 
-  // Programs that write into a pipe put the largest number there: all ones, or 2 GiB less a page as sox
-  // and espeak-ng do. A file that really is so long has the bytes.
+  // Programs that write into a pipe set the size to the largest number: all ones, or 2 GiB less a page as sox
+  // and espeak-ng do. A file that is really that long has that many bytes.
   #isPlaceholder(size: number): boolean {
     if (size === unknownSize) return true;
     const isLarge = (size >= 0x7ffff000 && size <= 0x7fffffff) || size >= 0xfffff000;
     if (!isLarge) return false;
-    if (size > 0xffffffff && size < 2 ** 53) return false; // of a ds64 chunk, which programs fill in last
+    if (size > 0xffffffff && size < 2 ** 53) return false; // from a ds64 chunk, which programs write last
     const { bytes } = this.#input;
     return bytes === undefined || this.#offset + size > bytes;
   }
@@ -250,13 +250,16 @@ export class WavParser {
     return this.#encoding?.convert?.(samples) ?? samples;
   }
 
-  // Where the header's length ends. A crash leaves a length that is too short, 4 GiB make it wrap: what
-  // follows is audio then, and no chunk.
+  // Called at the end of the header's length. After a crash that length is too short, and beyond 4 GiB it wraps. Then the
+  // bytes that follow are audio, not a chunk.
   #judgeEnd(): boolean {
     const behind = this.#pending.subarray(this.#dataRest);
     if (behind.length < 9 && !this.#ended) return false;
     if (this.#goesOn(behind)) {
-      this.#warn('LENGTH_WRONG', 'goes on behind the length that its header gives; it was read on');
+      this.#warn(
+        'LENGTH_WRONG',
+        'continues beyond the length in its header; it was read to its end',
+      );
       this.#readToTheEnd();
       return true;
     }

@@ -38,11 +38,11 @@ export interface WavReaderOptions extends ChunkOptions {
 
 /** Counters of a {@link WavReader}. */
 export interface WavReaderStats {
-  /** Frames that were read from it; the same as `position`. */
+  /** Frames that were read from the stream; the same as `position`. */
   framesRead: number;
-  /** Frames that the header promises; undefined when it was written before the length was known. */
+  /** The number of frames in the header; undefined if the header was written before the length was known. */
   declaredFrames: number | undefined;
-  /** Bytes of an incomplete last frame, which a cut-off file may have; they are left out. */
+  /** Bytes of an incomplete last frame, as in a truncated file. They are not delivered. */
   partialFrameBytes: number;
 }
 
@@ -50,17 +50,17 @@ export interface WavReaderStats {
 export interface WavReaderEvents extends ReadableEvents, WritableEvents {
   /** The header has been read. */
   format: [format: Readonly<AudioFormat>];
-  /** The file contradicts itself; the message says how it was read. */
+  /** The file contradicts itself. The message says how it was read. */
   warning: [warning: WavWarning];
 }
 
 /**
- * Takes the bytes of a WAV file and gives its audio. It reads RIFF, RF64 and BW64 with PCM of 8 bits
+ * Reads the bytes of a WAV file and delivers its audio. It reads RIFF, RF64 and BW64 with PCM of 8 bits
  * (delivered as `s16`), 16, 24 and 32 bits, floats of 32 and 64 bits (delivered as `f32`), and G.711
  * (A-law and mu-law, delivered as `s16`).
  *
- * It reads files that other programs left unfinished: recordings that were cut off, headers whose sizes
- * were never completed, or wrapped at 4 GiB. It then emits `warning`. Anything else fails with
+ * It also reads files that other programs left unfinished: truncated recordings, and headers whose sizes were never
+ * completed or wrapped at 4 GiB. It then emits `warning`. Any other file fails with
  * `ERR_AUDIO_FORMAT_UNSUPPORTED`, and the message names what was found.
  *
  * @example
@@ -80,21 +80,21 @@ export class WavReader extends TypedTransform<WavReaderEvents> implements AudioS
   #closing = false;
 
   /**
-   * @param options `chunkMs` (10) or `chunkFrames`.
+   * @param options the chunks: `chunkMs` (10) or `chunkFrames`.
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`.
    */
   constructor(options?: WavReaderOptions) {
     const given = checkOptions(options, 'WavReader', [...chunkOptionNames, 'signal']);
     const chunkOptions = checkChunkOptions(given);
     if (given.signal !== undefined) checkAbortSignal(given.signal, 'options.signal');
-    // Object mode on the readable side keeps Node from merging chunks that wait.
+    // Object mode of the readable side keeps Node from merging waiting chunks.
     super({ readableObjectMode: true });
     this.#options = chunkOptions;
     if (given.signal) addAbortSignal(given.signal, this);
   }
 
   /**
-   * Opens a file. If that fails, the stream is destroyed with Node's own error, `ENOENT` for example.
+   * Opens a file. If that fails, the stream is destroyed with Node's own error, for example `ENOENT`.
    *
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`.
    */
@@ -111,7 +111,7 @@ export class WavReader extends TypedTransform<WavReaderEvents> implements AudioS
     return reader;
   }
 
-  /** The header's format. @throws `ERR_AUDIO_FORMAT_UNKNOWN` before it has arrived: await `ready`. */
+  /** The format of the audio. @throws `ERR_AUDIO_FORMAT_UNKNOWN` before the header has been read: await `ready`. */
   get format(): Readonly<AudioFormat> {
     if (!this.#parser.format) throw noHeaderYet();
     return this.#parser.format;
@@ -140,8 +140,8 @@ export class WavReader extends TypedTransform<WavReaderEvents> implements AudioS
   }
 
   /**
-   * Takes no more bytes. What was read stays readable up to `end`; with no consumer it is discarded.
-   * Resolves when the stream has closed, or when its consumer has taken nothing for a second.
+   * Ends the input. Audio that was already read from the file stays readable up to `end`; without a consumer it is
+   * discarded. Resolves when the stream has closed, or when its consumer has read nothing for a second.
    */
   close(): Promise<void> {
     if (!this.#closing) {
@@ -158,12 +158,12 @@ export class WavReader extends TypedTransform<WavReaderEvents> implements AudioS
     return this.close();
   }
 
-  /** Does nothing: what keeps the process alive is the stream that it reads from. */
+  /** Does nothing: only the stream that is piped into the reader keeps the process alive. */
   ref(): this {
     return this;
   }
 
-  /** Does nothing: what keeps the process alive is the stream that it reads from. */
+  /** Does nothing: only the stream that is piped into the reader keeps the process alive. */
   unref(): this {
     return this;
   }
@@ -179,7 +179,7 @@ export class WavReader extends TypedTransform<WavReaderEvents> implements AudioS
       for (const audio of this.#parser.push(bytes)) {
         for (const chunk of this.#begin().push(audio)) this.push(chunk);
       }
-      // The header may be complete before the first frame is.
+      // The header may be complete before the first frame.
       if (this.#parser.format) this.#begin();
     } catch (error) {
       done(error as Error);
@@ -207,12 +207,12 @@ export class WavReader extends TypedTransform<WavReaderEvents> implements AudioS
   }
 
   #open(path: string | URL): void {
-    // At once, so that a writer which is made next cannot empty the file first.
+    // Opened at once, so that a writer that is created next cannot truncate the file first.
     const fd = openSync(path, 'r');
     const stats = fstatSync(fd, { bigint: true });
     const file = createReadStream(path, { fd });
     file.on('error', (error: NodeJS.ErrnoException) => {
-      // Node leaves the path out of errors of reading: EISDIR.
+      // Node omits the path from errors of reading, such as EISDIR.
       if (!error.path)
         Object.assign(error, { path: String(path), message: `${error.message} '${String(path)}'` });
       this.destroy(error);

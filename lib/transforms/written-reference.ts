@@ -3,7 +3,7 @@ import { finished } from 'node:stream';
 
 import { Resampler } from './resampler.js';
 
-/** A finished recording that is read as fast as somebody asks, at a rate and with channels of their own. */
+/** A finished recording that is read on demand, converted to a sample rate and a number of channels. */
 export class WrittenReference {
   readonly #source: Readable;
   readonly #converted: Resampler;
@@ -13,14 +13,14 @@ export class WrittenReference {
   #failed: Error | undefined;
   #toSkip: number;
 
-  /** @param leadFrames frames that are left out at the beginning. */
+  /** @param leadFrames the number of frames to skip at the beginning. */
   constructor(source: Readable, sampleRate: number, channels: number, leadFrames: number) {
     this.#source = source;
     this.#channels = channels;
     this.#toSkip = leadFrames;
     this.#converted = new Resampler({ sampleRate, channels, sampleFormat: 'f32' });
     this.#chunks = this.#converted[Symbol.asyncIterator]();
-    // Under pipe() a source that fails does not end its destination.
+    // With pipe() a source that fails does not end its destination.
     finished(source, { writable: false }, (error) => {
       this.#failed = error ?? undefined;
       if (error && !this.#converted.writableEnded) this.#converted.end();
@@ -28,7 +28,7 @@ export class WrittenReference {
     source.pipe(this.#converted);
   }
 
-  /** The next frames, interleaved; zeros behind the end. */
+  /** The next frames, interleaved; zeros after the end. */
   async read(frames: number): Promise<Float32Array> {
     const wanted = (frames + this.#toSkip) * this.#channels;
     const parts = [this.#rest];
@@ -54,7 +54,7 @@ export class WrittenReference {
     return read;
   }
 
-  /** Lets go of the source, which stays as it is. */
+  /** Stops reading the source, and leaves it open. */
   close(): void {
     this.#source.unpipe(this.#converted);
     this.#converted.destroy();

@@ -89,7 +89,7 @@ describe('construction', () => {
   it('what is not built yet rejects with an error that says so', async () => {
     await expect(getCapabilities()).rejects.toMatchObject({
       code: 'ERR_AUDIO_UNSUPPORTED',
-      message: expect.stringContaining('does not have it yet') as string,
+      message: expect.stringContaining('does not implement it') as string,
     });
   });
 });

@@ -49,7 +49,7 @@ export async function testFailures(installed) {
   }
 
   const pretend = (properties) => ({ env: { PRETEND: JSON.stringify(properties) } });
-  const supported = /supported are linux-x64 \(glibc 2\.28 or later\) and win32-x64/;
+  const supported = /the package supports linux-x64 \(glibc 2\.28 or later\) and win32-x64/;
   const patch = (file, change) => {
     const bytes = readFileSync(file);
     change(bytes);
@@ -72,7 +72,7 @@ export async function testFailures(installed) {
   await fails('which platforms are supported', supported, undefined, mac);
   const small = pretend({ arch: 'ia32' });
   await fails('a 32-bit process', /-ia32; .* Use a 64-bit build/, undefined, small);
-  await fails('a file for Windows', /is for win32-arm64, and this process is/, ({ addon }) => {
+  await fails('a file for Windows', /is for win32-arm64, but this process is/, ({ addon }) => {
     const bytes = Buffer.alloc(1024);
     bytes.write('MZ');
     bytes.writeUInt32LE(0x80, 60);
@@ -80,7 +80,7 @@ export async function testFailures(installed) {
     bytes.writeUInt16LE(0xaa64, 0x84);
     writeFileSync(addon, bytes);
   });
-  await fails('a file for macOS', /is for darwin-x64, and this process is/, ({ addon }) => {
+  await fails('a file for macOS', /is for darwin-x64, but this process is/, ({ addon }) => {
     writeFileSync(addon, Buffer.from('cffaedfe07000001'.padEnd(200, '0'), 'hex'));
   });
   await fails('an empty file', /patchcord\.node is damaged/, ({ addon }) => truncateSync(addon, 0));

@@ -153,7 +153,7 @@ describe('argument checks', () => {
       () => checkOptions({ colour: 'red' }, 'Mixer', ['gain', 'chunkMs'] as never[]),
       TypeError,
       'ERR_INVALID_ARG_VALUE',
-      `The property 'options.colour' is not an option of Mixer (there are: chunkMs, gain). Received 'red'`,
+      `The property 'options.colour' is not an option of Mixer (known are: chunkMs, gain). Received 'red'`,
     ],
   ])('refuse %s as Node does', (_, run, Class, code, message) => {
     const error = thrown(run);

@@ -77,7 +77,7 @@ describe('a setup that cannot be used', () => {
     const [mic] = await listVirtualMics({ backend });
     expect(mic.capture).toBeUndefined();
     expect(mic.problem).toBe(
-      "the microphone that hears 'CABLE Input' is not in use: 'CABLE Output' is disabled",
+      "the microphone of 'CABLE Input' cannot be used: 'CABLE Output' is disabled",
     );
     const error = await failure(backend);
     expect(error.code).toBe('ERR_AUDIO_DEVICE_NOT_FOUND');
@@ -93,7 +93,7 @@ describe('a setup that cannot be used', () => {
   it('with only one side says so', async () => {
     const backend = new SimulatedAudio({ devices: [output] });
     expect((await failure(backend)).message).toContain(
-      "the microphone that hears 'CABLE Input' is not there",
+      "the microphone of 'CABLE Input' does not exist",
     );
   });
 
@@ -104,7 +104,7 @@ describe('a setup that cannot be used', () => {
     expect(error.message).toMatch(/voicemeeter\.com|does not exist for/);
     const chosen = await failure(backend, { device: 'CABLE Input', driver: 'voicemeeter' });
     expect(chosen.code).toBe('ERR_AUDIO_UNSUPPORTED');
-    expect(chosen.message).toContain("but of 'vb-cable'");
+    expect(chosen.message).toContain("but 'vb-cable'");
   });
 
   it('given by its wrong end names the right one', async () => {
@@ -124,14 +124,14 @@ describe('a setup that cannot be used', () => {
     expect(mic.candidates.map(({ name }) => name)).toEqual(['One', 'Two']);
     const error = await failure(backend);
     expect(error.code).toBe('ERR_AUDIO_DEVICE_NOT_FOUND');
-    expect(error.message).toContain("which of 'One', 'Two' hears 'CABLE Input'");
+    expect(error.message).toContain("which of 'One', 'Two' carries 'CABLE Input'");
     expect(error.message).toContain('VirtualMicSink.probe()');
   });
 });
 
 describe('a driver that the system cannot have', () => {
   it.each([
-    ['vb-cable', 'linux', /does not exist for Linux.*makes a microphone of its own/],
+    ['vb-cable', 'linux', /does not exist for Linux.*creates its own microphone/],
     ['blackhole', 'win32', /does not exist for this system/],
     ['vb-cable', 'win32', /Install VB-CABLE/],
     ['alsa-loopback', 'linux', /modprobe snd-aloop/],
