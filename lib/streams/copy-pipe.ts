@@ -64,7 +64,7 @@ export class CopyPipe {
     if (isFile(this.#destination)) this.#writeRest();
     this.#release();
     this.#onDone();
-    callListeners(() => this.#destination.emit('unpipe', this.#source, { hasUnpiped: false }));
+    this.#emitUnpipe();
   };
 
   /** Called when there may be more to copy. */
@@ -98,6 +98,10 @@ export class CopyPipe {
     (this.#destination as Writable & StartKeeper)[startsAt](chunkFrame, time);
   }
 
+  #emitUnpipe(): void {
+    callListeners(() => this.#destination.emit('unpipe', this.#source, { hasUnpiped: false }));
+  }
+
   #release(): void {
     this.#done = true;
     this.#tap.close();
@@ -124,7 +128,9 @@ export class CopyPipe {
       if (chunk === null) return;
       if (chunk === undefined) {
         this.#release();
+        // As Node's: another stream may be piped into a destination that does not end.
         if (this.#end) this.#destination.end();
+        else this.#emitUnpipe();
         this.#onDone();
         return;
       }

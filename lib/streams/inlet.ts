@@ -81,6 +81,7 @@ export class Inlet {
       this.#nextFormat ??
       this.#format ??
       this.#upstream.format ??
+      (this.#stream.writableEnded ? this.#upstream.lastFormat : undefined) ??
       this.#declared
     );
   }

@@ -8,13 +8,16 @@ import { allUpstreams } from './links.js';
 export class Upstream {
   readonly #destination: Writable;
   #source: Readable | undefined;
+  #lastFormat: Readonly<AudioFormat> | undefined;
   readonly #noted: (Readonly<AudioFormat> | undefined)[] = [];
 
   constructor(destination: Writable) {
     this.#destination = destination;
     destination.on('pipe', (source: Readable) => this.#attach(source));
     destination.on('unpipe', (source: Readable) => {
-      if (source === this.#source) this.#source = undefined;
+      if (source !== this.#source) return;
+      this.#lastFormat = formatOf(source);
+      this.#source = undefined;
     });
   }
 
@@ -26,6 +29,14 @@ export class Upstream {
   /** The format of the stream that is piped in, if it is known. */
   get format(): Readonly<AudioFormat> | undefined {
     return this.#source && formatOf(this.#source);
+  }
+
+  /**
+   * The format of the stream that is piped in, or else of the one that was piped in last. `pipeline()` unpipes a stream
+   * before it ends the destination.
+   */
+  get lastFormat(): Readonly<AudioFormat> | undefined {
+    return this.format ?? this.#lastFormat;
   }
 
   /**

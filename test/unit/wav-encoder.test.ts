@@ -3,7 +3,13 @@ import { pipeline } from 'node:stream/promises';
 
 import { describe, expect, it, vi } from 'vitest';
 
-import { bytesPerFrame, sampleFormats, type AudioFormat } from '../../lib/format/format.js';
+import {
+  bytesPerFrame,
+  defaultFormat,
+  sampleFormats,
+  withFormat,
+  type AudioFormat,
+} from '../../lib/format/format.js';
 import { wavHeader } from '../../lib/format/wav-header.js';
 import { ToneSource } from '../../lib/sources/tone-source.js';
 import { WavEncoder } from '../../lib/transforms/wav-encoder.js';
@@ -93,9 +99,18 @@ describe('WavEncoder', () => {
     expect(() => new WavEncoder({ frame: 5 } as object)).toThrow(/did you mean 'frames'/);
   });
 
-  it('gives nothing where nothing came', async () => {
-    const encoder = new WavEncoder();
-    encoder.end();
-    expect(await encoder.toArray()).toEqual([]);
+  it('gives a header where no frame came, in the format of what was piped in', async () => {
+    const headerOf = async (encoder: WavEncoder): Promise<Buffer> =>
+      Buffer.concat((await encoder.toArray()) as Buffer[]);
+    const encoder = new WavEncoder({ frames: 0 });
+    encoder.write(Buffer.alloc(0));
+    encoder.end(Buffer.alloc(0));
+    expect(await headerOf(encoder)).toEqual(wavHeader(defaultFormat, 0));
+    const piped = new WavEncoder();
+    const [header] = await Promise.all([
+      headerOf(piped),
+      pipeline(withFormat(Readable.from([]), stereo), piped),
+    ]);
+    expect(header).toEqual(wavHeader(stereo));
   });
 });

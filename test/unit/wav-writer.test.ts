@@ -4,16 +4,28 @@ import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { Readable, type Duplex } from 'node:stream';
+import { finished, pipeline } from 'node:stream/promises';
 
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
-import { bytesPerFrame, sampleFormats, withFormat } from '../../lib/format/format.js';
+import {
+  bytesPerFrame,
+  defaultFormat,
+  sampleFormats,
+  withFormat,
+  type AudioFormat,
+} from '../../lib/format/format.js';
+import { Mixer } from '../../lib/mixer/mixer.js';
 import { WavWriter, type WavWriterOptions } from '../../lib/sinks/wav-writer.js';
 import { MicSource } from '../../lib/sources/mic-source.js';
 import { ToneSource } from '../../lib/sources/tone-source.js';
 import { SimulatedAudio } from '../../lib/testing.js';
+import { Gain } from '../../lib/transforms/gain.js';
+import { LevelMeter } from '../../lib/transforms/level-meter.js';
+import { Limiter } from '../../lib/transforms/limiter.js';
+import { LoudnessNormalizer } from '../../lib/transforms/loudness-normalizer.js';
+import { Resampler } from '../../lib/transforms/resampler.js';
 import { WavReader } from '../../lib/transforms/wav-reader.js';
 import { randomPortions, seededRandom } from '../instruments/random.js';
 import { stereo, randomBytes, chunk, fmt, riff, read, failure } from '../instruments/wav-bytes.js';
@@ -149,6 +161,18 @@ describe('WavWriter', () => {
     expect((await read([await readFile(path)])).stats.declaredFrames).toBe(480);
   });
 
+  it.each<[string, () => Readable]>([
+    ['a tone', () => new ToneSource({ durationMs: 100 })],
+    ['a microphone', () => new MicSource({ backend: new SimulatedAudio(), durationMs: 100 })],
+  ])('takes another stream when %s has ended that was not to end the file', async (_, make) => {
+    const writer = WavWriter.toFile(join(folder, 'one-after-another.wav'));
+    const first = make();
+    first.pipe(writer, { end: false });
+    await once(first, 'end');
+    await pipeline(make(), writer);
+    expect(writer.framesWritten).toBe(9600);
+  });
+
   it('refuses a second stream at the same time, and names Mixer', async () => {
     const writer = WavWriter.toFile(join(folder, 'two.wav'));
     const tones = [new ToneSource(), new ToneSource()];
@@ -179,9 +203,6 @@ describe('WavWriter', () => {
     expect(format).toEqual(tone.format);
     expect(stats.declaredFrames ?? 0).toBe(0);
     tone.destroy();
-    const unused = WavWriter.toFile(path);
-    await unused.close();
-    expect(await readFile(path)).toHaveLength(0);
   });
 
   it('leaves a valid file when it is destroyed', async () => {
@@ -280,6 +301,102 @@ describe('WavWriter', () => {
     expect(() => new WavWriter('x.wav', { format: { ...stereo, channels: 33 } })).toThrow(
       expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }),
     );
+  });
+});
+
+describe('a WAV file without a frame', () => {
+  const mono = { sampleRate: 44100, channels: 1, sampleFormat: 's24' } as const;
+  const fmtOfMono = (): Buffer => {
+    const body = fmt(1, 1, 24);
+    return riff([body, chunk('data', Buffer.alloc(0))]);
+  };
+  const emptyFile = (): WavReader => {
+    const reader = new WavReader();
+    reader.end(fmtOfMono());
+    return reader;
+  };
+  const transforms: [string, () => Duplex][] = [
+    ['Gain', () => new Gain()],
+    ['Limiter', () => new Limiter()],
+    ['LevelMeter', () => new LevelMeter()],
+    ['LoudnessNormalizer', () => new LoudnessNormalizer()],
+    ['Resampler', () => new Resampler({ sampleRate: 44100 })],
+  ];
+  const ways: [string, AudioFormat, (writer: WavWriter) => Promise<unknown>][] = [
+    ['pipe() of a file', mono, (writer) => finished(emptyFile().pipe(writer))],
+    ['pipeline() of a file', mono, (writer) => pipeline(emptyFile(), writer)],
+    ...transforms.flatMap(([name, make]): typeof ways => [
+      [`pipe() through ${name}`, mono, (writer) => finished(emptyFile().pipe(make()).pipe(writer))],
+      [`pipeline() through ${name}`, mono, (writer) => pipeline(emptyFile(), make(), writer)],
+    ]),
+    [
+      'pipeline() through two transforms',
+      mono,
+      (writer) => pipeline(emptyFile(), new Gain(), new Limiter(), writer),
+    ],
+    [
+      'a transform that is closed',
+      mono,
+      async (writer) => {
+        const gain = new Gain();
+        gain.pipe(writer);
+        const tone = new ToneSource(mono);
+        tone.pipe(gain);
+        await Promise.all([gain.close(), finished(writer)]);
+        tone.destroy();
+      },
+    ],
+    [
+      'a mixer',
+      mono,
+      (writer) => {
+        const mixer = new Mixer(mono);
+        emptyFile().pipe(mixer.createInput());
+        return pipeline(mixer, writer);
+      },
+    ],
+    [
+      'a microphone that is closed',
+      mono,
+      async (writer) => {
+        const mic = new MicSource({ ...mono, backend: new SimulatedAudio({ clock: 'manual' }) });
+        const done = pipeline(mic, writer);
+        await mic.close();
+        await done;
+      },
+    ],
+    [
+      'a stream that is unpiped',
+      mono,
+      async (writer) => {
+        const tone = new ToneSource(mono);
+        tone.pipe(writer);
+        tone.unpipe(writer);
+        await writer.close();
+        tone.destroy();
+      },
+    ],
+    ['withFormat()', mono, (writer) => pipeline(withFormat(Readable.from([]), mono), writer)],
+    ['end() of nothing', defaultFormat, (writer) => finished(writer.end())],
+    ['end() of no bytes', defaultFormat, (writer) => finished(writer.end(Buffer.alloc(0)))],
+    ['close()', defaultFormat, (writer) => writer.close()],
+    ['an empty foreign stream', defaultFormat, (writer) => pipeline(Readable.from([]), writer)],
+    [
+      'a foreign stream of an empty chunk',
+      defaultFormat,
+      (writer) => pipeline(Readable.from([Buffer.alloc(0)]), writer),
+    ],
+  ];
+
+  it.each(ways)('is valid: %s', async (_, format, write) => {
+    const path = join(folder, 'none.wav');
+    const writer = WavWriter.toFile(path);
+    await write(writer);
+    const { format: found, audio, stats } = await read([await readFile(path)]);
+    expect(found).toEqual(format);
+    expect(audio).toHaveLength(0);
+    expect(stats.declaredFrames).toBe(0);
+    expect(await writer.ready).toBe(writer);
   });
 });
 
