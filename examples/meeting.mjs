@@ -1,21 +1,13 @@
-// Records a meeting: the microphone and what the computer plays, mixed, spoken into a virtual
-// microphone and written to a WAV file, with level meters; at the end a report and a picture.
+// Records a meeting: the microphone and what the computer plays, mixed, written to a WAV file and spoken into a
+// virtual microphone, with level meters; at the end a report and a picture.
 //
 //     node examples/meeting.mjs [--seconds 10] [--backend pulse|wasapi|simulated] [--out PLACE]
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
-import { finished, pipeline } from 'node:stream/promises';
+import { finished } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
 
-import {
-  AudioError,
-  getDefaultDevice,
-  LoopbackSource,
-  MicSource,
-  Mixer,
-  VirtualMicSink,
-  WavWriter,
-} from 'patchcord';
+import { AudioError, captureMeeting, getDefaultDevice, VirtualMicSink } from 'patchcord';
 
 import { Meters } from './meters.mjs';
 import { drawRecording } from './recording-picture.mjs';
@@ -96,39 +88,38 @@ async function record({ name, backend, microphone, speakers }, { seconds, wav })
   // First, so that nothing is lost while the microphone is being made.
   const virtualMic = await openVirtualMic(backend);
 
-  // The devices are named, so that a default that changes meanwhile does not matter.
-  const durationMs = seconds * 1000;
-  const mic = new MicSource({ device: microphone, backend, durationMs });
-  const system = new LoopbackSource({ device: speakers, backend, durationMs });
-  const mixer = new Mixer();
-  const micInput = mixer.createInput();
-  const systemInput = mixer.createInput();
-  const file = WavWriter.toFile(wav);
+  const meeting = captureMeeting({
+    // The devices are named, so that a default that changes meanwhile does not matter.
+    mic: { device: microphone },
+    system: { device: speakers },
+    format: { sampleRate: 48000, channels: 2, sampleFormat: 'f32' },
+    backend,
+  });
 
   const marks = [];
-  const mark = (label, frame, frames) => marks.push({ label, frame, frames });
-  // A source's frame is at the same time another frame of the mix.
-  const markHole = (source, label) => (hole) => {
-    mark(label, mixer.frameAt(source.timeAt(hole.frame)), hole.frames);
-  };
-  mic.on('discontinuity', markHole(mic, 'mic'));
-  system.on('discontinuity', markHole(system, 'system'));
-  mixer.on('discontinuity', ({ frame, frames }) => mark('file', frame, frames));
-  virtualMic?.on('underrun', () => mark('underrun', mixer.stats().frames));
+  const mark = (label) => (gap) => marks.push({ label, frame: gap.frame, frames: gap.frames });
+  meeting.mic.on('discontinuity', mark('mic'));
+  meeting.system.on('discontinuity', mark('system'));
+  meeting.mix.on('discontinuity', mark('file'));
+  virtualMic?.on('underrun', () => mark('underrun')({ frame: meeting.position }));
+  meeting.on('state', ({ side, state }) => {
+    if (['muted', 'dead', 'absent', 'denied'].includes(state)) console.log(`${side} is ${state}`);
+  });
 
   const failures = [];
-  const outputs = [file, virtualMic].filter(Boolean).map((sink) =>
-    finished(sink).catch((error) => {
+  const written = meeting.toFiles({ mix: wav });
+  const outputs = [written, virtualMic && finished(virtualMic)].map((output) =>
+    Promise.resolve(output).catch((error) => {
       failures.push(error);
-      if (sink === file) stopping.abort();
+      if (output === written) stopping.abort();
     }),
   );
-  mixer.pipe(file);
-  if (virtualMic) mixer.pipe(virtualMic);
-  const inputs = Promise.allSettled([pipeline(mic, micInput), pipeline(system, systemInput)]);
+  if (virtualMic) meeting.liveMix.pipe(virtualMic);
 
-  stopping.signal.addEventListener('abort', () => void Promise.all([mic.close(), system.close()]));
-  if (stopping.signal.aborted) await Promise.all([mic.close(), system.close()]);
+  const stop = () => meeting.close().catch(() => {}); // the file tells why it failed
+  stopping.signal.addEventListener('abort', () => void stop());
+  if (stopping.signal.aborted) await stop();
+  meeting.stopAt(meeting.mix.timeAt(seconds * meeting.format.sampleRate));
 
   console.log(`microphone  ${microphone.name}\nsystem      ${speakers.name}`);
   if (virtualMic)
@@ -139,18 +130,16 @@ async function record({ name, backend, microphone, speakers }, { seconds, wav })
   const meters = new Meters(() => {
     const latency = virtualMic?.stats().latencyMs;
     if (latency !== undefined) latencies.push(latency);
-    return { microphone: mic.level(), system: system.level(), mix: mixer.level() };
+    const { mic, system, mix } = meeting;
+    return { microphone: mic.level(), system: system.level(), mix: mix.level() };
   });
-  for (const { reason } of await inputs) if (reason) failures.push(reason);
+  await outputs[0];
   meters.stop();
-  await mixer.close();
+  await stop();
   await Promise.all(outputs);
   const stats = {
-    mic: mic.stats(),
-    system: system.stats(),
-    micInput: micInput.stats(),
-    systemInput: systemInput.stats(),
-    mixer: mixer.stats(),
+    meeting: meeting.stats(),
+    mix: meeting.mix.stats(),
     virtualMic: virtualMic?.stats(),
   };
 
@@ -162,8 +151,7 @@ async function record({ name, backend, microphone, speakers }, { seconds, wav })
       system: name,
       wav,
       picture: drawn && picture,
-      format: mixer.format,
-      frames: file.framesWritten,
+      format: meeting.format,
       microphone: virtualMic?.microphone,
       latencies,
       stats,

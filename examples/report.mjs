@@ -9,14 +9,14 @@ export function reportLines({
   wav,
   picture,
   format,
-  frames,
   microphone,
   latencies,
   stats,
   failures,
 }) {
-  const { mic, system: loopback, micInput, systemInput, mixer, virtualMic } = stats;
-  const lostByFile = mixer.link.reduce((sum, { lostFrames = 0 }) => sum + lostFrames, 0);
+  const { meeting, mix, virtualMic } = stats;
+  const { mic, system: loopback, frames, limiterGain } = meeting;
+  const lostByFile = mix.link.reduce((sum, { lostFrames = 0 }) => sum + lostFrames, 0);
   const lines = [
     '',
     `recorded       ${(frames / format.sampleRate).toFixed(2)} s: ${frames} frames of ` +
@@ -30,10 +30,10 @@ export function reportLines({
     lines.push(`  latency      ${least.toFixed(0)} to ${most.toFixed(0)} ms from heard to played`);
   }
   lines.push(
-    `limiter        ${mixer.limiterGain < 1 ? `took the mix down by up to ${(-20 * Math.log10(mixer.limiterGain)).toFixed(1)} dB` : 'was not needed'}`,
+    `limiter        ${limiterGain < 1 ? `took the mix down by up to ${(-20 * Math.log10(limiterGain)).toFixed(1)} dB` : 'was not needed'}`,
     '',
     row('', 'microphone', 'system', 'mix', 'virtual mic'),
-    row('frames', mic.frames, loopback.frames, mixer.frames, virtualMic?.frames),
+    row('frames', frames, frames, frames, virtualMic?.frames),
     row(
       'drift against this computer, ppm',
       ppm(mic.driftPpm),
@@ -41,7 +41,6 @@ export function reportLines({
       '',
       ppm(virtualMic?.driftPpm),
     ),
-    row('drift against the mix, ppm', ppm(micInput.driftPpm), ppm(systemInput.driftPpm)),
     row('holes left by the device', mic.discontinuities, loopback.discontinuities),
     row('frames lost in them', mic.lostFrames, loopback.lostFrames),
     row('frames that came after their time', mic.trimmedFrames, loopback.trimmedFrames),
@@ -52,10 +51,8 @@ export function reportLines({
       '',
       virtualMic?.silentFrames,
     ),
-    row('frames too late for the mix', micInput.starvedFrames, systemInput.starvedFrames),
-    row('frames lost before the mix', micInput.lostFrames, systemInput.lostFrames),
-    row('jumps to another place', micInput.resyncs, systemInput.resyncs),
-    row('frames skipped, machine asleep', '', '', mixer.skippedFrames),
+    row('frames skipped, machine asleep', mic.skippedFrames, loopback.skippedFrames),
+    row('frames too late for the tracks', '', '', meeting.lateFrames),
     row('frames lost by the file', '', '', lostByFile),
     row('underruns', '', '', '', virtualMic?.underruns),
     row('frames of silence in them', '', '', '', virtualMic?.underrunFrames),

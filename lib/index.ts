@@ -37,10 +37,33 @@ export type {
   RampOptions,
 } from './mixer/mixer-input.js';
 export { Mixer, type MixerEvents, type MixerOptions, type MixerStats } from './mixer/mixer.js';
+export { captureMeeting } from './meeting/capture-meeting.js';
+export type { SideChange, SideState } from './meeting/condition.js';
+export type { MeetingEchoOptions } from './meeting/feed.js';
+export type { MeetingFileOptions, MeetingFiles } from './meeting/files.js';
+export {
+  Meeting,
+  type MeetingEvents,
+  type MeetingStats,
+  type MeetingTracks,
+} from './meeting/meeting.js';
+export type {
+  MeetingGains,
+  MeetingMicOptions,
+  MeetingMode,
+  MeetingOptions,
+  MeetingSystemOptions,
+} from './meeting/options.js';
+export {
+  MeetingSide,
+  MeetingTrack,
+  type MeetingSideEvents,
+  type MeetingTrackStats,
+} from './meeting/track.js';
 export type { Granted, MicWishes, OpenOptions, StreamCategory } from './devices/open-options.js';
 export type { AudioChunk } from './streams/chunk-reader.js';
 export type { Discontinuity, LinkStats } from './streams/outlet.js';
-export { chunkFlags } from './streams/tap.js';
+export { chunkFlags } from './streams/chunk-flags.js';
 export type { ProcessSelector } from './devices/process-selector.js';
 export {
   listAudioProcesses,
@@ -126,7 +149,7 @@ export {
   type WavReaderOptions,
   type WavReaderStats,
 } from './transforms/wav-reader.js';
-export { captureMeeting, getCapabilities } from './unbuilt.js';
+export { getCapabilities } from './unbuilt.js';
 export {
   listVirtualMics,
   type VirtualMic,

@@ -6,16 +6,3 @@ import { unsupported } from './validate.js';
 export function getCapabilities(): Promise<never> {
   return Promise.reject(unsupported('getCapabilities()', 'this version does not implement it'));
 }
-
-/**
- * Not implemented in this version.
- *
- * @throws `ERR_AUDIO_UNSUPPORTED`.
- */
-export function captureMeeting(_options?: object): never {
-  throw unsupported(
-    'captureMeeting()',
-    'this version does not implement it',
-    'Pipe a MicSource and a LoopbackSource into a Mixer',
-  );
-}

@@ -63,6 +63,7 @@ const rooms = {
   transforms: ['streams', 'devices', 'engine', 'format'],
   sources: ['streams', 'devices', 'engine', 'format'],
   sinks: ['sources', 'mixer', 'streams', 'devices', 'engine', 'format'],
+  meeting: ['sinks', 'sources', 'transforms', 'mixer', 'streams', 'devices', 'engine', 'format'],
 };
 const belowRooms = ['lib/errors.ts', 'lib/validate.ts', 'lib/addon-file.ts'];
 

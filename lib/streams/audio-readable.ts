@@ -8,6 +8,7 @@ import type { AudioFormat } from '../format/format.js';
 import type { NativeHost, NativeProducer } from '../engine/native.js';
 import type { AudioChunk } from './chunk-reader.js';
 import { Outlet, type Discontinuity, type LinkStats } from './outlet.js';
+import type { PushedProducer } from './pushed-producer.js';
 import { TypedReadable, type ReadableEvents } from '../engine/typed-events.js';
 
 /** Events of every source and of a mixer, beside those of every Readable. */
@@ -62,8 +63,8 @@ export abstract class AudioReadable<Events extends AudioReadableEvents = AudioRe
     });
   }
 
-  /** @internal The engine's part of the stream. */
-  abstract get producer(): NativeProducer;
+  /** @internal The part of the stream that makes its frames: the engine's, or one in JavaScript. */
+  abstract get producer(): NativeProducer | PushedProducer;
   /** @internal The audio system whose clock the stream follows, if any. */
   abstract get host(): NativeHost | undefined;
   abstract timeAt(frame: number): bigint;

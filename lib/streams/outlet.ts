@@ -1,7 +1,8 @@
 import type { AsyncResource } from 'node:async_hooks';
-import type { Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 
 import { callListeners, throwLater } from '../engine/call-listeners.js';
+import type { AudioStream } from './audio-stream.js';
 import { ChunkReaders, type AudioChunk } from './chunk-reader.js';
 import { ChunkPlan } from './chunker.js';
 import { CopyPipe } from './copy-pipe.js';
@@ -17,6 +18,7 @@ import {
   type LinkTarget,
 } from './links.js';
 import type { NativeProducer } from '../engine/native.js';
+import { PushedProducer } from './pushed-producer.js';
 import { Tap, type TapOwner } from './tap.js';
 import { invalidType } from '../validate.js';
 
@@ -53,10 +55,11 @@ export interface Discontinuity {
    * - `overrun`: a reader was too slow for its buffer.
    * - `attach`: a program played the frames before it could be captured.
    * - `sleep`: the machine slept, see `maxFillMs`.
+   * - `pause`: a meeting was paused.
    * - `deviceLost`, `defaultChange`, `setDevice`: the stream had no device meanwhile, because its device was lost or it
    *   changed to another one.
    */
-  reason: 'device' | 'late' | 'overrun' | 'attach' | 'sleep' | DeviceChangeReason;
+  reason: 'device' | 'late' | 'overrun' | 'attach' | 'sleep' | 'pause' | DeviceChangeReason;
 }
 
 const liveBufferMs = 1000;
@@ -79,7 +82,7 @@ interface Route {
 
 /** The part of a stream that its outlet uses. */
 export interface OutletSource {
-  readonly producer: NativeProducer;
+  readonly producer: NativeProducer | PushedProducer;
   readonly format: Readonly<AudioFormat>;
   readonly plan: ChunkPlan;
   /** How far a consumer may fall behind, if the app has set it. */
@@ -112,8 +115,8 @@ export class Outlet {
   #openCopies = 0;
   #readersLost = 0;
 
-  constructor(stream: LinkSource, source: OutletSource) {
-    this.#stream = stream;
+  constructor(stream: Readable & AudioStream, source: OutletSource) {
+    this.#stream = stream as LinkSource; // what is not linkable is never given to a link
     this.#source = source;
     this.#owner = {
       get producer() {
@@ -221,6 +224,7 @@ export class Outlet {
   #link(target: LinkTarget, destination: Writable, end: boolean): string | undefined {
     // A write to this destination fails with Node's own error.
     if (destination.destroyed || destination.writableEnded) return 'it has ended';
+    if (this.#source.producer instanceof PushedProducer) return 'JavaScript makes its frames';
     if (!isUnsubclassed(this.#stream)) return `${this.#stream.constructor.name} is a subclass`;
     if (!isUnsubclassed(target)) return `${target.constructor.name} is a subclass`;
     const reason = target[linkTarget].connect(this.#stream, end);

@@ -1,20 +1,11 @@
 import { ownCopy, type ChunkPlan } from './chunker.js';
 import { bytesPerFrame, type AudioFormat } from '../format/format.js';
 import { native, type NativeProducer, type NativeTap } from '../engine/native.js';
-
-/** Flags of a chunk. They say why the chunk, or a part of it, is silence. */
-export const chunkFlags = Object.freeze({
-  /** Nothing was playing, or the device was not open yet. */
-  silence: 1,
-  /** The device or the system lost these frames. */
-  hole: 2,
-  /** This consumer was too slow and lost them. */
-  lost: 4,
-});
+import { PushedProducer } from './pushed-producer.js';
 
 /** The part of a stream that its taps use. */
 export interface TapOwner {
-  readonly producer: NativeProducer;
+  readonly producer: NativeProducer | PushedProducer;
   readonly format: Readonly<AudioFormat>;
   readonly plan: ChunkPlan;
   readonly bufferFrames: number;
@@ -43,13 +34,12 @@ export class Tap {
   constructor(owner: TapOwner, onData: () => void) {
     this.#owner = owner;
     this.#frameBytes = bytesPerFrame(owner.format);
-    this.#native = new (native().Tap)(
-      owner.producer,
-      owner.bufferFrames,
-      owner.format.sampleFormat,
-      this.#label,
-      () => owner.enter(onData),
-    );
+    const { producer, bufferFrames, format } = owner;
+    const wake = (): void => owner.enter(onData);
+    this.#native =
+      producer instanceof PushedProducer
+        ? producer.openTap(bufferFrames, this.#label, wake)
+        : new (native().Tap)(producer, bufferFrames, format.sampleFormat, this.#label, wake);
   }
 
   /** The index of the first frame that was read; undefined before that. */

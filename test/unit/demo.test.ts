@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import { toFloat32 } from 'patchcord';
+
 import { meterBar } from '../../examples/meters.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -118,6 +120,30 @@ describe('the demo', { timeout: 60_000 }, () => {
     const { code, output } = await demo(...args).ended;
     expect(output).toMatch(/usage: node examples\/meeting\.mjs/);
     expect(code).toBe(2);
+  });
+});
+
+describe('examples/two-tracks.mjs', { timeout: 60_000 }, () => {
+  it.skipIf(process.platform === 'win32')('writes both sides into one stereo file', async () => {
+    const path = join(folder, 'call.wav');
+    const { child, output, ended } = run(['examples/two-tracks.mjs', path], {
+      PATCHCORD_SIMULATION: join(root, 'test/unit/room.mjs'),
+    });
+    await new Promise<void>((resolve) => {
+      child.stdout?.on('data', () => /you: sound/.test(output()) && setTimeout(resolve, 500));
+      child.once('close', () => resolve());
+    });
+    child.kill('SIGINT');
+    const { code, output: all } = await ended;
+    expect(all).toMatch(/call\.wav: \d+\.\d s, you on the left/);
+    expect(code).toBe(0);
+    const wav = readFileSync(path);
+    expect(wav.indexOf('bext')).toBeGreaterThan(0);
+    const samples = toFloat32(wav.subarray(wav.lastIndexOf('data') + 8), { sampleFormat: 's16' });
+    for (const channel of [0, 1]) {
+      const side = samples.filter((_, k) => k % 2 === channel);
+      expect(Math.max(...side)).toBeGreaterThan(0.05);
+    }
   });
 });
 

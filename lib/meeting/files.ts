@@ -1,0 +1,58 @@
+import { finished } from 'node:stream/promises';
+
+import { WavWriter, type WavWriterOptions } from '../sinks/wav-writer.js';
+import { checkObject, checkOptions, invalidType, invalidValue } from '../validate.js';
+import type { MeetingTrack } from './track.js';
+
+/** Where the tracks of a meeting are stored, each in a WAV file. */
+export interface MeetingFiles {
+  /** The microphone's. @default none */
+  mic?: string | URL | undefined;
+  /** The system's. @default none */
+  system?: string | URL | undefined;
+  /** The mix. @default none */
+  mix?: string | URL | undefined;
+}
+
+/** How {@link Meeting.toFiles} writes. */
+export type MeetingFileOptions = Pick<WavWriterOptions, 'timeReference'>;
+
+const names = ['mic', 'system', 'mix'] as const;
+
+/**
+ * Writes tracks into files, all from the same frame on.
+ *
+ * @param failure of the meeting, once it has failed.
+ * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`.
+ */
+export function writeFiles(
+  tracks: Partial<Record<keyof MeetingFiles, MeetingTrack<never>>>,
+  files: MeetingFiles,
+  options: MeetingFileOptions | undefined,
+  failure: () => Error | undefined,
+): Promise<void>[] {
+  checkOptions(checkObject(files, 'files') as MeetingFiles, 'toFiles', names, 'files');
+  checkOptions(options, 'toFiles', ['timeReference']);
+  const wanted = names.filter((name) => files[name] !== undefined);
+  if (wanted.length === 0) throw invalidValue('files', files, 'must name at least one file');
+  const pairs = wanted.map((name) => {
+    const track = tracks[name];
+    if (!track) throw invalidValue(`files.${name}`, files[name], 'is no track of this meeting');
+    const path = files[name];
+    if (typeof path !== 'string' && !(path instanceof URL)) {
+      throw invalidType(`files.${name}`, 'of type string or an instance of URL', path);
+    }
+    return { track, path };
+  });
+  return pairs.map(({ track, path }) => {
+    const writer = new WavWriter(path, { ...options, format: track.format });
+    const written = finished(writer).then(() => {
+      const error = failure();
+      if (error) throw error;
+    });
+    // One that is destroyed does not end what it is piped into, as in Node.
+    track.once('close', () => void writer.end());
+    track.pipe(writer);
+    return written;
+  });
+}

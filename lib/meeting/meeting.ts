@@ -1,0 +1,499 @@
+import { callListeners } from '../engine/call-listeners.js';
+import { Deferred } from '../engine/deferred.js';
+import { openBackend } from '../engine/backend.js';
+import { TypedEmitter, type EmitterEvents } from '../engine/typed-events.js';
+import { AudioError, closedEarly } from '../errors.js';
+import type { AudioFormat } from '../format/format.js';
+import type { Mixer } from '../mixer/mixer.js';
+import type { AudioSource } from '../sources/audio-source.js';
+import type { SourceStats } from '../sources/source-reports.js';
+import { closed } from '../streams/closing.js';
+import type { Discontinuity } from '../streams/outlet.js';
+import type { EchoCancellerStats, EchoWarning } from '../transforms/echo-canceller.js';
+import { checkTime } from '../validate.js';
+import type { SideChange } from './condition.js';
+import type { Feed } from './feed.js';
+import { writeFiles, type MeetingFileOptions, type MeetingFiles } from './files.js';
+import { LiveMix } from './live-mix.js';
+import { Mixdown, type SideName } from './mixdown.js';
+import { Openers } from './openers.js';
+import {
+  checkGains,
+  checkMode,
+  checkRampMs,
+  type MeetingGains,
+  type MeetingMode,
+  type MeetingPlan,
+} from './options.js';
+import { Side, type PassedOn, type SideOwner } from './side.js';
+import { TimeMap } from './time-map.js';
+import { Timeline } from './timeline.js';
+import { MeetingSide, MeetingTrack, type TrackSetup } from './track.js';
+
+/** Counters of a meeting. */
+export interface MeetingStats {
+  /** Frames that each track has. */
+  frames: number;
+  /** Frames of the mic or the system that came after silence had taken their place. */
+  lateFrames: number;
+  /** The lowest gain that the limiter of the mix has used; 1 if it has changed nothing. */
+  limiterGain: number;
+  /** Of the source of the microphone that is heard now. */
+  mic?: Readonly<SourceStats>;
+  /** Of the source of the system's side that is heard now. */
+  system?: Readonly<SourceStats>;
+  /** Of the echo canceller. */
+  echo?: Readonly<EchoCancellerStats>;
+}
+
+/** Events of a meeting. */
+export interface MeetingEvents extends EmitterEvents {
+  /** All devices are open. */
+  ready: [];
+  /** A side hears something else than before. */
+  state: [change: SideChange & { side: SideName }];
+  /** The echo may stay in the microphone. */
+  warning: [warning: EchoWarning];
+  /** The meeting has failed: none of its sides can be heard any more. Not emitted if a promise tells it. */
+  error: [error: Error];
+  /** All tracks have ended and all devices are released. */
+  close: [];
+}
+
+/** The tracks of a meeting by their names. */
+export interface MeetingTracks {
+  /** The microphone. */
+  mic?: MeetingSide;
+  /** What the system plays. */
+  system?: MeetingSide;
+  /** Both. */
+  mix: MeetingTrack;
+}
+
+/**
+ * A meeting that is captured, see {@link captureMeeting}. Its tracks are streams: `mix`, `mic` and `system`. Frame k of
+ * each was heard when frame k of the others was, and all have the same length at any moment.
+ *
+ * The meeting itself is no stream: its `pause()` takes frames out of the recording, while that of a stream of Node.js
+ * is called by other code, such as `Readable.toWeb()`, to hold back data.
+ */
+export class Meeting extends TypedEmitter<MeetingEvents> {
+  /** Both sides: their sum, or each in a channel of its own. */
+  readonly mix: MeetingTrack;
+  /** The track of the microphone; undefined without one. */
+  readonly mic: MeetingSide | undefined;
+  /** The track of what the system plays; undefined without it. */
+  readonly system: MeetingSide | undefined;
+  readonly #plan: MeetingPlan;
+  readonly #openers: Openers;
+  readonly #startTime: bigint;
+  readonly #sides: readonly Side[];
+  readonly #map: TimeMap;
+  readonly #mixdown: Mixdown;
+  readonly #timeline: Timeline;
+  readonly #ready = new Deferred<this>();
+  readonly #closed = new Deferred<void>();
+  readonly #files: Deferred<void>[] = [];
+  readonly #onAbort = (): void => this.destroy(aborted(this.#plan.signal));
+  #mode: MeetingMode;
+  #gains: Record<SideName, number>;
+  #paused = false;
+  #isReady = false;
+  #isClosing = false;
+  #isOver = false;
+  #failure: Error | undefined;
+  #lateFrames = 0;
+  #liveMix: LiveMix | undefined;
+
+  /** @internal Made by `captureMeeting()`. */
+  constructor(plan: MeetingPlan) {
+    super();
+    const { format, sideFormat, mode, gains, isStereo, signal } = plan;
+    this.#plan = plan;
+    this.#mode = mode;
+    this.#gains = gains;
+    this.#openers = new Openers(plan);
+    this.#startTime = plan.startTime ?? openBackend(plan).now();
+    this.#map = new TimeMap(format.sampleRate, this.#startTime);
+    this.#mixdown = new Mixdown(format, gains, isStereo ? { mic: 0, system: 1 } : undefined);
+    this.#sides = this.#openSides();
+    const sides = this.#sides;
+    const setup = (ofTrack: Readonly<AudioFormat>): TrackSetup => ({
+      format: ofTrack,
+      plan: plan.chunks,
+      bufferMs: plan.bufferMs,
+      map: this.#map,
+      frames: () => this.#timeline.given,
+    });
+    const track = (name: SideName): MeetingSide | undefined => {
+      const side = sides.find((one) => one.name === name);
+      return side && new MeetingSide(setup(sideFormat), side);
+    };
+    this.mix = new MeetingTrack(setup(format));
+    this.mic = track('mic');
+    this.system = track('system');
+    this.#timeline = new Timeline({
+      sampleRate: format.sampleRate,
+      sides,
+      mixdown: this.#mixdown,
+      map: this.#map,
+      outputs: this.tracks,
+      timeAt: (frame) => this.#clock.timeAt(frame),
+      leftOut: (frame, frames) => this.#lost({ frame, frames, filled: false, reason: 'pause' }),
+      finished: () => void this.#finish(),
+    });
+    signal?.addEventListener('abort', this.#onAbort, { once: true });
+    if (signal?.aborted) process.nextTick(this.#onAbort);
+    Promise.all(sides.map(({ feed }) => feed.source.ready)).then(
+      () => this.#opened(),
+      (error: Error) => this.#isClosing || this.#fail(error),
+    );
+  }
+
+  #openSides(): Side[] {
+    const { mic, system, echo } = this.#plan;
+    const opened: Partial<Record<SideName, AudioSource>> = {};
+    try {
+      // In the order in which their devices are opened: some drivers care.
+      if (mic) opened.mic = this.#openers.mic(this.#startTime);
+      if (system) opened.system = this.#openers.system(this.#startTime);
+      const reference = opened.system;
+      const owner = this.#asOwner();
+      return (Object.entries(opened) as [SideName, AudioSource][]).map(([name, source]) => {
+        const canceller = name === 'mic' && echo && reference && { reference, options: echo };
+        const parts = { source, offset: 0, echo: canceller || undefined };
+        return new Side(name, owner, this.#isHeard(name), parts);
+      });
+    } catch (error) {
+      // An option of the second source, or of the canceller, is wrong: nothing stays open.
+      for (const source of Object.values(opened)) source.destroy();
+      throw error;
+    }
+  }
+
+  /** Resolves when all devices are open. Rejects if one of them cannot be had; then nothing stays open. */
+  get ready(): Promise<this> {
+    return this.#ready.promise;
+  }
+
+  /** The format of the mix. */
+  get format(): Readonly<AudioFormat> {
+    return this.mix.format;
+  }
+
+  /** The tracks that the meeting has, by name. */
+  get tracks(): MeetingTracks {
+    const { mic, system, mix } = this;
+    return { ...(mic && { mic }), ...(system && { system }), mix };
+  }
+
+  /** Frames that each track has. */
+  get position(): number {
+    return this.#timeline.given;
+  }
+
+  /** Which sides are heard. */
+  get mode(): MeetingMode {
+    return this.#mode;
+  }
+
+  /** How loud each side is in the mix. */
+  get gains(): Readonly<Record<SideName, number>> {
+    return { ...this.#gains };
+  }
+
+  /** Whether the meeting is paused. */
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /**
+   * Both sides as a mix in the engine, for a sink: a virtual microphone plays it with the latency of a `Mixer`, also
+   * while the event loop is blocked, while the tracks wait for audio that is late. It follows `setMode()` and
+   * `setGains()`, and is not paused. It is made at first use, and ends with the meeting.
+   *
+   * @throws `ERR_STREAM_DESTROYED` after the end of the meeting.
+   * @example
+   * meeting.liveMix.pipe(new VirtualMicSink());
+   */
+  get liveMix(): Mixer {
+    if (!this.#liveMix) {
+      if (this.#isOver) throw closed('liveMix');
+      this.#liveMix = new LiveMix(this.#plan, this.#sides);
+      for (const { name } of this.#sides) {
+        this.#liveMix.setGain(name, this.#gains[name], 0);
+        this.#liveMix.setHeard(name, this.#isHeard(name), 0);
+      }
+    }
+    return this.#liveMix.mixer;
+  }
+
+  /**
+   * Chooses which sides are heard from now on. A side that is not heard is silent in its track and in the mix; its
+   * device stays open, so that it can be heard again without a gap.
+   *
+   * @throws `ERR_INVALID_ARG_VALUE`, also for a side that the meeting does not have.
+   */
+  setMode(mode: MeetingMode): void {
+    this.#mode = checkMode(mode, 'mode', this);
+    const frame = this.#now();
+    const frames = this.#timeline.framesOf(usualRampMs);
+    for (const { name, gate } of this.#sides) {
+      const isHeard = this.#isHeard(name);
+      this.#timeline.at(frame, () => gate.to(isHeard ? 1 : 0, frames));
+      this.#liveMix?.setHeard(name, isHeard, usualRampMs);
+    }
+  }
+
+  /**
+   * Changes how loud the sides are in the mix from now on, linear, 0 to 16. A side that is not given stays as it is.
+   *
+   * @param options.rampMs - 0 to 60000. @default 10
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`.
+   */
+  setGains(gains: MeetingGains, options?: { rampMs?: number | undefined }): void {
+    const given = checkGains(gains, 'gains');
+    const rampMs = checkRampMs(options, 'setGains');
+    this.#gains = { ...this.#gains, ...given };
+    const frame = this.#now();
+    const frames = this.#timeline.framesOf(rampMs);
+    for (const [name, gain] of Object.entries(given) as [SideName, number][]) {
+      this.#timeline.at(frame, () => this.#mixdown.setGain(name, gain, frames));
+      this.#liveMix?.setGain(name, gain, rampMs);
+    }
+  }
+
+  /**
+   * Takes what is heard from now on out of all tracks, the same frames out of each, until `resume()`. The frames behind
+   * the pause follow those before it; their times step, and each track emits `discontinuity` with the reason
+   * `'pause'`. The devices stay open. Does nothing while the meeting is paused.
+   */
+  pause(): void {
+    if (this.#paused || this.#isOver) return;
+    this.#paused = true;
+    this.#timeline.pause(this.#now());
+  }
+
+  /** Ends a `pause()`. Does nothing if the meeting is not paused. */
+  resume(): void {
+    if (!this.#paused || this.#isOver) return;
+    this.#paused = false;
+    this.#timeline.resume(this.#now());
+  }
+
+  /**
+   * Ends all tracks at one instant, ns of `process.hrtime.bigint()`, behind the same frame. Tracks that have more end at
+   * once. The last call counts.
+   *
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`.
+   */
+  stopAt(time: bigint): void {
+    this.#stopAt(this.#clock.frameAt(checkTime(time, 'time')));
+  }
+
+  /**
+   * Stops now, at one frame of all tracks. Resolves when the tracks have ended, and all devices are released; it does
+   * not wait for a reader that has paused. Rejects if the meeting fails on the way.
+   */
+  close(): Promise<void> {
+    if (!this.#isClosing && !this.#isOver) {
+      this.#isClosing = true;
+      for (const side of this.#sides) side.stopWaiting();
+      this.#stopAt(Math.min(this.#timeline.stop, this.#now()));
+    }
+    return this.#closed.promise;
+  }
+
+  /** The same as `close()`, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Ends everything at once, with an error or without. */
+  destroy(error?: Error): void {
+    if (this.#isOver) return;
+    this.#fail(error ?? closedEarly('The meeting was destroyed'), error !== undefined);
+  }
+
+  /**
+   * Writes tracks into WAV files, all from one frame on, and up to the end of the meeting. A file loses nothing while
+   * the event loop is blocked for up to 30 s.
+   *
+   * @returns a promise that resolves when the meeting has ended and all files are complete. It rejects with the first
+   *   error; the other files, and the meeting, go on.
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, also for a track that the meeting does not have.
+   * @example
+   * const files = meeting.toFiles({ mic: 'me.wav', system: 'others.wav', mix: 'call.wav' });
+   */
+  toFiles(files: MeetingFiles, options?: MeetingFileOptions): Promise<void> {
+    const written = writeFiles(this.tracks, files, options, () => this.#failure);
+    const all = new Deferred<void>();
+    this.#files.push(all);
+    Promise.all(written).then(
+      () => all.resolve(),
+      (error: Error) => all.reject(error),
+    );
+    return all.promise;
+  }
+
+  /** Counters since the meeting began; a new object at each call. */
+  stats(): Readonly<MeetingStats> {
+    const stats: MeetingStats = {
+      frames: this.#timeline.given,
+      lateFrames: this.#lateFrames,
+      limiterGain: this.#mixdown.limiterGain,
+    };
+    for (const { name, feed } of this.#sides) {
+      stats[name] = feed.source.stats();
+      if (feed.canceller) stats.echo = feed.canceller.stats();
+    }
+    return stats;
+  }
+
+  /** Lets the meeting keep the process alive, as it does when made. */
+  ref(): this {
+    for (const { feed } of this.#sides) feed.source.ref();
+    return this;
+  }
+
+  /** Lets the process exit although the meeting goes on. */
+  unref(): this {
+    for (const { feed } of this.#sides) feed.source.unref();
+    return this;
+  }
+
+  /** What gives the frames their times: a source that is still read. */
+  get #clock(): Feed {
+    return (this.#sides.find(({ isOver }) => !isOver) ?? this.#sides[0]).feed;
+  }
+
+  #now(): number {
+    return this.#clock.frameAt(this.#clock.source.host.now());
+  }
+
+  #stopAt(at: number): void {
+    if (this.#isOver) return;
+    const frame = this.#timeline.stopAt(at);
+    for (const side of this.#sides) side.stopAt(frame);
+    this.#timeline.advance();
+  }
+
+  #everyTrack(): MeetingTrack[] {
+    // A side's track has more events, which nobody here emits.
+    return Object.values(this.tracks) as MeetingTrack[];
+  }
+
+  #isHeard(name: SideName): boolean {
+    return this.#mode === 'both' || this.#mode === name;
+  }
+
+  #asOwner(): SideOwner {
+    return {
+      advance: () => this.#timeline.advance(),
+      fed: (side) => this.#liveMix?.feed(side),
+      changed: ({ name }, change) => {
+        callListeners(() => this.tracks[name]?.emit('state', change));
+        callListeners(() => this.emit('state', { side: name, ...change }));
+      },
+      lost: (side, error) => this.#sideLost(side, error),
+      passOn: (side, event, ...values) => this.#passOn(side, event, ...values),
+      late: ({ name }, frame, frames) => {
+        this.#lateFrames += frames;
+        this.#lost({ frame, frames, filled: true, reason: 'late' }, name);
+      },
+      warning: (warning) => callListeners(() => this.emit('warning', warning)),
+    };
+  }
+
+  #passOn<E extends keyof PassedOn>(side: Side, event: E, ...values: PassedOn[E]): void {
+    if (event === 'discontinuity') {
+      const gap = this.#inTracks(values[0] as Discontinuity);
+      // All streams leave out the same seconds of sleep.
+      const isOfAll = gap.reason === 'sleep';
+      if (!isOfAll) this.#lost(gap, side.name);
+      else if (side === this.#sides[0]) this.#lost(gap);
+    } else {
+      const track = this.tracks[side.name] as { emit(event: E, ...values: PassedOn[E]): void };
+      callListeners(() => track.emit(event, ...values));
+    }
+  }
+
+  /** What a pause has taken out is lost to nobody. */
+  #inTracks({ frame, frames, filled, reason }: Discontinuity): Discontinuity {
+    const from = this.#map.toTrack(frame);
+    const until = filled ? this.#map.toTrack(frame + frames) : from + frames;
+    return { frame: from, frames: until - from, filled, reason };
+  }
+
+  /** @param name of the track concerned, all if it is not given. */
+  #lost(event: Discontinuity, name?: SideName): void {
+    if (event.frames <= 0) return;
+    const named = name && (this.tracks[name] as MeetingTrack | undefined);
+    for (const track of named ? [named] : this.#everyTrack()) {
+      callListeners(() => track.emit('discontinuity', event));
+    }
+  }
+
+  #opened(): void {
+    if (this.#isOver) return;
+    this.#isReady = true;
+    this.#ready.resolve(this);
+    for (const track of this.#everyTrack()) track.opened();
+    callListeners(() => this.emit('ready'));
+  }
+
+  #sideLost({ condition, end }: Side, error: Error | undefined): void {
+    const isStopped = this.#isClosing || end >= this.#timeline.stop;
+    if (isStopped || this.#isOver || !this.#isReady) return; // `ready` tells
+    if (!error) condition.gone(new AudioError('ERR_AUDIO_PROCESS_NOT_FOUND', programsGone));
+    if (!this.#sides.every(({ isOver }) => isOver)) return;
+    if (error) this.#fail(error);
+    else this.#stopAt(this.#now());
+  }
+
+  async #finish(): Promise<void> {
+    for (const track of this.#everyTrack()) track.finish();
+    await Promise.all([
+      ...this.#everyTrack().map((track) => track.close().catch(() => {})),
+      ...this.#sides.map((side) => side.close()),
+    ]);
+    this.#end();
+  }
+
+  #fail(error: Error, isError = true): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#failure = error;
+    for (const track of this.#everyTrack()) track.fail(error);
+    this.#ready.reject(error);
+    const closing = Promise.all(this.#sides.map((side) => side.close()));
+    void closing.then(() => {
+      const waiting = [this.#ready, this.#closed, ...this.#files];
+      const isTold = !isError || waiting.some((one) => one.delivers(error));
+      this.#closed.reject(error);
+      if (!isTold || (isError && this.listenerCount('error') > 0)) {
+        callListeners(() => this.emit('error', error));
+      }
+      this.#end();
+    });
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    this.#plan.signal?.removeEventListener('abort', this.#onAbort);
+    void this.#liveMix?.mixer.close();
+    this.#ready.reject(closedEarly('The meeting was closed before its devices were open'));
+    this.#closed.resolve();
+    callListeners(() => this.emit('close'));
+  }
+}
+
+const usualRampMs = 10;
+const programsGone = 'the programs that were captured have ended';
+
+function aborted(signal: AbortSignal | undefined): Error {
+  return Object.assign(new Error('The operation was aborted', { cause: signal?.reason }), {
+    name: 'AbortError',
+    code: 'ABORT_ERR',
+  });
+}

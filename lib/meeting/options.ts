@@ -1,0 +1,248 @@
+import type { BackendOption } from '../engine/backend.js';
+import { resolveFormat, type AudioFormat, type FormatOptions } from '../format/format.js';
+import type { LoopbackOptions } from '../sources/loopback-source.js';
+import type { MicOptions } from '../sources/mic-source.js';
+import type { ProcessOptions } from '../sources/process-source.js';
+import type { SourceOptions } from '../sources/source-options.js';
+import {
+  checkChunkOptions,
+  ChunkPlan,
+  chunkOptionNames,
+  type ChunkOptions,
+} from '../streams/chunker.js';
+import {
+  checkAbortSignal,
+  checkNumber,
+  checkObject,
+  checkOneOf,
+  checkOptions,
+  checkTime,
+  invalidType,
+  invalidValue,
+} from '../validate.js';
+import type { MeetingEchoOptions } from './feed.js';
+import type { SideName } from './mixdown.js';
+
+/** What the meeting decides for all of its sources. */
+const ownNames = [
+  ...chunkOptionNames,
+  'sampleRate',
+  'channels',
+  'sampleFormat',
+  'durationMs',
+  'bufferMs',
+  'startTime',
+  'signal',
+  'clock',
+  'backend',
+] as const satisfies readonly (keyof SourceOptions)[];
+
+type OwnName = (typeof ownNames)[number];
+
+/** Options of the microphone of a meeting: those of a {@link MicSource} but for what the meeting decides itself. */
+export type MeetingMicOptions = Omit<MicOptions, OwnName>;
+
+/**
+ * Options of the system's side of a meeting: those of a {@link LoopbackSource}, or with `process` those of a
+ * {@link ProcessSource}, but for what the meeting decides itself.
+ */
+export type MeetingSystemOptions = Omit<LoopbackOptions, OwnName> | Omit<ProcessOptions, OwnName>;
+
+/** Which sides of a meeting are heard. */
+export type MeetingMode = 'both' | 'mic' | 'system';
+
+/** How loud each side is in the mix, linear, 0 to 16. */
+export interface MeetingGains {
+  /** Of the microphone. @default 1, or what it was */
+  mic?: number | undefined;
+  /** Of what the system plays. @default 1, or what it was */
+  system?: number | undefined;
+}
+
+/** Options of {@link captureMeeting}. */
+export interface MeetingOptions extends ChunkOptions, BackendOption {
+  /** The microphone; false: none. @default the system's default microphone */
+  mic?: MeetingMicOptions | false | undefined;
+  /**
+   * What the others say: one output (`{ device }`); `'all'`, everything that plays on any output; programs
+   * (`{ process }`), or everything but programs (`{ process, mode: 'exclude' }`); false: none.
+   * @default the system's default output
+   */
+  system?: 'all' | MeetingSystemOptions | false | undefined;
+  /** Which sides are heard; {@link Meeting.setMode} changes it. @default 'both' */
+  mode?: MeetingMode | undefined;
+  /** How loud each side is in the mix; {@link Meeting.setGains} changes it. @default 1 for both */
+  gains?: MeetingGains | undefined;
+  /** The format of all tracks. @default 16000 Hz, 1 channel, `s16` */
+  format?: FormatOptions | undefined;
+  /**
+   * What the mix is: the sum of both sides, or a stereo stream with the microphone on the left and the system on the
+   * right. With `'stereo'` each side's own track is mono. @default 'mixed'
+   */
+  tracks?: 'mixed' | 'stereo' | undefined;
+  /**
+   * Whether what the system's side plays is taken out of the microphone, for a call without headphones; or how.
+   * See {@link EchoCanceller}. @default false
+   */
+  echo?: boolean | MeetingEchoOptions | undefined;
+  /**
+   * The instant of frame 0 of all tracks, ns of `process.hrtime.bigint()`. Until the devices are open the tracks are
+   * silence. @default the moment of the call
+   */
+  startTime?: bigint | undefined;
+  /**
+   * Milliseconds that each reader of a track may fall behind before it loses frames, 20 to 60,000.
+   * @default 1000, and 30,000 for a file
+   */
+  bufferMs?: number | undefined;
+  /** Destroys the meeting with an `AbortError`. The normal stop is `close()`. @default none */
+  signal?: AbortSignal | undefined;
+}
+
+/** The options after the checks. */
+export interface MeetingPlan {
+  mic: MeetingMicOptions | undefined;
+  system: MeetingSystemOptions | undefined;
+  mode: MeetingMode;
+  gains: Record<SideName, number>;
+  /** Of the mix, and of a side's track. */
+  format: Readonly<AudioFormat>;
+  sideFormat: Readonly<AudioFormat>;
+  isStereo: boolean;
+  echo: MeetingEchoOptions | undefined;
+  chunks: ChunkPlan;
+  startTime: bigint | undefined;
+  bufferMs: number | undefined;
+  signal: AbortSignal | undefined;
+  backend: BackendOption['backend'];
+}
+
+/** @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`. */
+export function checkMeetingOptions(options: MeetingOptions | undefined): MeetingPlan {
+  const given = checkOptions(options, 'captureMeeting', [
+    ...chunkOptionNames,
+    'mic',
+    'system',
+    'mode',
+    'gains',
+    'format',
+    'tracks',
+    'echo',
+    'startTime',
+    'bufferMs',
+    'signal',
+    'backend',
+  ]);
+  const { tracks = 'mixed', startTime, bufferMs, signal, backend } = given;
+  checkOneOf(tracks, 'options.tracks', ['mixed', 'stereo']);
+  const isStereo = tracks === 'stereo';
+  const format = checkMeetingFormat(given.format, isStereo);
+  if (startTime !== undefined) checkTime(startTime, 'options.startTime');
+  if (bufferMs !== undefined) checkNumber(bufferMs, 'options.bufferMs', 20, 60_000);
+  if (signal !== undefined) checkAbortSignal(signal, 'options.signal');
+  const mic = checkSource(given.mic, 'options.mic');
+  const system = checkSource(
+    given.system === 'all' ? { process: 0 } : given.system,
+    'options.system',
+  );
+  if (!mic && !system) {
+    throw invalidValue('options.system', given.system, 'cannot be false if options.mic is');
+  }
+  const mode = checkMode(given.mode ?? 'both', 'options.mode', { mic, system });
+  const echo = checkEcho(given.echo);
+  if (echo && !(mic && system)) {
+    throw invalidValue('options.echo', given.echo, 'needs both sides');
+  }
+  return {
+    mic,
+    system,
+    mode,
+    gains: { mic: 1, system: 1, ...checkGains(given.gains ?? {}, 'options.gains') },
+    format,
+    sideFormat: isStereo ? { ...format, channels: 1 } : format,
+    isStereo,
+    echo,
+    chunks: new ChunkPlan(format.sampleRate, checkChunkOptions(given)),
+    startTime,
+    bufferMs,
+    signal,
+    backend,
+  };
+}
+
+/** @throws as {@link checkMeetingOptions}. */
+export function checkMode(
+  mode: unknown,
+  name: string,
+  sides: { mic?: unknown; system?: unknown },
+): MeetingMode {
+  const checked = checkOneOf(mode, name, ['both', 'mic', 'system']);
+  if (checked !== 'both' && !sides[checked]) {
+    throw invalidValue(name, mode, 'names a side that the meeting does not have');
+  }
+  return checked;
+}
+
+/** The gains that were given. @throws as {@link checkMeetingOptions}. */
+export function checkGains(gains: unknown, name: string): Partial<Record<SideName, number>> {
+  const given = checkOptions<MeetingGains>(
+    checkObject(gains, name),
+    'gains',
+    ['mic', 'system'],
+    name,
+  );
+  const known = Object.entries(given).filter(([, gain]) => gain !== undefined);
+  for (const [side, gain] of known) checkNumber(gain, `${name}.${side}`, 0, 16);
+  return Object.fromEntries(known);
+}
+
+function checkMeetingFormat(format: unknown, isStereo: boolean): Readonly<AudioFormat> {
+  const usual = { sampleRate: 16_000, channels: isStereo ? 2 : 1, sampleFormat: 's16' } as const;
+  if (format === undefined) return usual;
+  const given = checkOptions<FormatOptions>(
+    checkObject(format, 'options.format'),
+    'format',
+    ['sampleRate', 'channels', 'sampleFormat'],
+    'options.format',
+  );
+  const { sampleRate, channels, sampleFormat } = resolveFormat(given, usual, 'options.format');
+  if (isStereo && channels !== 2) {
+    throw invalidValue('options.format.channels', channels, "must be 2 with tracks 'stereo'");
+  }
+  return { sampleRate, channels, sampleFormat };
+}
+
+// What is left is checked by the source, whose constructor the call of captureMeeting() is in.
+function checkSource<T extends object>(given: T | false | undefined, name: string): T | undefined {
+  if (given === false) return undefined;
+  if (given === undefined) return {} as T;
+  checkObject(given, name);
+  for (const own of ownNames) {
+    const value = (given as Record<string, unknown>)[own];
+    if (value === undefined) continue;
+    throw invalidValue(`${name}.${own}`, value, 'is an option of the meeting, not of one side');
+  }
+  return given;
+}
+
+function checkEcho(echo: unknown): MeetingEchoOptions | undefined {
+  if (echo === undefined || echo === false) return undefined;
+  if (echo === true) return {};
+  if (typeof echo !== 'object' || echo === null) {
+    throw invalidType('options.echo', 'of type boolean or object', echo);
+  }
+  return checkOptions<MeetingEchoOptions>(
+    checkObject(echo, 'options.echo'),
+    'echo',
+    ['suppression', 'tailMs', 'referenceChannels'],
+    'options.echo',
+  );
+}
+
+/** @throws as {@link checkMeetingOptions}. */
+export function checkRampMs(options: unknown, name: string): number {
+  const { rampMs = 10 } = checkOptions(options as { rampMs?: number } | undefined, name, [
+    'rampMs',
+  ]);
+  return checkNumber(rampMs, 'options.rampMs', 0, 60_000);
+}
