@@ -16,7 +16,7 @@ import { bextChunk, timeOfDay } from '../format/bext.js';
 import { filePortionMs, startsAt, writesFile } from '../streams/file-destination.js';
 import { claimForWriting } from '../streams/open-files.js';
 import { TypedWritable, type WritableEvents } from '../engine/typed-events.js';
-import { partialFrame, WrittenFormat } from '../streams/written-format.js';
+import { isEmpty, partialFrame, WrittenFormat } from '../streams/written-format.js';
 import {
   checkAbortSignal,
   checkBoolean,
@@ -68,7 +68,8 @@ const sizesEveryMs = 1000 - filePortionMs;
  *
  * A frame may arrive in several writes. If the audio ends within a frame, the stream stores the whole frames and fails
  * with `ERR_AUDIO_PARTIAL_FRAME`. Bytes of unknown format fail with `ERR_AUDIO_FORMAT_UNKNOWN`, and a later stream with
- * another format fails with `ERR_AUDIO_FORMAT_UNSUPPORTED`.
+ * another format fails with `ERR_AUDIO_FORMAT_UNSUPPORTED`. If no frame is written, the file is a WAV of no frames; its
+ * format is the default one if no other is known.
  *
  * @example
  * await pipeline(new MicSource({ durationMs: 5000 }), WavWriter.toFile('mic.wav'));
@@ -176,7 +177,6 @@ export class WavWriter extends TypedWritable<WritableEvents> implements AudioStr
   /** Stores all written bytes, completes the header and closes the file. Rejects if that fails. */
   close(): Promise<void> {
     const done = whenClosed(this);
-    this.#written.keep(); // also the format of a stream that has delivered nothing yet
     this.#written.detach();
     if (!this.writableEnded && !this.destroyed) this.end();
     return done;
@@ -225,11 +225,13 @@ export class WavWriter extends TypedWritable<WritableEvents> implements AudioStr
   // The format is that of the stream that is piped in now. When the bytes are written to the disk, that stream may be
   // gone.
   override write(bytes: unknown, encoding?: BufferEncoding | Done, done?: Done): boolean {
-    this[startsAt](0, undefined); // has no effect if a pipe has called it before
-    try {
-      this.#written.settle();
-    } catch (error) {
-      this.destroy(error as Error);
+    if (!isEmpty(bytes)) {
+      this[startsAt](0, undefined); // has no effect if a pipe has called it before
+      try {
+        this.#written.settle();
+      } catch (error) {
+        this.destroy(error as Error);
+      }
     }
     return super.write(bytes, encoding as BufferEncoding, done);
   }
@@ -272,6 +274,7 @@ export class WavWriter extends TypedWritable<WritableEvents> implements AudioStr
   }
 
   async #store(pieces: Buffer[]): Promise<void> {
+    if (pieces.every(isEmpty)) return;
     const format = this.#written.settled ?? this.#written.settle(); // the bytes of end(bytes) do not pass write()
     if (this.#begun !== format) await this.#begin(format);
     const bytes = Buffer.concat([this.#half, ...pieces]);
@@ -287,8 +290,7 @@ export class WavWriter extends TypedWritable<WritableEvents> implements AudioStr
   }
 
   async #finish(): Promise<void> {
-    const format = this.#written.expected;
-    if (!format) return; // without a single byte the file stays empty
+    const format = this.#written.final;
     if (this.#begun !== format) await this.#begin(format);
     // RIFF pads chunks to even lengths. The size of a chunk does not include the padding.
     if (this.#dataBytes % 2) {

@@ -3,6 +3,7 @@ import type { Writable } from 'node:stream';
 import { AudioError } from '../errors.js';
 import {
   bytesPerFrame,
+  defaultFormat,
   describeFormat,
   formatUnknown,
   sameFormat,
@@ -35,12 +36,12 @@ export class WrittenFormat {
 
   /** The format of the next bytes, if it is known. */
   get expected(): Readonly<AudioFormat> | undefined {
-    return this.#settled ?? this.#upstream.format ?? this.declared;
+    return this.#settled ?? this.#upstream.lastFormat ?? this.declared;
   }
 
-  /** Fixes the format of the stream that is piped in, even if that stream delivers nothing any more. */
-  keep(): void {
-    this.#settled ??= this.#upstream.format;
+  /** The format of the whole stream after its end. The format of no frames may be unknown; then it is the default one. */
+  get final(): Readonly<AudioFormat> {
+    return this.expected ?? defaultFormat;
   }
 
   /** Stops the flow, so that the stream can end without a write after its end. */
@@ -68,6 +69,11 @@ export class WrittenFormat {
     this.#checkedSource = source;
     return (this.#settled ??= wanted);
   }
+}
+
+/** Whether a chunk has no bytes; its format does not matter. */
+export function isEmpty(chunk: unknown): boolean {
+  return (chunk as { length?: unknown } | null | undefined)?.length === 0;
 }
 
 /** The error for input that ends `bytes` bytes into a frame. */

@@ -9,7 +9,7 @@ import {
 } from '../engine/typed-events.js';
 import { writesFile } from '../streams/file-destination.js';
 import type { Done } from '../streams/inlet.js';
-import { partialFrame, WrittenFormat } from '../streams/written-format.js';
+import { isEmpty, partialFrame, WrittenFormat } from '../streams/written-format.js';
 import { checkAbortSignal, checkInteger, checkOptions } from '../validate.js';
 
 /** Events of a {@link WavEncoder}. */
@@ -36,7 +36,8 @@ export interface WavEncoderOptions {
  * disk use {@link WavWriter}, which completes the header.
  *
  * Bytes of unknown format fail with `ERR_AUDIO_FORMAT_UNKNOWN`. Audio that ends within a frame fails with
- * `ERR_AUDIO_PARTIAL_FRAME`. A number of frames other than `frames` fails with `ERR_OUT_OF_RANGE`.
+ * `ERR_AUDIO_PARTIAL_FRAME`. A number of frames other than `frames` fails with `ERR_OUT_OF_RANGE`. If no frame is
+ * written, the bytes are a header without audio; its format is the default one if no other is known.
  *
  * @example
  * new MicSource({ durationMs: 5000 }).pipe(new WavEncoder()).pipe(process.stdout);
@@ -66,7 +67,7 @@ export class WavEncoder extends TypedTransform<WavEncoderEvents> {
 
   override write(chunk: unknown, encoding?: BufferEncoding | Done, done?: Done): boolean {
     try {
-      this.#written.settle();
+      if (!isEmpty(chunk)) this.#written.settle();
     } catch (error) {
       this.destroy(error as Error);
     }
@@ -74,6 +75,7 @@ export class WavEncoder extends TypedTransform<WavEncoderEvents> {
   }
 
   override _transform(bytes: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    if (isEmpty(bytes)) return done();
     try {
       this.#begin(this.#written.settled ?? this.#written.settle());
       this.#bytes += bytes.length;
@@ -87,15 +89,13 @@ export class WavEncoder extends TypedTransform<WavEncoderEvents> {
 
   override _flush(done: TransformCallback): void {
     try {
-      const format = this.#written.expected;
-      if (format) {
-        this.#begin(format);
-        const partial = this.#bytes % bytesPerFrame(format);
-        if (partial > 0) throw partialFrame('WavEncoder', partial, format);
-        this.#checkLength(true);
-        // RIFF pads chunks to even lengths. The size of a chunk does not include the padding.
-        if (this.#bytes % 2) this.push(Buffer.alloc(1));
-      }
+      const format = this.#written.final;
+      this.#begin(format);
+      const partial = this.#bytes % bytesPerFrame(format);
+      if (partial > 0) throw partialFrame('WavEncoder', partial, format);
+      this.#checkLength(true);
+      // RIFF pads chunks to even lengths. The size of a chunk does not include the padding.
+      if (this.#bytes % 2) this.push(Buffer.alloc(1));
     } catch (error) {
       done(error as Error);
       return;
