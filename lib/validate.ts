@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import { inspect } from 'node:util';
 
 import { AudioError } from './errors.js';
@@ -174,6 +175,13 @@ export function checkAbortSignal(value: unknown, name: string): AbortSignal {
     throw invalidType(name, 'an instance of AbortSignal', value);
   }
   return value as AbortSignal;
+}
+
+/** A stream to pipe into, by shape, as Node takes streams of other packages. */
+export function checkDestination(destination: unknown): Writable {
+  const { on, write } = (destination ?? {}) as Partial<Writable>;
+  if (typeof on === 'function' && typeof write === 'function') return destination as Writable;
+  throw invalidType('destination', 'an instance of Writable', destination);
 }
 
 /**

@@ -50,7 +50,14 @@ export class Deferred<T> {
 
   /** Whether code that awaits the promise receives this error, or has received it. */
   delivers(error: Error): boolean {
-    const { awaited } = this.promise as AwaitedPromise<T>;
-    return awaited && (!this.#settled || this.#failure === error);
+    return this.hasDelivered(error) || (this.#isAwaited && !this.#settled);
+  }
+
+  hasDelivered(error: Error): boolean {
+    return this.#isAwaited && this.#failure === error;
+  }
+
+  get #isAwaited(): boolean {
+    return (this.promise as AwaitedPromise<T>).awaited;
   }
 }

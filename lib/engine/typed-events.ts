@@ -1,6 +1,10 @@
 import { EventEmitter } from 'node:events';
 import { Readable, Transform, Writable } from 'node:stream';
 
+import { checkDestination } from '../validate.js';
+import { guardListeners } from './call-listeners.js';
+import { isRefusalOf } from './refusal.js';
+
 // Node's declarations accept every event name. The classes below are Node's own, but they declare which events
 // exist and what their listeners receive, so that a misspelt name does not compile. The events that Node's streams
 // have are declared one by one: these declarations are the same in all classes, so that a variable which holds one
@@ -55,6 +59,9 @@ export interface WritableEvents extends EmitterEvents {
   unpipe: [source: Readable];
 }
 
+/** Options of `pipe()`. */
+export type PipeOptions = { end?: boolean | undefined } | undefined;
+
 type ReadableSignal = 'end' | 'close' | 'pause' | 'resume' | 'readable';
 type WritableSignal = 'drain' | 'finish' | 'close';
 
@@ -83,7 +90,12 @@ export interface TypedEmitter<Events> {
 
 /** Node's `Readable`, with the names and arguments of its events. */
 // eslint-disable-next-line @typescript-eslint/no-unused-vars, @typescript-eslint/no-unsafe-declaration-merging -- see above
-export abstract class TypedReadable<Events> extends Readable {}
+export abstract class TypedReadable<Events> extends Readable {
+  override pipe<T extends NodeJS.WritableStream>(destination: T, options?: PipeOptions): T {
+    checkDestination(destination);
+    return super.pipe(destination, options);
+  }
+}
 
 export interface TypedReadable<Events> {
   on(event: ReadableSignal, listener: Listener<[]>): this;
@@ -123,7 +135,16 @@ export interface TypedReadable<Events> {
 
 /** Node's `Transform`, with the names and arguments of its events. */
 // eslint-disable-next-line @typescript-eslint/no-unused-vars, @typescript-eslint/no-unsafe-declaration-merging -- see above
-export abstract class TypedTransform<Events> extends Transform {}
+export abstract class TypedTransform<Events> extends Transform {
+  override pipe<T extends NodeJS.WritableStream>(destination: T, options?: PipeOptions): T {
+    checkDestination(destination);
+    return super.pipe(destination, options);
+  }
+
+  override destroy(error?: Error): this {
+    return isRefusalOf(this, error) ? this : super.destroy(error);
+  }
+}
 
 export interface TypedTransform<Events> {
   on(event: ReadableSignal, listener: Listener<[]>): this;
@@ -179,7 +200,11 @@ export interface TypedTransform<Events> {
 
 /** Node's `Writable`, with the names and arguments of its events. */
 // eslint-disable-next-line @typescript-eslint/no-unused-vars, @typescript-eslint/no-unsafe-declaration-merging -- see above
-export abstract class TypedWritable<Events> extends Writable {}
+export abstract class TypedWritable<Events> extends Writable {
+  override destroy(error?: Error): this {
+    return isRefusalOf(this, error) ? this : super.destroy(error);
+  }
+}
 
 export interface TypedWritable<Events> {
   on(event: WritableSignal, listener: Listener<[]>): this;
@@ -215,3 +240,6 @@ export interface TypedWritable<Events> {
   emit(event: 'pipe' | 'unpipe', ...args: [source: Readable]): boolean;
   emit<E extends keyof Events>(event: E, ...args: Extract<Events[E], unknown[]>): boolean;
 }
+
+for (const { prototype } of [TypedReadable, TypedTransform, TypedWritable])
+  guardListeners(prototype);

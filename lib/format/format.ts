@@ -203,3 +203,15 @@ export function formatUnknown(reader: string): AudioError {
       `or declare the stream's own with withFormat(stream, format)`,
   });
 }
+
+/** The error of a stream's `format` before audio of a known format flows in. */
+export function formatNotYet(reader: string): AudioError {
+  return new AudioError(
+    'ERR_AUDIO_FORMAT_UNKNOWN',
+    `the format of this ${reader} is not known yet`,
+    {
+      remedy:
+        'It is that of the stream which is piped in, or of the bytes whose format was declared',
+    },
+  );
+}

@@ -4,12 +4,7 @@ import { addAbortSignal } from 'node:stream';
 import type { AudioStream } from '../streams/audio-stream.js';
 import { checkChannelMap, type ChannelMap } from '../format/channel-map.js';
 import { deliverError, whenClosed } from '../streams/closing.js';
-import {
-  bytesPerFrame,
-  optionalFormat,
-  formatUnknown,
-  type AudioFormat,
-} from '../format/format.js';
+import { bytesPerFrame, optionalFormat, formatNotYet, type AudioFormat } from '../format/format.js';
 import { checkDuck } from './duck-options.js';
 import { FrameWriter } from '../streams/frame-writer.js';
 import { Inlet, type Done, type InletTarget } from '../streams/inlet.js';
@@ -234,7 +229,7 @@ export class MixerInput extends TypedWritable<WritableEvents> implements AudioSt
   /** The format of the audio that flows in. @throws `ERR_AUDIO_FORMAT_UNKNOWN` until audio flows in. */
   get format(): Readonly<AudioFormat> {
     const { format } = this.#inlet;
-    if (!format) throw formatUnknown('MixerInput');
+    if (!format) throw formatNotYet('MixerInput');
     return format;
   }
 
@@ -376,10 +371,11 @@ export class MixerInput extends TypedWritable<WritableEvents> implements AudioSt
   }
 
   override write(chunk: unknown, encoding?: BufferEncoding | Done, done?: Done): boolean {
-    this.#inlet.note();
     const [how, callback] =
       typeof encoding === 'function' ? [undefined, encoding] : [encoding, done];
-    return super.write(chunk, how as BufferEncoding, this.#writer.reporting(callback));
+    return this.#inlet.noting(() =>
+      super.write(chunk, how as BufferEncoding, this.#writer.reporting(callback)),
+    );
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {

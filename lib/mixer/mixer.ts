@@ -309,7 +309,6 @@ export class Mixer extends AudioReadable<MixerEvents> {
     deliverError(this, error);
     this.#finish();
     this.releaseConsumers();
-    for (const input of [...this.#inputs]) input.destroy();
     done(error);
   }
 
@@ -368,6 +367,8 @@ export class Mixer extends AudioReadable<MixerEvents> {
     this.#native.finish();
     this.#attend();
     this.producerEnded();
+    // Nothing more of them is mixed, also where nobody reads the end of the mix.
+    for (const input of [...this.#inputs]) input.destroy();
   }
 
   // Called on the JS thread after the engine has woken it.

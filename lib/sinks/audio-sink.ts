@@ -25,7 +25,7 @@ import {
   bytesPerFrame,
   checkFormat,
   defaultFormat,
-  formatUnknown,
+  formatNotYet,
   type AudioFormat,
 } from '../format/format.js';
 import { FrameWriter } from '../streams/frame-writer.js';
@@ -227,7 +227,7 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
   /** The format of the audio that is played. @throws `ERR_AUDIO_FORMAT_UNKNOWN` until it is known. */
   get format(): Readonly<AudioFormat> {
     const { format } = this.#inlet;
-    if (!format) throw formatUnknown(this.constructor.name);
+    if (!format) throw formatNotYet(this.constructor.name);
     return format;
   }
 
@@ -463,16 +463,18 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
   // not answer.
   override destroy(error?: Error): this {
     super.destroy(error);
+    if (!this.destroyed) return this;
     this.#constructed?.();
     this.#constructed = undefined;
     return this;
   }
 
   override write(chunk: unknown, encoding?: BufferEncoding | Done, done?: Done): boolean {
-    this.#inlet.note();
     const [how, callback] =
       typeof encoding === 'function' ? [undefined, encoding] : [encoding, done];
-    return super.write(chunk, how as BufferEncoding, this.#writer.reporting(callback));
+    return this.#inlet.noting(() =>
+      super.write(chunk, how as BufferEncoding, this.#writer.reporting(callback)),
+    );
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {

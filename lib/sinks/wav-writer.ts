@@ -6,12 +6,7 @@ import type { AudioStream } from '../streams/audio-stream.js';
 import { deliverError, rejectsWith, whenClosed } from '../streams/closing.js';
 import { Deferred } from '../engine/deferred.js';
 import { AudioError, closedEarly } from '../errors.js';
-import {
-  bytesPerFrame,
-  optionalFormat,
-  formatUnknown,
-  type AudioFormat,
-} from '../format/format.js';
+import { bytesPerFrame, optionalFormat, formatNotYet, type AudioFormat } from '../format/format.js';
 import { bextChunk, timeOfDay } from '../format/bext.js';
 import { filePortionMs, startsAt, writesFile } from '../streams/file-destination.js';
 import { claimForWriting } from '../streams/open-files.js';
@@ -124,7 +119,7 @@ export class WavWriter extends TypedWritable<WritableEvents> implements AudioStr
   /** @throws `ERR_AUDIO_FORMAT_UNKNOWN` until the first frame, unless it was declared. */
   get format(): Readonly<AudioFormat> {
     const format = this.#written.expected;
-    if (!format) throw formatUnknown('WavWriter');
+    if (!format) throw formatNotYet('WavWriter');
     return format;
   }
 
@@ -225,6 +220,7 @@ export class WavWriter extends TypedWritable<WritableEvents> implements AudioStr
   // The format is that of the stream that is piped in now. When the bytes are written to the disk, that stream may be
   // gone.
   override write(bytes: unknown, encoding?: BufferEncoding | Done, done?: Done): boolean {
+    const start = this.#start;
     if (!isEmpty(bytes)) {
       this[startsAt](0, undefined); // has no effect if a pipe has called it before
       try {
@@ -233,7 +229,12 @@ export class WavWriter extends TypedWritable<WritableEvents> implements AudioStr
         this.destroy(error as Error);
       }
     }
-    return super.write(bytes, encoding as BufferEncoding, done);
+    try {
+      return super.write(bytes, encoding as BufferEncoding, done);
+    } catch (error) {
+      this.#start = start; // the chunk was invalid
+      throw error;
+    }
   }
 
   async #open(): Promise<void> {

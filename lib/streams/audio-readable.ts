@@ -109,7 +109,7 @@ export abstract class AudioReadable<Events extends AudioReadableEvents = AudioRe
    * `stats().link`.
    *
    * If this throws, both streams stay open, and the stream that already flows into the destination continues.
-   * `pipeline()` then rejects, and also leaves both open.
+   * `pipeline()` then rejects, and destroys its streams except the destination.
    *
    * @throws `ERR_AUDIO_UNSUPPORTED` if another stream flows into the destination, `ERR_AUDIO_GRAPH_CYCLE` if the pipe
    *   would close a cycle.

@@ -3,6 +3,7 @@ import type { Readable, Writable } from 'node:stream';
 import { Deferred } from '../engine/deferred.js';
 
 type Stream = Readable | Writable;
+type StreamState = { errorEmitted?: boolean };
 
 // The promises of each stream that reject when it fails.
 const promises = new WeakMap<Stream, Set<Deferred<never>>>();
@@ -16,12 +17,11 @@ export function rejectsWith<T>(stream: Stream, deferred: Deferred<T>): Deferred<
 
 /** For `_destroy`. If a promise delivers the error, an `error` event without a listener does not throw it again. */
 export function deliverError(stream: Stream, error: Error | null | undefined): void {
-  const known = promises.get(stream);
-  if (!error || !known) return;
+  if (!error || !promises.has(stream)) return;
   // Checked when the error is emitted, because `close()` may return the promise after the stream has failed. The listener
   // must be the first one, because that of a pipe emits the error again if it is the last one.
   stream.prependOnceListener('error', () => {
-    const delivered = [...known].some((waiting) => waiting.delivers(error));
+    const delivered = promisesOf(stream).some((waiting) => waiting.delivers(error));
     if (delivered) {
       const ignore = (): void => {};
       stream.on('error', ignore);
@@ -32,24 +32,39 @@ export function deliverError(stream: Stream, error: Error | null | undefined): v
   });
 }
 
+function promisesOf(stream: Stream): Deferred<never>[] {
+  return [...(promises.get(stream) ?? [])];
+}
+
+/** Whether the app has received the error that the stream failed with. */
+function hasToldError(stream: Stream): boolean {
+  const { errored } = stream;
+  if (!errored) return false;
+  const states = stream as { [state in '_readableState' | '_writableState']?: StreamState };
+  const isEmitted = states._readableState?.errorEmitted || states._writableState?.errorEmitted;
+  const isDelivered = promisesOf(stream).some((promise) => promise.hasDelivered(errored));
+  return isEmitted || isDelivered;
+}
+
 /** Makes the promise of `close()` from `work`. Its rejection causes no `unhandledRejection` if it is not awaited. */
 export function closing(stream: Stream, work: () => Promise<void>): Promise<void> {
   const deferred = rejectsWith(stream, new Deferred<void>());
-  work()
-    .then(
-      () => deferred.resolve(),
-      (error: Error) => deferred.reject(error),
-    )
-    .finally(() => promises.get(stream)?.delete(deferred as unknown as Deferred<never>));
+  work().then(
+    () => {
+      deferred.resolve();
+      promises.get(stream)?.delete(deferred as unknown as Deferred<never>);
+    },
+    (error: Error) => deferred.reject(error),
+  );
   return deferred.promise;
 }
 
 /**
- * Resolves when the stream has closed, or at once if it has closed already. Rejects if the stream fails before. If it
- * failed earlier, this does not reject, because the `error` event has reported the error.
+ * Resolves when the stream has closed, or at once if it has closed already. Rejects if the stream fails before, or if it
+ * failed earlier and nothing has reported the error yet.
  */
 export function untilClosed(stream: Stream): Promise<void> {
-  const failedBefore = stream.errored !== null;
+  const failedBefore = hasToldError(stream);
   return new Promise((resolve, reject) => {
     const onClose = (): void => {
       const failure: Error | null = stream.errored;
@@ -62,10 +77,6 @@ export function untilClosed(stream: Stream): Promise<void> {
     }
     // Our listener must be the first, because an exception in a listener of the app keeps later ones from being called.
     stream.prependOnceListener('close', onClose);
-    // An exception in a listener of `finish` keeps Node from destroying the stream.
-    if (!('readableEnded' in stream)) {
-      stream.prependOnceListener('finish', () => setImmediate(() => stream.destroy()));
-    }
   });
 }
 
@@ -83,10 +94,7 @@ export function untilTaken(stream: Readable, taken: () => number): Promise<void>
     let before = taken();
     const timer = setInterval(() => {
       const now = taken();
-      if (now === before) {
-        if (stream.readableEnded) stream.destroy(); // an exception in a listener of `end` kept Node from doing this
-        resolve();
-      }
+      if (now === before) resolve();
       before = now;
     }, stuckMs);
     untilClosed(stream)

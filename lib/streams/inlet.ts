@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 
+import { refusal } from '../engine/refusal.js';
 import { AudioError } from '../errors.js';
 import {
   bytesPerFrame,
@@ -98,13 +99,21 @@ export class Inlet {
 
   /** For `pipe()`. Links the stream, or returns why its bytes must be copied. */
   connect(source: LinkSource, ends: boolean): string | undefined {
-    if (this.source) throw this.secondStream();
-    if (isCycle(source, this.#stream)) throw cycle(source, this.#stream);
-    const reason = this.#target.refuse(source);
+    const reason = this.#refuse(source);
     if (reason !== undefined) return reason;
     this.#linked = { source, ends };
     this.#target.link(source, ends);
     return undefined;
+  }
+
+  #refuse(source: LinkSource): string | undefined {
+    try {
+      if (this.source) throw this.secondStream();
+      if (isCycle(source, this.#stream)) throw cycle(source, this.#stream);
+      return this.#target.refuse(source);
+    } catch (error) {
+      throw refusal(source, this.#stream, error as Error);
+    }
   }
 
   /** For `unpipe()`. */
@@ -125,9 +134,18 @@ export class Inlet {
   }
 
   /** For `write()`. Stores the format of bytes that are processed later. */
-  note(): void {
+  noting<T>(write: () => T): T {
+    const wasWritten = this.#written;
     this.#written = true;
     this.#upstream.note();
+    try {
+      return write();
+    } catch (error) {
+      // The chunk was invalid: Node does not call `_write` with it.
+      this.#written = wasWritten;
+      this.#upstream.forgetNoted();
+      throw error;
+    }
   }
 
   /** For `_write`, in place of `write()`, if the bytes are discarded. */

@@ -1,7 +1,7 @@
 import type { AsyncResource } from 'node:async_hooks';
 import type { Readable, Writable } from 'node:stream';
 
-import { callListeners, throwLater } from '../engine/call-listeners.js';
+import { callListeners } from '../engine/call-listeners.js';
 import type { AudioStream } from './audio-stream.js';
 import { ChunkReaders, type AudioChunk } from './chunk-reader.js';
 import { ChunkPlan } from './chunker.js';
@@ -20,7 +20,7 @@ import {
 import type { NativeProducer } from '../engine/native.js';
 import { PushedProducer } from './pushed-producer.js';
 import { Tap, type TapOwner } from './tap.js';
-import { invalidType } from '../validate.js';
+import { checkDestination } from '../validate.js';
 
 /** A destination of `pipe()`, in `stats().link`. */
 export interface LinkStats {
@@ -305,11 +305,7 @@ export class Outlet {
         this.#tryEnd();
         break;
       }
-      try {
-        this.#wanted = (woken && this.#hand(chunk)) || this.#stream.push(chunk);
-      } catch (error) {
-        throwLater(error); // an exception of a listener does not stop the stream
-      }
+      this.#wanted = (woken && this.#hand(chunk)) || this.#stream.push(chunk);
     }
     this.#pumping = false;
   }
@@ -333,11 +329,4 @@ export class Outlet {
     this.#ended = true;
     this.#source.ended();
   }
-}
-
-/** Checks the shape, because Node also accepts streams of other packages. */
-export function checkDestination(destination: unknown): Writable {
-  const { on, write } = (destination ?? {}) as Partial<Writable>;
-  if (typeof on === 'function' && typeof write === 'function') return destination as Writable;
-  throw invalidType('destination', 'an instance of Writable', destination);
 }

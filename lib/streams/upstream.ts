@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 
+import { refusal } from '../engine/refusal.js';
 import { AudioError } from '../errors.js';
 import { formatOf, type AudioFormat } from '../format/format.js';
 import { allUpstreams } from './links.js';
@@ -47,6 +48,11 @@ export class Upstream {
     this.#noted.push(this.format);
   }
 
+  /** For a write that threw: the chunk is never processed. */
+  forgetNoted(): void {
+    this.#noted.pop();
+  }
+
   /** The format that was known when the present chunk was written. */
   takeNoted(): Readonly<AudioFormat> | undefined {
     return this.#noted.shift();
@@ -58,16 +64,16 @@ export class Upstream {
   }
 
   #attach(source: Readable): void {
-    const refusal =
+    const error =
       this.#source && this.#source !== source
         ? secondStream(this.#destination)
         : isCycle(source, this.#destination)
           ? cycle(source, this.#destination)
           : undefined;
-    if (refusal) {
+    if (error) {
       // Node emits `pipe` when everything is connected, so pipe() throws this exception.
       source.unpipe(this.#destination);
-      throw refusal;
+      throw refusal(source, this.#destination, error);
     }
     this.#source = source;
   }

@@ -18,15 +18,9 @@ import {
   untilTaken,
 } from '../streams/closing.js';
 import { countChunks } from '../streams/encoding.js';
-import { throwLater } from '../engine/call-listeners.js';
 import { Deferred } from '../engine/deferred.js';
 import { closedEarly } from '../errors.js';
-import {
-  bytesPerFrame,
-  optionalFormat,
-  formatUnknown,
-  type AudioFormat,
-} from '../format/format.js';
+import { bytesPerFrame, optionalFormat, formatNotYet, type AudioFormat } from '../format/format.js';
 import { Inlet, type Done, type InletTarget } from '../streams/inlet.js';
 import { linkTarget, upstreams, type LinkSource, type LinkTarget } from '../streams/links.js';
 import {
@@ -36,10 +30,11 @@ import {
   type NativeHost,
   type NativeProducer,
 } from '../engine/native.js';
-import { checkDestination, Outlet, type Discontinuity, type LinkStats } from '../streams/outlet.js';
+import { Outlet, type Discontinuity, type LinkStats } from '../streams/outlet.js';
 import { checkAbortSignal, checkFrame, checkNumber, checkTime, unsupported } from '../validate.js';
 import {
   TypedTransform,
+  type PipeOptions,
   type ReadableEvents,
   type WritableEvents,
 } from '../engine/typed-events.js';
@@ -88,8 +83,6 @@ export interface FilterPlan {
   /** How often `progressed()` is called, in frames; undefined: never. */
   progressFrames?: number;
 }
-
-type PipeOptions = { end?: boolean | undefined } | undefined;
 
 /** The lowest sample rate of a format. */
 const leastRate = 8000;
@@ -204,7 +197,7 @@ export abstract class AudioTransform<Events extends TransformEvents = TransformE
   /** The format of the output. @throws `ERR_AUDIO_FORMAT_UNKNOWN` until the format of the input is known. */
   get format(): Readonly<AudioFormat> {
     const from = this.#in ?? this.#inlet.format;
-    if (!from) throw formatUnknown(this.constructor.name);
+    if (!from) throw formatNotYet(this.constructor.name);
     return this.#out ?? this.plan(from).to;
   }
 
@@ -303,7 +296,7 @@ export abstract class AudioTransform<Events extends TransformEvents = TransformE
    * Pipes as in Node.js. In a live path the pipe is a link inside the engine, see `stats().link`.
    *
    * If this throws, both streams stay open, and the stream that already flows into the destination continues.
-   * `pipeline()` then rejects, and also leaves both open.
+   * `pipeline()` then rejects, and destroys its streams except the destination.
    *
    * @throws `ERR_AUDIO_UNSUPPORTED` if another stream flows into the destination, `ERR_AUDIO_GRAPH_CYCLE` if the pipe
    *   would close a cycle.
@@ -313,7 +306,6 @@ export abstract class AudioTransform<Events extends TransformEvents = TransformE
       this.#outlet.pipe(destination, options);
       return destination;
     }
-    checkDestination(destination);
     super.pipe(destination, options);
     this.#bytePipes.set(destination, options);
     return destination;
@@ -367,8 +359,7 @@ export abstract class AudioTransform<Events extends TransformEvents = TransformE
   }
 
   override write(chunk: unknown, encoding?: BufferEncoding | Done, done?: Done): boolean {
-    this.#inlet.note();
-    return super.write(chunk, encoding as BufferEncoding, done);
+    return this.#inlet.noting(() => super.write(chunk, encoding as BufferEncoding, done));
   }
 
   override setEncoding(encoding: BufferEncoding): this {
@@ -487,12 +478,8 @@ export abstract class AudioTransform<Events extends TransformEvents = TransformE
   ): void {
     const resume = this.#context.bind((error: Error | null, reference?: Float32Array) => {
       if (this.destroyed) return;
-      try {
-        if (!error) this.#process(filter, bytes, reference);
-        done(error);
-      } catch (thrown) {
-        throwLater(thrown); // the exception of a listener
-      }
+      if (!error) this.#process(filter, bytes, reference);
+      done(error);
     });
     reading.then(
       (reference) => resume(null, reference),

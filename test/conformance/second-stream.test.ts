@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { finished, pipeline } from 'node:stream/promises';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -70,15 +70,22 @@ describe('a second stream', () => {
 
     const other = second();
     expect(() => other.pipe(into)).toThrow(refused);
-    await expect(pipeline(other, into)).rejects.toEqual(refused);
     for (const stream of [first, into, other]) expect(stream.destroyed).toBe(false);
+    // pipeline() destroys what it was given, as always, but what flows into the destination is not its own.
+    const format = { sampleRate: 48000, channels: 2, sampleFormat: 'f32' } as const;
+    for (const streams of [[second()], [second(), new Gain({ from: format })]]) {
+      await expect(pipeline([...streams, into] as never)).rejects.toEqual(refused);
+      await Promise.allSettled(streams.map((stream) => finished(stream)));
+      expect(streams.every(({ destroyed }) => destroyed)).toBe(true);
+      for (const stream of [first, into]) expect(stream.destroyed).toBe(false);
+    }
     const before = first.stats().link;
     await audio.advance(100);
     expect(first.stats().link).toEqual(before);
     expect(before).toMatchObject([{ to: into.constructor.name }]);
 
     // It can go elsewhere, and takes the place of the first when that is gone.
-    const elsewhere = new Gain({ from: { sampleRate: 48000, channels: 2, sampleFormat: 'f32' } });
+    const elsewhere = new Gain({ from: format });
     other.pipe(elsewhere);
     other.unpipe(elsewhere);
     first.unpipe(into);
@@ -95,6 +102,9 @@ describe('a second stream', () => {
     first.pipe(gain);
     first.push(Buffer.alloc(800));
     expect(() => new ToneSource().pipe(gain)).toThrow(refused);
+    const tone = new ToneSource();
+    await expect(pipeline(tone, gain)).rejects.toEqual(refused);
+    expect([tone.destroyed, gain.destroyed]).toEqual([true, false]);
     first.push(Buffer.alloc(800));
     first.push(null);
     await new Promise((resolve) => gain.on('end', resolve));

@@ -10,6 +10,10 @@ it.each([
   ['open', 'ERR_AUDIO_DEVICE_NOT_FOUND'],
   ['sinkOpen', 'ERR_AUDIO_DEVICE_NOT_FOUND'],
   ['close', 'ENOENT'],
+  ['readerClose', 'ENOENT'],
+  ['micClose', 'ERR_AUDIO_DEVICE_NOT_FOUND'],
+  ['destroyed', 'ERR_OF_THE_APP'],
+  ['destroyedLater', 'ERR_OF_THE_APP'],
   ['partial', 'ERR_AUDIO_PARTIAL_FRAME'],
   ['pipe', 'ENOENT'],
   ['nodePipe', 'ENOENT'],
@@ -38,7 +42,7 @@ it.each([
 
 it.each(
   backends.flatMap((backend) =>
-    ['paused', 'readable', 'iterator', 'chunks', 'duration'].map((what) => [backend, what]),
+    ['paused', 'readable', 'iterator', 'chunks', 'duration', 'mix'].map((what) => [backend, what]),
   ),
 )('on %s a process ends when the device is released: %s', async (backend, what) => {
   const outcome = await runScene('released.mjs', {

@@ -6,6 +6,17 @@ import { runScene } from './run-scene.js';
 it.each([
   ['data', 100],
   ['transform', 100],
+  ['written', 100],
+  ['cut', 100],
+  ['encoded', 100],
+  ['file', 100],
+  ['beside', 50],
+  ['mixed', 100],
+  ['tone', 100],
+  ['error', 1],
+  ['drain', 1],
+  ['writeCallback', 1],
+  ['endCallback', 1],
   ['discontinuity', 1],
   ['overrun', 1],
   ['level', 10],
@@ -18,7 +29,7 @@ it.each([
   ['fileFinish', 1],
   ['inputClose', 1],
   ['warning', 1],
-])('a listener that throws stops nothing: %s', async (what, calls) => {
+])('a listener or callback that throws stops nothing: %s', async (what, calls) => {
   const outcome = await runScene('throwing-listeners.mjs', { args: [what] });
   expect(outcome).toMatchObject({ code: 0, stderr: '', stuck: false });
   const [told, count] = outcome.stdout.split('\n');

@@ -20,8 +20,15 @@ beforeEach(() => {
   audio.device('mic').play(tone(440));
 });
 
-function follow(source: AudioSource): { frames: number; told: Discontinuity[]; ended: boolean } {
-  const followed = { frames: 0, told: [] as Discontinuity[], ended: false };
+function follow(source: AudioSource): {
+  frames: number;
+  told: Discontinuity[];
+  ended: boolean;
+  closed: Promise<unknown>;
+} {
+  // To release a device takes time that no clock in our hand moves.
+  const closed = new Promise((resolve) => source.once('close', resolve));
+  const followed = { frames: 0, told: [] as Discontinuity[], ended: false, closed };
   source.on('data', (chunk: Buffer) => (followed.frames += chunk.length / 8));
   source.on('discontinuity', (event) => followed.told.push(event));
   source.on('end', () => (followed.ended = true));
@@ -61,6 +68,7 @@ describe.each(['device', 'host'] as const)('a microphone that stalls (clock: %s)
     await run(1000);
     audio.device('mic').stall();
     await run(2000);
+    await followed.closed;
     expect(followed.ended).toBe(true);
     expect(followed.frames).toBe(2 * rate);
     const [{ frame, frames }] = followed.told;
@@ -78,6 +86,7 @@ describe.each(['device', 'host'] as const)('a microphone that stalls (clock: %s)
     await run(500);
     const frame = mic.stopAt(audio.now());
     await run(1000);
+    await followed.closed;
     expect(followed.ended).toBe(true);
     expect(followed.frames).toBe(frame);
   });
@@ -102,6 +111,7 @@ it('a loopback whose output stalls ends after durationMs', async () => {
   await run(500);
   audio.device('speakers').stall();
   await run(2000);
+  await followed.closed;
   expect([followed.ended, followed.frames]).toEqual([true, rate]);
 });
 

@@ -20,6 +20,19 @@ const scenes = {
   open: () => MicSource.open({ backend, device }),
   sinkOpen: () => VirtualMicSink.open({ backend, device }),
   close: () => new WavWriter(file, { format }).close(),
+  readerClose: () => WavReader.fromFile(file).close(),
+  micClose: () => new MicSource({ backend, device }).close(),
+  destroyed() {
+    const gain = new Gain({ from: format });
+    gain.destroy(Object.assign(new Error('the app failed it'), { code: 'ERR_OF_THE_APP' }));
+    return gain.close();
+  },
+  destroyedLater() {
+    const mic = new MicSource({ backend });
+    const closed = mic.close();
+    mic.destroy(Object.assign(new Error('the app failed it'), { code: 'ERR_OF_THE_APP' }));
+    return closed;
+  },
   async partial() {
     const gain = new Gain({ from: format });
     gain.write(Buffer.alloc(3));

@@ -114,7 +114,7 @@ const internal = new Set(
     'constructor producer host takeDriver releaseDriver watch unwatch mixEnded mixedOut retry linked linkStats ' +
     'lostByReader untilTaken enter makeMore producerEnded releaseConsumers findTarget openTarget attended ' +
     'prepare devicesChanged destination heardBy demandedFormat plan progressed kernel retried ' +
-    'checkLink reference readReference'
+    'checkLink reference readReference emit'
   ).split(' '),
 );
 const node = new Set(

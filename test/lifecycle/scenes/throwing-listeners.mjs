@@ -5,12 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import {
+  EchoCanceller,
   Gain,
   LevelMeter,
   MicSource,
   Mixer,
   SpeakerSink,
+  ToneSource,
   VirtualMicSink,
+  WavEncoder,
+  WavReader,
   WavWriter,
 } from 'patchcord';
 import { SimulatedAudio } from 'patchcord/testing';
@@ -41,6 +45,47 @@ const scenes = {
     const stream = mic({ durationMs: 1000 }).pipe(new Gain());
     stream.on('data', throws);
     await audio.advance(1500);
+    return stream;
+  },
+  written: () => fromBytes(new Gain({ from: format })),
+  cut: () => fromBytes(new Gain({ from: format, chunkMs: 2 })),
+  encoded: () => fromBytes(new WavEncoder({ format })),
+  file: () => fromBytes(new WavReader(), wavOf(48_000)),
+  beside: () =>
+    fromBytes(new EchoCanceller({ from: format, reference: new ToneSource({ durationMs: 100 }) })),
+  async mixed() {
+    const mixer = new Mixer();
+    mixer.createInput({ format }).end(Buffer.alloc(192_000));
+    mixer.on('data', throws);
+    return mixer;
+  },
+  async tone() {
+    return new ToneSource({ durationMs: 1000 }).on('data', throws);
+  },
+  async error() {
+    const stream = mic();
+    stream.on('error', throws);
+    stream.destroy(new Error('of the stream'));
+    await new Promise((resolve) => stream.once('close', resolve));
+    return new ToneSource({ durationMs: 10 }).resume();
+  },
+  async drain() {
+    const stream = new Gain({ from: format }).resume().on('drain', throws);
+    while (stream.write(Buffer.alloc(19_200)));
+    await new Promise((resolve) => setImmediate(resolve));
+    stream.end();
+    return stream;
+  },
+  async writeCallback() {
+    const stream = new Gain({ from: format }).resume();
+    stream.write(Buffer.alloc(4), throws);
+    stream.end();
+    return stream;
+  },
+  async endCallback() {
+    const stream = new SpeakerSink({ backend: audio, format });
+    stream.end(Buffer.alloc(4800), throws);
+    while (!stream.closed) await audio.advance(100);
     return stream;
   },
   async discontinuity() {
@@ -126,6 +171,26 @@ const scenes = {
     return stream;
   },
 };
+
+async function fromBytes(stream, bytes = Buffer.alloc(192_000)) {
+  stream.on('data', throws);
+  for (let at = 0; at < bytes.length; at += 1920) {
+    stream.write(bytes.subarray(at, at + 1920));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  stream.end();
+  return stream;
+}
+
+function wavOf(frames) {
+  const encoder = new WavEncoder({ format, frames });
+  encoder.end(Buffer.alloc(4 * frames));
+  return Buffer.concat([...iterate(encoder)]);
+}
+
+function* iterate(stream) {
+  for (let chunk = stream.read(); chunk; chunk = stream.read()) yield chunk;
+}
 
 async function writesFile(event) {
   const folder = mkdtempSync(join(tmpdir(), 'patchcord-throwing-'));
