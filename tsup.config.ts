@@ -1,8 +1,9 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 
 import { defineConfig } from 'tsup';
+import ts from 'typescript';
 
 // Four kinds of files:
 //   index.js, testing.js      CommonJS: the one copy of the classes that Node.js runs
@@ -27,6 +28,9 @@ export default defineConfig([
       if (format === 'cjs') options.define = { ...options.define, 'import.meta': 'undefined' };
     },
     async onSuccess() {
+      for (const file of readdirSync('dist')) {
+        if (/\.m?js$/.test(file)) stripComments(`dist/${file}`);
+      }
       for (const name of entries) writeNodeEntry(name);
     },
   },
@@ -37,6 +41,29 @@ export default defineConfig([
     dts: { only: true, compilerOptions: { stripInternal: true } },
   },
 ]);
+
+// esbuild keeps the comments in class bodies, a tenth of the package. Comments within a line are for bundlers
+// (`@__PURE__`).
+function stripComments(file: string): void {
+  const text = readFileSync(file, 'utf8');
+  const cuts = new Map<number, number>();
+  const visit = (node: ts.Node): void => {
+    for (const { pos, end } of ts.getLeadingCommentRanges(text, node.pos) ?? []) {
+      const lineStart = text.lastIndexOf('\n', pos) + 1;
+      const isAlone = text.slice(lineStart, pos).trim() === '' && text[end] === '\n';
+      if (isAlone) cuts.set(lineStart, end + 1);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile(file, text, ts.ScriptTarget.Latest));
+  let kept = '';
+  let at = 0;
+  for (const [from, to] of [...cuts].sort(([a], [b]) => a - b)) {
+    kept += text.slice(at, from);
+    at = to;
+  }
+  writeFileSync(file, kept + text.slice(at));
+}
 
 // Not `export … from './index.js'`: to find the names of its exports Node.js would then parse the whole
 // CommonJS file, which takes longer than running it.
