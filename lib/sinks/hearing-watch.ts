@@ -75,18 +75,21 @@ function problemIn(
   { device, renderId }: Ends,
   microphone: NativeDevice,
 ): SinkWarning | undefined {
-  const culprit = slider === renderId ? (device?.name ?? renderId) : microphone.name;
+  const culprit =
+    slider === 'stream'
+      ? 'the playback of this app'
+      : `'${slider === renderId ? (device?.name ?? renderId) : microphone.name}'`;
   if (volume === 0) {
     return {
       code: 'muted',
-      message: `'${culprit}' is muted, so '${microphone.name}' is silent: unmute it in the sound settings`,
+      message: `${culprit} is muted, so '${microphone.name}' is silent: unmute it in the sound settings`,
     };
   }
   if (volume < quietest) {
     const db = Math.round(20 * Math.log10(volume));
     return {
       code: 'quiet',
-      message: `the volume of '${culprit}' attenuates '${microphone.name}' by ${-db} dB: raise it in the sound settings`,
+      message: `the volume of ${culprit} attenuates '${microphone.name}' by ${-db} dB: raise it in the sound settings`,
     };
   }
   if (mixerProblem) {

@@ -256,11 +256,14 @@ using ChildEnvironment = std::vector<std::pair<std::string, std::string>>;
 // What lies between an output and whoever listens to the microphone that carries it.
 struct Hearing {
   double volume = 1;     // linear, of all the system's sliders on the way together; 0: muted
-  std::string quietest;  // the device whose slider takes most, its id
+  std::string quietest;  // what takes most: a device's id, or kOwnStream
   // Of a virtual mixer whose settings can be read:
   bool mixer_known = false;
   std::vector<std::string> buses;  // those on which it is heard: "B1"
   std::string mixer_problem;       // why it is heard on none
+
+  // The slider that a mixer shows for what this process plays there.
+  static constexpr char kOwnStream[] = "stream";
 
   void weaken(const std::string& device_id, double by) {
     volume *= by;

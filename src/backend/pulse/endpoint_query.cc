@@ -10,11 +10,18 @@ namespace {
 
 constexpr int64_t kInterval = 250 * kNsPerMs;
 
+// Above 1 the server amplifies, which the contract's scale has no place for.
+float loudest(const pa_cvolume& volume) {
+  const uint32_t most = *std::max_element(volume.values, volume.values + volume.channels);
+  return std::min(1.0f, static_cast<float>(most) / static_cast<float>(kNormalVolume));
+}
+
 }  // namespace
 
-void EndpointQuery::begin(const std::string& id, Flow flow) {
+void EndpointQuery::begin(const std::string& id, Flow flow, uint32_t recording) {
   id_ = id;
   flow_ = flow;
+  recording_ = recording;
   next_ = 0;
 }
 
@@ -32,23 +39,35 @@ void EndpointQuery::ask() noexcept {
   const LibPulse& library = connection_.libpulse();
   auto* query = flow_ == Flow::kOutput ? library.pa_context_get_sink_info_by_name
                                        : library.pa_context_get_source_info_by_name;
-  question_ = query(connection_.context(), id_.c_str(), on_answer, this);
+  question_ = query(connection_.context(), id_.c_str(), on_device, this);
 }
 
-void EndpointQuery::on_answer(pa_context*, const pa_device_info* info, int end, void* self) {
+void EndpointQuery::on_device(pa_context*, const pa_device_info* info, int end, void* self) {
   auto* query = static_cast<EndpointQuery*>(self);
   if (end != 0) {
     query->connection_.forget(std::exchange(query->question_, nullptr));
+    if (end > 0 && query->device_.known) {
+      query->question_ = query->connection_.libpulse().pa_context_get_source_output_info(
+          query->connection_.context(), query->recording_, on_recording, self);
+    }
     return;
   }
-  EndpointState state;
-  state.known = true;
-  state.muted = info->mute != 0;
-  const uint32_t* const volumes = info->volume.values;
-  const uint32_t loudest = *std::max_element(volumes, volumes + info->volume.channels);
-  // Above 1 the server amplifies, which the contract's scale has no place for.
-  state.volume = std::min(1.0f, static_cast<float>(loudest) / static_cast<float>(kNormalVolume));
-  query->state_.store(state);
+  query->device_.known = true;
+  query->device_.muted = info->mute != 0;
+  query->device_.volume = loudest(info->volume);
+}
+
+// A mixer has a slider for each stream as well: what a user did to it is no fault of the device.
+void EndpointQuery::on_recording(pa_context*, const pa_source_output_info* info, int end,
+                                 void* self) {
+  auto* query = static_cast<EndpointQuery*>(self);
+  if (end == 0) {
+    query->device_.muted = query->device_.muted || info->mute != 0;
+    if (info->has_volume) query->device_.volume *= loudest(info->volume);
+    return;
+  }
+  query->connection_.forget(std::exchange(query->question_, nullptr));
+  query->state_.store(query->device_);
 }
 
 }  // namespace pulse

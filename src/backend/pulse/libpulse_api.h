@@ -245,6 +245,28 @@ struct pa_sink_input_info {
   pa_format_info* format;
 };
 
+// A stream that records.
+struct pa_source_output_info {
+  uint32_t index;
+  const char* name;
+  uint32_t owner_module;
+  uint32_t client;
+  uint32_t source;
+  pa_sample_spec sample_spec;
+  pa_channel_map channel_map;
+  pa_usec_t buffer_usec;
+  pa_usec_t source_usec;
+  const char* resample_method;
+  const char* driver;
+  pa_proplist* proplist;
+  int corked;
+  pa_cvolume volume;
+  int mute;
+  int has_volume;
+  int volume_writable;
+  pa_format_info* format;
+};
+
 // Only the members we call have their type.
 struct pa_mainloop_api {
   void* userdata;
@@ -271,6 +293,8 @@ using pa_device_info_cb_t = void (*)(pa_context*, const pa_device_info*, int end
 using pa_module_info_cb_t = void (*)(pa_context*, const pa_module_info*, int end, void*);
 using pa_client_info_cb_t = void (*)(pa_context*, const pa_client_info*, int end, void*);
 using pa_sink_input_info_cb_t = void (*)(pa_context*, const pa_sink_input_info*, int end, void*);
+using pa_source_output_info_cb_t = void (*)(pa_context*, const pa_source_output_info*, int end,
+                                            void*);
 using pa_stream_notify_cb_t = void (*)(pa_stream*, void*);
 using pa_stream_request_cb_t = void (*)(pa_stream*, size_t bytes, void*);
 using pa_stream_success_cb_t = void (*)(pa_stream*, int success, void*);
@@ -323,6 +347,10 @@ using pa_time_event_cb_t = void (*)(pa_mainloop_api*, pa_time_event*, const time
     (pa_context*, const char*, pa_context_success_cb_t, void*))                                \
   F(pa_operation*, pa_context_set_default_source,                                              \
     (pa_context*, const char*, pa_context_success_cb_t, void*))                                \
+  F(pa_operation*, pa_context_get_source_output_info,                                          \
+    (pa_context*, uint32_t, pa_source_output_info_cb_t, void*))                                \
+  F(pa_operation*, pa_context_set_source_output_volume,                                        \
+    (pa_context*, uint32_t, const pa_cvolume*, pa_context_success_cb_t, void*))                \
   F(pa_operation*, pa_context_move_sink_input_by_name,                                         \
     (pa_context*, uint32_t, const char*, pa_context_success_cb_t, void*))                      \
   F(void, pa_operation_cancel, (pa_operation*))                                                \
@@ -337,6 +365,7 @@ using pa_time_event_cb_t = void (*)(pa_mainloop_api*, pa_time_event*, const time
   F(void, pa_stream_unref, (pa_stream*))                                                       \
   F(int, pa_stream_set_monitor_stream, (pa_stream*, uint32_t index))                           \
   F(pa_stream_state_t, pa_stream_get_state, (const pa_stream*))                                \
+  F(uint32_t, pa_stream_get_index, (const pa_stream*))                                         \
   F(const char*, pa_stream_get_device_name, (const pa_stream*))                                \
   F(const pa_buffer_attr*, pa_stream_get_buffer_attr, (pa_stream*))                            \
   F(pa_operation*, pa_stream_set_buffer_attr,                                                  \

@@ -128,8 +128,13 @@ Error PulseCapture::connect(uint32_t period_frames, int flags,
                         info_.period_frames * frame_bytes_};
   const int connected = libpulse().pa_stream_connect_record(
       stream_, source_or_sink_.c_str(), &buffer,
-      static_cast<pa_stream_flags_t>(PA_STREAM_START_CORKED | PA_STREAM_ADJUST_LATENCY | flags));
+      static_cast<pa_stream_flags_t>(PA_STREAM_START_CORKED | PA_STREAM_START_UNMUTED |
+                                     PA_STREAM_ADJUST_LATENCY | flags));
   if (Error error = await_ready(connected, "pa_stream_connect_record", deadline)) return error;
+  // The library has no volume for a recording that begins.
+  const pa_cvolume volume = full_volume();
+  connection_.forget(libpulse().pa_context_set_source_output_volume(
+      connection_.context(), libpulse().pa_stream_get_index(stream_), &volume, nullptr, nullptr));
 
   const pa_buffer_attr* granted = libpulse().pa_stream_get_buffer_attr(stream_);
   info_.period_frames = granted->fragsize / frame_bytes_;
@@ -144,7 +149,10 @@ Error PulseCapture::start() {
   if (!lost_) connection_.forget(libpulse().pa_stream_flush(stream_, nullptr, nullptr));
   if (Error error = set_corked(false)) return error;
   begin_timing();
-  if (of_device_) endpoint_.begin(info_.device_id, loopback_ ? Flow::kOutput : Flow::kInput);
+  if (of_device_) {
+    endpoint_.begin(info_.device_id, loopback_ ? Flow::kOutput : Flow::kInput,
+                    libpulse().pa_stream_get_index(stream_));
+  }
   running_ = true;
   look_at_ = connection_.clock().now() + kIdleAfter;
   connection_.idle_watch().add(this);

@@ -54,9 +54,7 @@ class PulseHost final : public Host, private Connection::LossListener {
                     std::unique_ptr<Stream>* stream) override {
     PulseDevice device;
     Error error = prepare(Flow::kOutput, request.device_id, &device);
-    return error ? error
-                 : open_pulse_render(streams_.get(), device, request,
-                                     cables_.owns(request.device_id), listener, stream);
+    return error ? error : open_pulse_render(streams_.get(), device, request, listener, stream);
   }
 
   Error list_processes(const ProcessQuery& query, std::vector<ProcessInfo>* processes) override {
@@ -111,7 +109,8 @@ class PulseHost final : public Host, private Connection::LossListener {
                             std::vector<std::string>* moved) override {
     if (!cables_.owns(output_id)) return Error::none();
     std::vector<PulseInput> strangers;
-    Error error = query_strangers(connection_.get(), *processes_, output_id, &strangers);
+    Error error =
+        query_players(connection_.get(), *processes_, output_id, Whose::kStrangers, &strangers);
     if (error || strangers.empty()) return error;
     for (const PulseInput& stranger : strangers) {
       moved->push_back(stranger.application.empty() ? stranger.binary : stranger.application);
@@ -129,7 +128,13 @@ class PulseHost final : public Host, private Connection::LossListener {
   }
   Error ask_hearing(const std::string& render_id, const std::string& microphone_id,
                     Hearing* hearing) override {
-    return ask_pulse_hearing(connection_.get(), render_id, microphone_id, hearing);
+    Error error = ask_pulse_hearing(connection_.get(), render_id, microphone_id, hearing);
+    std::vector<PulseInput> own;
+    if (!error) error = query_players(connection_.get(), *processes_, render_id, Whose::kOwn, &own);
+    for (const PulseInput& input : own) {
+      hearing->weaken(Hearing::kOwnStream, input.muted ? 0 : input.volume);
+    }
+    return error;
   }
 
  private:

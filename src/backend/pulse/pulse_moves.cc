@@ -31,8 +31,8 @@ Error move_processes(Connection* connection, const std::vector<uint32_t>& pids,
   return error;
 }
 
-Error query_strangers(Connection* connection, const ProcessTable& table,
-                      const std::string& output_id, std::vector<PulseInput>* strangers) {
+Error query_players(Connection* connection, const ProcessTable& table, const std::string& output_id,
+                    Whose whose, std::vector<PulseInput>* players) {
   std::vector<PulseInput> inputs;
   PulseDevice output;
   {
@@ -45,10 +45,10 @@ Error query_strangers(Connection* connection, const ProcessTable& table,
   for (const PulseInput& input : inputs) {
     if (input.sink != output.index) continue;
     const Ancestry process = process_of(table, input);
-    const bool own = std::any_of(process.begin(), process.end(), [&](const ProcessRecord& record) {
-      return record.id.pid == table.own_pid();
-    });
-    if (!own) strangers->push_back(input);
+    const auto is_own = [&](const ProcessRecord& one) { return one.id.pid == table.own_pid(); };
+    const bool wanted = whose == Whose::kOwn ? is_own(process.front())
+                                             : std::none_of(process.begin(), process.end(), is_own);
+    if (wanted) players->push_back(input);
   }
   return Error::none();
 }

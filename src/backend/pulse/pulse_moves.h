@@ -1,4 +1,4 @@
-// Streams of other programs, moved from one output to another.
+// Who plays to an output, and moving what others play from one output to another.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +16,10 @@ namespace pulse {
 Error move_processes(Connection* connection, const std::vector<uint32_t>& pids,
                      const std::string& output_id, std::vector<uint32_t>* moved);
 
-// What programs play to `output_id`, but for this process and those that it started.
-Error query_strangers(Connection* connection, const ProcessTable& table,
-                      const std::string& output_id, std::vector<PulseInput>* strangers);
+// What is played to `output_id` by this process, or by programs that it did not start.
+enum class Whose : uint8_t { kOwn, kStrangers };
+Error query_players(Connection* connection, const ProcessTable& table, const std::string& output_id,
+                    Whose whose, std::vector<PulseInput>* players);
 
 // Under the lock.
 Error move_input(Connection* connection, const PulseInput& input, const std::string& output_id,

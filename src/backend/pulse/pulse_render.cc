@@ -20,7 +20,7 @@ class PulseRender final : public PulseStream {
       : PulseStream(connection, Flow::kOutput), listener_(*listener) {}
   ~PulseRender() override { end(); }
 
-  Error open(const PulseDevice& device, const RenderRequest& request, bool full_volume);
+  Error open(const PulseDevice& device, const RenderRequest& request);
   Error start() override;
   void stop() override;
 
@@ -56,7 +56,7 @@ class PulseRender final : public PulseStream {
   bool skipped_ = false;  // something passed without us, and nothing has been written since
 };
 
-Error PulseRender::open(const PulseDevice& device, const RenderRequest& request, bool full_volume) {
+Error PulseRender::open(const PulseDevice& device, const RenderRequest& request) {
   Connection::Lock lock(connection_);
   Connection::Deadline deadline(&connection_, kCallLimit);
   info_.device_id = request.device_id;
@@ -77,13 +77,12 @@ Error PulseRender::open(const PulseDevice& device, const RenderRequest& request,
   // What is in the queue when the server asks is what a late wake can take: it stays the same.
   fill_ = fill - usual + step_;
   pa_buffer_attr buffer = wanted_buffer();
-  pa_cvolume volume{static_cast<uint8_t>(info_.format.channels), {}};
-  std::fill(std::begin(volume.values), std::end(volume.values), kNormalVolume);
+  const pa_cvolume volume = full_volume();
   const int flags = PA_STREAM_START_CORKED | PA_STREAM_ADJUST_LATENCY | PA_STREAM_DONT_MOVE |
-                    (full_volume ? PA_STREAM_START_UNMUTED : 0);
+                    PA_STREAM_START_UNMUTED;
   const int connected = libpulse().pa_stream_connect_playback(
-      stream_, source_or_sink_.c_str(), &buffer, static_cast<pa_stream_flags_t>(flags),
-      full_volume ? &volume : nullptr, nullptr);
+      stream_, source_or_sink_.c_str(), &buffer, static_cast<pa_stream_flags_t>(flags), &volume,
+      nullptr);
   if ((error = await_ready(connected, "pa_stream_connect_playback", deadline))) return error;
 
   const pa_buffer_attr* granted = libpulse().pa_stream_get_buffer_attr(stream_);
@@ -271,10 +270,10 @@ void PulseRender::no_timing() noexcept {
 }  // namespace
 
 Error open_pulse_render(Connection* connection, const PulseDevice& device,
-                        const RenderRequest& request, bool full_volume, RenderListener* listener,
+                        const RenderRequest& request, RenderListener* listener,
                         std::unique_ptr<Stream>* stream) {
   auto render = std::make_unique<PulseRender>(connection, listener);
-  if (Error error = render->open(device, request, full_volume)) return error;
+  if (Error error = render->open(device, request)) return error;
   *stream = std::move(render);
   return Error::none();
 }

@@ -8,10 +8,9 @@
 namespace patchcord {
 namespace pulse {
 
-// Control thread. `device`: the sink. `full_volume`: whatever volume the server remembers for this
-// program; for cables, where what is written must be what is heard.
+// Control thread. `device`: the sink. At full volume, whatever the server remembers.
 Error open_pulse_render(Connection* connection, const PulseDevice& device,
-                        const RenderRequest& request, bool full_volume, RenderListener* listener,
+                        const RenderRequest& request, RenderListener* listener,
                         std::unique_ptr<Stream>* stream);
 
 }  // namespace pulse

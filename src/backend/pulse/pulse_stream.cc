@@ -97,6 +97,13 @@ Error PulseStream::create(const char* name, const PulseDevice& device, const Ope
   if (const char* role = role_of(options.category)) {
     libpulse().pa_proplist_sets(properties, "media.role", role);
   }
+  // The server remembers volume and mute of streams by their role, or by the name of the program
+  // ("node"): what a user did to a telephone, or to another app, would silence this stream.
+  // PulseAudio takes this key, WirePlumber the id of an application, unless the stream has a role.
+  libpulse().pa_proplist_sets(properties, "module-stream-restore.id",
+                              flow_ == Flow::kOutput ? "sink-input-by-application-id:patchcord"
+                                                     : "source-output-by-application-id:patchcord");
+  libpulse().pa_proplist_sets(properties, "application.id", "patchcord");
   stream_ =
       libpulse().pa_stream_new_with_proplist(connection_.context(), name, &spec, &map, properties);
   libpulse().pa_proplist_free(properties);
@@ -196,6 +203,12 @@ Error PulseStream::set_corked(bool corked) {
   }
   connection_.forget(operation);
   return Error::none();
+}
+
+pa_cvolume PulseStream::full_volume() const noexcept {
+  pa_cvolume volume{static_cast<uint8_t>(info_.format.channels), {}};
+  std::fill(std::begin(volume.values), std::end(volume.values), kNormalVolume);
+  return volume;
 }
 
 bool PulseStream::ask_timing(bool at_once) noexcept {

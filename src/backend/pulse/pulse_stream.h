@@ -46,6 +46,7 @@ class PulseStream : public Stream {
   // stale, which matters more than being fresh. But for the first ones, one each 100 ms, unless it
   // must be known `at_once`. Whether one is asked for now; otherwise an earlier one may be under
   // way.
+  pa_cvolume full_volume() const noexcept;
   bool ask_timing(bool at_once = false) noexcept;
   void restart_timing() noexcept { reports_asked_ = 0; }
   void lose(const Error& error) noexcept;
