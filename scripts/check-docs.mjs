@@ -21,6 +21,8 @@ const checker = program.getTypeChecker();
 // The members of these are Node's own.
 const ofNode = ['ReadableEvents', 'WritableEvents', 'ChunkIterator'];
 
+/** Whether each function that was looked at throws. */
+const known = new Map();
 const problems = [];
 let count = 0;
 
@@ -73,6 +75,8 @@ function checkMember(member, owner) {
   }
   const name = member.name;
   if (!name || ts.isPrivateIdentifier(name)) return;
+  // It calls close() without arguments, so that none is wrong.
+  if (ts.isComputedPropertyName(name)) return;
   // What Node calls of a stream: Node documents it.
   if (ts.isIdentifier(name) && name.text.startsWith('_')) return;
   const symbol = checker.getSymbolAtLocation(name);
@@ -110,18 +114,41 @@ function throwsText(declaration) {
     .join(' ');
 }
 
-/** Whether the body throws, or calls a check of an argument: a name that begins with `check`. */
+/**
+ * Whether the body throws, or calls a check (a name that begins with `check`), or a function of the same file that
+ * does. What a `try` catches is not thrown.
+ */
 function throws(declaration) {
+  if (known.has(declaration)) return known.get(declaration);
+  known.set(declaration, false); // while its own body is looked at
   let found = false;
   const visit = (node) => {
     if (found || ts.isFunctionLike(node)) return;
+    if (ts.isTryStatement(node) && node.catchClause) {
+      visit(node.catchClause.block);
+      if (node.finallyBlock) visit(node.finallyBlock);
+      return;
+    }
     if (ts.isThrowStatement(node)) found = true;
-    if (ts.isCallExpression(node) && /^(check|throwIf)[A-Z]/.test(node.expression.getText()))
-      found = true;
+    if (ts.isCallExpression(node) && isThrowing(node)) found = true;
     ts.forEachChild(node, visit);
   };
   if (declaration.body) ts.forEachChild(declaration.body, visit);
+  known.set(declaration, found);
   return found;
+}
+
+function isThrowing(call) {
+  if (/^(check|throwIf)[A-Z]/.test(call.expression.getText())) return true;
+  const called = checker.getResolvedSignature(call)?.declaration;
+  // What another file checks is given by us more often than by the app.
+  if (!called?.body || called.getSourceFile() !== call.getSourceFile()) return false;
+  return !isPromise(called) && throws(called);
+}
+
+// Its errors are rejections of a promise, which the caller may handle.
+function isPromise(declaration) {
+  return (ts.getCombinedModifierFlags(declaration) & ts.ModifierFlags.Async) !== 0;
 }
 
 function isInternal(node) {

@@ -223,17 +223,29 @@ export class SimulatedDevice {
     return answer;
   }
 
-  /** Unplugs the device. Its open streams wait for its return, see `recover`. */
+  /**
+   * Unplugs the device. Its open streams wait for its return, see `recover`.
+   *
+   * @throws `ERR_AUDIO_DEVICE_NOT_FOUND`.
+   */
   unplug(): this {
     return this.#script('unplug');
   }
 
-  /** Plugs the device in again. */
+  /**
+   * Plugs the device in again.
+   *
+   * @throws `ERR_AUDIO_DEVICE_NOT_FOUND`.
+   */
   plug(): this {
     return this.#script('plug');
   }
 
-  /** Removes the device from the system for good. */
+  /**
+   * Removes the device from the system for good.
+   *
+   * @throws `ERR_AUDIO_DEVICE_NOT_FOUND`.
+   */
   remove(): this {
     return this.#script('removeDevice');
   }
@@ -319,12 +331,20 @@ export class SimulatedDevice {
     return this.#script('glitch', checkInteger(frames, 'frames', 0));
   }
 
-  /** Makes the device deliver nothing until `resume()`. */
+  /**
+   * Makes the device deliver nothing until `resume()`.
+   *
+   * @throws `ERR_AUDIO_DEVICE_NOT_FOUND`.
+   */
   stall(): this {
     return this.#script('stall');
   }
 
-  /** Makes the device deliver again. */
+  /**
+   * Makes the device deliver again.
+   *
+   * @throws `ERR_AUDIO_DEVICE_NOT_FOUND`.
+   */
   resume(): this {
     return this.#script('resume');
   }

@@ -70,7 +70,11 @@ export class SimulatedProcess {
     return this.#script('move', checkString(device, 'device'));
   }
 
-  /** Ends the program. Its process id may be used again. */
+  /**
+   * Ends the program. Its process id may be used again.
+   *
+   * @throws `ERR_AUDIO_PROCESS_NOT_FOUND`.
+   */
   exit(): void {
     this.#script('exit');
   }
