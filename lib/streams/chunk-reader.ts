@@ -1,8 +1,9 @@
 import type { Readable } from 'node:stream';
 
 import { Deferred } from '../engine/deferred.js';
-import { bytesPerFrame } from '../format/format.js';
+import { bytesPerFrame, type AudioFormat } from '../format/format.js';
 import { closedEarly } from '../errors.js';
+import { decodeSamples } from './samples.js';
 import { Tap, type TapOwner } from './tap.js';
 
 /** One chunk with its position in the stream, from `chunks()`. */
@@ -17,6 +18,38 @@ export interface AudioChunk {
   time: bigint;
   /** The reasons why the chunk, or a part of it, is silence (see `chunkFlags`); 0 if it is sound. */
   flags: number;
+  /**
+   * The samples of `data`, interleaved, with full scale at -1 to 1. In an `f32` stream they share the memory of `data`;
+   * others are decoded at the first access.
+   */
+  readonly samples: Float32Array;
+}
+
+class Chunk implements AudioChunk {
+  readonly data: Buffer;
+  readonly frame: number;
+  readonly frames: number;
+  readonly time: bigint;
+  readonly flags: number;
+  readonly #format: Readonly<AudioFormat>;
+  #samples: Float32Array | undefined;
+
+  constructor(data: Buffer, tap: Tap, format: Readonly<AudioFormat>) {
+    this.data = data;
+    this.frame = tap.chunkFrame;
+    this.frames = data.length / bytesPerFrame(format);
+    this.time = tap.chunkTime;
+    this.flags = tap.chunkFlags;
+    this.#format = format;
+  }
+
+  get samples(): Float32Array {
+    const { buffer, byteOffset, length } = this.data;
+    return (this.#samples ??=
+      this.#format.sampleFormat === 'f32'
+        ? new Float32Array(buffer, byteOffset, length / 4)
+        : decodeSamples(this.data, this.#format));
+  }
 }
 
 const end: IteratorReturnResult<undefined> = { done: true, value: undefined };
@@ -72,7 +105,7 @@ function failureOf(stream: Readable): Error | undefined {
 /** The iterator that `chunks()` returns. */
 class ChunkReader implements AsyncIterableIterator<AudioChunk> {
   readonly #tap: Tap;
-  readonly #frameBytes: number;
+  readonly #format: Readonly<AudioFormat>;
   readonly #isFailing: () => boolean;
   readonly #onDone: () => void;
   readonly #waiting: Deferred<IteratorResult<AudioChunk>>[] = [];
@@ -81,7 +114,7 @@ class ChunkReader implements AsyncIterableIterator<AudioChunk> {
 
   constructor(owner: TapOwner, isFailing: () => boolean, onDone: () => void) {
     this.#isFailing = isFailing;
-    this.#frameBytes = bytesPerFrame(owner.format);
+    this.#format = owner.format;
     this.#onDone = onDone;
     this.#tap = new Tap(owner, () => this.wake());
   }
@@ -139,9 +172,7 @@ class ChunkReader implements AsyncIterableIterator<AudioChunk> {
       this.#close();
       return end;
     }
-    const frames = data.length / this.#frameBytes;
-    const { chunkFrame: frame, chunkTime: time, chunkFlags: flags } = tap;
-    return { done: false, value: { data, frame, frames, time, flags } };
+    return { done: false, value: new Chunk(data, tap, this.#format) };
   }
 
   #close(): void {

@@ -1,5 +1,6 @@
 import { native } from '../engine/native.js';
 import { AudioError } from '../errors.js';
+import { decodeSamples } from '../streams/samples.js';
 import {
   bytesPerFrame,
   checkFormat,
@@ -75,17 +76,7 @@ export function toFloat32(
   checkBytes(buffer);
   const interleaved = samplesOf(format);
   checkWhole(buffer, bytesPerFrame(interleaved));
-  const samples = new Float32Array(
-    buffer.byteLength / bytesPerFrame({ ...interleaved, channels: 1 }),
-  );
-  const bytes = native().convert(
-    buffer,
-    interleaved,
-    { ...interleaved, sampleFormat: 'f32' },
-    conversionPlan({}),
-  );
-  new Uint8Array(samples.buffer).set(bytes);
-  return samples;
+  return decodeSamples(buffer, interleaved);
 }
 
 /**

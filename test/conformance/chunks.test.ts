@@ -1,7 +1,7 @@
 // A loop over chunks() ends as a loop over the stream itself does, and leaves nothing behind.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { MicSource, Mixer, type AudioChunk } from 'patchcord';
+import { MicSource, Mixer, toFloat32, type AudioChunk } from 'patchcord';
 
 import { openSystem, type System } from './system.js';
 
@@ -30,6 +30,20 @@ const listeners = (stream: MicSource | Mixer) => [
   stream.listenerCount('error'),
   stream.listenerCount('close'),
 ];
+
+it('a chunk has its samples as numbers, in every format', async () => {
+  for (const sampleFormat of ['s16', 's24', 's32', 'f32'] as const) {
+    const source = mic({ sampleFormat, channels: 2 });
+    for await (const chunk of source.chunks()) {
+      expect(chunk.samples).toBeInstanceOf(Float32Array);
+      expect(chunk.samples).toHaveLength(2 * chunk.frames);
+      expect(chunk.samples).toEqual(toFloat32(chunk.data, source.format));
+      expect(chunk.samples).toBe(chunk.samples);
+      break;
+    }
+    source.destroy();
+  }
+});
 
 describe('a loop over chunks()', () => {
   it('throws that there is no such device', async () => {
