@@ -283,10 +283,20 @@ export function followsDefault(selector: DeviceSelector): boolean {
   return selector === 'default' || selector === 'communications';
 }
 
+// Other devices that had the name of a device while that device was there: its return is none of them. PulseAudio
+// gives each null sink the same name.
+const namesakes = new WeakMap<NativeDevice, ReadonlySet<string>>();
+
+function rememberNamesakes(device: NativeDevice, devices: readonly NativeDevice[]): NativeDevice {
+  const others = devices.filter(({ id, name }) => name === device.name && id !== device.id);
+  namesakes.set(device, new Set(others.map(({ id }) => id)));
+  return device;
+}
+
 /**
  * Selects the next device of a stream that was on `current`. If the selector follows the default, that is the default.
  * Otherwise it is the same device, found by its id, or by its exact name on a system where a returned device has
- * another id.
+ * another id. A device that had this name already while `current` was there is another one.
  *
  * @throws `ERR_AUDIO_DEVICE_NOT_FOUND`.
  */
@@ -300,10 +310,14 @@ export function reselectDevice(
   const usable = devices.filter(
     (candidate) => candidate.flow === flow && candidate.state === 'active',
   );
+  const present = usable.find((candidate) => candidate.id === id);
+  if (present) rememberNamesakes(current, devices);
   const returned =
-    usable.find((candidate) => candidate.id === id) ??
-    usable.find((candidate) => candidate.name === name);
-  if (returned) return returned;
+    present ??
+    usable.find(
+      (candidate) => candidate.name === name && !namesakes.get(current)?.has(candidate.id),
+    );
+  if (returned) return rememberNamesakes(returned, devices);
   throw notFound(`the ${flow} device '${name}' (${id})`, devices, flow);
 }
 
@@ -315,6 +329,15 @@ export function reselectDevice(
  * @throws `ERR_AUDIO_DEVICE_NOT_FOUND`; the message lists the existing names.
  */
 export function selectDevice(
+  devices: readonly NativeDevice[],
+  selector: DeviceSelector,
+  flow: 'input' | 'output',
+  own?: string,
+): NativeDevice {
+  return rememberNamesakes(selectOne(devices, selector, flow, own), devices);
+}
+
+function selectOne(
   devices: readonly NativeDevice[],
   selector: DeviceSelector,
   flow: 'input' | 'output',

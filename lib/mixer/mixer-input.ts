@@ -27,6 +27,9 @@ import {
   unsupported,
 } from '../validate.js';
 
+/** More than a server that does not answer is waited for. */
+const leastLiveBufferMs = 5000;
+
 /** Options that lower an input of a mix while another one sounds. */
 export interface DuckOptions {
   /** The input that lowers this one while it sounds. It was created earlier, by the same mixer. */
@@ -57,8 +60,10 @@ export interface MixerInputOptions {
   /** Format of the written bytes. @default the format of the stream that is piped in */
   format?: AudioFormat | undefined;
   /**
-   * How much audio the input can queue, in ms: bytes that are written ahead, or packets of a live stream.
-   * @default 500 for written bytes, 1000 for a live stream
+   * How much audio the input can queue, in ms, 20 to 60,000: bytes that are written ahead, or packets of a live stream.
+   * While the mix waits for another input, and after a standstill of the process or of the audio server, the packets of
+   * a live stream wait here. Packets that find no room are lost and counted.
+   * @default 500 for written bytes; for a live stream 5000, or `maxWaitMs` of the mixer and a second if that is more
    */
   bufferMs?: number | undefined;
   /** Destroys the input with an `AbortError`. @default none */
@@ -90,6 +95,7 @@ export interface MixerInputOptions {
 export interface InputOwner {
   readonly native: NativeMixer;
   readonly format: Readonly<AudioFormat>;
+  readonly maxWaitMs: number;
   readonly live: boolean;
   /** Another stream flows in, or more bytes were written. */
   changed(): void;
@@ -189,6 +195,7 @@ export class MixerInput extends TypedWritable<WritableEvents> implements AudioSt
     const owner = this.#owner;
     const framesOf = (ms: number, { sampleRate }: AudioFormat): number =>
       Math.ceil((ms * sampleRate) / 1000);
+    const liveBufferMs = Math.max(leastLiveBufferMs, owner.maxWaitMs + 1000);
     let frameBytes = 0;
     return {
       refuse: (source) => {
@@ -201,7 +208,7 @@ export class MixerInput extends TypedWritable<WritableEvents> implements AudioSt
         );
       },
       link: (source) => {
-        engine.link(source.producer, framesOf(bufferMs ?? 1000, source.format), channelMap);
+        engine.link(source.producer, framesOf(bufferMs ?? liveBufferMs, source.format), channelMap);
         owner.changed();
       },
       unlink: () => {

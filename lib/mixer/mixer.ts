@@ -38,8 +38,10 @@ export interface MixerOptions extends FormatOptions, ChunkOptions {
    */
   latencyMs?: number | undefined;
   /**
-   * How long a mix that no device plays waits for late live inputs beyond `latencyMs`, in ms. A mix that a device plays
-   * does not wait. Silence replaces audio that arrives even later, and the mixer emits `discontinuity`.
+   * How long a mix that no device plays waits for late live inputs beyond `latencyMs`, in ms, 0 to 10,000. It waits for
+   * up to 4 s while the audio server of an input does not answer, and also after the process itself stood still. A mix
+   * that a device plays does not wait. Silence replaces audio that arrives even later, and the mixer emits
+   * `discontinuity`. See also `bufferMs` of {@link MixerInputOptions}.
    * @default 500
    */
   maxWaitMs?: number | undefined;
@@ -173,15 +175,16 @@ export class Mixer extends AudioReadable<MixerEvents> {
       { sampleRate, channels, latencyMs, maxWaitMs, limiter, truePeak },
       () => this.enter(() => this.#attend()),
     );
-    this.#inputOwner = this.#asOwner();
+    this.#inputOwner = this.#asOwner(maxWaitMs);
     if (given.signal) addAbortSignal(given.signal, this);
   }
 
-  #asOwner(): InputOwner {
+  #asOwner(maxWaitMs: number): InputOwner {
     const isLive = (): boolean => this.#live;
     return {
       native: this.#native,
       format: this.format,
+      maxWaitMs,
       get live() {
         return isLive();
       },

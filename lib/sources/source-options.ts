@@ -58,8 +58,9 @@ export interface SourceOptions extends FormatOptions, ChunkOptions, OpenOptions,
    */
   maxFillMs?: number | undefined;
   /**
-   * How long readers wait for late audio beyond the usual delay of the device, in ms. A link into a device does not
-   * wait: it plays silence instead, and only that link loses the late audio. If the system does not report that
+   * How long readers wait for late audio beyond the usual delay of the device, in ms, 0 to 10,000. They wait for up to
+   * 4 s while the audio server does not answer. A microphone that delivers nothing is waited for without a limit. A
+   * link into a device does not wait: it plays silence instead, and only that link loses the late audio. If the system does not report that
    * nothing plays, readers get the silence of an idle loopback this much later.
    * @default 500
    */

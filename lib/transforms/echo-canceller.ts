@@ -119,7 +119,7 @@ export interface EchoCancellerEvents extends TransformEvents {
   warning: [warning: EchoWarning];
 }
 
-const referenceBufferMs = 2000;
+const referenceBufferMs = 5000;
 const looksPerSecond = 2;
 const unrelatedMs = 10_000;
 /** How much earlier the kernel gets the reference: see docs/echo.md. */

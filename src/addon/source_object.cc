@@ -48,6 +48,11 @@ void CaptureSession::on_idle(bool quiet) noexcept {
   node_->observe(stream_->endpoint());
 }
 
+void CaptureSession::on_unanswered() noexcept {
+  node_->unanswered();
+  node_->observe(stream_->endpoint());
+}
+
 void CaptureSession::select(const ProcessSelection& selection) {
   if (stream_ && stream_.get() == processes_) processes_->select(selection);
 }

@@ -29,6 +29,7 @@ class CaptureSession final : public CaptureListener, public TapListener, public 
 
   void on_packet(const Packet& packet) noexcept override;
   void on_idle(bool quiet) noexcept override;
+  void on_unanswered() noexcept override;
   void on_replaced(int64_t position, uint64_t frames) noexcept override {
     node_->replaced(position, frames);
   }

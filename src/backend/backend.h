@@ -106,6 +106,8 @@ class CaptureListener {
   // `quiet`: the system says that nothing plays, so that no packet is on its way. Where it does not
   // say, packets are waited for.
   virtual void on_idle(bool quiet) noexcept = 0;
+  // In place of on_idle(), if the system does not answer at all: a recording waits longer then.
+  virtual void on_unanswered() noexcept { on_idle(false); }
   // Silence was delivered in the place of frames: those of a sum of programs that came too late, or
   // those that a server dropped while it stood still and the listener was told that it is idle.
   virtual void on_replaced(int64_t position, uint64_t frames) noexcept {

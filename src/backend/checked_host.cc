@@ -74,6 +74,10 @@ class CheckedCapture final : public CaptureListener {
     const StreamRules::Call call(&rules);
     listener_.on_idle(quiet);
   }
+  void on_unanswered() noexcept override {
+    const StreamRules::Call call(&rules);
+    listener_.on_unanswered();
+  }
   void on_replaced(int64_t position, uint64_t frames) noexcept override {
     const StreamRules::Call call(&rules);
     listener_.on_replaced(position, frames);

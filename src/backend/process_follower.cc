@@ -28,6 +28,7 @@ class Tap final : public CaptureListener {
 
   void on_packet(const Packet& packet) noexcept override;
   void on_idle(bool quiet) noexcept override { input->idle(quiet); }
+  void on_unanswered() noexcept override { input->unanswered(); }
   void on_lost(const Error& error) noexcept override;
 
   TapTarget target;
@@ -74,6 +75,7 @@ class Follower final : public ProcessStream, private TapSum::Output, private Tap
   // The sum's audio thread.
   void on_sum(const float* samples, uint32_t frames, int64_t position,
               int64_t time) noexcept override;
+  void on_unanswered() noexcept override { listener_.on_unanswered(); }
   void on_replaced(int64_t position, uint64_t frames) noexcept override {
     listener_.on_replaced(position, frames);
   }

@@ -275,6 +275,47 @@ describe('on the simulated system', () => {
     expect((await failed).code).toBe('ERR_AUDIO_DEVICE_LOST');
   });
 
+  it('does not go on with another device of the same name', async () => {
+    // PulseAudio gives each null sink the same name.
+    audio.addDevice({ id: 'first', name: 'Null Output', flow: 'input' });
+    audio.addDevice({ id: 'second', name: 'Null Output', flow: 'input' });
+    const mic = open({ device: 'first' }).resume();
+    await mic.ready;
+    audio.device('first').unplug();
+    await run(500);
+    expect(mic.device?.id).toBe('first');
+    // The same device under another id, which was not there before.
+    audio.addDevice({ id: 'third', name: 'Null Output', flow: 'input' });
+    await run(500);
+    expect(mic.device?.id).toBe('third');
+    await mic.close();
+  });
+
+  it.each(['close', 'stopAt'] as const)('announces what %s() cuts short', async (end) => {
+    for (const awayMs of [20, 300]) {
+      const mic = open({ device: 'mic' });
+      const sound = collect(mic);
+      const holes: Discontinuity[] = [];
+      mic.on('discontinuity', (hole) => holes.push(hole));
+      await mic.ready;
+      const start = audio.now();
+      await run(300);
+      audio.device('mic').unplug();
+      await run(awayMs);
+      const closed = event(mic, 'close');
+      if (end === 'close') await mic.close();
+      else mic.stopAt(audio.now());
+      await Promise.all([closed, run(100)]);
+      const lost = holes.reduce((sum, { frames }) => sum + frames, 0);
+      expect(lost).toBe(mic.stats().lostFrames);
+      expect(Math.abs(lost / 48 - awayMs)).toBeLessThan(15);
+      expect(Math.abs(sound().length / 48 - 300 - awayMs)).toBeLessThan(15);
+      expect(Number(audio.now() - start) / 1e6).toBeCloseTo(400 + awayMs, 0);
+      audio.device('mic').plug();
+      await run(100);
+    }
+  });
+
   it('can be closed or destroyed while it is away', async () => {
     for (const end of ['close', 'destroy'] as const) {
       const mic = open({ device: 'mic' });

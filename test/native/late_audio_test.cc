@@ -283,7 +283,7 @@ Mixed stand_still(int64_t stood_ms, Told* told) {
   Loopback loopback(clock);
   MixerNode mixer(mixer_config(), told);
   mixer.publish({input_of(&loopback.node())});
-  const auto queue = std::make_shared<FrameQueue>(1, kRate, 20 * kRate);
+  const auto queue = std::make_shared<FrameQueue>(1, kRate, 40 * kRate);
   mixer.attach(queue, nullptr);
   int64_t next = Loopback::kStart;
   for (int64_t ms = 1; ms <= 6000 + stood_ms; ++ms) {
@@ -304,21 +304,79 @@ Mixed stand_still(int64_t stood_ms, Told* told) {
 }  // namespace
 
 TEST("a mix whose process stood still reads what came meanwhile") {
-  Told told;
-  const Mixed mixed = stand_still(1200, &told);
-  CHECK_NEAR(static_cast<double>(mixed.read.frames), 7200 * 48.0, 4 * 480);
-  // The beginning, before anything was heard.
-  CHECK(mixed.read.silent < 4 * 480);
-  CHECK(mixed.lost == 0);
+  for (const int64_t stood : {1200, 5000}) {
+    Told told;
+    const Mixed mixed = stand_still(stood, &told);
+    CHECK_NEAR(static_cast<double>(mixed.read.frames), (6000 + stood) * 48.0, 4 * 480);
+    // The beginning, before anything was heard.
+    CHECK(mixed.read.silent < 4 * 480);
+    CHECK(mixed.lost == 0);
+  }
 }
 
 TEST("what a mix could not hold of a longer standstill is silence, in its place and counted") {
   Told told;
-  const Mixed mixed = stand_still(5000, &told);
-  CHECK_NEAR(static_cast<double>(mixed.read.frames), 11000 * 48.0, 4 * 480);
+  const Mixed mixed = stand_still(20000, &told);
+  CHECK_NEAR(static_cast<double>(mixed.read.frames), 26000 * 48.0, 4 * 480);
   CHECK(mixed.lost == told.lost);
   CHECK_NEAR(static_cast<double>(mixed.lost), static_cast<double>(mixed.read.silent), 4 * 480);
-  CHECK_NEAR(static_cast<double>(mixed.lost), 5000 * 48.0, 8 * 480);
+  const double kept = 262144;  // in the queue of an input
+  CHECK_NEAR(static_cast<double>(mixed.lost), 20000 * 48 - kept, 8 * 480);
+}
+
+namespace {
+
+// Two loopbacks and their mix; the system of one does not answer for so long, then hands over what
+// it recorded meanwhile.
+Mixed mix_unanswered(int64_t silent_ms, uint64_t* lost) {
+  StillClock clock;
+  clock.set(Loopback::kStart);
+  Loopback one(clock), other(clock);
+  Told told;
+  MixerNode mixer(mixer_config(), &told);
+  mixer.publish({input_of(&one.node()), input_of(&other.node())});
+  const auto queue = std::make_shared<FrameQueue>(1, kRate, 20 * kRate);
+  mixer.attach(queue, nullptr);
+  int64_t next = Loopback::kStart;
+  for (int64_t ms = 1; ms <= 6000 + silent_ms; ++ms) {
+    const int64_t now = Loopback::kStart + ms * kMs;
+    clock.set(now);
+    one.turn(now, false);
+    if (ms >= 2000 && ms < 2000 + silent_ms) {
+      if (ms % 20 == 0) other.node().unanswered();
+    } else {
+      other.turn(now, false);
+    }
+    if (now >= next) next = mixer.pump(now);
+  }
+  mixer.flush(clock.now());
+  mixer.finish();
+  *lost = other.node().stats().hole_frames;
+  Mixed mixed;
+  std::vector<float> samples(kPeriod);
+  for (size_t got; (got = queue->read(samples.data(), kPeriod)) > 0; mixed.read.frames += got) {
+    for (size_t i = 0; i < got; ++i) mixed.read.silent += samples[i] < 0.6f ? 1 : 0;
+  }
+  mixed.lost = mixer.lost_frames();
+  return mixed;
+}
+
+}  // namespace
+
+TEST("a loopback and a mix wait for a system that does not answer") {
+  uint64_t lost = 0;
+  const Mixed mixed = mix_unanswered(3000, &lost);
+  CHECK_NEAR(static_cast<double>(mixed.read.frames), 9000 * 48.0, 4 * 480);
+  CHECK(mixed.read.silent < 4 * 480);
+  CHECK(mixed.lost == 0 && lost == 0);
+}
+
+TEST("a system that does not answer for more than 4 s is not waited for any longer") {
+  uint64_t lost = 0;
+  const Mixed mixed = mix_unanswered(8000, &lost);
+  CHECK_NEAR(static_cast<double>(mixed.read.frames), 14000 * 48.0, 4 * 480);
+  CHECK_NEAR(static_cast<double>(lost), 4000 * 48.0, 480 * 8);
+  CHECK_NEAR(static_cast<double>(mixed.read.silent), 4000 * 48.0, 480 * 8);
 }
 
 TEST("a mix leaves out more than a minute, and tells so") {
@@ -408,6 +466,7 @@ class Ear final : public TapSum::Output {
       if (position + i >= kRate && (samples == nullptr || samples[i] < 0.49f)) ++silent;
     }
   }
+  void on_unanswered() noexcept override {}
   void on_replaced(int64_t, uint64_t frames) noexcept override { replaced += frames; }
   bool live() const noexcept override { return hurry; }
 

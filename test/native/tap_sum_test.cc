@@ -113,6 +113,7 @@ class Ear final : public TapSum::Output {
     }
   }
 
+  void on_unanswered() noexcept override {}
   void on_replaced(int64_t, uint64_t frames) noexcept override { replaced += frames; }
   bool live() const noexcept override { return hurry; }
 
@@ -236,6 +237,7 @@ class Counting final : public TapSum::Output {
     next_ = position + frames;
     turns.fetch_add(1);
   }
+  void on_unanswered() noexcept override {}
   void on_replaced(int64_t, uint64_t) noexcept override {}
   bool live() const noexcept override { return true; }
   std::atomic<int> turns{0};

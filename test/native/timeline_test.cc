@@ -95,7 +95,7 @@ TEST("idle loopback is silence by the clock, and what comes then is trimmed to i
   int64_t now = 0;
   uint64_t silence = 0;
   for (; now < kNsPerSecond; now += kPeriodNs) {
-    const uint64_t due = timeline.idle(now, true);
+    const uint64_t due = timeline.idle(now, 0);
     timeline.advance(due);
     silence += due;
   }
@@ -134,7 +134,7 @@ TEST("a loopback that is only late keeps to its counter, one that was idle to it
       if (i % 500 != 499) continue;
       // Eight periods without a packet; then they come at once.
       for (const int64_t end = now + 8 * kPeriodNs; now < end; now += kPeriodNs) {
-        const uint64_t due = timeline.idle(now + kPeriodNs, true);
+        const uint64_t due = timeline.idle(now + kPeriodNs, 0);
         timeline.advance(due);
         next += static_cast<int64_t>(due);
         filled += due;
@@ -225,7 +225,7 @@ TEST("a loopback whose packets are fetched late is late, not idle") {
   };
   for (; now < kNsPerSecond; now += kPeriodNs) fetch();
   for (const int64_t back = now + 80 * kNsPerMs; now < back; now += kPeriodNs) {
-    CHECK(timeline.idle(now, true) == 0);
+    CHECK(timeline.idle(now, 0) == 0);
   }
   for (int i = 0; i < 8; ++i) {
     const Timeline::Placement place = fetch();
@@ -233,9 +233,9 @@ TEST("a loopback whose packets are fetched late is late, not idle") {
   }
   // Nothing at all for longer is silence.
   for (const int64_t over = now + 300 * kNsPerMs; now < over; now += kPeriodNs) {
-    timeline.advance(timeline.idle(now, true));
+    timeline.advance(timeline.idle(now, 0));
   }
-  CHECK(timeline.idle(now + kPeriodNs, true) > 0);
+  CHECK(timeline.idle(now + kPeriodNs, 0) > 0);
 }
 
 TEST("stamps that cannot be are not believed") {
@@ -259,7 +259,7 @@ TEST(
   constexpr int64_t kNow = kHeard + 3 * kNsPerSecond;
   // What was heard in three seconds comes at once.
   Timeline late(kRate, kStart, true);
-  CHECK(late.idle(kNow, false) == (4 * kNsPerSecond - kMaxWait) / kPeriodNs * kPeriod);
+  CHECK(late.idle(kNow, kMaxWait) == (4 * kNsPerSecond - kMaxWait) / kPeriodNs * kPeriod);
   late.advance((4 * kNsPerSecond - kMaxWait) / kPeriodNs * kPeriod);
   uint64_t lost = 0;
   for (int64_t position = 0; position < 3 * kRate; position += kPeriod) {

@@ -269,7 +269,7 @@ int64_t PulseCapture::look(int64_t now) noexcept {
     answer_ = libpulse().pa_stream_update_timing_info(stream_, on_answer, this);
   } else if (now - question_at_ > kNoAnswer) {
     idle_ = true;
-    listener_.on_idle(false);
+    listener_.on_unanswered();
   }
   endpoint_.ask();
   look_at_ = now + kIdleAfter;

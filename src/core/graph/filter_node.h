@@ -30,6 +30,7 @@ class FilterNode final : public Receiver, public Producer {
   void end() noexcept override;
   size_t room() const noexcept override { return SIZE_MAX; }
   bool live() const noexcept override { return has_live_consumer(); }
+  void hold(bool held) noexcept override { hold_consumers(held); }
 
   // JS thread, when nothing is linked to it any more: what is held back comes out, then the end.
   void finish() noexcept;

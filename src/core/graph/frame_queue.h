@@ -26,6 +26,7 @@ class FrameQueue final : public Receiver {
   // frames.
   void push(const float* samples, const Record& record) noexcept override;
   void end() noexcept override;
+  void hold(bool held) noexcept override { held_.store(held, std::memory_order_relaxed); }
   size_t room() const noexcept override;
   bool take_awaited() noexcept override;  // true once when what await() waited for is there
   bool live() const noexcept override { return live_.load(std::memory_order_relaxed); }
@@ -61,6 +62,7 @@ class FrameQueue final : public Receiver {
   bool drained() noexcept { return ended() && available() == 0; }
 
   // Any thread.
+  bool held() const noexcept { return held_.load(std::memory_order_relaxed); }
   uint64_t lost_frames() const noexcept { return lost_.load(std::memory_order_relaxed); }
 
  private:
@@ -93,6 +95,7 @@ class FrameQueue final : public Receiver {
   std::atomic<uint64_t> end_frame_{0};         // stream index behind the last published record
   std::atomic<uint64_t> lost_{0};
   std::atomic<bool> ended_{false};
+  std::atomic<bool> held_{false};
   uint64_t frame_head_ = 0;  // frames stored
   Record newest_;            // of the records published
   bool losing_ = false;

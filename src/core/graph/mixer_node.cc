@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "../signal/format.h"
 #include "../time/clock.h"
@@ -294,8 +295,9 @@ int64_t MixerNode::mix_due(int64_t now, bool waits, int most_blocks) noexcept {
     const double due = start - lag_.ns();
     if (content_next_ == 0 || std::abs(due - content_next_) > kPumpPatience) content_next_ = due;
   }
+  // What waits for what is late leaves nothing out that its inputs may still have.
   const double late = start - lag_.ns() - content_next_;
-  if (late > kPumpPatience + config_.max_wait_ns) {
+  if (late > (waits ? kMaxFill : kPumpPatience + config_.max_wait_ns)) {
     const uint64_t missed = static_cast<uint64_t>(late * rate * 1e-9);
     skipped_.add(missed);
     miss(missed, late <= kMaxFill);
@@ -307,12 +309,31 @@ int64_t MixerNode::mix_due(int64_t now, bool waits, int most_blocks) noexcept {
     if (due > start) return static_cast<int64_t>(due) + 1;
     if (blocks >= most_blocks) return now + kPumpRetry;
     const PullTime when{content_next_, pump_rate()};
-    const double waited_from = std::max(due, static_cast<double>(resumed_at_));
-    if (waits && start < waited_from + config_.max_wait_ns && !certain(block, when)) {
-      return now + kPumpTurn;
-    }
+    if (waits && !certain(block, when) && is_worth_waiting(due, now)) return now + kPumpTurn;
+    if (std::exchange(held_, false)) hold_consumers(false);
     mix_at(pumped_.data(), block, when);
   }
+}
+
+// Whether what is due, and has not come, is waited for. While the process stood still nothing was
+// waited for: what came meanwhile is still to be read by other threads. An input whose system does
+// not answer is waited for longer, and when it answers it is to deliver first.
+bool MixerNode::is_worth_waiting(double due, int64_t now) noexcept {
+  const double time = static_cast<double>(now);
+  const bool held = has_held_input();
+  if (held || held_) hold_consumers(held);
+  held_ = held;
+  if (held && time < due + static_cast<double>(kUnansweredWait)) answered_at_ = now;
+  const double from =
+      std::max({due, static_cast<double>(resumed_at_), static_cast<double>(answered_at_)});
+  return time < from + config_.max_wait_ns;
+}
+
+bool MixerNode::has_held_input() noexcept {
+  Published<std::vector<Input>>::Reading inputs(inputs_);
+  return inputs && std::any_of(inputs->begin(), inputs->end(), [](const Input& input) {
+           return input.live && input.live->queue()->held() && !input.live->queue()->ended();
+         });
 }
 
 // So many frames nobody could mix: a hole for who records the mix, or a step of its times.

@@ -122,6 +122,8 @@ class MixerNode final : public Pullable, public Producer {
   void prepare(bool live) noexcept;
   double pump_rate() noexcept;
   bool certain(size_t frames, const PullTime& when) noexcept;
+  bool is_worth_waiting(double due, int64_t now) noexcept;
+  bool has_held_input() noexcept;
   double least_lag(const std::vector<Input>& inputs) const noexcept;
   void mix_live(float* out, size_t frames, const PullTime& when) noexcept;
   void mix_at(float* out, size_t frames, const PullTime& content) noexcept;
@@ -159,8 +161,10 @@ class MixerNode final : public Pullable, public Producer {
   bool pumped_last_ = false;
   Losses losses_;
   uint64_t lost_at_ = 0;  // the mix' frame when the last loss was seen
-  // Of pump(): when it is to be called again, and when it was after it had not been for long.
-  int64_t next_turn_ = kNever, resumed_at_ = 0;
+  // Of pump(): when it is to be called again, when it was after it had not been for long, and when
+  // it last found an input whose system did not answer.
+  int64_t next_turn_ = kNever, resumed_at_ = 0, answered_at_ = 0;
+  bool held_ = false;  // it waits for one
   // mix_written's state, in frames.
   size_t head_ = 0;     // of the limiter's delay still to be dropped
   uint64_t fed_ = 0;    // mixed, into the limiter

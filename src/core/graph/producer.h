@@ -71,6 +71,13 @@ class Producer {
     }
   }
 
+  // Producer thread: see Receiver::hold().
+  void hold_consumers(bool held) noexcept {
+    typename Published<std::vector<Consumer>>::Reading all(consumers_);
+    if (!all) return;
+    for (const Consumer& one : *all) one.receiver->hold(held);
+  }
+
   // Producer thread, or any thread once it has stopped.
   void deliver_end() noexcept {
     over_ = true;

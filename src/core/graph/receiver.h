@@ -18,6 +18,9 @@ class Receiver {
   // Whether somebody there must have each frame when it is due, because a device plays it. Everyone
   // else waits for what is late.
   virtual bool live() const noexcept { return false; }
+  // The producer's system does not answer: what is missing may still come, so that a recording
+  // waits longer for it.
+  virtual void hold(bool held) noexcept { (void)held; }
   // After push(): whether its reader is to be woken.
   virtual bool take_awaited() noexcept { return true; }
 };

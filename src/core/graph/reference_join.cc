@@ -18,13 +18,17 @@ constexpr double kJoinedSilence = 1;
 
 size_t frames_of(double seconds, uint32_t rate) { return static_cast<size_t>(seconds * rate); }
 
+double longest_wait(const ReferenceJoin::Config& config) {
+  return std::max(config.max_wait_ns, static_cast<double>(kUnansweredWait));
+}
+
 }  // namespace
 
 ReferenceJoin::ReferenceJoin(const Config& config, std::shared_ptr<LiveInput> reference)
     : config_(config),
       reference_(std::move(reference)),
       microphone_(config.channels, config.sample_rate,
-                  frames_of(kBufferSeconds + config.max_wait_ns * 1e-9, config.sample_rate)),
+                  frames_of(kBufferSeconds + longest_wait(config) * 1e-9, config.sample_rate)),
       rate_(config.sample_rate),
       read_(kMaxPull * config.reference_channels),
       joined_(kMaxPull * (config.channels + config.reference_channels)) {}
@@ -79,7 +83,8 @@ size_t ReferenceJoin::due(const FrameQueue::Span& span, bool live) noexcept {
   if (certain) return turn;
   const Record* newest = reference_->queue()->latest();
   const bool pauses = newest != nullptr && newest->pauses;
-  const double wait = pauses ? std::min(kPausedWait, config_.max_wait_ns) : config_.max_wait_ns;
+  double wait = pauses ? std::min(kPausedWait, config_.max_wait_ns) : config_.max_wait_ns;
+  if (reference_->queue()->held()) wait = std::max(wait, static_cast<double>(kUnansweredWait));
   return newest_ - span.time >= wait ? turn : 0;
 }
 

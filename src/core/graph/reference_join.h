@@ -36,6 +36,7 @@ class ReferenceJoin final : public Receiver, public Producer {
   void end() noexcept override;
   size_t room() const noexcept override { return microphone_.room(); }
   bool live() const noexcept override { return live_.load(std::memory_order_relaxed); }
+  void hold(bool held) noexcept override { hold_consumers(held); }
 
   // JS thread, when nothing is pushed any more: what waits goes on as it is.
   void flush() noexcept { join(true); }

@@ -41,7 +41,7 @@ void SourceNode::open(const Format& device, const DeviceTiming& timing) {
   device_ = device;
   ratio_ = static_cast<double>(config_.sample_rate) / device.sample_rate;
   timeline_ = std::make_unique<Timeline>(device.sample_rate, start, config_.fills_idle, timing,
-                                         config_.max_fill, &clock_.sleep_log(), config_.max_wait);
+                                         config_.max_fill, &clock_.sleep_log());
   rate_ = std::make_unique<SteadyRate>(device.sample_rate);
   life_.restart();
   ringing_ = 0;
@@ -65,6 +65,7 @@ void SourceNode::open(const Format& device, const DeviceTiming& timing) {
 
 void SourceNode::leave() noexcept {
   if (away_) return;
+  hold(false);
   away_ = true;
   away_from_ = position_;
 }
@@ -72,7 +73,11 @@ void SourceNode::leave() noexcept {
 void SourceNode::absent() noexcept {
   if (ended_) return;
   leave();
-  const double until = static_cast<double>(clock_.now()) - kAbsenceLag;
+  fill_absence(static_cast<double>(clock_.now()) - kAbsenceLag);
+}
+
+// Silence up to that time, ns, while no device delivers.
+void SourceNode::fill_absence(double until) noexcept {
   const double from = time_at(static_cast<double>(position_));
   if (until - from > static_cast<double>(config_.max_fill)) {
     const int64_t seconds =
@@ -98,6 +103,7 @@ void SourceNode::come_back() noexcept {
 void SourceNode::packet(const void* data, uint32_t frames, int64_t position, int64_t time,
                         bool discontinuity) noexcept {
   if (ended_ || frames == 0) return;
+  hold(false);
   stats_.packets.add(1);
   if (discontinuity) stats_.hints.add(1);
   rate_->follow(timeline_->tracker(), static_cast<double>(frames) / device_.sample_rate);
@@ -153,18 +159,36 @@ void SourceNode::give_up() noexcept {
 }
 
 // Whether the last frame that is wanted has been waited for for long enough.
-bool SourceNode::is_overdue() const noexcept {
+bool SourceNode::is_overdue(int64_t wait) const noexcept {
   const uint64_t end = end_.load(std::memory_order_relaxed);
   return end != std::numeric_limits<uint64_t>::max() &&
-         static_cast<double>(clock_.now() - config_.max_wait) > time_at(static_cast<double>(end));
+         static_cast<double>(clock_.now() - wait) > time_at(static_cast<double>(end));
 }
 
 void SourceNode::idle(bool quiet) noexcept {
+  hold(false);
+  idle_for(quiet ? 0 : config_.max_wait);
+}
+
+void SourceNode::unanswered() noexcept {
+  hold(true);
+  idle_for(std::max(config_.max_wait, kUnansweredWait));
+}
+
+// True again and again: also for who comes meanwhile.
+void SourceNode::hold(bool held) noexcept {
+  if (held || held_) hold_consumers(held);
+  held_ = held;
+}
+
+void SourceNode::idle_for(int64_t wait) noexcept {
   if (ended_) return;
-  if (!config_.fills_idle && !away_ && is_overdue()) return give_up();
+  if (!config_.fills_idle && !away_ && is_overdue(std::max(wait, config_.max_wait))) {
+    return give_up();
+  }
   const int64_t now = clock_.now();
   back_at_ = std::min(back_at_, now);
-  uint64_t due = timeline_->idle(now, quiet);
+  uint64_t due = timeline_->idle(now, wait);
   leave_out(timeline_->take_left_out());
   if (due == 0) return;
   if (away_) {
@@ -203,12 +227,12 @@ void SourceNode::observe(const EndpointState& endpoint) noexcept {
 void SourceNode::finish() noexcept {
   if (!ended_) {
     // No packet comes any more.
-    if (timeline_ && !away_) {
-      if (config_.fills_idle) {
-        idle(true);
-      } else {
-        give_up();
-      }
+    if (timeline_ && away_) {
+      fill_absence(static_cast<double>(clock_.now()));
+    } else if (timeline_ && config_.fills_idle) {
+      idle_for(0);
+    } else if (timeline_) {
+      give_up();
     }
     come_back();
     settle_losses();
@@ -365,6 +389,8 @@ void SourceNode::emit(float* samples, uint64_t frames, uint32_t flags) noexcept 
 }
 
 void SourceNode::end_stream() noexcept {
+  come_back();
+  settle_losses();
   ended_ = true;
   deliver_end();
   tell(NodeEventType::kEnded, position_, 0);

@@ -64,6 +64,8 @@ class SourceNode final : public Producer {
               bool discontinuity) noexcept;
   // `quiet`: the system says that nothing plays.
   void idle(bool quiet) noexcept;
+  // The system does not answer.
+  void unanswered() noexcept;
   // The system replaced `frames` by silence, because they came too late for it; `position` as a
   // packet's.
   void replaced(int64_t position, uint64_t frames) noexcept;
@@ -99,9 +101,12 @@ class SourceNode final : public Producer {
   void settle_losses() noexcept;
   void lost(uint64_t frame, uint64_t frames) noexcept;
   void give_up() noexcept;
-  bool is_overdue() const noexcept;
+  bool is_overdue(int64_t wait) const noexcept;
+  void idle_for(int64_t wait) noexcept;
+  void hold(bool held) noexcept;
   void leave() noexcept;
   void come_back() noexcept;
+  void fill_absence(double until) noexcept;
   void leave_out(int64_t seconds) noexcept;
   uint32_t follow_leap(uint32_t frames) noexcept;
   void silence(uint64_t device_frames, uint32_t flags) noexcept;
@@ -118,6 +123,7 @@ class SourceNode final : public Producer {
 
   Clock& clock_;
   const Config config_;
+  bool held_ = false;  // the system does not answer
   const std::shared_ptr<NodeEvents> events_;
   Format device_;
   double ratio_ = 1;    // output frames per device frame

@@ -8,8 +8,8 @@ namespace {
 
 // A packet of 10 ms, its way here and a turn of the sum; more when a tap's packets prove later.
 constexpr double kFirstLag = 30e6;
-// What a tap's queue holds beyond what is waited for: a machine that stalls.
-constexpr int64_t kQueueNs = 2 * kNsPerSecond;
+// What a tap's queue holds beyond what is waited for: a machine or a server that stalls.
+constexpr int64_t kQueueNs = kUnansweredWait + kNsPerSecond / 2;
 // Where a tap has nothing the sum makes silence, and counts what of it was sound that came late. A
 // tap that made it first would trim that sound, and nobody would count it. Below the 60 s from
 // which on a timeline leaves time out.

@@ -28,6 +28,8 @@ class TapSum final : private TapSums::Sum, private MixerNode::Listener {
                         int64_t time) noexcept = 0;
     // Silence was given in the place of sound that came too late.
     virtual void on_replaced(int64_t position, uint64_t frames) noexcept = 0;
+    // The sum waits for taps of a system that does not answer.
+    virtual void on_unanswered() noexcept = 0;
     // Whether a device plays the sum: then it does not wait for taps that are late.
     virtual bool live() const noexcept = 0;
 
@@ -44,6 +46,7 @@ class TapSum final : private TapSums::Sum, private MixerNode::Listener {
       node_.packet(data, frames, position, time, discontinuity);
     }
     void idle(bool quiet) noexcept { node_.idle(quiet); }
+    void unanswered() noexcept { node_.unanswered(); }
     const SourceNode& node() const { return node_; }
 
    private:
@@ -79,6 +82,9 @@ class TapSum final : private TapSums::Sum, private MixerNode::Listener {
     void end() noexcept override {}
     size_t room() const noexcept override { return SIZE_MAX; }
     bool live() const noexcept override { return output_.live(); }
+    void hold(bool held) noexcept override {
+      if (held) output_.on_unanswered();
+    }
 
    private:
     Output& output_;

@@ -14,6 +14,10 @@ constexpr int64_t kImplausible = 500 * kNsPerMs;
 // How long a frame's packet is waited for, where the stream does not say otherwise.
 constexpr int64_t kMaxWait = 500 * kNsPerMs;
 
+// The same where the system does not answer. A server that stood still hands over afterwards what
+// it recorded until its buffers were full.
+constexpr int64_t kUnansweredWait = 4 * kNsPerSecond;
+
 struct DeviceTiming {
   // The oldest that a loopback's packet usually is when it comes. An endpoint that delivered
   // nothing for so long is idle, and the silence that the system says there is stays so far behind

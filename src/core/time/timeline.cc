@@ -16,13 +16,12 @@ constexpr double kLatest = 1;             // s: what is later than that was not 
 }  // namespace
 
 Timeline::Timeline(uint32_t sample_rate, int64_t start, bool fills_idle, const DeviceTiming& device,
-                   int64_t max_fill, SleepLog* sleep_log, int64_t max_wait)
+                   int64_t max_fill, SleepLog* sleep_log)
     : rate_(sample_rate),
       start_(start),
       fills_idle_(fills_idle),
       device_(device),
       max_fill_(max_fill),
-      max_wait_(max_wait),
       sleep_log_(sleep_log),
       tracker_(sample_rate, true),
       fetches_(sample_rate),

@@ -19,10 +19,9 @@ class Timeline {
  public:
   // `start`: the instant of frame 0. `fills_idle`: a device that delivers nothing while nothing
   // plays (loopback) gets silence by the clock once that is certain; a microphone does not, its
-  // silence is a symptom. After `max_wait` ns no packet is waited for. Of what is longer than
-  // `max_fill` ns `sleep_log`'s seconds are left out.
+  // silence is a symptom. Of what is longer than `max_fill` ns `sleep_log`'s seconds are left out.
   Timeline(uint32_t sample_rate, int64_t start, bool fills_idle, const DeviceTiming& device = {},
-           int64_t max_fill = kNever, SleepLog* sleep_log = nullptr, int64_t max_wait = kMaxWait);
+           int64_t max_fill = kNever, SleepLog* sleep_log = nullptr);
 
   struct Placement {
     uint64_t silence = 0;  // zero frames that come before the packet
@@ -40,11 +39,9 @@ class Timeline {
   int64_t ago(int64_t position) const noexcept { return behind_ + position_ - position; }
 
   // After a wake-up that found nothing: frames of silence that are certain. Their packets can no
-  // longer come, because the system says that nothing plays (`quiet`), or because they have been
-  // waited for. This is the only place where a stream's silence is decided.
-  uint64_t idle(int64_t now, bool quiet) noexcept {
-    return fills_idle_ ? missing(now, quiet ? 0 : max_wait_) : 0;
-  }
+  // longer come, because the system says that nothing plays (`wait` 0), or because they have been
+  // waited for, `wait` ns. This is the only place where a stream's silence is decided.
+  uint64_t idle(int64_t now, int64_t wait) noexcept { return fills_idle_ ? missing(now, wait) : 0; }
 
   // Of a device of which nothing more is waited for: frames that it owes, and does not deliver.
   uint64_t owed(int64_t now) noexcept { return missing(now, 0); }
@@ -73,7 +70,7 @@ class Timeline {
   const int64_t start_;
   const bool fills_idle_;
   const DeviceTiming device_;
-  const int64_t max_fill_, max_wait_;
+  const int64_t max_fill_;
   SleepLog* const sleep_log_;
   RateTracker tracker_;
   FetchTimes fetches_;       // what the tracker is told if stamps are those of fetches
