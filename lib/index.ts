@@ -41,6 +41,8 @@ export { captureMeeting } from './meeting/capture-meeting.js';
 export type { SideChange, SideState } from './meeting/condition.js';
 export type { MeetingEchoOptions } from './meeting/feed.js';
 export type { MeetingFileOptions, MeetingFiles } from './meeting/files.js';
+export type { StrategyChange } from './meeting/ladder.js';
+export type { Strategy } from './meeting/strategies.js';
 export {
   Meeting,
   type MeetingEvents,

@@ -1,6 +1,6 @@
 import type { AudioSource } from '../sources/audio-source.js';
 import type { AudioChunk } from '../streams/chunk-reader.js';
-import { EchoCanceller, type EchoCancellerOptions } from '../transforms/echo-canceller.js';
+import type { EchoCanceller, EchoCancellerOptions } from '../transforms/echo-canceller.js';
 
 /** How the echo is taken out of the microphone of a meeting. */
 export type MeetingEchoOptions = Pick<
@@ -13,8 +13,8 @@ export interface FeedParts {
   source: AudioSource;
   /** The frame of the meeting at which the source begins. */
   offset: number;
-  /** Takes what the reference plays out of the source. */
-  echo?: { reference: AudioSource; options: MeetingEchoOptions } | undefined;
+  /** Takes the echo out of the source. */
+  canceller?: EchoCanceller | undefined;
 }
 
 /** What a feed tells of its life. */
@@ -34,14 +34,12 @@ export class Feed {
   #error: Error | undefined;
   #left = false;
 
-  constructor({ source, offset, echo }: FeedParts, listener: FeedListener) {
+  constructor({ source, offset, canceller }: FeedParts, listener: FeedListener) {
     this.source = source;
     this.offset = offset;
+    this.canceller = canceller;
     this.#listener = listener;
-    if (echo) {
-      this.canceller = new EchoCanceller({ ...echo.options, reference: echo.reference, bufferMs });
-      source.pipe(this.canceller);
-    }
+    if (canceller) source.pipe(canceller);
     source.on('error', (error) => {
       this.#error ??= error;
       this.canceller?.destroy();

@@ -5,15 +5,16 @@ import { TypedEmitter, type EmitterEvents } from '../engine/typed-events.js';
 import { AudioError, closedEarly } from '../errors.js';
 import type { AudioFormat } from '../format/format.js';
 import type { Mixer } from '../mixer/mixer.js';
-import type { AudioSource } from '../sources/audio-source.js';
 import type { SourceStats } from '../sources/source-reports.js';
 import { closed } from '../streams/closing.js';
 import type { Discontinuity } from '../streams/outlet.js';
 import type { EchoCancellerStats, EchoWarning } from '../transforms/echo-canceller.js';
 import { checkTime } from '../validate.js';
+import { aborted } from './aborted.js';
 import type { SideChange } from './condition.js';
 import type { Feed } from './feed.js';
 import { writeFiles, type MeetingFileOptions, type MeetingFiles } from './files.js';
+import { Ladder, type StrategyChange } from './ladder.js';
 import { LiveMix } from './live-mix.js';
 import { Mixdown, type SideName } from './mixdown.js';
 import { Openers } from './openers.js';
@@ -52,6 +53,10 @@ export interface MeetingEvents extends EmitterEvents {
   ready: [];
   /** A side hears something else than before. */
   state: [change: SideChange & { side: SideName }];
+  /** A side that is dead is captured in another way from now on. */
+  strategy: [change: StrategyChange];
+  /** A side is dead, and no strategy has helped: the error lists what was tried, and what each gave. */
+  unrecovered: [event: { side: SideName; error: AudioError }];
   /** The echo may stay in the microphone. */
   warning: [warning: EchoWarning];
   /** The meeting has failed: none of its sides can be heard any more. Not emitted if a promise tells it. */
@@ -94,6 +99,7 @@ export class Meeting extends TypedEmitter<MeetingEvents> {
   readonly #ready = new Deferred<this>();
   readonly #closed = new Deferred<void>();
   readonly #files: Deferred<void>[] = [];
+  readonly #ladder: Ladder;
   readonly #onAbort = (): void => this.destroy(aborted(this.#plan.signal));
   #mode: MeetingMode;
   #gains: Record<SideName, number>;
@@ -116,8 +122,21 @@ export class Meeting extends TypedEmitter<MeetingEvents> {
     this.#startTime = plan.startTime ?? openBackend(plan).now();
     this.#map = new TimeMap(format.sampleRate, this.#startTime);
     this.#mixdown = new Mixdown(format, gains, isStereo ? { mic: 0, system: 1 } : undefined);
-    this.#sides = this.#openSides();
-    const sides = this.#sides;
+    this.#ladder = new Ladder(plan, {
+      // At a whole second of the meeting, so that nothing of the past is read again.
+      open: (side, move) => {
+        const offset = Math.max(0, Math.floor(this.#now() / format.sampleRate) * format.sampleRate);
+        this.#openers.anew(this.#sides, side, move, offset, this.#clock.timeAt(offset));
+      },
+      changed: (change) => callListeners(() => this.emit('strategy', change)),
+      failed: ({ name }, error) => {
+        callListeners(() => this.emit('unrecovered', { side: name, error }));
+      },
+    });
+    const owner = this.#asOwner();
+    const opened = this.#openers.first(this.#startTime);
+    const sides = opened.map(([name, parts]) => new Side(name, owner, this.#isHeard(name), parts));
+    this.#sides = sides;
     const setup = (ofTrack: Readonly<AudioFormat>): TrackSetup => ({
       format: ofTrack,
       plan: plan.chunks,
@@ -127,7 +146,7 @@ export class Meeting extends TypedEmitter<MeetingEvents> {
     });
     const track = (name: SideName): MeetingSide | undefined => {
       const side = sides.find((one) => one.name === name);
-      return side && new MeetingSide(setup(sideFormat), side);
+      return side && new MeetingSide(setup(sideFormat), side, this.#ladder);
     };
     this.mix = new MeetingTrack(setup(format));
     this.mic = track('mic');
@@ -148,27 +167,6 @@ export class Meeting extends TypedEmitter<MeetingEvents> {
       () => this.#opened(),
       (error: Error) => this.#isClosing || this.#fail(error),
     );
-  }
-
-  #openSides(): Side[] {
-    const { mic, system, echo } = this.#plan;
-    const opened: Partial<Record<SideName, AudioSource>> = {};
-    try {
-      // In the order in which their devices are opened: some drivers care.
-      if (mic) opened.mic = this.#openers.mic(this.#startTime);
-      if (system) opened.system = this.#openers.system(this.#startTime);
-      const reference = opened.system;
-      const owner = this.#asOwner();
-      return (Object.entries(opened) as [SideName, AudioSource][]).map(([name, source]) => {
-        const canceller = name === 'mic' && echo && reference && { reference, options: echo };
-        const parts = { source, offset: 0, echo: canceller || undefined };
-        return new Side(name, owner, this.#isHeard(name), parts);
-      });
-    } catch (error) {
-      // An option of the second source, or of the canceller, is wrong: nothing stays open.
-      for (const source of Object.values(opened)) source.destroy();
-      throw error;
-    }
   }
 
   /** Resolves when all devices are open. Rejects if one of them cannot be had; then nothing stays open. */
@@ -298,6 +296,7 @@ export class Meeting extends TypedEmitter<MeetingEvents> {
   close(): Promise<void> {
     if (!this.#isClosing && !this.#isOver) {
       this.#isClosing = true;
+      this.#ladder.stop();
       for (const side of this.#sides) side.stopWaiting();
       this.#stopAt(Math.min(this.#timeline.stop, this.#now()));
     }
@@ -391,9 +390,12 @@ export class Meeting extends TypedEmitter<MeetingEvents> {
     return {
       advance: () => this.#timeline.advance(),
       fed: (side) => this.#liveMix?.feed(side),
-      changed: ({ name }, change) => {
+      isTrying: (side) => this.#ladder.isClimbing(side),
+      changed: (side, change) => {
+        const { name } = side;
         callListeners(() => this.tracks[name]?.emit('state', change));
         callListeners(() => this.emit('state', { side: name, ...change }));
+        if (change.evidence) this.#ladder.climb(side, change.evidence);
       },
       lost: (side, error) => this.#sideLost(side, error),
       passOn: (side, event, ...values) => this.#passOn(side, event, ...values),
@@ -415,6 +417,9 @@ export class Meeting extends TypedEmitter<MeetingEvents> {
     } else {
       const track = this.tracks[side.name] as { emit(event: E, ...values: PassedOn[E]): void };
       callListeners(() => track.emit(event, ...values));
+      // Another device is a new hope for a side that nothing has helped.
+      const { evidence } = side.condition;
+      if (event === 'deviceChange' && evidence) this.#ladder.climb(side, evidence);
     }
   }
 
@@ -463,6 +468,7 @@ export class Meeting extends TypedEmitter<MeetingEvents> {
   #fail(error: Error, isError = true): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#ladder.stop();
     this.#failure = error;
     for (const track of this.#everyTrack()) track.fail(error);
     this.#ready.reject(error);
@@ -490,10 +496,3 @@ export class Meeting extends TypedEmitter<MeetingEvents> {
 
 const usualRampMs = 10;
 const programsGone = 'the programs that were captured have ended';
-
-function aborted(signal: AbortSignal | undefined): Error {
-  return Object.assign(new Error('The operation was aborted', { cause: signal?.reason }), {
-    name: 'AbortError',
-    code: 'ABORT_ERR',
-  });
-}

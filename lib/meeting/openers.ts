@@ -2,8 +2,12 @@ import type { AudioSource } from '../sources/audio-source.js';
 import { LoopbackSource } from '../sources/loopback-source.js';
 import { MicSource } from '../sources/mic-source.js';
 import { ProcessSource } from '../sources/process-source.js';
-import { bufferMs } from './feed.js';
+import { EchoCanceller } from '../transforms/echo-canceller.js';
+import { bufferMs, type FeedParts } from './feed.js';
+import type { SideName } from './mixdown.js';
 import type { MeetingMicOptions, MeetingPlan, MeetingSystemOptions } from './options.js';
+import type { Move } from './rungs.js';
+import type { Side } from './side.js';
 
 // A meeting waits for a device as long as it lasts: 11 days.
 const patience = { giveUpAfterMs: 1e9 };
@@ -16,13 +20,63 @@ export class Openers {
     this.#plan = plan;
   }
 
-  /** @param options in place of those of the meeting. */
-  mic(startTime: bigint, options: MeetingMicOptions = this.#plan.mic ?? {}): AudioSource {
+  /** What the meeting begins with. @throws what an option of a source is wrong with; then nothing stays open. */
+  first(startTime: bigint): [SideName, FeedParts][] {
+    const { mic, system, first } = this.#plan;
+    const opened: Partial<Record<SideName, AudioSource>> = {};
+    try {
+      // In the order in which their devices are opened: some drivers care.
+      if (system && first === 'reverse-order') opened.system = this.#system(startTime);
+      if (mic) opened.mic = this.#mic(startTime, first === 'raw' ? { ...mic, raw: true } : mic);
+      if (system) opened.system ??= this.#system(startTime);
+      return (['mic', 'system'] as const).flatMap((name) => {
+        const source = opened[name];
+        return source ? [[name, this.#parts(name, source, 0, opened.system)] as const] : [];
+      });
+    } catch (error) {
+      for (const source of Object.values(opened)) source.destroy();
+      throw error;
+    }
+  }
+
+  /** Opens something else for a side, from a frame of the meeting on, which is heard at `startTime`. */
+  anew(
+    sides: readonly Side[],
+    side: Side,
+    { options, reopensSystem = false }: Move,
+    offset: number,
+    startTime: bigint,
+  ): void {
+    const [mic, system] = (['mic', 'system'] as const).map((name) =>
+      sides.find((one) => one.name === name),
+    );
+    if (side === mic) {
+      const source = this.#mic(startTime, options);
+      const another = reopensSystem && system ? this.#system(startTime) : undefined;
+      mic.replace(this.#parts('mic', source, offset, another ?? system?.feed.source));
+      if (another) system?.relay(this.#parts('system', another, offset));
+      return;
+    }
+    const source = this.#system(startTime, options);
+    side.replace(this.#parts('system', source, offset));
+    // The canceller of the microphone has the old source as its reference.
+    if (mic?.feed.canceller) {
+      mic.relay(this.#parts('mic', this.#mic(startTime), offset, source));
+    }
+  }
+
+  #parts(name: SideName, source: AudioSource, offset: number, reference?: AudioSource): FeedParts {
+    const { echo } = this.#plan;
+    const cancels = name === 'mic' && echo && reference;
+    const canceller = cancels ? new EchoCanceller({ ...echo, reference, bufferMs }) : undefined;
+    return { source, offset, canceller };
+  }
+
+  #mic(startTime: bigint, options: MeetingMicOptions = this.#plan.mic ?? {}): AudioSource {
     return new MicSource({ recover: patience, ...options, ...this.#common(startTime) });
   }
 
-  /** @param options in place of those of the meeting. */
-  system(startTime: bigint, options: MeetingSystemOptions = this.#plan.system ?? {}): AudioSource {
+  #system(startTime: bigint, options: MeetingSystemOptions = this.#plan.system ?? {}): AudioSource {
     const all = { recover: patience, ...options, ...this.#common(startTime) };
     return 'process' in all ? new ProcessSource(all) : new LoopbackSource(all);
   }

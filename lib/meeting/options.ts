@@ -22,6 +22,7 @@ import {
 } from '../validate.js';
 import type { MeetingEchoOptions } from './feed.js';
 import type { SideName } from './mixdown.js';
+import { strategies, type Strategy } from './strategies.js';
 
 /** What the meeting decides for all of its sources. */
 const ownNames = [
@@ -86,6 +87,12 @@ export interface MeetingOptions extends ChunkOptions, BackendOption {
    */
   echo?: boolean | MeetingEchoOptions | undefined;
   /**
+   * How a side that is dead is brought back: the first strategy is how the meeting begins, the others are tried in
+   * their order. `'auto'`: all of them, from `'shared'` on. An empty list: `'shared'`, and nothing is tried.
+   * @default 'auto'
+   */
+  strategy?: 'auto' | readonly Strategy[] | undefined;
+  /**
    * The instant of frame 0 of all tracks, ns of `process.hrtime.bigint()`. Until the devices are open the tracks are
    * silence. @default the moment of the call
    */
@@ -110,6 +117,10 @@ export interface MeetingPlan {
   sideFormat: Readonly<AudioFormat>;
   isStereo: boolean;
   echo: MeetingEchoOptions | undefined;
+  /** How the meeting begins. */
+  first: Strategy;
+  /** What is tried for a side that is dead. */
+  strategies: readonly Strategy[];
   chunks: ChunkPlan;
   startTime: bigint | undefined;
   bufferMs: number | undefined;
@@ -128,6 +139,7 @@ export function checkMeetingOptions(options: MeetingOptions | undefined): Meetin
     'format',
     'tracks',
     'echo',
+    'strategy',
     'startTime',
     'bufferMs',
     'signal',
@@ -162,6 +174,7 @@ export function checkMeetingOptions(options: MeetingOptions | undefined): Meetin
     sideFormat: isStereo ? { ...format, channels: 1 } : format,
     isStereo,
     echo,
+    ...checkStrategy(given.strategy),
     chunks: new ChunkPlan(format.sampleRate, checkChunkOptions(given)),
     startTime,
     bufferMs,
@@ -194,6 +207,20 @@ export function checkGains(gains: unknown, name: string): Partial<Record<SideNam
   const known = Object.entries(given).filter(([, gain]) => gain !== undefined);
   for (const [side, gain] of known) checkNumber(gain, `${name}.${side}`, 0, 16);
   return Object.fromEntries(known);
+}
+
+function checkStrategy(value: unknown): Pick<MeetingPlan, 'first' | 'strategies'> {
+  if (value === undefined || value === 'auto') return { first: 'shared', strategies };
+  if (!Array.isArray(value)) {
+    throw invalidType('options.strategy', "'auto' or an instance of Array", value);
+  }
+  const checked = value.map((one, k) => checkOneOf(one, `options.strategy[${k}]`, strategies));
+  const [first = 'shared'] = checked;
+  if (first === 'other-device' || first === 'endpoint') {
+    const reason = 'cannot be the first: it takes the place of something that is dead';
+    throw invalidValue('options.strategy[0]', first, reason);
+  }
+  return { first, strategies: checked };
 }
 
 function checkMeetingFormat(format: unknown, isStereo: boolean): Readonly<AudioFormat> {

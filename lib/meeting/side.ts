@@ -26,6 +26,8 @@ export interface SideOwner {
   late(side: Side, frame: number, frames: number): void;
   /** Another source is heard. */
   fed(side: Side): void;
+  /** Whether one way after the other is tried to hear the side: a source that fails is one that did not help. */
+  isTrying(side: Side): boolean;
   warning(warning: EchoWarning): void;
 }
 
@@ -218,8 +220,10 @@ export class Side {
     }
     if (feed !== this.#feed) return;
     this.#isOver = true;
-    if (error) this.condition.gone(error);
-    this.#owner.lost(this, error);
+    if (!this.#owner.isTrying(this)) {
+      if (error) this.condition.gone(error);
+      this.#owner.lost(this, error);
+    }
     this.#owner.advance();
   }
 }

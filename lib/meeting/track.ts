@@ -10,7 +10,9 @@ import type { LinkStats } from '../streams/outlet.js';
 import { PushedProducer } from '../streams/pushed-producer.js';
 import { checkFrame, checkTime } from '../validate.js';
 import type { SideChange, SideState } from './condition.js';
+import type { Ladder } from './ladder.js';
 import type { Side } from './side.js';
+import type { Strategy } from './strategies.js';
 import type { TimeMap } from './time-map.js';
 
 /** Counters of a track of a meeting. */
@@ -133,11 +135,18 @@ export interface MeetingSideEvents extends AudioReadableEvents, DeviceEvents {
 /** The track of one side of a meeting. */
 export class MeetingSide extends MeetingTrack<MeetingSideEvents> {
   readonly #side: Side;
+  readonly #ladder: Ladder;
 
   /** @internal */
-  constructor(setup: TrackSetup, side: Side) {
+  constructor(setup: TrackSetup, side: Side, ladder: Ladder) {
     super(setup);
     this.#side = side;
+    this.#ladder = ladder;
+  }
+
+  /** How the side is captured now. An app may give it as the first `strategy` of its next meeting. */
+  get strategy(): Strategy {
+    return this.#ladder.strategyOf(this.#side.name);
   }
 
   /** What the side hears. */

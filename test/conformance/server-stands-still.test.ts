@@ -1,35 +1,20 @@
 // An audio server that is stopped for a moment, as any program is on a busy machine: what a sink plays then is late by
 // no longer than that.
-import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { ToneSource, VirtualMicSink } from 'patchcord';
 
+import { serverProcess, standingServers } from './server-process.js';
 import { openSystem, type System } from './system.js';
 import { until } from './wait.js';
 
 const name = process.env.PATCHCORD_TEST_BACKEND ?? 'simulated';
-const programs: Record<string, string> = { pulse: 'pulseaudio', pipewire: 'pipewire' };
 const stalls = 30;
 const stallMs = 20;
 
-/** The number of the private server's process of that name. */
-function serverProcess(program: string): number {
-  for (const pid of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
-    try {
-      if (readFileSync(`/proc/${pid}/comm`, 'utf8') !== `${program}\n`) continue;
-      const variables = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
-      if (variables.includes(`XDG_RUNTIME_DIR=${process.env.XDG_RUNTIME_DIR}`)) return Number(pid);
-    } catch {
-      // It has ended.
-    }
-  }
-  throw new Error(`no ${program}`);
-}
-
-describe.runIf(name in programs)('a server that stands still', () => {
+describe.runIf(name in standingServers)('a server that stands still', () => {
   let system: System;
   beforeAll(async () => {
     system = await openSystem();
@@ -37,7 +22,7 @@ describe.runIf(name in programs)('a server that stands still', () => {
   afterAll(() => system.close());
 
   it('costs a sink no more than the time that it stood', async () => {
-    const server = serverProcess(programs[name]);
+    const server = serverProcess(standingServers[name]);
     const sink = new VirtualMicSink({ backend: system.backend, name: 'Late' });
     new ToneSource({ frequency: 997, gain: 0.25 }).pipe(sink);
     await sink.ready;

@@ -1,0 +1,92 @@
+import type { BackendOption } from '../engine/backend.js';
+import { listDevices } from '../devices/devices.js';
+import { listAudioProcesses, type AudioProcess } from '../devices/processes.js';
+import { ProcessSource } from '../sources/process-source.js';
+import type { SideName } from './mixdown.js';
+import type { MeetingMicOptions, MeetingPlan, MeetingSystemOptions } from './options.js';
+import type { Side } from './side.js';
+import type { Strategy } from './strategies.js';
+
+/** What a rung opens in place of what is dead. */
+export interface Move {
+  options: MeetingMicOptions | MeetingSystemOptions;
+  /** The device that is tried, if the rung chooses one. */
+  device?: string;
+  /** Whether the system's side is opened anew, behind the microphone. */
+  reopensSystem?: boolean;
+}
+
+export interface RungContext {
+  plan: MeetingPlan;
+  side: Side;
+}
+
+export interface Rung {
+  readonly side: SideName;
+  /** What to try, one after the other; or why nothing can be tried. */
+  moves(context: RungContext): Promise<Move[] | string>;
+}
+
+/** Of those that are left, so many are tried. */
+const mostDevices = 3;
+
+/** Every rung of the ladder. A new one needs its name in `strategies.ts` and an entry here. */
+export const rungs: Readonly<Record<Strategy, Rung>> = {
+  shared: {
+    side: 'mic',
+    moves: async ({ plan }) => [{ options: plan.mic ?? {}, reopensSystem: true }],
+  },
+  'reverse-order': {
+    side: 'mic',
+    moves: async ({ plan }) => [{ options: plan.mic ?? {} }],
+  },
+  raw: {
+    side: 'mic',
+    moves: async ({ plan }) =>
+      plan.mic?.raw ? 'it is raw already' : [{ options: { ...plan.mic, raw: true } }],
+  },
+  'other-device': { side: 'mic', moves: otherDevices },
+  endpoint: { side: 'system', moves: endpoints },
+};
+
+async function otherDevices({ plan, side }: RungContext): Promise<Move[] | string> {
+  const { device = 'default' } = plan.mic ?? {};
+  if (device !== 'default' && device !== 'communications') return 'the options name a device';
+  const dead = side.feed.source.device?.id;
+  const inputs = await listDevices({ flow: 'input', ...backendOf(plan) });
+  const others = inputs.filter(({ id, virtual }) => id !== dead && !virtual);
+  const isForCalls = (roles: readonly string[]): boolean => roles.includes('communications');
+  others.sort((a, b) => +isForCalls(b.defaultRoles) - +isForCalls(a.defaultRoles));
+  if (others.length === 0) return 'there is no other microphone';
+  return others
+    .slice(0, mostDevices)
+    .map(({ id, name }) => ({ options: { ...plan.mic, device: id }, device: name }));
+}
+
+async function endpoints({ plan, side }: RungContext): Promise<Move[] | string> {
+  const { system } = plan;
+  if (!system || !('process' in system)) return 'no programs are captured';
+  if (system.mode === 'exclude' || system.except !== undefined) {
+    return 'programs are to be left out, and an output has all of them';
+  }
+  const { source } = side.feed;
+  const isAll = system.process === 0;
+  const captured = new Set(source instanceof ProcessSource ? source.processes.map(keyOf) : []);
+  const playing = (await listAudioProcesses(backendOf(plan))).filter(
+    (one) => one.devices.length > 0 && (isAll || captured.has(keyOf(one))),
+  );
+  playing.sort((a, b) => +(b.state === 'active') - +(a.state === 'active'));
+  const ids = [...new Set(playing.flatMap(({ devices }) => devices))];
+  if (ids.length === 0) return 'no program says on which output it plays';
+  const outputs = await listDevices({ flow: 'output', ...backendOf(plan) });
+  const { recover } = system;
+  return ids.slice(0, mostDevices).map((id) => ({
+    options: { device: id, ...(recover !== undefined && { recover }) },
+    device: outputs.find((one) => one.id === id)?.name ?? id,
+  }));
+}
+
+const keyOf = ({ pid, startTime }: AudioProcess): string => `${pid} ${startTime}`;
+
+const backendOf = ({ backend }: MeetingPlan): BackendOption =>
+  backend === undefined ? {} : { backend };
