@@ -9,6 +9,7 @@ import { CopyPipe } from './copy-pipe.js';
 import type { DeviceChangeReason } from '../devices/device-keeper.js';
 import type { AudioFormat } from '../format/format.js';
 import { KeepAlive } from '../engine/keep-alive.js';
+import { nextTurn } from '../engine/timers.js';
 import { fileBufferMs, filePortionMs, isFile, takesPortions } from './file-destination.js';
 import {
   isLinkTarget,
@@ -64,6 +65,7 @@ export interface Discontinuity {
 
 const liveBufferMs = 1000;
 const pastRoutes = 32;
+const madePerTurn = 16;
 
 /** The connection to a destination. */
 interface Route {
@@ -114,6 +116,8 @@ export class Outlet {
   #ended = false;
   #openCopies = 0;
   #readersLost = 0;
+  #made = 0;
+  #isResting = false;
 
   constructor(stream: Readable & AudioStream, source: OutletSource) {
     this.#stream = stream as LinkSource; // what is not linkable is never given to a link
@@ -126,7 +130,7 @@ export class Outlet {
       plan: source.plan,
       bufferFrames: this.#bufferFrames(liveBufferMs),
       enter: (callback) => source.context.runInAsyncScope(callback),
-      makeMore: (frames) => source.makeMore?.(frames) ?? false,
+      makeMore: (frames) => this.#makeMore(frames),
       overrun: (frame, frames) => {
         const event: Discontinuity = { frame, frames, filled: true, reason: 'overrun' };
         callListeners(() => stream.emit('discontinuity', event));
@@ -205,9 +209,7 @@ export class Outlet {
     if (this.#producerEnded) return;
     this.#producerEnded = true;
     // Called here too, because a wake by the engine does not keep the process alive until it comes.
-    this.#pump();
-    this.#readers.wake();
-    for (const route of [...this.#routes.values()]) route.wake?.();
+    this.#wake();
     this.#tryEnd();
   }
 
@@ -245,6 +247,26 @@ export class Outlet {
     });
     destination.emit('pipe', this.#stream);
     return undefined;
+  }
+
+  #wake(): void {
+    this.#pump();
+    this.#readers.wake();
+    for (const route of [...this.#routes.values()]) route.wake?.();
+  }
+
+  // Without a clock, whoever asks gets more at once. A pause lets the event loop serve others.
+  #makeMore(frames: number): boolean {
+    if (this.#isResting) return false;
+    const isMade = this.#source.makeMore?.(frames) ?? false;
+    if (isMade && ++this.#made % madePerTurn === 0) {
+      this.#isResting = true;
+      nextTurn(() => {
+        this.#isResting = false;
+        this.#wake();
+      });
+    }
+    return isMade;
   }
 
   #bufferFrames(usualMs: number): number {

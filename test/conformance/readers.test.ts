@@ -1,6 +1,7 @@
 // How streams are read from JavaScript: what Node's readers expect of every stream of this package.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Writable } from 'node:stream';
+import { finished, pipeline } from 'node:stream/promises';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -175,6 +176,43 @@ describe('an endless tone', () => {
     while (chunks <= 16) await new Promise((resolve) => setTimeout(resolve, 1));
     expect(tone.errored).toBe(null);
     tone.destroy();
+  });
+});
+
+describe('a mix of what was written', () => {
+  const minute = Buffer.alloc(60 * 48_000 * 8);
+  const readers: Record<string, (mixer: Mixer) => Promise<number>> = {
+    data: async (mixer) => {
+      let bytes = 0;
+      mixer.on('data', (chunk: Buffer) => (bytes += chunk.length));
+      await finished(mixer);
+      return bytes;
+    },
+    'chunks()': async (mixer) => {
+      let bytes = 0;
+      for await (const { data } of mixer.chunks()) bytes += data.length;
+      return bytes;
+    },
+    'pipe()': async (mixer) => {
+      let bytes = 0;
+      const destination = new Writable({
+        write: (chunk: Buffer, _encoding, done) => {
+          bytes += chunk.length;
+          done();
+        },
+      });
+      await pipeline(mixer, destination);
+      return bytes;
+    },
+  };
+  it.each(Object.keys(readers))('leaves turns of the event loop to others: %s', async (how) => {
+    const mixer = new Mixer();
+    mixer.createInput({ format }).end(minute);
+    let turns = 0;
+    const timer = setInterval(() => turns++, 0);
+    expect(await readers[how](mixer)).toBe(minute.length);
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(10);
   });
 });
 
