@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 
 import { Deferred } from '../engine/deferred.js';
-import type { AudioDevice, DeviceSelector } from './devices.js';
+import { followsDefault, type AudioDevice, type DeviceSelector } from './devices.js';
 import { AudioError, closedEarly, isPermanent } from '../errors.js';
 import type { NativeHost } from '../engine/native.js';
 import { timersOf } from '../engine/timers.js';
@@ -308,7 +308,9 @@ export class DeviceKeeper<Found> {
       this.#current = found;
       // The device was lost again while it was being opened, so try again.
       if (this.#loss === lossBefore) this.#loss = undefined;
-      this.#reason = request ? 'setDevice' : lossBefore ? 'deviceLost' : 'defaultChange';
+      // Also where the selected device is back, and the stream was on another one of its name.
+      const returned = lossBefore || !followsDefault(this.#selector);
+      this.#reason = request ? 'setDevice' : returned ? 'deviceLost' : 'defaultChange';
       const to = this.#device();
       if (from?.id !== to?.id)
         this.#actions.emit('deviceChange', { from, to, reason: this.#reason });

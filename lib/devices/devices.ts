@@ -295,8 +295,9 @@ function rememberNamesakes(device: NativeDevice, devices: readonly NativeDevice[
 
 /**
  * Selects the next device of a stream that was on `current`. If the selector follows the default, that is the default.
- * Otherwise it is the same device, found by its id, or by its exact name on a system where a returned device has
- * another id. A device that had this name already while `current` was there is another one.
+ * Otherwise it is the selected device, then the same device as before, both found by their ids, or by its exact name
+ * on a system where a returned device has another id. A device that had this name already while `current` was there is
+ * another one.
  *
  * @throws `ERR_AUDIO_DEVICE_NOT_FOUND`.
  */
@@ -312,7 +313,9 @@ export function reselectDevice(
   );
   const present = usable.find((candidate) => candidate.id === id);
   if (present) rememberNamesakes(current, devices);
+  const wanted = typeof selector === 'string' ? selector : selector.id;
   const returned =
+    usable.find((candidate) => candidate.id === wanted) ??
     present ??
     usable.find(
       (candidate) => candidate.name === name && !namesakes.get(current)?.has(candidate.id),
@@ -365,12 +368,14 @@ function selectOne(
       flow,
     );
   }
-  const exact =
-    usable.find((candidate) => candidate.id === selector) ??
-    usable.find((candidate) => candidate.name === selector);
+  const exact = usable.find((candidate) => candidate.id === selector);
   if (exact) return exact;
   const word = selector.toLowerCase();
-  const close = usable.filter((candidate) => candidate.name.toLowerCase().includes(word));
+  const named = usable.filter((candidate) => candidate.name === selector);
+  const close =
+    named.length > 0
+      ? named
+      : usable.filter((candidate) => candidate.name.toLowerCase().includes(word));
   if (close.length === 1) return close[0];
   const opposite = devices.find(
     ({ flow: its, id, name }) => its !== flow && (id === selector || name === selector),
@@ -379,10 +384,20 @@ function selectOne(
   throw notFound(
     close.length === 0
       ? `an active ${flow} device called '${selector}'`
-      : `a single ${flow} device for '${selector}', which matches ${close.map((one) => `'${one.name}'`).join(', ')}`,
+      : `a single ${flow} device for '${selector}', which matches ${withIds(close)}`,
     devices,
     flow,
   );
+}
+
+/** The names of devices; the ids as well of those that have the same name. */
+function withIds(devices: readonly NativeDevice[]): string {
+  return devices
+    .map(({ id, name }) => {
+      const isUnique = devices.filter((one) => one.name === name).length === 1;
+      return isUnique ? `'${name}'` : `'${name}' (id '${id}')`;
+    })
+    .join(', ');
 }
 
 function wrongFlow(
