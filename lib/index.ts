@@ -1,5 +1,6 @@
 // Named exports only. Importing loads no native code: first use does.
 export type { AudioStream } from './streams/audio-stream.js';
+export type { Opened } from './devices/opened.js';
 export { AudioReadable, type AudioReadableEvents } from './streams/audio-readable.js';
 export type { BackendName, BackendOption, SimulatedBackend } from './engine/backend.js';
 export type { ChannelMap } from './format/channel-map.js';

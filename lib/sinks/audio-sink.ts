@@ -20,6 +20,7 @@ import {
   type AudioDevice,
   type DeviceSelector,
 } from '../devices/devices.js';
+import type { Opened } from '../devices/opened.js';
 import { AudioError, closedEarly, fromNative, type NativeError } from '../errors.js';
 import {
   bytesPerFrame,
@@ -211,7 +212,7 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
   static open<T extends AudioSink, Arguments extends unknown[]>(
     this: new (...options: Arguments) => T,
     ...options: Arguments
-  ): Promise<T> {
+  ): Promise<Opened<T>> {
     return opened(new this(...options));
   }
 

@@ -1,3 +1,4 @@
+import type { Opened } from '../devices/opened.js';
 import type { DeviceSearch } from '../devices/device-keeper.js';
 import { askDevices, reselectDevice, selectDevice } from '../devices/devices.js';
 import { linkable } from '../streams/links.js';
@@ -21,6 +22,8 @@ export type SpeakerOptions = SinkOptions;
 export class SpeakerSink extends AudioSink {
   /** @internal */
   static readonly [linkable] = true;
+  /** Resolves when the device is open. */
+  declare readonly ready: Promise<Opened<this>>;
   /**
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`,
    *   `ERR_AUDIO_UNSUPPORTED`, `ERR_AUDIO_NATIVE_LOAD_FAILED`.

@@ -1,3 +1,4 @@
+import type { Opened } from '../devices/opened.js';
 import { callListeners } from '../engine/call-listeners.js';
 import type { BackendOption } from '../engine/backend.js';
 import type { DeviceSearch } from '../devices/device-keeper.js';
@@ -62,13 +63,14 @@ export interface VirtualMicOptions extends SinkOptions {
  * `ERR_AUDIO_UNSUPPORTED`, and the message says what to install.
  *
  * @example
- * const sink = new VirtualMicSink({ name: 'Robot' });
- * await sink.ready;
+ * const sink = await VirtualMicSink.open({ name: 'Robot' });
  * console.log('select', sink.microphone.name);
  */
 export class VirtualMicSink extends AudioSink {
   /** @internal */
   static readonly [linkable] = true;
+  /** Resolves when the device is open. */
+  declare readonly ready: Promise<Opened<this>>;
 
   /** Lists the virtual microphones of the system, as {@link listVirtualMics} does. */
   static list(options?: BackendOption): Promise<VirtualMic[]> {

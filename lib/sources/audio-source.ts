@@ -28,6 +28,7 @@ import {
   type AudioDevice,
   type DeviceSelector,
 } from '../devices/devices.js';
+import type { Opened } from '../devices/opened.js';
 import { closedEarly, fromNative, type NativeError } from '../errors.js';
 import { checkChannelMap, checkRows } from '../format/channel-map.js';
 import { resolveFormat } from '../format/format.js';
@@ -188,7 +189,7 @@ export abstract class AudioSource<
   static open<T extends AudioSource, Arguments extends unknown[]>(
     this: new (...options: Arguments) => T,
     ...options: Arguments
-  ): Promise<T> {
+  ): Promise<Opened<T>> {
     return opened(new this(...options));
   }
 

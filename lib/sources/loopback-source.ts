@@ -1,3 +1,4 @@
+import type { Opened } from '../devices/opened.js';
 import { linkable } from '../streams/links.js';
 import { AudioSource } from './audio-source.js';
 import { checkSourceOptions, type SourceOptions } from './source-options.js';
@@ -16,6 +17,8 @@ export type LoopbackOptions = SourceOptions;
 export class LoopbackSource extends AudioSource {
   /** @internal */
   static readonly [linkable] = true;
+  /** Resolves when the device is open. */
+  declare readonly ready: Promise<Opened<this>>;
 
   /**
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`,

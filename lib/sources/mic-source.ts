@@ -1,3 +1,4 @@
+import type { Opened } from '../devices/opened.js';
 import { linkable } from '../streams/links.js';
 import type { MicWishes } from '../devices/open-options.js';
 import { unsupported } from '../validate.js';
@@ -28,6 +29,8 @@ export interface MicOptions extends SourceOptions, MicWishes {
 export class MicSource extends AudioSource {
   /** @internal */
   static readonly [linkable] = true;
+  /** Resolves when the device is open. */
+  declare readonly ready: Promise<Opened<this>>;
 
   /**
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`,

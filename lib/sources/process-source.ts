@@ -162,6 +162,11 @@ export class ProcessSource extends AudioSource<ProcessSourceEvents> {
     return [...new Map(taps.map(({ tap }) => [processKey(tap.process), tap.process])).values()];
   }
 
+  /** Always undefined, because programs play on several devices. */
+  override get device(): undefined {
+    return undefined;
+  }
+
   /** Rejects with `ERR_AUDIO_UNSUPPORTED`, because the device of a program cannot be chosen. */
   override setDevice(_device: DeviceSelector): Promise<void> {
     return Promise.reject(

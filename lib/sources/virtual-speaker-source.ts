@@ -1,3 +1,4 @@
+import type { Opened } from '../devices/opened.js';
 import type { DeviceSearch } from '../devices/device-keeper.js';
 import { askDevices, toPublic, type AudioDevice } from '../devices/devices.js';
 import {
@@ -58,6 +59,8 @@ export interface VirtualSpeakerOptions extends SourceOptions {
 export class VirtualSpeakerSource extends AudioSource {
   /** @internal */
   static readonly [linkable] = true;
+  /** Resolves when the device is open. */
+  declare readonly ready: Promise<Opened<this>>;
 
   readonly #name: string;
   readonly #format: Readonly<AudioFormat>;

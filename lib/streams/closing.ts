@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 
+import type { Opened } from '../devices/opened.js';
 import { Deferred } from '../engine/deferred.js';
 
 type Stream = Readable | Writable;
@@ -113,15 +114,14 @@ export function whenClosed(stream: Stream): Promise<void> {
  */
 export async function opened<T extends Stream & { readonly ready: Promise<unknown> }>(
   stream: T,
-): Promise<T> {
+): Promise<Opened<T>> {
   try {
-    await stream.ready;
+    return (await stream.ready) as Opened<T>;
   } catch (error) {
     stream.destroy();
     await untilClosed(stream).catch(() => {}); // `ready` has reported the error
     throw error;
   }
-  return stream;
 }
 
 /** Discards the data of a readable without readers, because Node emits `end` only after all data has been read. */

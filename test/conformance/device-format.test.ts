@@ -88,7 +88,7 @@ describe('a microphone that is made', () => {
     await sink.setDeviceFormat(narrow);
     expect(sink.deviceFormat).toEqual(narrow);
     expect(sink.microphone).toMatchObject({ name: 'Wide', format: { channels: 2 } });
-    const heard = await system.record(sink.microphone as { id: string; name: string }, 2);
+    const heard = await system.record(sink.microphone, 2);
     const left = heard.filter((_, index) => index % 2 === 0).subarray(24000);
     expect(Math.abs(typicalTone(left, 48000, 997).frequency - 997)).toBeLessThan(1);
     sink.destroy();

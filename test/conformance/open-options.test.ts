@@ -68,7 +68,7 @@ describe('wishes', () => {
     const source = mic({ lowLatency: true, raw: true, category: 'communications' });
     const { granted } = await source.ready;
     console.log(JSON.stringify(granted), source.periodMs);
-    const { lowLatency, raw, category, reasons } = granted as NonNullable<typeof granted>;
+    const { lowLatency, raw, category, reasons } = granted;
     for (const [name, given] of Object.entries({
       lowLatency,
       raw,

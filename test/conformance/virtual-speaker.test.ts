@@ -145,11 +145,11 @@ describe.runIf(name !== 'wasapi')('an output that was made', () => {
     const { backend } = system;
     const deviceFormat = { sampleRate: 44100, channels: 1, sampleFormat: 'f32' } as const;
     const speaker = await VirtualSpeakerSource.open({ backend, deviceFormat, sampleRate: 16000 });
-    expect(speaker.speaker!.format).toMatchObject({ sampleRate: 44100, channels: 1 });
+    expect(speaker.speaker.format).toMatchObject({ sampleRate: 44100, channels: 1 });
     expect(speaker.format).toMatchObject({ sampleRate: 16000, channels: 2 });
     await speaker.close();
     const wide = await VirtualSpeakerSource.open({ backend, channels: 6 });
-    expect(wide.speaker!.format.channels).toBe(6);
+    expect(wide.speaker.format.channels).toBe(6);
     await wide.close();
   });
 });
@@ -166,7 +166,7 @@ describe.runIf(onServer)('programs that are given an environment', () => {
     const one = await pair('Bot "one" of two');
     const two = await pair('Bot "one" of two');
     expect(two.speaker.speaker!.name).toMatch(/^Bot .one. of two \(2\)$/);
-    expect(two.mic.microphone!.name).toBe(two.speaker.speaker!.name);
+    expect(two.mic.microphone.name).toBe(two.speaker.speaker!.name);
     const spoken = [1300, 1700];
     [one, two].forEach(({ mic }, index) =>
       new ToneSource({ frequency: spoken[index], gain: 0.25, durationMs: 60_000 }).pipe(mic),

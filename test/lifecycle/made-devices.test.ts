@@ -156,7 +156,7 @@ for (const [title, name, start] of servers) {
 
     it('is made anew under its name when the server is back, and heard again', async () => {
       const speaker = await VirtualSpeakerSource.open({ backend: 'pulse', name: "Anna's ear" });
-      const { id } = speaker.speaker!;
+      const { id } = speaker.speaker;
       speaker.resume();
       const gone = event(speaker, 'rebuild');
       await server.kill();
@@ -166,7 +166,7 @@ for (const [title, name, start] of servers) {
       try {
         Object.assign(process.env, next.env);
         await recovered;
-        expect(speaker.speaker!.id).toBe(id);
+        expect(speaker.speaker.id).toBe(id);
         expect(speaker.environment()).toEqual({
           PULSE_SERVER: next.env.PULSE_SERVER,
           PULSE_SINK: id,

@@ -14,22 +14,24 @@ import {
   ToneSource,
   WavEncoder,
   WavReader,
+  type AudioDevice,
   type AudioFormat,
   type AudioReadable,
   type AudioSink,
+  type AudioSource,
   type DeviceMonitor,
   type Discontinuity,
   type EchoCancellerStats,
   type EchoWarning,
   type LevelReport,
   type LoopbackSource,
-  type MicSource,
+  MicSource,
   type MixerInput,
   type ProcessMonitor,
-  type ProcessSource,
+  ProcessSource,
   type SimulatedBackend,
-  type SpeakerSink,
-  type VirtualMicSink,
+  SpeakerSink,
+  VirtualMicSink,
   type WavWarning,
   type WavWriter,
 } from 'patchcord';
@@ -159,4 +161,24 @@ it('a subclass may override methods of the emitter', () => {
 
 it('not every object is an audio system', () => {
   expectTypeOf<object>().not.toExtend<SimulatedBackend>();
+});
+
+it('what is open has a device and a microphone', async () => {
+  if (!never()) return;
+  const sink = await VirtualMicSink.open();
+  expectTypeOf(sink.microphone).toEqualTypeOf<AudioDevice>();
+  expectTypeOf(sink.device.name).toEqualTypeOf<string>();
+  expectTypeOf(sink.periodMs).toEqualTypeOf<number>();
+  expectTypeOf(sink).toExtend<VirtualMicSink>();
+  const { microphone } = await new VirtualMicSink().ready;
+  expectTypeOf(microphone).toEqualTypeOf<AudioDevice>();
+  expectTypeOf(new VirtualMicSink().microphone).toEqualTypeOf<AudioDevice | undefined>();
+  expectTypeOf((await SpeakerSink.open()).granted.lowLatency).toEqualTypeOf<boolean>();
+  expectTypeOf((await MicSource.open()).device).toEqualTypeOf<AudioDevice>();
+  expectTypeOf((await new MicSource().ready).device.id).toEqualTypeOf<string>();
+  const sources: AudioSource[] = [new MicSource(), new ProcessSource({ process: 1 })];
+  expectTypeOf(sources[0].device).toEqualTypeOf<AudioDevice | undefined>();
+  const programs = await ProcessSource.open({ process: 1 });
+  expectTypeOf(programs.device).toEqualTypeOf<undefined>();
+  expectTypeOf(programs.periodMs).toEqualTypeOf<number>();
 });
