@@ -536,7 +536,8 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
       await this.#keeper.stop();
       await this.#fadeOut();
       const closing = this.#native.close().then(() => this.#keeper.current?.release?.());
-      await (this.#info ? closing : shortly(closing));
+      // A server that does not answer must not hold up destroy(). The engine goes on releasing the device.
+      await (this.#info && this.writableFinished ? closing : shortly(closing));
     } finally {
       // Also if a microphone could not be removed because its server is gone.
       this.#keepAlive.release();

@@ -9,10 +9,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import {
+  listDevices,
   LoopbackSource,
   MicSource,
   Mixer,
   ProcessSource,
+  VirtualMicSink,
   type AudioReadable,
   type AudioSource,
   type Discontinuity,
@@ -226,5 +228,47 @@ describe.runIf(process.platform === 'linux').each(linuxServers)(
         for (const source of sources) source.destroy();
       },
     );
+
+    it('stands still for 3 s: the mix of a recording has what its tracks have', async () => {
+      if (isAbsent()) return;
+      // As files read them.
+      const options = { backend: 'pulse', bufferMs: 30_000 } as const;
+      const sources = [new MicSource(options), new LoopbackSource(options)];
+      const mixer = new Mixer({ bufferMs: 30_000 });
+      for (const source of sources) source.pipe(mixer.createInput());
+      const recordings = [...sources, mixer].map(record);
+      await Promise.all(sources.map(({ ready }) => ready));
+      await delay(3000);
+      const before = recordings.map(({ stream }) => stream.stats().lostFrames);
+      await stand(3000, 3000);
+      const lost = recordings.map(({ stream }, i) => stream.stats().lostFrames - before[i]);
+      if (kind === 'pulse') {
+        expect(lost).toEqual([0, 0, 0]);
+        // The players may have had too little to play when the server went on.
+        const [mic, loopback, mix] = recordings.map(({ holes }) => inMs(holes.silent));
+        expect(mix).toBeLessThan(Math.min(mic, loopback) + 50);
+      } else {
+        // PipeWire itself keeps nothing while it stands still. The mix loses no more than the tracks.
+        expect(inMs(lost[2])).toBeLessThan(inMs(Math.max(lost[0], lost[1])) + 100);
+      }
+      for (const one of [...sources, mixer]) one.destroy();
+    }, 60_000);
+
+    it('stands still: it does not hold up the destroy() of a virtual microphone', async () => {
+      if (isAbsent()) return;
+      const sink = await VirtualMicSink.open({ backend: 'pulse', name: 'Held Up' });
+      const closed = new Promise((resolve) => sink.once('close', resolve));
+      process.kill(-server.pid, 'SIGSTOP');
+      const from = now();
+      sink.destroy();
+      await closed;
+      expect(now() - from).toBeLessThan(3000);
+      process.kill(-server.pid, 'SIGCONT');
+      // The server removes it when it goes on.
+      const isLeft = async (): Promise<boolean> =>
+        (await listDevices({ backend: 'pulse' })).some((device) => device.name.includes('Held Up'));
+      for (let i = 0; i < 50 && (await isLeft()); i++) await delay(100);
+      expect(await isLeft()).toBe(false);
+    }, 60_000);
   },
 );

@@ -406,7 +406,7 @@ Error PulseCables::output_for_others(const Connection::Deadline& deadline, std::
 
 void PulseCables::remove(const std::string& render_id) {
   Connection::Lock lock(connection_);
-  Connection::Deadline deadline(&connection_, kCallLimit);
+  Connection::Deadline deadline(&connection_, kShortCallLimit);
   const auto found = std::find_if(made_.begin(), made_.end(), [&](const Made& candidate) {
     return candidate.render_id == render_id;
   });

@@ -21,6 +21,9 @@ namespace pulse {
 // How long one method of Host may take; with the odd second step it stays under the contract's 10
 // s.
 constexpr int64_t kCallLimit = 5 * kNsPerSecond;
+// The same for what is asked again and again, and for a removal, which a server that stands still
+// carries out when it goes on: the end of a stream must not wait for them.
+constexpr int64_t kShortCallLimit = 300 * kNsPerMs;
 
 class Connection {
  public:

@@ -227,7 +227,7 @@ Error list_pulse_devices(Connection* connection, std::vector<DeviceInfo>* device
 Error ask_pulse_hearing(Connection* connection, const std::string& render_id,
                         const std::string& microphone_id, Hearing* hearing) {
   Connection::Lock lock(*connection);
-  Connection::Deadline deadline(connection, kCallLimit);
+  Connection::Deadline deadline(connection, kShortCallLimit);
   PulseDevice device;
   Error error = query_device(connection, Flow::kOutput, render_id, deadline, &device);
   if (error) return error;

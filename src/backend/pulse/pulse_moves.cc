@@ -37,7 +37,7 @@ Error query_players(Connection* connection, const ProcessTable& table, const std
   PulseDevice output;
   {
     Connection::Lock lock(*connection);
-    const Connection::Deadline deadline(connection, kCallLimit);
+    const Connection::Deadline deadline(connection, kShortCallLimit);
     Error error = query_device(connection, Flow::kOutput, output_id, deadline, &output);
     if (!error) error = query_inputs(connection, deadline, &inputs);
     if (error) return error;
