@@ -197,7 +197,8 @@ export interface NativeTap {
 }
 
 export interface NativeMixer extends NativeTimed {
-  startPump(host: NativeHost): void;
+  /** A mix that has not begun begins with what was heard at `begin`, at most a second ago. */
+  startPump(host: NativeHost, begin: bigint): void;
   mixWritten(frames: number): number;
   writtenOut(): boolean;
   finish(): void;
@@ -267,7 +268,10 @@ export interface NativeMixerInput extends NativeWritable {
     startFillFrames: number,
   ): void;
   unlink(): void;
-  remove(): void;
+  /** @param ended its stream has ended, and the input with it. */
+  remove(ended: boolean): void;
+  /** Its stream has ended, and it waits for another one. */
+  stay(): void;
   setGain(gain: number, rampFrames: number): void;
   setPan(pan: number, rampFrames: number): void;
   setMuted(muted: boolean, rampFrames: number): void;
@@ -430,6 +434,7 @@ export interface Native {
       maxWaitMs: number;
       limiter: boolean;
       truePeak: boolean;
+      endWhenInputsEnd: boolean;
     },
     onWake: () => void,
   ) => NativeMixer;

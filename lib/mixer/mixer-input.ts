@@ -15,6 +15,7 @@ import {
   type LinkSource,
   type LinkTarget,
 } from '../streams/links.js';
+import { nextTurn } from '../engine/timers.js';
 import { TypedWritable, type WritableEvents } from '../engine/typed-events.js';
 import { native, type NativeMixer, type NativeMixerInput } from '../engine/native.js';
 import {
@@ -211,10 +212,13 @@ export class MixerInput extends TypedWritable<WritableEvents> implements AudioSt
         engine.link(source.producer, framesOf(bufferMs ?? liveBufferMs, source.format), channelMap);
         owner.changed();
       },
-      unlink: () => {
+      unlink: (source) => {
         this.#counted = engine.stats();
         engine.unlink();
         owner.changed();
+        // Behind pipeline() the input ends when all readers of the source have had its end.
+        if (source.closed) nextTurn(() => this.#stay());
+        else source.once('close', () => nextTurn(() => this.#stay()));
       },
       open: (format) => {
         frameBytes = bytesPerFrame(format);
@@ -409,11 +413,18 @@ export class MixerInput extends TypedWritable<WritableEvents> implements AudioSt
     const ended = this.writableFinished;
     this.#inlet.unlink();
     this.#counted = this.stats();
-    this.#native.remove();
+    this.#native.remove(ended);
     this.#writer.abandon(error);
     if (ended) this.#owner.ended();
     this.#owner.closed(this, error);
     done(error);
+  }
+
+  // A mix whose inputs have ended ends: not while one of them waits for another stream.
+  #stay(): void {
+    if (this.destroyed || this.writableEnded || this.#inlet.linked) return;
+    this.#native.stay();
+    this.#owner.changed();
   }
 
   #attend(): void {

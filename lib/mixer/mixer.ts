@@ -10,15 +10,21 @@ import {
 } from '../streams/chunker.js';
 import { closed, closing, deliverError, whenClosed } from '../streams/closing.js';
 import { resolveFormat, type FormatOptions } from '../format/format.js';
-import { linkable, streamKind, upstreams } from '../streams/links.js';
+import {
+  allUpstreams,
+  linkable,
+  streamKind,
+  upstreams,
+  type LinkSource,
+} from '../streams/links.js';
 import {
   MixerInput,
   type InputOwner,
   type MixerInputOptions,
   type MixerInputStats,
 } from './mixer-input.js';
-import { native, type NativeHost, type NativeMixer } from '../engine/native.js';
-import { timersOf } from '../engine/timers.js';
+import { native, type NativeHost, type NativeMixer, type NativeSource } from '../engine/native.js';
+import { nextTurn, timersOf } from '../engine/timers.js';
 import type { Discontinuity, LinkStats } from '../streams/outlet.js';
 import {
   checkAbortSignal,
@@ -113,10 +119,21 @@ export function isMixer(stream: object): stream is Mixer {
   return (stream as { [streamKind]?: unknown })[streamKind] === 'mixer';
 }
 
+/** A source that has delivered no frame yet. */
+function isUnbegun(stream: object): stream is LinkSource {
+  const { [streamKind]: kind, producer } = stream as LinkSource & { [streamKind]?: unknown };
+  return kind === 'source' && (producer as NativeSource).position() === 0;
+}
+
 /**
  * Mixes the streams that are piped into its inputs. Live inputs are aligned by the times at which they were heard. The
  * mix follows the clock of the first sink that it is piped into, or else of its first live input. Without a live input
  * it mixes as fast as it is read, without resampling.
+ *
+ * A live mix that no sink plays begins with the first frame of the stream that is piped in first, or at the moment of
+ * `pipe()` if that stream has delivered frames before. It ends behind the last frame of the input that ends last.
+ * Whoever reads it from the same turn of the event loop on begins with frame 0; a later reader begins with a later
+ * frame, see `firstFrame` and the `frame` of a chunk.
  *
  * @example
  * const mixer = new Mixer();
@@ -138,6 +155,7 @@ export class Mixer extends AudioReadable<MixerEvents> {
   #host: NativeHost | undefined;
   #driver: MixDriver | undefined;
   #pumping = false;
+  #begin: bigint | undefined;
   #live = false;
   #someEnded = false;
   #finished = false;
@@ -172,7 +190,7 @@ export class Mixer extends AudioReadable<MixerEvents> {
     this.#endWhenInputsEnd = endWhenInputsEnd;
     const { sampleRate, channels } = format;
     this.#native = new (native().Mixer)(
-      { sampleRate, channels, latencyMs, maxWaitMs, limiter, truePeak },
+      { sampleRate, channels, latencyMs, maxWaitMs, limiter, truePeak, endWhenInputsEnd },
       () => this.enter(() => this.#attend()),
     );
     this.#inputOwner = this.#asOwner(maxWaitMs);
@@ -334,10 +352,23 @@ export class Mixer extends AudioReadable<MixerEvents> {
     }
     if (this.#live && this.#driver === undefined && !this.#pumping && this.#host) {
       this.#pumping = true;
-      this.#native.startPump(this.#host);
+      this.#begin ??= this.#firstTime(this.#host);
+      // Whoever is attached until then has the mix from its first frame.
+      nextTurn(() => this.#startPump());
     }
     if (!this.#live) this.#mixWritten();
     for (const callback of this.#watchers) callback();
+  }
+
+  #startPump(): void {
+    if (!this.#pumping || this.#host === undefined) return;
+    this.#native.startPump(this.#host, this.#begin ?? this.#host.now());
+  }
+
+  // Of a mix: that of a source which has delivered nothing yet, else now.
+  #firstTime(host: NativeHost): bigint {
+    const starts = [...allUpstreams(this)].filter(isUnbegun).map((source) => source.timeAt(0));
+    return starts.reduce((first, start) => (start < first ? start : first), host.now());
   }
 
   // Written audio is mixed for as long as readers have room. A reader asks for the rest.

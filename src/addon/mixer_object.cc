@@ -36,6 +36,7 @@ MixerObject::MixerObject(const Napi::CallbackInfo& info)
   config.latency_ns = property(options, "latencyMs").As<Napi::Number>().DoubleValue() * 1e6;
   config.max_wait_ns = property(options, "maxWaitMs").As<Napi::Number>().DoubleValue() * 1e6;
   config.limiter = property(options, "limiter").As<Napi::Boolean>();
+  config.ends_with_inputs = property(options, "endWhenInputsEnd").As<Napi::Boolean>();
   if (is_true(property(options, "truePeak"))) config.peaks = LimiterPeaks::kTrue;
   if (config.sample_rate == 0 || config.channels == 0) return;
   waker_ = std::make_unique<Waker>(environment_, info.This().As<Napi::Object>(), info[1]);
@@ -53,12 +54,16 @@ void MixerObject::stop_pump() {
   pump_.reset();
 }
 
-// startPump(host): mixes by the host's clock while no sink pulls.
+// startPump(host, begin): mixes by the host's clock while no sink pulls. A mix that has not begun
+// begins with what was heard at `begin`, at most a second ago.
 Napi::Value MixerObject::start_pump(const Napi::CallbackInfo& info) {
   HostObject* host = HostObject::Unwrap(info[0].As<Napi::Object>());
   if (host == nullptr) return info.Env().Undefined();
   stop_pump();
   pump_host_ = host->entry();
+  bool lossless;
+  node_->begin_at(std::max(info[1].As<Napi::BigInt>().Int64Value(&lossless),
+                           pump_host_->clock().now() - kNsPerSecond));
   pump_ = std::make_shared<PumpSession>(pump_host_->clock(), node_);
   environment_->add(pump_);
   return info.Env().Undefined();
@@ -129,6 +134,7 @@ Napi::Function MixerInputObject::define(Napi::Env env) {
                          InstanceMethod<&MixerInputObject::end>("end"),
                          InstanceMethod<&MixerInputObject::unlink>("unlink"),
                          InstanceMethod<&MixerInputObject::remove>("remove"),
+                         InstanceMethod<&MixerInputObject::stay>("stay"),
                          InstanceMethod<&MixerInputObject::set_gain>("setGain"),
                          InstanceMethod<&MixerInputObject::set_pan>("setPan"),
                          InstanceMethod<&MixerInputObject::set_muted>("setMuted"),
@@ -188,6 +194,7 @@ MixerNode::Input* MixerInputObject::entry() {
 
 void MixerInputObject::disconnect() {
   if (MixerNode::Input* input = entry()) {
+    input->ended = live_ ? live_->over() : written_ ? written_->finished() : input->ended;
     input->live.reset();
     input->written.reset();
     mix_->publish();
@@ -215,6 +222,7 @@ Napi::Value MixerInputObject::link(const Napi::CallbackInfo& info) {
   producer_ = producer->producer();
   producer_->attach(queue, nullptr);
   input->live = live_;
+  input->ended = false;
   ++input->connection;
   mix_->publish();
   return info.Env().Undefined();
@@ -237,6 +245,7 @@ Napi::Value MixerInputObject::open_written(const Napi::CallbackInfo& info) {
   auto map = routing.empty() ? nullptr : routing.map(config.format.channels, mixer.channels);
   written_ = std::make_shared<WrittenInput>(config, std::move(map), events_);
   input->written = written_;
+  input->ended = false;
   ++input->connection;
   mix_->publish();
   return info.Env().Undefined();
@@ -265,7 +274,9 @@ Napi::Value MixerInputObject::unlink(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// remove(ended)
 Napi::Value MixerInputObject::remove(const Napi::CallbackInfo& info) {
+  if (mix_ && is_true(info[0])) mix_->node.note_end();
   leave();
   return info.Env().Undefined();
 }
@@ -281,6 +292,15 @@ void MixerInputObject::leave() {
   mix_->publish();
   waker_->silence();
   mix_.reset();
+}
+
+// stay(): its stream has ended, and it waits for another one.
+Napi::Value MixerInputObject::stay(const Napi::CallbackInfo& info) {
+  if (MixerNode::Input* input = entry()) {
+    input->ended = false;
+    mix_->publish();
+  }
+  return info.Env().Undefined();
 }
 
 // setGain(gain, rampFrames)

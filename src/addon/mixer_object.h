@@ -44,7 +44,7 @@ class PumpSession final : public Session {
 class MixerObject final : public Napi::ObjectWrap<MixerObject>, public ProducerHandle {
  public:
   static Napi::Function define(Napi::Env env);
-  // ({ sampleRate, channels, latencyMs, maxWaitMs, limiter }, onWake)
+  // ({ sampleRate, channels, latencyMs, maxWaitMs, limiter, endWhenInputsEnd }, onWake)
   explicit MixerObject(const Napi::CallbackInfo& info);
   ~MixerObject() override;
 
@@ -96,6 +96,7 @@ class MixerInputObject final : public Napi::ObjectWrap<MixerInputObject> {
   Napi::Value end(const Napi::CallbackInfo& info);
   Napi::Value unlink(const Napi::CallbackInfo& info);
   Napi::Value remove(const Napi::CallbackInfo& info);
+  Napi::Value stay(const Napi::CallbackInfo& info);
   Napi::Value set_gain(const Napi::CallbackInfo& info);
   Napi::Value set_pan(const Napi::CallbackInfo& info);
   Napi::Value set_muted(const Napi::CallbackInfo& info);

@@ -146,6 +146,7 @@ void LiveInput::read(float* out, size_t frames, const PullTime& when) noexcept {
   fade_.fall();
   fade_.silence(out + made * out_channels_, missing);
   if (running_ && queue_->ended()) ended_ = true;
+  given_ = made;
   if (ended_) ended_shown_.store(true, std::memory_order_relaxed);
   running_ = false;
   if (!started_before_ || ended_ || early_) return;

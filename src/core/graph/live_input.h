@@ -66,6 +66,9 @@ class LiveInput final : public Pullable {
 
   // Any thread.
   bool over() const { return ended_shown_.load(std::memory_order_relaxed); }  // and all is given
+  size_t given() const {
+    return given_;
+  }  // of the last pull: frames of the stream, when it is over
   double lag_ns() const { return lag_ ? lag_->shown() : 0; }
   const Stats& stats() const { return stats_; }
   const std::shared_ptr<FrameQueue>& queue() const { return queue_; }
@@ -107,6 +110,7 @@ class LiveInput final : public Pullable {
   std::atomic<uint64_t> lost_before_{UINT64_MAX};
   bool ended_ = false;
   bool end_told_ = false;
+  size_t given_ = 0;
   uint64_t seen_ = UINT64_MAX;  // first frame of the newest record at the last pull
   uint64_t fed_ = 0;            // stream index behind the last frame given to the converter
   size_t silent_tail_ = 0;

@@ -54,7 +54,7 @@ void MixerNode::mix(std::vector<Input>& inputs, Pace pace, uint64_t frame, float
   size_t heard = 0, going_on = 0;
   InputControls::Frame last{}, went = last_;
   for (Input& input : inputs) {
-    if (input.live && input.live->over()) continue;
+    if (input.live ? input.live->over() : input.written && input.written->finished()) continue;
     Pullable* source = input.live ? static_cast<Pullable*>(input.live.get()) : input.written.get();
     if (source == nullptr) continue;
     const uint64_t start = input.written ? input.start_frame : 0;
@@ -69,6 +69,10 @@ void MixerNode::mix(std::vector<Input>& inputs, Pace pace, uint64_t frame, float
       for (uint32_t c = 0; c < channels; ++c) went[c] -= controls.last()[c];
     }
     source->pull(scratch_.data(), frames - wait, when);
+    if (input.live ? input.live->over() : input.written->finished()) {
+      const size_t given = input.live ? input.live->given() : input.written->given();
+      inputs_end_ = std::max(inputs_end_, frame + wait + given);
+    }
     controls.process(scratch_.data(), frames - wait, wait);
     float* const to = out + wait * channels;
     for (size_t i = 0; i < (frames - wait) * channels; ++i) to[i] += scratch_[i];
@@ -174,11 +178,13 @@ void MixerNode::mix_live(float* out, size_t frames, const PullTime& when) noexce
 void MixerNode::mix_at(float* out, size_t frames, const PullTime& when) noexcept {
   const double elapsed = static_cast<double>(frames) * 1e9 / when.rate;
   bool silent = !limiter_ && missed_.passes();
+  bool ended = false;
   {
     Published<std::vector<Input>>::Reading inputs(inputs_);
     if (inputs) {
+      if (rested_ > 0 && !all_ended(*inputs)) go_on();
       double shortfall = 0;
-      mix(*inputs, Pace::kClock, position_ + delay_frames(), out, frames, when);
+      mix(*inputs, Pace::kClock, next_frame(), out, frames, when);
       count_losses(*inputs);
       for (const Input& input : *inputs) {
         if (input.live) shortfall = std::max(shortfall, input.live->take_shortfall());
@@ -195,27 +201,84 @@ void MixerNode::mix_at(float* out, size_t frames, const PullTime& when) noexcept
         return spare;
       });
       silent = silent && quiet_;
+      ended = all_ended(*inputs);
     } else {
       std::fill_n(out, frames * config_.channels, 0.0f);
     }
   }
-  missed_.sound(out, frames);
   content_next_ = when.time + elapsed;
-
   const double delay = static_cast<double>(delay_frames()) * 1e9 / config_.sample_rate;
+  // The first frame is the first one mixed: the limiter's silence before it is left out.
+  const size_t dropped = std::min(head_, frames);
+  head_ -= dropped;
   Record record;
   record.frame = position_;
-  record.frames = frames;
-  record.time = when.time - delay;
+  record.frames = frames - dropped;
+  record.time = when.time - delay + static_cast<double>(dropped) * 1e9 / when.rate;
   record.rate = when.rate;
   if (silent) record.flags = kRecordSilence;
+  deliver_mixed(out + dropped * config_.channels, record, ended);
+}
+
+// As far as the inputs go. Behind the end of the last one the mix rests, until JavaScript has taken
+// notice: then it ends there, or goes on with another input.
+void MixerNode::deliver_mixed(float* samples, Record record, bool ended) noexcept {
+  if (ended) {
+    const uint64_t left = inputs_end_ - std::min<uint64_t>(inputs_end_, position_);
+    const uint64_t wanted = rested_ > 0 ? 0 : std::min(record.frames, left);
+    if (rested_ == 0) rests_since_ = record.time + static_cast<double>(wanted) * 1e9 / record.rate;
+    rested_ += record.frames - wanted;
+    record.frames = wanted;
+  }
+  if (record.frames == 0) return;
+  missed_.sound(samples, static_cast<size_t>(record.frames));
   anchor_.store({static_cast<double>(record.frame), record.time, record.rate});
-  position_.add(frames);
-  deliver(silent ? nullptr : out, record);
+  position_.add(record.frames);
+  deliver((record.flags & kRecordSilence) != 0 ? nullptr : samples, record);
+}
+
+bool MixerNode::all_ended(const std::vector<Input>& inputs) const noexcept {
+  if (!config_.ends_with_inputs) return false;
+  if (inputs.empty()) return some_ended_.load(std::memory_order_relaxed);
+  return std::all_of(inputs.begin(), inputs.end(), [](const Input& input) {
+    return input.live      ? input.live->over()
+           : input.written ? input.written->finished()
+                           : input.ended;
+  });
+}
+
+// Nothing was to be heard meanwhile: silence, which nobody has lost.
+void MixerNode::go_on() noexcept {
+  const Record record{position_, rested_, rests_since_, static_cast<double>(config_.sample_rate),
+                      kRecordSilence};
+  missed_.fall();
+  give_silence(missed_, scratch_, config_.channels, record,
+               [this](const float* sound, const Record& part) { deliver(sound, part); });
+  position_.add(rested_);
+  rested_ = 0;
+}
+
+void MixerNode::finish() noexcept {
+  // The limiter may still hold the end of the last input.
+  if (content_next_ != 0 && has_ended()) {
+    const uint64_t left = inputs_end_ - std::min<uint64_t>(inputs_end_, position_);
+    for (uint64_t done = 0; done < left + head_;) {
+      const size_t block = static_cast<size_t>(std::min<uint64_t>(kMaxPull, left + head_ - done));
+      mix_at(pumped_.data(), block, {content_next_, static_cast<double>(config_.sample_rate)});
+      done += block;
+    }
+  }
+  settle_losses();
+  deliver_end();
+}
+
+bool MixerNode::has_ended() noexcept {
+  Published<std::vector<Input>>::Reading inputs(inputs_);
+  return inputs && rested_ == 0 && all_ended(*inputs);
 }
 
 void MixerNode::count_losses(const std::vector<Input>& inputs) noexcept {
-  const int64_t here = static_cast<int64_t>(position_ + delay_frames());
+  const int64_t here = static_cast<int64_t>(next_frame());
   for (const Input& input : inputs) {
     if (!input.live) continue;
     const LiveInput::Loss loss = input.live->take_loss();
@@ -254,6 +317,7 @@ int64_t MixerNode::pump(int64_t now) noexcept {
 }
 
 void MixerNode::begin_at(int64_t time) noexcept {
+  if (content_next_ != 0) return;
   driver_changed_.store(false, std::memory_order_release);
   pumped_last_ = true;
   content_next_ = static_cast<double>(time);
@@ -338,6 +402,10 @@ bool MixerNode::has_held_input() noexcept {
 
 // So many frames nobody could mix: a hole for who records the mix, or a step of its times.
 void MixerNode::miss(uint64_t frames, bool filled) noexcept {
+  if (rested_ > 0) {
+    rested_ += frames;
+    return;
+  }
   settle_losses();
   if (listener_ != nullptr) listener_->on_missed(position_, frames, filled);
   if (!filled) return;

@@ -34,6 +34,8 @@ class MixerNode final : public Pullable, public Producer {
     double max_wait_ns = static_cast<double>(kMaxWait);  // for what is late, beyond that
     bool host_clock = false;  // of a mix that no sink pulls, whatever its inputs' clocks do
     bool metered = true;      // somebody may ask for levels
+    // Behind the last frame of its inputs nothing is mixed, until there is another input.
+    bool ends_with_inputs = false;
     LimiterPeaks peaks = LimiterPeaks::kSamples;
   };
 
@@ -63,12 +65,15 @@ class MixerNode final : public Pullable, public Producer {
     std::shared_ptr<NodeEvents> events;
     uint64_t start_frame = 0;  // of the mix: there lies the first written frame
     double latency_ns = 0;     // least age of this live stream; all inputs keep to the greatest
+    bool ended = false;        // nothing is in it any more, because that has ended
   };
 
   explicit MixerNode(const Config& config, Listener* listener = nullptr);
 
   // JS thread.
   void publish(std::vector<Input> inputs);
+  // Before publish(): an input whose stream has ended is no longer among them.
+  void note_end() noexcept { some_ended_.store(true, std::memory_order_relaxed); }
 
   // Audio thread of the sink that drives: from its first pull on, and until release_driver(), it is
   // the one who mixes. It continues where the mix is.
@@ -83,7 +88,8 @@ class MixerNode final : public Pullable, public Producer {
   // first live input's clock, else the host's. Where no device hears the mix, it waits for inputs
   // that are late. Returns the next turn.
   int64_t pump(int64_t now) noexcept;
-  // Before the first pump(): the first frame is what was heard then, not what is due then.
+  // Before the first pump(): the first frame is what was heard then, not what is due then. No
+  // effect on a mix that has begun.
   void begin_at(int64_t time) noexcept;
   // When no driver and no pump run: all that is due now is mixed, nothing is waited for any more.
   void flush(int64_t now) noexcept;
@@ -95,11 +101,8 @@ class MixerNode final : public Pullable, public Producer {
   // length of its longest input.
   bool written_out() noexcept;
 
-  // JS thread, when no driver runs: the mix ends here.
-  void finish() noexcept {
-    settle_losses();
-    deliver_end();
-  }
+  // JS thread, when no driver runs: the mix ends here, or where its last input has ended.
+  void finish() noexcept;
 
   const Config& config() const { return config_; }
   Anchor anchor() const { return anchor_.load(); }
@@ -134,8 +137,14 @@ class MixerNode final : public Pullable, public Producer {
            const PullTime& when) noexcept;
   void miss(uint64_t frames, bool filled) noexcept;
   void follow_ends(const Input& input) noexcept;
+  bool all_ended(const std::vector<Input>& inputs) const noexcept;
+  bool has_ended() noexcept;
+  void go_on() noexcept;
+  void deliver_mixed(float* samples, Record record, bool ended) noexcept;
   size_t ready_frames(std::vector<Input>& inputs, bool* ending) noexcept;
   uint64_t delay_frames() const { return limiter_ ? limiter_->latency_frames() : 0; }
+  // Where in the mix the frame comes out that is summed next.
+  uint64_t next_frame() const { return position_ + rested_ + delay_frames() - head_; }
 
   const Config config_;
   Listener* const listener_;
@@ -164,9 +173,13 @@ class MixerNode final : public Pullable, public Producer {
   // Of pump(): when it is to be called again, when it was after it had not been for long, and when
   // it last found an input whose system did not answer.
   int64_t next_turn_ = kNever, resumed_at_ = 0, answered_at_ = 0;
-  bool held_ = false;  // it waits for one
+  bool held_ = false;        // it waits for one
+  size_t head_ = 0;          // frames of the limiter's delay still to be dropped
+  uint64_t inputs_end_ = 0;  // where in the mix the last of its inputs has ended
+  uint64_t rested_ = 0;      // frames since then that are not in the mix
+  double rests_since_ = 0;   // the time of the first of them
+  std::atomic<bool> some_ended_{false};
   // mix_written's state, in frames.
-  size_t head_ = 0;     // of the limiter's delay still to be dropped
   uint64_t fed_ = 0;    // mixed, into the limiter
   uint64_t given_ = 0;  // out of it
   uint64_t end_ = 0;    // where the longest input ends, once all are ending

@@ -145,8 +145,8 @@ size_t WrittenInput::discard(float* out, size_t frames) noexcept {
 }
 
 void WrittenInput::pull(float* out, size_t frames, const PullTime& when) noexcept {
-  const size_t made = pull_rest(out, frames, when);
-  std::fill_n(out + made * config_.channels, (frames - made) * config_.channels, 0.0f);
+  given_ = pull_rest(out, frames, when);
+  std::fill_n(out + given_ * config_.channels, (frames - given_) * config_.channels, 0.0f);
 }
 
 size_t WrittenInput::pull_rest(float* out, size_t frames, const PullTime& when) noexcept {

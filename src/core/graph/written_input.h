@@ -57,6 +57,8 @@ class WrittenInput final : public Pullable {
   bool idle() const noexcept { return idle_; }  // nothing to play; what was written is out
   // Any thread: end() was called and everything is out.
   bool finished() const noexcept { return finished_.load(std::memory_order_acquire); }
+  // Puller's thread: frames in the last pull() that were not filled up behind the end.
+  size_t given() const noexcept { return given_; }
   bool closing() const noexcept { return ended_.load(std::memory_order_acquire); }
   bool take_end() noexcept {  // true once: end() was called and everything is out
     return finished() && !std::exchange(end_told_, true);
@@ -95,6 +97,7 @@ class WrittenInput final : public Pullable {
   bool low_told_ = true;
   std::atomic<bool> finished_{false};
   bool end_told_ = false;
+  size_t given_ = 0;
   uint64_t taken_ = 0;   // input frames given to the converter
   uint64_t made_ = 0;    // output frames made of them
   uint64_t waited_ = 0;  // output frames for which nothing came while it waits for start_frames
