@@ -62,6 +62,7 @@ import {
   invalidType,
   unsupported,
 } from '../validate.js';
+import { commonEnd, joinEnds, type Ending } from './common-end.js';
 import type { SourceOptions } from './source-options.js';
 import type { DeadEvidence, SourceEvents, SourceStats } from './source-reports.js';
 
@@ -99,6 +100,13 @@ export abstract class AudioSource<
   readonly #host: NativeHost;
   readonly #native: NativeSource;
   readonly #flow: 'input' | 'output';
+  readonly #ending: Ending = {
+    reached: () => {
+      const frames = this.#native.position();
+      return frames === 0 ? undefined : this.timeAt(frames);
+    },
+  };
+  readonly #leaveEnds: () => void;
   readonly #keeper: DeviceKeeper<SourceTarget>;
   readonly #keepAlive = new KeepAlive(this);
   readonly #openOptions: NativeOpenOptions;
@@ -152,6 +160,7 @@ export abstract class AudioSource<
       () => this.enter(() => this.#attend()),
     );
     this.#flow = flow;
+    this.#leaveEnds = joinEnds(host, this.#ending);
     this.#keeper = new DeviceKeeper<SourceTarget>(
       {
         host,
@@ -277,8 +286,13 @@ export abstract class AudioSource<
   }
 
   /**
-   * Ends the stream after a number of frames, or at an instant (ns of `process.hrtime.bigint()`), so that several
-   * streams can end at the same instant. A stream that has already delivered more ends at once. The last call wins.
+   * Ends the stream after a number of frames, or at an instant (ns of `process.hrtime.bigint()`). The last call wins.
+   *
+   * Streams that are asked for the same instant end at the same instant: with `clock: 'host'` and the same `startTime`
+   * their files are equal to the frame. Frames that were delivered are not taken back, and the audio of an output is
+   * delivered before it is heard. An instant that is not at least 50 ms ahead of the present, and of all that an open
+   * source has delivered, is therefore moved to there. A stream that has already delivered more than the given number of
+   * frames ends at once.
    *
    * @returns the number of frames after which the stream ends, unless it has already delivered more.
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`.
@@ -292,7 +306,9 @@ export abstract class AudioSource<
       throw invalidType('at', 'of type number or bigint', at);
     }
     const exact =
-      typeof at === 'bigint' ? this.frameAt(checkTime(at, 'at')) : checkFrame(at, 'at', sampleRate);
+      typeof at === 'bigint'
+        ? this.frameAt(commonEnd(this.#host, checkTime(at, 'at')))
+        : checkFrame(at, 'at', sampleRate);
     const frame = Math.max(0, Math.round(exact));
     this.#native.stopAt(frame);
     return frame;
@@ -338,6 +354,7 @@ export abstract class AudioSource<
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.releaseConsumers();
+    this.#leaveEnds();
     deliverError(this, error);
     const settle = (failure?: Error): void => {
       this.#ready.reject(error ?? closedEarly('The source was closed before its device was open'));

@@ -12,7 +12,10 @@ export interface SourceStats {
   discontinuities: number;
   /** Frames that the device or the system lost. */
   lostFrames: number;
-  /** Frames of silence that are not a loss: before the device was open, or while a loopback was idle. */
+  /**
+   * Frames of silence that are not a loss: before the device was open, or while a loopback was idle. If sound arrives
+   * too late for its place there, its frames count as `lostFrames` instead.
+   */
   silentFrames: number;
   /** Frames that the stream skipped, see `maxFillMs`. */
   skippedFrames: number;

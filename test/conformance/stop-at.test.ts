@@ -36,6 +36,26 @@ describe('stopAt()', () => {
     expect(await Promise.all(lengths)).toEqual(ends);
   });
 
+  it.each([0, -5, -20, -45, -80, -1000, 20])(
+    'ends all tracks at one frame, %i ms from the present',
+    async (ms) => {
+      await using audio = new SimulatedAudio({ clock: 'manual' });
+      const shared = { backend: audio, clock: 'host', startTime: audio.startTime } as const;
+      const sources = [new MicSource(shared), new LoopbackSource(shared), new MicSource(shared)];
+      const lengths = sources.map(framesOf);
+      await audio.advance(1503);
+      const at = audio.now() + BigInt(ms) * 1_000_000n;
+      const ends = [sources[0].stopAt(at), sources[1].stopAt(at)];
+      await audio.advance(7);
+      ends.push(sources[2].stopAt(at));
+      await audio.advance(3000);
+      expect(new Set(ends).size).toBe(1);
+      expect(await Promise.all(lengths)).toEqual(ends);
+      // A stop that is late by no more than that.
+      expect(ends[0]).toBeLessThan(48 * 1700);
+    },
+  );
+
   it('ends a track behind so many frames; one that has more, at once', async () => {
     const source = await MicSource.open({ backend: system.backend });
     const length = framesOf(source);

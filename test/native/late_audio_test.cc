@@ -193,6 +193,8 @@ TEST("what comes later than it is waited for is counted once, in one event") {
   CHECK_NEAR(static_cast<double>(lost), 3 * 200 * 48.0, 3 * 1000);
   CHECK(lost == loopback.node().stats().hole_frames);
   CHECK(lost == loopback.node().stats().trimmed_frames);
+  // It was silence until it was known to be lost.
+  CHECK(loopback.node().stats().silence_frames == 0);
 }
 
 namespace {

@@ -188,6 +188,46 @@ TEST("so is a mix, of which who records it misses nothing") {
   CHECK(turns_until_back(30, true) == 30);
 }
 
+TEST("a device that runs dry misses nothing where nothing is to be heard") {
+  StillClock clock;
+  const auto events = std::make_shared<NodeEvents>();
+  SinkNode sink(clock, events);
+  const Format format{kRate, 1, SampleFormat::kF32};
+  sink.open(format);
+  const auto written = std::make_shared<WrittenQueue>(events);
+  written->open({format, kRate, 1, 2 * kRate, 0});
+  const std::vector<float> ones(kRate / 2, 0.5f);
+  std::vector<float> out(kPeriod);
+  int64_t turns = 0;
+  const auto turn = [&](int count) {
+    for (int k = 0; k < count; ++k) {
+      clock.set(++turns * 10 * kNsPerMs);
+      sink.render(out.data(), kPeriod, (turns + 2) * 10 * kNsPerMs);
+    }
+  };
+  const auto dry = [&](uint64_t counted) {
+    events->take();
+    sink.underrun(kPeriod, true);
+    CHECK(sink.stats().underruns == counted);
+    CHECK(sink.more_fill() == 0 || counted > 0);
+    CHECK(events->take().empty() == (counted == 0));
+  };
+  turn(10);
+  dry(0);  // nothing is upstream
+  sink.publish(written, nullptr);
+  turn(10);
+  dry(0);  // nothing was written
+  written->write(ones.data(), ones.size());
+  turn(20);
+  dry(1);
+  turn(100);
+  const uint64_t before = sink.stats().underruns;
+  events->take();
+  sink.underrun(kPeriod, true);  // all has been heard
+  CHECK(sink.stats().underruns == before);
+  CHECK(events->take().empty());
+}
+
 TEST("behind a silence of the device sound is faded in, whatever was there before") {
   StillClock clock;
   auto events = std::make_shared<NodeEvents>();

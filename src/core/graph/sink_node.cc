@@ -110,9 +110,11 @@ void SinkNode::fill(float* out, size_t frames, const PullTime& when) noexcept {
   if (upstream) {
     queued = upstream->written && (upstream->written->queued() > 0 || !upstream->written->idle());
     written = upstream->written && (queued || !upstream->linked);
+    due_ = written ? queued : upstream->linked != nullptr;
     source = written ? static_cast<Pullable*>(upstream->written.get()) : upstream->linked.get();
     if (source != nullptr) number = written ? upstream->written_number : upstream->linked_number;
   }
+  if (!upstream) due_ = false;
   const uint64_t before = std::exchange(playing_, number);
   if (before != number) fade_.fall();
   // What is linked does not begin where something written ends.
@@ -261,7 +263,11 @@ void SinkNode::underrun(uint32_t frames, bool here) noexcept {
   if (here) device_fade_.restart();
   // Where the device has gone on since, a longer silence would be a second one.
   const double missed = frames * 1e9 / device_.sample_rate;
-  const bool grown = fill_.grow(here ? std::max(missed, Fill::kLeastStep) : missed) > 0;
+  // Where nothing is to be heard nothing is missed, and the device need not hold more.
+  const bool wanted =
+      due_ || drained_ != 0 ||
+      sounds_until_.load(std::memory_order_relaxed) > static_cast<double>(clock_.now());
+  const bool grown = wanted && fill_.grow(here ? std::max(missed, Fill::kLeastStep) : missed) > 0;
   if (grown) pausing_ = here;
   // What comes next is heard later, by what its stamp will tell. What is live jumps there: it is
   // broken already, and would otherwise be late for minutes.
@@ -269,6 +275,7 @@ void SinkNode::underrun(uint32_t frames, bool here) noexcept {
     tracker_->lose_place();
     after_break_ = true;
   }
+  if (!wanted) return;
   stats_.underruns.add(1);
   stats_.underrun_frames.add(static_cast<uint64_t>(frames * ratio_));
   events_->push({NodeEventType::kUnderrun, position(), static_cast<uint64_t>(frames * ratio_)});

@@ -147,6 +147,7 @@ class SinkNode {
   std::unique_ptr<LevelMeter> meter_;  // from the first device on
   Published<Upstream> upstream_;
   uint64_t numbers_ = 0;  // JS thread
+  bool due_ = false;      // the last fill() had something to play
   uint64_t playing_ = 0;  // the number of what is upstream; 0: nothing
   std::vector<float> block_;
   Fade fade_;             // of what is upstream

@@ -266,6 +266,7 @@ void SourceNode::settle_losses() noexcept {
 
 void SourceNode::lost(uint64_t frame, uint64_t frames) noexcept {
   stats_.hole_frames.add(frames);
+  stats_.silence_frames.set(stats_.silence_frames - silences_.among(frame, frames));
   tell(NodeEventType::kHole, frame, frames);
 }
 
@@ -415,7 +416,10 @@ void SourceNode::give(float* samples, Record record) noexcept {
     meter_.process(samples, static_cast<size_t>(record.frames));
   }
   const uint32_t why = record.flags & ~static_cast<uint32_t>(kRecordFade);
-  if (why == kRecordSilence) stats_.silence_frames.add(record.frames);
+  if (why == kRecordSilence) {
+    stats_.silence_frames.add(record.frames);
+    silences_.add(record.frame, record.frames);
+  }
   if (why == kAbsence) stats_.hole_frames.add(record.frames);
   position_.add(record.frames);
   deliver(samples, record);

@@ -22,6 +22,7 @@
 #include "node_events.h"
 #include "producer.h"
 #include "silence.h"
+#include "silences.h"
 
 namespace patchcord {
 
@@ -45,8 +46,9 @@ class SourceNode final : public Producer {
   struct Stats {
     Counter packets;
     Counter holes;
-    Counter hole_frames;     // lost by the device or the system, or while there was no device
-    Counter silence_frames;  // before the device was open, and of an idle endpoint
+    Counter hole_frames;  // lost by the device or the system, or while there was no device
+    // Before the device was open, and of an idle endpoint: not what proved to be lost there.
+    Counter silence_frames;
     Counter skipped_frames;  // left out because there was nothing for longer than max_fill
     Counter trimmed_frames;  // arrived after their place had been filled
     Counter hints;           // discontinuities that the system announced
@@ -145,6 +147,7 @@ class SourceNode final : public Producer {
   LifeSigns life_;  // of the device
   Shown<EndpointState> endpoint_;
   Losses losses_;
+  Silences silences_;
   Counter position_;
   std::atomic<double> drift_ppm_{0};
   std::atomic<bool> stamped_{true};
