@@ -44,12 +44,7 @@ export type { MeetingEchoOptions } from './meeting/feed.js';
 export type { MeetingFileOptions, MeetingFiles } from './meeting/files.js';
 export type { StrategyChange } from './meeting/ladder.js';
 export type { Strategy } from './meeting/strategies.js';
-export {
-  Meeting,
-  type MeetingEvents,
-  type MeetingStats,
-  type MeetingTracks,
-} from './meeting/meeting.js';
+export type { Meeting, MeetingEvents, MeetingStats, MeetingTracks } from './meeting/meeting.js';
 export type {
   MeetingGains,
   MeetingMicOptions,
@@ -57,11 +52,11 @@ export type {
   MeetingOptions,
   MeetingSystemOptions,
 } from './meeting/options.js';
-export {
+export type {
   MeetingSide,
+  MeetingSideEvents,
   MeetingTrack,
-  type MeetingSideEvents,
-  type MeetingTrackStats,
+  MeetingTrackStats,
 } from './meeting/track.js';
 export type { Granted, MicWishes, OpenOptions, StreamCategory } from './devices/open-options.js';
 export type { AudioChunk } from './streams/chunk-reader.js';

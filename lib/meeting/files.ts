@@ -51,8 +51,10 @@ export function writeFiles(
       if (error) throw error;
     });
     // One that is destroyed does not end what it is piped into, as in Node.
-    track.once('close', () => void writer.end());
-    track.pipe(writer);
+    const end = (): void => void writer.end();
+    if (track.destroyed) end();
+    else track.once('close', end);
+    if (!track.destroyed) track.pipe(writer);
     return written;
   });
 }

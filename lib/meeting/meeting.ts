@@ -320,11 +320,13 @@ export class Meeting extends TypedEmitter<MeetingEvents> {
    *
    * @returns a promise that resolves when the meeting has ended and all files are complete. It rejects with the first
    *   error; the other files, and the meeting, go on.
-   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, also for a track that the meeting does not have.
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, also for a track that the meeting does not have;
+   *   `ERR_STREAM_DESTROYED` after the end of the meeting.
    * @example
    * const files = meeting.toFiles({ mic: 'me.wav', system: 'others.wav', mix: 'call.wav' });
    */
   toFiles(files: MeetingFiles, options?: MeetingFileOptions): Promise<void> {
+    if (this.#isOver) throw closed('toFiles()');
     const written = writeFiles(this.tracks, files, options, () => this.#failure);
     const all = new Deferred<void>();
     this.#files.push(all);

@@ -513,6 +513,15 @@ describe('toFiles()', () => {
     expect(wavSamples(mix)).toHaveLength(16_000);
   });
 
+  it('cannot be called after the end', async () => {
+    const heard = hear(sameSound());
+    await heard.pass(500);
+    await heard.close();
+    expect(() => heard.meeting.toFiles({ mix: join(folder(), 'a.wav') })).toThrow(
+      expect.objectContaining({ code: 'ERR_STREAM_DESTROYED' }),
+    );
+  });
+
   it('names tracks that there are', () => {
     const { meeting } = hear(sameSound(), { system: false });
     const code = 'ERR_INVALID_ARG_VALUE';

@@ -72,9 +72,18 @@ const makers = {
   WavReader: () => new patchcord.WavReader(),
   WavWriter: () => new patchcord.WavWriter(path(), { format }),
   WavEncoder: () => new patchcord.WavEncoder({ format }),
+  Meeting: () => patchcord.captureMeeting({ backend }),
+  'mix of a Meeting': () => trackOf(patchcord.captureMeeting({ backend, system: false }), 'mix'),
+  'mic of a Meeting': () => trackOf(patchcord.captureMeeting({ backend, echo: true }), 'mic'),
   DeviceMonitor: () => new patchcord.DeviceMonitor({ backend }),
   ProcessMonitor: () => new patchcord.ProcessMonitor({ backend, levelMs: 20 }),
 };
+
+function trackOf(meeting, name) {
+  meeting.on('error', checkError);
+  meeting[name].once('close', () => meeting.destroy());
+  return meeting[name];
+}
 
 const failure = Object.assign(new Error('the app failed it'), { code: 'ERR_OF_THE_APP' });
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -114,7 +123,7 @@ const internal = new Set(
     'constructor producer host takeDriver releaseDriver watch unwatch mixEnded mixedOut retry linked linkStats ' +
     'lostByReader untilTaken enter makeMore producerEnded releaseConsumers findTarget openTarget attended ' +
     'prepare devicesChanged destination heardBy demandedFormat plan progressed kernel retried ' +
-    'checkLink reference readReference emit'
+    'checkLink reference readReference emit opened fail finish'
   ).split(' '),
 );
 const node = new Set(
@@ -253,6 +262,10 @@ async function oneStream(number) {
     destroy: () => [pick([undefined, failure])],
     end: () => [],
     read: () => [],
+    setMode: () => [pick(['both', 'mic'])],
+    setGains: () => [{ mic: random() }, ramp()],
+    stopAt: () => [process.hrtime.bigint()],
+    toFiles: () => [{ mix: path() }],
   };
 
   const check = (name, value) => {
