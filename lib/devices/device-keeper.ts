@@ -6,12 +6,14 @@ import { AudioError, closedEarly, isPermanent } from '../errors.js';
 import type { NativeHost } from '../engine/native.js';
 import { timersOf } from '../engine/timers.js';
 import { checkNumber, checkObject, checkOptions } from '../validate.js';
+import { Patience } from './patience.js';
 
 /** How long a stream waits for its device to come back. */
 export interface RecoverOptions {
   /**
-   * How long the stream waits, in ms, before it fails with `ERR_AUDIO_DEVICE_LOST`. A sink also waits that long for a
-   * device that exists but plays none of the written audio. @default 60000
+   * How long the stream waits, in ms, before it fails with `ERR_AUDIO_DEVICE_LOST`. Time in which the machine sleeps
+   * does not count. A sink also waits that long for a device that exists but plays none of the written audio.
+   * @default 60000
    */
   giveUpAfterMs?: number | undefined;
 }
@@ -104,6 +106,7 @@ export function patienceOf(recover: boolean | RecoverOptions | undefined): numbe
 export class DeviceKeeper<Found> {
   readonly #actions: DeviceActions<Found>;
   readonly #patienceMs: number;
+  readonly #patience: Patience;
   #selector: DeviceSelector;
   #request: Request | undefined;
   #current: Found | undefined;
@@ -112,8 +115,6 @@ export class DeviceKeeper<Found> {
   #reason: DeviceChangeReason = 'deviceLost';
   /** Attempts to open the present target. */
   #tries = 0;
-  /** When the device was lost that had counted as returned. */
-  #lostAt = 0n;
   /** When a device last returned. */
   #recoveredAt: bigint | undefined;
   #work: Promise<void> | undefined;
@@ -128,6 +129,7 @@ export class DeviceKeeper<Found> {
     recover: boolean | RecoverOptions | undefined,
   ) {
     this.#patienceMs = patienceOf(recover);
+    this.#patience = new Patience(timersOf(actions.host), this.#patienceMs);
     this.#actions = actions;
     this.#selector = selector;
   }
@@ -175,8 +177,8 @@ export class DeviceKeeper<Found> {
       this.#recoveredAt === undefined ? Infinity : Number(now - this.#recoveredAt) / 1e6;
     if (since > wellMs) {
       this.#tries = 0;
-      this.#lostAt = now;
-    }
+      this.#patience.renew();
+    } else this.#patience.spend(since);
     this.#loss = error;
     this.#reason = 'deviceLost';
     this.#converge();
@@ -251,12 +253,13 @@ export class DeviceKeeper<Found> {
 
   // Runs until the stream is on the right device, or has waited for too long.
   async #seek(): Promise<void> {
-    const { host } = this.#actions;
     let expired = false;
     let failure: AudioError | undefined;
-    if (!this.#loss) this.#tries = 0;
-    const waitedMs = this.#loss ? Number(host.now() - this.#lostAt) / 1e6 : 0;
-    const endPatience = timersOf(host).after(Math.max(0, this.#patienceMs - waitedMs), () => {
+    if (!this.#loss) {
+      this.#tries = 0;
+      this.#patience.renew();
+    }
+    const endPatience = this.#patience.count(() => {
       expired = true;
       this.#wake?.();
     });
