@@ -3,6 +3,7 @@
 //
 //   engine_probe.exe
 #include <atomic>
+#include <cstddef>
 #include <cstdio>
 #include <cstring>
 #include <string>
@@ -187,24 +188,116 @@ HRESULT initialize_exclusive(IAudioClient* client, const WAVEFORMATEX* wave, REF
                             duration, period, wave, nullptr);
 }
 
-// As the documentation has an application do it: what is not aligned tells what would be.
+// As the documentation has an application do it: what is not aligned tells what would be. The
+// driver has one format, which is not the mix's.
 void probe_exclusive(IMMDevice* device) {
+  const WAVEFORMATEXTENSIBLE described = to_wave_format({44100, 2, SampleFormat::kS16});
+  const WAVEFORMATEX* const wave = &described.Format;
+  constexpr REFERENCE_TIME kMs = kReferencePerMs;
+  const auto initialize = [&](REFERENCE_TIME period, REFERENCE_TIME duration) {
+    ComPtr<IAudioClient> client;
+    activate(device, &client);
+    return initialize_exclusive(client.get(), wave, period, duration);
+  };
+  report("exclusiveTooLong", initialize(600 * kMs, 600 * kMs));
+  report("exclusiveUnequal", initialize(10 * kMs, 20 * kMs));
+  ComPtr<IAudioClient> client;
+  activate(device, &client);
+  report("exclusiveUnaligned", initialize_exclusive(client.get(), wave, 10 * kMs, 10 * kMs));
+  UINT32 frames = 0;
+  report("alignedSize", client->GetBufferSize(&frames));
+  report_number("alignedFrames", frames);
+  report("spoilt", initialize_exclusive(client.get(), wave, 10 * kMs, 10 * kMs));
+  activate(device, &client);
+  const REFERENCE_TIME period = (kReferencePerSecond * frames + wave->nSamplesPerSec / 2) /
+                                static_cast<REFERENCE_TIME>(wave->nSamplesPerSec);
+  report("exclusiveAligned", initialize_exclusive(client.get(), wave, period, period));
+  report("heldExclusively", initialize(period, period));
+  const Handle event(make_pulse());
+  report("noEvent", client->SetEventHandle(nullptr));
+  report("event", client->SetEventHandle(event.get()));
+  report("secondEvent", client->SetEventHandle(event.get()));
+  ComPtr<IAudioCaptureClient> capture;
+  client->GetService(__uuidof(IAudioCaptureClient), capture.receive());
+  BYTE* data = nullptr;
+  UINT32 got = 7;
+  DWORD flags = 7;
+  report("exclusiveEmpty", capture->GetBuffer(&data, &got, &flags, nullptr, nullptr));
+  report_number("flagsLeft", flags);
+  client->Start();
+  while (capture->GetBuffer(&data, &got, &flags, nullptr, nullptr) != S_OK) Sleep(1);
+  report_number("firstFlags", flags);
+  client->Stop();
+  report("resetWhileHeld", client->Reset());
+  capture->ReleaseBuffer(got);
+  report("reset", client->Reset());
+}
+
+// What shared mode takes: every valid sample type at the rate and the channels of the mix.
+void probe_shared_formats(IMMDevice* device) {
+  const auto initialize = [device](const WAVEFORMATEX* wave, DWORD flags, REFERENCE_TIME period) {
+    ComPtr<IAudioClient> client;
+    activate(device, &client);
+    return client->Initialize(AUDCLNT_SHAREMODE_SHARED, flags, 0, period, wave, nullptr);
+  };
   ComPtr<IAudioClient> client;
   activate(device, &client);
   WAVEFORMATEX* raw = nullptr;
   client->GetMixFormat(&raw);
-  const CoMem<WAVEFORMATEX> wave(raw);
-  constexpr REFERENCE_TIME kMs = kReferencePerMs;
-  report("exclusiveTooShort", initialize_exclusive(client.get(), wave.get(), kMs, kMs));
-  report("exclusiveUnequal", initialize_exclusive(client.get(), wave.get(), 10 * kMs, 20 * kMs));
-  report("exclusiveUnaligned", initialize_exclusive(client.get(), wave.get(), 10 * kMs, 10 * kMs));
-  UINT32 frames = 0;
-  report("alignedSize", client->GetBufferSize(&frames));
-  report_number("alignedFrames", frames);
-  activate(device, &client);
-  const REFERENCE_TIME period = (kReferencePerSecond * frames + wave->nSamplesPerSec / 2) /
-                                static_cast<REFERENCE_TIME>(wave->nSamplesPerSec);
-  report("exclusiveAligned", initialize_exclusive(client.get(), wave.get(), period, period));
+  const CoMem<WAVEFORMATEX> mix(raw);
+  Format format;
+  from_wave_format(raw, sizeof(*raw) + raw->cbSize, &format);
+  report_number("mixIsFloat", format.sample_format == SampleFormat::kF32);
+  REFERENCE_TIME period = 0;
+  client->GetDevicePeriod(&period, nullptr);
+  report_number("devicePeriod", static_cast<double>(period));
+  const auto as = [&](uint32_t rate, uint32_t channels, SampleFormat samples) {
+    return to_wave_format({rate, channels, samples});
+  };
+  WAVEFORMATEXTENSIBLE wave = as(44100, 2, SampleFormat::kS24In32);
+  report("sharedInteger", initialize(&wave.Format, 0, 0));
+  report("sharedPeriod", initialize(&wave.Format, 0, 10 * kReferencePerMs));
+  wave.Format.nBlockAlign++;
+  report("badBlockAlign", initialize(&wave.Format, 0, 0));
+  wave = as(44100, 2, SampleFormat::kS16);
+  wave.Format.nAvgBytesPerSec++;
+  report("badBytesPerSecond", initialize(&wave.Format, 0, 0));
+  wave = as(44100, 2, SampleFormat::kF32);
+  wave.Samples.wValidBitsPerSample = 0;
+  report("noValidBits", initialize(&wave.Format, 0, 0));
+  wave = as(44100, 2, SampleFormat::kS16);
+  wave.Format.cbSize = 10;
+  report("shortExtensible", initialize(&wave.Format, 0, 0));
+  wave = as(44100, 4, SampleFormat::kS16);
+  wave.Format.wFormatTag = WAVE_FORMAT_PCM;
+  wave.Format.cbSize = 0;
+  report("plainWithFour", initialize(&wave.Format, 0, 0));
+  wave = as(44100, 2, SampleFormat::kF64);
+  report("sharedDouble", initialize(&wave.Format, 0, 0));
+  wave = as(48000, 2, SampleFormat::kF32);
+  report("otherRate", initialize(&wave.Format, 0, 0));
+  WAVEFORMATEX* closest = nullptr;
+  report("otherRateSupported",
+         client->IsFormatSupported(AUDCLNT_SHAREMODE_SHARED, &wave.Format, &closest));
+  report_number("closestRate", closest != nullptr ? closest->nSamplesPerSec : 0);
+  CoTaskMemFree(closest);
+  wave = as(44100, 1, SampleFormat::kS16);
+  report("otherChannels", initialize(&wave.Format, 0, 0));
+  report("converted", initialize(&wave.Format, AUDCLNT_STREAMFLAGS_AUTOCONVERTPCM, 0));
+  report("unknownFlag", initialize(&wave.Format, 1, 0));
+  report("unknownMode",
+         client->Initialize(static_cast<AUDCLNT_SHAREMODE>(2), 0, 0, 0, mix.get(), nullptr));
+  ComPtr<IAudioClient2> client2;
+  activate(device, &client2);
+  AudioClientProperties properties = {};
+  properties.cbSize = offsetof(AudioClientProperties, Options);
+  properties.eCategory = AudioCategory_Media;
+  report("oldProperties", client2->SetClientProperties(&properties));
+  report("mediaOfMicrophone",
+         client2->Initialize(AUDCLNT_SHAREMODE_SHARED, 0, 0, 0, mix.get(), nullptr));
+  properties.bIsOffload = TRUE;
+  activate(device, &client2);
+  report("offload", client2->SetClientProperties(&properties));
 }
 
 void probe_refused_exclusive(IMMDevice* device) {
@@ -226,6 +319,7 @@ void probe_properties(IMMDevice* device) {
   report("missingProperty", store->GetValue(unknown, &value));
   report_number("missingType", value.vt);
   report("setProperty", store->SetValue(unknown, value));
+  report("unknownAccess", device->OpenPropertyStore(3, store.receive()));
 }
 
 int run() {
@@ -241,6 +335,7 @@ int run() {
   probe_meter(speakers.get());
   probe_sessions(speakers.get());
   probe_client3(speakers.get());
+  probe_shared_formats(mic.get());
   probe_exclusive(mic.get());
   probe_refused_exclusive(speakers.get());
   probe_properties(mic.get());

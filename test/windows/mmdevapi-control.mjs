@@ -23,14 +23,18 @@
 //   record <d> <frames>                   what an output plays, at most so many frames
 //   recorded <d> <file>                   writes it as floats: ok <frames> <rate> <channels> <gaps>
 //   standard                              adds the devices of the standard world, for a script's beginning
-//   device <d> input|output <f> <name> [period <frames>] [of <origin>]    remove <d>
+//   device <d> input|output <f> <name> [period <frames>] [of <origin>]
+//                                         [mask <channel mask>] [form <EndpointFormFactor>]    remove <d>
 //   cable <d> <d> <f> <render name> <capture name> [period <frames>] [of <origin>]
 //                                         <origin>: <instance path> <driver's name> <hardware id>, each or -
+//   rename <d> <name>
 //   unplug <d>   plug <d>   state <d> active|disabled|notpresent|unplugged
 //   default <d> console|communications    format <d> <f>    service stopped|running
 //   drift <d> <ppm>   volume <d> <0..1>   mute <d>   unmute <d>
 //   meter <d> <peak>|heard                what the endpoint's meter says
-//   exclusive <d> refused|allowed|busy    raw <d> refused|allowed     refused, unless said
+//   exclusive <d> refused|allowed|busy [buffer <periods>]             refused, unless said
+//   raw <d> refused|allowed               refused, unless said
+//   mix <d> accepted|refused              whether Initialize takes the mix format that it is told
 //   deny <d>   allow <d>                  opening it is E_ACCESSDENIED
 //   die <d>   revive <d>                  delivers zeros
 //   glitch <d> <frames>                   lost: device positions jump

@@ -461,7 +461,7 @@ describe('the rest of the engine', () => {
       client3: '0x00000000',
       properties: '0x00000000',
       raw: '0x88890027', // AUDCLNT_E_RAW_MODE_UNSUPPORTED
-      bufferLimits: '0x88890023', // AUDCLNT_E_OFFLOAD_MODE_ONLY
+      bufferLimits: '0x88890024', // AUDCLNT_E_OFFLOAD_MODE_ONLY
       enginePeriod: '0x00000000',
       standardPeriod: 480,
       shortestPeriod: 128,
@@ -471,16 +471,49 @@ describe('the rest of the engine', () => {
       granted: '0x00000000',
       notStartedWithoutEvent: '0x88890014', // AUDCLNT_E_EVENTHANDLE_NOT_SET
       stopped: '0x00000001', // S_FALSE
-      exclusiveTooShort: '0x88890020',
+      // Of shared mode, as Wine's tests have seen Windows answer.
+      mixIsFloat: 1,
+      devicePeriod: 101587, // 448 frames at 44.1 kHz
+      sharedInteger: '0x00000000',
+      sharedPeriod: '0x00000000',
+      badBlockAlign: '0x80070057',
+      badBytesPerSecond: '0x80070057',
+      noValidBits: '0x80070057',
+      shortExtensible: '0x80070057',
+      plainWithFour: '0x80070057',
+      sharedDouble: '0x88890008',
+      otherRate: '0x88890008',
+      otherRateSupported: '0x00000001', // S_FALSE
+      closestRate: 44100,
+      otherChannels: '0x88890008',
+      converted: '0x00000000',
+      unknownFlag: '0x88890021',
+      unknownMode: '0x80070057',
+      oldProperties: '0x00000000',
+      mediaOfMicrophone: '0x80070057', // Microsoft's reference: capture has none of media
+      offload: '0x88890022', // AUDCLNT_E_ENDPOINT_OFFLOAD_NOT_CAPABLE
+      // Of exclusive mode: Microsoft's reference, but where Wine's tests are named.
+      exclusiveTooLong: '0x88890020',
       exclusiveUnequal: '0x88890013', // AUDCLNT_E_BUFDURATION_PERIOD_NOT_EQUAL
       exclusiveUnaligned: '0x88890019', // AUDCLNT_E_BUFFER_SIZE_NOT_ALIGNED
       alignedSize: '0x00000000',
       alignedFrames: 448,
+      spoilt: '0x88890002', // AUDCLNT_E_ALREADY_INITIALIZED: Wine's tests
       exclusiveAligned: '0x00000000',
+      heldExclusively: '0x8889000A', // AUDCLNT_E_DEVICE_IN_USE
+      noEvent: '0x80070057',
+      event: '0x00000000',
+      secondEvent: '0x8007007B', // Wine's tests
+      exclusiveEmpty: '0x88890018', // AUDCLNT_E_BUFFER_ERROR
+      flagsLeft: 7, // Wine's tests
+      firstFlags: 1, // DATA_DISCONTINUITY: Wine's tests
+      resetWhileHeld: '0x8889000B', // AUDCLNT_E_BUFFER_OPERATION_PENDING
+      reset: '0x00000000',
       exclusiveRefused: '0x8889000E', // AUDCLNT_E_EXCLUSIVE_MODE_NOT_ALLOWED
       missingProperty: '0x00000000',
       missingType: 0,
       setProperty: '0x80030005',
+      unknownAccess: '0x80070057', // Wine's tests
       complete: true,
     });
   });

@@ -1,10 +1,21 @@
 #include "audio_client.h"
 
+#include <cstddef>
+
 #include "engine.h"
 #include "results.h"
 #include "wave_format.h"
 
 namespace patchcord {
+namespace {
+
+// AUTOCONVERTPCM, SRC_DEFAULT_QUALITY, the streams' and the sessions' flags.
+constexpr DWORD kKnownFlags = 0x88000000 | 0x000F0000 | 0x00100000 | 0x70000000;
+
+// Windows 8 had the structure without its last member.
+constexpr UINT32 kOldPropertiesSize = offsetof(AudioClientProperties, Options);
+
+}  // namespace
 
 HRESULT AudioClient::failure() const {
   if (packets_ != nullptr) return packets_->failure();
@@ -44,20 +55,28 @@ HRESULT AudioClient::QueryInterface(REFIID iid, void** object) {
 
 HRESULT AudioClient::initialize(const Request& request) {
   if (request.wave == nullptr) return E_POINTER;
-  if (initialized_) return AUDCLNT_E_ALREADY_INITIALIZED;
+  if (initialized_ || spoilt_) return AUDCLNT_E_ALREADY_INITIALIZED;
+  const bool exclusive = request.mode == AUDCLNT_SHAREMODE_EXCLUSIVE;
+  if (!exclusive && request.mode != AUDCLNT_SHAREMODE_SHARED) return E_INVALIDARG;
+  if ((request.flags & ~kKnownFlags) != 0) return AUDCLNT_E_INVALID_STREAM_FLAG;
   if (request.duration < 0) return E_INVALIDARG;
   const HRESULT opened = open(request);
   flags_ = request.flags;
+  session_ = request.session;
+  exclusive_ = exclusive;
   initialized_ = SUCCEEDED(opened);
+  // Who was refused for more than an argument needs another client.
+  spoilt_ = FAILED(opened) && opened != E_INVALIDARG;
   return opened;
 }
 
 HRESULT AudioClient::Initialize(AUDCLNT_SHAREMODE mode, DWORD flags, REFERENCE_TIME duration,
-                                REFERENCE_TIME periodicity, const WAVEFORMATEX* wave, LPCGUID) {
+                                REFERENCE_TIME periodicity, const WAVEFORMATEX* wave,
+                                LPCGUID session) {
   std::lock_guard<std::mutex> lock(mutex_);
   const HRESULT entered = enter("IAudioClient::Initialize");
   if (entered != S_OK) return entered;
-  return initialize({mode, flags, duration, periodicity, wave});
+  return initialize({mode, flags, duration, periodicity, wave, guid_of(session)});
 }
 
 HRESULT AudioClient::GetBufferSize(UINT32* frames) {
@@ -104,6 +123,7 @@ HRESULT AudioClient::Reset() {
   const HRESULT entered = enter_initialized("IAudioClient::Reset");
   if (entered != S_OK) return entered;
   if (running_) return AUDCLNT_E_NOT_STOPPED;
+  if (buffer_held) return AUDCLNT_E_BUFFER_OPERATION_PENDING;
   if (packets_ != nullptr) packets_->clear();
   if (playing_ != nullptr) playing_->clear();
   return S_OK;
@@ -115,6 +135,7 @@ HRESULT AudioClient::SetEventHandle(HANDLE event) {
   if (entered != S_OK) return entered;
   if (event == nullptr) return E_INVALIDARG;
   if ((flags_ & AUDCLNT_STREAMFLAGS_EVENTCALLBACK) == 0) return AUDCLNT_E_EVENTHANDLE_NOT_EXPECTED;
+  if (event_ != nullptr) return kInvalidName;
   event_ = event;
   if (packets_ != nullptr) packets_->signal_packets(event);
   if (playing_ != nullptr) playing_->signal_periods(event);
@@ -142,9 +163,13 @@ HRESULT AudioClient::SetClientProperties(const AudioClientProperties* properties
   if (entered != S_OK) return entered;
   if (properties == nullptr) return E_POINTER;
   if (initialized_) return AUDCLNT_E_ALREADY_INITIALIZED;
-  if (properties->cbSize != sizeof(*properties)) return E_INVALIDARG;
-  const bool raw = (properties->Options & AUDCLNT_STREAMOPTIONS_RAW) != 0;
-  return raw && !Engine::get().policies.of(endpoint_).raw ? kRawModeUnsupported : S_OK;
+  const bool whole = properties->cbSize == sizeof(*properties);
+  if (!whole && properties->cbSize != kOldPropertiesSize) return E_INVALIDARG;
+  if (properties->bIsOffload) return kOffloadNotCapable;
+  const bool raw = whole && (properties->Options & AUDCLNT_STREAMOPTIONS_RAW) != 0;
+  if (raw && !Engine::get().policies.of(endpoint_).raw) return kRawModeUnsupported;
+  category_ = properties->eCategory;
+  return S_OK;
 }
 
 HRESULT AudioClient::GetBufferSizeLimits(const WAVEFORMATEX*, BOOL, REFERENCE_TIME*,
@@ -184,7 +209,7 @@ HRESULT AudioClient::GetCurrentSharedModeEnginePeriod(WAVEFORMATEX** wave, UINT3
 }
 
 HRESULT AudioClient::InitializeSharedAudioStream(DWORD flags, UINT32 frames,
-                                                 const WAVEFORMATEX* wave, LPCGUID) {
+                                                 const WAVEFORMATEX* wave, LPCGUID session) {
   std::lock_guard<std::mutex> lock(mutex_);
   const HRESULT entered = enter("IAudioClient3::InitializeSharedAudioStream");
   if (entered != S_OK) return entered;
@@ -193,7 +218,7 @@ HRESULT AudioClient::InitializeSharedAudioStream(DWORD flags, UINT32 frames,
   const EnginePeriod period = engine_period();
   if (frames < period.current || frames > period.standard) return AUDCLNT_E_INVALID_DEVICE_PERIOD;
   if (frames != period.current) return kEnginePeriodicityLocked;
-  return initialize({AUDCLNT_SHAREMODE_SHARED, flags, 0, 0, wave});
+  return initialize({AUDCLNT_SHAREMODE_SHARED, flags, 0, 0, wave, guid_of(session)});
 }
 
 }  // namespace patchcord

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -51,6 +52,10 @@ class AudioClient : public CountedObject<IAudioClient3> {
   const Format& format() const { return format_; }
   uint32_t buffer_frames() const { return buffer_frames_; }
   HRESULT failure() const;
+  bool exclusive() const { return exclusive_; }
+  bool event_driven() const { return (flags_ & AUDCLNT_STREAMFLAGS_EVENTCALLBACK) != 0; }
+  // Whether the program has a buffer between GetBuffer and ReleaseBuffer.
+  std::atomic<bool> buffer_held{false};
 
  protected:
   struct Request {
@@ -59,6 +64,7 @@ class AudioClient : public CountedObject<IAudioClient3> {
     REFERENCE_TIME duration;
     REFERENCE_TIME periodicity;
     const WAVEFORMATEX* wave;
+    GUID session;
   };
   // Process loopback has the interface of Windows Vista alone.
   enum class Generation { kFirst, kThird };
@@ -79,12 +85,14 @@ class AudioClient : public CountedObject<IAudioClient3> {
   };
   virtual EnginePeriod engine_period() const { return {}; }
 
-  // The world's part. `open_stream(listener, &stream)` asks it for the stream.
+  // The world's part. `open_stream(listener, &stream)` asks it for the stream, in the format of
+  // `device`; the program has it in `format`.
   template <class Opener>
-  HRESULT open_capture(const Format& format, uint32_t buffer_frames, uint32_t period_frames,
-                       Opener open_stream);
+  HRESULT open_capture(const Format& format, const Format& device, uint32_t buffer_frames,
+                       uint32_t period_frames, Opener open_stream);
   template <class Opener>
-  HRESULT open_render(const Format& format, uint32_t buffer_frames, Opener open_stream);
+  HRESULT open_render(const Format& format, const Format& device, uint32_t buffer_frames,
+                      Opener open_stream);
 
   // What a method answers before it does anything: a scripted fault, or the stream's end. S_OK: go
   // on; anything else is the answer.
@@ -92,6 +100,8 @@ class AudioClient : public CountedObject<IAudioClient3> {
   // The same, for methods of an initialised client.
   HRESULT enter_initialized(const char* call) const;
   bool initialized() const { return initialized_; }
+  AUDIO_STREAM_CATEGORY category() const { return category_; }
+  const GUID& session() const { return session_; }
   // What GetBufferSize answers of a stream that was refused for its size.
   void suggest_buffer(uint32_t frames) { suggested_frames_ = frames; }
 
@@ -104,7 +114,11 @@ class AudioClient : public CountedObject<IAudioClient3> {
   std::mutex mutex_;  // the calls above it; never those that move frames
   DWORD flags_ = 0;
   HANDLE event_ = nullptr;
+  AUDIO_STREAM_CATEGORY category_ = AudioCategory_Other;
+  GUID session_ = {};
   bool initialized_ = false;
+  bool exclusive_ = false;
+  bool spoilt_ = false;
   bool running_ = false;
   uint32_t suggested_frames_ = 0;
   Format format_;
@@ -115,21 +129,23 @@ class AudioClient : public CountedObject<IAudioClient3> {
 };
 
 template <class Opener>
-HRESULT AudioClient::open_capture(const Format& format, uint32_t buffer_frames,
-                                  uint32_t period_frames, Opener open_stream) {
+HRESULT AudioClient::open_capture(const Format& format, const Format& device,
+                                  uint32_t buffer_frames, uint32_t period_frames,
+                                  Opener open_stream) {
   format_ = format;
   buffer_frames_ = buffer_frames;
   // The world may deliver more at a time than a buffer holds that was asked for in exclusive mode.
-  packets_ = std::make_unique<PacketQueue>(format, std::max(buffer_frames, 2 * period_frames),
-                                           period_frames);
+  packets_ = std::make_unique<PacketQueue>(
+      format, device, std::max(buffer_frames, 2 * period_frames), period_frames);
   return finish_open(open_stream(packets_.get(), &stream_));
 }
 
 template <class Opener>
-HRESULT AudioClient::open_render(const Format& format, uint32_t buffer_frames, Opener open_stream) {
+HRESULT AudioClient::open_render(const Format& format, const Format& device, uint32_t buffer_frames,
+                                 Opener open_stream) {
   format_ = format;
   buffer_frames_ = buffer_frames;
-  playing_ = std::make_unique<RenderBuffer>(format, buffer_frames);
+  playing_ = std::make_unique<RenderBuffer>(format, device, buffer_frames);
   return finish_open(open_stream(playing_.get(), &stream_));
 }
 

@@ -12,15 +12,23 @@ HRESULT CaptureService::enter(const char* call) const {
 HRESULT CaptureService::GetBuffer(BYTE** data, UINT32* frames, DWORD* flags, UINT64* position,
                                   UINT64* stamp) {
   if (data == nullptr || frames == nullptr || flags == nullptr) return E_POINTER;
+  // Without a packet the flags, the position and the stamp stay as they were.
   *data = nullptr;
   *frames = 0;
-  *flags = 0;
   const HRESULT entered = enter("IAudioCaptureClient::GetBuffer");
+  // An idle process loopback is not told here that the service has stopped.
+  if (positions_ == Positions::kZero && entered != S_OK && entered == client_->failure()) {
+    return AUDCLNT_S_BUFFER_EMPTY;
+  }
   if (entered != S_OK) return entered;
   if (held_ != nullptr) return AUDCLNT_E_OUT_OF_ORDER;
   const PacketQueue::Packet* const packet = client_->packets()->front();
-  if (packet == nullptr) return AUDCLNT_S_BUFFER_EMPTY;
+  if (packet == nullptr) {
+    // An exclusive stream is polled between two turns of its buffer.
+    return client_->exclusive() ? AUDCLNT_E_BUFFER_ERROR : AUDCLNT_S_BUFFER_EMPTY;
+  }
   held_ = packet;
+  client_->buffer_held = true;
   if (first_position_ == kNoPosition) first_position_ = packet->position;
   *data = const_cast<BYTE*>(packet->data.data());
   *frames = packet->frames;
@@ -42,6 +50,7 @@ HRESULT CaptureService::ReleaseBuffer(UINT32 frames) {
   if (frames != 0 && frames != held_->frames) return AUDCLNT_E_INVALID_SIZE;
   if (frames != 0) client_->packets()->pop();
   held_ = nullptr;
+  client_->buffer_held = false;
   return S_OK;
 }
 

@@ -49,6 +49,7 @@ HRESULT Endpoint::OpenPropertyStore(DWORD access, IPropertyStore** store) {
   if (store == nullptr) return E_POINTER;
   *store = nullptr;
   PATCHCORD_SCRIPTED(device_.id, "IMMDevice::OpenPropertyStore");
+  if (access > STGM_READWRITE) return E_INVALIDARG;
   if (access != STGM_READ) return E_ACCESSDENIED;
   DeviceInfo now;
   const HRESULT looked = look(&now);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "audio_client.h"
+#include "policies.h"
 
 namespace patchcord {
 
@@ -25,9 +26,16 @@ class EndpointClient final : public AudioClient {
   EnginePeriod engine_period() const override;
   void on_running(bool running) override;
   // What exclusive mode asks for beyond the rest: S_OK, or why it is refused.
-  HRESULT check_exclusive(const Request& request);
+  HRESULT check_exclusive(const Request& request, const DeviceInfo& now, uint32_t* frames);
 
-  const DeviceInfo device_;  // when activated: its format is the mix's, whatever comes
+  ~EndpointClient() override;
+
+  // The device as it is now; fails when it is gone, or the service is stopped.
+  HRESULT look(DeviceInfo* now) const;
+  HRESULT claim(bool exclusive);
+
+  const DeviceInfo device_;  // when activated: the mix has its format, whatever comes
+  uint32_t Claims::*claimed_ = nullptr;
 };
 
 }  // namespace patchcord

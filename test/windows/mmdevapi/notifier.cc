@@ -52,6 +52,18 @@ bool Notifier::remove(IMMNotificationClient* client) {
   return true;
 }
 
+Error Notifier::renamed(const std::string& id) {
+  std::vector<DeviceInfo> devices;
+  if (Error error = world_->devices(&devices)) return error;
+  const DeviceInfo* const device = find(devices, id);
+  if (device == nullptr) return Error::make(ErrorCode::kDeviceNotFound, "no device " + id, "");
+  std::lock_guard<std::mutex> lock(calling_);
+  for (IMMNotificationClient* client : listening()) {
+    client->OnPropertyValueChanged(to_endpoint_id(*device).c_str(), PKEY_Device_DeviceDesc);
+  }
+  return Error::none();
+}
+
 std::vector<IMMNotificationClient*> Notifier::listening() const {
   std::vector<IMMNotificationClient*> clients;
   for (const Registration& one : registrations_) {
@@ -111,12 +123,12 @@ void Notifier::compare_default(const std::vector<DeviceInfo>& now, Flow flow,
                                bool DeviceInfo::*is_default, const std::vector<ERole>& roles,
                                const std::vector<IMMNotificationClient*>& clients) {
   const std::wstring id = default_id(now, flow, is_default);
-  if (id == default_id(known_, flow, is_default)) return;
+  // When the last device goes, nobody is told of a default.
+  if (id.empty() || id == default_id(known_, flow, is_default)) return;
   const EDataFlow data_flow = flow == Flow::kInput ? eCapture : eRender;
   for (const ERole role : roles) {
     for (IMMNotificationClient* client : clients) {
-      // Null: the last device went.
-      client->OnDefaultDeviceChanged(data_flow, role, id.empty() ? nullptr : id.c_str());
+      client->OnDefaultDeviceChanged(data_flow, role, id.c_str());
     }
   }
 }

@@ -18,7 +18,10 @@ class Notifier final : private WorldObserver {
   Notifier(std::shared_ptr<World> world, const std::atomic<uint32_t>* service_run);
   ~Notifier();
 
-  // Any thread but that of the callbacks. Not counted as a reference, as documented.
+  // Any thread but that of the callbacks, as the next two. Windows tells of the description that
+  // the user changes, not of the name that is made of it.
+  Error renamed(const std::string& id);
+  // Not counted as a reference, as documented.
   void add(IMMNotificationClient* client);
   // When it returns, no callback runs. False: it was not there.
   bool remove(IMMNotificationClient* client);

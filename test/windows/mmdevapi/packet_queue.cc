@@ -15,8 +15,10 @@ constexpr uint8_t kUndefined = 0x3F;
 
 }  // namespace
 
-PacketQueue::PacketQueue(const Format& format, uint32_t buffer_frames, uint32_t packet_frames)
+PacketQueue::PacketQueue(const Format& format, const Format& device, uint32_t buffer_frames,
+                         uint32_t packet_frames)
     : frame_bytes_(bytes_per_frame(format)),
+      cast_(device, format, packet_frames),
       buffer_frames_(buffer_frames),
       // A loss in its middle makes two packets of one.
       slots_(2 * (buffer_frames / packet_frames + 2)) {
@@ -37,7 +39,6 @@ void PacketQueue::pop() {
 
 void PacketQueue::clear() {
   while (front() != nullptr) pop();
-  broken_ = true;
 }
 
 // The world's audio thread.
@@ -52,8 +53,11 @@ void PacketQueue::on_packet(const patchcord::Packet& packet) noexcept {
     slot.frames = packet.frames;
     slot.position = packet.position;
     slot.stamp = 0;
-    // The flag is undefined on a stream's first packet; some drivers set it.
-    slot.flags = broken_ || packet.discontinuity ? AUDCLNT_BUFFERFLAGS_DATA_DISCONTINUITY : 0;
+    // Windows sets it on the first packet, and where the position jumps.
+    const bool jumps = next_position_ != kNoPosition && packet.position != next_position_;
+    next_position_ = packet.position + packet.frames;
+    slot.flags =
+        broken_ || jumps || packet.discontinuity ? AUDCLNT_BUFFERFLAGS_DATA_DISCONTINUITY : 0;
     broken_ = false;
     if (packet.time == kNoTime) {
       slot.flags |= AUDCLNT_BUFFERFLAGS_TIMESTAMP_ERROR;
@@ -65,7 +69,7 @@ void PacketQueue::on_packet(const patchcord::Packet& packet) noexcept {
       slot.flags |= AUDCLNT_BUFFERFLAGS_SILENT;
       std::memset(slot.data.data(), kUndefined, bytes);
     } else {
-      std::memcpy(slot.data.data(), packet.data, bytes);
+      cast_.process(packet.data, slot.data.data(), packet.frames);
     }
     queued_.fetch_add(packet.frames, std::memory_order_acq_rel);
     written_.store(written + 1, std::memory_order_release);

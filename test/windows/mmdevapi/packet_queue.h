@@ -8,6 +8,7 @@
 
 #include "../../../src/backend/backend.h"
 #include "../../../src/backend/wasapi/windows_sdk.h"
+#include "sample_cast.h"
 
 namespace patchcord {
 
@@ -21,9 +22,11 @@ class PacketQueue final : public CaptureListener {
     DWORD flags = 0;
   };
 
-  // No packet is longer than `packet_frames`. A program that does not keep up loses the newest
-  // packets, and the next that it gets tells.
-  PacketQueue(const Format& format, uint32_t buffer_frames, uint32_t packet_frames);
+  // Packets come in the format of `device`, and are read in `format`. No packet is longer than
+  // `packet_frames`. A program that does not keep up loses the newest packets, and the next that it
+  // gets tells.
+  PacketQueue(const Format& format, const Format& device, uint32_t buffer_frames,
+              uint32_t packet_frames);
 
   // The program's thread.
   const Packet* front() const;  // null: empty. Valid until pop().
@@ -41,6 +44,7 @@ class PacketQueue final : public CaptureListener {
   void on_lost(const Error& error) noexcept override;
 
   const size_t frame_bytes_;
+  SampleCast cast_;  // the audio thread's
   const uint32_t buffer_frames_;
   std::vector<Packet> slots_;
   std::atomic<uint64_t> written_{0};
@@ -48,7 +52,9 @@ class PacketQueue final : public CaptureListener {
   std::atomic<uint32_t> queued_{0};
   std::atomic<HANDLE> event_{nullptr};
   std::atomic<HRESULT> failure_{S_OK};
-  bool broken_ = true;  // the audio thread's: what comes next does not continue what came before
+  // The audio thread's.
+  bool broken_ = true;  // what comes next does not continue what came before
+  int64_t next_position_ = kNoPosition;
 };
 
 }  // namespace patchcord

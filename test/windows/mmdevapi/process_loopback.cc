@@ -60,7 +60,8 @@ class ProcessLoopbackClient final : public AudioClient {
       return AUDCLNT_E_UNSUPPORTED_FORMAT;
     }
     const REFERENCE_TIME duration = std::clamp(request.duration, kShortestBuffer, kLongestBuffer);
-    return open_capture(format, to_frames(duration, format.sample_rate), format.sample_rate / 100,
+    return open_capture(format, format, to_frames(duration, format.sample_rate),
+                        format.sample_rate / 100,
                         [&](CaptureListener* listener, std::unique_ptr<Stream>* stream) {
                           return Engine::get().taps.open(pid_, mode_, format, listener, stream);
                         });
@@ -89,8 +90,9 @@ class Operation final : public CountedObject<IActivateAudioInterfaceAsyncOperati
   }
 
   // The activating thread, once.
-  void complete(REFIID iid, const ProcessLoopbackParams& params) {
-    result_ = activate(iid, params);
+  // Null: of a path that names nothing.
+  void complete(REFIID iid, const ProcessLoopbackParams* params) {
+    result_ = params == nullptr ? kFileNotFound : activate(iid, *params);
     done_.store(true, std::memory_order_release);
   }
 
@@ -133,22 +135,23 @@ HRESULT activate_process_loopback(LPCWSTR device, REFIID iid, PROPVARIANT* value
   *operation = nullptr;
   PATCHCORD_SCRIPTED(kEndpoint, "ActivateAudioInterfaceAsync");
   if (device == nullptr || handler == nullptr) return E_INVALIDARG;
-  if (std::wcscmp(device, kProcessLoopbackDevice) != 0) return kFileNotFound;
   if (is_single_threaded()) return RPC_E_CHANGED_MODE;  // 0x80010106
   ComPtr<IAgileObject> agile;
   if (FAILED(handler->QueryInterface(__uuidof(IAgileObject), agile.receive()))) {
     return kIllegalMethodCall;
   }
-  ProcessLoopbackParams params;
-  if (!read_params(value, &params)) return E_INVALIDARG;
+  // A path that names nothing is only found out by the activation.
+  const bool known = std::wcscmp(device, kProcessLoopbackDevice) == 0;
+  ProcessLoopbackParams params{};
+  if (known && !read_params(value, &params)) return E_INVALIDARG;
 
   Operation* const made = new Operation;
   *operation = made;
-  std::thread([iid = IID(iid), params, held = retain(made), told = retain(handler)] {
+  std::thread([iid = IID(iid), known, params, held = retain(made), told = retain(handler)] {
     const Apartment apartment;
     const ComPtr<Operation> owned(held);
     const ComPtr<IActivateAudioInterfaceCompletionHandler> owned_handler(told);
-    owned->complete(iid, params);
+    owned->complete(iid, known ? &params : nullptr);
     owned_handler->ActivateCompleted(owned.get());
   }).detach();
   return S_OK;

@@ -76,8 +76,9 @@ HRESULT EndpointProperties::GetValue(REFPROPERTYKEY key, PROPVARIANT* value) {
   if (value == nullptr) return E_POINTER;
   PropVariantInit(value);
   PATCHCORD_SCRIPTED(device_.id, "IPropertyStore::GetValue");
-  if (is_same(key, PKEY_Device_FriendlyName)) return put_text(device_.name, value);
-  if (is_same(key, PKEY_Device_DeviceDesc)) return put_text(description_of(device_.name), value);
+  const std::string name = Engine::get().policies.of(device_.id).name.value_or(device_.name);
+  if (is_same(key, PKEY_Device_FriendlyName)) return put_text(name, value);
+  if (is_same(key, PKEY_Device_DeviceDesc)) return put_text(description_of(name), value);
   if (is_same(key, PKEY_DeviceInterface_FriendlyName)) {
     const std::string& maker = device_.origin.maker;
     return put_text(maker.empty() ? interface_of(device_.name) : maker, value);
@@ -90,11 +91,14 @@ HRESULT EndpointProperties::GetValue(REFPROPERTYKEY key, PROPVARIANT* value) {
   }
   if (is_same(key, PKEY_AudioEndpoint_FormFactor)) {
     value->vt = VT_UI4;
-    value->ulVal = device_.flow == Flow::kInput ? Microphone : Speakers;
+    value->ulVal = Engine::get()
+                       .policies.of(device_.id)
+                       .form.value_or(device_.flow == Flow::kInput ? Microphone : Speakers);
     return S_OK;
   }
   if (is_same(key, PKEY_AudioEngine_DeviceFormat)) {
-    value->blob.pBlobData = reinterpret_cast<BYTE*>(allocate_wave_format(device_.format));
+    value->blob.pBlobData = reinterpret_cast<BYTE*>(
+        allocate_wave_format(device_.format, Engine::get().policies.of(device_.id).mask));
     if (value->blob.pBlobData == nullptr) return E_OUTOFMEMORY;
     value->blob.cbSize = sizeof(WAVEFORMATEXTENSIBLE);
     value->vt = VT_BLOB;

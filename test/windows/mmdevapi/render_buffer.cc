@@ -14,10 +14,13 @@ uint8_t zero_of(const Format& format) {
 
 }  // namespace
 
-RenderBuffer::RenderBuffer(const Format& format, uint32_t buffer_frames)
+RenderBuffer::RenderBuffer(const Format& format, const Format& device, uint32_t buffer_frames)
     : format_(format),
       frame_bytes_(bytes_per_frame(format)),
+      device_frame_bytes_(bytes_per_frame(device)),
+      device_zero_(zero_of(device)),
       buffer_frames_(buffer_frames),
+      cast_(format, device, buffer_frames),
       ring_(buffer_frames * frame_bytes_),
       staging_(buffer_frames * frame_bytes_) {}
 
@@ -62,10 +65,11 @@ void RenderBuffer::on_render(void* data, uint32_t frames, int64_t play_time) noe
   for (uint32_t done = 0; done < taken;) {
     const uint32_t at = static_cast<uint32_t>((played + done) % buffer_frames_);
     const uint32_t run = std::min(taken - done, buffer_frames_ - at);
-    std::memcpy(out + done * frame_bytes_, &ring_[at * frame_bytes_], run * frame_bytes_);
+    cast_.process(&ring_[at * frame_bytes_], out + done * device_frame_bytes_, run);
     done += run;
   }
-  std::memset(out + taken * frame_bytes_, zero_of(format_), (frames - taken) * frame_bytes_);
+  std::memset(out + taken * device_frame_bytes_, device_zero_,
+              (frames - taken) * device_frame_bytes_);
   if (play_time != kNoTime) {
     heard_.store({static_cast<double>(played), static_cast<double>(play_time),
                   static_cast<double>(format_.sample_rate)});

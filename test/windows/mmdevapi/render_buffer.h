@@ -10,12 +10,14 @@
 #include "../../../src/backend/wasapi/windows_sdk.h"
 #include "../../../src/core/shown.h"
 #include "../../../src/core/time/anchor.h"
+#include "sample_cast.h"
 
 namespace patchcord {
 
 class RenderBuffer final : public RenderListener {
  public:
-  RenderBuffer(const Format& format, uint32_t buffer_frames);
+  // Written in `format`, played in that of `device`.
+  RenderBuffer(const Format& format, const Format& device, uint32_t buffer_frames);
 
   // The program's thread.
   uint8_t* staging() { return staging_.data(); }  // as long as the whole buffer
@@ -36,7 +38,10 @@ class RenderBuffer final : public RenderListener {
 
   const Format format_;
   const size_t frame_bytes_;
+  const size_t device_frame_bytes_;
+  const uint8_t device_zero_;
   const uint32_t buffer_frames_;
+  SampleCast cast_;  // the audio thread's
   std::vector<uint8_t> ring_;
   std::vector<uint8_t> staging_;
   std::atomic<uint64_t> written_{0};

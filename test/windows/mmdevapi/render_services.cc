@@ -16,10 +16,15 @@ HRESULT RenderService::GetBuffer(UINT32 frames, BYTE** data) {
   const HRESULT entered = enter("IAudioRenderClient::GetBuffer");
   if (entered != S_OK) return entered;
   if (held_ != 0) return AUDCLNT_E_OUT_OF_ORDER;
+  if (frames == 0) return S_OK;
+  if (client_->exclusive() && client_->event_driven() && frames != client_->buffer_frames()) {
+    return AUDCLNT_E_BUFFER_SIZE_ERROR;
+  }
   if (frames > client_->buffer_frames() - client_->playing()->padding()) {
     return AUDCLNT_E_BUFFER_TOO_LARGE;
   }
   held_ = frames;
+  client_->buffer_held = true;
   *data = client_->playing()->staging();
   return S_OK;
 }
@@ -30,6 +35,7 @@ HRESULT RenderService::ReleaseBuffer(UINT32 frames, DWORD flags) {
   if (held_ == 0) return frames == 0 ? S_OK : AUDCLNT_E_OUT_OF_ORDER;
   if (frames > held_) return AUDCLNT_E_INVALID_SIZE;
   held_ = 0;
+  client_->buffer_held = false;
   client_->playing()->commit(frames, (flags & AUDCLNT_BUFFERFLAGS_SILENT) != 0);
   return S_OK;
 }
@@ -39,13 +45,17 @@ HRESULT ClockService::enter(const char* call) const {
   return client_->failure();
 }
 
-// Positions are in units of the clock's own; for shared streams Windows counts bytes.
+// Positions are in units of the clock's own: Windows counts bytes of shared streams, and frames of
+// exclusive ones.
+size_t ClockService::units_per_frame() const {
+  return client_->exclusive() ? 1 : bytes_per_frame(client_->format());
+}
+
 HRESULT ClockService::GetFrequency(UINT64* frequency) {
   if (frequency == nullptr) return E_POINTER;
   const HRESULT entered = enter("IAudioClock::GetFrequency");
   if (entered != S_OK) return entered;
-  const Format& format = client_->format();
-  *frequency = static_cast<UINT64>(format.sample_rate) * bytes_per_frame(format);
+  *frequency = static_cast<UINT64>(client_->format().sample_rate) * units_per_frame();
   return S_OK;
 }
 
@@ -55,7 +65,7 @@ HRESULT ClockService::GetPosition(UINT64* position, UINT64* stamp) {
   if (entered != S_OK) return entered;
   Engine& engine = Engine::get();
   const int64_t now = engine.world->clock().now();
-  *position = client_->playing()->position_at(now) * bytes_per_frame(client_->format());
+  *position = client_->playing()->position_at(now) * units_per_frame();
   if (stamp != nullptr) {
     const int64_t offset = engine.policies.of(client_->endpoint()).clock_offset;
     *stamp = static_cast<UINT64>((now + offset) / kNsPerReference);

@@ -30,6 +30,7 @@ class ClockService final : public CountedObject<IAudioClock> {
 
  private:
   HRESULT enter(const char* call) const;
+  size_t units_per_frame() const;
 
   const ComPtr<AudioClient> client_;
 };

@@ -8,11 +8,13 @@ namespace patchcord {
 
 // Those that mingw-w64 10 does not name.
 constexpr HRESULT kNoSingleProcess = static_cast<HRESULT>(0x0889000D);  // success
-constexpr HRESULT kOffloadModeOnly = static_cast<HRESULT>(0x88890023);
+constexpr HRESULT kOffloadNotCapable = static_cast<HRESULT>(0x88890022);
+constexpr HRESULT kOffloadModeOnly = static_cast<HRESULT>(0x88890024);
 constexpr HRESULT kRawModeUnsupported = static_cast<HRESULT>(0x88890027);
 constexpr HRESULT kEnginePeriodicityLocked = static_cast<HRESULT>(0x88890028);
 
 constexpr HRESULT kElementNotFound = static_cast<HRESULT>(0x80070490);  // ERROR_NOT_FOUND
+constexpr HRESULT kInvalidName = static_cast<HRESULT>(0x8007007B);      // ERROR_INVALID_NAME
 constexpr HRESULT kFileNotFound = static_cast<HRESULT>(0x80070002);     // ERROR_FILE_NOT_FOUND
 constexpr HRESULT kServerUnavailable =
     static_cast<HRESULT>(0x800706BA);  // RPC_S_SERVER_UNAVAILABLE

@@ -253,9 +253,20 @@ const Command kCommands[] = {
        device.name = words.text("name");
        if (words.take("period")) device.period_frames = words.whole("frames");
        if (words.take("of")) device.origin = read_origin(words);
-       return [&engine, device] {
-         engine.policies.change(
-             device.id, [&](Policy& policy) { policy.period_frames = device.period_frames; });
+       std::optional<uint32_t> mask;
+       if (words.take("mask")) mask = words.whole("channel mask");
+       std::optional<uint32_t> form;
+       if (words.take("form")) form = words.whole("form factor");
+       return [&engine, device, mask, form] {
+         Policy made;
+         made.period_frames = device.period_frames;
+         made.mask = mask;
+         made.form = form;
+         engine.policies.change(device.id, [&](Policy& policy) {
+           const Claims claims = policy.claims;
+           policy = made;
+           policy.claims = claims;
+         });
          return answer(engine.world->add_device(device));
        };
      }},
@@ -278,6 +289,14 @@ const Command kCommands[] = {
        };
      }},
     {"remove", read_id<&World::remove_device>},
+    {"rename",
+     [](Engine& engine, Words& words) -> Run {
+       const std::string id = words.text("device");
+       return [&engine, id, name = words.text("name")] {
+         engine.policies.change(id, [&](Policy& policy) { policy.name = name; });
+         return answer(engine.notifier.renamed(id));
+       };
+     }},
     {"unplug", read_id<&World::unplug>},
     {"plug", read_id<&World::plug>},
     {"state",
@@ -390,16 +409,22 @@ const Command kCommands[] = {
        const std::wstring name = what == 0 ? to_wide(words.text("name")) : std::wstring();
        const float volume = what == 1 ? static_cast<float>(words.number("volume")) : 0.0f;
        return [&engine, id, pid, what, name, volume] {
-         const SessionPtr session = engine.sessions.find(id, pid);
-         if (session == nullptr) return "error no session of " + std::to_string(pid);
-         if (what >= 4) return answer(engine.sessions.protect(session, what == 4));
-         const Session now = engine.sessions.look(session);
-         if (what == 0) {
-           engine.sessions.set_name(session, name, {});
-           return std::string("ok");
+         const std::vector<SessionPtr> sessions = engine.sessions.of(id, pid);
+         if (sessions.empty()) return "error no session of " + std::to_string(pid);
+         for (const SessionPtr& session : sessions) {
+           const Session now = engine.sessions.look(session);
+           Error error = Error::none();
+           if (what == 0) {
+             engine.sessions.set_name(session, name, {});
+           } else if (what >= 4) {
+             error = engine.sessions.protect(session, what == 4);
+           } else {
+             error = engine.sessions.set_volume(session, what == 1 ? volume : now.volume,
+                                                what == 1 ? now.muted : what == 2, {});
+           }
+           if (error) return answer(error);
          }
-         return answer(engine.sessions.set_volume(session, what == 1 ? volume : now.volume,
-                                                  what == 1 ? now.muted : what == 2, {}));
+         return std::string("ok");
        };
      }},
     {"process-silence",
@@ -450,8 +475,21 @@ const Command kCommands[] = {
        const std::string id = words.text("device");
        const auto exclusive =
            static_cast<Exclusive>(words.choice("policy", {"refused", "allowed", "busy"}));
-       return [&engine, id, exclusive] {
-         engine.policies.change(id, [&](Policy& policy) { policy.exclusive = exclusive; });
+       const uint32_t periods = words.take("buffer") ? words.whole("periods") : 1;
+       return [&engine, id, exclusive, periods] {
+         engine.policies.change(id, [&](Policy& policy) {
+           policy.exclusive = exclusive;
+           policy.buffer_periods = periods;
+         });
+         return std::string("ok");
+       };
+     }},
+    {"mix",
+     [](Engine& engine, Words& words) -> Run {
+       const std::string id = words.text("device");
+       const bool refused = words.choice("policy", {"accepted", "refused"}) == 1;
+       return [&engine, id, refused] {
+         engine.policies.change(id, [&](Policy& policy) { policy.refuses_mix = refused; });
          return std::string("ok");
        };
      }},

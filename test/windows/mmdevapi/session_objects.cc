@@ -17,8 +17,6 @@ HRESULT give_text(const std::wstring& text, LPWSTR* given) {
   return S_OK;
 }
 
-GUID context_of(LPCGUID context) { return context == nullptr ? GUID{} : *context; }
-
 // A snapshot.
 class SessionList final : public CountedObject<IAudioSessionEnumerator> {
  public:
@@ -74,7 +72,7 @@ HRESULT SessionControl::GetDisplayName(LPWSTR* name) {
 
 HRESULT SessionControl::SetDisplayName(LPCWSTR name, LPCGUID context) {
   if (name == nullptr) return E_POINTER;
-  Engine::get().sessions.set_name(session_, name, context_of(context));
+  Engine::get().sessions.set_name(session_, name, guid_of(context));
   return S_OK;
 }
 
@@ -136,7 +134,7 @@ HRESULT SessionControl::SetMasterVolume(float volume, LPCGUID context) {
   if (!(volume >= 0.0f && volume <= 1.0f)) return E_INVALIDARG;
   Sessions& sessions = Engine::get().sessions;
   const bool muted = sessions.look(session_).muted;
-  const Error error = sessions.set_volume(session_, volume, muted, context_of(context));
+  const Error error = sessions.set_volume(session_, volume, muted, guid_of(context));
   return error ? AUDCLNT_E_DEVICE_INVALIDATED : S_OK;
 }
 
@@ -151,7 +149,7 @@ HRESULT SessionControl::SetMute(BOOL mute, LPCGUID context) {
   if (entered != S_OK) return entered;
   Sessions& sessions = Engine::get().sessions;
   const float volume = sessions.look(session_).volume;
-  const Error error = sessions.set_volume(session_, volume, mute != FALSE, context_of(context));
+  const Error error = sessions.set_volume(session_, volume, mute != FALSE, guid_of(context));
   return error ? AUDCLNT_E_DEVICE_INVALIDATED : S_OK;
 }
 
@@ -200,19 +198,22 @@ HRESULT SessionManager::enter(const char* call) const {
   return S_OK;
 }
 
-HRESULT SessionManager::GetAudioSessionControl(LPCGUID, DWORD, IAudioSessionControl** control) {
+HRESULT SessionManager::GetAudioSessionControl(LPCGUID group, DWORD,
+                                               IAudioSessionControl** control) {
   if (control == nullptr) return E_POINTER;
   *control = nullptr;
   const HRESULT entered = enter("IAudioSessionManager::GetAudioSessionControl");
-  if (entered == S_OK) *control = new SessionControl(Engine::get().sessions.own(output_));
+  if (entered == S_OK)
+    *control = new SessionControl(Engine::get().sessions.own(output_, guid_of(group)));
   return entered;
 }
 
-HRESULT SessionManager::GetSimpleAudioVolume(LPCGUID, DWORD, ISimpleAudioVolume** volume) {
+HRESULT SessionManager::GetSimpleAudioVolume(LPCGUID group, DWORD, ISimpleAudioVolume** volume) {
   if (volume == nullptr) return E_POINTER;
   *volume = nullptr;
   const HRESULT entered = enter("IAudioSessionManager::GetSimpleAudioVolume");
-  if (entered == S_OK) *volume = new SessionControl(Engine::get().sessions.own(output_));
+  if (entered == S_OK)
+    *volume = new SessionControl(Engine::get().sessions.own(output_, guid_of(group)));
   return entered;
 }
 

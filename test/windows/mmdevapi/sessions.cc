@@ -16,25 +16,28 @@ std::string program_name(uint32_t pid) {
 
 }  // namespace
 
-SessionPtr Sessions::find(const std::string& output, uint32_t pid) const {
+std::vector<SessionPtr> Sessions::of(const std::string& output, uint32_t pid) const {
+  std::vector<SessionPtr> found;
   std::lock_guard<std::mutex> lock(mutex_);
   for (const SessionPtr& session : sessions_) {
     if (session->output == output && session->pid == pid &&
         session->state != AudioSessionStateExpired) {
-      return session;
+      found.push_back(session);
     }
   }
-  return nullptr;
+  return found;
 }
 
-SessionPtr Sessions::find_or_make(const std::string& output, uint32_t pid) {
-  if (const SessionPtr found = find(output, pid)) return found;
+SessionPtr Sessions::find_or_make(const std::string& output, uint32_t pid, const GUID& group) {
+  for (const SessionPtr& found : of(output, pid)) {
+    if (IsEqualGUID(found->group, group)) return found;
+  }
   SessionPtr made;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     const std::string key =
         output + "|" + std::to_string(pid) + "|" + std::to_string(sessions_.size());
-    made = std::make_shared<Session>(Session{output, pid, key});
+    made = std::make_shared<Session>(Session{output, pid, group, key});
     sessions_.push_back(made);
   }
   if (pid != ProcessTaps::kNobody) {
@@ -94,8 +97,8 @@ void Sessions::end(uint32_t pid) {
   }
 }
 
-SessionPtr Sessions::own(const std::string& output) {
-  return find_or_make(output, GetCurrentProcessId());
+SessionPtr Sessions::own(const std::string& output, const GUID& group) {
+  return find_or_make(output, GetCurrentProcessId(), group);
 }
 
 void Sessions::set_active(const SessionPtr& session, bool active) {

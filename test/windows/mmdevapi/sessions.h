@@ -15,9 +15,13 @@
 
 namespace patchcord {
 
+// Null is a group like others.
+inline GUID guid_of(LPCGUID given) { return given == nullptr ? GUID{} : *given; }
+
 struct Session {
   const std::string output;  // the world's id
   const uint32_t pid;        // ProcessTaps::kNobody: the system sounds
+  const GUID group;          // each is a session of its program
   const std::string key;     // of listeners
 
   // Guarded by the Sessions.
@@ -43,7 +47,7 @@ class Sessions {
   // A program is gone: its sessions are expired, as long as somebody holds them.
   void end(uint32_t pid);
   // A program that plays through this library itself.
-  SessionPtr own(const std::string& output);
+  SessionPtr own(const std::string& output, const GUID& group);
   void set_active(const SessionPtr& session, bool active);
 
   // What is not expired; the system sounds are always there.
@@ -53,7 +57,7 @@ class Sessions {
   Error set_volume(const SessionPtr& session, float volume, bool muted, const GUID& context);
   Error protect(const SessionPtr& session, bool is_protected);
   void set_name(const SessionPtr& session, const std::wstring& name, const GUID& context);
-  SessionPtr find(const std::string& output, uint32_t pid) const;
+  std::vector<SessionPtr> of(const std::string& output, uint32_t pid) const;  // a program's
   // Peak of what it plays now.
   float peak(const SessionPtr& session) const;
 
@@ -63,7 +67,7 @@ class Sessions {
   Listeners<IAudioSessionNotification> created;  // by output
 
  private:
-  SessionPtr find_or_make(const std::string& output, uint32_t pid);
+  SessionPtr find_or_make(const std::string& output, uint32_t pid, const GUID& group = {});
   void tell_state(const SessionPtr& session, AudioSessionState state);
   Error sound(const SessionPtr& session);
 
