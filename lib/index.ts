@@ -21,6 +21,7 @@ export {
   type DeviceRole,
   type DeviceSelector,
   type DeviceState,
+  type DeviceTransport,
   type ListDevicesOptions,
 } from './devices/devices.js';
 export { AudioError, type AudioErrorCode, type AudioErrorDetails } from './errors.js';

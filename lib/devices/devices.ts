@@ -16,6 +16,19 @@ export type DeviceRole = 'console' | 'communications';
 /** Whether a device can be used. */
 export type DeviceState = 'active' | 'disabled' | 'notPresent' | 'unplugged';
 
+/** How a device is connected. `unknown` if the system does not say. */
+export type DeviceTransport = (typeof deviceTransports)[number];
+
+export const deviceTransports = [
+  'builtin',
+  'usb',
+  'bluetooth',
+  'hdmi',
+  'network',
+  'virtual',
+  'unknown',
+] as const;
+
 /** A device of the audio system, as of the time when it was listed. */
 export interface AudioDevice {
   /** The id of the device. It is valid for as long as the device exists. Pass it as the `device` option. */
@@ -32,6 +45,13 @@ export interface AudioDevice {
   readonly format: Readonly<AudioFormat>;
   /** Whether the device has no hardware, such as a cable or a null sink. */
   readonly virtual: boolean;
+  /** How the device is connected to the machine. */
+  readonly transport: DeviceTransport;
+  /**
+   * Whether the device is the hands-free end of a Bluetooth headset. While a program records its microphone, the headset
+   * plays in the quality of a telephone, and its end for music is silent.
+   */
+  readonly handsFree: boolean;
   /** The system's name for the driver or module of the device. */
   readonly driver?: string;
 }
@@ -254,6 +274,7 @@ export async function askDevices(host: NativeHost): Promise<NativeDevice[]> {
 
 export function toPublic(device: NativeDevice): AudioDevice {
   const { id, name, flow, state, defaultRoles, format, virtual, driver } = device;
+  const { transport, handsFree } = device;
   return Object.freeze({
     id,
     name,
@@ -262,6 +283,8 @@ export function toPublic(device: NativeDevice): AudioDevice {
     defaultRoles: Object.freeze(defaultRoles),
     format: Object.freeze(format),
     virtual,
+    transport,
+    handsFree,
     ...(driver === undefined ? {} : { driver }),
   });
 }

@@ -1,3 +1,4 @@
+import type { DeviceTransport } from '../devices/devices.js';
 import type { ChannelMap } from '../format/channel-map.js';
 import type { NativeError } from '../errors.js';
 import type { AudioFormat, SampleFormat } from '../format/format.js';
@@ -15,6 +16,8 @@ export interface NativeDevice {
   defaultRoles: ('console' | 'communications')[];
   format: AudioFormat;
   virtual: boolean;
+  transport: DeviceTransport;
+  handsFree: boolean;
   driver?: string;
   /** The other end of a cable: for an output the microphone that carries it, for a microphone its output. */
   peerId?: string;
@@ -52,6 +55,8 @@ export interface NativeOpenOptions {
   lowLatency: boolean;
   raw: boolean;
   category: string;
+  /** Of an output: the name of the microphone at its other end. */
+  microphone?: string;
 }
 
 export interface NativeEvent {

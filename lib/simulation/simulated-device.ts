@@ -1,4 +1,9 @@
-import type { DeviceRole, DeviceState } from '../devices/devices.js';
+import {
+  deviceTransports,
+  type DeviceRole,
+  type DeviceState,
+  type DeviceTransport,
+} from '../devices/devices.js';
 import type { DeviceScripts, NativeWorld } from '../engine/native.js';
 import { fromNative } from '../errors.js';
 import { checkFormat, defaultFormat, type AudioFormat } from '../format/format.js';
@@ -27,6 +32,10 @@ export interface SimulatedOrigin {
   parent?: string;
   /** The end of a loopback card: `0` and `1` are connected. */
   end?: string;
+  /** How the device is connected. @default 'unknown', or 'virtual' where `virtual` is set */
+  transport?: DeviceTransport;
+  /** Whether it is the hands-free end of a Bluetooth headset. @default false */
+  handsFree?: boolean;
 }
 
 /** Options of a simulated device. */
@@ -117,9 +126,16 @@ const cableOptions = {
 };
 
 function checkOrigin(value: unknown, name: string): void {
-  const known = ['maker', 'hardwareId', 'service', 'parent', 'end'] as const;
+  const texts = ['maker', 'hardwareId', 'service', 'parent', 'end'] as const;
+  const known = [...texts, 'transport', 'handsFree'] as const;
   const origin = checkOptions(value as SimulatedOrigin, 'an origin', known, name);
-  for (const [key, text] of Object.entries(origin)) checkText(text, `${name}.${key}`);
+  for (const key of texts) {
+    if (origin[key] !== undefined) checkText(origin[key], `${name}.${key}`);
+  }
+  if (origin.transport !== undefined) {
+    checkOneOf(origin.transport, `${name}.transport`, deviceTransports);
+  }
+  if (origin.handsFree !== undefined) checkBoolean(origin.handsFree, `${name}.handsFree`);
 }
 
 function checkAll(

@@ -189,8 +189,8 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
     };
   }
 
-  async #openDevice({ renderId, device }: Destination): Promise<void> {
-    const options = this.#openOptions;
+  async #openDevice({ renderId, device, microphone }: Destination): Promise<void> {
+    const options = { ...this.#openOptions, ...(microphone && { microphone: microphone.name }) };
     const { openOptions, latencyMs, maxLatencyMs } = this.#settings;
     const format = device?.format ?? defaultFormat;
     this.#info = await this.#native

@@ -16,7 +16,7 @@ export interface SinkWarning {
 }
 
 const quietest = 0.05;
-// Windows and VoiceMeeter do not report a changed volume.
+// VoiceMeeter does not report a changed volume. Windows reports some of them, by callbacks that are not used here.
 const periodMs = 2000;
 
 /** Checks regularly whether a microphone can be heard, and warns when it no longer can. */

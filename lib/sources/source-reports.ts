@@ -44,7 +44,11 @@ export interface SourceStats {
 export interface SourceEvents extends AudioReadableEvents, DeviceEvents {
   /** The device is open. */
   ready: [];
-  /** The system mutes the device, or all captured programs. Also emitted if they were muted before they were opened. */
+  /**
+   * The system mutes the device, or all captured programs. Also emitted if they were muted before they were opened. A
+   * microphone or a program that is muted is silent. On Windows a loopback may contain sound although its output is
+   * muted: that depends on the driver of the output. `level()` measures what the stream receives.
+   */
   mute: [];
   /** The system no longer mutes the device, or one of the captured programs. */
   unmute: [];

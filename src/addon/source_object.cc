@@ -27,7 +27,7 @@ Error CaptureSession::run(std::shared_ptr<Host> host, std::unique_ptr<Stream> st
                           StreamInfo* info) {
   replace_stream(std::move(host), std::move(stream));
   *info = stream_->info();
-  node_->open(info->format, info->timing);
+  node_->open(info->format, info->timing, info->speakers);
   Error error = stream_->start();
   if (error) leave();
   return error;

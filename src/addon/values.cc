@@ -202,6 +202,10 @@ Napi::Object device_to_value(Napi::Env env, const DeviceInfo& device, bool fed) 
   value.Set("defaultRoles", roles);
   value.Set("format", format_to_value(env, device.format));
   value.Set("virtual", device.is_virtual);
+  const std::string& transport = device.origin.transport;
+  const bool is_virtual = device.is_virtual || !device.cable.driver.empty();
+  value.Set("transport", is_virtual ? "virtual" : transport.empty() ? "unknown" : transport);
+  value.Set("handsFree", device.origin.hands_free);
   set_text(value, "driver", device.driver);
   set_text(value, "peerId", device.peer_id);
   value.Set("fed", fed);
@@ -232,6 +236,8 @@ OpenOptions open_options_from(const Napi::Value& value) {
   if (category == "communications") options.category = Category::kCommunications;
   if (category == "media") options.category = Category::kMedia;
   if (category == "speech") options.category = Category::kSpeech;
+  const Napi::Value microphone = property(object, "microphone");
+  if (microphone.IsString()) options.microphone = microphone.As<Napi::String>();
   const Napi::Value format = property(object, "format");
   if (format.IsObject()) options.format = format_from_value(format);
   return options;

@@ -34,7 +34,7 @@ Napi::Object format_to_value(Napi::Env env, const Format& format);
 SampleFormat sample_format_from(const Napi::Value& name);
 
 Napi::Object device_to_value(Napi::Env env, const DeviceInfo& device, bool fed);
-// { exclusive, lowLatency, raw, category }
+// { exclusive, lowLatency, raw, category, microphone?, format? }
 OpenOptions open_options_from(const Napi::Value& value);
 // { pid, startTime: bigint }, and what ProcessInfo has beside it.
 Napi::Object process_id_to_value(Napi::Env env, const ProcessId& id);

@@ -46,6 +46,8 @@ DeviceOrigin origin_from(const Napi::Value& value) {
   origin.service = text(object, "service");
   origin.parent = text(object, "parent");
   origin.end = text(object, "end");
+  origin.transport = text(object, "transport");
+  origin.hands_free = flag(object, "handsFree");
   return origin;
 }
 

@@ -24,6 +24,7 @@
 
 #include "../core/error.h"
 #include "../core/graph/life_signs.h"
+#include "../core/signal/channel_map.h"
 #include "../core/signal/format.h"
 #include "../core/time/clock.h"
 #include "../core/time/device_timing.h"
@@ -42,6 +43,9 @@ struct DeviceOrigin {
   std::string service;                    // "VBAudioVACMME", "snd_aloop"
   std::string parent;                     // the same for all ends of one installed device
   std::string end;  // which of a loopback card's devices: "0" and "1" are joined
+  // How it is connected: "builtin", "usb", "bluetooth", "hdmi", "network", "virtual".
+  std::string transport;
+  bool hands_free = false;  // the telephone's end of a Bluetooth headset
 };
 
 // How something was found out, the surest first.
@@ -163,6 +167,9 @@ struct OpenOptions {
   bool low_latency = false;  // the shortest period that there is
   bool raw = false;          // a microphone without the system's effects
   Category category = Category::kOther;
+  // Of an output: the microphone at its other end, by name. Where systems have a volume for each
+  // program, it gets one of its own.
+  std::string microphone;
 };
 
 struct Wish {
@@ -217,6 +224,8 @@ struct StreamInfo {
   uint32_t period_frames = 0;  // how often the audio thread wakes, in frames of `format`
   uint32_t buffer_frames = 0;  // the system's buffer, 0 if unknown; the engine does not use it
   bool fixed_fill = false;     // of a render stream: more_fill() is not asked for
+  // Where the channels of a capture stream stand, as device_map() has it.
+  uint32_t speakers = kUsualSpeakers;
   std::string device_id;
   ThreadPriority::Answer realtime;  // whether the audio thread got real-time priority
   Granted granted;

@@ -61,6 +61,14 @@ class WindowsProcesses final : public ProcessTable {
     return !has_ended(pid);
   }
 
+  // A parent that was not there when its child was seen has ended before.
+  bool find_parent(const ProcessRecord& child, ProcessRecord* parent) const override {
+    const auto found = records_.find(child.parent);
+    if (found == records_.end() || !is_still(found->second)) return false;
+    *parent = found->second;
+    return !has_ended(child.parent);
+  }
+
   std::vector<ProcessRecord> all() const override {
     refresh();
     std::vector<ProcessRecord> records;

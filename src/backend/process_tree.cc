@@ -40,7 +40,7 @@ bool ProcessTable::runs(const ProcessId& id) const {
 Ancestry ancestry_of(const ProcessTable& table, uint32_t pid) {
   Ancestry all;
   ProcessRecord record;
-  while (pid != 0 && table.find(pid, &record)) {
+  for (bool found = pid != 0 && table.find(pid, &record); found;) {
     // A parent that began later is another process with its number.
     if (!all.empty() && record.id.start_time > all.back().id.start_time) break;
     // Processes of one tick that name each other.
@@ -48,9 +48,9 @@ Ancestry ancestry_of(const ProcessTable& table, uint32_t pid) {
                     [&](const ProcessRecord& one) { return one.id == record.id; })) {
       break;
     }
-    pid = record.parent;
     all.push_back(std::move(record));
     record = {};
+    found = all.back().parent != 0 && table.find_parent(all.back(), &record);
   }
   return all;
 }

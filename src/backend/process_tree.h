@@ -22,6 +22,10 @@ class ProcessTable {
  public:
   virtual ~ProcessTable() = default;
   virtual bool find(uint32_t pid, ProcessRecord* record) const = 0;  // false: there is none
+  // The process that started one that was found. Many have ended, which should cost no new look.
+  virtual bool find_parent(const ProcessRecord& child, ProcessRecord* parent) const {
+    return find(child.parent, parent);
+  }
   virtual std::vector<ProcessRecord> all() const = 0;
   // By what name it was started, which may be a link's.
   virtual std::string called(uint32_t pid) const = 0;

@@ -129,3 +129,21 @@ TEST("a mask says where channels stand; those of any mask are folded without har
     }
   }
 }
+
+TEST("a device's channels fold by their speakers; those of an array are each heard alike") {
+  CHECK(device_map(4, 4, 0) == nullptr);
+  CHECK(device_map(2, 2, 0x3) == nullptr);
+  const auto array = device_map(4, 2, 0);
+  const auto back_centre = device_map(4, 2, 0x107);
+  const auto sub = device_map(3, 2, 0xB);
+  const auto usual = device_map(4, 2, kUsualSpeakers);
+  const auto mono = device_map(1, 2, 0);
+  for (const uint32_t out : {0u, 1u}) {
+    for (uint32_t in = 0; in < 4; ++in) CHECK_NEAR(array->gain(out, in), 0.25, 1e-7);
+    CHECK_NEAR(back_centre->gain(out, 3), 0.5, 1e-7);
+    CHECK(sub->gain(out, 2) == 0);
+    CHECK(mono->gain(out, 0) == 1);
+  }
+  CHECK(usual->gain(0, 3) == 0);
+  CHECK_NEAR(usual->gain(1, 3), kHalf, 1e-7);
+}

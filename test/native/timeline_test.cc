@@ -107,6 +107,29 @@ TEST("idle loopback is silence by the clock, and what comes then is trimmed to i
   CHECK(place.lost == 240);
 }
 
+// Hardware loopback, and some drivers: what plays comes 45 ms later, each time.
+TEST("of a loopback whose packets are all old nothing is trimmed when it begins to play again") {
+  constexpr int64_t kAge = 45 * kNsPerMs;
+  Timeline timeline(kRate, 0, true);
+  uint64_t trimmed = 0;
+  int64_t now = kAge, position = 0;
+  const auto play = [&](int periods) {
+    for (int i = 0; i < periods; ++i, now += kPeriodNs, position += kPeriod) {
+      const Timeline::Placement place = timeline.place(kPeriod, position, now - kAge, now);
+      timeline.advance(place.silence + kPeriod - place.skip);
+      trimmed += place.skip;
+    }
+  };
+  play(100);
+  for (int pause = 0; pause < 5; ++pause) {
+    for (int i = 0; i < 50; ++i, now += kPeriodNs, position += kPeriod) {
+      timeline.advance(timeline.idle(now, true));
+    }
+    play(20);
+  }
+  CHECK(trimmed <= kPeriod / 20);
+}
+
 // Packets that are stamped when a thread comes to fetch them, which is late at times.
 TEST("a loopback that is only late keeps to its counter, one that was idle to its stamps") {
   constexpr int64_t kLag = 30 * kNsPerMs;

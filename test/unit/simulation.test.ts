@@ -3,7 +3,7 @@ import { mock } from 'node:test';
 
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
-import { MicSource } from 'patchcord';
+import { listDevices, MicSource } from 'patchcord';
 import { noise, pcm, SimulatedAudio, sum, tone, type Signal } from 'patchcord/testing';
 
 const world = new SimulatedAudio();
@@ -64,6 +64,14 @@ describe('arguments', () => {
     [
       'devices with an unknown option',
       () => new SimulatedAudio({ devices: [wrong({ id: 'a', flow: 'input', drift: 5 })] }),
+      value,
+    ],
+    [
+      'an origin with an unknown transport',
+      () =>
+        new SimulatedAudio({
+          devices: [{ id: 'a', flow: 'input', origin: { transport: wrong('smoke') } }],
+        }),
       value,
     ],
     [
@@ -159,4 +167,22 @@ describe('the manual clock', () => {
     expect(events).toEqual([]);
     await mic.close();
   });
+});
+
+it('a simulated device is connected as its origin says', async () => {
+  const audio = new SimulatedAudio({
+    devices: [
+      { id: 'plain', flow: 'input' },
+      { id: 'null', flow: 'output', virtual: true },
+      { id: 'usb', flow: 'input', origin: { transport: 'usb' } },
+      { id: 'headset', flow: 'input', origin: { transport: 'bluetooth', handsFree: true } },
+    ],
+  });
+  const devices = await listDevices({ backend: audio });
+  expect(devices.map(({ id, transport, handsFree }) => [id, transport, handsFree])).toEqual([
+    ['plain', 'unknown', false],
+    ['null', 'virtual', false],
+    ['usb', 'usb', false],
+    ['headset', 'bluetooth', true],
+  ]);
 });

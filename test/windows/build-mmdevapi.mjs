@@ -33,7 +33,9 @@ const library = [
     (name) => `src/backend/simulated/${name}.cc`,
   ),
   ...['com_support', 'formats'].map((name) => `src/backend/wasapi/${name}.cc`),
-  ...['time/manual_clock', 'signal/format'].map((name) => `src/core/${name}.cc`),
+  ...['time/manual_clock', 'signal/channel_map', 'signal/format'].map(
+    (name) => `src/core/${name}.cc`,
+  ),
   'src/backend/known_cables.cc',
   'src/backend/platform_windows.cc',
   'src/backend/process_tree.cc',
@@ -49,6 +51,9 @@ const engineProbe = [
   ),
   'src/backend/known_cables.cc',
 ];
+const processTable = ['process_table_windows', 'process_tree'].map(
+  (name) => `src/backend/${name}.cc`,
+);
 const targets = [
   { file: 'mmdevapi.dll', sources: library, link: '-shared', libraries: ['ole32', 'ws2_32'] },
   { file: 'process_loopback_probe.exe', sources: probe, link: '', libraries: ['ole32'] },
@@ -60,6 +65,12 @@ const targets = [
   },
   { file: 'engine_probe.exe', sources: engineProbe, link: '', libraries: ['ole32'] },
   {
+    file: 'process_table_probe.exe',
+    sources: ['test/windows/process_table_probe.cc', ...processTable],
+    link: '-Wl,--wrap=CreateToolhelp32Snapshot',
+    libraries: [],
+  },
+  {
     file: 'sta_thread.node',
     sources: ['test/windows/sta_thread.cc'],
     link: '-shared',
@@ -69,7 +80,7 @@ const targets = [
 
 /**
  * Brings all up to date.
- * @returns {Record<'library' | 'probe' | 'voicemeeter' | 'engineProbe' | 'staThread', string>} their paths
+ * @returns {Record<'library' | 'probe' | 'voicemeeter' | 'engineProbe' | 'processTableProbe' | 'staThread', string>} their paths
  */
 export function buildMmdevapi() {
   mkdirSync(join(root, folder), { recursive: true });
@@ -82,10 +93,10 @@ export function buildMmdevapi() {
     env: compilerEnv,
     stdio: ['ignore', 'inherit', 'inherit'],
   });
-  const [library, probe, voicemeeter, engineProbe, staThread] = files.map((file) =>
-    join(root, file),
+  const [library, probe, voicemeeter, engineProbe, processTableProbe, staThread] = files.map(
+    (file) => join(root, file),
   );
-  return { library, probe, voicemeeter, engineProbe, staThread };
+  return { library, probe, voicemeeter, engineProbe, processTableProbe, staThread };
 }
 
 function makefile() {

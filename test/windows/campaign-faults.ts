@@ -34,6 +34,15 @@ const results: readonly [hresult: string, code: AudioErrorCode][] = [
   ['0x80070005', 'ERR_AUDIO_PERMISSION_DENIED'], // E_ACCESSDENIED
   ['0x8889000A', 'ERR_AUDIO_DEVICE_BUSY'], // DEVICE_IN_USE
   ['0x8007000E', 'ERR_AUDIO_BACKEND'], // E_OUTOFMEMORY
+  ['0x80070057', 'ERR_AUDIO_BACKEND'], // E_INVALIDARG
+  ['0x88890008', 'ERR_AUDIO_FORMAT_UNSUPPORTED'], // UNSUPPORTED_FORMAT
+  ['0x8889000F', 'ERR_AUDIO_DEVICE_LOST'], // ENDPOINT_CREATE_FAILED
+  ['0x88890018', 'ERR_AUDIO_DEVICE_LOST'], // BUFFER_ERROR
+];
+// A stream that waits for its device waits no longer.
+const final: readonly AudioErrorCode[] = [
+  'ERR_AUDIO_PERMISSION_DENIED',
+  'ERR_AUDIO_FORMAT_UNSUPPORTED',
 ];
 
 const openCalls = [
@@ -159,7 +168,7 @@ export function allFaults(): CampaignFault[] {
       failing(kind, call, (code) => (unreadable ? [code, 'ERR_AUDIO_DEVICE_NOT_FOUND'] : [code])),
     ),
     ...[...openCalls, ...ofKind[kind].open].flatMap((call) =>
-      failing(kind, call, (code) => [code]),
+      failing(kind, call, (code, hresult) => endsOf(call, code, hresult)),
     ),
     ...dispensable.map((call) => ({
       kind,
@@ -195,7 +204,7 @@ export function allFaults(): CampaignFault[] {
       // It is back, and cannot be opened yet.
       ...[...openCalls, ...ofKind[kind].open].flatMap((call) =>
         results
-          .filter(([, code]) => code !== 'ERR_AUDIO_PERMISSION_DENIED')
+          .filter(([, code]) => !final.includes(code))
           .map(([hresult]) => ({
             kind,
             state,
@@ -224,14 +233,23 @@ export function allFaults(): CampaignFault[] {
 function failing(
   kind: Kind,
   call: string,
-  ends: (code: AudioErrorCode) => AudioErrorCode[],
+  ends: (code: AudioErrorCode, hresult: string) => readonly AudioErrorCode[],
 ): CampaignFault[] {
   return results.map(([hresult, code]) => ({
     kind,
     state: 'before it opens',
     commands: [`fail * ${call} ${hresult}`],
-    ends: ends(code),
+    ends: ends(code, hresult),
   }));
+}
+
+function endsOf(call: string, code: AudioErrorCode, hresult: string): readonly AudioErrorCode[] {
+  // An id that is none.
+  if (call === 'IMMDeviceEnumerator::GetDevice' && hresult === '0x80070057')
+    return ['ERR_AUDIO_DEVICE_NOT_FOUND'];
+  // A mix that is no format of the engine is converted by Windows.
+  if (call === 'IAudioClient::GetMixFormat' && code === 'ERR_AUDIO_FORMAT_UNSUPPORTED') return [];
+  return [code];
 }
 
 // Once, and the next call goes well.

@@ -1,5 +1,8 @@
 // Capturing programs through process loopback, on the simulated Windows audio engine. Its programs are
 // numbers that no process of this Windows has, as those of other users are.
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import {
@@ -352,5 +355,16 @@ describe('programs on Windows', () => {
     await here.send('play speakers tone 1000 0.25 by 1002');
     expect((await attached).process.pid).toBe(1002);
     await waiting.close();
+  });
+});
+
+describe('looking up every process and its ancestors', () => {
+  it('takes one snapshot, though many parents have ended', async () => {
+    const probe = process.env.PATCHCORD_PROCESS_TABLE_PROBE as string;
+    const { stdout } = await promisify(execFile)(probe, ['20'], { timeout: 30_000 });
+    console.log(stdout);
+    const { orphans, snapshots } = JSON.parse(stdout);
+    expect(orphans).toBeGreaterThanOrEqual(20);
+    expect(snapshots).toBe(1);
   });
 });

@@ -46,6 +46,7 @@ export async function withSimulatedWindows({ node, log }, use) {
       PATCHCORD_PROCESS_LOOPBACK_PROBE: bring(programs.probe),
       PATCHCORD_VOICEMEETER_DOUBLE: bring(programs.voicemeeter),
       PATCHCORD_ENGINE_PROBE: bring(programs.engineProbe),
+      PATCHCORD_PROCESS_TABLE_PROBE: bring(programs.processTableProbe),
       PATCHCORD_STA_THREAD: bring(programs.staThread),
     });
   });

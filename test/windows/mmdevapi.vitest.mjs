@@ -18,6 +18,7 @@ export default defineConfig({
       'test/windows/mmdevapi-life.test.ts',
       'test/windows/mmdevapi-bad-input.test.ts',
       'test/windows/mmdevapi-cable.test.ts',
+      'test/windows/mmdevapi-drivers.test.ts',
     ],
     pool: 'forks',
     testTimeout: 60_000,

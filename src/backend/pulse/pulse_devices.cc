@@ -55,6 +55,23 @@ struct Listing {
   }
 };
 
+// PulseAudio's name for it, and PipeWire's.
+std::string bluetooth_profile(const LibPulse& library, const pa_device_info& info) {
+  const std::string name = text(library.pa_proplist_gets(info.proplist, "bluetooth.protocol"));
+  return name.empty() ? text(library.pa_proplist_gets(info.proplist, "api.bluez5.profile")) : name;
+}
+
+bool has(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
+
+std::string transport_of(const PulseDevice& device) {
+  if (device.network) return "network";
+  if (!device.hardware) return "virtual";
+  if (device.bus == "usb" || device.bus == "bluetooth") return device.bus;
+  if (!device.profile.empty()) return "bluetooth";
+  if (has(device.name, "hdmi")) return "hdmi";  // as both servers name such a profile of a card
+  return device.bus == "pci" || device.bus == "isa" ? "builtin" : "";
+}
+
 PulseDevice make_device(const LibPulse& library, const pa_device_info& info) {
   return PulseDevice(library, info);
 }
@@ -106,8 +123,11 @@ PulseDevice::PulseDevice(const LibPulse& library, const pa_device_info& info)
       kernel_driver(text(library.pa_proplist_gets(info.proplist, "alsa.driver_name"))),
       card(text(library.pa_proplist_gets(info.proplist, "alsa.card"))),
       card_device(text(library.pa_proplist_gets(info.proplist, "alsa.device"))),
+      bus(text(library.pa_proplist_gets(info.proplist, "device.bus"))),
+      profile(bluetooth_profile(library, info)),
       volume(info.mute ? 0 : linear(info.volume)),
       hardware((info.flags & (kDeviceIsHardware | kDeviceIsNetwork)) != 0),
+      network((info.flags & kDeviceIsNetwork) != 0),
       unplugged(info.active_port && info.active_port->available == kPortNotAvailable) {}
 
 Error query_devices(Connection* connection, Flow flow, const Connection::Deadline& deadline,
@@ -186,7 +206,12 @@ DeviceInfo to_device_info(const PulseDevice& device, Flow flow, const ServerDefa
                  sample_format(device.sample_spec.format)};
   info.is_virtual = !device.hardware;
   info.driver = device.driver;
-  info.origin = {{}, {}, device.kernel_driver, device.card, device.card_device};
+  // What a Bluetooth headset is while it is a telephone: BlueZ's words for it differ.
+  const bool hands_free = has(device.profile, "head") && has(device.profile, "unit");
+  info.origin = {
+      {},         {}, device.kernel_driver, device.card, device.card_device, transport_of(device),
+      hands_free,
+  };
   return info;
 }
 

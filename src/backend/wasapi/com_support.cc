@@ -35,12 +35,19 @@ const Meaning kMeanings[] = {
      "the Windows audio service does not answer", kStartService},
     {as_hresult(0x800706BE), "RPC_S_CALL_FAILED", ErrorCode::kBackendUnavailable,
      "the Windows audio service stopped during the call", kStartService},
+    {as_hresult(0x800706BF), "RPC_S_CALL_FAILED_DNE", ErrorCode::kBackendUnavailable,
+     "the Windows audio service stopped before the call", kStartService},
+    {RPC_E_DISCONNECTED, "RPC_E_DISCONNECTED", ErrorCode::kDeviceLost,
+     "the system took the device's object away", kReopen},
+    {as_hresult(0x800705B4), "ERROR_TIMEOUT", ErrorCode::kTimeout,
+     "the system did not answer in time", "try again; restart the device or its driver"},
+    {AUDCLNT_E_RAW_MODE_UNSUPPORTED, "AUDCLNT_E_RAW_MODE_UNSUPPORTED", ErrorCode::kUnsupported,
+     "the driver has no stream without its effects", "open the device without `raw`"},
     {REGDB_E_CLASSNOTREG, "REGDB_E_CLASSNOTREG", ErrorCode::kBackendUnavailable,
      "this Windows has no Core Audio",
      "on an N or Server edition install the Media Feature Pack or the audio feature"},
-    {E_ACCESSDENIED, "E_ACCESSDENIED", ErrorCode::kPermissionDenied,
-     "microphone access is turned off for desktop apps",
-     "turn on \"Let desktop apps access your microphone\" in Settings > Privacy > Microphone"},
+    {E_ACCESSDENIED, "E_ACCESSDENIED", ErrorCode::kPermissionDenied, "Windows denies access to it",
+     "run the program as a user who may use the device"},
     {AUDCLNT_E_DEVICE_IN_USE, "AUDCLNT_E_DEVICE_IN_USE", ErrorCode::kDeviceBusy,
      "another program has the device, exclusively or while exclusive mode is asked for",
      "close that program, or clear \"Allow applications to take exclusive control\" in the "
@@ -88,6 +95,13 @@ Error to_error(const CallResult& failure, const std::string& attempt,
     break;
   }
   return error;
+}
+
+void explain_denied_microphone(const std::string& attempt, Error* error) {
+  if (error->code != ErrorCode::kPermissionDenied) return;
+  error->message = attempt + " failed: microphone access is turned off for desktop apps";
+  error->remedy =
+      "turn on \"Let desktop apps access your microphone\" in Settings > Privacy > Microphone";
 }
 
 std::string to_utf8(const wchar_t* text) {

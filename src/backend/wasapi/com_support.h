@@ -98,6 +98,10 @@ struct CallResult {
 Error to_error(const CallResult& failure, const std::string& attempt,
                const std::string& device_id = {});
 
+// What a denial means for an input: Windows has a switch for microphones. Other errors stay as they
+// are.
+void explain_denied_microphone(const std::string& attempt, Error* error);
+
 // Ids and names are UTF-16 in Windows and UTF-8 in the contract.
 std::string to_utf8(const wchar_t* text);
 std::wstring to_wide(const std::string& text);

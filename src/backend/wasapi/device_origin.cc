@@ -1,5 +1,6 @@
 #include "device_origin.h"
 
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,34 @@ std::vector<std::string> read_registered(const std::string& instance, const wcha
   return values;
 }
 
+// Which of Plug and Play's enumerators found a device says how it is connected. Bluetooth has two:
+// of a headset's music, and of its hands-free profile.
+const struct {
+  const char* enumerator;
+  const char* transport;
+} kEnumerators[] = {
+    {"USB\\", "usb"},           {"HDAUDIO\\", "builtin"},     {"INTELAUDIO\\", "builtin"},
+    {"PCI\\", "builtin"},       {"ACPI\\", "builtin"},        {"SOUNDWIRE\\", "builtin"},
+    {"BTHENUM\\", "bluetooth"}, {"BTHHFENUM\\", "bluetooth"}, {"BTHLEENUM\\", "bluetooth"},
+    {"ROOT\\", "virtual"},
+};
+constexpr char kHandsFree[] = "BTHHFENUM\\";
+
+bool begins_with(const std::string& text, const char* start) {
+  return _strnicmp(text.c_str(), start, std::strlen(start)) == 0;
+}
+
+std::string transport_of(IPropertyStore* store, const std::string& parent) {
+  uint32_t form = UnknownFormFactor;
+  EndpointProperty(store, PKEY_AudioEndpoint_FormFactor).number(&form);
+  if (form == DigitalAudioDisplayDevice) return "hdmi";
+  if (form == RemoteNetworkDevice) return "network";
+  for (const auto& known : kEnumerators) {
+    if (begins_with(parent, known.enumerator)) return known.transport;
+  }
+  return {};
+}
+
 std::string without_brace(const std::string& path) {
   const size_t end = path.find("}.");
   return end == std::string::npos ? path : path.substr(end + 2);
@@ -44,6 +73,8 @@ DeviceOrigin read_origin(IPropertyStore* store) {
   DeviceOrigin origin;
   origin.maker = EndpointProperty(store, PKEY_DeviceInterface_FriendlyName).text();
   origin.parent = without_brace(EndpointProperty(store, kAdapterPath).text());
+  origin.transport = transport_of(store, origin.parent);
+  origin.hands_free = begins_with(origin.parent, kHandsFree);
   if (!origin.parent.empty()) {
     origin.hardware_ids = read_registered(origin.parent, L"HardwareID");
     const std::vector<std::string> service = read_registered(origin.parent, L"Service");

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <string>
 
+#include "microphone_session.h"
+
 namespace patchcord {
 
 void read_loudness(IMMDevice* device, const std::string& id, Hearing* hearing) {
@@ -18,6 +20,22 @@ void read_loudness(IMMDevice* device, const std::string& id, Hearing* hearing) {
   if (SUCCEEDED(volume->GetMute(&muted)) && muted) hearing->weaken(id, 0);
   if (SUCCEEDED(volume->GetMasterVolumeLevel(&db))) {
     hearing->weaken(id, std::pow(10.0, static_cast<double>(db) / 20.0));
+  }
+}
+
+void read_session_loudness(IMMDevice* device, Hearing* hearing) {
+  ComPtr<IAudioSessionManager> manager;
+  ComPtr<ISimpleAudioVolume> volume;
+  if (FAILED(device->Activate(__uuidof(IAudioSessionManager), CLSCTX_ALL, nullptr,
+                              manager.receive())) ||
+      FAILED(manager->GetSimpleAudioVolume(&kMicrophoneSession, FALSE, volume.receive()))) {
+    return;
+  }
+  BOOL muted = FALSE;
+  float scalar = 0;
+  if (SUCCEEDED(volume->GetMute(&muted)) && muted) hearing->weaken(Hearing::kOwnStream, 0);
+  if (SUCCEEDED(volume->GetMasterVolume(&scalar))) {
+    hearing->weaken(Hearing::kOwnStream, static_cast<double>(scalar));
   }
 }
 

@@ -16,20 +16,54 @@ constexpr SampleFormat kSampleFormats[] = {SampleFormat::kS24In32, SampleFormat:
                                            SampleFormat::kS24, SampleFormat::kS16,
                                            SampleFormat::kF32};
 
+struct Candidate {
+  WAVEFORMATEXTENSIBLE wave;
+  Format format;
+};
+
+// A format, in the descriptions by which drivers know it: with the usual speakers, with none (of an
+// array of microphones, or of a driver that has no speakers), and, for older drivers, plain.
+void add_descriptions(const Format& format, std::vector<Candidate>* candidates) {
+  Candidate candidate{to_wave_format(format), format};
+  candidates->push_back(candidate);
+  if (candidate.wave.dwChannelMask != 0) {
+    candidate.wave.dwChannelMask = 0;
+    candidates->push_back(candidate);
+  }
+  // A plain description can say no more than this.
+  if (format.channels > 2 || format.sample_format == SampleFormat::kS24In32) return;
+  candidate.wave.Format.wFormatTag =
+      format.sample_format == SampleFormat::kF32 ? WAVE_FORMAT_IEEE_FLOAT : WAVE_FORMAT_PCM;
+  candidate.wave.Format.cbSize = 0;
+  candidates->push_back(candidate);
+}
+
 // Drivers take few formats, and there is no list of them to be had: what the user chose in the
-// sound settings first, then what most have.
-std::vector<Format> candidates(IMMDevice* device, IAudioClient* client, const Format& demanded) {
+// sound settings first, as the driver describes it, then what most have.
+std::vector<Candidate> candidates(IMMDevice* device, IAudioClient* client, const Format& demanded) {
   std::vector<Format> formats;
+  std::vector<Candidate> candidates;
+  Candidate chosen;
+  const bool has_chosen = read_device_format(device, &chosen.wave, &chosen.format);
+  const auto described = [&] {
+    for (const Format& format : formats) add_descriptions(format, &candidates);
+    return candidates;
+  };
   if (demanded.sample_rate != 0) {
     formats.push_back(demanded);
     // How drivers have 24 bits is their own affair.
     if (demanded.sample_format == SampleFormat::kS24) {
       formats.push_back({demanded.sample_rate, demanded.channels, SampleFormat::kS24In32});
     }
-    return formats;
+    const bool is_chosen =
+        has_chosen && std::find(formats.begin(), formats.end(), chosen.format) != formats.end();
+    if (is_chosen) candidates.push_back(chosen);
+    return described();
   }
-  Format chosen;
-  if (read_device_format(device, &chosen)) formats.push_back(chosen);
+  if (has_chosen) {
+    candidates.push_back(chosen);
+    formats.push_back(chosen.format);
+  }
   const auto add = [&formats](uint32_t rate, uint32_t channels) {
     for (const SampleFormat sample_format : kSampleFormats) {
       formats.push_back({rate, channels, sample_format});
@@ -44,41 +78,61 @@ std::vector<Format> candidates(IMMDevice* device, IAudioClient* client, const Fo
   for (const uint32_t channels : {mix.channels, uint32_t{2}, uint32_t{1}}) {
     for (const uint32_t rate : {48000u, 44100u, 96000u}) add(rate, channels);
   }
-  return formats;
+  return described();
 }
 
-// The first that the driver takes.
-CallResult negotiate(IMMDevice* device, IAudioClient* client, const Format& demanded,
-                     WAVEFORMATEXTENSIBLE* wave, Format* format) {
-  for (const Format& candidate : candidates(device, client, demanded)) {
-    WAVEFORMATEXTENSIBLE described = to_wave_format(candidate);
-    const WORD tag =
-        candidate.sample_format == SampleFormat::kF32 ? WAVE_FORMAT_IEEE_FLOAT : WAVE_FORMAT_PCM;
-    for (const bool extensible : {true, false}) {
-      if (!extensible) {
-        // Some older drivers know nothing else, which can describe no more than this.
-        if (candidate.channels > 2 || candidate.sample_format == SampleFormat::kS24In32) break;
-        described.Format.wFormatTag = tag;
-        described.Format.cbSize = 0;
-      }
-      const HRESULT result =
-          client->IsFormatSupported(AUDCLNT_SHAREMODE_EXCLUSIVE, &described.Format, nullptr);
-      if (result == S_OK) {
-        *wave = described;
-        *format = candidate;
-        return {};
-      }
-      if (FAILED(result) && result != AUDCLNT_E_UNSUPPORTED_FORMAT && result != E_INVALIDARG) {
-        return {result, "IAudioClient::IsFormatSupported"};
-      }
-    }
-  }
-  return {AUDCLNT_E_UNSUPPORTED_FORMAT, "IAudioClient::IsFormatSupported"};
+bool is_about_format(HRESULT result) {
+  return result == AUDCLNT_E_UNSUPPORTED_FORMAT || result == E_INVALIDARG;
 }
 
 // To the nearest, as the driver calculates it back.
 REFERENCE_TIME to_period(UINT32 frames, uint32_t sample_rate) {
   return (kReferencePerSecond * frames + sample_rate / 2) / sample_rate;
+}
+
+// The stream in one format. `period`: the one that is wished for, then the one that there is.
+CallResult initialize(IMMDevice* device, const ClientRequest& request, const Candidate& candidate,
+                      REFERENCE_TIME* period, ComPtr<IAudioClient>* client, StreamInfo* info) {
+  bool aligned = false;
+  for (;;) {
+    // With events the buffer is one period.
+    const HRESULT result =
+        (*client)->Initialize(AUDCLNT_SHAREMODE_EXCLUSIVE, AUDCLNT_STREAMFLAGS_EVENTCALLBACK,
+                              *period, *period, &candidate.wave.Format, request.session);
+    if (SUCCEEDED(result)) return {};
+    if (result == AUDCLNT_E_BUFFER_SIZE_NOT_ALIGNED && !aligned) {
+      // The driver moves whole blocks. It tells the next length that it can do.
+      UINT32 frames = 0;
+      const HRESULT asked = (*client)->GetBufferSize(&frames);
+      if (FAILED(asked)) return {asked, "IAudioClient::GetBufferSize"};
+      *period = to_period(frames, candidate.format.sample_rate);
+      aligned = true;
+    } else if (result == AUDCLNT_E_INVALID_DEVICE_PERIOD && 2 * *period <= kLongestPeriod) {
+      *period *= 2;
+      aligned = false;
+    } else {
+      return {result, "IAudioClient::Initialize"};
+    }
+    // A client that was refused once may answer E_UNEXPECTED from then on.
+    const CallResult made = activate_client(device, request.options, client, info);
+    if (made.failed()) return made;
+  }
+}
+
+// Windows gives outputs of USB's first audio class a buffer of eight periods. As each event asks
+// for the whole buffer, that is eight times the latency; with an eighth of the period it is what
+// was wanted.
+CallResult shorten(IMMDevice* device, const ClientRequest& request, const Candidate& candidate,
+                   REFERENCE_TIME shortest, REFERENCE_TIME* period, ComPtr<IAudioClient>* client,
+                   StreamInfo* info) {
+  UINT32 frames = 0;
+  const HRESULT asked = (*client)->GetBufferSize(&frames);
+  if (FAILED(asked)) return {asked, "IAudioClient::GetBufferSize"};
+  const uint32_t ratio = frames / std::max(1u, to_frames(*period, candidate.format.sample_rate));
+  if (ratio < 2) return {};
+  *period = std::max(*period / ratio, shortest);
+  const CallResult made = activate_client(device, request.options, client, info);
+  return made.failed() ? made : initialize(device, request, candidate, period, client, info);
 }
 
 }  // namespace
@@ -87,38 +141,38 @@ CallResult open_exclusive(IMMDevice* device, const ClientRequest& request,
                           ComPtr<IAudioClient>* client, StreamInfo* info) {
   CallResult made = activate_client(device, request.options, client, info);
   if (made.failed()) return made;
-  WAVEFORMATEXTENSIBLE wave;
-  made = negotiate(device, client->get(), request.options.format, &wave, &info->format);
-  if (made.failed()) return made;
   REFERENCE_TIME standard = 0;
   REFERENCE_TIME shortest = 0;
-  HRESULT result = (*client)->GetDevicePeriod(&standard, &shortest);
-  if (FAILED(result)) return {result, "IAudioClient::GetDevicePeriod"};
+  const HRESULT told = (*client)->GetDevicePeriod(&standard, &shortest);
+  if (FAILED(told)) return {told, "IAudioClient::GetDevicePeriod"};
+  const REFERENCE_TIME wanted =
+      request.options.low_latency ? std::min(shortest, standard) : standard;
 
-  REFERENCE_TIME period = request.options.low_latency ? std::min(shortest, standard) : standard;
-  bool aligned = false;
-  for (;;) {
-    // With events the buffer is one period.
-    result = (*client)->Initialize(AUDCLNT_SHAREMODE_EXCLUSIVE, AUDCLNT_STREAMFLAGS_EVENTCALLBACK,
-                                   period, period, &wave.Format, nullptr);
-    if (SUCCEEDED(result)) break;
-    if (result == AUDCLNT_E_BUFFER_SIZE_NOT_ALIGNED && !aligned) {
-      // The driver moves whole blocks. It tells the next length that it can do.
-      UINT32 frames = 0;
-      const HRESULT asked = (*client)->GetBufferSize(&frames);
-      if (FAILED(asked)) return {asked, "IAudioClient::GetBufferSize"};
-      period = to_period(frames, info->format.sample_rate);
-      aligned = true;
-    } else if (result == AUDCLNT_E_INVALID_DEVICE_PERIOD && 2 * period <= kLongestPeriod) {
-      period *= 2;
-      aligned = false;
-    } else {
-      return {result, "IAudioClient::Initialize"};
+  CallResult opened{AUDCLNT_E_UNSUPPORTED_FORMAT, "IAudioClient::IsFormatSupported"};
+  REFERENCE_TIME period = wanted;
+  for (const Candidate& candidate : candidates(device, client->get(), request.options.format)) {
+    const HRESULT supported =
+        (*client)->IsFormatSupported(AUDCLNT_SHAREMODE_EXCLUSIVE, &candidate.wave.Format, nullptr);
+    if (FAILED(supported) && !is_about_format(supported)) {
+      return {supported, "IAudioClient::IsFormatSupported"};
     }
-    // A client that was refused once may answer E_UNEXPECTED from then on.
+    if (supported != S_OK) continue;
+    period = wanted;
+    opened = initialize(device, request, candidate, &period, client, info);
+    if (!opened.failed() && request.plays) {
+      opened = shorten(device, request, candidate, shortest, &period, client, info);
+    }
+    if (!opened.failed()) {
+      info->format = candidate.format;
+      set_speakers(&candidate.wave.Format, info);
+      break;
+    }
+    // Some drivers refuse, in one of these ways, a format that they support by their own account.
+    if (!is_about_format(opened.result) && opened.result != AUDCLNT_E_ENDPOINT_CREATE_FAILED) break;
     made = activate_client(device, request.options, client, info);
     if (made.failed()) return made;
   }
+  if (opened.failed()) return opened;
   info->period_frames = to_frames(period, info->format.sample_rate);
   info->granted.exclusive = true;
   if (request.options.low_latency) {

@@ -32,9 +32,12 @@ HRESULT NotificationClient::OnDefaultDeviceChanged(EDataFlow, ERole, LPCWSTR) {
 }
 
 HRESULT NotificationClient::OnPropertyValueChanged(LPCWSTR, const PROPERTYKEY key) {
-  // Drivers change many properties all the time; the list shows these.
-  if (is_same(key, PKEY_Device_FriendlyName) || is_same(key, PKEY_AudioEngine_DeviceFormat)) {
-    SetEvent(changed());
+  // Drivers change many properties all the time; the list shows these. A device that its user
+  // renames is announced by its description, of which its friendly name is made.
+  for (const PROPERTYKEY& shown :
+       {PKEY_Device_FriendlyName, PKEY_Device_DeviceDesc, PKEY_DeviceInterface_FriendlyName,
+        PKEY_AudioEngine_DeviceFormat}) {
+    if (is_same(key, shown)) SetEvent(changed());
   }
   return S_OK;
 }

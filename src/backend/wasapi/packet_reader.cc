@@ -3,6 +3,13 @@
 #include "stamps.h"
 
 namespace patchcord {
+namespace {
+
+// An exclusive stream that has had no buffer for so long has none any more. Periods are at most 500
+// ms.
+constexpr int64_t kLongestWithout = 2 * kNsPerSecond;
+
+}  // namespace
 
 CallResult PacketReader::open(IAudioClient* client, uint32_t buffer_frames) {
   buffer_frames_ = buffer_frames;
@@ -19,6 +26,13 @@ CallResult PacketReader::drain(Gate* gate, uint32_t* drained) noexcept {
     UINT64 stamp = 0;
     HRESULT result = capture_->GetBuffer(&data, &frames, &flags, &position, &stamp);
     if (result == AUDCLNT_S_BUFFER_EMPTY || result == AUDCLNT_E_BUFFER_OPERATION_PENDING) break;
+    // In exclusive mode that is the answer of a buffer which is asked too early: the next pass may
+    // have it.
+    if (result == AUDCLNT_E_BUFFER_ERROR && exclusive_) {
+      const int64_t now = real_clock().now();
+      if (without_ == 0) without_ = now;
+      if (now - without_ < kLongestWithout) break;
+    }
     if (result == AUDCLNT_E_OUT_OF_ORDER) {
       // The last release did not count.
       result = capture_->ReleaseBuffer(held_);
@@ -27,12 +41,18 @@ CallResult PacketReader::drain(Gate* gate, uint32_t* drained) noexcept {
     }
     if (FAILED(result)) return {result, "IAudioCaptureClient::GetBuffer"};
     held_ = frames;
+    without_ = 0;
     if (frames > 0) deliver(gate, data, frames, flags, position, stamp);
     capture_->ReleaseBuffer(frames);
     if (frames == 0) break;
     *drained += frames;
   }
   return {};
+}
+
+CallResult PacketReader::ask() noexcept {
+  UINT32 frames = 0;
+  return {capture_->GetNextPacketSize(&frames), "IAudioCaptureClient::GetNextPacketSize"};
 }
 
 void PacketReader::deliver(Gate* gate, const BYTE* data, UINT32 frames, DWORD flags,

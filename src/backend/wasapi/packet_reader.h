@@ -10,14 +10,17 @@ namespace patchcord {
 // One audio thread's, from open to its end.
 class PacketReader {
  public:
-  // `positions`: the client counts frames; process loopback's count stays 0.
-  PacketReader(CaptureListener* listener, bool positions)
-      : listener_(*listener), positions_(positions) {}
+  // `positions`: the client counts frames; process loopback's count stays 0. `exclusive`: it has a
+  // buffer for each signal, and none in between.
+  PacketReader(CaptureListener* listener, bool positions, bool exclusive)
+      : listener_(*listener), positions_(positions), exclusive_(exclusive) {}
 
   CallResult open(IAudioClient* client, uint32_t buffer_frames);
   // One wake-up may stand for several packets or for none. Ends after a buffer's worth, so that a
   // device that never says "empty" cannot hold the thread. The listener is called inside `gate`.
   CallResult drain(Gate* gate, uint32_t* drained) noexcept;
+  // Fails where the stream is gone, also if it delivers nothing.
+  CallResult ask() noexcept;
 
  private:
   void deliver(Gate* gate, const BYTE* data, UINT32 frames, DWORD flags, UINT64 position,
@@ -25,9 +28,11 @@ class PacketReader {
 
   CaptureListener& listener_;
   const bool positions_;
+  const bool exclusive_;
   ComPtr<IAudioCaptureClient> capture_;
   uint32_t buffer_frames_ = 0;
-  uint32_t held_ = 0;  // frames of the last GetBuffer
+  uint32_t held_ = 0;    // frames of the last GetBuffer
+  int64_t without_ = 0;  // since when an exclusive stream has had no buffer; 0: it had one
   bool first_ = true;
 };
 

@@ -16,6 +16,10 @@ constexpr int64_t kLongestWait = 10 * kNsPerMs;  // the rhythm of its silence
 constexpr int64_t kRetryDelays[] = {50 * kNsPerMs, 150 * kNsPerMs, 400 * kNsPerMs};
 constexpr DWORD kTurnMs = 5000;  // for another activation to end: half of what anything waits
 
+// Windows converts to what is asked for, but everybody asks for 44.1 or 48 kHz. What else it takes
+// is not documented.
+const Format kEverybodys{48000, 2, SampleFormat::kF32};
+
 constexpr HRESULT kTimedOut = static_cast<HRESULT>(0x800705B4);      // ERROR_TIMEOUT
 constexpr HRESULT kFileNotFound = static_cast<HRESULT>(0x80070002);  // no such virtual device
 
@@ -110,7 +114,7 @@ class ProcessWork final : public StreamWork {
         exclude_tree_(exclude_tree),
         format_(format),
         listener_(*listener),
-        packets_(listener, false) {
+        packets_(listener, false, false) {
     format_.sample_format = SampleFormat::kF32;
   }
   ~ProcessWork() override {
@@ -125,6 +129,10 @@ class ProcessWork final : public StreamWork {
 
   CallResult open(IMMDevice*, HANDLE wake, StreamInfo* info) override {
     CallResult result = initialize(wake);
+    if (result.result == AUDCLNT_E_UNSUPPORTED_FORMAT && format_ != kEverybodys) {
+      format_ = kEverybodys;
+      result = initialize(wake);
+    }
     const std::unique_ptr<Event> pause = Event::create();
     for (const int64_t delay : kRetryDelays) {
       if (is_final(result.result)) break;
@@ -149,6 +157,10 @@ class ProcessWork final : public StreamWork {
     uint32_t drained = 0;
     const CallResult result = packets_.drain(gate, &drained);
     if (result.failed() || drained > 0) return result;
+    // It has no padding to ask for, as a device has, and an idle one may get no error from
+    // GetBuffer() when the audio service stops.
+    const CallResult asked = packets_.ask();
+    if (asked.failed()) return asked;
     if (const Gate::Pass pass(gate); pass) listener_.on_idle(false);
     return {};
   }

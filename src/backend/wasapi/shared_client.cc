@@ -92,7 +92,7 @@ bool initialize_small(IMMDevice* device, const ClientRequest& request, const WAV
       return false;
     }
     result = client3->InitializeSharedAudioStream(AUDCLNT_STREAMFLAGS_EVENTCALLBACK, period, wave,
-                                                  nullptr);
+                                                  request.session);
     if (SUCCEEDED(result)) {
       info->period_frames = period;
       wish = Wish::fulfilled();
@@ -112,23 +112,48 @@ bool initialize_small(IMMDevice* device, const ClientRequest& request, const WAV
   return false;
 }
 
-}  // namespace
+// What a stream is asked for where nobody demands a format.
+enum class Ask : uint8_t {
+  kMix,         // what the audio engine mixes
+  kMixAnew,     // it may be another since it was asked for
+  kClosest,     // what the engine names instead of it
+  kConversion,  // what every program may have, converted by Windows
+};
 
-CallResult open_shared(IMMDevice* device, const ClientRequest& request,
+// Windows' own resampler, with the better of its two qualities.
+constexpr DWORD kConverted =
+    AUDCLNT_STREAMFLAGS_AUTOCONVERTPCM | AUDCLNT_STREAMFLAGS_SRC_DEFAULT_QUALITY;
+const Format kEverybodys{48000, 2, SampleFormat::kF32};
+
+// False: it names none.
+bool read_closest(IAudioClient* client, CoMem<WAVEFORMATEX>* wave, Format* format) {
+  WAVEFORMATEX* raw = nullptr;
+  const HRESULT result = client->IsFormatSupported(AUDCLNT_SHAREMODE_SHARED, wave->get(), &raw);
+  wave->reset(raw);
+  return result == S_FALSE && raw != nullptr &&
+         from_wave_format(raw, sizeof(*raw) + raw->cbSize, format);
+}
+
+CallResult open_asking(Ask ask, IMMDevice* device, const ClientRequest& request,
                        ComPtr<IAudioClient>* client, StreamInfo* info) {
   CallResult made = activate_client(device, request.options, client, info);
   if (made.failed()) return made;
   CoMem<WAVEFORMATEX> mix;
   made = read_mix_format(client->get(), &mix, &info->format);
-  if (made.failed()) return made;
+  if (made.failed() && ask != Ask::kConversion) return made;
+  if (ask == Ask::kClosest && !read_closest(client->get(), &mix, &info->format)) {
+    return {AUDCLNT_E_UNSUPPORTED_FORMAT, "IAudioClient::IsFormatSupported"};
+  }
   const WAVEFORMATEX* wave = mix.get();
-  const Format& demanded = request.options.format;
+  const Format& demanded = ask == Ask::kConversion ? kEverybodys : request.options.format;
   const WAVEFORMATEXTENSIBLE asked = to_wave_format(demanded);
   if (demanded.sample_rate != 0) {
-    made = check_format(client->get(), wave = &asked.Format);
+    wave = &asked.Format;
+    made = ask == Ask::kConversion ? CallResult{} : check_format(client->get(), wave);
     if (made.failed()) return made;
     info->format = demanded;
   }
+  set_speakers(wave, info);
   REFERENCE_TIME period = 0;
   HRESULT result = (*client)->GetDevicePeriod(&period, nullptr);
   if (FAILED(result)) return {result, "IAudioClient::GetDevicePeriod"};
@@ -137,19 +162,38 @@ CallResult open_shared(IMMDevice* device, const ClientRequest& request,
 
   const bool loopback = (request.flags & AUDCLNT_STREAMFLAGS_LOOPBACK) != 0;
   if (request.options.low_latency && !loopback) {
-    if (initialize_small(device, request, wave, standard_frames, client, info)) return {};
-    made = activate_client(device, request.options, client, info);
-    if (made.failed()) return made;
+    if (ask == Ask::kConversion) {
+      info->granted.low_latency = Wish::refused("Windows converts the format of this device");
+    } else {
+      if (initialize_small(device, request, wave, standard_frames, client, info)) return {};
+      made = activate_client(device, request.options, client, info);
+      if (made.failed()) return made;
+    }
   }
+  const DWORD flags = AUDCLNT_STREAMFLAGS_EVENTCALLBACK | request.flags |
+                      (ask == Ask::kConversion ? kConverted : 0);
   // Periodicity must be 0 in shared mode: the audio engine has a period of its own.
-  result = (*client)->Initialize(AUDCLNT_SHAREMODE_SHARED,
-                                 AUDCLNT_STREAMFLAGS_EVENTCALLBACK | request.flags, request.buffer,
-                                 0, wave, nullptr);
+  result = (*client)->Initialize(AUDCLNT_SHAREMODE_SHARED, flags, request.buffer, 0, wave,
+                                 request.session);
   if (FAILED(result)) return {result, "IAudioClient::Initialize"};
   if (request.options.low_latency && loopback) {
     info->granted.low_latency = look_at_period(client->get(), standard_frames, info);
   }
   return {};
+}
+
+}  // namespace
+
+// Some drivers, of virtual surround for example, mix in a format that Initialize refuses.
+CallResult open_shared(IMMDevice* device, const ClientRequest& request,
+                       ComPtr<IAudioClient>* client, StreamInfo* info) {
+  CallResult opened = open_asking(Ask::kMix, device, request, client, info);
+  for (const Ask ask : {Ask::kMixAnew, Ask::kClosest, Ask::kConversion}) {
+    const bool demanded = request.options.format.sample_rate != 0;
+    if (opened.result != AUDCLNT_E_UNSUPPORTED_FORMAT || demanded) break;
+    opened = open_asking(ask, device, request, client, info);
+  }
+  return opened;
 }
 
 }  // namespace patchcord

@@ -1,5 +1,8 @@
 #include "stream_client.h"
 
+#include <cstring>
+#include <string>
+
 #include "client_properties.h"
 #include "exclusive_client.h"
 #include "shared_client.h"
@@ -15,15 +18,53 @@ CallResult activate_client(IMMDevice* device, const OpenOptions& options,
   return {};
 }
 
+void set_speakers(const WAVEFORMATEX* wave, StreamInfo* info) {
+  info->speakers = kUsualSpeakers;
+  if (wave->wFormatTag != WAVE_FORMAT_EXTENSIBLE) return;
+  WAVEFORMATEXTENSIBLE extensible;
+  std::memcpy(&extensible, wave, sizeof(extensible));
+  info->speakers = extensible.dwChannelMask;
+}
+
+// Windows accepts some properties of a stream, and then refuses to initialise it: a category that
+// its kind has not, for example. A wish must not make an open fail, so it is tried with fewer.
+CallResult StreamClient::initialize(IMMDevice* device, const ClientRequest& request,
+                                    StreamInfo* info) {
+  const auto open = [&](const ClientRequest& one) {
+    return one.options.exclusive ? open_exclusive(device, one, &client_, info)
+                                 : open_shared(device, one, &client_, info);
+  };
+  CallResult opened = open(request);
+  const std::string refusal =
+      opened.failed() ? to_error(opened, "IAudioClient::Initialize").message : std::string();
+  ClientRequest fewer = request;
+  Granted refused;
+  const auto retry = [&](Wish Granted::*wish) {
+    refused.*wish = Wish::refused(refusal);
+    info->granted = {};
+    opened = open(fewer);
+  };
+  if (opened.result == E_INVALIDARG && fewer.options.category != Category::kOther) {
+    fewer.options.category = Category::kOther;
+    retry(&Granted::category);
+  }
+  if (opened.result == E_INVALIDARG && fewer.options.raw) {
+    fewer.options.raw = false;
+    retry(&Granted::raw);
+  }
+  for (const auto wish : {&Granted::category, &Granted::raw}) {
+    if (!(refused.*wish).why_not.empty()) info->granted.*wish = refused.*wish;
+  }
+  return opened;
+}
+
 StreamClient::~StreamClient() {
   if (started_) client_->Stop();
 }
 
 CallResult StreamClient::open(IMMDevice* device, const ClientRequest& request, HANDLE wake,
                               StreamInfo* info) {
-  const CallResult opened = request.options.exclusive
-                                ? open_exclusive(device, request, &client_, info)
-                                : open_shared(device, request, &client_, info);
+  const CallResult opened = initialize(device, request, info);
   if (opened.failed()) return opened;
   HRESULT result = client_->SetEventHandle(wake);
   if (FAILED(result)) return {result, "IAudioClient::SetEventHandle"};

@@ -11,11 +11,16 @@ struct ClientRequest {
   OpenOptions options;
   DWORD flags = 0;            // of shared mode: added to EVENTCALLBACK
   REFERENCE_TIME buffer = 0;  // of shared mode: headroom, the smallest that the system may give
+  bool plays = false;
+  const GUID* session = nullptr;  // null: the one that all streams of the program share
 };
 
 // A client that nothing was asked of but its properties.
 CallResult activate_client(IMMDevice* device, const OpenOptions& options,
                            ComPtr<IAudioClient>* client, StreamInfo* info);
+
+// Where a description says that the channels stand.
+void set_speakers(const WAVEFORMATEX* wave, StreamInfo* info);
 
 class StreamClient {
  public:
@@ -34,6 +39,8 @@ class StreamClient {
   IAudioClient* get() const { return client_.get(); }
 
  private:
+  CallResult initialize(IMMDevice* device, const ClientRequest& request, StreamInfo* info);
+
   ComPtr<IAudioClient> client_;
   bool started_ = false;
 };

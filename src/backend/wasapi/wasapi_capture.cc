@@ -50,7 +50,7 @@ class CaptureWork final : public StreamWork {
         options_(request.options),
         clock_(clock),
         listener_(listener),
-        packets_(listener, true) {}
+        packets_(listener, true, request.options.exclusive) {}
 
   Flow flow() const override { return loopback_ ? Flow::kOutput : Flow::kInput; }
   const char* attempt() const override { return StreamClient::attempt(options_); }

@@ -155,10 +155,10 @@ Error find_device(IMMDeviceEnumerator* enumerator, const std::string& id, Flow f
   return Error::none();
 }
 
-bool read_device_format(IMMDevice* device, Format* format) {
+bool read_device_format(IMMDevice* device, WAVEFORMATEXTENSIBLE* wave, Format* format) {
   ComPtr<IPropertyStore> store;
   device->OpenPropertyStore(STGM_READ, store.receive());
-  return EndpointProperty(store.get(), PKEY_AudioEngine_DeviceFormat).wave_format(format);
+  return EndpointProperty(store.get(), PKEY_AudioEngine_DeviceFormat).wave_format(format, wave);
 }
 
 }  // namespace patchcord

@@ -20,6 +20,7 @@ Error find_device(IMMDeviceEnumerator* enumerator, const std::string& id, Flow f
                   ComPtr<IMMDevice>* device);
 
 // What the user chose for it in the sound settings: the format that its driver runs at.
-bool read_device_format(IMMDevice* device, Format* format);
+// `wave` is the driver's own description.
+bool read_device_format(IMMDevice* device, WAVEFORMATEXTENSIBLE* wave, Format* format);
 
 }  // namespace patchcord

@@ -209,6 +209,9 @@ class WasapiHost final : public Host {
                               if (find_device(enumerator, device.id, device.flow, &endpoint))
                                 continue;
                               read_loudness(endpoint.get(), device.id, found.get());
+                              if (device.id == render_id) {
+                                read_session_loudness(endpoint.get(), found.get());
+                              }
                               if (device.id == render_id && device.cable.driver == "voicemeeter") {
                                 service->voicemeeter().read(device.cable.bus, found.get());
                               }

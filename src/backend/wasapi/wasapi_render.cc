@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "microphone_session.h"
 #include "stamps.h"
 #include "stream_client.h"
 
@@ -28,13 +29,18 @@ constexpr int64_t kJitterEighths = 3;
 // Turns in which a device may begin later than it said: nothing but silence is played yet.
 constexpr int kFirstTurns = 4;
 
+// A device that is late by more, with audio in hand, stood still with the machine, which slept.
+constexpr int64_t kSleep = kNsPerSecond;
+
 // Turns in which a device that is late by a clock of its own stops to count as late.
 constexpr int64_t kDriftTurns = 128;
 
-// Windows lowers other programs while a call is on; audio that goes into that call is not to be.
-void refuse_ducking(IAudioClient* client) {
+// Windows lowers other programs while a call is on; audio that goes into that call is not to be. A
+// session of our own bears the name of the microphone, where Windows shows volumes.
+void set_up_session(IAudioClient* client, const std::string& microphone) {
   ComPtr<IAudioSessionControl> session;
   if (FAILED(client->GetService(__uuidof(IAudioSessionControl), session.receive()))) return;
+  if (!microphone.empty()) session->SetDisplayName(to_wide(microphone).c_str(), nullptr);
   ComPtr<IAudioSessionControl2> session2;
   if (FAILED(session->QueryInterface(__uuidof(IAudioSessionControl2), session2.receive()))) return;
   session2->SetDuckingPreference(TRUE);
@@ -54,10 +60,9 @@ class RenderWork final : public StreamWork {
   void lost(const Error& error) noexcept override { listener_->on_lost(error); }
 
   CallResult open(IMMDevice* device, HANDLE wake, StreamInfo* info) override {
-    const CallResult opened =
-        client_.open(device, {options_, 0, most_ms_ * kReferencePerMs}, wake, info);
+    const CallResult opened = client_.open(device, request(), wake, info);
     if (opened.failed()) return opened;
-    refuse_ducking(client_.get());
+    set_up_session(client_.get(), options_.microphone);
     sample_rate_ = info->format.sample_rate;
     period_frames_ = info->period_frames;
     // The engine takes a whole period at a time: with less than one and a quarter in hand, each
@@ -97,13 +102,13 @@ class RenderWork final : public StreamWork {
   }
 
   CallResult turn(Gate* gate, bool signalled) noexcept override {
-    const int64_t play_time = time_of_next_frame();
-    check_underrun(gate, play_time);
-    const int64_t more = listener_->more_fill() * sample_rate_ / kNsPerSecond;
-    target_ = std::min(least_target_ + static_cast<uint32_t>(more), most_target_);
     UINT32 padding = 0;
     const CallResult asked = client_.padding(&padding);
     if (asked.failed()) return asked;
+    const int64_t play_time = time_of_next_frame();
+    check_underrun(gate, play_time, padding > 0);
+    const int64_t more = listener_->more_fill() * sample_rate_ / kNsPerSecond;
+    target_ = std::min(least_target_ + static_cast<uint32_t>(more), most_target_);
     // In exclusive mode the padding says nothing: there are two buffers, and the event is the turn
     // of one of them.
     if (options_.exclusive ? !signalled : padding >= target_) return {};
@@ -127,7 +132,22 @@ class RenderWork final : public StreamWork {
   }
 
  private:
+  // What somebody once did to the volume of all programs called node.exe, Windows remembers. For a
+  // microphone it must not: it has a session of its own, whose volume ends with it.
+  ClientRequest request() const {
+    ClientRequest request{options_, 0, most_ms_ * kReferencePerMs, true, nullptr};
+    if (options_.microphone.empty()) return request;
+    request.flags = AUDCLNT_STREAMFLAGS_NOPERSIST;
+    request.session = &kMicrophoneSession;
+    return request;
+  }
   int64_t to_ns(int64_t frames) const { return frames * kNsPerSecond / sample_rate_; }
+  // Of any duration; at most what an underrun can say.
+  uint32_t lost_frames(int64_t ns) const {
+    const int64_t frames =
+        ns / kNsPerSecond * sample_rate_ + ns % kNsPerSecond * sample_rate_ / kNsPerSecond;
+    return static_cast<uint32_t>(std::min<int64_t>(frames, UINT32_MAX));
+  }
 
   // When a frame written now would be heard, by the device's position.
   int64_t time_of_next_frame() noexcept {
@@ -145,8 +165,9 @@ class RenderWork final : public StreamWork {
 
   // Starved, the position stands while time goes on, so that what comes next is heard later than
   // what was written before it promised. Padding does not show it: it is back before this thread
-  // wakes. A few late turns are only a driver that moved its position late.
-  void check_underrun(Gate* gate, int64_t play_time) noexcept {
+  // wakes. A few late turns are only a driver that moved its position late. `filled`: the device
+  // has something to play.
+  void check_underrun(Gate* gate, int64_t play_time, bool filled) noexcept {
     if (play_time == kNoTime) return;
     if (first_turns_ < kFirstTurns) {
       ++first_turns_;
@@ -160,13 +181,17 @@ class RenderWork final : public StreamWork {
       expected_ = late > 0 ? expected_ + late / kDriftTurns : play_time;
       return;
     }
+    if (late_turns_ == 0 && filled && late > kSleep) {
+      expected_ = play_time;
+      return;
+    }
     least_late_ = late_turns_ == 0 ? late : std::min(least_late_, late);
     if (++late_turns_ < kLateTurns) return;
     late_turns_ = 0;
     expected_ += least_late_;
     const Gate::Pass pass(gate);
     if (!pass) return;
-    listener_->on_underrun(static_cast<uint32_t>(least_late_ * sample_rate_ / kNsPerSecond), false);
+    listener_->on_underrun(lost_frames(least_late_), false);
   }
 
   const uint32_t latency_ms_, most_ms_;

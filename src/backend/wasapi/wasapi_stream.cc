@@ -39,6 +39,8 @@ class WasapiStream::Run {
 
  private:
   Error prepare(StreamWork* work);
+  Error explain(const CallResult& failure, const std::string& attempt,
+                const StreamWork& work) const;
   bool wait_for_start();
   void stream(StreamWork* work);
   void answer(Error error);
@@ -120,9 +122,15 @@ void WasapiStream::Run::live() {
   if (!ready || !wait_for_start()) return;
 
   const CallResult started = work->start();
-  answer(started.failed() ? to_error(started, "starting the stream", info_.device_id)
-                          : Error::none());
+  answer(started.failed() ? explain(started, "starting the stream", *work) : Error::none());
   if (!started.failed()) stream(work.get());
+}
+
+Error WasapiStream::Run::explain(const CallResult& failure, const std::string& attempt,
+                                 const StreamWork& work) const {
+  Error error = to_error(failure, attempt, info_.device_id);
+  if (work.flow() == Flow::kInput) explain_denied_microphone(attempt, &error);
+  return error;
 }
 
 Error WasapiStream::Run::prepare(StreamWork* work) {
@@ -137,7 +145,7 @@ Error WasapiStream::Run::prepare(StreamWork* work) {
   Error error = find_device(enumerator.get(), info_.device_id, work->flow(), &device);
   if (error) return error;
   const CallResult opened = work->open(device.get(), wake_.get(), &info_);
-  return opened.failed() ? to_error(opened, work->attempt(), info_.device_id) : Error::none();
+  return opened.failed() ? explain(opened, work->attempt(), *work) : Error::none();
 }
 
 bool WasapiStream::Run::wait_for_start() {
@@ -158,7 +166,7 @@ void WasapiStream::Run::stream(StreamWork* work) {
     if (woken_by == WAIT_OBJECT_0) return;
     const CallResult turned = work->turn(&gate_, woken_by == WAIT_OBJECT_0 + 1);
     if (!turned.failed()) continue;
-    const Error error = to_error(turned, "streaming", info_.device_id);
+    const Error error = explain(turned, "streaming", *work);
     const Gate::Pass pass(&gate_);
     if (!pass) return;
     // First, so that who opens anew after the loss finds a new connection.

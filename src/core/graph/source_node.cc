@@ -31,7 +31,7 @@ SourceNode::SourceNode(Clock& clock, const Config& config, std::shared_ptr<NodeE
   anchor_.store({0, static_cast<double>(config.start), static_cast<double>(config.sample_rate)});
 }
 
-void SourceNode::open(const Format& device, const DeviceTiming& timing) {
+void SourceNode::open(const Format& device, const DeviceTiming& timing, uint32_t speakers) {
   int64_t start = config_.start;
   if (timeline_) {
     leave();
@@ -52,7 +52,8 @@ void SourceNode::open(const Format& device, const DeviceTiming& timing) {
       Filter::Shape{device.sample_rate, device.channels},
       Filter::Shape{config_.sample_rate, config_.channels},
       config_.host_clock ? ResamplerQuality::kBest : ResamplerQuality::kHigh, config_.host_clock,
-      config_.routing.empty() ? nullptr : config_.routing.map(device.channels, config_.channels));
+      config_.routing.empty() ? device_map(device.channels, config_.channels, speakers)
+                              : config_.routing.map(device.channels, config_.channels));
   if (config_.host_clock) {
     host_ = std::make_unique<HostClock>(config_.start, converter_.get());
     host_->leave_out_seconds(left_out_);

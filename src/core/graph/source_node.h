@@ -59,7 +59,9 @@ class SourceNode final : public Producer {
 
   // Control thread, before a device runs. Again for every other device that takes its place: the
   // timeline goes on where it is.
-  void open(const Format& device, const DeviceTiming& timing = {});
+  // `speakers`: as device_map() has them.
+  void open(const Format& device, const DeviceTiming& timing = {},
+            uint32_t speakers = kUsualSpeakers);
 
   // Audio thread.
   void packet(const void* data, uint32_t frames, int64_t position, int64_t time,

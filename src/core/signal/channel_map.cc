@@ -226,6 +226,17 @@ std::unique_ptr<ChannelMap> masked_map(uint32_t in_channels, uint32_t out_channe
   return mask == 0 ? nullptr : std::make_unique<ChannelMap>(in_channels, out_channels, mask);
 }
 
+std::unique_ptr<ChannelMap> device_map(uint32_t in_channels, uint32_t out_channels,
+                                       uint32_t speakers) {
+  if (in_channels == out_channels) return nullptr;
+  if (speakers == kUsualSpeakers || in_channels <= 2) {
+    return std::make_unique<ChannelMap>(in_channels, out_channels);
+  }
+  if (speakers != 0) return masked_map(in_channels, out_channels, speakers);
+  const std::vector<float> each(in_channels, 1.0f / static_cast<float>(in_channels));
+  return std::make_unique<ChannelMap>(in_channels, std::vector(out_channels, each));
+}
+
 std::unique_ptr<ChannelMap> ChannelRouting::map(uint32_t in_channels, uint32_t out_channels) const {
   if (!gains.empty()) return std::make_unique<ChannelMap>(in_channels, gains);
   if (!sources.empty()) return std::make_unique<ChannelMap>(in_channels, sources);

@@ -58,6 +58,12 @@ class ChannelMap {
 // The map for channels whose speakers are known; null where `mask` is 0: the usual one serves.
 std::unique_ptr<ChannelMap> masked_map(uint32_t in_channels, uint32_t out_channels, uint32_t mask);
 
+// The map for a device's channels, whose `speakers` are those of a mask, the usual ones, or none:
+// those are microphones of an array, and each is heard alike. Null where nothing is to be done.
+constexpr uint32_t kUsualSpeakers = UINT32_MAX;
+std::unique_ptr<ChannelMap> device_map(uint32_t in_channels, uint32_t out_channels,
+                                       uint32_t speakers);
+
 // Where channels go, as it was asked for: whatever the number of channels that come in turns out to
 // be.
 struct ChannelRouting {

@@ -19,7 +19,8 @@ constexpr int64_t kMaxWait = 500 * kNsPerMs;
 constexpr int64_t kUnansweredWait = 4 * kNsPerSecond;
 
 struct DeviceTiming {
-  // The oldest that a loopback's packet usually is when it comes. An endpoint that delivered
+  // The oldest that a loopback's packet usually is when it comes; more for one whose packets all
+  // turn out to be older than their length. An endpoint that delivered
   // nothing for so long is idle, and the silence that the system says there is stays so far behind
   // the clock.
   int64_t idle_lag = 30 * kNsPerMs;

@@ -90,6 +90,7 @@ Timeline::Placement Timeline::place(uint32_t frames, int64_t position, int64_t t
     time = kNoTime;
   }
   const bool has_time = time != kNoTime;
+  if (has_time && !device_.fetch_stamps) youngest_ = std::min(youngest_, now - time);
   if (!has_time) time = now - length;
 
   int64_t at = next_ - behind_;  // where the packet's first sample stands
@@ -173,9 +174,16 @@ void Timeline::learn(int64_t frame, int64_t time) noexcept {
   heard_ = true;
 }
 
+// How far an idle endpoint's silence stays behind the clock: some drivers' packets are all older
+// than is usual. The youngest counts, as any packet may be late for once.
+int64_t Timeline::idle_lag() const noexcept {
+  if (youngest_ == kNever) return device_.idle_lag;
+  return device_.idle_lag + std::max<int64_t>(0, youngest_ - period_ns_);
+}
+
 // What packets that have been waited for so long leave out.
 uint64_t Timeline::missing(int64_t now, int64_t wait) noexcept {
-  const int64_t lag = device_.idle_lag;
+  const int64_t lag = idle_lag();
   if (now - last_packet_ <= std::max(3 * period_ns_, lag)) return 0;
   const auto reached = [&](int64_t behind) {
     return static_cast<int64_t>(

@@ -57,6 +57,7 @@ class Timeline {
 
  private:
   uint64_t missing(int64_t now, int64_t wait) noexcept;
+  int64_t idle_lag() const noexcept;
   void begin_epoch(bool stamped) noexcept;
   bool is_plausible(int64_t time, int64_t now) const noexcept;
   bool is_late(int64_t position, int64_t time) const noexcept;
@@ -83,7 +84,8 @@ class Timeline {
   bool in_epoch_ = false;    // packets follow each other; false: place the next one by its time
   bool filled_ = false;      // idle() has filled since the last packet that had its place
   bool stamped_ = true;
-  bool heard_ = false;  // there has been a stamp
+  bool heard_ = false;         // there has been a stamp
+  int64_t youngest_ = kNever;  // the least age of a packet's first frame when it came
   int64_t left_out_ = 0;
 };
 
