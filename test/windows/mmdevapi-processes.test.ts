@@ -271,7 +271,7 @@ describe('programs on Windows', () => {
     await here.send('mend');
     await again;
     await until(() => tap.level().peakDb > -13, 'the program again');
-    expect(errors).toEqual(['0x800705B4']);
+    expect(errors).toEqual(['0x800705B4 ERROR_TIMEOUT']);
     await tap.close();
   });
 
