@@ -4,30 +4,20 @@ import { callListeners } from '../engine/call-listeners.js';
 import { openBackend, type BackendOption } from '../engine/backend.js';
 import { Deferred } from '../engine/deferred.js';
 import { AudioError, closedEarly, fromNative, type NativeError } from '../errors.js';
+import type { DeviceTransport } from '../engine/device-transports.js';
 import type { AudioFormat } from '../format/format.js';
 import type { NativeDevice, NativeHost } from '../engine/native.js';
 import { timersOf } from '../engine/timers.js';
 import { TypedEmitter, type EmitterEvents } from '../engine/typed-events.js';
 import { checkOneOf, checkOptions, checkString, invalidType } from '../validate.js';
 
+export type { DeviceTransport };
+
 /** The purpose for which a device is the default. */
 export type DeviceRole = 'console' | 'communications';
 
 /** Whether a device can be used. */
 export type DeviceState = 'active' | 'disabled' | 'notPresent' | 'unplugged';
-
-/** How a device is connected. `unknown` if the system does not say. */
-export type DeviceTransport = (typeof deviceTransports)[number];
-
-export const deviceTransports = [
-  'builtin',
-  'usb',
-  'bluetooth',
-  'hdmi',
-  'network',
-  'virtual',
-  'unknown',
-] as const;
 
 /** A device of the audio system, as of the time when it was listed. */
 export interface AudioDevice {

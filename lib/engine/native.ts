@@ -1,4 +1,4 @@
-import type { DeviceTransport } from '../devices/devices.js';
+import type { DeviceTransport } from './device-transports.js';
 import type { ChannelMap } from '../format/channel-map.js';
 import type { NativeError } from '../errors.js';
 import type { AudioFormat, SampleFormat } from '../format/format.js';

@@ -1,9 +1,5 @@
-import {
-  deviceTransports,
-  type DeviceRole,
-  type DeviceState,
-  type DeviceTransport,
-} from '../devices/devices.js';
+import type { DeviceRole, DeviceState } from '../devices/devices.js';
+import { deviceTransports, type DeviceTransport } from '../engine/device-transports.js';
 import type { DeviceScripts, NativeWorld } from '../engine/native.js';
 import { fromNative } from '../errors.js';
 import { checkFormat, defaultFormat, type AudioFormat } from '../format/format.js';
