@@ -1,5 +1,5 @@
-// Two programs into two files of equal length that begin at one instant: a game and the voice chat, to be
-// mixed later.
+// Records two programs, for example a game and its voice chat, into two files that begin at the same instant and have
+// the same length, so that they can be mixed later.
 //
 //     node examples/game-and-chat.mjs GAME CHAT [--seconds 60] [--out FOLDER]
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ if (positionals.length !== 2) {
   process.exit(2);
 }
 
-// One start and one length: frame k of one file was heard when frame k of the other was.
+// With a common start, frame k of one file and frame k of the other were heard at the same time.
 const startTime = process.hrtime.bigint();
 const durationMs = Number(values.seconds) * 1000;
 const recordings = positionals.map(async (program, track) => {
@@ -30,7 +30,7 @@ const recordings = positionals.map(async (program, track) => {
     startTime,
     durationMs,
   });
-  source.on('attach', () => console.log(`hearing ${program}`));
+  source.on('attach', () => console.log(`recording ${program}`));
   const file = join(values.out, track === 0 ? 'game.wav' : 'chat.wav');
   await finished(source.pipe(WavWriter.toFile(file)));
   console.log(`${file}: ${source.stats().frames} frames of ${program}`);

@@ -1,4 +1,4 @@
-// A call without headphones: a virtual microphone that has your voice, and not what the loudspeakers play.
+// A call without headphones: the virtual microphone carries your voice without the sound of the loudspeakers.
 //
 //     node examples/hands-free.mjs [--mic NAME] [--speakers NAME] [--seconds 3600] [--stereo] [--device OUTPUT]
 import { parseArgs } from 'node:util';
@@ -17,7 +17,7 @@ const { values } = parseArgs({
   },
 });
 
-// The microphone first: the virtual one must not be taken for the default.
+// Open the microphone first, so that the virtual one is not taken for the default.
 const mic = await MicSource.open({
   device: values.mic,
   channels: 1,

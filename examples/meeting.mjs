@@ -1,5 +1,5 @@
-// Records a meeting: the microphone and what the computer plays, mixed, written to a WAV file and spoken into a
-// virtual microphone, with level meters; at the end a report and a picture.
+// Records a meeting. It mixes the microphone and what the computer plays, writes the mix to a WAV file and plays it into
+// a virtual microphone. It shows level meters, and at the end a report and a picture.
 //
 //     node examples/meeting.mjs [--seconds 10] [--backend pulse|wasapi|simulated] [--out PLACE]
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -16,9 +16,9 @@ import { simulatedRoom } from './simulated-room.mjs';
 
 const usage = `usage: node examples/meeting.mjs [OPTIONS]
 
-  --seconds N      how long to record; 10. Ctrl-C ends it earlier
-  --backend NAME   pulse, wasapi or simulated; the system's own, or simulated if there is none
-  --out PLACE      a folder, or a file that ends in .wav; out`;
+  --seconds N      how long to record (default: 10); Ctrl-C ends it earlier
+  --backend NAME   pulse, wasapi or simulated (default: the system's own, or simulated if there is none)
+  --out PLACE      a folder, or a file that ends in .wav (default: out)`;
 
 const options = readOptions();
 const room = await openRoom(options.backend);
@@ -52,7 +52,7 @@ function readOptions() {
   }
 }
 
-/** The audio system that was asked for, else the one that is there, with the devices to record. */
+/** The requested audio system, or else that of the machine, with the devices to record. */
 async function openRoom(wanted) {
   if (wanted === 'simulated') return devicesOf('simulated', simulatedRoom());
   try {
@@ -76,7 +76,10 @@ async function devicesOf(name, backend) {
   ]);
   if (microphone && speakers) return { name, backend, microphone, speakers };
   const missing = microphone ? 'loudspeakers' : 'microphone';
-  throw new AudioError('ERR_AUDIO_DEVICE_NOT_FOUND', `there are no default ${missing}`);
+  throw new AudioError(
+    'ERR_AUDIO_DEVICE_NOT_FOUND',
+    `there is no default ${missing === 'microphone' ? missing : 'output'}`,
+  );
 }
 
 async function record({ name, backend, microphone, speakers }, { seconds, wav }) {
@@ -85,11 +88,11 @@ async function record({ name, backend, microphone, speakers }, { seconds, wav })
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stopping.abort());
   mkdirSync(dirname(wav), { recursive: true });
 
-  // First, so that nothing is lost while the microphone is being made.
+  // Created first, so that nothing is lost in the meantime.
   const virtualMic = await openVirtualMic(backend);
 
   const meeting = captureMeeting({
-    // The devices are named, so that a default that changes meanwhile does not matter.
+    // The meeting gets the devices themselves, so that a change of the default has no effect.
     mic: { device: microphone },
     system: { device: speakers },
     format: { sampleRate: 48000, channels: 2, sampleFormat: 'f32' },
@@ -161,7 +164,7 @@ async function record({ name, backend, microphone, speakers }, { seconds, wav })
   return failures.length === 0;
 }
 
-/** Undefined where no virtual microphone is possible; what to do about it has then been said. */
+/** Opens the virtual microphone. If none is possible, prints what to do and returns undefined. */
 async function openVirtualMic(backend) {
   const sink = new VirtualMicSink({ name: 'patchcord demo', backend });
   sink.on('error', () => {}); // `ready` or `finished` reports it

@@ -1,4 +1,4 @@
-// Level meters for the terminal: redrawn in place on a terminal, a line a second elsewhere.
+// Level meters. On a terminal they are redrawn in place; elsewhere they print a line each second.
 
 const quietestDb = -60;
 const cells = 40;
@@ -34,7 +34,7 @@ export class Meters {
   #timer;
 
   /**
-   * @param {() => Levels} read asked for every drawing
+   * @param {() => Levels} read called for every drawing
    * @param {NodeJS.WriteStream} out
    */
   constructor(read, out = process.stdout) {
@@ -56,7 +56,7 @@ export class Meters {
       this.#out.write(`${time}  ${texts.join('   ')}  dBFS\n`);
       return;
     }
-    // Up over what was drawn before; each line is wiped, as it may have been longer.
+    // Moves up over the last drawing. Each line is cleared, because it may have been longer.
     const up = this.#drawn > 0 ? `\x1b[${this.#drawn}A` : '';
     const lines = levels.map(([name, level], i) => {
       const head = `${i === 0 ? time : ' '.repeat(8)}  ${name.padEnd(10)}`;

@@ -2,7 +2,7 @@ import { capHeight, drawText, textWidth } from './bitmap-font.mjs';
 import { encodePng } from './png.mjs';
 
 /**
- * A place to point at: one frame, or `frames` of them from there on.
+ * A position to mark: one frame, or `frames` frames from there on.
  *
  * @typedef {{ frame: number, frames?: number, label?: string }} Mark
  */
@@ -115,7 +115,7 @@ function drawWave(canvas, top, height, samples, name, tickX) {
     peak = Math.max(peak, Math.abs(value) || 0);
     energy += value * value || 0;
   }
-  // Quiet audio is drawn larger; the axis tells by how much.
+  // Quiet audio is drawn larger; the axis shows the scale.
   const full =
     [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1].find((limit) => peak <= limit) ?? Math.ceil(peak);
   const y = (value) => top + ((1 - value / full) / 2) * (height - 1);

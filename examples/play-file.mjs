@@ -1,4 +1,4 @@
-// Plays a file into a virtual microphone, at its right speed: WAV by itself, anything else through ffmpeg.
+// Plays a file into a virtual microphone. It reads WAV files itself, and others through ffmpeg.
 //
 //     node examples/play-file.mjs FILE [--device OUTPUT]
 import { spawn } from 'node:child_process';
@@ -26,18 +26,18 @@ const bytes = extname(file).toLowerCase() === '.wav' ? createReadStream(file) : 
 const sink = await openVirtualMic({ name: 'File', device: values.device });
 await pipeline(bytes, new WavReader(), sink).catch(fail);
 
-// Rate and channels stay the file's; the engine converts, and mono stays as loud as it is.
+// The stream has the rate and the channels of the file. The engine converts them without a change of loudness.
 function decode(path) {
   const wav = ['-c:a', 'pcm_f32le', '-f', 'wav', '-'];
   const ffmpeg = spawn('ffmpeg', ['-loglevel', 'error', '-i', path, ...wav], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   ffmpeg.on('error', () => {
-    console.error(`${path} is no WAV file: install ffmpeg to play it`);
+    console.error(`${path} is not a WAV file: install ffmpeg to play it`);
     process.exit(1);
   });
   ffmpeg.on('exit', (code) => {
-    if (code) process.exit(code); // it has said why
+    if (code) process.exit(code); // ffmpeg has printed the error
   });
   return ffmpeg.stdout;
 }

@@ -38,7 +38,7 @@ function chunk(type, body) {
   return bytes;
 }
 
-// CRC-32; the one of node:zlib is younger than the oldest Node that this runs on.
+// CRC-32. The oldest supported Node.js has none in node:zlib.
 function checksum(bytes) {
   let crc = 0xffffffff;
   for (const byte of bytes) {

@@ -1,5 +1,5 @@
-// Records one program into a WAV file, by its name, and shows how loud it is. Waits for the program to
-// start, follows its restarts, ends after --seconds or with Ctrl-C.
+// Records one program into a WAV file, by its name, and shows its level. It waits for the program to
+// start, follows its restarts, and ends after --seconds or with Ctrl-C.
 //
 //     node examples/record-app.mjs PROGRAM [--seconds 60] [--out PROGRAM.wav]
 import { finished } from 'node:stream/promises';

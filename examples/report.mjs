@@ -1,4 +1,4 @@
-// What the demo says at its end: every counter there is, so that nothing is lost in silence.
+// The report that the demo prints at its end. It contains every counter of a loss.
 
 /**
  * @param {object} recording
@@ -30,7 +30,7 @@ export function reportLines({
     lines.push(`  latency      ${least.toFixed(0)} to ${most.toFixed(0)} ms from heard to played`);
   }
   lines.push(
-    `limiter        ${limiterGain < 1 ? `took the mix down by up to ${(-20 * Math.log10(limiterGain)).toFixed(1)} dB` : 'was not needed'}`,
+    `limiter        ${limiterGain < 1 ? `lowered the mix by up to ${(-20 * Math.log10(limiterGain)).toFixed(1)} dB` : 'was not needed'}`,
     '',
     row('', 'microphone', 'system', 'mix', 'virtual mic'),
     row('frames', frames, frames, frames, virtualMic?.frames),
@@ -41,19 +41,19 @@ export function reportLines({
       '',
       ppm(virtualMic?.driftPpm),
     ),
-    row('holes left by the device', mic.discontinuities, loopback.discontinuities),
+    row('gaps of the device', mic.discontinuities, loopback.discontinuities),
     row('frames lost in them', mic.lostFrames, loopback.lostFrames),
-    row('frames that came after their time', mic.trimmedFrames, loopback.trimmedFrames),
+    row('frames that arrived too late', mic.trimmedFrames, loopback.trimmedFrames),
     row(
-      'frames of silence, nothing lost',
+      'frames of silence without a loss',
       mic.silentFrames,
       loopback.silentFrames,
       '',
       virtualMic?.silentFrames,
     ),
-    row('frames skipped, machine asleep', mic.skippedFrames, loopback.skippedFrames),
+    row('frames skipped, machine slept', mic.skippedFrames, loopback.skippedFrames),
     row('frames too late for the tracks', '', '', meeting.lateFrames),
-    row('frames lost by the file', '', '', lostByFile),
+    row('frames that the file lost', '', '', lostByFile),
     row('underruns', '', '', '', virtualMic?.underruns),
     row('frames of silence in them', '', '', '', virtualMic?.underrunFrames),
   );

@@ -1,4 +1,4 @@
-// Says something in a call: espeak-ng speaks, the virtual microphone is heard.
+// Says something in a call: espeak-ng speaks into a virtual microphone.
 //
 //     node examples/say.mjs "Good morning" [--voice en] [--device OUTPUT]
 import { spawn } from 'node:child_process';
@@ -28,5 +28,5 @@ espeak.on('error', () => {
   console.error('espeak-ng is not installed (Debian: apt-get install espeak-ng)');
   process.exit(1);
 });
-espeak.stdin.end(text); // as an argument it could be taken for an option
+espeak.stdin.end(text); // not as an argument, because it could look like an option
 await pipeline(espeak.stdout, new WavReader(), sink).catch(fail);

@@ -1,10 +1,10 @@
-// What the demo uses where there is no audio system: a simulated one, in which somebody hums into
-// the microphone while a program plays a tune, on devices whose clocks do not agree.
+// The simulated audio system that the demo uses on a machine without one. A voice hums into the microphone while a
+// program plays a tune, on devices whose clocks differ.
 import { noise, pcm, SimulatedAudio, sum } from 'patchcord/testing';
 
 const sampleRate = 48000;
 
-/** @returns {SimulatedAudio} with a microphone, speakers, and clocks that run apart by 200 ppm */
+/** @returns {SimulatedAudio} with a microphone and speakers, whose clocks differ by 200 ppm */
 export function simulatedRoom() {
   const format = { sampleRate, channels: 2, sampleFormat: 'f32' };
   const audio = new SimulatedAudio({

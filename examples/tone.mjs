@@ -1,4 +1,4 @@
-// Speaks a steady tone into a virtual microphone: the simplest way to see that another program hears it.
+// Plays a steady tone into a virtual microphone. This is the simplest way to test that another program records it.
 //
 //     node examples/tone.mjs [--frequency 440] [--db -12] [--seconds 30] [--device OUTPUT]
 import { finished } from 'node:stream/promises';

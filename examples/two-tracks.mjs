@@ -1,5 +1,5 @@
 // Records a call into one stereo file: you on the left, the others on the right, as transcription services take it.
-// Press Enter to pause, and again to go on; Ctrl-C ends it.
+// Press Enter to pause and to continue; Ctrl-C ends it.
 //
 //     node examples/two-tracks.mjs [call.wav]
 import { createInterface } from 'node:readline';

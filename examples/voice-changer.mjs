@@ -1,4 +1,4 @@
-// A microphone, a Transform of your own, and a virtual microphone that sounds like a robot.
+// Changes your voice with your own Transform: the virtual microphone sounds like a robot.
 //
 //     node examples/voice-changer.mjs [--frequency 50] [--seconds 60] [--mic NAME] [--device OUTPUT]
 import { Transform } from 'node:stream';
@@ -18,13 +18,13 @@ const { values } = parseArgs({
   },
 });
 
-/** Multiplies the voice with a sine, as the voices of old robots were made. */
+/** Multiplies the voice by a sine (ring modulation). */
 class RingModulator extends Transform {
   #frame = 0;
   #step;
 
   constructor(frequency, sampleRate) {
-    super({ readableObjectMode: true }); // or Node merges chunks that wait
+    super({ readableObjectMode: true }); // otherwise Node.js merges waiting chunks
     this.#step = (2 * Math.PI * frequency) / sampleRate;
   }
 
@@ -35,13 +35,13 @@ class RingModulator extends Transform {
   }
 }
 
-// The virtual microphone first: what it makes must not be taken for the default microphone.
+// Open the virtual microphone first, so that it is not taken for the default microphone.
 const sink = await openVirtualMic({ name: 'Robot', device: values.device, latencyMs: 40 });
 const mic = new MicSource({
   device: values.mic,
   channels: 1,
   durationMs: Number(values.seconds) * 1000,
 });
-// A Transform that is not ours hides the format: declare it.
+// A Transform of another package has no format, so declare it.
 const robot = withFormat(new RingModulator(Number(values.frequency), 48000), mic.format);
 await pipeline(mic, robot, sink).catch(fail);

@@ -1,4 +1,4 @@
-// Which programs make sound, as a table that is drawn again as they come, go, and change.
+// Shows a table of the programs that make sound, and redraws it when they start, stop and change.
 //
 //     node examples/who-is-playing.mjs [--seconds 60]
 import { parseArgs } from 'node:util';
@@ -23,7 +23,7 @@ monitor.on('remove', ({ displayName, pid }) => console.log(`- ${displayName} (${
 
 let lines = 0;
 function draw(processes) {
-  // On a terminal the table stays where it is.
+  // On a terminal the table is redrawn in place.
   if (process.stdout.isTTY && lines > 0) process.stdout.write(`\x1b[${lines}A\x1b[J`);
   const rows = processes.map(({ name, pid, levelDb, volume, muted, state, devices }) => {
     const meter = meterBar({ peakDb: levelDb, rmsDb: levelDb });
@@ -32,12 +32,12 @@ function draw(processes) {
     const who = `${name} (${pid})`.padEnd(28);
     return `${who} ${meter} ${decibels(levelDb)} dBFS  ${how}  ${state}  ${where}`;
   });
-  if (rows.length === 0) rows.push('nobody makes sound');
+  if (rows.length === 0) rows.push('no program makes sound');
   lines = rows.length;
   console.log(rows.join('\n'));
 }
 
 monitor.on('level', draw);
 draw(monitor.processes);
-// A monitor does not keep the process alive; this does.
+// A monitor does not keep the process alive, but this timer does.
 setTimeout(() => monitor.close(), Number(values.seconds) * 1000);

@@ -19,7 +19,7 @@ const codeNames = [
   'BACKEND',
 ] as const;
 
-// The ESM and the CommonJS build each have a class of their own; the brand is common to both.
+// The ESM and the CommonJS build have different classes; the brand is common to both.
 const brand = Symbol.for('patchcord.AudioError');
 
 /** Details of a failure, beside its message. */
@@ -30,7 +30,7 @@ export interface AudioErrorDetails {
   osCode?: string | undefined;
   /** The id of the device concerned. */
   deviceId?: string | undefined;
-  /** What the user can do about it. It is also the end of the message. */
+  /** The remedy: what the user can do about it. It is also the end of the message. */
   remedy?: string | undefined;
   /** The error that led to this one. */
   cause?: unknown;
@@ -58,7 +58,7 @@ export class AudioError extends Error {
   declare readonly osCode?: string;
   /** The id of the device concerned. */
   declare readonly deviceId?: string;
-  /** What the user can do about it. It is also the end of the message. */
+  /** The remedy: what the user can do about it. It is also the end of the message. */
   declare readonly remedy?: string;
 
   /**

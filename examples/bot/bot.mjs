@@ -1,5 +1,5 @@
-// A bot in a call: a headless browser joins a page with a speaker and a microphone of its own. The bot hears what the
-// page plays, and speaks to it. Nothing else on the computer hears either, and neither hears the other.
+// A bot in a call: a headless browser opens a page with its own speaker and microphone. The bot records what the page
+// plays, and plays into its microphone. No other program gets that sound, and the two do not mix.
 //
 //     node examples/bot/bot.mjs [--out bot] [--url https://...] [--browser chromium] [--seconds 20]
 //
@@ -89,7 +89,7 @@ const exited = new Promise((resolve) => browser.once('exit', resolve));
 
 if (!values.url) await isInCall;
 console.log('in the call');
-// What the bot says. A real one pipes its text-to-speech into the microphone.
+// The bot plays a tone. A real bot pipes its text-to-speech into the microphone.
 new ToneSource({ frequency: 440, gain: 0.25, durationMs: Number(values.seconds) * 1000 }).pipe(
   microphone,
 );

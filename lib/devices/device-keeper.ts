@@ -72,7 +72,7 @@ export interface DeviceActions<Found> {
 
 // The waits between attempts in ms. The last one repeats. A notification of the system ends a wait early.
 const delaysMs = [100, 250, 500, 1000, 3000];
-// A device that stayed for at least this long counts as returned. If it is lost sooner, the stream goes on waiting as
+// A device that stayed for at least this long counts as returned. If it is lost sooner, the stream keeps waiting as
 // if it had not returned.
 const wellMs = 3000;
 const shortlyMs = 200;

@@ -2,12 +2,12 @@ import { AudioError, fromNative, type NativeError } from '../errors.js';
 import type { NativeHost } from '../engine/native.js';
 import { unsupported } from '../validate.js';
 
-/** Whether the system makes microphones and outputs without a driver. */
+/** Whether the system can create microphones and outputs without a driver. */
 export async function makesDevices(host: NativeHost): Promise<boolean> {
   return told(host.makesCables());
 }
 
-/** What the engine answers; its error records become errors. */
+/** Awaits an answer of the engine. Converts its error records to errors. */
 export async function told<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer;
@@ -16,7 +16,7 @@ export async function told<T>(answer: Promise<T>): Promise<T> {
   }
 }
 
-/** Removes what was made. If the server has gone, it has taken the device along. */
+/** Removes a created device. If the server is gone, the device is gone too. */
 export async function removeMade(host: NativeHost, outputId: string): Promise<void> {
   try {
     await told(host.removeMade(outputId));
@@ -25,10 +25,10 @@ export async function removeMade(host: NativeHost, outputId: string): Promise<vo
   }
 }
 
-/** Variables for a child process. */
+/** Environment variables for a child process. */
 export type ChildEnvironment = Readonly<Record<string, string>>;
 
-/** The variables with which a child plays to an output, or records from an input; '' for neither. */
+/** The variables with which a child process plays to an output, or records from an input; '' means no such device. */
 export async function askEnvironment(
   host: NativeHost,
   outputId: string,
@@ -37,7 +37,7 @@ export async function askEnvironment(
   return Object.freeze(await told(host.childEnvironment(outputId, inputId)));
 }
 
-/** The variables for the app: a copy. @throws `ERR_AUDIO_UNSUPPORTED` where there are none, or not yet. */
+/** Returns a copy of the variables for the app. @throws `ERR_AUDIO_UNSUPPORTED` if there are none, or not yet. */
 export function environmentFor(
   known: ChildEnvironment | undefined,
   owner: string,

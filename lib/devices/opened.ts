@@ -1,4 +1,4 @@
-/** What is undefined until `ready`. */
+/** The properties that are undefined until `ready`. */
 type KnownWhenReady = 'device' | 'deviceFormat' | 'granted' | 'microphone' | 'periodMs' | 'speaker';
 
 // Not the device of a ProcessSource, which has none.

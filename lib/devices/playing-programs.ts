@@ -3,19 +3,19 @@ import { AsyncResource } from 'node:async_hooks';
 import type { NativeHost } from '../engine/native.js';
 import { timersOf } from '../engine/timers.js';
 
-// How long programs may take until they play again after their output was made anew.
+// How long programs may take to play again after their output was created again.
 const returnWithinMs = 60_000;
 
 /**
- * The programs that play to an output which was made. When it goes, the system moves them to another output; when it
- * has been made anew, they are moved back to it.
+ * The programs that play to a created output. If the output is lost, the system moves them to another one. When it has
+ * been created again, this class moves them back.
  */
 export class PlayingPrograms {
   readonly #host: NativeHost;
   #outputId = '';
-  /** Who plays to it, or did when it went. */
+  /** The programs that play to the output, or did when it was lost. */
   readonly #here = new Set<number>();
-  /** Who has not come back to it yet. */
+  /** The programs that have not been moved back yet. */
   readonly #away = new Set<number>();
   #watch: number | undefined;
   #work: Promise<void> | undefined;
@@ -26,7 +26,7 @@ export class PlayingPrograms {
     this.#host = host;
   }
 
-  /** The output was made, or made anew. */
+  /** Called when the output was created, also when it was created again. */
   follow(outputId: string): void {
     if (this.#stopped) return;
     this.#outputId = outputId;
@@ -49,7 +49,7 @@ export class PlayingPrograms {
     if (this.#stopped) return;
     this.#isStale = this.#work !== undefined;
     this.#work ??= this.#refresh()
-      // The stream itself reports a server that has gone.
+      // The stream itself reports a server that is gone.
       .catch(() => {})
       .finally(() => {
         this.#work = undefined;
@@ -65,7 +65,7 @@ export class PlayingPrograms {
       for (const pid of moved) this.#away.delete(pid);
     }
     const processes = await this.#host.listProcesses({ running: false, levels: false });
-    // Asked behind it: while the output is gone, its programs are elsewhere and not forgotten.
+    // Checked after the answer: while the output is gone, its programs play elsewhere, and must be remembered.
     const devices = await this.#host.listDevices();
     if (outputId !== this.#outputId || !devices.some(({ id }) => id === outputId)) return;
     this.#here.clear();

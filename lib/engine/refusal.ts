@@ -3,8 +3,8 @@ import type { Readable } from 'node:stream';
 const refusing = new WeakMap<Error, object>();
 
 /**
- * Marks the error with which a destination refuses a stream: `pipe()` throws it, and both stay open. Node's
- * `pipeline()` does not expect that, and would leave its streams open although it rejects; so the stream is destroyed
+ * Marks the error with which a destination rejects a stream. `pipe()` throws it, and both stay open. Node's
+ * `pipeline()` does not expect this, and would leave its streams open although it rejects. So the stream is destroyed
  * with the error, and `pipeline()` then destroys its other streams.
  *
  * @returns the error.
@@ -15,12 +15,12 @@ export function refusal<T extends Error>(source: Readable, destination: object, 
   return error;
 }
 
-/** Whether the error is one with which this stream refused another: then it goes on. */
+/** Whether this stream has rejected another stream with the error. In that case this stream continues. */
 export function isRefusalOf(stream: object, error: Error | null | undefined): boolean {
   return error instanceof Error && refusing.get(error) === stream;
 }
 
-// Node tells pipe() nothing else about its caller.
+// pipe() has no other information about its caller.
 function isCalledByPipeline(): boolean {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = Infinity;

@@ -2,12 +2,12 @@ import { Meeting } from './meeting.js';
 import { checkMeetingOptions, type MeetingOptions } from './options.js';
 
 /**
- * Captures a meeting: the microphone and what the others say, as a mix and as tracks of their own, on one timeline. Every
- * frame is in its place whatever happens to the devices; what is missing is silence of the same length.
+ * Captures a meeting: the microphone and what the others say, as a mix and as separate tracks on one timeline. If audio
+ * is missing, silence of the same length replaces it, so every frame keeps its position.
  *
- * `ready`, `close()` and `toFiles()` reject with what a {@link MicSource}, a {@link LoopbackSource} and a
- * {@link ProcessSource} fail with, if a device cannot be opened at first. Later a side that fails for good is silent,
- * as its `state` says, and the other side goes on.
+ * If a device cannot be opened at first, `ready`, `close()` and `toFiles()` reject with the errors of {@link MicSource},
+ * {@link LoopbackSource} and {@link ProcessSource}. A side that fails for good later is silent, as its `state` says, and
+ * the other side continues.
  *
  * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_UNSUPPORTED`,
  *   `ERR_AUDIO_NATIVE_LOAD_FAILED`.

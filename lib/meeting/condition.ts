@@ -3,27 +3,27 @@ import { chunkFlags } from '../streams/chunk-flags.js';
 import type { DeadEvidence } from '../sources/source-reports.js';
 
 /**
- * What one side of a meeting hears.
+ * The state of one side of a meeting.
  *
  * - `opening`: its device is not open yet.
  * - `listening`: its device is open, and it has not heard anything yet.
  * - `sound`: it hears something, above -54 dBFS. A pause of less than 5 s changes nothing.
- * - `quiet`: for 5 s it has heard only noise below -54 dBFS: a quiet room, or a microphone that is muted by a switch of
- *   its own, which usually leaves some noise.
- * - `silent`: for 5 s it has received zeros, and nothing says that there is anything to hear. Nothing plays, or a
- *   noise gate is closed. PulseAudio and PipeWire have no meters, so that a dead microphone is `silent` there if it
+ * - `quiet`: for 5 s it has heard only noise below -54 dBFS: a quiet room, or a microphone with a mute switch, which
+ *   usually leaves some noise.
+ * - `silent`: for 5 s it has received zeros, and there is no evidence of sound. Nothing plays, or a
+ *   noise gate is closed. PulseAudio and PipeWire have no meters, so a dead microphone is `silent` there if it
  *   delivers zeros.
  * - `muted`: it is muted in the system.
- * - `dead`: it should hear something and does not; `evidence` says why that is known.
- * - `absent`: there is no device, or no program, at the moment; `error` says more.
- * - `denied`: the system does not allow it.
+ * - `dead`: there is sound that it does not receive; `evidence` says how that is known.
+ * - `absent`: there is no device, or no program, at present; `error` says why.
+ * - `denied`: the system denies access.
  */
 export type SideState =
   'opening' | 'listening' | 'sound' | 'quiet' | 'silent' | 'muted' | 'dead' | 'absent' | 'denied';
 
-/** A side of a meeting is in another state than before. */
+/** A change in the state of a side of a meeting. */
 export interface SideChange {
-  /** What the side hears now. */
+  /** The present state. */
   state: SideState;
   /** The state before. */
   from: SideState;
@@ -33,11 +33,11 @@ export interface SideChange {
   error?: Error;
 }
 
-/** Below the noise of a room, above that of a microphone with an analogue mute (0.0005). */
+/** This peak is below the noise of a room, and above that of a microphone with an analogue mute (0.0005). */
 const soundPeak = 0.002;
 const quietAfterMs = 5000;
 
-/** Finds the word for what a side hears. */
+/** Determines the state of a side. */
 export class Condition {
   readonly #rate: number;
   readonly #report: (change: SideChange) => void;
@@ -47,7 +47,7 @@ export class Condition {
   #evidence: DeadEvidence | undefined;
   #error: Error | undefined;
   #hearing: 'listening' | 'sound' | 'quiet' | 'silent' = 'listening';
-  /** Frames since something was above the limits. */
+  /** Frames since the sound last exceeded the limits. */
   #sinceSound = 0;
   #sinceNoise = 0;
 
@@ -71,7 +71,7 @@ export class Condition {
     this.#listen();
   }
 
-  /** There is no device, or it is not allowed. */
+  /** Called when there is no device, or access is denied. */
   gone(error: Error): void {
     this.#error = error;
     this.#evidence = undefined;
@@ -94,7 +94,7 @@ export class Condition {
     this.#settle();
   }
 
-  /** Frames came; `flags` as of a chunk. */
+  /** Called when frames have arrived. `flags` are those of a chunk. */
   heard(frames: number, peak: number, flags: number): void {
     this.#sinceSound = peak >= soundPeak ? 0 : this.#sinceSound + frames;
     this.#sinceNoise = peak > 0 ? 0 : this.#sinceNoise + frames;

@@ -2,30 +2,30 @@ import type { AudioSource } from '../sources/audio-source.js';
 import type { AudioChunk } from '../streams/chunk-reader.js';
 import type { EchoCanceller, EchoCancellerOptions } from '../transforms/echo-canceller.js';
 
-/** How the echo is taken out of the microphone of a meeting. */
+/** Options for removing the echo from the microphone of a meeting. */
 export type MeetingEchoOptions = Pick<
   EchoCancellerOptions,
   'suppression' | 'tailMs' | 'referenceChannels'
 >;
 
-/** What a feed is made of. */
+/** The parts of a feed. */
 export interface FeedParts {
   source: AudioSource;
   /** The frame of the meeting at which the source begins. */
   offset: number;
-  /** Takes the echo out of the source. */
+  /** Removes the echo from the source. */
   canceller?: EchoCanceller | undefined;
 }
 
-/** What a feed tells of its life. */
+/** The callbacks of a feed. */
 export interface FeedListener {
-  /** The frame of the chunk is one of the meeting. */
+  /** Called for each chunk, whose `frame` is an index of the meeting. */
   took(feed: Feed, chunk: AudioChunk): void;
-  /** It has ended; `error`: it has failed. */
+  /** Called when the feed has ended, with the `error` if it has failed. */
   over(feed: Feed, error: Error | undefined): void;
 }
 
-/** An open source of one side of a meeting, with what stands behind it, and the loop that reads it. */
+/** An open source of one side of a meeting, with its echo canceller, and the loop that reads it. */
 export class Feed {
   readonly source: AudioSource;
   readonly offset: number;
@@ -47,12 +47,12 @@ export class Feed {
     void this.#read();
   }
 
-  /** What is read: the source, or what the canceller makes of it. */
+  /** The stream that the loop reads: the source or the canceller. */
   get stream(): AudioSource | EchoCanceller {
     return this.canceller ?? this.source;
   }
 
-  /** Whether nothing is taken of it any more. */
+  /** Whether the loop has stopped reading it. */
   get left(): boolean {
     return this.#left;
   }
@@ -67,14 +67,14 @@ export class Feed {
     return this.source.frameAt(time) + this.offset;
   }
 
-  /** Takes nothing of it any more, and releases the device. */
+  /** Stops reading, and releases the device. */
   leave(): void {
     this.#left = true;
     this.source.destroy();
     this.canceller?.destroy();
   }
 
-  // From its first frame on: the loop begins before the constructor returns.
+  // The loop begins before the constructor returns, so that it reads from the first frame on.
   async #read(): Promise<void> {
     try {
       for await (const chunk of this.stream.chunks()) {

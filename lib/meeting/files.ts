@@ -4,17 +4,17 @@ import { WavWriter, type WavWriterOptions } from '../sinks/wav-writer.js';
 import { checkObject, checkOptions, invalidType, invalidValue } from '../validate.js';
 import type { MeetingTrack } from './track.js';
 
-/** Where the tracks of a meeting are stored, each in a WAV file. */
+/** The WAV files for the tracks of a meeting. */
 export interface MeetingFiles {
-  /** The microphone's. @default none */
+  /** The file for the microphone. @default none */
   mic?: string | URL | undefined;
-  /** The system's. @default none */
+  /** The file for the system. @default none */
   system?: string | URL | undefined;
-  /** The mix. @default none */
+  /** The file for the mix. @default none */
   mix?: string | URL | undefined;
 }
 
-/** How {@link Meeting.toFiles} writes. */
+/** Options of {@link Meeting.toFiles}. */
 export type MeetingFileOptions = Pick<WavWriterOptions, 'timeReference'>;
 
 const names = ['mic', 'system', 'mix'] as const;
@@ -22,7 +22,7 @@ const names = ['mic', 'system', 'mix'] as const;
 /**
  * Writes tracks into files, all from the same frame on.
  *
- * @param failure of the meeting, once it has failed.
+ * @param failure the error of the meeting, if it has failed.
  * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`.
  */
 export function writeFiles(
@@ -37,7 +37,7 @@ export function writeFiles(
   if (wanted.length === 0) throw invalidValue('files', files, 'must name at least one file');
   const pairs = wanted.map((name) => {
     const track = tracks[name];
-    if (!track) throw invalidValue(`files.${name}`, files[name], 'is no track of this meeting');
+    if (!track) throw invalidValue(`files.${name}`, files[name], 'is not a track of this meeting');
     const path = files[name];
     if (typeof path !== 'string' && !(path instanceof URL)) {
       throw invalidType(`files.${name}`, 'of type string or an instance of URL', path);
@@ -50,7 +50,7 @@ export function writeFiles(
       const error = failure();
       if (error) throw error;
     });
-    // One that is destroyed does not end what it is piped into, as in Node.
+    // As in Node, a destroyed stream does not end its destination.
     const end = (): void => void writer.end();
     if (track.destroyed) end();
     else track.once('close', end);

@@ -1,4 +1,4 @@
-/** Frames of one side that wait for the other one: by their index, without gaps. */
+/** The frames of one side that wait for the other side, by their index and without gaps. */
 export class FrameLine {
   readonly #channels: number;
   #held: { frame: number; samples: Float32Array; flags: number }[] = [];
@@ -14,7 +14,7 @@ export class FrameLine {
     return this.#end;
   }
 
-  /** Returns how many of the frames came too late: others have been read in their place. */
+  /** Adds frames. Returns how many of them came too late, because silence has been read in their place. */
   add(frame: number, samples: Float32Array, flags: number): number {
     const frames = samples.length / this.#channels;
     const known = Math.min(frames, Math.max(0, this.#end - frame));
@@ -27,7 +27,7 @@ export class FrameLine {
     return late;
   }
 
-  /** Frames from this one on are forgotten. */
+  /** Discards the frames from this one on. */
   cutOff(frame: number): void {
     while (this.#held.length > 0) {
       const last = this.#held[this.#held.length - 1];
@@ -40,7 +40,7 @@ export class FrameLine {
     this.#end = Math.max(this.#start, Math.min(this.#end, frame));
   }
 
-  /** The next frames, from `frame` on; zeros where there are none. */
+  /** The next frames, from `frame` on, with zeros for missing ones. */
   read(frame: number, frames: number): { samples: Float32Array; flags: number } {
     const samples = new Float32Array(frames * this.#channels);
     const until = frame + frames;

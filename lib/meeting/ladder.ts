@@ -8,34 +8,34 @@ import { rungs, type Move } from './rungs.js';
 import type { Side } from './side.js';
 import type { Strategy } from './strategies.js';
 
-/** A side of a meeting is captured in another way from now on, because it was dead. */
+/** A change of the strategy for a dead side of a meeting. */
 export interface StrategyChange {
   /** The side that was dead. */
   side: SideName;
   /** The strategy before. */
   from: Strategy;
-  /** The strategy now. */
+  /** The present strategy. */
   to: Strategy;
-  /** Why the side is known to be dead. */
+  /** The evidence that the side was dead. */
   evidence: DeadEvidence;
   /** The device that is tried, if the strategy chooses one. */
   device?: string;
 }
 
-/** What a ladder lets the meeting do. */
+/** The operations of the meeting that a ladder uses. */
 export interface LadderActions {
-  /** Opens something else in place of what is dead. */
+  /** Opens another source in place of the dead one. */
   open(side: Side, move: Move): void;
   changed(change: StrategyChange): void;
-  /** Nothing has helped. */
+  /** Called when no strategy has helped. */
   failed(side: Side, error: AudioError): void;
 }
 
-/** A microphone that is heard gives more than zeros at once: there is noise in every room. */
+/** How long a strategy has. A working microphone delivers more than zeros at once, because every room has noise. */
 const trialMs = 600;
 const openMs = 2000;
 
-/** Tries one way after the other to hear a side that is dead, while the timeline goes on. */
+/** Tries one strategy after the other for a dead side, while the timeline continues. */
 export class Ladder {
   readonly #plan: MeetingPlan;
   readonly #actions: LadderActions;
@@ -61,7 +61,7 @@ export class Ladder {
     this.#stopped = true;
   }
 
-  /** Does nothing while the side is being climbed for. */
+  /** Tries the strategies for a side. Does nothing while this is already running. */
   climb(side: Side, evidence: DeadEvidence): void {
     const names = this.#plan.strategies.filter((name) => rungs[name].side === side.name);
     if (this.#climbing.has(side) || this.#stopped || names.length === 0) return;
@@ -76,7 +76,7 @@ export class Ladder {
       const moves = await rungs[name]
         .moves({ plan: this.#plan, side })
         .catch((error: Error) => error.message);
-      // It may have come to life by itself.
+      // The side may be alive again by itself.
       if (this.#stopped || side.condition.state !== 'dead') return;
       if (typeof moves === 'string') {
         tried.push(`${name}: ${moves}`);
@@ -109,7 +109,7 @@ export class Ladder {
     });
   }
 
-  /** Why it does not help; undefined: the side is heard, or has another word than dead. */
+  /** Why the strategy does not help; undefined if the side is no longer dead. */
   async #outcome(side: Side): Promise<string | undefined> {
     const { source } = side.feed;
     const timers = timersOf(source.host);

@@ -18,7 +18,7 @@ export class LiveMix {
     }
   }
 
-  /** The side has another source. */
+  /** Called when the side has another source. */
   feed(side: Side): void {
     const input = this.#inputs.get(side.name);
     if (!input || input.destroyed) return;

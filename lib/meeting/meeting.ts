@@ -33,17 +33,17 @@ import { MeetingSide, MeetingTrack, type TrackSetup } from './track.js';
 
 /** Counters of a meeting. */
 export interface MeetingStats {
-  /** Frames that each track has. */
+  /** The number of frames of each track. */
   frames: number;
-  /** Frames of the mic or the system that came after silence had taken their place. */
+  /** Frames of a side that arrived after silence had taken their place. */
   lateFrames: number;
   /** The lowest gain that the limiter of the mix has used; 1 if it has changed nothing. */
   limiterGain: number;
-  /** Of the source of the microphone that is heard now. */
+  /** Counters of the present source of the microphone. */
   mic?: Readonly<SourceStats>;
-  /** Of the source of the system's side that is heard now. */
+  /** Counters of the present source of the system's side. */
   system?: Readonly<SourceStats>;
-  /** Of the echo canceller. */
+  /** Counters of the echo canceller. */
   echo?: Readonly<EchoCancellerStats>;
 }
 
@@ -51,39 +51,39 @@ export interface MeetingStats {
 export interface MeetingEvents extends EmitterEvents {
   /** All devices are open. */
   ready: [];
-  /** A side hears something else than before. */
+  /** The state of a side has changed. */
   state: [change: SideChange & { side: SideName }];
-  /** A side that is dead is captured in another way from now on. */
+  /** The meeting captures a dead side with another strategy. */
   strategy: [change: StrategyChange];
-  /** A side is dead, and no strategy has helped: the error lists what was tried, and what each gave. */
+  /** A side is dead, and no strategy has helped. The error lists the strategies and their results. */
   unrecovered: [event: { side: SideName; error: AudioError }];
   /** The echo may stay in the microphone. */
   warning: [warning: EchoWarning];
-  /** The meeting has failed: none of its sides can be heard any more. Not emitted if a promise tells it. */
+  /** The meeting has failed, because no side can be heard any more. Not emitted if a promise reports the error. */
   error: [error: Error];
   /** All tracks have ended and all devices are released. */
   close: [];
 }
 
-/** The tracks of a meeting by their names. */
+/** The tracks of a meeting, by name. */
 export interface MeetingTracks {
-  /** The microphone. */
+  /** The track of the microphone. */
   mic?: MeetingSide;
-  /** What the system plays. */
+  /** The track of what the system plays. */
   system?: MeetingSide;
-  /** Both. */
+  /** The mix of both sides. */
   mix: MeetingTrack;
 }
 
 /**
- * A meeting that is captured, see {@link captureMeeting}. Its tracks are streams: `mix`, `mic` and `system`. Frame k of
- * each was heard when frame k of the others was, and all have the same length at any moment.
+ * A captured meeting, see {@link captureMeeting}. Its tracks are streams: `mix`, `mic` and `system`. Frame k of one
+ * track was heard at the same time as frame k of the others, and all tracks always have the same length.
  *
- * The meeting itself is no stream: its `pause()` takes frames out of the recording, while that of a stream of Node.js
- * is called by other code, such as `Readable.toWeb()`, to hold back data.
+ * The meeting itself is not a stream. Its `pause()` omits frames from the recording, while `pause()` of a stream only
+ * stops the flow of data, and is also called by other code, such as `Readable.toWeb()`.
  */
 export class Meeting extends TypedEmitter<MeetingEvents> {
-  /** Both sides: their sum, or each in a channel of its own. */
+  /** The mix of both sides: their sum, or each side in its own channel. */
   readonly mix: MeetingTrack;
   /** The track of the microphone; undefined without one. */
   readonly mic: MeetingSide | undefined;
@@ -123,7 +123,7 @@ export class Meeting extends TypedEmitter<MeetingEvents> {
     this.#map = new TimeMap(format.sampleRate, this.#startTime);
     this.#mixdown = new Mixdown(format, gains, isStereo ? { mic: 0, system: 1 } : undefined);
     this.#ladder = new Ladder(plan, {
-      // At a whole second of the meeting, so that nothing of the past is read again.
+      // The source begins at a whole second of the meeting, so that nothing of the past is read again.
       open: (side, move) => {
         const offset = Math.max(0, Math.floor(this.#now() / format.sampleRate) * format.sampleRate);
         this.#openers.anew(this.#sides, side, move, offset, this.#clock.timeAt(offset));
@@ -169,7 +169,7 @@ export class Meeting extends TypedEmitter<MeetingEvents> {
     );
   }
 
-  /** Resolves when all devices are open. Rejects if one of them cannot be had; then nothing stays open. */
+  /** Resolves when all devices are open. If one of them cannot be opened, rejects, and no device stays open. */
   get ready(): Promise<this> {
     return this.#ready.promise;
   }
@@ -179,13 +179,13 @@ export class Meeting extends TypedEmitter<MeetingEvents> {
     return this.mix.format;
   }
 
-  /** The tracks that the meeting has, by name. */
+  /** The tracks of the meeting, by name. */
   get tracks(): MeetingTracks {
     const { mic, system, mix } = this;
     return { ...(mic && { mic }), ...(system && { system }), mix };
   }
 
-  /** Frames that each track has. */
+  /** The number of frames of each track. */
   get position(): number {
     return this.#timeline.given;
   }
@@ -206,9 +206,9 @@ export class Meeting extends TypedEmitter<MeetingEvents> {
   }
 
   /**
-   * Both sides as a mix in the engine, for a sink: a virtual microphone plays it with the latency of a `Mixer`, also
-   * while the event loop is blocked, while the tracks wait for audio that is late. It follows `setMode()` and
-   * `setGains()`, and is not paused. It is made at first use, and ends with the meeting.
+   * Both sides as a mix in the engine, for a sink such as a virtual microphone. It has the latency of a `Mixer`, also
+   * while the event loop is blocked, whereas the tracks wait for late audio. It follows `setMode()` and
+   * `setGains()`, but not `pause()`. It is created at the first use, and ends with the meeting.
    *
    * @throws `ERR_STREAM_DESTROYED` after the end of the meeting.
    * @example
@@ -227,7 +227,7 @@ export class Meeting extends TypedEmitter<MeetingEvents> {
   }
 
   /**
-   * Chooses which sides are heard from now on. A side that is not heard is silent in its track and in the mix; its
+   * Sets which sides are heard from now on. A side that is not heard is silent in its track and in the mix. Its
    * device stays open, so that it can be heard again without a gap.
    *
    * @throws `ERR_INVALID_ARG_VALUE`, also for a side that the meeting does not have.
@@ -244,9 +244,9 @@ export class Meeting extends TypedEmitter<MeetingEvents> {
   }
 
   /**
-   * Changes how loud the sides are in the mix from now on, linear, 0 to 16. A side that is not given stays as it is.
+   * Changes the gains of the sides in the mix from now on, linear, 0 to 16. A side that is not given does not change.
    *
-   * @param options.rampMs - 0 to 60000. @default 10
+   * @param options.rampMs - The length of the ramp in ms, 0 to 60000. @default 10
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`.
    */
   setGains(gains: MeetingGains, options?: { rampMs?: number | undefined }): void {
@@ -262,8 +262,8 @@ export class Meeting extends TypedEmitter<MeetingEvents> {
   }
 
   /**
-   * Takes what is heard from now on out of all tracks, the same frames out of each, until `resume()`. The frames behind
-   * the pause follow those before it; their times step, and each track emits `discontinuity` with the reason
+   * Omits the sound from all tracks, the same frames from each, until `resume()`. The frames after
+   * the pause follow those before it, their times step, and each track emits `discontinuity` with the reason
    * `'pause'`. The devices stay open. Does nothing while the meeting is paused.
    */
   pause(): void {
@@ -280,8 +280,8 @@ export class Meeting extends TypedEmitter<MeetingEvents> {
   }
 
   /**
-   * Ends all tracks at one instant, ns of `process.hrtime.bigint()`, behind the same frame. Tracks that have more end at
-   * once. The last call counts.
+   * Ends all tracks at an instant, in ns of `process.hrtime.bigint()`, after the same frame. Tracks that already have
+   * more frames end at once. The last call wins.
    *
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`.
    */
@@ -290,8 +290,8 @@ export class Meeting extends TypedEmitter<MeetingEvents> {
   }
 
   /**
-   * Stops now, at one frame of all tracks. Resolves when the tracks have ended, and all devices are released; it does
-   * not wait for a reader that has paused. Rejects if the meeting fails on the way.
+   * Stops the meeting now, at the same frame of all tracks. Resolves when the tracks have ended and all devices are
+   * released. It does not wait for a reader that has paused. Rejects if the meeting fails before.
    */
   close(): Promise<void> {
     if (!this.#isClosing && !this.#isOver) {
@@ -308,18 +308,18 @@ export class Meeting extends TypedEmitter<MeetingEvents> {
     return this.close();
   }
 
-  /** Ends everything at once, with an error or without. */
+  /** Ends the meeting at once, with an error or without. */
   destroy(error?: Error): void {
     if (this.#isOver) return;
     this.#fail(error ?? closedEarly('The meeting was destroyed'), error !== undefined);
   }
 
   /**
-   * Writes tracks into WAV files, all from one frame on, and up to the end of the meeting. A file loses nothing while
+   * Writes tracks into WAV files, all from the same frame up to the end of the meeting. A file loses nothing while
    * the event loop is blocked for up to 30 s.
    *
    * @returns a promise that resolves when the meeting has ended and all files are complete. It rejects with the first
-   *   error; the other files, and the meeting, go on.
+   *   error. The other files and the meeting continue.
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, also for a track that the meeting does not have;
    *   `ERR_STREAM_DESTROYED` after the end of the meeting.
    * @example
@@ -337,7 +337,7 @@ export class Meeting extends TypedEmitter<MeetingEvents> {
     return all.promise;
   }
 
-  /** Counters since the meeting began; a new object at each call. */
+  /** Returns the counters of the meeting, as a new object at each call. */
   stats(): Readonly<MeetingStats> {
     const stats: MeetingStats = {
       frames: this.#timeline.given,
@@ -351,19 +351,19 @@ export class Meeting extends TypedEmitter<MeetingEvents> {
     return stats;
   }
 
-  /** Lets the meeting keep the process alive, as it does when made. */
+  /** Lets the meeting keep the process alive. This is the default. */
   ref(): this {
     for (const { feed } of this.#sides) feed.source.ref();
     return this;
   }
 
-  /** Lets the process exit although the meeting goes on. */
+  /** Lets the process exit while the meeting continues. */
   unref(): this {
     for (const { feed } of this.#sides) feed.source.unref();
     return this;
   }
 
-  /** What gives the frames their times: a source that is still read. */
+  /** The source that defines the times of the frames. It is still being read. */
   get #clock(): Feed {
     return (this.#sides.find(({ isOver }) => !isOver) ?? this.#sides[0]).feed;
   }
@@ -380,7 +380,7 @@ export class Meeting extends TypedEmitter<MeetingEvents> {
   }
 
   #everyTrack(): MeetingTrack[] {
-    // A side's track has more events, which nobody here emits.
+    // A side's track has more events, which are not emitted here.
     return Object.values(this.tracks) as MeetingTrack[];
   }
 
@@ -412,27 +412,27 @@ export class Meeting extends TypedEmitter<MeetingEvents> {
   #passOn<E extends keyof PassedOn>(side: Side, event: E, ...values: PassedOn[E]): void {
     if (event === 'discontinuity') {
       const gap = this.#inTracks(values[0] as Discontinuity);
-      // All streams leave out the same seconds of sleep.
+      // All streams skip the same seconds of sleep.
       const isOfAll = gap.reason === 'sleep';
       if (!isOfAll) this.#lost(gap, side.name);
       else if (side === this.#sides[0]) this.#lost(gap);
     } else {
       const track = this.tracks[side.name] as { emit(event: E, ...values: PassedOn[E]): void };
       callListeners(() => track.emit(event, ...values));
-      // Another device is a new hope for a side that nothing has helped.
+      // After a change of device the strategies are tried again.
       const { evidence } = side.condition;
       if (event === 'deviceChange' && evidence) this.#ladder.climb(side, evidence);
     }
   }
 
-  /** What a pause has taken out is lost to nobody. */
+  /** Converts a discontinuity to frames of the tracks. Frames that a pause omits are no loss. */
   #inTracks({ frame, frames, filled, reason }: Discontinuity): Discontinuity {
     const from = this.#map.toTrack(frame);
     const until = filled ? this.#map.toTrack(frame + frames) : from + frames;
     return { frame: from, frames: until - from, filled, reason };
   }
 
-  /** @param name of the track concerned, all if it is not given. */
+  /** @param name the name of the track concerned; undefined means all tracks. */
   #lost(event: Discontinuity, name?: SideName): void {
     if (event.frames <= 0) return;
     const named = name && (this.tracks[name] as MeetingTrack | undefined);
@@ -451,7 +451,7 @@ export class Meeting extends TypedEmitter<MeetingEvents> {
 
   #sideLost({ condition, end }: Side, error: Error | undefined): void {
     const isStopped = this.#isClosing || end >= this.#timeline.stop;
-    if (isStopped || this.#isOver || !this.#isReady) return; // `ready` tells
+    if (isStopped || this.#isOver || !this.#isReady) return; // `ready` reports it
     if (!error) condition.gone(new AudioError('ERR_AUDIO_PROCESS_NOT_FOUND', programsGone));
     if (!this.#sides.every(({ isOver }) => isOver)) return;
     if (error) this.#fail(error);

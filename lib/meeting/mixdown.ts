@@ -8,13 +8,13 @@ export type SideName = 'mic' | 'system';
 // The same as a Mixer's.
 const ceilingDb = -0.1;
 
-/** Makes the mix of the sides, frame by frame: their sum, or each in a channel of its own, behind a limiter. */
+/** Mixes the sides, and limits the mix. It is their sum, or has each side in its own channel. */
 export class Mixdown {
   readonly #channels: number;
   readonly #limiter: NativeFilter;
   readonly #gains = new Map<SideName, Ramp>();
 
-  /** @param channelOf where each side is heard; undefined: in all channels. */
+  /** @param channelOf the channel of each side; undefined means all channels. */
   constructor(
     format: Readonly<AudioFormat>,
     gains: Readonly<Record<SideName, number>>,
@@ -38,8 +38,8 @@ export class Mixdown {
   }
 
   /**
-   * Takes the next frames of each side, with the channels of the mix or, where sides have channels of their own, one.
-   * Returns the frames that are done: the limiter holds the last ones back.
+   * Mixes the next frames of each side. They have the channels of the mix, or one channel if each side has its own.
+   * Returns the finished frames. The limiter delays the last ones.
    */
   mix(frames: number, sides: readonly { name: SideName; samples: Float32Array }[]): Float32Array {
     const sum = new Float32Array(frames * this.#channels);
@@ -70,7 +70,7 @@ export class Mixdown {
 }
 
 function floatsOf(bytes: Buffer): Float32Array {
-  // Into memory of its own: the engine's need not be aligned for floats.
+  // A copy, because the engine's memory need not be aligned for floats.
   const floats = new Float32Array(bytes.length / 4);
   new Uint8Array(floats.buffer).set(bytes);
   return floats;

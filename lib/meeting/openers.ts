@@ -9,7 +9,7 @@ import type { MeetingMicOptions, MeetingPlan, MeetingSystemOptions } from './opt
 import type { Move } from './rungs.js';
 import type { Side } from './side.js';
 
-// A meeting waits for a device as long as it lasts: 11 days.
+// A meeting waits for a device until the meeting ends. The limit is 11 days.
 const patience = { giveUpAfterMs: 1e9 };
 
 /** Opens the sources of a meeting: all in one format, on the host's clock. */
@@ -20,12 +20,12 @@ export class Openers {
     this.#plan = plan;
   }
 
-  /** What the meeting begins with. @throws what an option of a source is wrong with; then nothing stays open. */
+  /** Opens the first sources. @throws the error of a wrong option of a source. In that case no device stays open. */
   first(startTime: bigint): [SideName, FeedParts][] {
     const { mic, system, first } = this.#plan;
     const opened: Partial<Record<SideName, AudioSource>> = {};
     try {
-      // In the order in which their devices are opened: some drivers care.
+      // The sources are constructed in the order in which their devices are opened, because some drivers depend on it.
       if (system && first === 'reverse-order') opened.system = this.#system(startTime);
       if (mic) opened.mic = this.#mic(startTime, first === 'raw' ? { ...mic, raw: true } : mic);
       if (system) opened.system ??= this.#system(startTime);
@@ -39,7 +39,7 @@ export class Openers {
     }
   }
 
-  /** Opens something else for a side, from a frame of the meeting on, which is heard at `startTime`. */
+  /** Opens another source for a side, from a frame of the meeting on, which is heard at `startTime`. */
   anew(
     sides: readonly Side[],
     side: Side,

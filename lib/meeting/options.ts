@@ -24,7 +24,7 @@ import type { MeetingEchoOptions } from './feed.js';
 import type { SideName } from './mixdown.js';
 import { strategies, type Strategy } from './strategies.js';
 
-/** What the meeting decides for all of its sources. */
+/** The options that the meeting itself sets for its sources. */
 const ownNames = [
   ...chunkOptionNames,
   'sampleRate',
@@ -40,65 +40,65 @@ const ownNames = [
 
 type OwnName = (typeof ownNames)[number];
 
-/** Options of the microphone of a meeting: those of a {@link MicSource} but for what the meeting decides itself. */
+/** Options of the microphone of a meeting: those of a {@link MicSource}, except those that the meeting itself sets. */
 export type MeetingMicOptions = Omit<MicOptions, OwnName>;
 
 /**
  * Options of the system's side of a meeting: those of a {@link LoopbackSource}, or with `process` those of a
- * {@link ProcessSource}, but for what the meeting decides itself.
+ * {@link ProcessSource}, except those that the meeting itself sets.
  */
 export type MeetingSystemOptions = Omit<LoopbackOptions, OwnName> | Omit<ProcessOptions, OwnName>;
 
-/** Which sides of a meeting are heard. */
+/** The sides of a meeting that are heard. */
 export type MeetingMode = 'both' | 'mic' | 'system';
 
-/** How loud each side is in the mix, linear, 0 to 16. */
+/** The gain of each side in the mix, linear, 0 to 16. */
 export interface MeetingGains {
-  /** Of the microphone. @default 1, or what it was */
+  /** The gain of the microphone. @default 1, or the present gain */
   mic?: number | undefined;
-  /** Of what the system plays. @default 1, or what it was */
+  /** The gain of what the system plays. @default 1, or the present gain */
   system?: number | undefined;
 }
 
 /** Options of {@link captureMeeting}. */
 export interface MeetingOptions extends ChunkOptions, BackendOption {
-  /** The microphone; false: none. @default the system's default microphone */
+  /** The microphone; false records none. @default the system's default microphone */
   mic?: MeetingMicOptions | false | undefined;
   /**
-   * What the others say: one output (`{ device }`); `'all'`, everything that plays on any output; programs
-   * (`{ process }`), or everything but programs (`{ process, mode: 'exclude' }`); false: none.
+   * The source of what the others say: one output (`{ device }`); everything that plays on any output (`'all'`); programs
+   * (`{ process }`); everything but some programs (`{ process, mode: 'exclude' }`); or none (false).
    * @default the system's default output
    */
   system?: 'all' | MeetingSystemOptions | false | undefined;
-  /** Which sides are heard; {@link Meeting.setMode} changes it. @default 'both' */
+  /** The sides that are heard. {@link Meeting.setMode} changes this. @default 'both' */
   mode?: MeetingMode | undefined;
-  /** How loud each side is in the mix; {@link Meeting.setGains} changes it. @default 1 for both */
+  /** The gain of each side in the mix. {@link Meeting.setGains} changes it. @default 1 for both */
   gains?: MeetingGains | undefined;
   /** The format of all tracks. @default 16000 Hz, 1 channel, `s16` */
   format?: FormatOptions | undefined;
   /**
-   * What the mix is: the sum of both sides, or a stereo stream with the microphone on the left and the system on the
-   * right. With `'stereo'` each side's own track is mono. @default 'mixed'
+   * Whether the mix is the sum of both sides, or a stereo stream with the microphone on the left and the system on the
+   * right. With `'stereo'` the track of each side is mono. @default 'mixed'
    */
   tracks?: 'mixed' | 'stereo' | undefined;
   /**
-   * Whether what the system's side plays is taken out of the microphone, for a call without headphones; or how.
+   * Whether to remove what the system plays from the microphone, for a call without headphones, or options for that.
    * See {@link EchoCanceller}. @default false
    */
   echo?: boolean | MeetingEchoOptions | undefined;
   /**
-   * How a side that is dead is brought back: the first strategy is how the meeting begins, the others are tried in
-   * their order. `'auto'`: all of them, from `'shared'` on. An empty list: `'shared'`, and nothing is tried.
+   * The strategies for a dead side. The meeting begins with the first one, and tries the others in their order. `'auto'`
+   * means all of them, from `'shared'` on. An empty list means `'shared'` alone.
    * @default 'auto'
    */
   strategy?: 'auto' | readonly Strategy[] | undefined;
   /**
-   * The instant of frame 0 of all tracks, ns of `process.hrtime.bigint()`. Until the devices are open the tracks are
+   * The instant of frame 0 of all tracks, in ns of `process.hrtime.bigint()`. Until the devices are open the tracks are
    * silence. @default the moment of the call
    */
   startTime?: bigint | undefined;
   /**
-   * Milliseconds that each reader of a track may fall behind before it loses frames, 20 to 60,000.
+   * How far each reader of a track may fall behind before it loses frames, in ms, 20 to 60000.
    * @default 1000, and 30,000 for a file
    */
   bufferMs?: number | undefined;
@@ -106,20 +106,20 @@ export interface MeetingOptions extends ChunkOptions, BackendOption {
   signal?: AbortSignal | undefined;
 }
 
-/** The options after the checks. */
+/** The checked options. */
 export interface MeetingPlan {
   mic: MeetingMicOptions | undefined;
   system: MeetingSystemOptions | undefined;
   mode: MeetingMode;
   gains: Record<SideName, number>;
-  /** Of the mix, and of a side's track. */
+  /** The formats of the mix and of a side's track. */
   format: Readonly<AudioFormat>;
   sideFormat: Readonly<AudioFormat>;
   isStereo: boolean;
   echo: MeetingEchoOptions | undefined;
-  /** How the meeting begins. */
+  /** The strategy with which the meeting begins. */
   first: Strategy;
-  /** What is tried for a side that is dead. */
+  /** The strategies to try for a dead side. */
   strategies: readonly Strategy[];
   chunks: ChunkPlan;
   startTime: bigint | undefined;
@@ -239,7 +239,7 @@ function checkMeetingFormat(format: unknown, isStereo: boolean): Readonly<AudioF
   return { sampleRate, channels, sampleFormat };
 }
 
-// What is left is checked by the source, whose constructor the call of captureMeeting() is in.
+// The constructor of the source, which captureMeeting() calls, checks the other options.
 function checkSource<T extends object>(given: T | false | undefined, name: string): T | undefined {
   if (given === false) return undefined;
   if (given === undefined) return {} as T;

@@ -7,12 +7,12 @@ import type { MeetingMicOptions, MeetingPlan, MeetingSystemOptions } from './opt
 import type { Side } from './side.js';
 import type { Strategy } from './strategies.js';
 
-/** What a rung opens in place of what is dead. */
+/** The change that a rung makes to a dead side. */
 export interface Move {
   options: MeetingMicOptions | MeetingSystemOptions;
-  /** The device that is tried, if the rung chooses one. */
+  /** The device to try, if the rung chooses one. */
   device?: string;
-  /** Whether the system's side is opened anew, behind the microphone. */
+  /** Whether to reopen the system's side after the microphone. */
   reopensSystem?: boolean;
 }
 
@@ -23,11 +23,11 @@ export interface RungContext {
 
 export interface Rung {
   readonly side: SideName;
-  /** What to try, one after the other; or why nothing can be tried. */
+  /** The changes to try, one after the other, or the reason why there are none. */
   moves(context: RungContext): Promise<Move[] | string>;
 }
 
-/** Of those that are left, so many are tried. */
+/** The maximum number of other devices to try. */
 const mostDevices = 3;
 
 /** Every rung of the ladder. A new one needs its name in `strategies.ts` and an entry here. */
@@ -67,7 +67,7 @@ async function endpoints({ plan, side }: RungContext): Promise<Move[] | string> 
   const { system } = plan;
   if (!system || !('process' in system)) return 'no programs are captured';
   if (system.mode === 'exclude' || system.except !== undefined) {
-    return 'programs are to be left out, and an output has all of them';
+    return 'programs are excluded, and an output carries all programs';
   }
   const { source } = side.feed;
   const isAll = system.process === 0;
@@ -77,7 +77,7 @@ async function endpoints({ plan, side }: RungContext): Promise<Move[] | string> 
   );
   playing.sort((a, b) => +(b.state === 'active') - +(a.state === 'active'));
   const ids = [...new Set(playing.flatMap(({ devices }) => devices))];
-  if (ids.length === 0) return 'no program says on which output it plays';
+  if (ids.length === 0) return 'the output of the programs is not known';
   const outputs = await listDevices({ flow: 'output', ...backendOf(plan) });
   const { recover } = system;
   return ids.slice(0, mostDevices).map((id) => ({

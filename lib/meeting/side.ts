@@ -14,27 +14,28 @@ export type PassedOn = Pick<
   'deviceChange' | 'rebuild' | 'recovered' | 'discontinuity'
 >;
 
-/** What a side tells the meeting. */
+/** The callbacks of a side. */
 export interface SideOwner {
-  /** There are more frames, or there will be none. */
+  /** Called when there are more frames, or there will be none. */
   advance(): void;
   changed(side: Side, change: SideChange): void;
-  /** Its source has failed for good, or has ended by itself. */
+  /** Called when its source has failed for good, or has ended by itself. */
   lost(side: Side, error: Error | undefined): void;
   passOn<E extends keyof PassedOn>(side: Side, event: E, ...values: PassedOn[E]): void;
-  /** Frames that came when silence had taken their place. */
+  /** Called for frames that arrived after silence had taken their place. */
   late(side: Side, frame: number, frames: number): void;
-  /** Another source is heard. */
+  /** Called when another source is heard. */
   fed(side: Side): void;
   /** Whether one way after the other is tried to hear the side: a source that fails is one that did not help. */
   isTrying(side: Side): boolean;
   warning(warning: EchoWarning): void;
 }
 
-// While a stream is opened anew, the one before goes on for so long: the first packets of a device take some time.
+// While a new stream is opened, the old one continues for this long, because the first packets of a device take some
+// time.
 const overlapMs = 200;
 
-/** One side of a meeting: its source, which may be replaced while the timeline goes on, and the frames that it gave. */
+/** One side of a meeting: its source, which may be replaced while the timeline continues, and its frames. */
 export class Side {
   readonly name: SideName;
   readonly condition: Condition;
@@ -45,7 +46,7 @@ export class Side {
   readonly #line: FrameLine;
   readonly #listener: FeedListener;
   #feed: Feed;
-  /** Takes over at a frame, which is known once it is open. */
+  /** The next source. The frame at which it takes over is known when it is open. */
   #next: { feed: Feed; from: number; line: FrameLine } | undefined;
   #isOver = false;
 
@@ -64,17 +65,17 @@ export class Side {
     this.#feed = this.#open(parts);
   }
 
-  /** What is heard now. */
+  /** The present source. */
   get feed(): Feed {
     return this.#feed;
   }
 
-  /** The frame behind the last one that it gave. */
+  /** The frame after the last one. */
   get end(): number {
     return this.#line.end;
   }
 
-  /** No more frames come. */
+  /** Whether no more frames follow. */
   get isOver(): boolean {
     return this.#isOver;
   }
@@ -85,7 +86,7 @@ export class Side {
     return read;
   }
 
-  /** Another source takes the place of one that gives nothing. */
+  /** Replaces a source that delivers nothing. */
   replace(parts: FeedParts): void {
     this.#next?.feed.leave();
     this.#next = undefined;
@@ -95,7 +96,7 @@ export class Side {
     this.#owner.fed(this);
   }
 
-  /** The same without a gap: the source before goes on until the new one is open. */
+  /** Replaces the source without a gap: the old one continues until the new one is open. */
   relay(parts: FeedParts): void {
     this.#next?.feed.leave();
     const feed = this.#open(parts);
@@ -107,7 +108,7 @@ export class Side {
         const overlap = (overlapMs * source.format.sampleRate) / 1000;
         next.from = Math.ceil(feed.frameAt(source.host.now()) + overlap);
       },
-      () => {}, // its loop tells
+      () => {}, // its loop reports it
     );
   }
 
@@ -118,7 +119,7 @@ export class Side {
     }
   }
 
-  /** A device that is not open yet is not waited for any more. */
+  /** Stops waiting for a device that is not open yet. */
   stopWaiting(): void {
     if (!this.#feed.source.granted) this.#feed.source.destroy();
   }
@@ -128,7 +129,7 @@ export class Side {
     const feeds = [this.#feed, ...(this.#next ? [this.#next.feed] : [])];
     this.#isOver = true;
     for (const feed of feeds) feed.leave();
-    // A source that failed has told why.
+    // A source that failed has reported its error.
     await Promise.all(feeds.map(({ source }) => source.close().catch(() => {})));
   }
 
@@ -141,7 +142,7 @@ export class Side {
     };
     source.ready.then(
       tell(() => this.condition.opened()),
-      () => {}, // its loop tells
+      () => {}, // its loop reports it
     );
     source.on(
       'mute',
@@ -176,7 +177,7 @@ export class Side {
         this.#owner.passOn(this, 'discontinuity', { frame: frame + feed.offset, ...rest });
       }
     });
-    // That the reference has ended is no news at the end of a meeting.
+    // At the end of a meeting the warning that the reference has ended has no use.
     feed.canceller?.on('warning', (warning) => {
       if (isHeard() && warning.code !== 'REFERENCE_ENDED') this.#owner.warning(warning);
     });

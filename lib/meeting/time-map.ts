@@ -1,13 +1,13 @@
 /**
- * The frames of a meeting's tracks, beside those of its sources: a pause takes frames out, the same ones of all
+ * Maps the frames of a meeting's sources to those of its tracks. A pause omits frames, the same ones from all
  * tracks. Each frame keeps the time at which it was heard.
  */
 export class TimeMap {
   readonly #nsPerFrame: number;
   readonly #startTime: bigint;
-  /** Frames of the sources that were taken out; the last may be open. */
+  /** The ranges of frames that were omitted. The last range may have no end yet. */
   readonly #cuts: { from: number; to: number }[] = [];
-  /** Where the times of the tracks step, and their beginning. */
+  /** The start of the tracks, and the steps of their times. */
   readonly #anchors: { frame: number; time: bigint }[] = [];
 
   constructor(sampleRate: number, startTime: bigint) {
@@ -15,17 +15,19 @@ export class TimeMap {
     this.#startTime = startTime;
   }
 
-  /** From this frame of the sources on frames are taken out. */
+  /** Omits frames from this frame of the sources on. */
   cut(from: number): void {
     this.#cuts.push({ from, to: Infinity });
   }
 
-  /** From this frame on they are not. */
+  /** Stops omitting frames at this frame of the sources. */
   mend(to: number): void {
     this.#cuts[this.#cuts.length - 1].to = to;
   }
 
-  /** The frame of the tracks for one of the sources; for one that was taken out, the next that was not. */
+  /**
+   * The frame of the tracks for a frame of the sources. For an omitted frame it is the next one that was not omitted.
+   */
   toTrack(frame: number): number {
     let taken = 0;
     for (const { from, to } of this.#cuts) {
@@ -35,7 +37,7 @@ export class TimeMap {
     return frame - taken;
   }
 
-  /** This frame of the tracks was heard at that time, and those behind it follow at the nominal rate. */
+  /** Notes the time of a frame of the tracks. The frames after it follow at the nominal rate. */
   note(frame: number, time: bigint): void {
     const isStep =
       this.#anchors.length === 0 ||
@@ -48,7 +50,7 @@ export class TimeMap {
     return anchor.time + BigInt(Math.round((frame - anchor.frame) * this.#nsPerFrame));
   }
 
-  /** For a time that was taken out, the frame behind it. */
+  /** The frame at a time. For an omitted time it is the frame after it. */
   frameAt(time: bigint): number {
     const at = this.#anchors.findLastIndex((one) => one.time <= time);
     const anchor = this.#anchors[at] ?? this.#first;

@@ -7,7 +7,7 @@ import { Ramp } from './ramp.js';
 import type { Side } from './side.js';
 import type { TimeMap } from './time-map.js';
 
-/** What a timeline gives its frames to. */
+/** A receiver of a timeline's frames. */
 export interface Output {
   readonly format: Readonly<AudioFormat>;
   readonly producer: PushedProducer;
@@ -18,17 +18,17 @@ export interface TimelineParts {
   sides: readonly Side[];
   mixdown: Mixdown;
   map: TimeMap;
-  /** One for each side, and the mix. */
+  /** The outputs: one for each side, and the mix. */
   outputs: Readonly<Partial<Record<SideName, Output>> & { mix: Output }>;
   /** When a frame was heard. */
   timeAt(frame: number): bigint;
-  /** Behind a pause: so many frames are left out before this frame of the tracks. */
+  /** Called after a pause: so many frames were omitted before this frame of the tracks. */
   leftOut(frame: number, frames: number): void;
-  /** The last frame has been given. */
+  /** Called after the last frame. */
   finished(): void;
 }
 
-/** Frames of all sides that wait until the limiter has given the same ones. */
+/** Frames of all sides that wait until the limiter has output the same frames. */
 interface Block {
   frames: number;
   time: number;
@@ -37,12 +37,12 @@ interface Block {
 
 const blockMs = 20;
 const fadeMs = 3;
-/** One side waits so long for the other; then silence takes the place of what is late. */
+/** How long one side waits for the other. After that, silence replaces late frames. */
 const waitMs = 2000;
 
 /**
- * Where the sides of a meeting come together. All outputs get the same number of frames in one step, so that they are
- * equally long at any moment. What happens at a frame happens in all of them at that frame.
+ * Joins the sides of a meeting. All outputs get the same number of frames in one step, so they always have the same
+ * length. A change at a frame takes effect in all of them at that frame.
  */
 export class Timeline {
   readonly #parts: TimelineParts;
@@ -68,12 +68,12 @@ export class Timeline {
     return this.#position;
   }
 
-  /** Frames that each output has been given. */
+  /** Frames that each output has received. */
   get given(): number {
     return this.#given;
   }
 
-  /** The frame of the sources before which the outputs end. */
+  /** The frame of the sources at which the outputs end. */
   get stop(): number {
     return this.#stop;
   }
@@ -82,7 +82,7 @@ export class Timeline {
     return Math.round((this.#parts.sampleRate * ms) / 1000);
   }
 
-  /** Something happens at a frame of the sources, or now if that frame has passed; returns which. */
+  /** Calls `apply` at a frame of the sources, or now if that frame has passed. Returns the frame. */
   at(frame: number, apply: () => void): number {
     const due = Math.max(this.#position, Math.round(frame));
     const behind = this.#marks.findIndex((mark) => mark.frame > due);
@@ -90,7 +90,7 @@ export class Timeline {
     return due;
   }
 
-  /** From this frame on frames are taken out of all outputs. */
+  /** Omits frames from all outputs from this frame on. */
   pause(frame: number): void {
     const from = Math.max(this.#position, Math.round(frame));
     const fades = Math.min(this.framesOf(fadeMs), from - this.#position);
@@ -99,7 +99,7 @@ export class Timeline {
     this.#pausedAt = this.at(from, () => (this.#paused = true));
   }
 
-  /** From this frame on they are not. */
+  /** Stops omitting frames at this frame. */
   resume(frame: number): void {
     const from = this.#pausedAt;
     const to = this.at(Math.max(frame, from), () => {
@@ -111,13 +111,13 @@ export class Timeline {
     this.#parts.map.mend(to);
   }
 
-  /** The outputs end before this frame. */
+  /** Ends the outputs before this frame. */
   stopAt(frame: number): number {
     this.#stop = Math.max(this.#position, Math.round(frame));
     return this.#stop;
   }
 
-  /** Gives what all sides have. */
+  /** Outputs the frames that all sides have. */
   advance(): void {
     if (this.#advancing || this.#isFinished) return;
     this.#advancing = true;
@@ -163,7 +163,7 @@ export class Timeline {
     for (const ramp of this.#fades.values()) ramp.to(target, frames);
   }
 
-  // Whole blocks, as soon as the limiter has given all of one.
+  // Outputs whole blocks, as soon as the limiter has output all of a block.
   #give(mixed: Float32Array): void {
     this.#mixed = joined(this.#mixed, mixed);
     const { channels } = this.#parts.outputs.mix.format;

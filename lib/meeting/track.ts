@@ -17,15 +17,15 @@ import type { TimeMap } from './time-map.js';
 
 /** Counters of a track of a meeting. */
 export interface MeetingTrackStats {
-  /** Frames that the track has; all tracks of a meeting have as many. */
+  /** The number of frames, which is the same for all tracks of a meeting. */
   frames: number;
   /** Frames that the readable side, and loops over `chunks()`, lost because they were too slow. */
   readerLostFrames: number;
-  /** Where `pipe()` leads. */
+  /** The destinations of `pipe()`. */
   link: LinkStats[];
 }
 
-/** @internal What a track knows of its meeting. */
+/** @internal The arguments of a track. */
 export interface TrackSetup {
   format: Readonly<AudioFormat>;
   plan: ChunkPlan;
@@ -35,8 +35,9 @@ export interface TrackSetup {
 }
 
 /**
- * One track of a meeting. Frame k of one track was heard when frame k of the others was, and all have the same length at
- * any moment. Each consumer has its own place, as with a source. Ending one track does not end the meeting.
+ * A track of a meeting. Frame k of one track was heard at the same time as frame k of the others, and all tracks always
+ * have the same length. Each consumer has its own position, as with a source. The end of one track does not end the
+ * meeting.
  */
 export class MeetingTrack<
   Events extends AudioReadableEvents = AudioReadableEvents,
@@ -61,12 +62,12 @@ export class MeetingTrack<
     return undefined;
   }
 
-  /** When a frame was heard, ns of `process.hrtime.bigint()`. Behind a pause the times step. */
+  /** When a frame was heard, in ns of `process.hrtime.bigint()`. The times step after a pause. */
   timeAt(frame: number): bigint {
     return this.#setup.map.timeAt(checkFrame(frame, 'frame', this.format.sampleRate));
   }
 
-  /** The frame that was heard at a time; for a time within a pause, the frame behind it. */
+  /** The frame that was heard at a time. For a time within a pause it is the frame after the pause. */
   frameAt(time: bigint): number {
     return this.#setup.map.frameAt(checkTime(time, 'time'));
   }
@@ -79,7 +80,7 @@ export class MeetingTrack<
     };
   }
 
-  /** Ends this track alone. `meeting.close()` ends all of them at one frame. */
+  /** Ends only this track. `meeting.close()` ends all tracks at the same frame. */
   close(): Promise<void> {
     if (this.destroyed) return whenClosed(this);
     return closing(this, async () => {
@@ -98,18 +99,18 @@ export class MeetingTrack<
     return this;
   }
 
-  /** @internal All devices are open. */
+  /** @internal Called when all devices are open. */
   opened(): void {
     this.#ready.resolve(this);
   }
 
-  /** @internal The meeting has failed: whoever listens to this track is told. */
+  /** @internal Called when the meeting has failed. Listeners of this track get the error. */
   fail(error: Error): void {
     this.#ready.reject(error);
     this.destroy(this.listenerCount('error') > 0 ? error : undefined);
   }
 
-  /** @internal No more frames follow. */
+  /** @internal Called when no more frames follow. */
   finish(): void {
     this.producer.end();
     this.producerEnded();
@@ -128,7 +129,7 @@ export class MeetingTrack<
 
 /** Events of the microphone's track and of the system's track. */
 export interface MeetingSideEvents extends AudioReadableEvents, DeviceEvents {
-  /** The side hears something else than before. */
+  /** The state of the side has changed. */
   state: [change: SideChange];
 }
 
@@ -149,19 +150,19 @@ export class MeetingSide extends MeetingTrack<MeetingSideEvents> {
     return this.#ladder.strategyOf(this.#side.name);
   }
 
-  /** What the side hears. */
+  /** The state of the side. */
   get state(): SideState {
     return this.#side.condition.state;
   }
 
-  /** The device that is heard, or was until it went; undefined until `ready`, and for programs. */
+  /** The device that the side records, or has recorded until it was lost; undefined until `ready`, and for programs. */
   get device(): AudioDevice | undefined {
     return this.#side.feed.source.device;
   }
 
   /**
-   * Goes on with another device; the timeline goes on unbroken. Rejects with `ERR_AUDIO_DEVICE_NOT_FOUND`, and with
-   * what opening a device fails with; then the side stays as it was.
+   * Changes to another device. The timeline continues. If the change fails, the side stays on its device. Rejects with
+   * `ERR_AUDIO_DEVICE_NOT_FOUND`, and with the errors of opening a device.
    */
   setDevice(device: DeviceSelector): Promise<void> {
     return this.#side.feed.source.setDevice(device);

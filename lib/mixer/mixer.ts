@@ -131,9 +131,9 @@ function isUnbegun(stream: object): stream is LinkSource {
  * it mixes as fast as it is read, without resampling.
  *
  * A live mix that no sink plays begins with the first frame of the stream that is piped in first, or at the moment of
- * `pipe()` if that stream has delivered frames before. It ends behind the last frame of the input that ends last.
- * Whoever reads it from the same turn of the event loop on begins with frame 0; a later reader begins with a later
- * frame, see `firstFrame` and the `frame` of a chunk.
+ * `pipe()` if that stream has delivered frames before. It ends after the last frame of the input that ends last. A
+ * reader that begins in the same turn of the event loop gets frame 0. A later reader begins with a later frame, see
+ * `firstFrame` and the `frame` of a chunk.
  *
  * @example
  * const mixer = new Mixer();
@@ -365,7 +365,7 @@ export class Mixer extends AudioReadable<MixerEvents> {
     this.#native.startPump(this.#host, this.#begin ?? this.#host.now());
   }
 
-  // Of a mix: that of a source which has delivered nothing yet, else now.
+  // The first time of a mix is that of a source which has delivered nothing yet, or else the present time.
   #firstTime(host: NativeHost): bigint {
     const starts = [...allUpstreams(this)].filter(isUnbegun).map((source) => source.timeAt(0));
     return starts.reduce((first, start) => (start < first ? start : first), host.now());
@@ -401,7 +401,7 @@ export class Mixer extends AudioReadable<MixerEvents> {
     this.#native.finish();
     this.#attend();
     this.producerEnded();
-    // Nothing more of them is mixed, also where nobody reads the end of the mix.
+    // The inputs are not mixed any more, even if the end of the mix has no reader.
     for (const input of [...this.#inputs]) input.destroy();
   }
 

@@ -16,7 +16,7 @@ import {
 import { checkSignal, type Signal } from './signal.js';
 import { throwIfFailed } from './world-error.js';
 
-/** What the simulated system reports about the driver of a device. Users can change names, but not these properties. */
+/** The properties of a device's driver that the simulated system reports. Users can change names, but not these properties. */
 export interface SimulatedOrigin {
   /** The driver's own name, for example `VB-Audio Virtual Cable`. */
   maker?: string;
@@ -60,7 +60,7 @@ export interface SimulatedDeviceOptions {
   state?: DeviceState;
   /** Whether an output with nothing to play delivers silent packets to its loopbacks. @default false */
   idleSilence?: boolean;
-  /** What the system reports about its driver. @default nothing */
+  /** The properties of its driver. @default nothing */
   origin?: SimulatedOrigin;
 }
 
@@ -80,9 +80,9 @@ export interface SimulatedCableOptions {
   periodFrames?: number;
   /** How much faster than the host its clock runs, ppm. @default 0 */
   driftPpm?: number;
-  /** What the system reports about the driver of the output. @default nothing */
+  /** The properties of the driver of the output. @default nothing */
   renderOrigin?: SimulatedOrigin;
-  /** What the system reports about the driver of the input. @default nothing */
+  /** The properties of the driver of the input. @default nothing */
   captureOrigin?: SimulatedOrigin;
   /** Whether the system hides that the two ends are one cable, as Windows does. @default false */
   hidesPair?: boolean;

@@ -91,7 +91,7 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
   #info: NativeStreamInfo | undefined;
   #started = false;
   #writing = 0; // bytes of the chunk that waits for room
-  #discard = 0; // bytes in Node's buffer that clear() threw away
+  #discard = 0; // bytes in Node's buffer that clear() has discarded
   #overrunFrames = 0;
   readonly #formats: { behind: number; format: Readonly<AudioFormat> }[] = [];
   #queued = false;
@@ -536,7 +536,7 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
       await this.#keeper.stop();
       await this.#fadeOut();
       const closing = this.#native.close().then(() => this.#keeper.current?.release?.());
-      // A server that does not answer must not hold up destroy(). The engine goes on releasing the device.
+      // A server that does not answer must not hold up destroy(). The engine releases the device later.
       await (this.#info && this.writableFinished ? closing : shortly(closing));
     } finally {
       // Also if a microphone could not be removed because its server is gone.

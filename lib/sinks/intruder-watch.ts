@@ -5,8 +5,8 @@ import { timersOf } from '../engine/timers.js';
 import type { SinkWarning } from './hearing-watch.js';
 
 /**
- * Keeps other programs out of a microphone that was made. A server moves programs to its output when their sound card
- * goes, and new ones play to it while it is the default: in a call, all others would hear themselves.
+ * Keeps other programs out of a created microphone. A server moves programs to its output when their sound card is
+ * removed, and new programs play to it while it is the default. In a call the other callers would hear themselves.
  */
 export class IntruderWatch {
   readonly #host: NativeHost;
@@ -28,7 +28,7 @@ export class IntruderWatch {
     this.#watch = host.watchProcesses(AsyncResource.bind(() => this.look()));
   }
 
-  /** Something may have changed. */
+  /** Checks now, because something may have changed. */
   look(): void {
     const outputId = this.#outputId();
     if (this.#stopped || outputId === undefined) return;
@@ -39,7 +39,7 @@ export class IntruderWatch {
       .sendStrangersAway(outputId)
       .then(
         (names) => this.#report(names),
-        // The output, or a program, is gone just now: the next change is looked at again.
+        // The output, or a program, is gone. The next change starts a new check.
         () => {},
       )
       .finally(() => {
@@ -60,7 +60,7 @@ export class IntruderWatch {
     const programs = [...new Set(names)].map((name) => `'${name}'`).join(', ');
     this.#warn({
       code: 'intruder',
-      message: `the audio server let ${programs} play into the virtual microphone, from where it was moved to another output`,
+      message: `the audio server let ${programs} play into the virtual microphone; the sink moved it to another output`,
     });
   }
 }

@@ -5,7 +5,7 @@ import { checkOptions } from '../validate.js';
 import type { VirtualMic } from '../devices/virtual-mics.js';
 import { SpeakerSink } from './speaker-sink.js';
 
-// Few adults hear frequencies above 15 kHz, and nobody hears them at this level. Devices of 44.1 kHz and more pass them.
+// Few adults hear frequencies above 15 kHz, and no one hears them at this level. Devices of 44.1 kHz and more pass them.
 const gain = 10 ** (-50 / 20);
 const durationMs = 500;
 const limitMs = 5000;

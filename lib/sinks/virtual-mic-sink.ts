@@ -128,8 +128,8 @@ export class VirtualMicSink extends AudioSink {
   }
 
   /**
-   * Environment variables for a child process. With them it records from this microphone, and from nothing else,
-   * unless it chooses an input itself. {@link VirtualSpeakerSource.environment} says which programs read them.
+   * Returns environment variables for a child process. With them the process records from this microphone, unless it
+   * selects another input itself. {@link VirtualSpeakerSource.environment} says which programs read them.
    *
    * @throws `ERR_AUDIO_UNSUPPORTED` before `ready`, and on systems that have no such variables.
    * @example

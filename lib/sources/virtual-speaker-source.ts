@@ -22,34 +22,36 @@ import { checkSourceOptions, type SourceOptions } from './source-options.js';
 /** Options of a {@link VirtualSpeakerSource}. */
 export interface VirtualSpeakerOptions extends SourceOptions {
   /**
-   * `'auto'`: on Linux an output made for the purpose, elsewhere the output of a virtual cable that is installed.
-   * Otherwise the output of a cable. @default 'auto'
+   * The output of a virtual cable. With `'auto'` the source creates an output on Linux, and uses an installed cable on
+   * other systems. @default 'auto'
    */
   device?: SourceOptions['device'];
   /**
-   * Name of the output that is made. On Linux its id follows from the name, so that programs that remember it find it
-   * again. While another output has the name, the next one is called `NAME (2)`. @default 'patchcord'
+   * The name of the output that the source creates. On Linux its id follows from the name, so programs that remember the
+   * id find it again. While another output has the name, the next one is named `NAME (2)`. @default 'patchcord'
    */
   name?: string | undefined;
   /**
-   * Format of the output that is made. Programs convert what they play to it; the stream has the format of
-   * `sampleRate`, `channels` and `sampleFormat`, whatever this is. @default 48000 Hz, 2 channels, or those of the
-   * stream if it has more
+   * The format of the output that the source creates. Programs convert their audio to it. The format of the stream does
+   * not depend on it. @default 48000 Hz, 2 channels, or the channels of the stream if it has more
    */
   deviceFormat?: AudioFormat | undefined;
 }
 
 /**
- * An output that other programs play to, and the stream of what they play. While nothing plays it is silence. No
- * microphone hears it: beside a `VirtualMicSink` it gives a program a speaker and a microphone of its own, and neither
- * hears the other. On Linux it needs no driver. It is removed when the stream is closed, when the process exits, and
- * by the next process that uses this package if the process crashed. If the audio server restarts, the output is made
- * anew under its name; programs that still run are moved back to it.
+ * A virtual speaker: an output that other programs play to, and the stream of what they play. While nothing plays, the
+ * stream continues with silence. The output has no microphone. Together with a `VirtualMicSink` it gives a program its
+ * own speaker and microphone, and neither carries the sound of the other.
+ *
+ * On Linux it needs no driver. It is removed when the stream is closed and when the process exits. If the process
+ * crashed, the next process that uses this package removes it. If the audio server restarts, the output is created
+ * again under its name, and programs that still run are moved back to it.
  *
  * On Windows and macOS it is the output of a virtual cable. An app that also has a `VirtualMicSink` needs a second
- * cable, and names both as `device`.
+ * cable, and sets the `device` option of both.
  *
- * Fails as {@link MicSource} does; with no cable installed `ERR_AUDIO_UNSUPPORTED` says what to install.
+ * Fails with the errors of {@link MicSource}. If no cable is installed, it fails with `ERR_AUDIO_UNSUPPORTED`, and the
+ * message says what to install.
  *
  * @example
  * const speaker = await VirtualSpeakerSource.open({ name: 'Bot speaker' });
@@ -86,16 +88,16 @@ export class VirtualSpeakerSource extends AudioSource {
     };
   }
 
-  /** The output that other programs must select; undefined until `ready`. The same as `device`. */
+  /** The output that other programs must select, the same as `device`; undefined until `ready`. */
   get speaker(): AudioDevice | undefined {
     return this.device;
   }
 
   /**
-   * Environment variables for a child process. With them it plays to this output, and nowhere else, unless it chooses
-   * an output itself. `{ ...speaker.environment(), ...sink.environment() }` gives it a microphone as well. Programs on
-   * Linux that use PulseAudio's library read them (browsers, ffmpeg, SDL, ALSA's default device); programs that speak
-   * to PipeWire directly do not.
+   * Returns environment variables for a child process. With them the process plays to this output, unless it selects
+   * another output itself. `{ ...speaker.environment(), ...sink.environment() }` gives it a microphone as well. Programs
+   * that use PulseAudio's library read these variables (browsers, ffmpeg, SDL, ALSA's default device). Programs that
+   * connect directly to PipeWire do not.
    *
    * @throws `ERR_AUDIO_UNSUPPORTED` before `ready`, and on systems that have no such variables.
    * @example
@@ -113,7 +115,7 @@ export class VirtualSpeakerSource extends AudioSource {
   /** @internal */
   protected override async findTarget(search: DeviceSearch<SourceTarget>): Promise<SourceTarget> {
     const { selector, previous, lost } = search;
-    // What was made, or chosen, is kept until it goes.
+    // The device is kept until it is lost.
     if (previous && !lost) return previous;
     const target =
       selector === 'auto' ? await this.#auto(previous) : await super.findTarget(search);
@@ -124,7 +126,7 @@ export class VirtualSpeakerSource extends AudioSource {
   async #auto(previous: SourceTarget | undefined): Promise<SourceTarget> {
     const { host } = this;
     if (await makesDevices(host)) {
-      // Under the name of the one that went, of which something may be left.
+      // The new output gets the name of the lost one, so remove what may be left of that one first.
       await previous?.release?.().catch(() => {});
       if (previous) delete previous.release;
       return this.#make();
@@ -133,7 +135,7 @@ export class VirtualSpeakerSource extends AudioSource {
     const back = devices.find(({ id, state }) => id === previous?.id && state === 'active');
     if (back) return { id: back.id, device: back };
     const id = chooseVirtualMic(devices)?.render.id;
-    // Where nothing is installed, the system says what to install.
+    // If no cable is installed, the system's error says what to install.
     if (id === undefined) return this.#make();
     const device = devices.find((candidate) => candidate.id === id) as NativeDevice;
     if (device.fed) throw playedTo(device);

@@ -255,7 +255,7 @@ export class Outlet {
     for (const route of [...this.#routes.values()]) route.wake?.();
   }
 
-  // Without a clock, whoever asks gets more at once. A pause lets the event loop serve others.
+  // Without a clock, each request gets more frames at once. A pause keeps this from starving the event loop.
   #makeMore(frames: number): boolean {
     if (this.#isResting) return false;
     const isMade = this.#source.makeMore?.(frames) ?? false;

@@ -2,18 +2,18 @@ import type { NativeTap } from '../engine/native.js';
 import { bytesPerFrame, type AudioFormat } from '../format/format.js';
 import { chunkFlags } from './chunk-flags.js';
 
-/** A stretch of frames that JavaScript made. */
+/** Consecutive frames that JavaScript has made. */
 export interface PushedFrames {
-  /** The stream's index of the first frame. */
+  /** The index of the first frame. */
   frame: number;
   frames: number;
-  /** Interleaved, in the stream's format. */
+  /** The samples, interleaved, in the stream's format. */
   bytes: Buffer;
-  /** Of the samples, linear. */
+  /** The peak of the samples, linear. */
   peak: number;
   /** The sum of the squares of all samples. */
   energy: number;
-  /** When the first frame was heard, ns of `process.hrtime.bigint()`. */
+  /** When the first frame was heard, in ns of `process.hrtime.bigint()`. */
   time: number;
   /** `chunkFlags`. */
   flags: number;
@@ -22,8 +22,8 @@ export interface PushedFrames {
 const levelMs = 100;
 
 /**
- * What an `Outlet` reads where JavaScript makes the frames of a live stream: the counterpart of a producer of the
- * engine. Each tap has its own place. A tap that falls behind by more than its buffer loses the newest frames.
+ * The counterpart of a producer of the engine for a live stream whose frames JavaScript makes. An `Outlet` reads it.
+ * Each tap has its own position. A tap that falls behind by more than its buffer loses the newest frames.
  */
 export class PushedProducer {
   readonly #format: Readonly<AudioFormat>;
@@ -35,7 +35,7 @@ export class PushedProducer {
     this.#format = format;
   }
 
-  /** The taps do not notice before `wake()`. */
+  /** Adds frames. The taps read them after `wake()`. */
   push(pushed: PushedFrames): void {
     for (const tap of this.#taps) tap.push(pushed);
     this.#recent.push(pushed);
@@ -43,7 +43,7 @@ export class PushedProducer {
     while (this.#recent[0].frame + this.#recent[0].frames <= first) this.#recent.shift();
   }
 
-  /** No more frames follow. */
+  /** Called when no more frames follow. */
   end(): void {
     this.#ended = true;
     for (const tap of this.#taps) tap.end();
@@ -74,7 +74,7 @@ export class PushedProducer {
   }
 }
 
-/** Frames that wait in a tap; without `bytes` they were lost. */
+/** Frames that wait in a tap. Without `bytes` they were lost. */
 interface Waiting {
   frame: number;
   frames: number;
@@ -93,12 +93,12 @@ class PushedTap implements NativeTap {
   #waiting: Waiting[] = [];
   /** Frames that wait. */
   #length = 0;
-  /** Those of them that have bytes. */
+  /** The waiting frames that have bytes. */
   #kept = 0;
   /** Frames of `#waiting[0]` that have been read. */
   #offset = 0;
   #lost = 0;
-  /** Those that have been read and not been taken. */
+  /** The losses that have been read and not been taken. */
   #losses: { frame: number; frames: number }[] = [];
   #ended = false;
 

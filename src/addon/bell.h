@@ -1,4 +1,4 @@
-// What any thread rings and the event loop answers: one answer stands for all rings before it.
+// Any thread rings a bell, and the event loop answers it. One answer covers all rings before it.
 #pragma once
 
 #include <atomic>

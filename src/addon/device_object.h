@@ -1,4 +1,4 @@
-// What the objects of JavaScript that hold a device have in common, in whichever direction.
+// The common base of the objects of JavaScript that hold a device, for both directions.
 #pragma once
 
 #include <napi.h>

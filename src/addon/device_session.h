@@ -1,4 +1,4 @@
-// What holds a device, in whichever direction, and what stands in for it while there is none.
+// Holds a device, in either direction, and the clock task that replaces it while there is none.
 #pragma once
 
 #include <memory>

@@ -1,4 +1,4 @@
-// What the addon keeps for each Node environment (main thread, worker): the control thread that
+// The state of the addon for each Node environment (main thread, worker): the control thread that
 // talks to the systems, what wakes JavaScript, and the order in which all of it ends.
 #pragma once
 

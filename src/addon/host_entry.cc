@@ -6,8 +6,9 @@ namespace patchcord {
 
 Error HostEntry::use(std::shared_ptr<Host>* host) {
   if (closed_) {
-    return Error::make(ErrorCode::kBackendUnavailable, "the audio system has been disposed",
-                       "make another one");
+    return Error::make(ErrorCode::kBackendUnavailable,
+                       "the simulated audio system has been disposed",
+                       "construct another SimulatedAudio");
   }
   if (lost_.exchange(false, std::memory_order_acq_rel)) {
     if (host_) host_->watch(nullptr);

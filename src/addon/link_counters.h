@@ -1,4 +1,4 @@
-// What went wrong on the links of one destination, also of those that are no more.
+// The counters of losses on the links of one destination, including former links.
 #pragma once
 
 #include <napi.h>

@@ -1,4 +1,4 @@
-// What sources and mixers have in common for JavaScript: taps and links start at their producer.
+// The common part of sources and mixers for JavaScript: taps and links start at their producer.
 #pragma once
 
 #include <napi.h>

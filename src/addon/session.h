@@ -1,4 +1,4 @@
-// Something of an environment that runs on a thread of its own.
+// A part of an environment that runs on its own thread.
 #pragma once
 
 namespace patchcord {

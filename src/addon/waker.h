@@ -1,4 +1,4 @@
-// What calls into JavaScript when a bell was rung.
+// Calls into JavaScript when a bell was rung.
 #pragma once
 
 #include <napi.h>

@@ -309,7 +309,7 @@ Napi::Value WorldObject::script_process(const Napi::CallbackInfo& info) {
   } else if (verb == "idleSilence") {
     processes.set_idle_silence(truth());
   } else {
-    error = Error::make(ErrorCode::kUnsupported, "no script of a process called '" + verb + "'");
+    error = Error::make(ErrorCode::kUnsupported, "a simulated process has no event '" + verb + "'");
   }
   return answer(info.Env(), error);
 }
@@ -368,7 +368,7 @@ Napi::Value WorldObject::script(const Napi::CallbackInfo& info) {
   } else if (verb == "stamps") {
     error = world.stamps(id, info[2].IsNumber() ? to_ns(real(2)) : kNoTime, to_ns(real(3)));
   } else {
-    error = Error::make(ErrorCode::kUnsupported, "no script called '" + verb + "'");
+    error = Error::make(ErrorCode::kUnsupported, "a simulated device has no event '" + verb + "'");
   }
   return answer(info.Env(), error);
 }

@@ -35,10 +35,10 @@ namespace patchcord {
 enum class Flow : uint8_t { kInput, kOutput };
 enum class DeviceState : uint8_t { kActive, kDisabled, kNotPresent, kUnplugged };
 
-// Who stands behind a device, by what the system tells of its driver; empty: it does not tell.
-// People rename devices, and installers translate their names: none of this changes with either.
+// The properties of a device's driver, as the system reports them; empty if it does not. They do
+// not change when a user renames the device or an installer translates its name.
 struct DeviceOrigin {
-  std::string maker;                      // what the driver calls itself: "VB-Audio Virtual Cable"
+  std::string maker;                      // the driver's own name: "VB-Audio Virtual Cable"
   std::vector<std::string> hardware_ids;  // "VBAudioVACWDM"
   std::string service;                    // "VBAudioVACMME", "snd_aloop"
   std::string parent;                     // the same for all ends of one installed device
@@ -48,17 +48,17 @@ struct DeviceOrigin {
   bool hands_free = false;  // the telephone's end of a Bluetooth headset
 };
 
-// How something was found out, the surest first.
+// How a cable was recognised, the most reliable evidence first.
 enum class Evidence : uint8_t { kNone, kServer, kHardwareId, kService, kParent, kMaker, kName };
 
-// What a device is an end of: filled in by recognise_cables().
+// The cable that a device is an end of. recognise_cables() fills it in.
 struct CableEnd {
   std::string driver;   // "vb-cable", "voicemeeter"...; empty: of no cable that is known
   std::string product;  // "VB-CABLE A", to be shown to people
   std::string bus;      // of a virtual mixer: "B1" of an input, "Strip 0" of an output
   Evidence recognised_by = Evidence::kNone;
   Evidence paired_by = Evidence::kNone;  // of DeviceInfo::peer_id
-  // Where no one peer can be told from the others: all that it may be.
+  // All candidates, if the peer is not known.
   std::vector<std::string> possible_peers;
 };
 
@@ -72,9 +72,9 @@ struct DeviceInfo {
   Format format;            // the device's own: what its mixer runs at
   bool is_virtual = false;  // a cable, a null sink, a remapped source: no hardware behind it
   std::string driver;       // how the system names the maker: "module-null-sink.c", a hardware id
-  // Where what this device plays can be heard: for an output the id of the input device that
-  // carries it (a cable's microphone, PulseAudio's remap of a monitor), for an input the output
-  // device that it carries. Empty: none known. Feedback is found with it.
+  // The other end of a cable: for an output the id of the input device that carries its sound (a
+  // cable's microphone, PulseAudio's remap of a monitor), for an input the id of the output that it
+  // carries. Empty if none is known. It is used to find feedback.
   std::string peer_id;
   DeviceOrigin origin;
   CableEnd cable;
@@ -140,7 +140,7 @@ class RenderListener {
   // that cannot be told, or where nothing new is known since the last call. A device that never
   // tells is taken to play a constant time after it asks.
   virtual void on_render(void* data, uint32_t frames, int64_t play_time) noexcept = 0;
-  // The device ran dry and played `frames` frames that nobody gave it, 0 if the number is unknown.
+  // The device underran and played `frames` frames of silence, 0 if the number is unknown.
   // Called before the next on_render, which is for the first frame behind them when `here` is true.
   // When it is false the queue was filled meanwhile, and the gap lies before what it holds.
   virtual void on_underrun(uint32_t frames, bool here) noexcept = 0;
@@ -154,7 +154,7 @@ class RenderListener {
   ~RenderListener() = default;
 };
 
-// What a stream is for, as far as systems treat it differently.
+// The purpose of a stream, for systems that treat streams by their purpose.
 enum class Category : uint8_t { kOther, kCommunications, kMedia, kSpeech };
 
 // How a device is to be opened.
@@ -163,7 +163,7 @@ struct OpenOptions {
   bool exclusive = false;
   // A demand, unless its rate is 0: of what the device is given. Refused with kFormatUnsupported.
   Format format{0, 0, SampleFormat::kF32};
-  // Wishes. What became of them is told in Granted.
+  // Requests. Granted says whether the system has granted them.
   bool low_latency = false;  // the shortest period that there is
   bool raw = false;          // a microphone without the system's effects
   Category category = Category::kOther;
@@ -180,7 +180,7 @@ struct Wish {
   static Wish refused(std::string why_not) { return {false, std::move(why_not)}; }
 };
 
-// What became of OpenOptions; wishes that were not made are not granted.
+// Which of the OpenOptions were granted. Requests that were not made are not granted.
 struct Granted {
   bool exclusive = false;
   Wish low_latency;
@@ -210,7 +210,7 @@ struct RenderRequest {
   OpenOptions options;
 };
 
-// What the processes of a selection play, summed, as it goes into the devices' mix.
+// A request for the sum of what the processes of a selection play into the mixes of the devices.
 struct ProcessCaptureRequest {
   ProcessSelection selection;
   Format preferred;              // as CaptureRequest's
@@ -218,7 +218,7 @@ struct ProcessCaptureRequest {
   int64_t max_wait = kMaxWait;   // ns, for programs whose packets are late
 };
 
-// What was opened.
+// The properties of an open stream.
 struct StreamInfo {
   Format format;               // of Packet::data and on_render's data; any SampleFormat
   uint32_t period_frames = 0;  // how often the audio thread wakes, in frames of `format`
@@ -242,7 +242,7 @@ class Stream {
   // When it returns, no callback runs and none will come. May be called at any time and more than
   // once: before start(), after on_lost, and while a callback runs (it waits for it).
   virtual void stop() = 0;
-  // What the system says of the device beside its sound, at most 250 ms old. The engine reads it
+  // The system's state of the device (volume, mute, meter), at most 250 ms old. The engine reads it
   // on the audio thread behind every packet and every on_idle(): it must not lock, wait or ask the
   // system. Any thread.
   virtual EndpointState endpoint() const noexcept { return {}; }
@@ -264,11 +264,11 @@ struct Cable {
 // The environment variables of a child process, by their names.
 using ChildEnvironment = std::vector<std::pair<std::string, std::string>>;
 
-// What lies between an output and whoever listens to the microphone that carries it.
+// How loud an output arrives at a program that records the microphone that carries it.
 struct Hearing {
-  double volume = 1;     // linear, of all the system's sliders on the way together; 0: muted
-  std::string quietest;  // what takes most: a device's id, or kOwnStream
-  // Of a virtual mixer whose settings can be read:
+  double volume = 1;     // the product of the system's volumes on the way, linear; 0 if muted
+  std::string quietest;  // the lowest volume's owner: a device's id, or kOwnStream
+  // The next members concern a virtual mixer whose settings can be read.
   bool mixer_known = false;
   std::vector<std::string> buses;  // those on which it is heard: "B1"
   std::string mixer_problem;       // why it is heard on none
@@ -382,25 +382,26 @@ struct Backend {
 
 inline Error Host::list_processes(const ProcessQuery&, std::vector<ProcessInfo>*) {
   return Error::make(ErrorCode::kUnsupported, "This audio backend does not list programs",
-                     "use listDevices(), and a LoopbackSource for all that an output plays");
+                     "use listDevices(), and a LoopbackSource for everything that an output plays");
 }
 
 inline Error Host::open_processes(const ProcessCaptureRequest&, CaptureListener*, TapListener*,
                                   std::unique_ptr<ProcessStream>*) {
   return Error::make(ErrorCode::kUnsupported, "This audio backend does not capture programs",
-                     "use a LoopbackSource for all that an output plays");
+                     "use a LoopbackSource for everything that an output plays");
 }
 
 inline Error Host::make_cable(const std::string&, const Format&, Cable*) {
-  return Error::make(ErrorCode::kUnsupported,
-                     "This audio backend makes no microphone, and no virtual cable was found",
-                     "install a virtual audio cable, and select its input as the microphone in "
-                     "the other program");
+  return Error::make(
+      ErrorCode::kUnsupported,
+      "This audio backend cannot create a microphone, and no virtual cable was found",
+      "install a virtual audio cable, and select its input as the microphone in "
+      "the other program");
 }
 
 inline Error Host::make_speaker(const std::string&, const Format&, std::string*) {
   return Error::make(ErrorCode::kUnsupported,
-                     "This audio backend makes no output, and no virtual cable was found",
+                     "This audio backend cannot create an output, and no virtual cable was found",
                      "install a virtual audio cable, and select its output in the other program");
 }
 

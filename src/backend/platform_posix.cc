@@ -1,4 +1,4 @@
-// What core/time/clock.h leaves to the platform, for POSIX systems.
+// The platform's part of core/time/clock.h, for POSIX systems.
 #include <pthread.h>
 #include <sched.h>
 #include <sys/resource.h>
@@ -197,7 +197,8 @@ ThreadPriority::Answer ThreadPriority::answer() const {
 ThreadPriority::ThreadPriority(Priority priority) {
   if (priority != Priority::kAudio) return;
   answer_.granted = pthread_set_qos_class_self_np(QOS_CLASS_USER_INTERACTIVE, 0) == 0;
-  if (!answer_.granted) answer_.why_not = "the system refused the thread's class of service";
+  if (!answer_.granted)
+    answer_.why_not = "the system did not grant the quality-of-service class of the thread";
 }
 
 ThreadPriority::~ThreadPriority() {

@@ -1,4 +1,4 @@
-// What core/time/clock.h leaves to the platform, for Windows.
+// The platform's part of core/time/clock.h, for Windows.
 #include <windows.h>
 
 #include <atomic>
@@ -171,7 +171,7 @@ ThreadPriority::ThreadPriority(Priority priority) {
     handle_ = mmcss().set(L"Pro Audio", &task);
   }
   answer_.granted = handle_ || SetThreadPriority(GetCurrentThread(), THREAD_PRIORITY_TIME_CRITICAL);
-  if (!answer_.granted) answer_.why_not = "Windows refused a higher priority";
+  if (!answer_.granted) answer_.why_not = "Windows did not grant a higher priority";
 }
 
 ThreadPriority::~ThreadPriority() {

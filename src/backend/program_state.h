@@ -1,4 +1,4 @@
-// What several programs have in the place of one device's state: mute, volume and meter.
+// The combined state of several programs, instead of a device's state: mute, volume and meter.
 #pragma once
 
 #include <algorithm>

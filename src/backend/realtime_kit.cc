@@ -188,21 +188,23 @@ ThreadPriority::Answer RealtimeRequest::answer() const {
 void RealtimeRequest::ask(int64_t thread_id, int priority) {
   const auto refused = [this](const std::string& why_not) { answer_ = {false, why_not}; };
   const std::string need = "this user has no RLIMIT_RTPRIO, and ";
-  if (!libdbus().loaded) return refused(need + "libdbus-1.so.3, to ask RealtimeKit, is not there");
+  if (!libdbus().loaded)
+    return refused(need + "libdbus-1.so.3, which is needed to ask RealtimeKit, is not installed");
   Bus bus;
-  if (!bus.open()) return refused(need + "the system's message bus: " + bus.error());
+  if (!bus.open()) return refused(need + "the message bus of the system failed: " + bus.error());
   int64_t highest = 0, longest_us = 0;
   if (cancelled_.load(std::memory_order_relaxed)) return;
   if (!bus.get("MaxRealtimePriority", &highest)) {
-    return refused(need + "RealtimeKit: " + bus.error());
+    return refused(need + "RealtimeKit failed: " + bus.error());
   }
   if (cancelled_.load(std::memory_order_relaxed)) return;
-  if (!bus.get("RTTimeUSecMax", &longest_us)) return refused(need + "RealtimeKit: " + bus.error());
+  if (!bus.get("RTTimeUSecMax", &longest_us))
+    return refused(need + "RealtimeKit failed: " + bus.error());
   if (!limit_realtime_run(longest_us)) return refused(need + "RLIMIT_RTTIME could not be set");
   if (cancelled_.load(std::memory_order_relaxed)) return;
   const auto allowed = static_cast<uint32_t>(std::min<int64_t>(priority, highest));
   if (!bus.make_realtime(static_cast<uint64_t>(thread_id), allowed)) {
-    return refused(need + "RealtimeKit: " + bus.error());
+    return refused(need + "RealtimeKit failed: " + bus.error());
   }
   answer_ = {true, {}};
 }

@@ -47,7 +47,7 @@ async function collected(mixer: Mixer): Promise<Buffer> {
 }
 
 describe('samples that are no numbers', () => {
-  it('are silence to a mixer, its limiter and its meter', async () => {
+  it('are silence for a mixer, its limiter and its meter', async () => {
     const { spoilt: bad, clean } = spoilt(9600);
     const mixed = async (samples: Float32Array): Promise<[Buffer, object]> => {
       const mixer = new Mixer();
@@ -60,7 +60,7 @@ describe('samples that are no numbers', () => {
     expect(level).toEqual({ peakDb: expect.closeTo(-2.5, 1), rmsDb: expect.closeTo(-5.6, 1) });
   });
 
-  it('are silence in what a device delivers, and in what a sink plays', async () => {
+  it('are silence if a device delivers them, and if a sink plays them', async () => {
     const { spoilt: bad } = spoilt(4800);
     audio.device('mic').play(pcm(bad, { channels: 2, loop: true }));
     const source = new MicSource({ backend: audio });
@@ -119,7 +119,7 @@ describe('rates at the ends of the range', () => {
     for (const one of [source, native, mixer]) one.destroy();
   });
 
-  it('are refused in words beyond it', () => {
+  it('are rejected with an error beyond it', () => {
     for (const sampleRate of [7999, 384_001, 3_072_000]) {
       const range = /sampleRate.*>= 8000 && <= 384000/;
       expect(() => new MicSource({ backend: audio, sampleRate })).toThrow(range);
@@ -138,7 +138,7 @@ describe('a format that changes upstream', () => {
     ['MixerInput', () => new Mixer().resume().createInput()],
     ['VirtualMicSink', () => new VirtualMicSink({ backend: audio, device: 'cable-input' })],
   ];
-  it.each(sinks)('is refused by a %s, which says both', async (name, make) => {
+  it.each(sinks)('is rejected by a %s with an error that names both', async (name, make) => {
     const destination = make() as NodeJS.WritableStream;
     const piped = async (format: AudioFormat): Promise<void> => {
       const source = withFormat(new PassThrough(), format);
@@ -157,10 +157,10 @@ describe('a format that changes upstream', () => {
   });
 });
 
-describe('streams in a circle', () => {
+describe('streams in a cycle', () => {
   const cycle = expect.objectContaining({ code: 'ERR_AUDIO_GRAPH_CYCLE' });
 
-  it('are refused by pipe(), whichever closes it', () => {
+  it('are rejected by the pipe() that closes the cycle', () => {
     const mixer = new Mixer();
     const narrow = new Resampler({ sampleRate: 16000 });
     const input = mixer.createInput();
@@ -175,7 +175,7 @@ describe('streams in a circle', () => {
     for (const one of [mixer, narrow, other, wide]) one.destroy();
   });
 
-  it('are refused among transforms, also of one with itself', () => {
+  it('are rejected among transforms, also of one with itself', () => {
     const [a, b] = [new Resampler(), new Resampler()];
     a.pipe(b);
     expect(() => b.pipe(a)).toThrow(cycle);
@@ -186,7 +186,7 @@ describe('streams in a circle', () => {
 });
 
 describe('a live input that is closed in the middle of a ramp', () => {
-  it('goes without a click, and the others stay', async () => {
+  it('ends without a click, and the others continue', async () => {
     // At its peak where the engine's periods end.
     audio.device('mic').play(tone(500, { phase: Math.PI / 2 }));
     audio.device('speakers').play(tone(443));
@@ -240,7 +240,7 @@ describe('one source in two inputs', () => {
 });
 
 describe('a live input with latencyMs', () => {
-  it('makes the whole mix as old as it needs, and not older', async () => {
+  it('delays the whole mix by as much as it needs, and not more', async () => {
     audio.device('mic').play(tone(997));
     const source = new MicSource({ backend: audio });
     const mixer = new Mixer({ latencyMs: 30 });
@@ -254,7 +254,7 @@ describe('a live input with latencyMs', () => {
     mixer.destroy();
   });
 
-  it('or a startFrame is refused: its times say where it lies', () => {
+  it('or a startFrame is rejected, because its times determine its position', () => {
     const source = new MicSource({ backend: audio });
     const mixer = new Mixer();
     expect(() => source.pipe(mixer.createInput({ startFrame: 48_000 }))).toThrow(

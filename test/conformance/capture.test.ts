@@ -69,7 +69,7 @@ describe('devices', () => {
 });
 
 describe('a microphone', () => {
-  it('is heard at its frequency and level, contiguous, with times that follow its frames', async () => {
+  it('delivers its frequency and level, contiguously, with times that match its frames', async () => {
     const stop = await system.play('microphone', 997);
     const mic = new MicSource({ backend: system.backend, device: system.microphone });
     const chunks = await hear(mic, 2 * 48000);
@@ -92,7 +92,7 @@ describe('a microphone', () => {
     await stop();
   });
 
-  it('comes in the format that was asked for', async () => {
+  it('has the requested format', async () => {
     const stop = await system.play('microphone', 997);
     const mic = new MicSource({
       backend: system.backend,
@@ -182,7 +182,7 @@ describe('a microphone', () => {
     await stop();
   });
 
-  it('that is unplugged, and not waited for, is ERR_AUDIO_DEVICE_LOST', async () => {
+  it('fails with ERR_AUDIO_DEVICE_LOST if it is unplugged and recover is false', async () => {
     const { backend, microphone: device } = system;
     const mic = new MicSource({ backend, device, recover: false });
     mic.on('data', () => {});
@@ -196,7 +196,7 @@ describe('a microphone', () => {
 });
 
 describe('loopback', () => {
-  it('hears what the speakers play', async () => {
+  it('records what the speakers play', async () => {
     const stop = await system.play('speakers', 443);
     const loopback = new LoopbackSource({ backend: system.backend, device: system.speakers });
     const chunks = await hear(loopback, 48000);
@@ -212,7 +212,7 @@ describe('loopback', () => {
   });
 
   // On PipeWire 0.3.65 a recording that shared a connection with playback came in bursts seconds apart.
-  it('hears all that a sink of the same program plays', async () => {
+  it('records everything that a sink of the same program plays', async () => {
     const sink = new SpeakerSink({
       backend: system.backend,
       device: system.speakers,

@@ -84,7 +84,7 @@ describe('a loop over chunks()', () => {
     expect(listeners(source)[0]).toBeLessThanOrEqual(before[0]);
   });
 
-  it('ends where the stream was closed, also idle, and after all chunks', async () => {
+  it('ends where the stream was closed, also if it is idle, and after all chunks', async () => {
     const mixer = new Mixer();
     const idle = thrownBy(mixer.chunks());
     await mixer.close();
@@ -98,7 +98,7 @@ describe('a loop over chunks()', () => {
     expect(await thrownBy(source.chunks())).toBe(undefined);
   });
 
-  it('leaves no listener and keeps nothing: left, or returned before its first chunk', async () => {
+  it('leaves no listener and keeps no audio after a break, or after return() before the first chunk', async () => {
     const source = mic();
     for (let i = 0; i < 50; i++) {
       const chunks = source.chunks();
@@ -113,7 +113,7 @@ describe('a loop over chunks()', () => {
     await source.close();
   });
 
-  it('raises no unhandled rejection where the stream is destroyed and nobody waits for a chunk', async () => {
+  it('causes no unhandled rejection if the stream is destroyed while no chunk is awaited', async () => {
     const unhandled: unknown[] = [];
     const note = (reason: unknown): unknown => unhandled.push(reason);
     process.on('unhandledRejection', note);
@@ -129,7 +129,7 @@ describe('a loop over chunks()', () => {
     expect(await busy.next()).toEqual({ done: true, value: undefined });
   });
 
-  it('gives several calls of next() their chunks in turn, and return() ends those that wait', async () => {
+  it('answers several calls of next() in order, and return() ends those that wait', async () => {
     const source = mic();
     const chunks = source.chunks();
     const results = (await Promise.all([chunks.next(), chunks.next(), chunks.next()])) as {

@@ -59,7 +59,7 @@ describe('convert()', () => {
     }
   });
 
-  it('leaves what is not asked for as it is, and copies', () => {
+  it('keeps fields that are not set, and copies', () => {
     const bytes = encodeSamples([0.25, -0.5, 0.75, 1], 'f32');
     const made = convert(bytes, { from: stereo, to: {} });
     expect(made.equals(bytes)).toBe(true);
@@ -69,7 +69,7 @@ describe('convert()', () => {
     expect([...toFloat32(mono, stereo)]).toEqual([-0.5, 1]);
   });
 
-  it('takes bytes from anywhere in a larger buffer', () => {
+  it('reads bytes from any position in a larger buffer', () => {
     const bytes = encodeSamples([0.5, -0.25], 's16');
     const shifted = new Uint8Array(9);
     shifted.set(bytes, 3);
@@ -89,7 +89,7 @@ describe('convert()', () => {
     expect(measureTone(left.subarray(8000, 36000), 44100, 1000).snrDb).toBeGreaterThan(140);
   });
 
-  it('refuses what makes no sense, and names it', () => {
+  it('rejects invalid arguments, and names them', () => {
     const bytes = Buffer.alloc(8);
     const bad =
       (options: object): (() => void) =>
@@ -113,14 +113,14 @@ describe('convert()', () => {
 });
 
 describe('toFloat32() and fromFloat32()', () => {
-  it.each(sampleFormats)('carry %s there and back', (sampleFormat) => {
+  it.each(sampleFormats)('convert %s and back', (sampleFormat) => {
     const values = Float32Array.of(-1, -0.5, 0, 0.25, 0.5, 1 - 2 ** -15);
     const bytes = fromFloat32(values, { sampleFormat });
     expect(bytes.equals(encodeSamples(values, sampleFormat))).toBe(true);
     expect([...toFloat32(bytes, { sampleFormat })]).toEqual([...values]);
   });
 
-  it('round, clip and own their memory', () => {
+  it('round, clip and return their own memory', () => {
     const values = Float32Array.of(2, -2, NaN, 1.5 / 32768, 2.5 / 32768);
     const bytes = fromFloat32(values, { sampleFormat: 's16' });
     expect([...new Int16Array(new Uint8Array(bytes).buffer)]).toEqual([32767, -32768, 0, 2, 2]);
@@ -129,7 +129,7 @@ describe('toFloat32() and fromFloat32()', () => {
     expect([...made]).toEqual([...values.subarray(3)]);
   });
 
-  it('refuse parts of samples and frames, and what is no format', () => {
+  it('reject parts of samples and frames, and invalid formats', () => {
     const partial = withCode('ERR_AUDIO_PARTIAL_FRAME');
     expect(() => toFloat32(Buffer.alloc(5), { sampleFormat: 's24' })).toThrow(partial);
     expect(() => toFloat32(Buffer.alloc(4), stereo)).toThrow(partial);

@@ -25,7 +25,7 @@ const odd = { sampleRate: 22050, channels: 3, sampleFormat: 'f32' } as const;
 // Wine's sound server converts for each stream: there a device has every format.
 const inWine = process.env.PATCHCORD_TEST_BACKEND === 'wasapi';
 
-it.runIf(inWine)('any format may be demanded in Wine, and is had', async () => {
+it.runIf(inWine)('every format can be requested in Wine', async () => {
   const sink = await new SpeakerSink({ ...options(), deviceFormat: odd }).ready;
   expect(sink.deviceFormat).toEqual(odd);
   await sink.setDeviceFormat({ ...odd, sampleRate: 32000 });
@@ -35,7 +35,7 @@ it.runIf(inWine)('any format may be demanded in Wine, and is had', async () => {
 });
 
 describe.skipIf(inWine)('a device of another format', () => {
-  it('than the one demanded is an error that says what to do', async () => {
+  it('than the requested one is an error that says what to do', async () => {
     const error = await event<AudioError>(
       new SpeakerSink({ ...options(), deviceFormat: odd }),
       'error',
@@ -45,7 +45,7 @@ describe.skipIf(inWine)('a device of another format', () => {
     expect(error.deviceId).toBeTruthy();
   });
 
-  it('cannot be had later either, and the sink plays on as it did', async () => {
+  it('is an error later too, and the sink continues', async () => {
     const sink = await new SpeakerSink(options()).ready;
     const before = sink.deviceFormat;
     await expect(sink.setDeviceFormat(odd)).rejects.toMatchObject({
@@ -58,7 +58,7 @@ describe.skipIf(inWine)('a device of another format', () => {
   });
 });
 
-it('the format that the device has may be demanded, before and while it plays', async () => {
+it('may be opened with its own format as deviceFormat, before and while it plays', async () => {
   const first = await new SpeakerSink(options()).ready;
   const deviceFormat = first.deviceFormat as AudioFormat;
   await first.close();
@@ -73,10 +73,10 @@ it('the format that the device has may be demanded, before and while it plays', 
   await expect(sink.setDeviceFormat(deviceFormat)).rejects.toBeInstanceOf(Error);
 });
 
-describe('a microphone that is made', () => {
+describe('a created microphone', () => {
   const made = process.platform === 'linux' && process.env.PATCHCORD_TEST_BACKEND !== 'simulated';
 
-  it.runIf(made)('has the format demanded, and another one when it is made anew', async () => {
+  it.runIf(made)('has the requested format, and another one after setDeviceFormat()', async () => {
     const wide = { sampleRate: 96000, channels: 1, sampleFormat: 's16' } as const;
     const sink = await new VirtualMicSink({ name: 'Wide', deviceFormat: wide }).ready;
     // What listens in PipeWire runs at the rate of its graph.

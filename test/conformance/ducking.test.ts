@@ -57,7 +57,7 @@ describe('an input with duck', () => {
     expect(db(low)).toBeCloseTo(-20, 1);
   });
 
-  it('hears the other input behind its gain and mute', async () => {
+  it('measures the other input after its gain and mute', async () => {
     const duck = { gainDb: -20 };
     expect(least(await gainsOf(duck, { voiceOptions: { muted: true } }))).toBe(1);
     expect(least(await gainsOf(duck, { voiceOptions: { gain: 0.001 } }))).toBeCloseTo(1);

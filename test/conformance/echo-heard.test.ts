@@ -38,7 +38,7 @@ describe.runIf(onServer)('an echo canceller on Linux', () => {
   });
   afterAll(() => system.close());
 
-  it('takes out what a program plays, sees a talker, and notices no blocked event loop', async () => {
+  it('removes what a program plays, detects a talker, and is not affected by a blocked event loop', async () => {
     const scene = echoRoom(20, { nearFrom: 0 });
     const speakers = await SpeakerSink.open({
       device: system.speakers,

@@ -177,7 +177,7 @@ describe('live', () => {
     expect(warnings.map(({ code }) => code)).toEqual(['REFERENCE_ENDED']);
   });
 
-  it('goes on while the reference or the microphone is unplugged, and has its gaps as long', async () => {
+  it('continues while the reference or the microphone is unplugged, with gaps of the same length', async () => {
     const room = echoRoom(9);
     const audio = world(room);
     const { mic, reference, canceller } = await opened(audio);
@@ -202,7 +202,7 @@ describe('live', () => {
     expect(powerDb(after, (silent + 2400) / rate, (silent + 7200) / rate)).toBeLessThan(-190);
   });
 
-  it('warns when the reference has nothing to do with what is heard', async () => {
+  it('warns if the microphone contains nothing of the reference', async () => {
     const audio = new SimulatedAudio({ clock: 'manual' });
     audio.device('speakers').play(pcm(echoRoom(16, { seed: 5 }).far));
     audio.device('mic').play(pcm(echoRoom(16, { seed: 6 }).far));
@@ -217,7 +217,7 @@ describe('live', () => {
     await mic.close();
   });
 
-  it('refuses what would cancel itself, go round in a circle, or has no times', async () => {
+  it('rejects references that would cancel themselves, close a cycle, or have no times', async () => {
     const audio = new SimulatedAudio({ clock: 'manual' });
     audio.device('mic').play(tone(440));
     const mic = new MicSource({ backend: audio });
@@ -243,7 +243,7 @@ describe('live', () => {
     await Promise.all([mic.close(), second.close(), loopback.close()]);
   });
 
-  it('may play to the output that its reference hears: that is no feedback of the graph', async () => {
+  it('may play to the output that its reference records, which is not feedback', async () => {
     const audio = world(echoRoom(1));
     const { mic, canceller } = await opened(audio);
     const sink = new SpeakerSink({ backend: audio });
@@ -292,7 +292,7 @@ describe('between two recordings', () => {
   };
   const s16 = (bytes: Buffer): Float32Array => toFloat(bytes, { ...mono, sampleFormat: 's16' })[0];
 
-  it('takes the one out of the other, the same bits however both are cut', async () => {
+  it('removes one from the other, with the same bits however both are cut', async () => {
     const [microphone, far] = await Promise.all([wav(room.microphone), wav(room.far)]);
     const random = seededRandom(4);
     const cut = (bytes: Buffer) =>
@@ -306,7 +306,7 @@ describe('between two recordings', () => {
     expect(again.equals(whole)).toBe(true);
   });
 
-  it('takes a reference of another rate, and one that ends sooner is silence from there on', async () => {
+  it('accepts a reference of another rate; one that ends sooner is silent from there on', async () => {
     const microphone = await wav(room.microphone);
     const slow: Buffer[] = [];
     const resampler = new Resampler({ sampleRate: 16_000, from: mono });

@@ -114,7 +114,7 @@ describe.runIf(onServer)('an example', () => {
     expect(Math.abs(typicalTone(sound, 48000, 700).peakDb + 12)).toBeLessThan(1.5);
   });
 
-  it('says what to do where there is no audio system', async () => {
+  it('says what to do without an audio system', async () => {
     const child = spawn(process.execPath, [join(root, 'examples/tone.mjs')], {
       cwd: root,
       env: { ...process.env, PULSE_SERVER: `unix:${folder}/none` },

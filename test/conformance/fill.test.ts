@@ -35,7 +35,7 @@ async function play(mixed: boolean, options: SinkOptions = {}) {
   };
 }
 
-describe.runIf(simulated)('a sink that ran dry', () => {
+describe.runIf(simulated)('a sink after an underrun', () => {
   for (const mixed of [false, true]) {
     it(`holds more and gives it back, ${mixed ? 'of a mixer' : 'of a microphone'}`, async () => {
       const { audio, sink, told, glitch, close } = await play(mixed);
@@ -61,7 +61,7 @@ describe.runIf(simulated)('a sink that ran dry', () => {
     });
   }
 
-  it('holds no more than maxLatencyMs', async () => {
+  it('adds no more than maxLatencyMs', async () => {
     const { sink, told, glitch, close } = await play(false, { maxLatencyMs: 15 });
     await glitch(960);
     expect(told).toEqual([]);

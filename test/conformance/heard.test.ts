@@ -86,7 +86,7 @@ describe.runIf(onServer)('a virtual microphone on Linux', () => {
     if (heard === 0) expect(broken).toBeLessThan(3);
   });
 
-  it('is one of two at once, each with a name and a sound of its own', async () => {
+  it('is one of two, each with its own name and sound', async () => {
     const other = await new VirtualMicSink({ name: 'Robot "R2"', latencyMs: 100, bufferMs: 4000 })
       .ready;
     new ToneSource({ frequency: 440, gain: 0.25, durationMs: 60_000 }).pipe(other);
@@ -100,7 +100,7 @@ describe.runIf(onServer)('a virtual microphone on Linux', () => {
     other.destroy();
   });
 
-  it('that is muted, or nearly so, is a warning, once for each time', async () => {
+  it('causes one warning each time it is muted or nearly muted', async () => {
     const { id, name: label } = sink.microphone as Microphone;
     const warnings: SinkWarning[] = [];
     sink.on('warning', (warning) => warnings.push(warning));
@@ -123,7 +123,7 @@ describe.runIf(onServer)('a virtual microphone on Linux', () => {
     await run('pactl', ['set-sink-mute', sink.device?.id as string, '0']);
   });
 
-  it('is taken away by the next run when its program crashed', async () => {
+  it('is removed by the next process after its process has crashed', async () => {
     const crash =
       "new VirtualMicSink({ name: 'Left behind' }).ready.then(() => process.kill(process.pid, 'SIGKILL'))";
     await expect(program(crash)).rejects.toMatchObject({ signal: 'SIGKILL' });

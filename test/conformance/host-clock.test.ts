@@ -93,7 +93,7 @@ describe("clock: 'host', on simulated devices 150 ppm fast and 80 ppm slow", () 
     expect(slow.frameAt(startTime + 2_000_000_000n)).toBe(96000);
   });
 
-  it('also after holes, and beside one that is unplugged', async () => {
+  it('also after gaps, and beside a device that is unplugged', async () => {
     const audio = world();
     const startTime = audio.now();
     const [fast, slow, gone] = ['fast', 'slow', 'fast'].map((id) =>
@@ -123,7 +123,7 @@ describe("clock: 'host', on simulated devices 150 ppm fast and 80 ppm slow", () 
     expect(Math.abs(shift(a.sound(), b.sound(), 470_400))).toBeLessThan(1.1);
   });
 
-  it('from a start that has passed it is silence up to the opening, made as it is read', async () => {
+  it('with a startTime in the past the stream is silent until the device is open', async () => {
     const audio = world();
     const startTime = audio.now() - 3_600_000_000_000n;
     const source = open(audio, 'fast', { startTime, bufferMs: 1000 });
@@ -157,7 +157,7 @@ describe("clock: 'host', on simulated devices 150 ppm fast and 80 ppm slow", () 
     },
   );
 
-  it('an idle loopback keeps to it', async () => {
+  it("an idle loopback follows the host's clock", async () => {
     const audio = world();
     const loopback = new LoopbackSource({ backend: audio, clock: 'host', durationMs: 30_000 });
     const { frames, sound } = collect(loopback);

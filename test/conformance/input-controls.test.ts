@@ -19,7 +19,7 @@ beforeEach(async () => {
 });
 
 describe('the controls of a mixer input', () => {
-  it('have a ramp each: a pan or a mute does not end a fade', async () => {
+  it('have separate ramps: a pan or a mute does not end a fade', async () => {
     const before = input.level().peakDb;
     expect(before).toBeCloseTo(-6.02, 1);
     input.setGain(0, { rampMs: 2000 });
@@ -33,7 +33,7 @@ describe('the controls of a mixer input', () => {
     expect(input.level().peakDb).toBe(-Infinity);
   });
 
-  it('mute within the ramp asked for', async () => {
+  it('mute within the requested ramp', async () => {
     input.setMuted(true, { rampMs: 1000 });
     await audio.advance(400);
     expect(input.level().peakDb).toBeGreaterThan(-10);
@@ -44,7 +44,7 @@ describe('the controls of a mixer input', () => {
     expect(input.level().peakDb).toBeCloseTo(-6.02, 1);
   });
 
-  it('tell what was asked for', () => {
+  it('return the values that were set', () => {
     expect([input.gain, input.pan, input.muted]).toEqual([1, 0.25, false]);
     input.setGain(0.5, { rampMs: 500 });
     input.setPan(-1, { rampMs: 500 });
@@ -52,7 +52,7 @@ describe('the controls of a mixer input', () => {
     expect([input.gain, input.pan, input.muted]).toEqual([0.5, -1, true]);
   });
 
-  it('refuse what they cannot do and stay as they were', () => {
+  it('reject invalid values and do not change', () => {
     expect(() => input.setGain(17)).toThrow(RangeError);
     expect(() => input.setPan(-2, { rampMs: 5 })).toThrow(RangeError);
     expect(() => input.setPan(1, { rampMs: -5 })).toThrow(RangeError);
@@ -61,7 +61,7 @@ describe('the controls of a mixer input', () => {
     expect([input.gain, input.pan, input.muted]).toEqual([1, 0.25, false]);
   });
 
-  it('fade the input out when it is closed, within the ramp asked for', async () => {
+  it('fade the input out within the requested ramp when it is closed', async () => {
     const closed = input.close({ rampMs: 500 });
     await audio.advance(250);
     expect(input.destroyed).toBe(false);

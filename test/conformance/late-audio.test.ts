@@ -54,7 +54,7 @@ async function stallSeven(ms: number): Promise<void> {
 }
 
 describe('audio that is late', () => {
-  it.each([45, 80])('is in its place in every recording when it is %d ms late', async (ms) => {
+  it.each([45, 80])('is at its position in every recording if it is %d ms late', async (ms) => {
     const loopback = new LoopbackSource({ backend: audio });
     const program = new ProcessSource({ process: player.pid, backend: audio });
     const mixed = new LoopbackSource({ backend: audio });
@@ -79,7 +79,7 @@ describe('audio that is late', () => {
     for (const one of [loopback, program, mixed, mixer]) one.destroy();
   });
 
-  it('is lost for a device that plays it, and for nobody else', async () => {
+  it('is lost only for a device that plays it', async () => {
     const loopback = new LoopbackSource({ backend: audio });
     const sink = new VirtualMicSink({ backend: audio, device: 'cable-input' });
     const chunks: Buffer[] = [];
@@ -114,7 +114,7 @@ describe('audio that is late', () => {
     for (const one of [loopback, mixer, sink]) one.destroy();
   });
 
-  it('is waited for as long as was asked, then counted in events that are disjoint', async () => {
+  it('is lost after maxWaitMs, and counted in disjoint events', async () => {
     const loopback = new LoopbackSource({ backend: audio, maxWaitMs: 50 });
     const told: Discontinuity[] = [];
     const chunks: AudioChunk[] = [];
@@ -136,7 +136,7 @@ describe('audio that is late', () => {
     await expect(loop).rejects.toMatchObject({ code: 'ERR_STREAM_PREMATURE_CLOSE' });
   });
 
-  it('that a transform is read too slowly for is counted in events that are disjoint', async () => {
+  it('is counted in disjoint events if a transform is read too slowly', async () => {
     const loopback = new LoopbackSource({ backend: audio });
     const gain = loopback.pipe(new Gain({ gain: 0.5, bufferMs: 200 }));
     const told: Discontinuity[] = [];

@@ -21,7 +21,7 @@ function blockWhileLosing(device: SimulatedDevice, enough: () => boolean): void 
   }
 }
 
-it('a source ends, however often a meter behind it had something to tell', async () => {
+it('a source ends after many events of a meter', async () => {
   await using audio = new SimulatedAudio({ clock: 'manual' });
   audio.device('mic').play(tone(440));
   const mic = new MicSource({ backend: audio, durationMs: 2000 });
@@ -37,7 +37,7 @@ it('a source ends, however often a meter behind it had something to tell', async
   expect(levels).toBeGreaterThan(0);
 });
 
-it('a source ends, however many holes came before', async () => {
+it('a source ends after many gaps', async () => {
   await using audio = new SimulatedAudio({ devices: [{ id: 'mic', flow: 'input', ...device }] });
   audio.device('mic').play(tone(440));
   const mic = new MicSource({ backend: audio, durationMs: 3000, bufferMs: 30_000 });
@@ -49,7 +49,7 @@ it('a source ends, however many holes came before', async () => {
   await until(() => ended, 'the end');
 });
 
-it('a writer goes on, however often the sink ran dry', async () => {
+it('a writer continues after many underruns of the sink', async () => {
   await using audio = new SimulatedAudio({ devices: [{ id: 'out', flow: 'output', ...device }] });
   const sink = new SpeakerSink({ backend: audio, format: device.format, bufferMs: 1000 });
   await sink.ready;

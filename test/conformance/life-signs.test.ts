@@ -14,7 +14,7 @@ describe('a microphone that is muted in the system', () => {
   });
   afterAll(() => system.close());
 
-  it('says so, says when it is not, and streams on', async ({ skip }) => {
+  it('emits mute and unmute, and the stream continues', async ({ skip }) => {
     const { muteMicrophone } = system;
     if (!muteMicrophone) return skip('a mute outside does not reach Wine');
     const mic = new MicSource({ backend: system.backend, device: system.microphone });
@@ -39,7 +39,7 @@ describe('a microphone that is muted in the system', () => {
   });
 });
 
-describe('a stream that does not hear its device', () => {
+describe('a stream without the sound of its device', () => {
   let audio: SimulatedAudio;
   beforeEach(() => {
     audio = new SimulatedAudio({ clock: 'manual' });
@@ -80,7 +80,7 @@ describe('a stream that does not hear its device', () => {
     mic.destroy();
   });
 
-  it('is a loopback whose output plays, too; one that plays nothing is only idle', async () => {
+  it('may be a loopback whose output plays; an output that plays nothing is only idle', async () => {
     const loopback = new LoopbackSource({ backend: audio });
     const events = told(loopback);
     await loopback.ready;
@@ -121,7 +121,7 @@ describe('a stream that does not hear its device', () => {
     await Promise.all([mic.close(), loopback.close()]);
   });
 
-  it('shows its level while somebody looks', async () => {
+  it('emits level while there is a listener', async () => {
     audio.device('mic').play(tone(440));
     const mic = new MicSource({ backend: audio });
     mic.resume();
@@ -138,7 +138,7 @@ describe('a stream that does not hear its device', () => {
     await mic.close();
   });
 
-  it('is not one that is muted, turned down, or in a quiet room', async () => {
+  it('is not dead if it is muted, turned down, or in a quiet room', async () => {
     const mic = new MicSource({ backend: audio });
     const events = told(mic);
     await mic.ready;
@@ -152,7 +152,7 @@ describe('a stream that does not hear its device', () => {
     mic.destroy();
   });
 
-  it('is a microphone that delivers nothing at all', async () => {
+  it('is dead if it is a microphone that delivers nothing', async () => {
     const mic = new MicSource({ backend: audio });
     const events = told(mic);
     await mic.ready;

@@ -154,7 +154,7 @@ describe('a link', () => {
     expect(sink.writableFinished).toBe(true);
   });
 
-  it('lets a source that nobody reads come to its end', async () => {
+  it('lets a source without readers end', async () => {
     const source = mic({ durationMs: 100 });
     const mixer = new Mixer();
     mixer.resume();
@@ -165,7 +165,7 @@ describe('a link', () => {
     await ends;
   });
 
-  it('serves several destinations, each at a place of its own', async () => {
+  it('serves several destinations, each at its own position', async () => {
     const source = mic({ bufferMs: 1000 });
     const sink = cable();
     source.pipe(sink);
@@ -194,7 +194,7 @@ describe('a link', () => {
     sink.destroy();
   });
 
-  it('gives a reader that comes later the live edge, and says where that is', async () => {
+  it('gives a later reader the newest audio, and its position', async () => {
     const source = mic();
     const sink = cable();
     source.pipe(sink);
@@ -211,7 +211,7 @@ describe('a link', () => {
     sink.destroy();
   });
 
-  it('under pipeline() resolves when the source ends, after all of it was heard', async () => {
+  it('resolves with pipeline() when the source has ended and all of it was heard', async () => {
     const source = mic({ durationMs: 400 });
     const sink = cable();
     await sink.ready;
@@ -228,7 +228,7 @@ describe('a link', () => {
     expect(sound.filter((sample) => sample !== 0).length).toBeGreaterThan(0.355 * 48000);
   });
 
-  it('under pipeline() rejects when the source fails, and takes the input away, not the mix', async () => {
+  it('rejects with pipeline() when the source fails, and removes the input but not the mix', async () => {
     const source = mic({ recover: false });
     const mixer = new Mixer();
     mixer.resume();
@@ -247,7 +247,7 @@ describe('a link', () => {
     mixer.destroy();
   });
 
-  it('leaves its counters behind when it goes', async () => {
+  it('keeps its counters after its end', async () => {
     const source = mic();
     const sink = cable();
     source.pipe(sink);
@@ -265,7 +265,7 @@ describe('a link', () => {
     await Promise.all([source.close(), sink.close()]);
   });
 
-  it('is refused where it would come back to its mixer', async () => {
+  it('is rejected if it would return to its mixer', async () => {
     const a = new Mixer();
     const b = new Mixer();
     const source = mic();
@@ -281,7 +281,7 @@ describe('a link', () => {
     await tick();
   });
 
-  it('is one to an input and one to a sink; a second names Mixer', () => {
+  it('is the only one of an input or a sink, and the error for a second one names Mixer', () => {
     const source = mic();
     const mixer = new Mixer();
     const input = mixer.createInput();
@@ -293,7 +293,7 @@ describe('a link', () => {
     for (const one of [source, mixer, sink]) one.destroy();
   });
 
-  it('refuses bytes beside it', async () => {
+  it('rejects written bytes', async () => {
     const sink = cable();
     mic().pipe(sink);
     const failed = event<Error>(sink, 'error');
@@ -301,7 +301,7 @@ describe('a link', () => {
     expect((await failed).message).toMatch(/Mixer/);
   });
 
-  it('is not made with a subclass, which may look at the bytes', async () => {
+  it('is not made with a subclass, which may read the bytes', async () => {
     class Watched extends MicSource {}
     const source = new Watched({ backend: audio });
     const mixer = new Mixer();
@@ -316,7 +316,7 @@ describe('a link', () => {
 });
 
 describe('a mixer', () => {
-  it('sums its live inputs, each at its gain, in the wake of the sink', async () => {
+  it('sums its live inputs with their gains when the sink pulls', async () => {
     audio.device('speakers').play(tone(443));
     const source = mic();
     const loopback = new LoopbackSource({ backend: audio });
@@ -353,7 +353,7 @@ describe('a mixer', () => {
     for (const one of [source, mixer, sink]) one.destroy();
   });
 
-  it('mixes a stalled input as silence and takes it back in time', async () => {
+  it('mixes a stalled input as silence, and aligns it when it continues', async () => {
     audio.device('speakers').play(tone(443));
     const source = mic();
     const loopback = new LoopbackSource({ backend: audio });
@@ -379,7 +379,7 @@ describe('a mixer', () => {
     for (const one of [source, loopback, mixer, sink]) one.destroy();
   });
 
-  it('runs by a clock without a sink, and JavaScript only taps', async () => {
+  it('runs by a clock without a sink, and JavaScript only reads', async () => {
     const source = mic();
     const mixer = new Mixer();
     source.pipe(mixer.createInput());
@@ -395,7 +395,7 @@ describe('a mixer', () => {
     mixer.destroy();
   });
 
-  it('goes on when its sink goes, and is taken up by the next', async () => {
+  it('continues when its sink is removed, and the next sink takes it over', async () => {
     const source = mic();
     const mixer = new Mixer();
     const first = new SpeakerSink({ backend: audio, device: 'speakers' });

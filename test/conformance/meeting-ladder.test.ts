@@ -114,7 +114,7 @@ describe('a microphone that is dead', () => {
     expect(new Set(Object.values(heard.lengths()))).toEqual(new Set([128_000]));
   });
 
-  it('that nothing helps is one error that lists what was tried; the meeting goes on', async () => {
+  it('without a strategy that helps is one error that lists the strategies; the meeting continues', async () => {
     const audio = room();
     audio.addDevice({ id: 'headset', name: 'Headset', flow: 'input' }).deny();
     const heard = climb(audio, () => {});

@@ -144,7 +144,7 @@ describe('the tracks of a meeting', () => {
     expect(rms(heard.track('mix').subarray(9000))).toBeGreaterThan(0.05);
   });
 
-  it('are given to each reader apart: a slow one loses only its own, and is told', async () => {
+  it('are delivered to each reader separately: a slow one loses only its own, and gets an event', async () => {
     const heard = hear(sameSound(), { bufferMs: 200, format: floats });
     const { meeting } = heard;
     const slow = meeting.mix.chunks();
@@ -232,7 +232,7 @@ describe('the mix', () => {
     expect(toneDb(mix, 16_000, 1000) - toneDb(mix, 16_000, 3000)).toBeGreaterThan(50);
   });
 
-  it('has each side in a channel of its own with tracks: stereo', async () => {
+  it('has each side in its own channel with tracks: stereo', async () => {
     const heard = hear(sameSound(), {
       tracks: 'stereo',
       gains: { system: 0.5 },
@@ -502,7 +502,7 @@ describe('toFiles()', () => {
     expect(readFileSync(files.mic).indexOf('bext')).toBeGreaterThan(0);
   });
 
-  it('rejects for a file that cannot be written; the others, and the meeting, go on', async () => {
+  it('rejects for a file that cannot be written; the others and the meeting continue', async () => {
     const heard = hear(sameSound());
     const path = folder();
     const mix = join(path, 'call.wav');
@@ -571,7 +571,7 @@ describe('the system side', () => {
     expect(await heardOf(system)).toEqual({ first, second });
   });
 
-  it('goes on as silence when the program has ended', async () => {
+  it('continues with silence when the program has ended', async () => {
     const audio = manualWorld();
     const call = audio.addProcess({ name: 'Call.exe' });
     call.play(tone(600), { device: 'speakers' });
@@ -623,7 +623,7 @@ describe('a side that cannot be opened', () => {
     expect(meeting.mix.destroyed).toBe(true);
   });
 
-  it('is an error event if nobody waits for ready', async () => {
+  it('is an error event if ready is not awaited', async () => {
     const audio = manualWorld();
     audio.device('mic').deny();
     const meeting = captureMeeting({ backend: audio });
@@ -679,7 +679,7 @@ describe('a side that is lost', () => {
     expect(difference(system, other.track('system').subarray(16_000))).toBeLessThan(0.001);
   });
 
-  it('for good is denied, or absent, and the other side goes on', async () => {
+  it('for good is denied, or absent, and the other side continues', async () => {
     const heard = hear(sameSound(), { mic: { device: 'mic' } });
     const changes: unknown[] = [];
     heard.meeting.mic?.on('state', (change) => changes.push(change));
@@ -840,7 +840,7 @@ describe('the words for what a side hears', () => {
     ]);
   });
 
-  it('setDevice() goes to another microphone; the track goes on', async () => {
+  it('setDevice() changes to another microphone; the track continues', async () => {
     const audio = manualWorld();
     audio.addDevice({ id: 'headset-mic', flow: 'input' }).play(tone(2000));
     audio.device('mic').play(tone(500));

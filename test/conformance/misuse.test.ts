@@ -84,7 +84,7 @@ describe('construction', () => {
     expect(make).toThrow(expect.objectContaining({ code }));
   });
 
-  it('what is not built yet rejects with an error that says so', async () => {
+  it('features that are not implemented reject with an error that says so', async () => {
     await expect(getCapabilities()).rejects.toMatchObject({
       code: 'ERR_AUDIO_UNSUPPORTED',
       message: expect.stringContaining('does not implement it') as string,
@@ -93,7 +93,7 @@ describe('construction', () => {
 });
 
 describe('a device of the other direction', () => {
-  it('is named as what it is', async () => {
+  it('is named in the error', async () => {
     const backend = new SimulatedAudio();
     const wrong = { code: 'ERR_AUDIO_DEVICE_NOT_FOUND' };
     await expect(MicSource.open({ backend, device: 'Speakers (Simulated)' })).rejects.toMatchObject(
@@ -114,7 +114,7 @@ describe('a device of the other direction', () => {
 describe('bytes', () => {
   const format = { sampleRate: 48000, channels: 2, sampleFormat: 's16' } as const;
 
-  it('of unknown format are refused', async () => {
+  it('of unknown format are rejected', async () => {
     const sink = speaker();
     const failed = event<AudioError>(sink, 'error');
     sink.write(Buffer.alloc(64));
@@ -125,7 +125,7 @@ describe('bytes', () => {
     expect((await refused).code).toBe('ERR_AUDIO_FORMAT_UNKNOWN');
   });
 
-  it('may come in halves of a frame, but not end there', async () => {
+  it('may arrive in halves of a frame, but not end with one', async () => {
     const sink = speaker({ format });
     sink.write(Buffer.alloc(4802));
     sink.write(Buffer.alloc(4798));
@@ -157,7 +157,7 @@ describe('promises', () => {
     for (const { ready } of streams) await expect(ready).rejects.toMatchObject(early);
   });
 
-  it('of a setDevice() that another one overtakes rejects with a code', async () => {
+  it('of a setDevice() reject with a code if another call follows', async () => {
     const source = await MicSource.open({ backend: system.backend });
     const overtaken = source.setDevice('default').catch((error: unknown) => error);
     await source.setDevice('default');
@@ -167,7 +167,7 @@ describe('promises', () => {
 });
 
 describe('a mixer', () => {
-  it('that is over has no more inputs', async () => {
+  it('that has ended accepts no more inputs', async () => {
     const over = expect.objectContaining({ code: 'ERR_STREAM_DESTROYED' });
     const mixer = new Mixer();
     mixer.createInput();

@@ -42,7 +42,7 @@ async function watch(options: SimulatedAudioOptions) {
 const format = { sampleRate: 16000, channels: 1, sampleFormat: 's16' } as const;
 
 describe('DeviceMonitor', () => {
-  it('tells of devices that come, go and change, and of every role', async () => {
+  it('reports devices that are added, removed and changed, and every role', async () => {
     const { audio, monitor, of } = await watch({
       devices: [
         { id: 'mic', flow: 'input', defaultConsole: true, defaultCommunications: true },
@@ -69,7 +69,7 @@ describe('DeviceMonitor', () => {
     expect(await of(() => audio.addDevice({ id: 'late', flow: 'input' }))).toEqual([]);
   });
 
-  it('what comes and goes in one breath is not told', async () => {
+  it('does not report a device that is added and removed at once', async () => {
     const { audio, monitor, of } = await watch({ devices: [{ id: 'mic', flow: 'input' }] });
     const told = await of(
       () => audio.device('mic').unplug(),
@@ -79,7 +79,7 @@ describe('DeviceMonitor', () => {
     monitor.close();
   });
 
-  it('works where there is no device at all', async () => {
+  it('works on a system without devices', async () => {
     const { audio, monitor, of } = await watch({ devices: [], cables: [] });
     expect(monitor.devices).toEqual([]);
     expect(await listDevices({ backend: audio })).toEqual([]);
@@ -101,7 +101,7 @@ describe('DeviceMonitor', () => {
     monitor.close();
   });
 
-  it('says once that the system is gone, and goes on by itself when it is back', async () => {
+  it('reports once that the system is gone, and continues when it is back', async () => {
     const { audio, monitor, of } = await watch({ devices: [{ id: 'mic', flow: 'input' }] });
     expect(await of(() => audio.serverGone())).toEqual(['ERR_AUDIO_BACKEND_UNAVAILABLE']);
     await audio.advance(5000);

@@ -17,7 +17,7 @@ afterAll(() => system.close());
 const mic = (options: object) =>
   new MicSource({ backend: system.backend, device: system.microphone, ...options });
 
-describe('a demand that cannot be met', () => {
+describe('a requirement that cannot be met', () => {
   const shareMode = 'exclusive';
   // Of capture Wine says that the device has no such format, of playing that it has no such mode.
   const ofCapture = process.env.PATCHCORD_TEST_BACKEND === 'wasapi' ? 'FORMAT_' : '';
@@ -35,7 +35,7 @@ describe('a demand that cannot be met', () => {
     expect(error.remedy).toBeTruthy();
   });
 
-  it('is refused at once of a loopback', () => {
+  it('is rejected at once for a loopback', () => {
     const options = { backend: system.backend, shareMode: 'exclusive' } as const;
     expect(() => new LoopbackSource(options)).toThrow(
       expect.objectContaining({ code: 'ERR_AUDIO_UNSUPPORTED' }),
@@ -43,8 +43,8 @@ describe('a demand that cannot be met', () => {
   });
 });
 
-describe('wishes', () => {
-  it('that nobody made are not granted, and need no reason', async () => {
+describe('requests', () => {
+  it('that were not made are not granted, and have no reason', async () => {
     const source = mic({});
     expect(source.granted).toBeUndefined();
     await source.ready;
@@ -63,7 +63,7 @@ describe('wishes', () => {
     source.destroy();
   });
 
-  it('are granted or explained, and the microphone is heard, each gap counted', async () => {
+  it('are granted or explained, and the microphone is recorded, with each gap counted', async () => {
     const stop = await system.play('microphone', 997);
     const source = mic({ lowLatency: true, raw: true, category: 'communications' });
     const { granted } = await source.ready;

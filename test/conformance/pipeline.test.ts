@@ -50,7 +50,7 @@ function sounding(stereo: Float32Array): Float32Array {
   return sound.subarray(first + 960, last - 960);
 }
 
-describe('the main job', () => {
+describe('microphone and loopback into a virtual microphone', () => {
   it('is heard by another program: both tones at their level and frequency, also while JavaScript is blocked', async () => {
     await system.play('microphone', 1000);
     await system.play('speakers', 440);
@@ -99,7 +99,7 @@ describe('the main job', () => {
     await Promise.all([mic.close(), loopback.close(), mixer.close()]);
   });
 
-  it('leaves no microphone behind that it made, and the defaults as they were', async () => {
+  it('removes the microphone that it created, and does not change the defaults', async () => {
     const before = await listDevices({ backend: system.backend, state: 'all' });
     const defaults = async () => [
       (await getDefaultDevice('input', 'console', { backend: system.backend }))?.id,
@@ -126,7 +126,7 @@ describe('the main job', () => {
     );
   });
 
-  it('plays what is written, to the end, and says when it was heard', async () => {
+  it('plays written bytes to their end, and reports when they were heard', async () => {
     const sink = virtualMic();
     await sink.ready;
     const recording = system.record(sink.microphone as AudioDevice, 3);
@@ -152,7 +152,7 @@ describe('the main job', () => {
 });
 
 describe('feedback', () => {
-  it('is refused: loopback into its own speakers, at once or through a mixer', async () => {
+  it('is rejected for a loopback into its own speakers, directly or through a mixer', async () => {
     const loopback = new LoopbackSource({ backend: system.backend, device: system.speakers });
     const mixer = new Mixer();
     const speaker = new SpeakerSink({ backend: system.backend, device: system.speakers });
@@ -167,7 +167,7 @@ describe('feedback', () => {
     await Promise.all([loopback.close(), mixer.close()]);
   });
 
-  it('is refused: a microphone that hears the sink', async () => {
+  it('is rejected for a microphone that carries the sink', async () => {
     const sink = virtualMic();
     await sink.ready;
     const mic = new MicSource({ backend: system.backend, device: sink.microphone as AudioDevice });
@@ -179,7 +179,7 @@ describe('feedback', () => {
     await mic.close();
   });
 
-  it("does not happen by default: 'default' is never what this process feeds", async () => {
+  it("does not happen with 'default', which is never a device that this process plays to", async () => {
     const sink = virtualMic();
     await sink.ready;
     const mic = new MicSource({ backend: system.backend });
@@ -190,7 +190,7 @@ describe('feedback', () => {
 });
 
 describe('DeviceMonitor', () => {
-  it('has a snapshot and tells what comes and goes', async () => {
+  it('has a list, and reports devices that are added and removed', async () => {
     const monitor = new DeviceMonitor({ backend: system.backend });
     await monitor.ready;
     expect(monitor.devices.some(({ name }) => name === system.microphone)).toBe(true);

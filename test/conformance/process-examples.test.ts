@@ -27,7 +27,7 @@ describe.runIf(name === 'pulse' || name === 'pipewire')('an example', () => {
   const start = (example: string, ...args: string[]) => runExample(folder, example, ...args);
   const left = (file: string) => readLeft(join(folder, file));
 
-  it('records a program that is yet to start', async () => {
+  it('records a program that has not started yet', async () => {
     const run = start('record-app.mjs', '/^outside/', '--seconds', '0.2');
     expect(await run.ended, run.output).toBe(0);
     const player = await system.program!(1000);
@@ -59,7 +59,7 @@ describe.runIf(name === 'pulse' || name === 'pipewire')('an example', () => {
 
   it('shows who is playing', async () => {
     const run = start('who-is-playing.mjs', '--seconds', '20');
-    await until(() => run.output.includes('nobody makes sound'), 'an empty table');
+    await until(() => run.output.includes('no program makes sound'), 'an empty table');
     const player = await system.program!(440);
     await until(
       () => /pacat \(\d+\) .* -1[12]\.\d dBFS {2}100 % {2}active {2}Speakers/.test(run.output),

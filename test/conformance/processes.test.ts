@@ -55,12 +55,12 @@ describe.runIf(inWine)('programs in Wine, which has no process loopback', () => 
     expect(error.message).toContain('LoopbackSource');
   });
 
-  it('are looked for first: one that does not run is an error of its own', async () => {
+  it('are searched first, so one that does not run is a different error', async () => {
     const tap = capture({ process: 'Theremin of Oz' });
     expect(await event(tap, 'error')).toMatchObject({ code: 'ERR_AUDIO_PROCESS_NOT_FOUND' });
   });
 
-  it('that play are not told: its sessions are of this process alone, and do not bear looks', async () => {
+  it('that play are not listed, because its sessions are those of this process, and a list duplicates them', async () => {
     const monitor = new ProcessMonitor({ backend: system.backend });
     await monitor.ready;
     const speakers = new SpeakerSink({ backend: system.backend });
@@ -94,7 +94,7 @@ describe.skipIf(inWine)('programs', () => {
     await player.exit();
   });
 
-  it('are told apart: each tap has its own within 0.5 dB, the others below -90 dBFS', async () => {
+  it('are separated: each tap has its own within 0.5 dB, and the others below -90 dBFS', async () => {
     const frequencies = [440, 1000, 3000];
     const players = [];
     for (const frequency of frequencies) players.push(await start(frequency));
@@ -112,7 +112,7 @@ describe.skipIf(inWine)('programs', () => {
     await Promise.all(players.map((player) => player.exit()));
   });
 
-  it('are captured by number, by pattern, by path, and as they were listed', async () => {
+  it('are captured by process id, by pattern, by path, and by list entry', async () => {
     const player = await start(440);
     const listed = (await listAudioProcesses({ backend: system.backend })).find(
       (one) => one.displayName === player.name,
@@ -131,7 +131,7 @@ describe.skipIf(inWine)('programs', () => {
     await player.exit();
   });
 
-  it('are heard together, or all but one', async () => {
+  it('are captured together, or all but one', async () => {
     const players = [await start(440), await start(1000), await start(3000)];
     const names = players.map(({ name }) => name);
     const levels = async (options: Omit<ProcessOptions, 'backend'>): Promise<number[]> => {
@@ -174,7 +174,7 @@ describe.skipIf(inWine)('programs', () => {
     },
   );
 
-  it('of which hundreds run cost nothing but for those that play', async () => {
+  it('that do not play cost nothing, even if hundreds run', async () => {
     // Three hundred processes of one name.
     const crowd = await system.crowd!(300);
     const tap = capture({ process: crowd.name });
@@ -187,7 +187,7 @@ describe.skipIf(inWine)('programs', () => {
     await ended;
   });
 
-  it('are silence by the clock while they play nothing', async () => {
+  it('are silent while they play nothing', async () => {
     const began = process.hrtime.bigint();
     const tap = capture({ process: 'Theremin of Oz', waitForProcess: true, durationMs: 500 });
     let frames = 0;
@@ -235,7 +235,7 @@ describe.skipIf(inWine)('programs', () => {
     expect(tap.errored).toBeNull();
   });
 
-  it('are reported as they begin, change, sound and end', async () => {
+  it('are reported when they start, change, play and end', async () => {
     const monitor = new ProcessMonitor({ backend: system.backend, levelMs: 100 });
     await monitor.ready;
     const added = event<AudioProcess>(monitor, 'add');
@@ -258,7 +258,7 @@ describe.skipIf(inWine)('programs', () => {
     await event(monitor, 'close');
   });
 
-  it('that do not run are an error which says who plays', async () => {
+  it('that do not run are an error that lists the programs that play', async () => {
     const player = await start(440);
     for (const process of ['Theremin of Oz', /theremin/i, 4_000_000_000]) {
       const tap = capture({ process });

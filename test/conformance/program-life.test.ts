@@ -23,7 +23,7 @@ describe.skipIf(name === 'wasapi')('programs that are muted in the system', () =
     return source;
   };
 
-  it('say so, before and while they are captured, and are silence meanwhile', async () => {
+  it('emit mute, before and while they are captured, and are silent meanwhile', async () => {
     const player = await system.program!(440);
     const source = capture(player.name);
     await event(source, 'attach');
@@ -86,7 +86,7 @@ describe('programs whose audio server dies', () => {
   });
 });
 
-describe('a stream that does not hear its program', () => {
+describe('a stream without the sound of its program', () => {
   function told(source: ProcessSource): unknown[] {
     const events: unknown[] = [];
     source.on('dead', ({ evidence }) => events.push(evidence));
@@ -97,7 +97,7 @@ describe('a stream that does not hear its program', () => {
     return events;
   }
 
-  it('is dead within 2 s, unless the program rests, is muted or is turned down', async () => {
+  it('is dead within 2 s, unless the program pauses, is muted or is turned down', async () => {
     const audio = new SimulatedAudio({ clock: 'manual' });
     const seconds = async (count: number): Promise<void> => {
       for (let i = 0; i < count * 10; i++) await audio.advance(100);
@@ -128,7 +128,7 @@ describe('a stream that does not hear its program', () => {
     source.destroy();
   });
 
-  it('is not one in which another program is heard', async () => {
+  it('is not dead while another program is heard', async () => {
     const audio = new SimulatedAudio({ clock: 'manual' });
     const game = audio.addProcess({ name: 'game.exe' }).play(tone(440), { device: 'speakers' });
     audio

@@ -94,7 +94,7 @@ describe('setEncoding()', () => {
 describe('the asynchronous context of the app that made a stream', () => {
   const store = new AsyncLocalStorage<string>();
 
-  it('is that of its events', async () => {
+  it('is the context of its events', async () => {
     const seen: Record<string, unknown> = {};
     const note = (name: string) => () => (seen[name] = store.getStore());
     const streams = store.run('of the app', () => {
@@ -167,7 +167,7 @@ describe('close()', () => {
 });
 
 describe('an endless tone', () => {
-  it('leaves turns of the event loop to others', async () => {
+  it('does not starve the event loop', async () => {
     const tone = new ToneSource();
     let chunks = 0;
     tone.on('data', () => {
@@ -233,7 +233,7 @@ describe('arguments', () => {
     mixer.destroy();
   });
 
-  it('what nothing can be written to is no destination', () => {
+  it('an object that cannot be written to is no destination', () => {
     const streams = [mic(), new Mixer(), new Gain()];
     for (const stream of streams) {
       expect(() => stream.pipe({} as never)).toThrow(
@@ -252,7 +252,7 @@ describe('arguments', () => {
   });
 });
 
-describe('what is closed or destroyed early', () => {
+describe('streams that are closed or destroyed early', () => {
   it('rejects `ready` of a monitor', async () => {
     for (const Monitor of [DeviceMonitor, ProcessMonitor]) {
       const monitor = new Monitor({ backend: system.backend });
@@ -277,7 +277,7 @@ describe('what is closed or destroyed early', () => {
 });
 
 describe('chunks of a transform', () => {
-  it('have the length that was asked for, places and times', async () => {
+  it('have the requested length, positions and times', async () => {
     const speech = mic().pipe(
       new Resampler({ sampleRate: 16000, channels: 1, sampleFormat: 's16', chunkMs: 50 }),
     );
@@ -300,7 +300,7 @@ describe('chunks of a transform', () => {
     expect(frames).toEqual([960, 960, 960, 960, 960, 240]);
   });
 
-  it('that nobody reads in time are a discontinuity', async () => {
+  it('that are not read in time are a discontinuity', async () => {
     const gain = mic({ durationMs: 400 }).pipe(new Gain({ bufferMs: 100 }));
     const lost: Discontinuity[] = [];
     gain.on('discontinuity', (one) => lost.push(one));

@@ -119,7 +119,7 @@ describe('on the simulated system', () => {
     },
   );
 
-  it('is tapped again within 300 ms of its return, also when it stays away for long', async () => {
+  it('is captured again within 300 ms of its return, also after a long absence', async () => {
     const mic = open({ device: 'mic' }).resume();
     await mic.ready;
     for (const awayMs of [10, 90, 400, 900, 2500, 7000, 20_000]) {
@@ -137,7 +137,7 @@ describe('on the simulated system', () => {
     await mic.close();
   });
 
-  it('comes back with another format, and the stream keeps its own', async () => {
+  it('returns with another format, and the stream keeps its own', async () => {
     const mic = open({ device: 'webcam' });
     const sound = collect(mic);
     await mic.ready;
@@ -178,7 +178,7 @@ describe('on the simulated system', () => {
     await Promise.all([follows.close(), stays.close()]);
   });
 
-  it('goes to the new default when its own is gone, and back', async () => {
+  it('uses the default while its own device is gone, and returns to it', async () => {
     const mic = open().resume();
     const happened = log(mic);
     await mic.ready;
@@ -194,7 +194,7 @@ describe('on the simulated system', () => {
     await mic.close();
   });
 
-  it('setDevice() goes on with another, and fails without harm', async () => {
+  it('setDevice() changes the device, and a failure changes nothing', async () => {
     const mic = open({ device: 'mic' });
     const sound = collect(mic);
     await mic.ready;
@@ -220,7 +220,7 @@ describe('on the simulated system', () => {
     await expect(mic.setDevice('mic')).rejects.toMatchObject({ code: 'ERR_STREAM_DESTROYED' });
   });
 
-  it('of several setDevice() the last one counts', async () => {
+  it('the last of several setDevice() calls wins', async () => {
     const mic = open({ device: 'mic' }).resume();
     await mic.ready;
     const answers = Promise.allSettled(
@@ -232,7 +232,7 @@ describe('on the simulated system', () => {
     await mic.close();
   });
 
-  it('is given up after its time', async () => {
+  it('fails after giveUpAfterMs', async () => {
     const mic = open({ device: 'mic', recover: { giveUpAfterMs: 5000 } }).resume();
     await mic.ready;
     const failed = event<AudioError>(mic, 'error');
@@ -244,7 +244,7 @@ describe('on the simulated system', () => {
     expect((await failed).message).toMatch(/'Microphone' was lost.*within 5 s/);
   });
 
-  it('that may no longer be heard is an error at once', async () => {
+  it('fails at once if access is denied', async () => {
     const mic = open({ device: 'mic' }).resume();
     await mic.ready;
     const failed = event<AudioError>(mic, 'error');
@@ -255,7 +255,7 @@ describe('on the simulated system', () => {
     expect((await failed).code).toBe('ERR_AUDIO_PERMISSION_DENIED');
   });
 
-  it('that is lost soon after other news has all of its time', async () => {
+  it('is waited for the full time if it is lost soon after another change', async () => {
     const mic = open({ device: 'mic', recover: { giveUpAfterMs: 1000 } }).resume();
     await mic.ready;
     await run(10);
@@ -275,7 +275,7 @@ describe('on the simulated system', () => {
     expect((await failed).code).toBe('ERR_AUDIO_DEVICE_LOST');
   });
 
-  it('does not go on with another device of the same name', async () => {
+  it('does not continue with another device of the same name', async () => {
     // PulseAudio gives each null sink the same name.
     audio.addDevice({ id: 'first', name: 'Null Output', flow: 'input' });
     audio.addDevice({ id: 'second', name: 'Null Output', flow: 'input' });
@@ -316,7 +316,7 @@ describe('on the simulated system', () => {
     }
   });
 
-  it('can be closed or destroyed while it is away', async () => {
+  it('can be closed or destroyed while the device is gone', async () => {
     for (const end of ['close', 'destroy'] as const) {
       const mic = open({ device: 'mic' });
       const sound = collect(mic);
@@ -339,7 +339,7 @@ describe('on the simulated system', () => {
     }
   });
 
-  it('ends after its duration also while it is away', async () => {
+  it('ends after its duration also while the device is gone', async () => {
     const mic = open({ device: 'mic', durationMs: 1000 });
     const sound = collect(mic);
     await mic.ready;
@@ -351,7 +351,7 @@ describe('on the simulated system', () => {
     expect(sound().length).toBe(48000);
   });
 
-  it('a mix goes on meanwhile, on time', async () => {
+  it('a mix continues meanwhile, on time', async () => {
     audio.device('speakers').play(tone(443));
     const mic = open({ device: 'mic' });
     const loopback = new LoopbackSource({ backend: audio });
@@ -377,7 +377,7 @@ describe('on the simulated system', () => {
     await mixer.close();
   });
 
-  it('a sink throws away at pace what its device cannot hear, and plays on where it returns', async () => {
+  it('a sink without its device discards audio at the pace of the device, and continues when the device returns', async () => {
     const mic = open({ device: 'mic' });
     const sink = new SpeakerSink({ backend: audio, device: 'speakers' });
     const happened = log(sink);
@@ -404,7 +404,7 @@ describe('on the simulated system', () => {
     await Promise.all([mic.close(), sink.close()]);
   });
 
-  it('what is written drains meanwhile, and what comes later is heard', async () => {
+  it('written audio is discarded meanwhile, and later audio is played', async () => {
     const sink = new SpeakerSink({ backend: audio, device: 'speakers' });
     await sink.ready;
     const format = { sampleRate: 48000, channels: 2, sampleFormat: 'f32' } as const;
@@ -463,7 +463,7 @@ describe('on the simulated system', () => {
     mixer.destroy();
   });
 
-  it('the server dies and returns: every stream goes on, a made microphone is made again', async () => {
+  it('every stream survives a restart of the server, and a created microphone is created again', async () => {
     const mic = open();
     const mixer = new Mixer();
     const sink = new VirtualMicSink({ backend: audio, name: 'Robot' });
@@ -494,7 +494,7 @@ describe('on the simulated system', () => {
     mixer.destroy();
   });
 
-  it('two default changes in one breath leave it on the last one', async () => {
+  it('after two default changes at once it is on the last default', async () => {
     const mic = open().resume();
     await mic.ready;
     for (let i = 0; i < 50; i++) {
@@ -515,7 +515,7 @@ describe('on any system', () => {
   });
   afterAll(() => system.close());
 
-  it('a microphone that is unplugged and comes back goes on in the same stream', async () => {
+  it('a stream continues when its unplugged microphone returns', async () => {
     const { backend, microphone: device } = system;
     const stop = await system.play('microphone', frequency);
     const mic = new MicSource({ backend, device });
@@ -543,7 +543,7 @@ describe('on any system', () => {
     await mic.close();
   });
 
-  it('setDevice() goes on with the speakers as well', async () => {
+  it('setDevice() also works for the speakers', async () => {
     const { backend, speakers } = system;
     const loopback = new LoopbackSource({ backend, device: speakers });
     const sound = collect(loopback);

@@ -68,7 +68,7 @@ describe('a Resampler', () => {
     });
   }
 
-  it('takes one frame at a time, one byte at a time, and nothing at all', async () => {
+  it('accepts one frame at a time, one byte at a time, and no bytes', async () => {
     const from: AudioFormat = { sampleRate: 44100, channels: 2, sampleFormat: 's24' };
     const options = { from, sampleRate: 48000 };
     const bytes = encodeSamples(noise(500, 2, 3), 's24');
@@ -98,7 +98,7 @@ describe('a Resampler', () => {
     }
   });
 
-  it('goes all the way between 8000 and 384000 Hz, and no further', async () => {
+  it('accepts rates from 8000 to 384000 Hz, and no others', async () => {
     for (const [sampleRate, to] of [
       [8000, 384000],
       [384000, 8000],
@@ -123,7 +123,7 @@ describe('a Resampler', () => {
     }
   });
 
-  it('makes silence of NaN, infinities and denormals, and nothing else of it', async () => {
+  it('turns NaN, infinities and denormals into silence, and nothing else', async () => {
     const clean = noise(4000, 2, 5);
     const spoilt = Float32Array.from(clean);
     const bad = [NaN, Infinity, -Infinity, 1e-40, -1e-42];

@@ -61,7 +61,7 @@ describe('a second stream', () => {
     Object.entries(seconds).map(([from, second]) => ({ from, to, destination, second })),
   );
 
-  it.each(cases)('$from is refused by a $to', async ({ destination, second }) => {
+  it.each(cases)('$from is rejected by a $to', async ({ destination, second }) => {
     const first = new MicSource({ backend: audio });
     const into = destination();
     first.pipe(into);
@@ -93,7 +93,7 @@ describe('a second stream', () => {
     for (const stream of [first, into, other, elsewhere]) stream.destroy();
   });
 
-  it('is refused while a stream of Node flows, which goes on', async () => {
+  it('is rejected while a stream of Node.js flows, which continues', async () => {
     const format = { sampleRate: 48000, channels: 2, sampleFormat: 'f32' } as const;
     const first = withFormat(new Readable({ read: () => {} }), format);
     const gain = new Gain();

@@ -56,7 +56,7 @@ describe('stopAt()', () => {
     },
   );
 
-  it('ends a track behind so many frames; one that has more, at once', async () => {
+  it('ends a track after a number of frames, or at once if it has more', async () => {
     const source = await MicSource.open({ backend: system.backend });
     const length = framesOf(source);
     source.stopAt(1e9);
@@ -71,7 +71,7 @@ describe('stopAt()', () => {
     expect(frames).toBe(other.stats().frames);
   });
 
-  it('ends a track that is not heard yet', async () => {
+  it('ends a track before its first frame', async () => {
     const source = new MicSource({ backend: system.backend });
     source.stopAt(0);
     expect(await framesOf(source)).toBe(0);

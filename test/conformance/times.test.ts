@@ -153,7 +153,7 @@ describe("the machine's sleep", () => {
 
   const sleepMs = 3 * 3_600_000 + 12_345;
 
-  it("is left out of all streams alike, and what has the host's clock stays aligned", async () => {
+  it("is skipped in all streams alike, and streams on the host's clock stay aligned", async () => {
     const audio = world();
     const begun = audio.now();
     const options: SourceOptions = { backend: audio, clock: 'host', startTime: begun };
@@ -207,7 +207,7 @@ describe("the machine's sleep", () => {
     }
   });
 
-  it('up to maxFillMs it is a hole like others, filled', async () => {
+  it('is filled like other gaps up to maxFillMs', async () => {
     const audio = world();
     const [patient, impatient] = [60_000, 10_000].map(
       (maxFillMs) => new MicSource({ backend: audio, device: 'fast', maxFillMs, bufferMs: 60_000 }),
@@ -226,7 +226,7 @@ describe("the machine's sleep", () => {
     expect(Math.abs(patient.position - impatient.position - skippedFrames)).toBeLessThan(500);
   });
 
-  it('is left out of a mix, which goes on behind it', async () => {
+  it('is skipped in a mix, which continues after it', async () => {
     const audio = world();
     const mic = new MicSource({ backend: audio, device: 'fast' });
     const mixer = new Mixer();
@@ -246,7 +246,7 @@ describe("the machine's sleep", () => {
     await mic.close();
   });
 
-  it('also where no device was: it returns after the sleep', async () => {
+  it('is skipped also without a device, which returns after the sleep', async () => {
     const audio = world();
     const mic = new MicSource({ backend: audio, device: 'fast' });
     const other = new MicSource({ backend: audio, device: 'slow' });

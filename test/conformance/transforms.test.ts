@@ -138,7 +138,7 @@ describe('a transform in a live path', () => {
     for (const stream of [sink, source, mixer]) await stream.close();
   });
 
-  it('is read beside it, also by who asked before the path was live', async () => {
+  it('is read while it is linked, also by a read from before the path was live', async () => {
     const source = mic({ durationMs: 500 });
     const gain = new Gain({ gain: 0.5 });
     const through = new PassThrough();
@@ -300,7 +300,7 @@ describe('a transform in a live path', () => {
     mixer.destroy();
   });
 
-  it('hides no feedback: what is piped into it later is looked at', async () => {
+  it('hides no feedback of streams that are piped into it later', async () => {
     const gain = new Gain();
     const speaker = new SpeakerSink({ backend: audio, device: 'speakers' });
     const source = mic();
@@ -351,7 +351,7 @@ describe('a transform in a live path', () => {
     expect(mine.bytes).toBe(100 * 48 * 8);
   });
 
-  it('that measures tells what passes, also in the engine', async () => {
+  it('that measures reports what passes, also in the engine', async () => {
     const source = mic();
     const meter = new LevelMeter({ intervalMs: 50 });
     const mixer = new Mixer();
@@ -439,7 +439,7 @@ describe('a transform of written bytes', () => {
     expect(limiter.stats().lowestGain).toBeLessThan(0.3);
   });
 
-  it('LevelMeter tells every interval of it, however it is cut', async () => {
+  it('LevelMeter reports every interval, however the input is cut', async () => {
     const sine = Float32Array.from(
       { length: 2 * 48000 },
       (_, i) => 0.5 * Math.sin((2 * Math.PI * 997 * Math.floor(i / 2)) / 48000),

@@ -87,8 +87,8 @@ async function recordWith(
   return toFloat(stdout, format)[0];
 }
 
-describe('a speaker of our own', () => {
-  it('hears what is played to it, and is silent otherwise', async () => {
+describe('a virtual speaker', () => {
+  it('records what programs play to it, and is silent otherwise', async () => {
     const speaker = await open('Ears');
     const before = await hear(speaker, 1);
     expect(before.every((sample) => sample === 0)).toBe(true);
@@ -122,8 +122,8 @@ describe('a speaker of our own', () => {
   });
 });
 
-describe.runIf(name !== 'wasapi')('an output that was made', () => {
-  it('is listed, is no default and no microphone, and goes with its stream', async () => {
+describe.runIf(name !== 'wasapi')('a created output', () => {
+  it('is listed, is not a default and not a microphone, and is removed with its stream', async () => {
     const { backend } = system;
     const [output, input] = [
       await getDefaultDevice('output', 'console', { backend }),
@@ -141,7 +141,7 @@ describe.runIf(name !== 'wasapi')('an output that was made', () => {
     expect(await listed()).toBeUndefined();
   });
 
-  it('has the format that was asked for, and its stream another one', async () => {
+  it('has the requested format, while its stream has another one', async () => {
     const { backend } = system;
     const deviceFormat = { sampleRate: 44100, channels: 1, sampleFormat: 'f32' } as const;
     const speaker = await VirtualSpeakerSource.open({ backend, deviceFormat, sampleRate: 16000 });
@@ -224,7 +224,7 @@ describe.runIf(onServer)('programs that are given an environment', () => {
   });
 
   // PulseAudio moves all of them back by itself, PipeWire only those that asked for the output.
-  it('come back to an output that was removed by somebody and made anew', async () => {
+  it('return to an output that a user removed and that was created again', async () => {
     const speaker = await open('Comes back');
     const { id } = speaker.speaker!;
     await (await system.program!(600)).move(id);

@@ -94,7 +94,7 @@ describe('a mix of written bytes', () => {
     }
   });
 
-  it('is the sum, each at its gain and where its map says, to the bit', async () => {
+  it('is the exact sum of its inputs with their gains and maps', async () => {
     const left = track({ ...stereo, channels: 1 }, 5000, { gain: 0.5, channelMap: [0, -1] });
     const both = track(stereo, 3000, { gain: 0.25, channelMap: [[0, 1], [2]], startFrame: 700 });
     const sound = toFloat(await mixed([left, both], { limiter: false }, whole), stereo);
@@ -108,7 +108,7 @@ describe('a mix of written bytes', () => {
     expect(sound).toEqual(expected);
   });
 
-  it('puts a late input at its startFrame, and refuses one that is behind', async () => {
+  it('puts a late input at its startFrame, and rejects a startFrame that has passed', async () => {
     const mixer = new Mixer({ limiter: false, endWhenInputsEnd: false });
     const chunks: Buffer[] = [];
     mixer.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -129,7 +129,7 @@ describe('a mix of written bytes', () => {
     expect(sound.findIndex((sample) => sample === 0.5)).toBe(7000);
   });
 
-  it('goes on when an input is closed in the middle of a ramp', async () => {
+  it('continues when an input is closed in the middle of a ramp', async () => {
     const mixer = new Mixer({ limiter: false });
     const chunks: Buffer[] = [];
     mixer.on('data', (chunk: Buffer) => chunks.push(chunk));

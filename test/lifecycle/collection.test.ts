@@ -10,12 +10,12 @@ it.each(backends)('streams on %s that are over are collected', async (backend) =
   expect(outcome).toEqual({ code: 0, signal: null, stdout: '[]\n', stderr: '', stuck: false });
 });
 
-it('streams that nobody holds, ended or not, are collected', async () => {
+it('streams without references, ended or not, are collected', async () => {
   const outcome = await runScene('dropped.mjs', { nodeArgs: ['--expose-gc'] });
   expect(outcome).toEqual({ code: 0, signal: null, stdout: '[]\n', stderr: '', stuck: false });
 });
 
-it('native streams outlast their own closing, though nobody holds them', async () => {
+it('native streams without references stay until they are closed', async () => {
   const outcome = await runScene('dropped-closing.mjs', {
     args: ['50'],
     nodeArgs: ['--expose-gc'],
@@ -24,7 +24,7 @@ it('native streams outlast their own closing, though nobody holds them', async (
 });
 
 // What JavaScript is told with was let go of by the clock's thread, where the event loop was faster.
-it("a world's clock leaves what is JavaScript's to JavaScript's thread", async () => {
+it('the thread of a simulated clock does not touch objects of JavaScript', async () => {
   const outcome = await runScene('advances.mjs', { args: ['30000'], limitMs: 60_000 });
   expect(outcome).toEqual({ code: 0, signal: null, stdout: '30000\n', stderr: '', stuck: false });
 });

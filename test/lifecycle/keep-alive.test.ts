@@ -25,21 +25,21 @@ describe.each(backends)('on %s a process', (backend) => {
     expect(outcome).toEqual({ code: 0, signal: null, stdout: 'ready\n', stderr: '', stuck: false });
   });
 
-  it.each(streams)('leaves with a stream that was unref()ed: %s', async (name) => {
+  it.each(streams)('exits with a stream that was unref()ed: %s', async (name) => {
     const outcome = await runScene('alive.mjs', { args: [`${name}.unref`], env });
     // An await that nothing alive can settle ends a process with 13.
     expect([0, 13]).toContain(outcome.code);
     expect(outcome.stuck).toBe(false);
   });
 
-  it('stays until what a closed source left in a mixer has been mixed', async () => {
+  it('stays alive until the audio of a closed source has been mixed', async () => {
     const outcome = await runScene('alive.mjs', { args: ['tail'], env });
     expect(outcome).toMatchObject({ code: 0, stuck: false });
     expect(outcome.stdout).toContain('the mix has ended\n');
   });
 });
 
-it('a process stays until the last chunk of a mix of live sources has been read, 10 times', async () => {
+it('a process stays alive until the last chunk of a mix of live sources has been read, 10 times', async () => {
   for (let i = 0; i < 10; i++) {
     const outcome = await runScene('alive.mjs', {
       args: ['chunks'],
@@ -50,7 +50,7 @@ it('a process stays until the last chunk of a mix of live sources has been read,
   }
 });
 
-it('a process stays until what was written into a mixer has been mixed, all of it', async () => {
+it('a process stays alive until all bytes written into a mixer have been mixed', async () => {
   const outcome = await runScene('alive.mjs', { args: ['written'] });
   expect(outcome).toMatchObject({ code: 0, stderr: '', stuck: false });
   expect(outcome.stdout).toContain('96000 frames mixed\n');

@@ -119,7 +119,7 @@ for (const [title, name, start] of servers) {
       },
     );
 
-    it('has the id of its name, each time, and another one beside one of that name', async () => {
+    it('has an id that follows from its name, and another id beside one of the same name', async () => {
       const open = async (name: string): Promise<VirtualMicSink> =>
         new VirtualMicSink({ backend: 'pulse', name }).ready;
       const first = await open('Studio mic');
@@ -136,7 +136,7 @@ for (const [title, name, start] of servers) {
       await Promise.all([second.close(), again.close()]);
     });
 
-    it('leaves nothing of fifty pairs that came and went', async () => {
+    it('leaves nothing of fifty pairs that were created and removed', async () => {
       const before = pactl('list', 'short', 'clients').trim().split('\n').length;
       for (let i = 0; i < 50; i++) {
         const names = { backend: 'pulse', name: 'Bot' } as const;
@@ -154,7 +154,7 @@ for (const [title, name, start] of servers) {
       expect(clients - before).toBeLessThanOrEqual(2);
     });
 
-    it('is made anew under its name when the server is back, and heard again', async () => {
+    it('is created again under its name when the server is back, and carries sound again', async () => {
       const speaker = await VirtualSpeakerSource.open({ backend: 'pulse', name: "Anna's ear" });
       const { id } = speaker.speaker;
       speaker.resume();

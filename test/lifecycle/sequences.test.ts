@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { runScene } from './run-scene.js';
 
 // All 10,000: node --expose-gc test/lifecycle/scenes/sequences.mjs 1 10000
-describe('random commands while devices come and go', () => {
+describe('random calls while devices come and go', () => {
   it('neither crash nor hang nor leave a stream open', { timeout: 120_000 }, async () => {
     const outcome = await runScene('sequences.mjs', {
       args: ['1', '300'],

@@ -20,7 +20,7 @@ describe.runIf(process.platform === 'linux')('the wall clock is set while audio 
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  it.each([-3600, 3600])('by %d s: every stream goes on', async (seconds) => {
+  it.each([-3600, 3600])('by %d s: every stream continues', async (seconds) => {
     writeFileSync(offset, Buffer.alloc(8));
     const { stdout, ...outcome } = await runScene('wall-clock.mjs', {
       args: [String(seconds)],

@@ -197,13 +197,13 @@ TEST("a capture's first packet behind the silence before it does not click") {
   }
 }
 
-TEST("seconds that are left out are no click") {
+TEST("skipped seconds do not click") {
   capture(
       "a hole longer than is filled", [](Capture& of) { of.lose(8 * kRate + 4800); }, false,
       2 * kNsPerSecond);
 }
 
-TEST("what a slow reader lost is no click for it") {
+TEST("a slow reader's losses do not click") {
   no_click("a reader that was too slow", [](size_t phase) {
     FrameQueue queue(1, kRate, 4096);
     std::vector<float> out, block(kPeriod);
@@ -282,7 +282,7 @@ void live(const char* what, const std::function<void(Live&)>& happens) {
 
 }  // namespace
 
-TEST("a live input that starves and goes on does not click") {
+TEST("a live input that starves and continues does not click") {
   live("a live input that starves", [](Live& of) { of.pull(60, false); });
   live("a live input that starves for 2 ms", [](Live& of) { of.pull(32, false); });
 }
@@ -291,7 +291,7 @@ TEST("a live input that jumps does not click") {
   live("a live input whose place jumps", [](Live& of) { of.jump(700.3); });
 }
 
-TEST("a live input whose stream goes on later does not click") {
+TEST("a live input whose stream continues later does not click") {
   live("a live input with a hole and a later stream", [](Live& of) {
     of.pull(60, false);
     of.push(30, true);
@@ -348,7 +348,7 @@ TEST("written sound that is late does not click") {
   });
 }
 
-TEST("written sound that is thrown away does not click") {
+TEST("written sound that is discarded does not click") {
   for (const uint32_t ramp : {240u, 0u, 9600u}) {
     char name[100];
     std::snprintf(name, sizeof name, "written sound cleared within %u frames", ramp);
@@ -480,7 +480,7 @@ TEST("a device that begins or ends to play a running mix does not click") {
   });
 }
 
-TEST("a mix that stood still does not click for who records it") {
+TEST("a mix that stood still does not click in a recording") {
   no_click("a mix that stood still for 3 s", [](size_t phase) {
     Mix mix;
     mix.add();
@@ -493,7 +493,7 @@ TEST("a mix that stood still does not click for who records it") {
   });
 }
 
-TEST("an effect that another stream is piped into does not click for who reads it") {
+TEST("an effect into which another stream is piped does not click for its readers") {
   no_click("an effect whose input changes", [](size_t phase) {
     FilterNode node(std::make_unique<EffectFilter<GainRamp>>(Filter::Shape{kRate, 1},
                                                              std::make_shared<GainRamp>(1)),
@@ -601,7 +601,7 @@ class Sink {
 
 }  // namespace
 
-TEST("what is piped into a sink, or no longer, does not click") {
+TEST("a stream that is piped into a sink, or unpiped, does not click") {
   for (const size_t asked : {480, 64}) {
     char name[100];
     std::snprintf(name, sizeof name, "a sink is unpiped, asked for %zu frames", asked);
@@ -619,8 +619,8 @@ TEST("what is piped into a sink, or no longer, does not click") {
   }
 }
 
-TEST("what is written to a sink behind a link, and is thrown away, does not click") {
-  no_click("a sink's written sound is thrown away", [](size_t phase) {
+TEST("bytes that are written to a sink after a link, and discarded, do not click") {
+  no_click("the written sound of a sink is discarded", [](size_t phase) {
     Sink sink;
     sink.write(kRate / 2);
     sink.publish();
@@ -654,10 +654,10 @@ TEST("what is written to a sink behind a link, and is thrown away, does not clic
   });
 }
 
-TEST("a device that ran dry resumes without a click") {
+TEST("a device resumes after an underrun without a click") {
   for (const int ms : {1, 20, 100}) {
     char name[100];
-    std::snprintf(name, sizeof name, "a device that ran dry for %d ms resumes", ms);
+    std::snprintf(name, sizeof name, "a device resumes after an underrun of %d ms", ms);
     no_click(name, [ms](size_t phase) {
       Sink sink;
       sink.linked = std::make_shared<Endless>();

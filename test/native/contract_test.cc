@@ -99,13 +99,13 @@ TEST("backends are tried in order until one connects") {
   CHECK(host != nullptr);
 }
 
-TEST("where none connects, the error is that of the first") {
+TEST("if none connects, the error is that of the first") {
   std::unique_ptr<Host> host;
   const Error error = open_host({{"first", no_server}, {"second", broken_server}}, "", &host);
   CHECK(error.code == ErrorCode::kBackendUnavailable && error.remedy == "start one" && !host);
 }
 
-TEST("a backend that is named is the only one that is tried") {
+TEST("a named backend is the only one that is tried") {
   std::unique_ptr<Host> host;
   const std::vector<Backend> known{{"skeleton", open_skeleton_host}, {"second", broken_server}};
   CHECK(open_host(known, "second", &host).code == ErrorCode::kTimeout);

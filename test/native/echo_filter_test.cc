@@ -131,7 +131,7 @@ TEST("the echo is 25 dB lower within the first second, 32 dB once converged, and
   }
 }
 
-TEST("it says when both sides talk") {
+TEST("it detects double-talk") {
   const EchoScene scene = made({});
   EchoFilter::Config config;
   config.sample_rate = scene.rate;
@@ -241,7 +241,7 @@ TEST("nothing is allocated while it runs") {
   }
 }
 
-TEST("each microphone channel has a filter of its own, and gets what it would get alone") {
+TEST("each microphone channel has its own filter, and the same result as alone") {
   const EchoScene one = made({});
   EchoScene other;
   other.seed = 1;
@@ -327,7 +327,7 @@ TEST("NaN, infinities, full scale and clipping leave it finite, and it recovers"
   CHECK(scene.erle_db(out, 5, 6) >= 25);
 }
 
-TEST("a muted microphone stays silent, and what was learnt of the room is kept") {
+TEST("a muted microphone stays silent, and the filter keeps what it has learnt") {
   EchoScene scene = made({});
   const size_t from = 3 * scene.rate, to = 4 * scene.rate;
   std::fill(scene.microphone.begin() + static_cast<std::ptrdiff_t>(from),
@@ -368,7 +368,7 @@ TEST("an hour of silence is skipped at once, and is as if it had been processed"
   }
 }
 
-TEST("a reference that has nothing to do with the sound is noticed") {
+TEST("an unrelated reference is detected") {
   EchoScene scene = made({}), other;
   other.seed = 77;
   other.make();

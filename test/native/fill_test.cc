@@ -22,7 +22,7 @@ constexpr uint32_t kRate = 48000;
 constexpr size_t kPeriod = 480;
 constexpr double kMs = 1e6;
 
-TEST("a device that runs dry is to hold as much more as was missing, 5 ms at least") {
+TEST("after an underrun a device holds more by what was missing, 5 ms at least") {
   Fill fill;
   fill.restart(45 * kNsPerMs);
   CHECK(fill.grow(12 * kMs) == 12 * kMs);
@@ -32,7 +32,7 @@ TEST("a device that runs dry is to hold as much more as was missing, 5 ms at lea
   CHECK(!fill.take_given_back());
 }
 
-TEST("after a minute without an underrun it gives back 0.2 ms each second") {
+TEST("after a minute without an underrun the fill shrinks by 0.2 ms each second") {
   Fill fill;
   fill.restart(45 * kNsPerMs);
   fill.grow(10 * kMs);
@@ -46,7 +46,7 @@ TEST("after a minute without an underrun it gives back 0.2 ms each second") {
   CHECK(!fill.take_given_back());
 }
 
-TEST("a device that runs dry while it gives back waits twice as long the next time") {
+TEST("after an underrun while the fill shrinks, the next wait is twice as long") {
   Fill fill;
   fill.restart(45 * kNsPerMs);
   fill.grow(10 * kMs);
@@ -205,11 +205,12 @@ void holds_more_and_gives_it_back(bool mixed) {
   CHECK(most < 0.2f && least > -0.3f);
 }
 
-TEST("a sink that ran dry plays live sound later by what was missing, and gives that back") {
+TEST(
+    "after an underrun a sink plays live sound later by what was missing, and reduces that again") {
   holds_more_and_gives_it_back(false);
 }
 
-TEST("so does a sink that a mixer is piped into, of which a recorder misses nothing") {
+TEST("so does a sink into which a mixer is piped, and a recording of the mix misses nothing") {
   holds_more_and_gives_it_back(true);
 }
 

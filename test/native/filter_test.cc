@@ -45,7 +45,7 @@ std::vector<float> read_all(FrameQueue& queue) {
 
 }  // namespace
 
-TEST("a filter's stream is as long as what came in, whatever the packets are") {
+TEST("a filter's stream is as long as its input, with packets of any size") {
   for (const auto& [in, out] : {std::pair<uint32_t, uint32_t>{48000, 44100},
                                 {44100, 48000},
                                 {48000, 16000},
@@ -72,7 +72,7 @@ TEST("a filter's stream is as long as what came in, whatever the packets are") {
   }
 }
 
-TEST("a limiter in the engine gives back what was never too loud, at its own place") {
+TEST("a limiter in the engine does not change sound below its ceiling, or its position") {
   FilterNode node(effect(std::make_shared<Limiter>(48000, 2)), 0);
   auto queue = std::make_shared<FrameQueue>(2, 48000, 1u << 16);
   node.attach(queue, nullptr);
@@ -84,7 +84,7 @@ TEST("a limiter in the engine gives back what was never too loud, at its own pla
   CHECK(read_all(*queue) == samples);
 }
 
-TEST("times go through: a frame that comes out was heard when the one that came in was") {
+TEST("times pass through: an output frame has the time of its input frame") {
   constexpr double kTrue = 48000 * 1.0002;
   FilterNode node(converter(48000, 16000), 0);
   auto queue = std::make_shared<FrameQueue>(2, 16000, 1u << 16);
@@ -223,7 +223,7 @@ TEST("a loudness meter sees the silence of a live stream as it sees zeros") {
   CHECK(std::isinf(live->loudness().short_term));
 }
 
-TEST("a fade goes on in the silence of a live stream") {
+TEST("a fade continues in the silence of a live stream") {
   auto live = std::make_shared<GainRamp>(2), written = std::make_shared<GainRamp>(2);
   int looks = 0;
   silences(8000, live, written, [&] {
@@ -244,7 +244,7 @@ TEST("limiter and normalizer come out of a live stream's silence as out of zeros
   }
 }
 
-TEST("the end goes through at once where it should, and is told") {
+TEST("the end passes through at once where it should, and is reported") {
   for (const bool ends : {true, false}) {
     FilterNode node(effect(std::make_shared<GainRamp>(2)), 480);
     auto queue = std::make_shared<FrameQueue>(2, 48000, 4800);

@@ -58,7 +58,7 @@ TEST("a ramp never steps: it rises steadily, has no corner, and ends on the fram
   }
 }
 
-TEST("a new ramp in the middle of one goes on from where it was") {
+TEST("a new ramp in the middle of another one continues from its value") {
   std::vector<float> out(300, 1.0f);
   GainRamp ramp(1, 0);
   ramp.set(1, 200);
@@ -88,7 +88,7 @@ TEST("no gain lets NaN or infinity through, nor makes one") {
   }
 }
 
-TEST("what is far below any sound becomes 0, but at unity") {
+TEST("samples far below any sound become 0, except at unity") {
   std::vector<float> in = {FLT_TRUE_MIN, -FLT_MIN, 1e-31f, 1e-29f};
   GainRamp half(1, 0.5f), unity(1);
   std::vector<float> out = in;

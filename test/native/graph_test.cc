@@ -45,7 +45,9 @@ std::vector<float> counting(uint64_t from, size_t frames, uint32_t channels) {
 
 constexpr uint64_t kFade = 144;  // frames: sound falls into what was lost, and rises behind it
 
-TEST("a queue keeps the oldest, counts the newest as lost to the frame, and goes on in place") {
+TEST(
+    "a queue keeps the oldest frames, counts the newest as lost, and continues at the right "
+    "position") {
   FrameQueue queue(2, kRate, 4800);
   uint64_t frame = 0;
   for (; frame < 48000; frame += kPeriod) {
@@ -77,7 +79,7 @@ TEST("a queue keeps the oldest, counts the newest as lost to the frame, and goes
   CHECK(queue.available() == kPeriod);
 }
 
-TEST("what was lost before the end is told at the end") {
+TEST("a loss before the end is reported at the end") {
   FrameQueue queue(1, kRate, 1000);
   uint64_t frame = 0;
   for (; frame < 9600; frame += kPeriod) {
@@ -243,7 +245,7 @@ TEST("a source gives every consumer its own place, also when they come and go wh
   audio.join();
 }
 
-TEST("who comes to a source as it ends is told of the end, once") {
+TEST("a consumer that joins a source at its end receives the end, once") {
   class Ended final : public Receiver {
    public:
     void push(const float*, const Record&) noexcept override {}
@@ -425,7 +427,7 @@ TEST("a sink plays, fades between what it plays, and says when the written end w
   CHECK(sink.stats().underruns == 0);
 }
 
-TEST("a consumer that waits for a whole chunk is told when it is there, once") {
+TEST("a consumer that waits for a whole chunk is woken when it is complete, once") {
   FrameQueue queue(1, kRate, 4800);
   uint64_t frame = 0;
   const auto push = [&](size_t frames) {
@@ -498,7 +500,7 @@ TEST("sound that comes after its place was mixed as an idle stream's silence is 
   CHECK(std::fabs(out.back() - 0.5f) < 1e-3f);
 }
 
-TEST("an input that runs dry is counted for as long as it is") {
+TEST("an underrun of an input is counted for its whole length") {
   const auto queue = std::make_shared<FrameQueue>(1, kRate, kRate);
   LiveInput input(queue, kRate, 1);
   std::vector<float> out(kPeriod);

@@ -222,7 +222,9 @@ TEST("a start in the past is silence up to the opening, an hour of it at no cost
   }
 }
 
-TEST("of a start in the future frame 0 is what is heard then, and the clock is known by then") {
+TEST(
+    "with a start in the future frame 0 is the sound of that time, and the clock is known by "
+    "then") {
   Track track({150, 0, 0}, from(20), 0);
   track.run(19.9);
   CHECK(track.node().position() == 0);
@@ -237,7 +239,7 @@ TEST("of a start in the future frame 0 is what is heard then, and the clock is k
   CHECK_NEAR(track.error_us(), 0, 2);
 }
 
-TEST("holes of any length are made good in the host's time, and counted in it") {
+TEST("gaps of any length are filled by the host's time, and counted in it") {
   Track track({150, 0, 0}, from(0), 0.1);
   track.run(10);
   uint64_t lost = 0;
@@ -275,7 +277,7 @@ TEST("an idle loopback is silence by the host's clock, and what plays then is in
   CHECK_NEAR(track.error_us(), 0, 5);
 }
 
-TEST("stamps that leap leave the stream on their timeline, with a hole or with frames left out") {
+TEST("timestamps that jump cause a gap or skipped frames, and the timeline stays right") {
   Track track({150, 0, 20e3}, from(0), 0.1);
   track.run(20);
   for (const int64_t shift : {300 * kNsPerMs, int64_t{0}, 5 * kNsPerMs, int64_t{0}}) {

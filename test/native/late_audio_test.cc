@@ -172,7 +172,7 @@ TEST("a pause that is shorter than the wait is in its place") {
   CHECK(loopback.node().stats().hole_frames == 0);
 }
 
-TEST("what comes later than it is waited for is counted once, in one event") {
+TEST("audio that arrives after the wait is counted once, in one event") {
   StillClock clock;
   clock.set(Loopback::kStart);
   Loopback loopback(clock, 50 * kMs);
@@ -247,7 +247,7 @@ TEST("a mix that no device plays waits for its late input") {
   }
 }
 
-TEST("a mix that a device plays does not wait, and tells what it replaced") {
+TEST("a mix that a device plays does not wait, and reports what it replaced") {
   const Mixed mixed = mix_late(80, true);
   CHECK(mixed.read.silent > 0);
   CHECK(mixed.lost > 0 && mixed.told == mixed.lost);
@@ -305,7 +305,7 @@ Mixed stand_still(int64_t stood_ms, Told* told) {
 
 }  // namespace
 
-TEST("a mix whose process stood still reads what came meanwhile") {
+TEST("a mix whose process stood still reads the audio that arrived meanwhile") {
   for (const int64_t stood : {1200, 5000}) {
     Told told;
     const Mixed mixed = stand_still(stood, &told);
@@ -316,7 +316,9 @@ TEST("a mix whose process stood still reads what came meanwhile") {
   }
 }
 
-TEST("what a mix could not hold of a longer standstill is silence, in its place and counted") {
+TEST(
+    "after a longer standstill the audio that a mix could not hold is silence, at its position and "
+    "counted") {
   Told told;
   const Mixed mixed = stand_still(20000, &told);
   CHECK_NEAR(static_cast<double>(mixed.read.frames), 26000 * 48.0, 4 * 480);
@@ -381,7 +383,7 @@ TEST("a system that does not answer for more than 4 s is not waited for any long
   CHECK_NEAR(static_cast<double>(mixed.read.silent), 4000 * 48.0, 480 * 8);
 }
 
-TEST("a mix leaves out more than a minute, and tells so") {
+TEST("a mix skips more than a minute, and reports it") {
   Told told;
   const Mixed mixed = stand_still(70000, &told);
   CHECK_NEAR(static_cast<double>(told.left_out), 70000 * 48.0, 8 * 480);
@@ -408,7 +410,7 @@ TEST("a mix that is late is made in parts") {
   CHECK_NEAR(static_cast<double>(mixer.position()), 8.1 * kRate, 0.1 * kRate);
 }
 
-TEST("frames for which a mixer's input has no room are told") {
+TEST("frames for which a mixer's input has no room are reported") {
   StillClock clock;
   clock.set(Loopback::kStart);
   Loopback loopback(clock);
@@ -508,7 +510,7 @@ TEST("a sum of programs that is recorded has no hole where packets are late") {
   }
 }
 
-TEST("what a sum of programs replaced because it came later than is waited for is all counted") {
+TEST("all audio that a sum of programs replaced because it arrived too late is counted") {
   SteppedClock clock;
   Ear ear;
   TapSums sums(clock);

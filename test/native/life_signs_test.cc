@@ -59,7 +59,7 @@ TEST("a quiet device is not dead, however long") {
   CHECK(mic.zeros(3600 * 1000, EndpointState()) == 0);   // nothing is told
 }
 
-TEST("pauses in what the meter hears do not save a dead stream, sound does") {
+TEST("pauses of the meter do not make a dead stream alive, sound does") {
   Stream mic(false);
   int changes = 0;
   for (int i = 0; i < 8; ++i) {
@@ -75,7 +75,7 @@ TEST("pauses in what the meter hears do not save a dead stream, sound does") {
   }
 }
 
-TEST("muted is told, and is not dead; nor is a volume of 0") {
+TEST("a muted device is reported as muted, not as dead; nor is one with a volume of 0") {
   Stream mic(false);
   CHECK(mic.hear(1000, endpoint(kSpeech)) == 0 && !mic.signs.muted());
   CHECK(mic.zeros(250, endpoint(kSpeech, true)) == 1 && mic.signs.muted());
@@ -103,7 +103,7 @@ TEST("a loopback without packets is idle, unless its output's meter moves") {
   CHECK(loopback.signs.dead_by() == Evidence::kZeros);
 }
 
-TEST("hours in which nobody looked are no evidence") {
+TEST("hours without a check are no evidence") {
   Stream mic(false);
   CHECK(mic.hear(1000, endpoint(kSpeech)) == 0);
   mic.now += 8 * 3600 * kNsPerSecond;

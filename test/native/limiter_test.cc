@@ -116,7 +116,7 @@ TEST(
   CHECK(whole == cut);
 }
 
-TEST("what stays below the ceiling comes out bit for bit, one look-ahead later") {
+TEST("sound below the ceiling is unchanged bit for bit, one look-ahead later") {
   for (const uint32_t rate : {8000u, 44100u, 48000u, 384000u}) {
     Limiter limiter(rate, 2);
     CHECK(limiter.latency_frames() * 1000 <= rate * 3 / 2);

@@ -100,7 +100,7 @@ TEST(
   CHECK(peak < 0.5 * Link::kStep * Link::kStep * 1.05);
 }
 
-TEST("a link's lag is not given back where one packet in a while is late") {
+TEST("a link's lag does not shrink if a packet is late now and then") {
   Link link;
   link.run(5, 0);
   link.run(20, 40e6);
@@ -178,17 +178,18 @@ int turns_until_back(int turns_until_stamp, bool mixed) {
   return back;
 }
 
-TEST("after a device ran dry, live sound is as old as before as soon as it says where it is") {
+TEST(
+    "after an underrun live sound is as old as before as soon as the device reports its position") {
   CHECK(turns_until_back(0, false) == 0);
   CHECK(turns_until_back(30, false) == 30);
 }
 
-TEST("so is a mix, of which who records it misses nothing") {
+TEST("so is a mix, and a recording of it misses nothing") {
   CHECK(turns_until_back(0, true) == 0);
   CHECK(turns_until_back(30, true) == 30);
 }
 
-TEST("a device that runs dry misses nothing where nothing is to be heard") {
+TEST("an underrun of a device loses nothing while there is only silence") {
   StillClock clock;
   const auto events = std::make_shared<NodeEvents>();
   SinkNode sink(clock, events);

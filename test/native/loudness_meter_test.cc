@@ -399,7 +399,7 @@ TEST("fuzz: any rate, any channels, any cut, any bits") {
 }
 
 // ThreadSanitizer's: a reader beside the audio thread.
-TEST("what is shown is never torn") {
+TEST("a reader never sees a torn value") {
   struct Five {
     uint32_t value[5];
   };

@@ -178,7 +178,7 @@ LONG_TEST("a voice as quiet as such noise is raised within 8 s") {
   CHECK(scene.gain_db() > 15);
 }
 
-LONG_TEST("the gain never exceeds what was asked for, nor the output the limiter's ceiling") {
+LONG_TEST("the gain never exceeds maxGainDb, nor the output the limiter's ceiling") {
   for (const double most : {0.0, 6.0, 12.0}) {
     Scene scene(most);
     scene.play(5, tone(kSpeechLufs - most - 5), [&] { CHECK(scene.gain_db() <= most); });
@@ -226,7 +226,7 @@ LONG_TEST("the loudest floats there are turn it down, and 15 s of a voice undo i
   CHECK_NEAR(scene.gain_db(), before, 2);
 }
 
-TEST("reset begins anew") {
+TEST("reset forgets everything") {
   Scene used, fresh;
   used.play(3, voice(-30));
   used.normalizer.reset();

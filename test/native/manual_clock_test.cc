@@ -140,7 +140,7 @@ TEST("manual clock: a step may end another task") {
   CHECK(turns == 3);
 }
 
-TEST("manual clock: dies with advances pending, which are let go and not called") {
+TEST("manual clock: ends with advances pending, which are dropped and not called") {
   const auto kept = std::make_shared<int>(0);
   std::promise<void> entered;
   std::promise<void> leave;
@@ -162,7 +162,7 @@ TEST("manual clock: dies with advances pending, which are let go and not called"
   task.reset();
 }
 
-TEST("manual clock: dies on its own thread") {
+TEST("manual clock: ends on its own thread") {
   std::promise<void> gone;
   struct Signal {
     std::promise<void>& gone;

@@ -94,7 +94,7 @@ TEST("a change of gain is a smooth ramp of its length, however it is cut, and en
   }
 }
 
-TEST("mute and pan are ramps as well; what is set before anything was mixed holds at once") {
+TEST("mute and pan are ramps as well; values set before the first mix hold at once") {
   InputControls controls(2, kRate);
   std::vector<float> out(2, 1);
   controls.set_gain(0.5f, 48000);
@@ -114,7 +114,7 @@ TEST("mute and pan are ramps as well; what is set before anything was mixed hold
   CHECK(out[0] == 0.5f && out[1] == 0.5f);
 }
 
-TEST("gain, pan and mute have a ramp each: none cuts another's short") {
+TEST("gain, pan and mute have separate ramps that do not end each other") {
   InputControls controls(2, kRate);
   std::vector<float> out(2 * kRate, 1);
   controls.process(out.data(), kRate);
@@ -135,7 +135,7 @@ TEST("gain, pan and mute have a ramp each: none cuts another's short") {
   CHECK_NEAR(out[1], 0.15625, 1e-4);  // three quarters of the way, as if it had not been muted
 }
 
-TEST("pan moves what is at the sides, by the speakers of the layout, and leaves the rest") {
+TEST("pan moves the channels at the sides, by the speakers of the layout, and not the others") {
   const struct {
     uint32_t channels;
     std::vector<float> at_the_right;
@@ -165,7 +165,9 @@ TEST("an input's level is what it adds to the mix") {
   CHECK_NEAR(controls.meter().snapshot().overall.peak, 0.125, 1e-6);
 }
 
-TEST("a written input begins at its frame of the mix, to the sample, and holds nobody before it") {
+TEST(
+    "a written input begins at its frame of the mix, to the sample, and delays no other input "
+    "before it") {
   for (const bool limiter : {false, true}) {
     for (const uint64_t start : {0ul, 1ul, 479ul, 1023ul, 1024ul, 5000ul}) {
       for (const size_t cut : {1000ul, 77ul}) {
@@ -224,7 +226,9 @@ TEST(
   }
 }
 
-TEST("a written input waits for its fill while its writer goes on, and for 20 ms when he stops") {
+TEST(
+    "a written input waits for its fill while its writer continues, and for 20 ms when the writer "
+    "stops") {
   Bench bench(false);
   bench.add();
   bench.open(0, 2000);
@@ -246,7 +250,7 @@ TEST("a written input waits for its fill while its writer goes on, and for 20 ms
   CHECK(!heard(false));
 }
 
-TEST("an input that goes, or changes its stream, in the middle of its sound does not click") {
+TEST("an input that is removed, or changes its stream, in the middle of its sound does not click") {
   for (const bool changes : {false, true}) {
     Bench bench(false);
     bench.add();
@@ -278,7 +282,7 @@ TEST("an input that goes, or changes its stream, in the middle of its sound does
   }
 }
 
-TEST("what ends, comes or waits is no reason to fade anything") {
+TEST("sound is not faded only because an input ends, joins or waits") {
   Bench bench(false);
   bench.add();
   bench.add(700);
@@ -301,7 +305,7 @@ TEST("what ends, comes or waits is no reason to fade anything") {
   }
 }
 
-TEST("an input that nothing was written to yet holds the mix: all begin together") {
+TEST("an input without written bytes holds the mix, so that all begin together") {
   Bench bench(false);
   bench.add();
   bench.add();
@@ -317,7 +321,7 @@ TEST("an input that nothing was written to yet holds the mix: all begin together
   CHECK(bench.taken() == std::vector<float>(60, 1.0f));
 }
 
-TEST("the mix is as old as the live input that asks for most, at once; others do not count") {
+TEST("the mix is at once as old as the live input with the largest latencyMs") {
   Bench bench(false, 30e6);
   std::vector<float> block(kPeriod);
   const auto lag_after_pull = [&] {
@@ -338,7 +342,7 @@ TEST("the mix is as old as the live input that asks for most, at once; others do
   CHECK_NEAR(lag_after_pull(), 80e6, 1e4);  // it shrinks without haste
 }
 
-TEST("the mix is made older by packets that are late, and is young again when none is for long") {
+TEST("the mix gets older with late packets, and younger again after a long time without any") {
   Bench bench(false, 30e6);
   auto queue = std::make_shared<FrameQueue>(1, kRate, kRate);
   MixerNode::Input& input = bench.add();

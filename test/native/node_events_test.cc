@@ -47,7 +47,8 @@ TEST("states that follow each other are reported in their order, each once") {
   CHECK(taken.size() == 2 && taken.back().type == NodeEventType::kMuted);
 }
 
-TEST("events that are taken while others come are all taken, and the last state is never missed") {
+TEST(
+    "events that are taken while others arrive are all taken, and the last state is never missed") {
   class Bell final : public Wakeup {
    public:
     void wake() noexcept override { rung.store(true, std::memory_order_release); }

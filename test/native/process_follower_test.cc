@@ -138,7 +138,7 @@ bool eventually(Condition condition) {
 
 }  // namespace
 
-TEST("follower: stopping while taps deliver their first packets uses nothing that has gone") {
+TEST("follower: stopping while taps deliver their first packets uses no freed memory") {
   TapSums sums(real_clock());
   Script script;
   Listener listener;
@@ -157,7 +157,7 @@ TEST("follower: stopping while taps deliver their first packets uses nothing tha
   CHECK(listener.losses == 0);
 }
 
-TEST("follower: a system that does not answer is asked again, one that has gone ends the stream") {
+TEST("follower: a system that does not answer is retried, one that is gone ends the stream") {
   TapSums sums(real_clock());
   Script script;
   Listener listener;
@@ -177,7 +177,7 @@ TEST("follower: a system that does not answer is asked again, one that has gone 
   CHECK(listener.frames == frames && listener.losses == 1);
 }
 
-TEST("follower: what cannot be tapped is reported once, and tapped when it can be") {
+TEST("follower: a program that cannot be tapped is reported once, and tapped when it can be") {
   TapSums sums(real_clock());
   Script script;
   Listener listener;
@@ -193,7 +193,7 @@ TEST("follower: what cannot be tapped is reported once, and tapped when it can b
 }
 
 // The loss of the taps and the failure of the next one come in any order.
-TEST("follower: a system that goes while it is asked ends the stream, and no tap has failed") {
+TEST("follower: a system that is lost during a request ends the stream, and no tap fails") {
   TapSums sums(real_clock());
   Script script;
   Listener listener;

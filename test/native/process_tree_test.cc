@@ -62,7 +62,7 @@ TEST("a parent that began after its child is another process with the parent's n
   CHECK(ancestry_of(table, 12).size() == 2);
 }
 
-TEST("the nearest that is named decides, and a child stays one when its parent has ended") {
+TEST("the nearest listed process decides, and a child stays a child when its parent has ended") {
   Table table;
   table.begin(10, 0, 1, "app");
   table.begin(11, 10, 2, "browser");
@@ -101,7 +101,7 @@ TEST("this system's processes are found, this one among them") {
 
 // Only who may change its user can look as another one does; who may not is another one to
 // process 1.
-TEST("of another user's process the number, the start and the name are known, and no path") {
+TEST("for another user's process the id, the start and the name are known, but not the path") {
   const pid_t asked = geteuid() == 0 ? getpid() : 1;
   const pid_t child = fork();
   if (child == 0) {

@@ -90,7 +90,7 @@ TEST("pulse: a cable's name may hold any character") {
   CHECK(count_ours() == 0);
 }
 
-TEST("pulse: what a crashed process left is taken away, what a live one made is not") {
+TEST("pulse: cables of a crashed process are removed, those of a live one are not") {
   // Before there is a thread. It waits until the survivor's cable is there.
   int begin[2];
   CHECK(pipe(begin) == 0);
@@ -117,7 +117,7 @@ TEST("pulse: what a crashed process left is taken away, what a live one made is 
   CHECK(next && find(list(*next), kept.microphone.id));
 }
 
-TEST("pulse: cables of one name that are made at the same time are told apart") {
+TEST("pulse: cables of one name that are created at the same time get different ids") {
   constexpr size_t kMakers = 4;
   std::unique_ptr<Host> hosts[kMakers];
   Cable cables[kMakers];

@@ -23,7 +23,7 @@ TEST("pulse: without a server there is an error that says what to start") {
   CHECK(!error.os_code.empty());
 }
 
-TEST("pulse: a server that stood still is given one filling, and each gap is told once") {
+TEST("pulse: a server that stood still gets one filling, and each gap is reported once") {
   auto host = connect();
   const pid_t server = server_pid();
   CHECK(server > 0);
@@ -55,7 +55,7 @@ TEST("pulse: a server that stood still is given one filling, and each gap is tol
   CHECK(tone.losses == 0);
 }
 
-TEST("pulse: a server that hangs holds nobody for longer than the contract's 10 s") {
+TEST("pulse: a server that hangs blocks no call for longer than the contract's 10 s") {
   auto host = connect();
   const pid_t server = server_pid();
   CHECK(server > 0);

@@ -24,7 +24,7 @@ TEST("pulse: devices have names, roles, formats and peers; monitors are none") {
   CHECK(microphone->peer_id == "micfeed" && feed->peer_id == "mic" && speakers->peer_id.empty());
 }
 
-TEST("pulse: what is played is heard by microphone and loopback, stamped and without a gap") {
+TEST("pulse: microphone and loopback record what is played, with timestamps and without a gap") {
   auto host = connect();
   if (!host) return;
   Tone tone(1000, 0.25);
@@ -71,7 +71,9 @@ TEST("pulse: what is played is heard by microphone and loopback, stamped and wit
   CHECK(microphone.losses == 0 && loopback.losses == 0 && tone.losses == 0);
 }
 
-TEST("pulse: what the device played without us is counted, and what follows is in time again") {
+TEST(
+    "pulse: frames that the device played without the engine are counted, and the next ones are in "
+    "time") {
   auto host = connect();
   if (!host) return;
   Tone tone(1000, 0.25);
@@ -99,7 +101,7 @@ TEST("pulse: what the device played without us is counted, and what follows is i
   CHECK(tone.losses == 0 && recorder.losses == 0);
 }
 
-TEST("pulse: a suspended device says nothing but is heard to be idle") {
+TEST("pulse: a suspended device delivers nothing and is reported as idle") {
   auto host = connect();
   if (!host) return;
   Recorder recorder;

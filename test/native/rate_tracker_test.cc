@@ -188,7 +188,7 @@ TEST("frames and times are each other's inverse; before any packet at nominal ra
   CHECK_NEAR(tracker.ppm(), -10, 0.5);
 }
 
-TEST("a jump of the stamps, or frames that begin anew, moves the place and keeps the rate") {
+TEST("a jump of the timestamps, or of the frame counter, moves the position and keeps the rate") {
   Device device(150, 14);
   RateTracker tracker(kRate, true);
   const auto run = [&](double seconds, int64_t frame_shift, int64_t time_shift) {
@@ -211,7 +211,7 @@ TEST("a jump of the stamps, or frames that begin anew, moves the place and keeps
   run(5, -400000, -5000000000);
 }
 
-TEST("a single late stamp moves nothing; one that stays, or a new rate, is believed") {
+TEST("a single late timestamp moves nothing; a lasting change, or a new rate, is followed") {
   Device device(0, 15);
   RateTracker tracker(kRate, true);
   const auto step = [&](int64_t shift) {
@@ -279,7 +279,7 @@ TEST("packets without stamps, fetched every 10 ms, are placed within the timer's
   CHECK(worst_ms <= 11);
 }
 
-TEST("stamps that make no sense cannot push the rate beyond 1 %") {
+TEST("invalid timestamps cannot push the rate beyond 1 %") {
   RandomSignal random(16);
   RateTracker tracker(kRate, false);
   int64_t frame = 0;

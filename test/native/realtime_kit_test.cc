@@ -153,7 +153,9 @@ bool has(const std::string& text, const char* part) {
 
 }  // namespace
 
-TEST("a thread gets the highest priority that RealtimeKit gives, and no more than was asked for") {
+TEST(
+    "a thread gets the highest priority that RealtimeKit grants, and no more than the requested "
+    "one") {
   const Daemon daemon;
   Service service(daemon, Service::Mood::kGrants);
   for (const int asked : {3, 10}) {
@@ -166,7 +168,7 @@ TEST("a thread gets the highest priority that RealtimeKit gives, and no more tha
   }
 }
 
-TEST("what RealtimeKit answers to a request that it refuses is the reason") {
+TEST("the reason is RealtimeKit's answer to a request that it does not grant") {
   const Daemon daemon;
   const Service service(daemon, Service::Mood::kRefuses);
   const RealtimeRequest request(this_thread(), 10);
@@ -196,7 +198,7 @@ TEST("without RealtimeKit, or without a bus, the reason says so") {
   CHECK(!without_bus.answer().granted && has(without_bus.answer().why_not, "message bus"));
 }
 
-TEST("a bus that goes while it is asked ends nothing") {
+TEST("a message bus that ends during a request ends nothing else") {
   Daemon daemon;
   const Service service(daemon, Service::Mood::kSilent);
   const RealtimeRequest request(this_thread(), 10);

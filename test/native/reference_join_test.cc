@@ -126,7 +126,7 @@ TEST("the reference is read by its times, early, whatever both clocks and rates 
   }
 }
 
-TEST("what is joined follows on without gaps, and carries the microphone's times") {
+TEST("joined frames are contiguous, and have the microphone's times") {
   Joined all;
   Device microphone, speakers;
   for (int turn = 0; turn < 100; ++turn) {
@@ -144,7 +144,7 @@ TEST("what is joined follows on without gaps, and carries the microphone's times
   }
 }
 
-TEST("a late reference is waited for, but not longer than asked; a missing one is silence") {
+TEST("a late reference is waited for, but not longer than requested; a missing one is silence") {
   Joined all(48000, 48000, 200e6);
   Device microphone, speakers;
   for (int turn = 0; turn < 50; ++turn) {
@@ -207,7 +207,7 @@ TEST("where a device plays it the microphone waits no longer than packets of the
   CHECK(early.join->waiting_ns() == 0);
 }
 
-TEST("a gap of the microphone is a gap of that length, told as one") {
+TEST("a gap of the microphone is a gap of that length, reported as one") {
   Joined all;
   Device microphone, speakers;
   const auto turns = [&](int count) {
@@ -243,7 +243,7 @@ TEST("a gap of the microphone is a gap of that length, told as one") {
   CHECK(next == microphone.frame);
 }
 
-TEST("behind a canceller a hole is still told as one, in its place but for the canceller's delay") {
+TEST("behind a canceller a gap is still reported as one, delayed only by the canceller") {
   Joined all;
   EchoFilter::Config config;
   auto node = std::make_shared<FilterNode>(std::make_unique<EchoFilter>(config), 0);

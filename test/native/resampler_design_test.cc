@@ -30,7 +30,7 @@ TEST("resamplers of one ratio share a design, others do not") {
   CHECK(ResamplerDesign::shared({44100, 48000}, Quality::kLow, true) != one);
 }
 
-TEST("a design that is used stays, one that nobody uses is kept for a while and then goes") {
+TEST("a design in use stays, and an unused one is kept for a while and then freed") {
   const auto used = design(48000, 16000);
   std::weak_ptr<const ResamplerDesign> unused = design(48000, 24000);
   CHECK(!unused.expired());
@@ -40,7 +40,7 @@ TEST("a design that is used stays, one that nobody uses is kept for a while and 
   CHECK(design(48000, 16000) == used);
 }
 
-TEST("a resampler goes on with its design when others have displaced it") {
+TEST("a resampler keeps its design when others have displaced it in the cache") {
   std::vector<float> in(4410, 0.5f), first(4800), second(4800);
   Resampler resampler(44100, 48000, 1, Quality::kLow, false);
   const size_t made = resampler.process(in.data(), in.size(), first.data(), first.size()).produced;

@@ -222,7 +222,7 @@ TEST("the passband is flat to where the header says") {
   }
 }
 
-TEST("what would fold is gone") {
+TEST("frequencies that would alias are removed") {
   const double floors[] = {-100, -122, -137, -137};
   for (const Quality quality : kQualities) {
     for (const bool variable : {false, true}) {
@@ -325,7 +325,7 @@ TEST("cascades: tones that the lower rate cannot carry are gone, and have no ima
   }
 }
 
-TEST("what comes first is filtered as if silence had come before") {
+TEST("the first frames are filtered as if silence had come before") {
   const uint32_t pairs[][2] = {{44100, 48000}, {48000, 44100}, {48000, 16000}, {16000, 48000},
                                {96000, 8000},  {8000, 96000},  {44100, 16000}, {44101, 48000}};
   for (const auto& [in_rate, out_rate] : pairs) {

@@ -34,7 +34,7 @@ TEST("a glitch loses frames: positions jump by as many, counted") {
   CHECK(stats.lost_frames == 1020);
 }
 
-TEST("a glitch of an output is a gap, and the streams hear of it") {
+TEST("a glitch of an output is a gap, and the streams are notified") {
   const auto world = make_world();
   CHECK(!world->record("speakers", 48000));
   Counting playing(world->clock());
@@ -53,7 +53,7 @@ TEST("a glitch of an output is a gap, and the streams hear of it") {
   CHECK(recorded.data[2200 * 2] == Counting::value(2200 - 480 - 480));
 }
 
-TEST("a stall delivers nothing, says idle, and comes back with what was lost") {
+TEST("a stall delivers nothing, reports idle, and its end reports the loss") {
   const auto world = make_world();
   Heard heard(world->clock());
   Counting playing(world->clock());
@@ -159,7 +159,7 @@ TEST("jitter moves wakes, not positions or times") {
   CHECK(playing.underrun == 0);
 }
 
-TEST("wrong time stamps") {
+TEST("wrong timestamps") {
   const auto world = make_world();
   Heard heard(world->clock());
   const auto in = capture(*world, "mic", &heard);
@@ -269,7 +269,7 @@ TEST("unplugged: lost once, no default any more, opens again when it is back") {
   CHECK(again.lost_calls == 1);
 }
 
-TEST("errors of opening name what is wrong") {
+TEST("errors of opening name the cause") {
   const auto world = make_world();
   CHECK(!world->deny("mic"));
   CHECK(open_capture_error(*world, "mic") == ErrorCode::kPermissionDenied);
@@ -294,7 +294,7 @@ TEST("errors of opening name what is wrong") {
   CHECK(real->advance(1, [] {}).code == ErrorCode::kUnsupported);
 }
 
-TEST("a change of format ends streams and begins a recording anew; the counter goes on") {
+TEST("a change of format ends streams and restarts a recording; the counter continues") {
   const auto world = make_world();
   CHECK(!world->play("speakers", tone(440)));
   CHECK(!world->record("speakers", 480000));

@@ -22,7 +22,7 @@ TEST("signals do not depend on how the frames are cut") {
   }
 }
 
-TEST("tone, noise and sequence are what they say") {
+TEST("tone, noise and sequence have the described samples") {
   std::vector<float> out(4800 * 2);
   const int64_t late = int64_t{48000} * 86400 + 17;
   tone(1000, 0.5, 1.0)->add({out.data(), 4800, 2, 48000, late, 0});
@@ -170,7 +170,7 @@ TEST("an output that plays nothing gives its loopback no packets") {
   CHECK(heard.pieces.size() == 32 && heard.data.back() == 0);
 }
 
-TEST("or, asked for, packets flagged silent") {
+TEST("or packets that are flagged silent, if requested") {
   WorldDescription description = WorldDescription::standard();
   description.devices[1].idle_silence = true;
   const auto world = make_world(description);
@@ -181,7 +181,7 @@ TEST("or, asked for, packets flagged silent") {
   for (const auto& piece : heard.pieces) CHECK(piece.silent && piece.frames == 480);
 }
 
-TEST("what is rendered is recorded, looped back and heard through the cable, bit for bit") {
+TEST("rendered audio is recorded, looped back and delivered through the cable, bit for bit") {
   const auto world = make_world();
   CHECK(!world->drift("cable-output", -80));
   CHECK(!world->record("cable-input", 48000));
@@ -261,7 +261,7 @@ struct Watching final : DeviceListener {
   int losses = 0;
 };
 
-TEST("the host tells of changes, makes cables and takes them away") {
+TEST("the host reports changes, and creates and removes cables") {
   const auto world = make_world();
   auto host = check_contract(open_simulated_host(world));
   Watching watching(world->clock());

@@ -174,7 +174,9 @@ LONG_TEST(
   sum.stop();
 }
 
-TEST("a tap that ends is played out, others go on, and one that comes later joins in its place") {
+TEST(
+    "a tap that ends is played to its end, others continue, and a later one joins at its "
+    "position") {
   constexpr uint32_t kRate = 48000;
   SteppedClock clock;
   Ear ear(kRate, {100, 300});
@@ -202,7 +204,7 @@ TEST("a tap that ends is played out, others go on, and one that comes later join
   sum.stop();
 }
 
-TEST("a tap that has ended is let go of when the next one comes") {
+TEST("a tap that has ended is released when the next one is added") {
   constexpr uint32_t kRate = 8000;
   SteppedClock clock;
   Ear ear(kRate, {});
@@ -269,7 +271,9 @@ TEST("sums of every rate are due at the same turns") {
   for (const auto& output : outputs) CHECK(output->breaks == 0);
 }
 
-TEST("sums come and go on two threads while others are made, and none is called after its end") {
+TEST(
+    "sums are added and removed by two threads while others run, and none is called after its "
+    "end") {
   TapSums sums(real_clock());
   Counting stays;
   TapSum staying(&sums, 48000, 1, &stays);

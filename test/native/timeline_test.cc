@@ -30,7 +30,7 @@ TEST("a timeline begins with the silence before the device was open") {
   CHECK(first.skip == 0);
 }
 
-TEST("frames from before the start are left out") {
+TEST("frames from before the start are omitted") {
   Timeline timeline(kRate, 105 * kNsPerMs, false);
   CHECK(timeline.place(kPeriod, 0, 90 * kNsPerMs, 100 * kNsPerMs).skip == kPeriod);
   const Timeline::Placement next = timeline.place(kPeriod, kPeriod, 100 * kNsPerMs, 110 * kNsPerMs);
@@ -38,7 +38,7 @@ TEST("frames from before the start are left out") {
   CHECK(next.silence == 0);
 }
 
-TEST("frame 0 is what is heard at the start, however fast the device counts until then") {
+TEST("frame 0 is the sound at the start, however fast the device counts until then") {
   for (const double ppm : {200.0, -200.0}) {
     constexpr int64_t kStart = 10 * kNsPerSecond;
     Timeline timeline(kRate, kStart, false);
@@ -61,7 +61,7 @@ TEST("frame 0 is what is heard at the start, however fast the device counts unti
   }
 }
 
-TEST("a jump of the device's counter is a hole of that many frames") {
+TEST("a jump of the device's counter is a gap of that many frames") {
   Timeline timeline(kRate, 0, false);
   int64_t now = kPeriodNs, position = 77;
   for (int i = 0; i < 100; ++i, now += kPeriodNs, position += kPeriod) {
@@ -261,7 +261,7 @@ TEST("a loopback whose packets are fetched late is late, not idle") {
   CHECK(timeline.idle(now + kPeriodNs, 0) > 0);
 }
 
-TEST("stamps that cannot be are not believed") {
+TEST("impossible timestamps are ignored") {
   Timeline timeline(kRate, 0, false);
   const Timeline::Placement place = timeline.place(kPeriod, 0, 90 * kNsPerSecond, kPeriodNs);
   CHECK(place.silence == 0);
@@ -301,7 +301,7 @@ TEST(
   CHECK(!wrong.stamped());
 }
 
-TEST("a sleep longer than is filled is left out by whole seconds; the times step by as many") {
+TEST("a sleep longer than maxFillMs is skipped by whole seconds, and the times step by as much") {
   constexpr int64_t kSlept = 7205 * kNsPerSecond + 300 * kNsPerMs;
   for (const bool counts : {true, false}) {
     SleepLog log;
@@ -330,7 +330,7 @@ TEST("a sleep longer than is filled is left out by whole seconds; the times step
   }
 }
 
-TEST("streams that notice a sleep at different instants leave out the same seconds, also at once") {
+TEST("streams that notice a sleep at different instants skip the same seconds, also at once") {
   for (int round = 0; round < 200; ++round) {
     SleepLog log;
     CHECK(log.leave_out(1000 * kNsPerSecond, 1100 * kNsPerSecond) == 98);

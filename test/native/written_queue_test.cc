@@ -29,7 +29,7 @@ const Format kShort{kRate, 2, SampleFormat::kS16};
 
 }  // namespace
 
-TEST("what is written in one format after another is played without a gap") {
+TEST("bytes that are written in one format after another are played without a gap") {
   WrittenQueue queue(std::make_shared<NodeEvents>());
   // Lengths that end within a period of the sink.
   size_t total = 0;
@@ -84,7 +84,7 @@ TEST("a piece that has been played is freed, although something is always queued
   CHECK(queue.totals().played_frames + queue.totals().queued_frames == written);
 }
 
-TEST("a writer whose events nobody takes is told that there is room") {
+TEST("a writer whose events are not taken still receives that there is room") {
   const auto events = std::make_shared<NodeEvents>();
   WrittenQueue queue(events);
   queue.open(in_format(kFloat));

@@ -83,7 +83,7 @@ describe('a channel mask', () => {
     expect(again.format).toEqual({ ...format(channels, mask), sampleRate: 44100 });
   });
 
-  it('of the usual layout, or of none, is not told', async () => {
+  it('of the usual layout, or none, is not reported', async () => {
     for (const [channels, mask] of [
       [2, 0x3],
       [6, 0x3f],

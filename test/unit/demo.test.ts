@@ -95,7 +95,7 @@ describe('the demo', { timeout: 60_000 }, () => {
     expect(code).toBe(0);
   });
 
-  it.runIf(process.platform === 'linux')('says that there is no audio system', async () => {
+  it.runIf(process.platform === 'linux')('reports that there is no audio system', async () => {
     const { code, output } = await demo('--seconds', '0.3').ended;
     expect(output).toMatch(/^No audio system to record: .*\nThe demo runs on a simulated one/);
     expect(code).toBe(0);

@@ -5,7 +5,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { AudioError, fromNative } from '../../lib/errors.js';
 
 describe('AudioError', () => {
-  it('says what was asked, what happened and what to do', () => {
+  it('says what was requested, what happened and what to do', () => {
     const cause = new Error('deeper');
     const error = new AudioError('ERR_AUDIO_DEVICE_BUSY', 'microphone "Desk" cannot be opened', {
       syscall: 'IAudioClient::Initialize',
@@ -29,7 +29,7 @@ describe('AudioError', () => {
     });
   });
 
-  it('has no properties for what is not known', () => {
+  it('has no properties for unknown details', () => {
     const error = new AudioError('ERR_AUDIO_TIMEOUT', 'nothing came', { syscall: '', remedy: '' });
     expect(error.message).toBe('nothing came');
     expect(Object.keys(error)).toEqual(['code']);
@@ -37,7 +37,7 @@ describe('AudioError', () => {
     expect(inspect(error)).not.toMatch(/undefined|syscall/);
   });
 
-  it('is known across two copies of the module, as are no other errors', async () => {
+  it('is recognised across two copies of the module, and other errors are not', async () => {
     vi.resetModules();
     const other = (await import('../../lib/errors.js')).AudioError;
     expect(other).not.toBe(AudioError);
@@ -74,7 +74,7 @@ describe('fromNative', () => {
     expect(error.remedy).toBe('Wait until it is back');
   });
 
-  it('calls a code that it does not know a failure of the backend', () => {
+  it('reports an unknown code as a failure of the backend', () => {
     expect(fromNative({ code: 'NEW', message: 'x' }).code).toBe('ERR_AUDIO_BACKEND');
     expect(fromNative({ code: '', message: 'x' }).code).toBe('ERR_AUDIO_BACKEND');
   });

@@ -68,7 +68,7 @@ function encode(samples: ArrayLike<number>, format: SampleFormat): Buffer {
   return bytes;
 }
 
-describe('bytes through a cable of their own format', () => {
+describe('bytes through a cable with the same format', () => {
   const formats: AudioFormat[] = (['s16', 's24', 's32', 'f32'] as const).flatMap((sampleFormat) => [
     ...[44100, 48000, 96000].map((sampleRate) => ({ sampleRate, channels: 2, sampleFormat })),
     ...[1, 3, 6, 8].map((channels) => ({ sampleRate: 48000, channels, sampleFormat })),
@@ -105,7 +105,7 @@ describe('bytes through a cable of their own format', () => {
 });
 
 describe('setFormat()', () => {
-  it('changes what is written from now on, and loses nothing of what is queued', async () => {
+  it('changes the format of later writes, and loses nothing of the queue', async () => {
     const backend = world();
     const formats: AudioFormat[] = [
       { sampleRate: 44100, channels: 2, sampleFormat: 's16' },
@@ -153,7 +153,7 @@ describe('setFormat()', () => {
 });
 
 describe('clear()', () => {
-  it('fades what sounds, throws away the rest, and goes on with what comes next', async () => {
+  it('fades the sound out, discards the queue, and continues with the next write', async () => {
     const backend = world();
     const sink = await opened(backend, { format: stereo, bufferMs: 4000 });
     sink.write(sine(stereo, { seconds: 3 }));
@@ -181,7 +181,7 @@ describe('clear()', () => {
     sink.destroy();
   });
 
-  it('also of what waits in Node, and before anything sounds', async () => {
+  it("also discards bytes in Node's buffer, and works before anything is played", async () => {
     const backend = world();
     const sink = await opened(backend, { format: stereo, bufferMs: 100 });
     for (let i = 0; i < 20; i++) sink.write(sine(stereo, { seconds: 0.1 }));
@@ -203,7 +203,7 @@ describe('clear()', () => {
 });
 
 describe('utterances', () => {
-  it('are each heard to their end, with silence between them, and each is told when it is over', async () => {
+  it('are played to their ends, with silence between them, and each end is reported', async () => {
     const backend = world();
     const format = { sampleRate: 16000, channels: 1, sampleFormat: 's16' } as const;
     const sink = await opened(backend, { format });
@@ -287,7 +287,7 @@ describe('played()', () => {
     sink.destroy();
   });
 
-  it('resolves when it was written before the sink was ready, and with what clear() throws away', async () => {
+  it('resolves for bytes that were written before the sink was ready, and for bytes that clear() discards', async () => {
     const backend = world();
     const sink = new VirtualMicSink({ backend, device: 'cable-input', format: stereo });
     const from = backend.now();
@@ -341,7 +341,7 @@ describe('played()', () => {
 });
 
 describe('a live producer', () => {
-  it('that runs at another pace is held in step', { timeout: 60_000 }, async () => {
+  it('that runs at another pace is followed', { timeout: 60_000 }, async () => {
     const backend = world();
     const sink = await opened(backend, { format: stereo, live: true });
     // Each 10 ms of its clock take 10.002 of ours: -200 ppm.
@@ -360,7 +360,7 @@ describe('a live producer', () => {
     sink.destroy();
   });
 
-  it('that writes more than there is room for loses it, and is told', async () => {
+  it('that writes more than there is room for loses it, and gets an event', async () => {
     const backend = world();
     const sink = await opened(backend, { format: stereo, live: true, bufferMs: 100 });
     let lost = 0;
@@ -374,7 +374,7 @@ describe('a live producer', () => {
 });
 
 describe('loudness', () => {
-  it('with a limiter nothing clips, and what is below comes as it is', async () => {
+  it('does not clip with a limiter, and audio below the ceiling does not change', async () => {
     const backend = world();
     const sink = await opened(backend, { format: stereo, limiter: true, bufferMs: 2000 });
     sink.write(sine(stereo, { seconds: 0.5 }));
@@ -388,7 +388,7 @@ describe('loudness', () => {
     expect(heard.length).toBeGreaterThan(48000 - 10);
   });
 
-  it('normalized, a faint voice is as loud as others', async () => {
+  it('of a faint voice is raised by normalize', async () => {
     const backend = world();
     const sink = await opened(backend, { format: stereo, normalize: true, bufferMs: 12_000 });
     sink.end(sine(stereo, { seconds: 10, gain: 0.02 }));

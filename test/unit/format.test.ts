@@ -27,7 +27,7 @@ describe('bytesPerFrame', () => {
 });
 
 describe('resolveFormat', () => {
-  it('takes what is asked for, and the rest from the defaults', () => {
+  it('uses the given fields, and the defaults for the rest', () => {
     expect(resolveFormat({})).toEqual(defaultFormat);
     const options = { channels: 1, sampleFormat: undefined, gain: 1 };
     expect(resolveFormat(options, mono)).toEqual(mono);
@@ -50,7 +50,7 @@ describe('resolveFormat', () => {
 });
 
 describe('checkFormat', () => {
-  it('wants all three fields and no others', () => {
+  it('requires all three fields and no others', () => {
     expect(checkFormat(mono, 'format')).toEqual(mono);
     for (const value of [undefined, null, 'f32', { sampleRate: 48000, channels: 2 }, {}]) {
       expect(() => checkFormat(value, 'format')).toThrow(TypeError);
@@ -60,7 +60,7 @@ describe('checkFormat', () => {
 });
 
 describe('describeFormat', () => {
-  it('can be read', () => {
+  it('is readable', () => {
     expect(describeFormat(mono)).toBe('16000 Hz, 1 channel, s16');
     expect(describeFormat(defaultFormat)).toBe('48000 Hz, 2 channels, f32');
   });
@@ -84,7 +84,7 @@ describe('withFormat and formatOf', () => {
     expect(formatOf(other.withFormat(new PassThrough(), mono))).toEqual(mono);
   });
 
-  it('believe what a stream itself knows', () => {
+  it('use the format of the stream itself', () => {
     const own = Object.assign(new PassThrough(), { format: mono });
     expect(formatOf(own)).toEqual(mono);
     expect(formatOf(withFormat(own, { ...mono }))).toEqual(mono);
@@ -92,7 +92,7 @@ describe('withFormat and formatOf', () => {
     expect(() => withFormat(own, defaultFormat)).toThrow(/stream's own, 16000 Hz/);
   });
 
-  it('make nothing of a format property that is something else, or not known yet', () => {
+  it('ignore a format property that is something else, or not known yet', () => {
     expect(formatOf(Object.assign(new PassThrough(), { format: 'mp3' }))).toBeUndefined();
     const later = Object.defineProperty(new PassThrough(), 'format', {
       get: () => {
@@ -102,7 +102,7 @@ describe('withFormat and formatOf', () => {
     expect(formatOf(later)).toBeUndefined();
   });
 
-  it('refuse what is no stream or no format', () => {
+  it('reject objects that are no streams or formats', () => {
     expect(() => withFormat(null as never, mono)).toThrow(withCode('ERR_INVALID_ARG_TYPE'));
     expect(() => withFormat(new PassThrough(), {} as never)).toThrow(/format\.sampleRate/);
   });
@@ -119,7 +119,7 @@ describe('encodeSamples', () => {
     ]);
   });
 
-  it('clips, rounds to even and makes 0 of what is no number', () => {
+  it('clips, rounds to even, and turns NaN into 0', () => {
     const values = [1, 5, -5, Infinity, NaN, 0.5 / 32768, 1.5 / 32768, -0.5 / 32768, -1.5 / 32768];
     const bytes = encodeSamples(values, 's16');
     const encoded = values.map((_, i) => bytes.readInt16LE(2 * i));

@@ -89,13 +89,13 @@ describe('measureTone', () => {
     expect(measureTone(tone(440, 1), rate, 1000).snrDb).toBeLessThan(-20);
   });
 
-  it('sees a tone that was broken once', () => {
+  it('detects one break of a tone', () => {
     const whole = tone(1000, 2);
     const broken = joined(whole.subarray(0, rate), whole.subarray(rate + 12));
     expect(measureTone(broken, rate, 1000).snrDb).toBeLessThan(20);
   });
 
-  it('refuses too little to measure', () => {
+  it('rejects too little audio', () => {
     expect(() => measureTone(new Float32Array(100), rate, 1000)).toThrow(/too few/);
   });
 });
@@ -200,7 +200,7 @@ describe('findGaps', () => {
     ]);
   });
 
-  it('refuses what has no such tone', () => {
+  it('rejects audio without the tone', () => {
     expect(() => findGaps(new Float32Array(rate), options)).toThrow(/no tone/);
   });
 });
@@ -231,7 +231,7 @@ describe('findDelay', () => {
     expect(found.correlation).toBeCloseTo(Math.SQRT1_2, 1);
   });
 
-  it('says when the two have nothing in common', () => {
+  it('reports that the two have nothing in common', () => {
     const { correlation } = findDelay(noise(20000, 0.5, 3), noise(20000, 0.5, 4), 5000);
     expect(correlation).toBeLessThan(0.05);
     expect(findDelay(new Float32Array(100), new Float32Array(100)).correlation).toBe(0);

@@ -132,7 +132,7 @@ describe('the font', () => {
     return found;
   };
 
-  it('has a form of its own for every printable ASCII character that labels need', () => {
+  it('has a separate form for every printable ASCII character that labels need', () => {
     const seen = new Map<string, string>();
     for (const character of '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz.,:;-+=/()%"\'#_&!?') {
       const shape = dots(character).join(' ');

@@ -149,7 +149,7 @@ describe('the manual clock', () => {
     await mic.close();
   });
 
-  it('finds no stream dead whose startTime is still to come', async () => {
+  it('emits no dead before the startTime of a stream', async () => {
     await using audio = new SimulatedAudio({ clock: 'manual' });
     audio.device('mic').play(tone(1000));
     const mic = new MicSource({ backend: audio, startTime: audio.now() + 5_000_000_000n });

@@ -91,7 +91,7 @@ describe.each(['device', 'host'] as const)('a microphone that stalls (clock: %s)
     expect(followed.frames).toBe(frame);
   });
 
-  it('loses nothing that it only delivers late', async () => {
+  it('loses no audio that is only late', async () => {
     const mic = new MicSource({ backend: audio, clock, bufferMs: 5000 });
     const followed = follow(mic);
     await mic.ready;
@@ -136,7 +136,7 @@ describe('a sink whose device stalls', () => {
     expect(await wrote).toMatchObject({ code: 'ERR_AUDIO_DEVICE_LOST' });
   });
 
-  it('goes on when the device does in time', async () => {
+  it('continues when the device continues in time', async () => {
     const sink = new SpeakerSink({ backend: audio, format, recover: { giveUpAfterMs: 2000 } });
     await sink.ready;
     sink.write(Buffer.alloc(8 * rate));

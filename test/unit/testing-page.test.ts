@@ -14,7 +14,7 @@ const text = (path: string) => readFileSync(path, 'utf8').replaceAll('\r', '');
 const pieces = text(here('docs/testing.md')).match(/(?<=```js\n)[^]*?(?=\n```)/g) ?? [];
 const isModule = (piece: string) => piece.startsWith('// world.mjs');
 
-it('every piece of code on the page is in the example, or is a module of its own', () => {
+it('every piece of code on the page is in the example, or is a separate module', () => {
   expect(pieces.length).toBeGreaterThan(5);
   expect(pieces.filter(isModule)).toHaveLength(1);
   for (const piece of pieces) if (!isModule(piece)) expect(text(example)).toContain(piece);
@@ -65,7 +65,7 @@ describe('PATCHCORD_SIMULATION', () => {
     expect(stdout).toBe('heard\n');
   });
 
-  it('is one world for all streams', () => {
+  it('is shared by all streams', () => {
     world(
       "export default new SimulatedAudio({ devices: [{ id: 'one', name: 'Mine', flow: 'input' }] });",
     );
@@ -73,7 +73,7 @@ describe('PATCHCORD_SIMULATION', () => {
     expect(stdout).toBe('Mine\nMine\n');
   });
 
-  it('says nothing about another backend', () => {
+  it('does not affect another backend', () => {
     const { stdout } = app(
       { PATCHCORD_SIMULATION: 'nowhere.mjs', PATCHCORD_BACKEND: 'none' },
       refusal,

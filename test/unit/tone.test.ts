@@ -54,7 +54,7 @@ describe('ToneSource', () => {
     expect(framesOf(exact.chunks, exact.tone.format)).toEqual([1024, 1024, 352]);
   });
 
-  it('is as fast as it is read, and no faster', async () => {
+  it('generates as fast as it is read', async () => {
     const tone = new ToneSource();
     await once(tone, 'readable');
     for (let i = 0; i < 100; i++) await turn();
@@ -65,7 +65,7 @@ describe('ToneSource', () => {
     await tone.close();
   });
 
-  it('goes on until it is closed, then ends in order', async () => {
+  it('continues until it is closed, then ends in order', async () => {
     const tone = new ToneSource();
     let frames = 0;
     let ended = false;
@@ -80,7 +80,7 @@ describe('ToneSource', () => {
     await tone.close();
   });
 
-  it('closes when nobody reads, also by await using', async () => {
+  it('closes without a reader, also by await using', async () => {
     {
       await using tone = new ToneSource();
       expect(await tone.ready).toBe(tone);

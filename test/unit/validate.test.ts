@@ -164,7 +164,7 @@ describe('argument checks', () => {
     expect(error.stack).toContain(`${Class.name} [${code}]: `);
   });
 
-  it('give back what is right', () => {
+  it('return valid values', () => {
     expect(checkNumber(-0.5, 'x', -1, 1)).toBe(-0.5);
     expect(checkInteger(32, 'x', 1, 32)).toBe(32);
     expect(checkOneOf('mme', 'x', ['wasapi', 'mme'])).toBe('mme');

@@ -22,7 +22,7 @@ describe('what is installed', () => {
     expect(told(await listVirtualMics({ backend }))).toEqual(expected);
   });
 
-  it('is told by the service where nothing else is known', async () => {
+  it('is recognised by the service if nothing else is known', async () => {
     const of = { parent: 'ROOT\\MEDIA\\0000', service: 'EuMusDesignVirtualAudioCableWdm' };
     const backend = new SimulatedAudio({
       devices: [
@@ -97,7 +97,7 @@ describe('a setup that cannot be used', () => {
     );
   });
 
-  it('of another driver than the one demanded names what to install', async () => {
+  it('of another driver than the requested one names what to install', async () => {
     const backend = new SimulatedAudio({ devices: [output, input] });
     const error = await failure(backend, { driver: 'voicemeeter' });
     expect(error.code).toBe('ERR_AUDIO_UNSUPPORTED');
@@ -107,7 +107,7 @@ describe('a setup that cannot be used', () => {
     expect(chosen.message).toContain("but 'vb-cable'");
   });
 
-  it('given by its wrong end names the right one', async () => {
+  it('given by its wrong end names the right end', async () => {
     const backend = new SimulatedAudio({ devices: [output, input] });
     for (const device of ['in', 'CABLE Output']) {
       const error = await failure(backend, { device, driver: undefined });
@@ -116,7 +116,7 @@ describe('a setup that cannot be used', () => {
     }
   });
 
-  it('that is ambiguous names its candidates, and is not guessed', async () => {
+  it('that is ambiguous names its candidates', async () => {
     const backend = new SimulatedAudio({
       devices: [output, { ...input, name: 'One' }, { ...input, id: 'in2', name: 'Two' }],
     });
@@ -129,7 +129,7 @@ describe('a setup that cannot be used', () => {
   });
 });
 
-describe('a driver that the system cannot have', () => {
+describe('a driver that does not exist for the system', () => {
   it.each([
     ['vb-cable', 'linux', /does not exist for Linux.*creates its own microphone/],
     ['blackhole', 'win32', /does not exist for this system/],
@@ -140,10 +140,10 @@ describe('a driver that the system cannot have', () => {
   });
 });
 
-describe('a cable that goes while it is fed', () => {
+describe('a cable that is removed while a sink plays to it', () => {
   const format = { sampleRate: 48000, channels: 2, sampleFormat: 'f32' } as const;
 
-  it('for good is an error, and so is what is written after it', async () => {
+  it('for good is an error, and so is a later write', async () => {
     const backend = new SimulatedAudio();
     const options = { backend, device: 'cable-input', format, recover: false };
     const sink = await new VirtualMicSink(options).ready;
@@ -155,7 +155,7 @@ describe('a cable that goes while it is fed', () => {
     expect(await refused).toMatchObject({ code: 'ERR_STREAM_DESTROYED' });
   });
 
-  it('and comes back is fed again, under the same name', async () => {
+  it('and comes back is played to again, under the same name', async () => {
     const backend = new SimulatedAudio();
     const sink = await new VirtualMicSink({ backend, device: 'cable-input', format }).ready;
     const before = sink.microphone?.id;
@@ -170,8 +170,8 @@ describe('a cable that goes while it is fed', () => {
   });
 });
 
-describe('a microphone that nobody hears', () => {
-  it('is a warning when it is opened and when it happens, and again after it was mended', async () => {
+describe('a microphone that cannot be heard', () => {
+  it('causes a warning when it is opened, when it happens, and when it happens again', async () => {
     const backend = new SimulatedAudio({ clock: 'manual' });
     backend.device('cable-output').mute();
     const sink = new VirtualMicSink({ backend, device: 'cable-input' });
@@ -205,7 +205,7 @@ describe('of several cables', () => {
     hidesPair: true,
   }));
 
-  it('each sink takes one that is free', async () => {
+  it('each sink takes a free one', async () => {
     const backend = new SimulatedAudio({ cables });
     const options = { backend, driver: 'vb-cable' } as const;
     const one = await new VirtualMicSink(options).ready;
@@ -217,7 +217,7 @@ describe('of several cables', () => {
     await Promise.all([one, two, three].map((sink) => sink.close()));
   });
 
-  it('a probe finds the one that hears, and leaves the others', async () => {
+  it('a probe finds the microphone that carries the tone, and ignores the others', async () => {
     const of = { parent: 'ROOT\\MEDIA\\0000', hardwareId: 'VBAudioVACWDM' };
     const backend = new SimulatedAudio({
       devices: [{ id: 'deaf', name: 'One', flow: 'input', origin: of }],
@@ -240,7 +240,7 @@ describe('of several cables', () => {
     expect(found.problem).toBeUndefined();
   });
 
-  it('a probe that hears nothing says what it said before', async () => {
+  it('a probe that records nothing returns the cable unchanged', async () => {
     const of = { parent: 'ROOT\\MEDIA\\0000', hardwareId: 'VBAudioVACWDM' };
     const backend = new SimulatedAudio({
       devices: [

@@ -20,7 +20,7 @@ import { stereo, randomBytes, read } from '../instruments/wav-bytes.js';
 vi.setConfig({ testTimeout: 60_000 });
 
 describe('wavHeader', () => {
-  it('is the plain one where old programs can read the audio', () => {
+  it('is the plain one for formats that old programs can read', () => {
     const header = wavHeader(stereo, 400);
     expect(header.toString('latin1', 0, 4)).toBe('RIFF');
     expect(header.toString('latin1', 8, 16)).toBe('WAVEJUNK');
@@ -67,7 +67,7 @@ describe('WavEncoder', () => {
     },
   );
 
-  it('writes the exact length where it was told the number of frames', async () => {
+  it('writes the exact length with options.frames', async () => {
     const encoder = new WavEncoder({ frames: 480 });
     const bytes = new ToneSource({ durationMs: 10, sampleFormat: 's24', channels: 1 }).pipe(
       encoder,
@@ -99,7 +99,7 @@ describe('WavEncoder', () => {
     expect(() => new WavEncoder({ frame: 5 } as object)).toThrow(/did you mean 'frames'/);
   });
 
-  it('gives a header where no frame came, in the format of what was piped in', async () => {
+  it('writes a header without a frame, in the format of the piped stream', async () => {
     const headerOf = async (encoder: WavEncoder): Promise<Buffer> =>
       Buffer.concat((await encoder.toArray()) as Buffer[]);
     const encoder = new WavEncoder({ frames: 0 });

@@ -49,7 +49,7 @@ describe('WavReader', () => {
     expect(audio).toEqual(bytes(expected));
   });
 
-  it('knows its format when the header has arrived, and not before', async () => {
+  it('has its format when the header has arrived', async () => {
     const reader = new WavReader();
     const announced = once(reader, 'format');
     expect(() => reader.format).toThrow(
@@ -96,7 +96,7 @@ describe('WavReader', () => {
     expect(stats.declaredFrames).toBe(0);
   });
 
-  it('takes sizes past 32 bits from ds64', async () => {
+  it('reads sizes beyond 32 bits from ds64', async () => {
     const header = wavHeader(stereo, 5 * 2 ** 30);
     expect(header.toString('latin1', 0, 4)).toBe('RF64');
     const { audio, stats } = await read([header, randomBytes(400, 4)]);
@@ -104,7 +104,7 @@ describe('WavReader', () => {
     expect(stats.declaredFrames).toBe((5 * 2 ** 30) / 4);
   });
 
-  it('gives the whole frames of a file that was cut off', async () => {
+  it('delivers the whole frames of a truncated file', async () => {
     const file = riff([fmt(1, 2, 16), chunk('data', randomBytes(1000, 5))]);
     const { audio, stats } = await read([file.subarray(0, 44 + 403)]);
     expect(audio).toEqual(randomBytes(1000, 5).subarray(0, 400));
@@ -212,7 +212,7 @@ describe('WavReader', () => {
     expect(Buffer.concat(chunks)).toEqual(audio);
   });
 
-  it('reads on behind sizes that wrapped at 4 GiB', async () => {
+  it('reads beyond sizes that wrapped at 4 GiB', async () => {
     const path = join(folder, 'wrapped.wav');
     // 5 GiB of silence without their bytes, behind a header whose sizes are those less 4 GiB.
     const bytes = 5 * 2 ** 30;
@@ -298,7 +298,7 @@ describe('WavReader', () => {
     });
   });
 
-  it('survives any corruption in any portions, and never gives more than it got', () => {
+  it('survives any corruption in portions of any size, and never delivers more than it received', () => {
     const random = seededRandom(7);
     const files = [
       riff([chunk('LIST', randomBytes(30, 8)), fmt(1, 2, 16), chunk('data', randomBytes(600, 9))]),
@@ -369,7 +369,7 @@ describe('WavReader', () => {
     await reader.close();
   });
 
-  it('closes in order while its source goes on, and gives what it has', async () => {
+  it('closes in order while its source continues, and delivers what it has', async () => {
     const source = new PassThrough();
     const reader = source.pipe(new WavReader({ chunkFrames: 10 }));
     source.write(
@@ -390,7 +390,7 @@ describe('WavReader', () => {
     await expect(reader.ready).rejects.toMatchObject({ code: 'ERR_STREAM_PREMATURE_CLOSE' });
   });
 
-  it('opens files, and hands over the error of one that is not there', async () => {
+  it('opens files, and passes on the error for a missing one', async () => {
     const path = join(folder, 'there.wav');
     await writeFile(path, riff([fmt(1, 2, 16), chunk('data', randomBytes(100_000, 19))]));
     const chunks: Buffer[] = await WavReader.fromFile(path).toArray();

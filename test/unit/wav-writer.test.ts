@@ -58,7 +58,7 @@ describe('WavWriter', () => {
     expect(reader.stats().declaredFrames).toBe(1001);
   });
 
-  it('is readable at every moment, and its sizes follow without an end', async () => {
+  it('is readable at any time, and its sizes are updated before the end', async () => {
     const path = join(folder, 'growing.wav');
     const writer = WavWriter.toFile(path, { format: stereo });
     const write = (frames: number) =>
@@ -103,7 +103,7 @@ describe('WavWriter', () => {
     expect(writer.stats()).toEqual({ framesWritten: 100, fileBytes: 480 });
   });
 
-  it('waits with the format for an upstream that knows it later', async () => {
+  it('waits for an upstream that gets its format later', async () => {
     const path = join(folder, 'later.wav');
     const reader = new WavReader();
     const writer = reader.pipe(WavWriter.toFile(path));
@@ -227,7 +227,7 @@ describe('WavWriter', () => {
     expect((await read([await readFile(path)])).stats.declaredFrames).toBe(1000);
   });
 
-  it('refuses a file that is being read, or written by another, and leaves it whole', async () => {
+  it('rejects a file that is being read or written, and does not change it', async () => {
     const path = join(folder, 'busy.wav');
     const audio = randomBytes(400_000, 41);
     await writeFile(path, riff([fmt(1, 2, 16), chunk('data', audio)]));
@@ -263,9 +263,11 @@ describe('WavWriter', () => {
     },
   );
 
-  it.runIf(process.platform === 'linux')('counts what a full disk took', async () => {
-    // A limit on the length of files stands in for a full disk: the first write stores a part.
-    const script = `
+  it.runIf(process.platform === 'linux')(
+    'counts the bytes that a full disk has stored',
+    async () => {
+      // A limit on the length of files stands in for a full disk: the first write stores a part.
+      const script = `
       const { WavWriter } = require(${JSON.stringify(join(process.cwd(), 'dist/index.js'))});
       process.on('SIGXFSZ', () => {});
       const format = { sampleRate: 48000, channels: 2, sampleFormat: 's16' };
@@ -273,21 +275,22 @@ describe('WavWriter', () => {
       writer.on('error', () => {});
       writer.end(Buffer.alloc(1_000_000, 1));
     `;
-    const path = join(folder, 'full.wav');
-    execFileSync('sh', [
-      '-c',
-      'ulimit -f 100; exec "$0" "$@"',
-      process.execPath,
-      '-e',
-      script,
-      path,
-    ]);
-    const { audio, stats } = await read([await readFile(path)]);
-    expect(audio.length).toBeGreaterThan(40_000);
-    expect(stats.declaredFrames).toBe(audio.length / 4);
-  });
+      const path = join(folder, 'full.wav');
+      execFileSync('sh', [
+        '-c',
+        'ulimit -f 100; exec "$0" "$@"',
+        process.execPath,
+        '-e',
+        script,
+        path,
+      ]);
+      const { audio, stats } = await read([await readFile(path)]);
+      expect(audio.length).toBeGreaterThan(40_000);
+      expect(stats.declaredFrames).toBe(audio.length / 4);
+    },
+  );
 
-  it('reports a file that cannot be made', async () => {
+  it('reports a file that cannot be created', async () => {
     const writer = WavWriter.toFile(join(folder, 'no', 'such', 'folder.wav'), { format: stereo });
     const [error] = (await once(writer as EventEmitter, 'error')) as [NodeJS.ErrnoException];
     expect(error.code).toBe('ENOENT');

@@ -39,7 +39,7 @@ async function heard(source: MicSource | LoopbackSource) {
 }
 
 describe('a JavaScript thread that is a single-threaded apartment', () => {
-  it('is nothing to the addon, which has threads of its own', async () => {
+  it('does not affect the addon, which has its own threads', async () => {
     expect(process.env.PATCHCORD_STA).toBe('0x00000000');
     await heard(new MicSource({ backend }));
     await heard(new LoopbackSource({ backend }));

@@ -132,7 +132,7 @@ describe('a cable', () => {
     },
   );
 
-  it('that is unplugged while it is fed is waited for, and played to when it is back', async () => {
+  it('that is unplugged while a sink plays to it is waited for, and used when it is back', async () => {
     const sink = await opened({ bufferMs: 60_000 });
     sink.write(sine(997, 30));
     const gone = event<{ error: AudioError }>(sink, 'rebuild');
@@ -150,7 +150,7 @@ describe('a cable', () => {
     sink.destroy();
   });
 
-  it('whose driver is removed for good is an error in the end, and so is writing after it', async () => {
+  it('whose driver is removed for good is an error in the end, and so is a later write', async () => {
     const sink = await opened({ recover: { giveUpAfterMs: 500 } });
     sink.write(sine(997, 0.2));
     const failed = event<AudioError>(sink, 'error');
@@ -164,7 +164,7 @@ describe('a cable', () => {
     expect(await refused).toMatchObject({ code: 'ERR_STREAM_DESTROYED' });
   });
 
-  it('that another program has for itself is busy, and says how to end that', async () => {
+  it('that another program uses exclusively is busy, and the error says how to end that', async () => {
     await send('fail usual_in IAudioClient::Initialize 0x8889000A times 1');
     const shared = await failure();
     expect(shared).toMatchObject({ code: 'ERR_AUDIO_DEVICE_BUSY', syscall: expect.any(String) });
@@ -174,7 +174,7 @@ describe('a cable', () => {
     expect(exclusive.code).toBe('ERR_AUDIO_DEVICE_BUSY');
   });
 
-  it('that another program takes while it is fed is waited for', async () => {
+  it('that another program takes while a sink plays to it is waited for', async () => {
     const sink = await opened();
     const gone = event(sink, 'rebuild');
     // What a stream gets when somebody begins to use the device exclusively, and who then asks for one.

@@ -37,7 +37,7 @@ function expectTone(file: string, hz: number, seconds: number) {
 }
 
 describe('an example on Windows', () => {
-  it('records a program that is yet to start', async () => {
+  it('records a program that has not started yet', async () => {
     const run = start('record-app.mjs', 'process 1001', '--seconds', '4', '--out', 'app.wav');
     const world = await worldOf(run);
     await world.send('play speakers tone 1000 0.25 by 1001');
@@ -59,7 +59,7 @@ describe('an example on Windows', () => {
   it('shows who is playing', async () => {
     const run = start('who-is-playing.mjs', '--seconds', '20');
     const world = await worldOf(run);
-    await until(() => run.output.includes('nobody makes sound'), 'an empty table');
+    await until(() => run.output.includes('no program makes sound'), 'an empty table');
     await world.send('play speakers tone 440 0.25 by 1001');
     const row = /process 1001 \(1001\) .* -12\.\d dBFS {2}100 % {2}active {2}Speakers/;
     await until(() => row.test(run.output), `its row in: ${run.output}`);

@@ -75,7 +75,7 @@ describe('a microphone', () => {
     mic.destroy();
   });
 
-  it('does without what its endpoint refuses to tell, and asks again', async () => {
+  it('works without values that its endpoint does not report, and asks again', async () => {
     await send('fail mic IAudioEndpointVolume::GetMute 0x88890004 times 3', 'mute mic');
     const mic = new MicSource({ backend, device: 'Microphone' });
     const told = await open(mic);

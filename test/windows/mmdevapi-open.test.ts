@@ -73,7 +73,7 @@ async function expectTone(
 }
 
 describe('exclusive mode', () => {
-  it('has a buffer as the driver aligns it, and is heard', async () => {
+  it('aligns the buffer as the driver requires, and carries sound', async () => {
     await send('device usb input 44100 2 s16 "Headset (USB Audio)"', 'exclusive usb allowed');
     await send('play usb tone 997 0.25');
     const mic = new MicSource({ backend, device: 'Headset', shareMode: 'exclusive' });
@@ -94,7 +94,7 @@ describe('exclusive mode', () => {
     await send('stop mic');
   });
 
-  it('takes the shortest period where low latency is wished', async () => {
+  it('uses the shortest period if low latency is requested', async () => {
     const options = { shareMode: 'exclusive', lowLatency: true } as const;
     const mic = new MicSource({ backend, device: 'Microphone', ...options });
     await mic.ready;
@@ -179,7 +179,7 @@ describe('a short period', () => {
       ['fail mic IAudioClient3::GetSharedModeEnginePeriod 0x80004001'],
       /GetSharedModeEnginePeriod/,
     ],
-  ])('is refused with a reason, and the microphone heard all the same: %s', async (...given) => {
+  ])('is rejected with a reason, and the microphone is recorded anyway: %s', async (...given) => {
     const [, script, reason] = given;
     await send('play mic tone 997 0.25', ...script);
     const mic = new MicSource({ backend, device: 'Microphone', lowLatency: true });
@@ -191,7 +191,7 @@ describe('a short period', () => {
     await send('stop mic');
   });
 
-  it('is refused with a reason where the stream itself is not to be had so', async () => {
+  it('is rejected with a reason if the stream cannot be opened so', async () => {
     await send('device fast input 48000 2 f32 "Fast" period 128', 'play fast tone 997 0.25');
     await send('fail fast IAudioClient3::InitializeSharedAudioStream 0x88890020');
     const mic = new MicSource({ backend, device: 'Fast', lowLatency: true });

@@ -88,7 +88,7 @@ describe('programs on Windows', () => {
     await here.send('session speakers 1001 volume 1');
   });
 
-  it('are told apart, summed, and left out', async () => {
+  it('are separated, summed, and excluded', async () => {
     await here.send('play speakers tone 440 0.25 by 1001');
     await here.send('play speakers tone 1000 0.25 by 1002');
     await here.send('play speakers tone 3000 0.25 by 1003');
@@ -164,7 +164,7 @@ describe('programs on Windows', () => {
     expect(error.message).toContain(words);
   });
 
-  it('are told apart by their sessions where all are heard together', async () => {
+  it('are separated by their sessions if all are captured together', async () => {
     await here.send('play speakers tone 440 0.25 by 1001');
     const speakers = (await here.send('id speakers')).trim();
     const tap = capture({ process: 0 });
@@ -186,7 +186,7 @@ describe('programs on Windows', () => {
     await tap.close();
   });
 
-  it('say when they are muted, and when they are not heard though their meter moves', async () => {
+  it('report when they are muted, and when they are not captured although their meter moves', async () => {
     await here.send('play speakers tone 440 0.25 by 1001');
     const tap = capture({ process: 1001 });
     const told: string[] = [];
@@ -257,7 +257,7 @@ describe('programs on Windows', () => {
     },
   );
 
-  it('are heard again after an attempt to capture them anew took too long', async () => {
+  it('are captured again after an attempt took too long', async () => {
     await here.send('play speakers tone 440 0.25 by 1001');
     const tap = capture({ process: 1001 });
     tap.resume();
@@ -341,7 +341,7 @@ describe('programs on Windows', () => {
     await until(async () => (await objects()) <= before, 'their objects to go');
   });
 
-  it('end the stream when they are gone, or are waited for', async () => {
+  it('end the stream when they have ended, or are waited for', async () => {
     await here.send('play speakers tone 440 0.25 by 1001');
     const tap = capture({ process: 1001 });
     const ended = event(tap, 'end');

@@ -97,7 +97,7 @@ describe('the devices of the world', () => {
     expect(mic.id).toMatch(/^\{0\.0\.1\.00000000\}\.\{[\da-f-]{36}\}$/);
   });
 
-  it('come, go and become the default, and a monitor is told', async () => {
+  it('are added, removed and made the default, and a monitor reports it', async () => {
     const monitor = new DeviceMonitor({ backend });
     await monitor.ready;
     const told = event<AudioDevice>(monitor, 'add');
@@ -140,7 +140,7 @@ describe('virtual cables', () => {
     expect(told(mics)).toEqual(expected);
   });
 
-  it('are told by the service that Plug and Play wrote down', async () => {
+  it('are recognised by the service that Plug and Play has recorded', async () => {
     const path = 'ROOT\\MEDIA\\0009';
     const key = `HKLM\\System\\CurrentControlSet\\Enum\\${path}`;
     const service = 'EuMusDesignVirtualAudioCableWdm';
@@ -156,7 +156,7 @@ describe('virtual cables', () => {
     });
   });
 
-  it('that are renamed beyond telling are probed', async () => {
+  it('that are renamed beyond recognition are probed', async () => {
     const of = 'of ROOT\\MEDIA\\0008 - VBAudioVACWDM';
     await here.send(`cable probed-out probed-in 48000 2 f32 Robot Two ${of}`);
     await here.send(`device deaf input 48000 2 f32 One ${of}`);
@@ -176,7 +176,7 @@ describe('virtual cables', () => {
 });
 
 describe('a microphone', () => {
-  it('records what its room sounds like, without a gap', async () => {
+  it('records the sound of its room, without a gap', async () => {
     await here.send('play mic tone 1000 0.25 channel 0');
     // Its periods are no whole number of frames, so a jump of any length shows.
     await here.send('play mic tone 997 0.25 channel 1 by 1');
@@ -236,7 +236,7 @@ describe('a microphone', () => {
     expect(Number(now - last.time) / 1e6).toBeLessThan(300);
   });
 
-  it('that is denied says so', async () => {
+  it('fails with an error that says so if access is denied', async () => {
     await here.send('deny mic');
     const mic = new MicSource({ backend, device: 'Microphone' });
     const error = await event<AudioError>(mic, 'error');
@@ -359,7 +359,7 @@ describe('an output', () => {
     await event(sink, 'finish');
   });
 
-  it('counts what it played nothing for, down to half a period', async () => {
+  it('counts the time in which it played nothing, down to half a period', async () => {
     const sink = new SpeakerSink({ backend, device: 'CABLE Input', maxLatencyMs: 15 }); // it never holds more
     const mic = new MicSource({ backend, device: 'CABLE Output' });
     new ToneSource({ frequency: 997, gain: 0.25 }).pipe(sink);
@@ -387,7 +387,7 @@ describe('an output', () => {
     expect(Math.abs(counted - holes.reduce((sum, hole) => sum + hole))).toBeLessThan(240);
   });
 
-  it.each([0, ...overflows])('tells its latency where its clock is %i ms off', async (offset) => {
+  it.each([0, ...overflows])('reports its latency when its clock is %i ms off', async (offset) => {
     await here.send(`clock speakers ${offset}`);
     const sink = new SpeakerSink({ backend, device: 'Speakers', latencyMs: 40 });
     await sink.ready;
@@ -399,7 +399,7 @@ describe('an output', () => {
     expect(deviceLatencyMs).toBeLessThan(100);
   });
 
-  it('plays what it asks for some time later where its clock is of another time', async () => {
+  it('plays the requested frames some time later when its clock has another time', async () => {
     await here.send('clock speakers 5000');
     const sink = new SpeakerSink({ backend, device: 'Speakers' });
     await sink.ready;

@@ -87,7 +87,7 @@ describe("VoiceMeeter's settings", () => {
     await mic.close();
   });
 
-  it('may change while it plays, and each change is told once', async () => {
+  it('may change while it plays, and each change is reported once', async () => {
     set(usual);
     const mic = sink('Input');
     const warnings: SinkWarning[] = [];

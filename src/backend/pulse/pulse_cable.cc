@@ -239,7 +239,7 @@ Error PulseCables::see(Flow flow, const Made& made, const std::string& name,
     connection_.pause(10 * kNsPerMs);
     if (deadline.passed()) {
       return Error::make(ErrorCode::kTimeout,
-                         "The audio server did not show what it was asked to make");
+                         "The audio server did not list the device that it was asked to create");
     }
   }
 }
@@ -337,7 +337,7 @@ Error PulseCables::load(const char* module, const std::string& argument,
   if (reply.index == kInvalidIndex) {
     return connection_.last_error(
         "pa_context_load_module",
-        std::string("The audio server refused to load ") + module + " " + argument);
+        std::string("The audio server did not load ") + module + " " + argument);
   }
   made->modules.push_back(reply.index);
   return error;

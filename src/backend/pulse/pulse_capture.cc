@@ -115,7 +115,7 @@ Error PulseCapture::open_input(const InputCapture& request) {
   if (Error error = create("Program", sink, {})) return error;
   if (libpulse().pa_stream_set_monitor_stream(stream_, request.input) != 0) {
     return connection_.last_error("pa_stream_set_monitor_stream",
-                                  "A program's stream could not be listened to");
+                                  "A program's stream could not be captured");
   }
   return connect(info_.format.sample_rate * request.fragment_ms / 1000, 0, deadline);
 }

@@ -14,7 +14,7 @@ constexpr int64_t kInterruptedWithin = 20 * kNsPerMs;
 
 constexpr char kStartServer[] =
     "Start the sound server of this user (systemctl --user start pipewire-pulse, or pulseaudio "
-    "--start), or point PULSE_SERVER at one";
+    "--start), or set PULSE_SERVER to the address of one";
 
 std::string random_uuid() {
   std::random_device random;

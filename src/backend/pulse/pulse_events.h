@@ -1,4 +1,4 @@
-// What the server announces, and to whom of us it is passed on.
+// The notifications of the server, and the listeners that get them.
 #pragma once
 
 #include <vector>

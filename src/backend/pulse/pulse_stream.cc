@@ -64,9 +64,10 @@ void PulseStream::end() {
 
 Error PulseStream::create(const char* name, const PulseDevice& device, const OpenOptions& options) {
   if (options.exclusive) {
-    Error error = Error::make(ErrorCode::kUnsupported,
-                              "The audio server shares every device: none can be had exclusively",
-                              "leave shareMode out");
+    Error error =
+        Error::make(ErrorCode::kUnsupported,
+                    "The audio server shares every device, so exclusive mode is not possible",
+                    "leave shareMode out");
     error.device_id = info_.device_id;
     return error;
   }
@@ -76,12 +77,12 @@ Error PulseStream::create(const char* name, const PulseDevice& device, const Ope
                   options.format.sample_format};
   const bool demanded = options.format.sample_rate != 0;
   if (demanded && options.format != info_.format) {
-    Error error =
-        Error::make(ErrorCode::kFormatUnsupported,
-                    "The device runs at " + std::to_string(device.sample_spec.rate) + " Hz with " +
-                        std::to_string(device.sample_spec.channels) +
-                        " channels, which is not what was asked for",
-                    "leave deviceFormat out: what is played is converted to what the device has");
+    Error error = Error::make(
+        ErrorCode::kFormatUnsupported,
+        "The device runs at " + std::to_string(device.sample_spec.rate) + " Hz with " +
+            std::to_string(device.sample_spec.channels) +
+            " channels, which is not the requested format",
+        "leave deviceFormat out: the audio is then converted to the format of the device");
     error.device_id = info_.device_id;
     return error;
   }
@@ -108,7 +109,7 @@ Error PulseStream::create(const char* name, const PulseDevice& device, const Ope
       libpulse().pa_stream_new_with_proplist(connection_.context(), name, &spec, &map, properties);
   libpulse().pa_proplist_free(properties);
   if (!stream_) {
-    return connection_.last_error("pa_stream_new_with_proplist", "The stream could not be made");
+    return connection_.last_error("pa_stream_new_with_proplist", "The stream could not be created");
   }
   libpulse().pa_stream_set_state_callback(stream_, on_state, this);
   libpulse().pa_stream_set_moved_callback(stream_, on_moved, this);
@@ -119,14 +120,15 @@ void PulseStream::grant(const OpenOptions& options, const PulseDevice& device) {
   if (options.category != Category::kOther) {
     info_.granted.category = role_of(options.category) != nullptr
                                  ? Wish::fulfilled()
-                                 : Wish::refused("the audio server knows no such role");
+                                 : Wish::refused("the audio server has no such role");
   }
   if (!options.raw) return;
   // The server itself changes nothing on the way; what does are sources made for it.
   if (device.driver == "module-echo-cancel.c") {
-    info_.granted.raw = Wish::refused("the device is an echo canceller: choose its microphone");
+    info_.granted.raw =
+        Wish::refused("the device is an echo canceller; choose its microphone instead");
   } else if (!connection_.traits().lists_filters) {
-    info_.granted.raw = Wish::refused("PipeWire does not tell which filters a device has");
+    info_.granted.raw = Wish::refused("PipeWire does not report the filters of a device");
   } else {
     info_.granted.raw = Wish::fulfilled();
   }
@@ -137,8 +139,8 @@ void PulseStream::grant_low_latency(uint32_t usual_frames) {
   info_.granted.low_latency =
       info_.period_frames < usual_frames
           ? Wish::fulfilled()
-          : Wish::refused("the audio server serves it every " + std::to_string(period_ms) +
-                          " ms, as it does without the wish");
+          : Wish::refused("the audio server serves the device every " + std::to_string(period_ms) +
+                          " ms, the same as without this option");
 }
 
 Error PulseStream::await_ready(int connected, const char* function,

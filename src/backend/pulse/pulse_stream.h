@@ -1,4 +1,4 @@
-// What capture and playback streams have in common: opening within bounds, loss, latency reports.
+// The common base of capture and playback streams: opening with a limit, loss, latency reports.
 #pragma once
 
 #include <string>

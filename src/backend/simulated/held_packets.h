@@ -1,4 +1,4 @@
-// What a device has captured and the system does not hand out yet.
+// Packets that a device has captured and the system has not delivered yet.
 #pragma once
 
 #include <cstdint>

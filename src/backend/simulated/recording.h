@@ -1,4 +1,4 @@
-// What a simulated output played, kept for a test to look at.
+// The audio that a simulated output has played, recorded for a test.
 #pragma once
 
 #include <algorithm>

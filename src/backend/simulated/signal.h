@@ -1,4 +1,4 @@
-// What a simulated microphone hears and a simulated program plays.
+// The sound at a simulated microphone or of a simulated program.
 #pragma once
 
 #include <cstdint>

@@ -60,7 +60,7 @@ class SimulatedHost final : public Host, private WorldObserver {
       if (gone_.exchange(false, std::memory_order_acq_rel)) {
         listener->on_backend_lost(Error::make(ErrorCode::kBackendUnavailable,
                                               "the simulated audio server is gone",
-                                              "bring it back with serverBack()"));
+                                              "start it with serverBack()"));
       }
       if (changed_.exchange(false, std::memory_order_acq_rel)) listener->on_devices_changed();
       if (processes_changed_.exchange(false, std::memory_order_acq_rel)) {

@@ -23,12 +23,12 @@ Error device_error(ErrorCode code, const DeviceInfo& device, const std::string& 
 
 Error server_error() {
   return Error::make(ErrorCode::kBackendUnavailable, "the simulated audio server is gone",
-                     "bring it back with serverBack()");
+                     "start it with serverBack()");
 }
 
 Error closed_error() {
   return Error::make(ErrorCode::kBackendUnavailable, "the simulated system has been disposed",
-                     "make another SimulatedAudio");
+                     "construct another SimulatedAudio");
 }
 
 Error out_of_range(const std::string& what) { return Error::make(ErrorCode::kUnsupported, what); }
@@ -36,14 +36,15 @@ Error out_of_range(const std::string& what) { return Error::make(ErrorCode::kUns
 // The world is one mixer with one period, for everybody.
 Error grant(const OpenOptions& options, const DeviceInfo& device, StreamInfo* info) {
   if (options.exclusive) {
-    return device_error(ErrorCode::kUnsupported, device,
-                        "cannot be had exclusively: the simulated system shares every device",
-                        "leave shareMode out");
+    return device_error(
+        ErrorCode::kUnsupported, device,
+        "cannot be opened in exclusive mode, because the simulated system shares every device",
+        "leave shareMode out");
   }
   if (options.format.sample_rate != 0 && options.format != info->format) {
     return device_error(ErrorCode::kFormatUnsupported, device,
-                        "runs in another format than the one that was asked for",
-                        "ask for the device's own format, or for none");
+                        "runs in another format than the requested one",
+                        "request the device's own format, or none");
   }
   if (options.low_latency) {
     info->granted.low_latency = info->period_frames < ten_ms(info->format)
@@ -145,8 +146,8 @@ Error World::advance(int64_t by_ns, std::function<void()> done, bool asleep) {
     if (closed_) return closed_error();
   }
   if (!manual_) {
-    return Error::make(ErrorCode::kUnsupported, "this world runs by the real clock",
-                       "make it with clock: 'manual'");
+    return Error::make(ErrorCode::kUnsupported, "this simulated system runs on the real clock",
+                       "construct it with clock: 'manual'");
   }
   if (asleep) {
     manual_->pass_asleep(by_ns, std::move(done));
@@ -186,10 +187,11 @@ Error World::stop(const std::string& id) {
 Error World::record(const std::string& id, int64_t max_frames) {
   return script(id, [&](Entry& entry) {
     if (entry.info.flow != Flow::kOutput) {
-      return device_error(ErrorCode::kUnsupported, entry.info, "plays nothing that can be recorded",
-                          "record an output");
+      return device_error(ErrorCode::kUnsupported, entry.info,
+                          "is a microphone, so it plays nothing to record",
+                          "call record() of an output");
     }
-    if (max_frames < 0) return out_of_range("a recording has 0 frames or more");
+    if (max_frames < 0) return out_of_range("the length of a recording must be 0 frames or more");
     entry.recording_on = max_frames > 0;
     if (entry.recording_on) {
       entry.recording = std::make_shared<Recording>(entry.info.format, max_frames);
@@ -238,20 +240,21 @@ Error World::check_new(const std::string& id, const Format& format, uint32_t per
   if (closed_) return closed_error();
   if (id.empty()) return out_of_range("a device needs an id");
   for (const auto& entry : entries_) {
-    if (entry->info.id == id) return out_of_range("there is a device \"" + id + "\" already");
+    if (entry->info.id == id)
+      return out_of_range("a device with the id \"" + id + "\" exists already");
   }
   if (format.sample_rate < kMinSampleRate || format.sample_rate > kMaxSampleRate ||
       format.channels < 1 || format.channels > kMaxChannels) {
     return out_of_range("device \"" + id +
-                        "\" has a format outside 8000..384000 Hz, 1..32 channels");
+                        "\" must have a format of 8000 to 384000 Hz and 1 to 32 channels");
   }
   // Longer ones could not promise an on_idle every 20 ms.
   if (period_frames != 0 &&
       (period_frames < kMinPeriodFrames || period_frames > format.sample_rate / 50)) {
-    return out_of_range("device \"" + id + "\" has a period outside 16 frames..20 ms");
+    return out_of_range("device \"" + id + "\" must have a period of 16 frames to 20 ms");
   }
   if (!(std::fabs(ppm) <= kMaxDriftPpm)) {
-    return out_of_range("device \"" + id + "\" drifts by more than 100000 ppm");
+    return out_of_range("device \"" + id + "\" must drift by at most 100000 ppm");
   }
   return Error::none();
 }
@@ -288,7 +291,8 @@ Error World::add_locked(const CableDescription& cable, bool made) {
       return error;
     }
   }
-  if (cable.render_id == cable.capture_id) return out_of_range("a cable's ends need two ids");
+  if (cable.render_id == cable.capture_id)
+    return out_of_range("the ends of a cable need different ids");
   const uint32_t period = cable.period_frames != 0 ? cable.period_frames : ten_ms(cable.format);
   const auto card = std::make_shared<Card>(
       clock(), cable.format, period, cable.drift_ppm, cable.phase_ns, cards_made_++,
@@ -355,7 +359,7 @@ void World::set_state_locked(Entry& entry, DeviceState state) {
                            : state == DeviceState::kDisabled ? "was disabled"
                                                              : "was removed";
   entry.card->lose(entry.side, device_error(ErrorCode::kDeviceLost, entry.info, what,
-                                            "wait until it is back or choose another device"));
+                                            "wait until it returns, or choose another device"));
 }
 
 Error World::set_default(const std::string& id, Role role) {
@@ -370,7 +374,7 @@ Error World::set_format(const std::string& id, const Format& format) {
   return script(id, [&](Entry& entry) {
     if (format.sample_rate < kMinSampleRate || format.sample_rate > kMaxSampleRate ||
         format.channels < 1 || format.channels > kMaxChannels) {
-      return out_of_range("a format is within 8000..384000 Hz and 1..32 channels");
+      return out_of_range("a format must have 8000 to 384000 Hz and 1 to 32 channels");
     }
     const uint64_t same_time = static_cast<uint64_t>(entry.period_frames) * format.sample_rate;
     const uint32_t period = std::max(
@@ -416,7 +420,8 @@ void World::server_back() {
 
 Error World::drift(const std::string& id, double ppm) {
   return script(id, [&](Entry& entry) {
-    if (!(std::fabs(ppm) <= kMaxDriftPpm)) return out_of_range("drift is within +-100000 ppm");
+    if (!(std::fabs(ppm) <= kMaxDriftPpm))
+      return out_of_range("the drift must be -100000 to 100000 ppm");
     entry.card->set_drift(ppm);
     return Error::none();
   });
@@ -447,7 +452,7 @@ Error World::mute(const std::string& id, bool muted) {
 
 Error World::volume(const std::string& id, double volume) {
   return script(id, [&](Entry& entry) {
-    if (!(volume >= 0 && volume <= 1)) return out_of_range("a volume is within 0..1");
+    if (!(volume >= 0 && volume <= 1)) return out_of_range("a volume must be 0 to 1");
     entry.volume = volume;
     apply_volume(entry);
     changed();
@@ -461,7 +466,7 @@ void World::apply_volume(Entry& entry) {
 
 Error World::glitch(const std::string& id, int64_t frames) {
   return script(id, [&](Entry& entry) {
-    if (frames < 1) return out_of_range("a glitch loses 1 frame or more");
+    if (frames < 1) return out_of_range("a glitch must lose 1 frame or more");
     entry.card->glitch(entry.side, frames);
     return Error::none();
   });
@@ -483,7 +488,7 @@ Error World::resume(const std::string& id) {
 
 Error World::late(const std::string& id, int64_t by_ns) {
   return script(id, [&](Entry& entry) {
-    if (by_ns < 0) return out_of_range("a wake is late by 0 ns or more");
+    if (by_ns < 0) return out_of_range("the delay of a delivery must be 0 ns or more");
     entry.card->late(by_ns);
     return Error::none();
   });
@@ -491,7 +496,7 @@ Error World::late(const std::string& id, int64_t by_ns) {
 
 Error World::delay(const std::string& id, int64_t by_ns) {
   return script(id, [&](Entry& entry) {
-    if (by_ns < 0 || by_ns > kMaxDelayNs) return out_of_range("a delay is within 0..10 s");
+    if (by_ns < 0 || by_ns > kMaxDelayNs) return out_of_range("a delay must be 0 to 10 s");
     entry.card->delay(entry.side, by_ns);
     return Error::none();
   });
@@ -499,7 +504,7 @@ Error World::delay(const std::string& id, int64_t by_ns) {
 
 Error World::jitter(const std::string& id, int64_t up_to_ns) {
   return script(id, [&](Entry& entry) {
-    if (up_to_ns < 0) return out_of_range("jitter is 0 ns or more");
+    if (up_to_ns < 0) return out_of_range("jitter must be 0 ns or more");
     entry.card->jitter(up_to_ns);
     return Error::none();
   });
@@ -507,7 +512,7 @@ Error World::jitter(const std::string& id, int64_t up_to_ns) {
 
 Error World::stamps(const std::string& id, int64_t offset_ns, int64_t jitter_ns) {
   return script(id, [&](Entry& entry) {
-    if (jitter_ns < 0) return out_of_range("jitter is 0 ns or more");
+    if (jitter_ns < 0) return out_of_range("jitter must be 0 ns or more");
     entry.card->stamps(entry.side, offset_ns, jitter_ns);
     return Error::none();
   });
@@ -552,7 +557,7 @@ Error World::find(const std::string& id, const Entry** entry) const {
   }
   Error error =
       Error::make(ErrorCode::kDeviceNotFound, "no simulated device has the id \"" + id + "\"",
-                  known.empty() ? "there are no devices" : "there are " + known);
+                  known.empty() ? "there are no devices" : "the ids are " + known);
   error.device_id = id;
   return error;
 }
@@ -574,7 +579,8 @@ Error World::find_active(const std::string& id, Flow flow, Entry** entry) {
                         flow == Flow::kInput ? "open its loopback" : "choose an output");
   }
   if ((*entry)->denied) {
-    return device_error(ErrorCode::kPermissionDenied, info, "may not be opened: access is denied",
+    return device_error(ErrorCode::kPermissionDenied, info,
+                        "cannot be opened, because access is denied",
                         "allow it again with deny(false)");
   }
   if (info.state != DeviceState::kActive) {

@@ -29,8 +29,8 @@ float peak_of(const Signal& signal, int64_t begun_ns, int64_t now) {
 
 Error no_process(uint32_t pid) {
   return Error::make(ErrorCode::kProcessNotFound,
-                     "no simulated process has the number " + std::to_string(pid),
-                     "begin it with addProcess()");
+                     "no simulated process has the id " + std::to_string(pid),
+                     "start it with addProcess()");
 }
 
 }  // namespace
@@ -171,9 +171,10 @@ void WorldProcesses::Tap::tell(TapEvent::Kind kind, const ProcessId& process,
   event.device_id = output;
   event.time = owner_.world_.clock().now();
   if (kind == TapEvent::Kind::kFailed) {
-    event.error = Error::make(ErrorCode::kPermissionDenied,
-                              "process " + std::to_string(process.pid) + " may not be listened to",
-                              "allow it again with deny(false)");
+    event.error = Error::make(
+        ErrorCode::kPermissionDenied,
+        "process " + std::to_string(process.pid) + " cannot be captured, because access is denied",
+        "allow it again with deny(false)");
   }
   listener_.on_tap(event);
 }
@@ -226,8 +227,8 @@ Error WorldProcesses::begin(const ProcessDescription& description) {
   std::lock_guard<std::mutex> lock(mutex_);
   if (description.pid == 0 || processes_.count(description.pid) != 0) {
     return Error::make(ErrorCode::kUnsupported,
-                       "the process number " + std::to_string(description.pid) + " is not free",
-                       "end the process that has it");
+                       "the process id " + std::to_string(description.pid) + " is in use",
+                       "end the process that has this id");
   }
   Process process;
   process.record.id = {description.pid, ++begun_};
@@ -320,7 +321,7 @@ Error WorldProcesses::move(uint32_t pid, const std::string& output) {
 Error WorldProcesses::set_volume(uint32_t pid, double volume) {
   return script(pid, [&](Process& process) {
     if (!(volume >= 0 && volume <= 1)) {
-      return Error::make(ErrorCode::kUnsupported, "a volume is within 0..1");
+      return Error::make(ErrorCode::kUnsupported, "a volume must be 0 to 1");
     }
     process.volume = volume;
     for (const Sound& one : process.sounds) sound(process, one);
@@ -353,7 +354,7 @@ Error WorldProcesses::deny(uint32_t pid, bool denied) {
 Error WorldProcesses::delay(uint32_t pid, int64_t by_ns) {
   return script(pid, [&](Process& process) {
     if (by_ns < 0 || by_ns > kMaxDelayNs) {
-      return Error::make(ErrorCode::kUnsupported, "a delay is within 0..10 s");
+      return Error::make(ErrorCode::kUnsupported, "a delay must be 0 to 10 s");
     }
     for (Tap* tap : taps_) tap->delay(process.record.id, by_ns);
     return Error::none();

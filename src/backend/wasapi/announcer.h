@@ -1,4 +1,4 @@
-// Who is told when endpoints change or the audio service goes.
+// Notifies listeners when endpoints change or the audio service stops.
 #pragma once
 
 #include <mutex>

@@ -41,7 +41,7 @@ void set_client_properties(IAudioClient* client, const OpenOptions& options, Gra
     granted->raw = SUCCEEDED(result)
                        ? Wish::fulfilled()
                        : Wish::refused(result == AUDCLNT_E_RAW_MODE_UNSUPPORTED
-                                           ? "the driver has no stream without its effects"
+                                           ? "the driver supports no stream without its effects"
                                            : refusal(result));
     if (has_category && SUCCEEDED(result)) granted->category = Wish::fulfilled();
     if (SUCCEEDED(result)) return;

@@ -1,4 +1,4 @@
-// What every COM object of ours has: a count, and its interfaces.
+// The base of the engine's COM objects: a reference count, and the interfaces.
 #pragma once
 
 #include <atomic>

@@ -13,7 +13,8 @@ struct Meaning {
   const char* remedy;
 };
 
-const char kReopen[] = "open the device again; list the devices first, its id or format may differ";
+const char kReopen[] =
+    "list the devices and open the device again, because its id or format may have changed";
 const char kStartService[] =
     "start the services \"Windows Audio\" and \"Windows Audio Endpoint Builder\"";
 const char kListDevices[] = "list the devices and choose one that is active";
@@ -24,11 +25,11 @@ const Meaning kMeanings[] = {
     {AUDCLNT_E_DEVICE_INVALIDATED, "AUDCLNT_E_DEVICE_INVALIDATED", ErrorCode::kDeviceLost,
      "the device was removed, disabled or reconfigured", kReopen},
     {AUDCLNT_E_RESOURCES_INVALIDATED, "AUDCLNT_E_RESOURCES_INVALIDATED", ErrorCode::kDeviceLost,
-     "the system took the stream's resources back", kReopen},
+     "the system revoked the resources of the stream", kReopen},
     {AUDCLNT_E_ENDPOINT_CREATE_FAILED, "AUDCLNT_E_ENDPOINT_CREATE_FAILED", ErrorCode::kDeviceLost,
      "the system could not create the device's endpoint", kReopen},
     {AUDCLNT_E_BUFFER_ERROR, "AUDCLNT_E_BUFFER_ERROR", ErrorCode::kDeviceLost,
-     "the system gave no buffer", kReopen},
+     "the system provided no buffer", kReopen},
     {AUDCLNT_E_SERVICE_NOT_RUNNING, "AUDCLNT_E_SERVICE_NOT_RUNNING", ErrorCode::kBackendUnavailable,
      "the Windows audio service is not running", kStartService},
     {as_hresult(0x800706BA), "RPC_S_SERVER_UNAVAILABLE", ErrorCode::kBackendUnavailable,
@@ -44,12 +45,12 @@ const Meaning kMeanings[] = {
     {AUDCLNT_E_RAW_MODE_UNSUPPORTED, "AUDCLNT_E_RAW_MODE_UNSUPPORTED", ErrorCode::kUnsupported,
      "the driver has no stream without its effects", "open the device without `raw`"},
     {REGDB_E_CLASSNOTREG, "REGDB_E_CLASSNOTREG", ErrorCode::kBackendUnavailable,
-     "this Windows has no Core Audio",
+     "this edition of Windows has no Core Audio",
      "on an N or Server edition install the Media Feature Pack or the audio feature"},
     {E_ACCESSDENIED, "E_ACCESSDENIED", ErrorCode::kPermissionDenied, "Windows denies access to it",
      "run the program as a user who may use the device"},
     {AUDCLNT_E_DEVICE_IN_USE, "AUDCLNT_E_DEVICE_IN_USE", ErrorCode::kDeviceBusy,
-     "another program has the device, exclusively or while exclusive mode is asked for",
+     "another program uses the device",
      "close that program, or clear \"Allow applications to take exclusive control\" in the "
      "device's "
      "properties"},
@@ -60,20 +61,21 @@ const Meaning kMeanings[] = {
      "use shared mode, or tick \"Allow applications to take exclusive control\" in the device's "
      "properties"},
     {AUDCLNT_E_UNSUPPORTED_FORMAT, "AUDCLNT_E_UNSUPPORTED_FORMAT", ErrorCode::kFormatUnsupported,
-     "the device has no format that is asked for",
-     "choose another format in the device's properties, ask for the one that is chosen there, or "
+     "the device does not support the requested format",
+     "choose another format in the device's properties, request the one that is chosen there, or "
      "use shared mode"},
     {AUDCLNT_E_WRONG_ENDPOINT_TYPE, "AUDCLNT_E_WRONG_ENDPOINT_TYPE", ErrorCode::kDeviceNotFound,
-     "the device is of the other direction", kListDevices},
+     "the device has the other direction", kListDevices},
     {as_hresult(0x80070490), "ERROR_NOT_FOUND", ErrorCode::kDeviceNotFound,
      "there is no such device", kListDevices},
     {as_hresult(0x80070002), "ERROR_FILE_NOT_FOUND", ErrorCode::kDeviceNotFound,
      "there is no such device", kListDevices},
-    {E_NOTIMPL, "E_NOTIMPL", ErrorCode::kUnsupported, "this version of Windows cannot do it", ""},
+    {E_NOTIMPL, "E_NOTIMPL", ErrorCode::kUnsupported, "this version of Windows does not support it",
+     ""},
     {E_NOINTERFACE, "E_NOINTERFACE", ErrorCode::kUnsupported,
-     "this version of Windows cannot do it", ""},
+     "this version of Windows does not support it", ""},
     {E_OUTOFMEMORY, "E_OUTOFMEMORY", ErrorCode::kBackend, "the system is out of memory", ""},
-    {E_INVALIDARG, "E_INVALIDARG", ErrorCode::kBackend, "the system refused an argument", ""},
+    {E_INVALIDARG, "E_INVALIDARG", ErrorCode::kBackend, "the system rejected an argument", ""},
 };
 
 }  // namespace

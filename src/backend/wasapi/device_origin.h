@@ -1,4 +1,4 @@
-// Whose driver an endpoint belongs to. Any thread in the multithreaded apartment.
+// Finds the driver of an endpoint. Any thread in the multithreaded apartment.
 #pragma once
 
 #include "../backend.h"

@@ -176,8 +176,9 @@ CallResult open_exclusive(IMMDevice* device, const ClientRequest& request,
   info->period_frames = to_frames(period, info->format.sample_rate);
   info->granted.exclusive = true;
   if (request.options.low_latency) {
-    info->granted.low_latency =
-        period < standard ? Wish::fulfilled() : Wish::refused("the driver has no shorter period");
+    info->granted.low_latency = period < standard
+                                    ? Wish::fulfilled()
+                                    : Wish::refused("the driver supports no shorter period");
   }
   return {};
 }

@@ -198,10 +198,10 @@ Error explain_process_failure(Error error, uint32_t pid) {
   const std::string who = "capturing process " + std::to_string(pid);
   if (error.code == ErrorCode::kPermissionDenied) {
     error.message = who + " failed: access to it is denied";
-    error.remedy = "run as the user whose process it is, or as an administrator";
+    error.remedy = "run this program as the user of that process, or as an administrator";
   } else if (error.code == ErrorCode::kUnsupported || error.code == ErrorCode::kDeviceNotFound) {
     error.code = ErrorCode::kUnsupported;
-    error.message = who + " failed: this Windows has no process loopback";
+    error.message = who + " failed: this version of Windows has no process loopback";
     error.remedy =
         "use Windows 10 build 19041 or later (officially 20348), or a LoopbackSource for "
         "everything that the system plays";

@@ -45,14 +45,14 @@ Wish look_at_period(IAudioClient* client, uint32_t standard_frames, StreamInfo* 
   WAVEFORMATEX* raw = nullptr;
   UINT32 frames = 0;
   if (FAILED(client3->GetCurrentSharedModeEnginePeriod(&raw, &frames)) || frames == 0) {
-    return Wish::refused("the system does not tell the audio engine's period");
+    return Wish::refused("the system does not report the period of the audio engine");
   }
   const CoMem<WAVEFORMATEX> wave(raw);
   info->period_frames = frames;
   if (frames < standard_frames) return Wish::fulfilled();
-  return Wish::refused("loopback has the audio engine's own period, " +
+  return Wish::refused("loopback uses the period of the audio engine, " +
                        in_ms(frames, info->format.sample_rate) +
-                       ": no program that plays has asked for a shorter one");
+                       ", and no program that plays has requested a shorter one");
 }
 
 // Initialises `client` with the shortest period that the driver has, or with the one that the audio
@@ -81,14 +81,15 @@ bool initialize_small(IMMDevice* device, const ClientRequest& request, const WAV
       return false;
     }
     if (shortest == 0) {  // Wine says S_OK and nothing else
-      wish = Wish::refused("the system does not tell which periods the driver has");
+      wish = Wish::refused("the system does not report the periods of the driver");
       return false;
     }
     const uint32_t period = locked != 0 ? locked : shortest;
     if (period >= standard_frames) {
-      wish = Wish::refused((locked != 0 ? "another program holds the audio engine to "
-                                        : "the driver has no period below ") +
-                           in_ms(period, info->format.sample_rate));
+      wish =
+          Wish::refused((locked != 0 ? "another program has set the period of the audio engine to "
+                                     : "the driver supports no period below ") +
+                        in_ms(period, info->format.sample_rate));
       return false;
     }
     result = client3->InitializeSharedAudioStream(AUDCLNT_STREAMFLAGS_EVENTCALLBACK, period, wave,

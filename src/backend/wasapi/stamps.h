@@ -1,4 +1,4 @@
-// What WASAPI's stamps say on the clock of clock.h.
+// Converts WASAPI's timestamps to the clock of clock.h.
 #pragma once
 
 #include <cmath>

@@ -15,10 +15,11 @@ void stay_loaded() {
 }  // namespace
 
 Error timeout_error(const std::string& attempt, const std::string& device_id) {
-  Error error = Error::make(
-      ErrorCode::kTimeout,
-      attempt + " took over " + std::to_string(kSystemTimeoutMs / 1000) + " s: its driver hangs",
-      "unplug the device, or update its driver");
+  Error error =
+      Error::make(ErrorCode::kTimeout,
+                  attempt + " took longer than " + std::to_string(kSystemTimeoutMs / 1000) +
+                      " s, because the driver hangs",
+                  "unplug the device, or update its driver");
   error.device_id = device_id;
   return error;
 }

@@ -122,7 +122,7 @@ void Voicemeeter::read(const std::string& strip, Hearing* hearing) {
   hearing->mixer_known = true;
   if (muted != 0 || gain <= kSilentDb) {
     hearing->mixer_problem = muted != 0 ? "the strip is muted in VoiceMeeter"
-                                        : "the strip's fader is down in VoiceMeeter";
+                                        : "the fader of the strip is down in VoiceMeeter";
     return;
   }
   bool switched = false;
@@ -138,8 +138,9 @@ void Voicemeeter::read(const std::string& strip, Hearing* hearing) {
     if (bus_muted == 0 && bus_gain > kSilentDb) hearing->buses.push_back(name);
   }
   if (!hearing->buses.empty()) return;
-  hearing->mixer_problem = switched ? "every B bus that the strip is switched to is muted or down"
-                                    : "the strip is switched to no B bus in VoiceMeeter";
+  hearing->mixer_problem = switched
+                               ? "every B bus of the strip is muted or turned down in VoiceMeeter"
+                               : "the strip is not assigned to a B bus in VoiceMeeter";
 }
 
 }  // namespace patchcord

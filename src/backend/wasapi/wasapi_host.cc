@@ -182,24 +182,25 @@ class WasapiHost final : public Host {
   Error make_cable(const std::string&, const Format&, Cable*) override {
     return Error::make(
         ErrorCode::kUnsupported,
-        "Windows makes no microphone without a driver, and no virtual cable was found",
+        "Windows cannot create a microphone without a driver, and no virtual cable was found",
         "Install VB-CABLE from https://vb-audio.com/Cable, play to \"CABLE Input\" and "
         "select \"CABLE Output\" as the microphone in the other program");
   }
 
   Error make_speaker(const std::string&, const Format&, std::string*) override {
-    return Error::make(ErrorCode::kUnsupported,
-                       "Windows makes no output without a driver, and no virtual cable was found",
-                       "Install VB-CABLE from https://vb-audio.com/Cable, and select \"CABLE "
-                       "Input\" as the output "
-                       "in the other program");
+    return Error::make(
+        ErrorCode::kUnsupported,
+        "Windows cannot create an output without a driver, and no virtual cable was found",
+        "Install VB-CABLE from https://vb-audio.com/Cable, and select \"CABLE "
+        "Input\" as the output "
+        "in the other program");
   }
 
   Error ask_hearing(const std::string& render_id, const std::string& microphone_id,
                     Hearing* hearing) override {
     const auto found = std::make_shared<Hearing>();
     // The mixer's library is the service's thread's, which may outlive this call.
-    Error error = perform("asking who hears an output",
+    Error error = perform("reading the volume of a virtual microphone",
                           [=, service = service_.get()](IMMDeviceEnumerator* enumerator) {
                             std::vector<DeviceInfo> devices;
                             if (Error failed = read_devices(enumerator, &devices)) return failed;

@@ -1,4 +1,4 @@
-// The Windows backend: event-driven shared-mode WASAPI on COM threads of its own.
+// The Windows backend: event-driven shared-mode WASAPI on its own COM threads.
 #pragma once
 
 #include <memory>

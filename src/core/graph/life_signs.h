@@ -9,7 +9,7 @@
 
 namespace patchcord {
 
-// What the system says of a device beside its sound.
+// The system's state of a device: volume, mute and meter.
 struct EndpointState {
   bool known = false;  // false: the system does not tell
   bool muted = false;

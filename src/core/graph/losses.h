@@ -1,4 +1,4 @@
-// What a stream has lost, told as spans that are disjoint, in order, and joined where they touch.
+// The losses of a stream, reported as disjoint spans in order. Adjacent spans are joined.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// What a node reports to JavaScript.
+// The reports of a node to JavaScript.
 #pragma once
 
 #include <array>

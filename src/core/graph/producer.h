@@ -1,4 +1,4 @@
-// A stream's fan-out: every consumer has a queue of its own, so that a slow one loses only its own.
+// A stream's fan-out. Every consumer has its own queue, so a slow one loses only its own audio.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Who gets a producer's frames.
+// A receiver of a producer's frames.
 #pragma once
 
 #include <cstddef>

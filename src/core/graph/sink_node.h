@@ -1,4 +1,4 @@
-// A render stream in the engine: it asks upstream for what the device wants, when it wants it.
+// A render stream in the engine. When the device asks for frames, it pulls them from upstream.
 #pragma once
 
 #include <algorithm>

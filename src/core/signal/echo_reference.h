@@ -1,4 +1,4 @@
-// What the loudspeakers play, as spectra: shared by the filters of all microphone channels.
+// The spectra of what the loudspeakers play. The filters of all microphone channels share them.
 #pragma once
 
 #include <vector>

@@ -1,4 +1,4 @@
-// What a block of audio looks like in memory, and the conversion between the layouts.
+// The layouts of a block of audio in memory, and the conversion between them.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// What a resampler is made of: which steps, and their filters.
+// The design of a resampler: its steps and their filters.
 #pragma once
 
 #include <cstddef>

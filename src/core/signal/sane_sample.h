@@ -1,4 +1,4 @@
-// What a sample counts as when it is no sound.
+// The replacement of invalid samples.
 #pragma once
 
 #include <cmath>

@@ -1,4 +1,4 @@
-// How much more than it was opened with a device is to hold, so that it does not run dry.
+// How much more than at first a device must hold, so that it does not underrun.
 #pragma once
 
 #include <algorithm>

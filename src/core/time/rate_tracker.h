@@ -1,4 +1,4 @@
-// A device's true rate and its place in time, from the time stamps of its packets.
+// A device's true rate and its position in time, from the timestamps of its packets.
 #pragma once
 
 #include <cstdint>
