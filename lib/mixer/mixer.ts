@@ -278,8 +278,9 @@ export class Mixer extends AudioReadable<MixerEvents> {
 
   /**
    * Ends the mix after the frames that are already mixed. Sources that are piped in stay open. Resolves when the stream
-   * has closed. It does not wait for a reader that has paused, and waits at most one second for consumers that read
-   * nothing.
+   * has closed. If destinations of `pipe()` read nothing for a second, they receive the rest at once, without
+   * backpressure. `close()` does not wait for a reader that has paused: the stream closes when that reader has read the
+   * rest.
    */
   close(): Promise<void> {
     if (this.destroyed) return whenClosed(this);

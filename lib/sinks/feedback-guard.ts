@@ -30,7 +30,7 @@ export class FeedbackGuard {
       const { device } = stream;
       if (!device) {
         // Not with the promise `ready`: to await it would count as handling its rejection for the app.
-        stream.off('ready', this.look).once('ready', this.look);
+        stream.off('ready', this.look).prependOnceListener('ready', this.look);
         continue;
       }
       const ends = this.#ends();

@@ -321,8 +321,9 @@ export abstract class AudioSource<
 
   /**
    * Releases the device. Audio that was already captured stays readable up to `end`. If nothing reads the stream, it is
-   * discarded. Resolves when the device is released and the stream has closed. It does not wait for a reader that has
-   * paused, and waits at most one second for consumers that read nothing.
+   * discarded. Resolves when the device is released and the stream has closed. If destinations of `pipe()` read nothing
+   * for a second, they receive the rest at once, without backpressure. `close()` does not wait for a reader that has
+   * paused: the stream closes when that reader has read the rest.
    */
   close(): Promise<void> {
     if (this.destroyed) return whenClosed(this);

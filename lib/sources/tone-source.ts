@@ -7,7 +7,7 @@ import {
   chunkOptionNames,
   type ChunkOptions,
 } from '../streams/chunker.js';
-import { closing, discardUnread, untilTaken } from '../streams/closing.js';
+import { closing, discardUnread, noteUnpiped, untilTaken } from '../streams/closing.js';
 import { nextTurn } from '../engine/timers.js';
 import { countChunks } from '../streams/encoding.js';
 import {
@@ -127,8 +127,9 @@ export class ToneSource extends TypedReadable<ReadableEvents> implements AudioSt
   }
 
   /**
-   * Ends the tone. Audio that was already generated stays readable up to `end`. Resolves when the stream has closed, or
-   * when its consumer has read nothing for a second.
+   * Ends the tone. Audio that was already generated stays readable up to `end`. Resolves when the stream has closed. If
+   * destinations of `pipe()` read nothing for a second, they receive the rest at once, without backpressure. `close()`
+   * waits at most one second for a reader that has paused: the stream closes when that reader has read the rest.
    */
   close(): Promise<void> {
     if (!this.#closing) {
@@ -151,6 +152,11 @@ export class ToneSource extends TypedReadable<ReadableEvents> implements AudioSt
 
   /** Does nothing, because a tone does not keep the process alive. */
   unref(): this {
+    return this;
+  }
+
+  override unpipe(destination?: NodeJS.WritableStream): this {
+    noteUnpiped(this, () => super.unpipe(destination));
     return this;
   }
 

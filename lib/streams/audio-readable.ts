@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 
 import type { AudioStream } from './audio-stream.js';
 import type { ChunkPlan } from './chunker.js';
-import { discardUnread, untilTaken } from './closing.js';
+import { discardUnread, isHeld, untilTaken } from './closing.js';
 import { countChunks } from './encoding.js';
 import type { AudioFormat } from '../format/format.js';
 import type { NativeHost, NativeProducer } from '../engine/native.js';
@@ -158,13 +158,15 @@ export abstract class AudioReadable<Events extends AudioReadableEvents = AudioRe
     this.#outlet.release();
   }
 
-  /**
-   * @internal For `close()`. Waits until the stream has closed, but not for a reader that has paused or for consumers
-   *   that read nothing.
-   */
+  /** @internal For `close()`. Waits until the stream has closed, but not for a reader that has paused. */
   protected async untilTaken(): Promise<void> {
-    const isPaused = this.readableFlowing === false || this.listenerCount('readable') > 0;
-    if (!isPaused) await untilTaken(this, () => this.#outlet.taken);
+    if (isHeld(this)) return;
+    const outlet = this.#outlet;
+    await untilTaken(
+      this,
+      () => outlet.taken,
+      () => outlet.deliverRest(),
+    );
   }
 
   /** @internal */

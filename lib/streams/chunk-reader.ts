@@ -77,7 +77,8 @@ export class ChunkReaders {
     const reader = new ChunkReader(this.#owner, isFailing, () => this.#forget(reader));
     if (this.#open.size === 0) {
       this.#stream.on('error', this.#onError);
-      this.#stream.on('close', this.#onClose);
+      // Before the listeners of the app, because an exception in one of them keeps later ones from being called.
+      this.#stream.prependListener('close', this.#onClose);
     }
     this.#open.add(reader);
     if (stream.closed) this.#onClose();

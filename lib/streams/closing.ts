@@ -60,48 +60,103 @@ export function closing(stream: Stream, work: () => Promise<void>): Promise<void
   return deferred.promise;
 }
 
+const closes = new WeakMap<Stream, Promise<void>>();
+
+// One listener for all calls, because Node warns of a leak if there are more than ten.
+function closeOf(stream: Stream): Promise<void> {
+  const known = closes.get(stream);
+  if (known) return known;
+  const close = new Promise<void>((resolve) => {
+    // Our listener must be the first, because an exception in a listener of the app keeps later ones from being called.
+    stream.prependOnceListener('close', resolve);
+  });
+  closes.set(stream, close);
+  return close;
+}
+
 /**
  * Resolves when the stream has closed, or at once if it has closed already. Rejects if the stream fails before, or if it
  * failed earlier and nothing has reported the error yet.
  */
-export function untilClosed(stream: Stream): Promise<void> {
+export async function untilClosed(stream: Stream): Promise<void> {
   const failedBefore = hasToldError(stream);
-  return new Promise((resolve, reject) => {
-    const onClose = (): void => {
-      const failure: Error | null = stream.errored;
-      if (failure && !failedBefore) reject(failure);
-      else resolve();
-    };
-    if (stream.closed) {
-      onClose();
-      return;
-    }
-    // Our listener must be the first, because an exception in a listener of the app keeps later ones from being called.
-    stream.prependOnceListener('close', onClose);
-  });
+  if (!stream.closed) await closeOf(stream);
+  const failure: Error | null = stream.errored;
+  if (failure && !failedBefore) throw failure;
 }
 
 /** How long `close()` waits for consumers that read nothing. */
 const stuckMs = 1000;
 
+/** How long a stream that has delivered everything may take to close. */
+const closesWithinMs = 100;
+
 /**
- * Resolves when a readable has closed, or when its consumers have read nothing for a second, because one of them may
- * never read more.
+ * Resolves when a readable has closed. If its consumers have read nothing for a second, one of them may never read
+ * more. Then the stream delivers the rest without backpressure and closes. A reader that has paused keeps the rest, and
+ * the stream closes when that reader has read it.
  *
  * @param taken returns how much all consumers together have read.
+ * @param deliverRest delivers everything to the destinations of `pipe()`.
  */
-export function untilTaken(stream: Readable, taken: () => number): Promise<void> {
-  return new Promise((resolve, reject) => {
+export async function untilTaken(
+  stream: Readable,
+  taken: () => number,
+  deliverRest: () => void = () => deliverUnread(stream),
+): Promise<void> {
+  const close = untilClosed(stream);
+  if (await isStuck(close, taken, stuckMs)) {
+    if (isHeld(stream)) return;
+    deliverRest();
+    // The stream itself is stuck if a subclass never called the callback of `_transform()`.
+    if (await isStuck(close, taken, closesWithinMs)) stream.destroy();
+  }
+  await close;
+}
+
+/** Waits until the stream has closed. Resolves with true if its consumers read nothing for `ms` before. */
+function isStuck(close: Promise<void>, taken: () => number, ms: number): Promise<boolean> {
+  return new Promise((resolve) => {
     let before = taken();
+    const settle = (stuck: boolean): void => {
+      clearInterval(timer);
+      resolve(stuck);
+    };
     const timer = setInterval(() => {
       const now = taken();
-      if (now === before) resolve();
+      if (now === before) settle(true);
       before = now;
-    }, stuckMs);
-    untilClosed(stream)
-      .then(resolve, reject)
-      .finally(() => clearInterval(timer));
+    }, ms);
+    const onClose = (): void => settle(false);
+    close.then(onClose, onClose);
   });
+}
+
+// Streams that Node has paused because they lost their last destination.
+const unpiped = new WeakSet<Readable>();
+
+/** For `unpipe()` of a stream that uses Node's pipes. */
+export function noteUnpiped(stream: Readable, unpipe: () => unknown): void {
+  const flowed = pipesOf(stream).length > 0;
+  unpipe();
+  if (flowed && pipesOf(stream).length === 0) unpiped.add(stream);
+}
+
+/** Whether the app itself, and not a destination of `pipe()`, decides when the stream is read. */
+export function isHeld(stream: Readable): boolean {
+  if (stream.listenerCount('readable') > 0) return true;
+  if (stream.readableFlowing !== false || pipesOf(stream).length > 0) return false;
+  return !unpiped.has(stream) || stream.listenerCount('data') > 0;
+}
+
+function pipesOf(stream: Readable): unknown[] {
+  return (stream as unknown as { _readableState: { pipes: unknown[] } })._readableState.pipes;
+}
+
+// Node's pipe writes every chunk that it gets. A destination that is full only pauses the stream.
+function deliverUnread(stream: Readable): void {
+  stream.on('pause', () => stream.resume());
+  stream.resume();
 }
 
 /** `untilClosed()` for an app. */
@@ -126,7 +181,8 @@ export async function opened<T extends Stream & { readonly ready: Promise<unknow
 
 /** Discards the data of a readable without readers, because Node emits `end` only after all data has been read. */
 export function discardUnread(stream: Readable): void {
-  if (stream.readableFlowing === null && stream.listenerCount('readable') === 0) stream.resume();
+  const isUnread = stream.readableFlowing === null || unpiped.has(stream);
+  if (isUnread && !isHeld(stream) && pipesOf(stream).length === 0) stream.resume();
 }
 
 /** Node's own error for a call on a closed stream. */

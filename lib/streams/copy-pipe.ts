@@ -16,6 +16,7 @@ export class CopyPipe {
   readonly #onDone: () => void;
   readonly #tap: Tap;
   #waiting = false;
+  #hurries = false;
   #begun = false;
   #done = false;
 
@@ -35,9 +36,10 @@ export class CopyPipe {
     this.#end = end;
     this.#onDone = onDone;
     this.#tap = new Tap(owner, () => this.#pump());
-    destination.on('drain', this.#onDrain);
-    destination.on('close', this.stop);
-    destination.on('finish', this.stop);
+    // Before the listeners of the app, because an exception in one of them keeps later ones from being called.
+    destination.prependListener('drain', this.#onDrain);
+    destination.prependListener('close', this.stop);
+    destination.prependListener('finish', this.stop);
     destination.prependListener('error', this.#onError);
     try {
       destination.emit('pipe', source);
@@ -69,6 +71,15 @@ export class CopyPipe {
 
   /** Called when there may be more to copy. */
   readonly wake = (): void => this.#pump();
+
+  /** Called when the source has ended. Copies everything, even if the destination has no room. */
+  deliverRest(): void {
+    this.#hurries = true;
+    this.#waiting = false;
+    if (this.#destination.writableEnded)
+      this.stop(); // it takes no more
+    else this.#pump();
+  }
 
   // A file has no deadline, so everything that was heard until now is stored.
   #writeRest(): void {
@@ -134,7 +145,7 @@ export class CopyPipe {
         this.#onDone();
         return;
       }
-      this.#waiting = !this.#write(chunk);
+      this.#waiting = !this.#write(chunk) && !this.#hurries;
     }
   }
 }

@@ -79,6 +79,8 @@ interface Route {
   wake?(): void;
   /** Frames that were copied. */
   copied?(): number;
+  /** Called when the stream has ended. Copies everything, even if the destination has no room. */
+  deliverRest?(): void;
   stats(): LinkStats;
 }
 
@@ -213,6 +215,11 @@ export class Outlet {
     this.#tryEnd();
   }
 
+  /** For `close()`, when the stream has ended. The destinations that JavaScript copies to receive the rest at once. */
+  deliverRest(): void {
+    for (const route of [...this.#routes.values()]) route.deliverRest?.();
+  }
+
   /** For `_destroy`. Cuts every connection, except, after the end, links that still play. */
   release(): void {
     this.#producerEnded = true;
@@ -239,7 +246,7 @@ export class Outlet {
       target[linkTarget].disconnect(this.#stream);
       callListeners(() => destination.emit('unpipe', this.#stream, { hasUnpiped: false }));
     };
-    destination.on('close', stop);
+    destination.prependListener('close', stop); // before a listener of the app, which may throw
     this.#routes.set(destination, {
       stop,
       drain: () => draining.open(),
@@ -296,6 +303,7 @@ export class Outlet {
       stop: pipe.stop,
       wake: pipe.wake,
       copied: () => pipe.frames,
+      deliverRest: () => pipe.deliverRest(),
       stats: () => ({
         to: destination.constructor.name,
         linked: false,

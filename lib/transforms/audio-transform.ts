@@ -14,6 +14,7 @@ import {
   closing,
   deliverError,
   discardUnread,
+  noteUnpiped,
   rejectsWith,
   untilTaken,
 } from '../streams/closing.js';
@@ -265,11 +266,17 @@ export abstract class AudioTransform<Events extends TransformEvents = TransformE
 
   /**
    * Ends the stream after it has processed all input, including the tail. Without a reader the output is discarded.
-   * Resolves when the stream has closed, or when consumers have read nothing for a second.
+   * Resolves when the stream has closed. If destinations of `pipe()` read nothing for a second, they receive the rest at
+   * once, without backpressure. `close()` waits at most one second for a reader that has paused: the stream closes when
+   * that reader has read the rest.
    */
   close(): Promise<void> {
     const done = closing(this, () =>
-      untilTaken(this, () => this.#outlet?.taken ?? this.#framesOut - this.readableLength),
+      untilTaken(
+        this,
+        () => this.#outlet?.taken ?? this.#framesOut - this.readableLength,
+        this.#outlet && (() => this.#outlet?.deliverRest()),
+      ),
     );
     this.#inlet.detach();
     if (!this.writableEnded && !this.destroyed) this.end();
@@ -318,7 +325,8 @@ export abstract class AudioTransform<Events extends TransformEvents = TransformE
     }
     if (destination) this.#bytePipes.delete(destination);
     else this.#bytePipes.clear();
-    return super.unpipe(destination);
+    noteUnpiped(this, () => super.unpipe(destination));
+    return this;
   }
 
   /**
@@ -430,7 +438,7 @@ export abstract class AudioTransform<Events extends TransformEvents = TransformE
     });
     const flowed = this.readableFlowing;
     for (const [destination, options] of this.#bytePipes) {
-      super.unpipe(destination);
+      noteUnpiped(this, () => super.unpipe(destination));
       this.#outlet.pipe(destination, options);
     }
     this.#bytePipes.clear();

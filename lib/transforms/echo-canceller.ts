@@ -300,7 +300,7 @@ export class EchoCanceller extends AudioTransform<EchoCancellerEvents> {
   #watchEnd(reference: Readable): void {
     reference.off('close', this.#referenceEnded);
     if (reference.destroyed) process.nextTick(this.#referenceEnded);
-    else reference.once('close', this.#referenceEnded);
+    else reference.prependOnceListener('close', this.#referenceEnded);
   }
 
   readonly #referenceEnded = (): void => {

@@ -13,6 +13,7 @@ import {
   closing,
   deliverError,
   discardUnread,
+  noteUnpiped,
   rejectsWith,
   untilTaken,
 } from '../streams/closing.js';
@@ -141,7 +142,9 @@ export class WavReader extends TypedTransform<WavReaderEvents> implements AudioS
 
   /**
    * Ends the input. Audio that was already read from the file stays readable up to `end`; without a consumer it is
-   * discarded. Resolves when the stream has closed, or when its consumer has read nothing for a second.
+   * discarded. Resolves when the stream has closed. If destinations of `pipe()` read nothing for a second, they receive
+   * the rest at once, without backpressure. `close()` waits at most one second for a reader that has paused: the stream
+   * closes when that reader has read the rest.
    */
   close(): Promise<void> {
     if (!this.#closing) {
@@ -165,6 +168,11 @@ export class WavReader extends TypedTransform<WavReaderEvents> implements AudioS
 
   /** Does nothing: only the stream that is piped into the reader keeps the process alive. */
   unref(): this {
+    return this;
+  }
+
+  override unpipe(destination?: NodeJS.WritableStream): this {
+    noteUnpiped(this, () => super.unpipe(destination));
     return this;
   }
 

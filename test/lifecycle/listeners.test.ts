@@ -36,3 +36,30 @@ it.each([
   expect(told).toBe('all told');
   expect(parseInt(count)).toBeGreaterThanOrEqual(calls);
 });
+
+const classes = [
+  ...['mic', 'read', 'loop', 'loopback', 'missing', 'missingSink', 'tone', 'mixer', 'input'],
+  ...['linkedInput', 'gain', 'liveGain', 'canceller', 'speaker', 'endedSpeaker', 'linkedSpeaker'],
+  ...['virtualMic', 'writer', 'endedWriter', 'linkedWriter', 'noFolder', 'reader'],
+];
+
+it.each(['error', 'finish', 'end', 'close'])(
+  'every stream closes, and the process ends, although a listener of %s throws',
+  async (event) => {
+    const outcome = await runScene('throws-at-the-end.mjs', { args: [event] });
+    expect(outcome).toMatchObject({ code: 0, stderr: '', stuck: false });
+    expect(outcome.stdout.split('\n')).toEqual([...classes.map((name) => `${name}: closed`), '']);
+  },
+);
+
+it.each([
+  ['source', 'ERR_AUDIO_DEVICE_NOT_FOUND'],
+  ['sink', 'ERR_AUDIO_DEVICE_NOT_FOUND'],
+  ['ready', ''], // the app handles the rejection of `ready`
+  ['later', 'ERR_AUDIO_DEVICE_NOT_FOUND'],
+  ['destroyed', 'ON_PURPOSE'],
+])('a process ends that ignores a failed stream: %s', async (how, code) => {
+  const outcome = await runScene('unheard-failure.mjs', { args: [how], limitMs: 8000 });
+  expect(outcome).toMatchObject({ code: 0, stderr: '', stuck: false });
+  expect(outcome.stdout.trim()).toBe(code);
+});
