@@ -140,6 +140,25 @@ export function checkString(value: unknown, name: string): string {
   return value as string;
 }
 
+/** Checks for a path of a file. As in `fs`, a URL may come from another realm, such as the context of a test. */
+export function checkPath(value: unknown, name: string): string | URL {
+  const { href, protocol } = (value ?? {}) as Partial<URL>;
+  if (typeof value !== 'string' && !(href && protocol)) {
+    throw invalidType(name, 'of type string or an instance of URL', value);
+  }
+  return value as string | URL;
+}
+
+/** Checks for a chunk whose bytes were not transferred to another thread after they were written. */
+export function checkChunk(chunk: Uint8Array): void {
+  if (chunk.length > 0) return;
+  try {
+    new Uint8Array(chunk.buffer); // Node 20 has no `ArrayBuffer.prototype.detached`
+  } catch {
+    throw invalidValue('chunk', chunk, 'was transferred before the stream had processed it');
+  }
+}
+
 export function checkOneOf<T extends string>(
   value: unknown,
   name: string,

@@ -1,3 +1,5 @@
+import { types } from 'node:util';
+
 import type { NativeProcess, NativeProcessId } from '../engine/native.js';
 import { processKey, type AudioProcess } from './processes.js';
 import { checkInteger, checkString, invalidType, invalidValue } from '../validate.js';
@@ -28,7 +30,7 @@ function checkSelector(value: unknown, name: string): void {
     checkString(value, name);
     return;
   }
-  if (value instanceof RegExp) return;
+  if (types.isRegExp(value)) return;
   const listed = value as Partial<AudioProcess> | null | undefined;
   if (
     typeof listed !== 'object' ||
@@ -48,7 +50,7 @@ function checkSelector(value: unknown, name: string): void {
 export function describeSelector(selector: ProcessSelector): string {
   if (typeof selector === 'number') return `a process with the number ${selector}`;
   if (typeof selector === 'string') return `a program called '${selector}'`;
-  if (selector instanceof RegExp) return `a program that matches ${selector}`;
+  if (types.isRegExp(selector)) return `a program that matches ${selector}`;
   return `the process ${selector.pid} ('${selector.name}'), which has ended,`;
 }
 
@@ -71,16 +73,16 @@ export class ProcessTarget {
     this.selector = selector;
     this.#follows = follows;
     this.#test = testOf(selector);
-    if (typeof selector === 'object' && !(selector instanceof RegExp)) this.#bind(selector);
+    if (typeof selector === 'object' && !types.isRegExp(selector)) this.#bind(selector);
   }
 
   /** Whether the selector may match processes that start later. */
   get open(): boolean {
-    return this.#follows || typeof this.selector === 'string' || this.selector instanceof RegExp;
+    return this.#follows || typeof this.selector === 'string' || types.isRegExp(this.selector);
   }
 
   matches(candidate: NativeProcess): boolean {
-    if (typeof this.selector === 'string' || this.selector instanceof RegExp) {
+    if (typeof this.selector === 'string' || types.isRegExp(this.selector)) {
       return this.#test(candidate);
     }
     if (this.#bound && !this.#ended) return this.#bound.key === processKey(candidate);
@@ -117,7 +119,7 @@ function testOf(selector: ProcessSelector): (candidate: NativeProcess) => boolea
     const name = plain(selector);
     return (one) => plain(one.name) === name || plain(one.displayName) === name;
   }
-  if (selector instanceof RegExp) {
+  if (types.isRegExp(selector)) {
     // Without the flags `g` and `y`, with which each test would begin where the last one ended.
     const pattern = new RegExp(selector.source, selector.flags.replace(/[gy]/g, ''));
     return (one) =>

@@ -1,7 +1,7 @@
 import { finished } from 'node:stream/promises';
 
 import { WavWriter, type WavWriterOptions } from '../sinks/wav-writer.js';
-import { checkObject, checkOptions, invalidType, invalidValue } from '../validate.js';
+import { checkObject, checkOptions, checkPath, invalidValue } from '../validate.js';
 import type { MeetingTrack } from './track.js';
 
 /** The WAV files for the tracks of a meeting. */
@@ -38,11 +38,7 @@ export function writeFiles(
   const pairs = wanted.map((name) => {
     const track = tracks[name];
     if (!track) throw invalidValue(`files.${name}`, files[name], 'is not a track of this meeting');
-    const path = files[name];
-    if (typeof path !== 'string' && !(path instanceof URL)) {
-      throw invalidType(`files.${name}`, 'of type string or an instance of URL', path);
-    }
-    return { track, path };
+    return { track, path: checkPath(files[name], `files.${name}`) };
   });
   return pairs.map(({ track, path }) => {
     const writer = new WavWriter(path, { ...options, format: track.format });

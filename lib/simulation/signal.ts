@@ -1,3 +1,5 @@
+import { types as nodeTypes } from 'node:util';
+
 import { checkBoolean, checkInteger, checkNumber, checkOptions, invalidType } from '../validate.js';
 
 /** The sound at a simulated microphone or of a simulated program. Frames are exact. */
@@ -53,7 +55,7 @@ export function pcm(
   samples: Float32Array,
   options?: { channels?: number; loop?: boolean },
 ): Signal {
-  if (!(samples instanceof Float32Array)) {
+  if (!nodeTypes.isFloat32Array(samples)) {
     throw invalidType('samples', 'an instance of Float32Array', samples);
   }
   const { channels = 1, loop = false } = checkOptions(options, 'pcm()', ['channels', 'loop']);

@@ -1,7 +1,7 @@
 import { openBackend, type BackendOption } from '../engine/backend.js';
 import { MicSource } from '../sources/mic-source.js';
 import { ToneSource } from '../sources/tone-source.js';
-import { checkOptions } from '../validate.js';
+import { checkObject, checkOptions, invalidType } from '../validate.js';
 import type { VirtualMic } from '../devices/virtual-mics.js';
 import { SpeakerSink } from './speaker-sink.js';
 
@@ -16,6 +16,10 @@ export async function probeVirtualMic(
   mic: VirtualMic,
   options?: BackendOption,
 ): Promise<VirtualMic> {
+  const { render, candidates: listed } = checkObject(mic, 'mic') as Partial<VirtualMic>;
+  if (!render || !Array.isArray(listed)) {
+    throw invalidType('mic', 'a VirtualMic of listVirtualMics()', mic);
+  }
   const { backend } = checkOptions(options, 'probe', ['backend']);
   openBackend({ backend });
   // A random frequency, so that two programs that probe at once do not detect each other's tone.

@@ -14,9 +14,10 @@ import { TypedWritable, type WritableEvents } from '../engine/typed-events.js';
 import { isEmpty, partialFrame, WrittenFormat } from '../streams/written-format.js';
 import {
   checkAbortSignal,
+  checkChunk,
+  checkPath,
   checkBoolean,
   checkOptions,
-  invalidType,
   unsupported,
 } from '../validate.js';
 import { wavHeader } from '../format/wav-header.js';
@@ -96,9 +97,7 @@ export class WavWriter extends TypedWritable<WritableEvents> implements AudioStr
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`.
    */
   constructor(path: string | URL, options?: WavWriterOptions) {
-    if (typeof path !== 'string' && !(path instanceof URL)) {
-      throw invalidType('path', 'of type string or an instance of URL', path);
-    }
+    checkPath(path, 'path');
     const given = checkOptions(options, 'WavWriter', ['format', 'timeReference', 'signal']);
     const { format, timeReference = false, signal } = given;
     checkBoolean(timeReference, 'options.timeReference');
@@ -275,6 +274,7 @@ export class WavWriter extends TypedWritable<WritableEvents> implements AudioStr
   }
 
   async #store(pieces: Buffer[]): Promise<void> {
+    pieces.forEach(checkChunk);
     if (pieces.every(isEmpty)) return;
     const format = this.#written.settled ?? this.#written.settle(); // the bytes of end(bytes) do not pass write()
     if (this.#begun !== format) await this.#begin(format);

@@ -1,4 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
+import { types } from 'node:util';
 
 import { callListeners } from '../engine/call-listeners.js';
 import type { DeviceSelector } from '../devices/devices.js';
@@ -244,7 +245,7 @@ export class ProcessSource extends AudioSource<ProcessSourceEvents> {
         // An excluded program need not run. But a process id that does not exist can only be a mistake.
         const must = this.#targets.includes(target) || typeof selector !== 'string';
         if (this.#match(target, running) || this.#waits || !must) continue;
-        if (selector instanceof RegExp && !this.#targets.includes(target)) continue;
+        if (types.isRegExp(selector) && !this.#targets.includes(target)) continue;
         throw notFound(selector, sounding);
       }
     }

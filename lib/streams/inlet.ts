@@ -9,6 +9,7 @@ import {
   sameFormat,
   type AudioFormat,
 } from '../format/format.js';
+import { checkChunk } from '../validate.js';
 import type { LinkSource } from './links.js';
 import { cycle, isCycle, secondStream, Upstream } from './upstream.js';
 
@@ -157,6 +158,7 @@ export class Inlet {
   write(chunk: Buffer, done: Done): void {
     try {
       const noted = this.#upstream.takeNoted();
+      checkChunk(chunk);
       if (this.#linked) throw this.secondStream();
       const partial = this.#nextFormat && this.partialFrame();
       if (partial) throw partial;

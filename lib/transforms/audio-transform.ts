@@ -98,7 +98,7 @@ export abstract class AudioTransform<Events extends TransformEvents = TransformE
   implements AudioStream
 {
   readonly #ready = rejectsWith(this, new Deferred<this>());
-  /** Resolves when the input format is known. */
+  /** Resolves when `format` is known: at once with `from`, otherwise with the piped stream or the first bytes. */
   readonly ready: Promise<this> = this.#ready.promise;
   readonly #inlet: Inlet;
   /** If undefined, output chunks correspond to the written ones; in a live path they have 10 ms. */
@@ -132,7 +132,14 @@ export abstract class AudioTransform<Events extends TransformEvents = TransformE
     this.#inlet = new Inlet(this, this.#target(), declared);
     this.#cut = chunkMs === undefined && chunkFrames === undefined ? undefined : cut;
     this.#bufferMs = bufferMs;
+    // The listener of the inlet comes first. It throws if it refuses the stream.
+    this.on('pipe', () => this.#lookAtFormat());
+    this.#lookAtFormat();
     if (signal) addAbortSignal(signal, this);
+  }
+
+  #lookAtFormat(): void {
+    if (this.#inlet.format) this.#ready.resolve(this);
   }
 
   #target(): InletTarget {

@@ -1,3 +1,5 @@
+import { types } from 'node:util';
+
 import { native } from '../engine/native.js';
 import { AudioError } from '../errors.js';
 import { decodeSamples } from '../streams/samples.js';
@@ -94,7 +96,7 @@ export function fromFloat32(
   samples: Float32Array,
   format: PartialFormat & Pick<AudioFormat, 'sampleFormat'>,
 ): Buffer {
-  if (!(samples instanceof Float32Array)) {
+  if (!types.isFloat32Array(samples)) {
     throw invalidType('samples', 'an instance of Float32Array', samples);
   }
   const interleaved = samplesOf(format);
@@ -105,7 +107,7 @@ export function fromFloat32(
 }
 
 function checkBytes(buffer: unknown): void {
-  if (!(buffer instanceof Uint8Array)) {
+  if (!types.isUint8Array(buffer)) {
     throw invalidType('buffer', 'an instance of Buffer or Uint8Array', buffer);
   }
 }

@@ -10,7 +10,7 @@ import {
 import { writesFile } from '../streams/file-destination.js';
 import type { Done } from '../streams/inlet.js';
 import { isEmpty, partialFrame, WrittenFormat } from '../streams/written-format.js';
-import { checkAbortSignal, checkInteger, checkOptions } from '../validate.js';
+import { checkAbortSignal, checkChunk, checkInteger, checkOptions } from '../validate.js';
 
 /** Events of a {@link WavEncoder}. */
 export interface WavEncoderEvents extends ReadableEvents, WritableEvents {}
@@ -75,8 +75,9 @@ export class WavEncoder extends TypedTransform<WavEncoderEvents> {
   }
 
   override _transform(bytes: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
-    if (isEmpty(bytes)) return done();
     try {
+      checkChunk(bytes);
+      if (isEmpty(bytes)) return done();
       this.#begin(this.#written.settled ?? this.#written.settle());
       this.#bytes += bytes.length;
       this.#checkLength(false);

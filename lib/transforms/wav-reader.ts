@@ -1,4 +1,4 @@
-import { createReadStream, fstatSync, openSync } from 'node:fs';
+import { closeSync, constants, createReadStream, fstatSync, openSync } from 'node:fs';
 import { addAbortSignal, type TransformCallback } from 'node:stream';
 
 import { callListeners } from '../engine/call-listeners.js';
@@ -22,7 +22,7 @@ import { Deferred } from '../engine/deferred.js';
 import { AudioError, closedEarly } from '../errors.js';
 import type { AudioFormat } from '../format/format.js';
 import { Upstream } from '../streams/upstream.js';
-import { checkAbortSignal, checkOptions, invalidType, unsupported } from '../validate.js';
+import { checkAbortSignal, checkChunk, checkOptions, checkPath, unsupported } from '../validate.js';
 import { claimForReading } from '../streams/open-files.js';
 import { WavParser, type WavWarning } from './wav-parser.js';
 import {
@@ -95,14 +95,13 @@ export class WavReader extends TypedTransform<WavReaderEvents> implements AudioS
   }
 
   /**
-   * Opens a file. If that fails, the stream is destroyed with Node's own error, for example `ENOENT`.
+   * Opens a file. If that fails, the stream is destroyed with Node's own error, for example `ENOENT`. If the path names a
+   * pipe or a device, the error is `ERR_AUDIO_UNSUPPORTED`: pipe `fs.createReadStream()` of it into a `WavReader`.
    *
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`.
    */
   static fromFile(path: string | URL, options?: WavReaderOptions): WavReader {
-    if (typeof path !== 'string' && !(path instanceof URL)) {
-      throw invalidType('path', 'of type string or an instance of URL', path);
-    }
+    checkPath(path, 'path');
     const reader = new WavReader(options);
     try {
       reader.#open(path);
@@ -184,6 +183,7 @@ export class WavReader extends TypedTransform<WavReaderEvents> implements AudioS
 
   override _transform(bytes: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     try {
+      checkChunk(bytes);
       for (const audio of this.#parser.push(bytes)) {
         for (const chunk of this.#begin().push(audio)) this.push(chunk);
       }
@@ -215,9 +215,16 @@ export class WavReader extends TypedTransform<WavReaderEvents> implements AudioS
   }
 
   #open(path: string | URL): void {
-    // Opened at once, so that a writer that is created next cannot truncate the file first.
-    const fd = openSync(path, 'r');
+    // Opened at once, so that a writer that is created next cannot truncate the file first. Without O_NONBLOCK, which
+    // Windows lacks, the opening of a FIFO blocks the event loop until another process writes to it.
+    const fd = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     const stats = fstatSync(fd, { bigint: true });
+    if (!stats.isFile() && !stats.isDirectory()) {
+      closeSync(fd);
+      throw new AudioError('ERR_AUDIO_UNSUPPORTED', `${String(path)} is not a regular file`, {
+        remedy: 'Pipe fs.createReadStream() of it into a new WavReader()',
+      });
+    }
     const file = createReadStream(path, { fd });
     file.on('error', (error: NodeJS.ErrnoException) => {
       // Node omits the path from errors of reading, such as EISDIR.
