@@ -1,6 +1,6 @@
 import { worldHost, type SimulatedBackend } from './engine/backend.js';
 import { native, type NativeHost, type NativeWorld } from './engine/native.js';
-import { ManualTimers, nextTurn } from './engine/timers.js';
+import { ManualTimers, turn } from './engine/timers.js';
 import { AudioError, fromNative } from './errors.js';
 import {
   describeCable,
@@ -251,6 +251,7 @@ export class SimulatedAudio implements SimulatedBackend {
       timers.pass(step);
       left -= step;
     }
+    await turn(); // the last timers may have started work, such as the release of a device
     await timers.quiet();
   }
 
@@ -260,7 +261,7 @@ export class SimulatedAudio implements SimulatedBackend {
       if (record) reject(fromNative(record));
     });
     // Waits for callbacks of the streams.
-    await new Promise((resolve) => nextTurn(resolve));
+    await turn();
   }
 
   /**

@@ -9,6 +9,11 @@ export interface Timers {
 /** Node's `setImmediate()`, captured before a test can replace the global one with a fake. */
 export const nextTurn = setImmediate;
 
+/** Resolves in the next turn of the event loop. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => nextTurn(resolve));
+}
+
 const realTimers: Timers = {
   after(ms, callback, keepsAlive = true) {
     const timer = setTimeout(callback, ms);
@@ -44,9 +49,12 @@ export class ManualTimers implements Timers {
     void settled.then(() => this.#work.delete(settled));
   }
 
-  /** Resolves when no work is pending. */
+  /** Resolves when no work is pending, and the events that it led to have been emitted. */
   async quiet(): Promise<void> {
-    while (this.#work.size > 0) await Promise.all(this.#work);
+    while (this.#work.size > 0) {
+      await Promise.all(this.#work);
+      await turn();
+    }
   }
 
   /** The ms until the next timer is due; Infinity if there is none. */

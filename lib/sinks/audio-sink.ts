@@ -536,6 +536,7 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
       await this.#keeper.stop();
       await this.#fadeOut();
       const closing = this.#native.close().then(() => this.#keeper.current?.release?.());
+      timersOf(this.#host).during(closing);
       // A server that does not answer must not hold up destroy(). The engine releases the device later.
       await (this.#info && this.writableFinished ? closing : shortly(closing));
     } finally {

@@ -415,6 +415,7 @@ export abstract class AudioSource<
     if (!this.destroyed) await this.#opening;
     await this.#keeper.stop();
     const closing = this.#native.close().then(() => this.#keeper.current?.release?.());
+    timersOf(this.#host).during(closing);
     await (this.#info ? closing : shortly(closing));
     // Unread audio does not keep the process alive.
     this.#keepAlive.release();

@@ -3,7 +3,7 @@ import { mock } from 'node:test';
 
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
-import { listDevices, MicSource } from 'patchcord';
+import { listDevices, LoopbackSource, MicSource } from 'patchcord';
 import { noise, pcm, SimulatedAudio, sum, tone, type Signal } from 'patchcord/testing';
 
 const world = new SimulatedAudio();
@@ -185,4 +185,27 @@ it('a simulated device is connected as its origin says', async () => {
     ['usb', 'usb', false],
     ['headset', 'bluetooth', true],
   ]);
+});
+
+it('advance() resolves when a stream that gave up or ended in that time has closed', async () => {
+  for (let round = 0; round < 20; round++) {
+    await using audio = new SimulatedAudio({ clock: 'manual' });
+    const told: string[] = [];
+    const gone = new MicSource({ backend: audio, device: 'mic', recover: { giveUpAfterMs: 1000 } });
+    gone
+      .on('error', () => told.push('error'))
+      .on('close', () => told.push('close'))
+      .resume();
+    await audio.advance(300);
+    audio.device('mic').unplug();
+    await audio.advance(2000);
+    expect(told).toEqual(['error', 'close']);
+    const ended = new LoopbackSource({ backend: audio, durationMs: 200 });
+    ended
+      .on('end', () => told.push('end'))
+      .on('close', () => told.push('close'))
+      .resume();
+    await audio.advance(1000);
+    expect(told.slice(2)).toEqual(['end', 'close']);
+  }
 });
