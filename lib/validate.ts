@@ -106,21 +106,32 @@ export function checkBigInt(value: unknown, name: string): bigint {
   return value;
 }
 
-// 73 years. Sums and differences of two such times fit into 64 bits.
-const longestNs = 2n ** 61n;
+// 18 years. A time of day in ns is further from the zero of the clock, which is the start of the machine.
+const longestNs = 2n ** 59n;
+// A year at 48 kHz. `Date.now()` is more.
+const mostFrames = 1.5e12;
 
-/** Checks for an instant in ns, within 73 years of the clock's zero. */
+/** Checks for an instant of the clock of `process.hrtime.bigint()`, in ns. */
 export function checkTime(value: unknown, name: string): bigint {
   const time = checkBigInt(value, name);
-  if (time < -longestNs || time > longestNs)
-    throw outOfRange(name, '>= -2n ** 61n && <= 2n ** 61n', value);
+  if (time < -longestNs || time > longestNs) {
+    const range =
+      'a time of process.hrtime.bigint(), not a time of day: >= -2n ** 59n && <= 2n ** 59n';
+    throw outOfRange(name, range, value);
+  }
   return time;
 }
 
-/** Checks for the index of a frame, which may have a fraction, within 73 years of frame 0. */
-export function checkFrame(value: unknown, name: string, sampleRate: number): number {
-  const most = Math.floor((Number(longestNs) * sampleRate) / 1e9);
-  return checkNumber(value, name, -most, most);
+/** Checks for the index of a frame, which may have a fraction. */
+export function checkFrame(value: unknown, name: string): number {
+  const frame = checkNumber(value, name);
+  if (Math.abs(frame) > mostFrames) {
+    const range =
+      'the index of a frame, not a time of day: >= -1.5e12 && <= 1.5e12. ' +
+      'Times are bigints of process.hrtime.bigint()';
+    throw outOfRange(name, range, value);
+  }
+  return frame;
 }
 
 export function checkBoolean(value: unknown, name: string): boolean {

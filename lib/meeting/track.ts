@@ -64,7 +64,7 @@ export class MeetingTrack<
 
   /** When a frame was heard, in ns of `process.hrtime.bigint()`. The times step after a pause. */
   timeAt(frame: number): bigint {
-    return this.#setup.map.timeAt(checkFrame(frame, 'frame', this.format.sampleRate));
+    return this.#setup.map.timeAt(checkFrame(frame, 'frame'));
   }
 
   /** The frame that was heard at a time. For a time within a pause it is the frame after the pause. */

@@ -253,7 +253,7 @@ export class Mixer extends AudioReadable<MixerEvents> {
   }
 
   timeAt(frame: number): bigint {
-    const time = this.#native.timeAt(checkFrame(frame, 'frame', this.format.sampleRate));
+    const time = this.#native.timeAt(checkFrame(frame, 'frame'));
     if (time === undefined || !this.#live) throw this.#untimed('timeAt');
     return time;
   }

@@ -284,9 +284,7 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
 
   /** When a frame, counted as in `position`, is heard, in ns of `process.hrtime.bigint()`. */
   timeAt(frame: number): bigint {
-    const time = this.#native.timeAt(
-      checkFrame(frame, 'frame', this.#info?.format.sampleRate ?? defaultFormat.sampleRate),
-    );
+    const time = this.#native.timeAt(checkFrame(frame, 'frame'));
     if (time === undefined) throw this.#notYet('timeAt()');
     return time;
   }

@@ -263,7 +263,7 @@ export abstract class AudioSource<
    * It is `startTime` + `frame` / `sampleRate`, plus the time that the machine slept before that frame.
    */
   timeAt(frame: number): bigint {
-    checkFrame(frame, 'frame', this.format.sampleRate);
+    checkFrame(frame, 'frame');
     return (this.#native.timeAt(frame) as bigint) - this.#steps.after(frame);
   }
 
@@ -301,14 +301,13 @@ export abstract class AudioSource<
    * for (const source of [mic, loopback]) source.stopAt(now);
    */
   stopAt(at: number | bigint): number {
-    const { sampleRate } = this.format;
     if (typeof at !== 'bigint' && typeof at !== 'number') {
       throw invalidType('at', 'of type number or bigint', at);
     }
     const exact =
       typeof at === 'bigint'
         ? this.frameAt(commonEnd(this.#host, checkTime(at, 'at')))
-        : checkFrame(at, 'at', sampleRate);
+        : checkFrame(at, 'at');
     const frame = Math.max(0, Math.round(exact));
     this.#native.stopAt(frame);
     return frame;

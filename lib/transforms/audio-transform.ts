@@ -85,9 +85,6 @@ export interface FilterPlan {
   progressFrames?: number;
 }
 
-/** The lowest sample rate of a format. */
-const leastRate = 8000;
-
 /**
  * The base class of transforms. If a live stream is piped in, the engine runs the kernel of the transform. Otherwise each
  * write runs it. The output has the exact length, no delay at its start and its complete tail, and does not
@@ -242,7 +239,7 @@ export abstract class AudioTransform<Events extends TransformEvents = TransformE
 
   /** The time of an output frame, from the times of the input. */
   timeAt(frame: number): bigint {
-    checkFrame(frame, 'frame', this.#out?.sampleRate ?? leastRate);
+    checkFrame(frame, 'frame');
     if (this.#outlet) {
       const time = this.#native?.timeAt(frame);
       if (time === undefined) throw this.#untimed('no input has arrived yet');

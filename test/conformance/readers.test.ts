@@ -217,7 +217,8 @@ describe('a mix of what was written', () => {
 });
 
 describe('arguments', () => {
-  it.each([2n ** 61n + 1n, -(2n ** 70n), 0])('a time of %s is refused', async (time) => {
+  const timeOfDay = BigInt(Date.now()) * 1_000_000n;
+  it.each([2n ** 59n + 1n, -(2n ** 70n), timeOfDay, 0])('a time of %s is refused', async (time) => {
     await using source = await MicSource.open({ backend: system.backend });
     await using sink = await SpeakerSink.open({ backend: system.backend });
     const mixer = new Mixer();
@@ -226,9 +227,9 @@ describe('arguments', () => {
     for (const stream of [source, sink, mixer, gain]) {
       const code = typeof time === 'bigint' ? 'ERR_OUT_OF_RANGE' : 'ERR_INVALID_ARG_TYPE';
       expect(() => stream.frameAt(time as bigint)).toThrow(expect.objectContaining({ code }));
-      expect(() => stream.timeAt(1e18)).toThrow(
-        expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }),
-      );
+      for (const frame of [1e18, Date.now(), -1e18]) {
+        expect(() => stream.timeAt(frame)).toThrow(/index of a frame.*process\.hrtime\.bigint/);
+      }
     }
     mixer.destroy();
   });

@@ -81,6 +81,8 @@ describe('stopAt()', () => {
     ['soon', 'ERR_INVALID_ARG_TYPE'],
     [NaN, 'ERR_OUT_OF_RANGE'],
     [2n ** 70n, 'ERR_OUT_OF_RANGE'],
+    [Date.now(), 'ERR_OUT_OF_RANGE'],
+    [BigInt(Date.now()) * 1_000_000n, 'ERR_OUT_OF_RANGE'],
   ])('of %s throws', (at, code) => {
     const source = new MicSource({ backend: system.backend });
     expect(() => source.stopAt(at as number)).toThrow(expect.objectContaining({ code }));

@@ -76,7 +76,7 @@ describe('argument checks', () => {
       () => checkTime(2n ** 63n, 'options.startTime'),
       RangeError,
       'ERR_OUT_OF_RANGE',
-      'The value of "options.startTime" is out of range. It must be >= -2n ** 61n && <= 2n ** 61n. Received 9223372036854775808n',
+      'The value of "options.startTime" is out of range. It must be a time of process.hrtime.bigint(), not a time of day: >= -2n ** 59n && <= 2n ** 59n. Received 9223372036854775808n',
     ],
     [
       'no function',
