@@ -45,6 +45,7 @@ const pulse = isLinux ? { server: 'pulse' } : {};
 const suites = [
   { name: 'layers', command: script('scripts/check-layers.mjs') },
   { name: 'docs', command: script('scripts/check-docs.mjs') },
+  { name: 'words', command: script('scripts/check-words.mjs') },
   { name: 'diagrams', command: script('scripts/diagrams.mjs', '--check') },
   { name: 'typecheck', command: typescript('tsconfig.json'), single: true },
   { name: 'typecheck:tests', command: typescript('tsconfig.test.json'), single: true },

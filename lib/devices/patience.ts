@@ -19,7 +19,7 @@ export class Patience {
     this.#leftMs = ms;
   }
 
-  /** Begins anew. */
+  /** Starts the wait again. */
   renew(): void {
     this.#leftMs = this.#ms;
   }

@@ -55,7 +55,7 @@ export interface NativeOpenOptions {
   lowLatency: boolean;
   raw: boolean;
   category: string;
-  /** Of an output: the name of the microphone at its other end. */
+  /** The name of the microphone at the other end of an output. */
   microphone?: string;
 }
 

@@ -92,7 +92,7 @@ describe('an exclusive microphone', () => {
   const setUp = ['device usb input 48000 2 s16 "Headset"', 'exclusive usb allowed'];
   const options = { backend, device: 'Headset', shareMode: 'exclusive' } as const;
 
-  it('goes on when its buffer is asked for too early', async () => {
+  it('continues when its buffer is asked for too early', async () => {
     await send(...setUp, 'play usb tone 997 0.25');
     const mic = new MicSource(options);
     const rebuilds: unknown[] = [];
@@ -206,7 +206,7 @@ describe('channels', () => {
 });
 
 describe('a category', () => {
-  it('that microphones do not have is refused in words, and the microphone heard', async () => {
+  it('that microphones do not have is named by an error, and the microphone is heard', async () => {
     await send('play mic tone 997 0.25');
     const mic = new MicSource({ backend, device: 'Microphone', category: 'media' });
     await mic.ready;
