@@ -233,7 +233,7 @@ describe("the system's side that is dead", () => {
     await fineSteps(heard, 6000);
     await heard.close();
     expect(heard.tried).toEqual([]);
-    expect(heard.errors[0]?.error.message).toMatch(/endpoint: programs are to be left out/);
+    expect(heard.errors[0]?.error.message).toMatch(/endpoint: programs are excluded/);
   });
 });
 
