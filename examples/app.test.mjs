@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { MicSource } from 'patchcord';
+import { MicSource, ToneSource, VirtualMicSink } from 'patchcord';
 import { SimulatedAudio, tone } from 'patchcord/testing';
 
 // The app reads a microphone, and shows its user what happens to it.
@@ -110,4 +110,16 @@ test('denied access is an error with a code', async () => {
   const mic = new MicSource({ backend: audio });
   mic.on('error', () => {});
   await assert.rejects(mic.ready, { code: 'ERR_AUDIO_PERMISSION_DENIED' });
+});
+
+test('the app speaks into the virtual microphone', async () => {
+  const audio = new SimulatedAudio({ clock: 'manual' });
+  const sink = new VirtualMicSink({ backend: audio });
+  await sink.ready;
+  const output = audio.device(sink.device.id).record();
+  new ToneSource({ frequency: 440, durationMs: 500 }).pipe(sink, { end: false });
+  await audio.advance(1000);
+  const { data } = output.recorded();
+  assert.ok(data.some((sample) => Math.abs(sample) > 0.1));
+  await sink.close();
 });

@@ -44,13 +44,21 @@ const aLaw = { bytes: 1, sampleFormat: 's16', convert: companded(fromALaw) } as 
 /** The number of meaningful bytes in a `fmt ` chunk. */
 export const maxFmtBytes = 40;
 
+/** Why a file cannot be read. */
+export interface WavProblem {
+  /** The second half of a sentence about the file. */
+  problem: string;
+  /** Whether no program can read the file, so that converting it does not help. */
+  isDamaged: boolean;
+}
+
 /**
  * Reads the body of a `fmt ` chunk.
  *
  * @param fmt at least 16 bytes.
- * @returns the encoding, or the problem as the second half of a sentence about the file.
+ * @returns the encoding, or the problem.
  */
-export function readFmt(fmt: Buffer): WavEncoding | string {
+export function readFmt(fmt: Buffer): WavEncoding | WavProblem {
   let tag = fmt.readUInt16LE(0);
   const channels = fmt.readUInt16LE(2);
   const sampleRate = fmt.readUInt32LE(4);
@@ -58,21 +66,27 @@ export function readFmt(fmt: Buffer): WavEncoding | string {
   const bits = fmt.readUInt16LE(14);
   let mask = 0;
   if (tag === tagExtensible) {
-    if (fmt.length < maxFmtBytes) return 'has an incomplete extensible header';
+    if (fmt.length < maxFmtBytes) {
+      return { problem: 'has an incomplete extensible header', isDamaged: true };
+    }
     mask = fmt.readUInt32LE(20);
     tag = fmt.readUInt16LE(24);
     const tail = fmt.subarray(26, 40);
     if (!tail.equals(subFormatTail) && !tail.equals(ambisonicTail)) {
-      return `has samples of an unknown kind (sub-format ${fmt.toString('hex', 24, 40)})`;
+      const kind = fmt.toString('hex', 24, 40);
+      return { problem: `has samples of an unknown kind (sub-format ${kind})`, isDamaged: false };
     }
   }
-  if (channels < 1 || channels > 32) return `has ${channels} channels, not 1 to 32`;
+  if (channels < 1 || channels > 32) {
+    return { problem: `has ${channels} channels, not 1 to 32`, isDamaged: channels === 0 };
+  }
   if (sampleRate < 8000 || sampleRate > 384000) {
-    return `has a sample rate of ${sampleRate} Hz, not 8000 to 384000`;
+    const problem = `has a sample rate of ${sampleRate} Hz, not 8000 to 384000`;
+    return { problem, isDamaged: sampleRate === 0 };
   }
   const aligned = blockAlign % channels === 0 ? blockAlign / channels : 0;
   const samples = samplesOf(tag, bits, aligned);
-  if (typeof samples === 'string') return samples;
+  if (typeof samples === 'string') return { problem: samples, isDamaged: false };
   const expected = channels * samples.bytes;
   const contradiction =
     blockAlign === expected

@@ -30,6 +30,10 @@ const unknownSize = 0xffffffff;
 const pcmRemedy =
   'WavReader reads WAV and RF64 with PCM of 8, 16, 24 or 32 bits, floats of 32 or 64, A-law or mu-law, ' +
   '8000 to 384000 Hz, 1 to 32 channels. Convert the file first: ffmpeg -i INPUT -c:a pcm_s24le OUTPUT.wav';
+const damagedRemedy =
+  'The file is damaged or incomplete. Copy it again, or write it again with its program';
+const unknownRemedy =
+  'Pass a WAV or RF64 file. For samples without a header, use a ReadStream and withFormat(stream, format)';
 
 // Chunks that may follow the audio, even if the sizes in the header do not include them.
 const knownChunks = new Set(
@@ -85,8 +89,11 @@ export class WavParser {
     this.#ended = true;
     yield* this.#parse();
     if (!this.format) {
-      if (this.#offset + this.#pending.length === 0) throw this.#refuse('is empty');
-      throw this.#refuse('ended before its audio began (no data chunk)');
+      const isEmpty = this.#offset + this.#pending.length === 0;
+      throw this.#refuse(
+        isEmpty ? 'is empty' : 'ended before its audio began (no data chunk)',
+        damagedRemedy,
+      );
     }
     if (this.#audioLeft > 0 && this.#audioLeft !== Infinity) {
       const missing = this.#audioLeft / this.#frameBytes;
@@ -133,6 +140,7 @@ export class WavParser {
     const kind = nameOfKind(header);
     throw this.#refuse(
       kind ? `is ${kind}, not a WAV file` : `is not a WAV file: it begins with ${quote(magic)}`,
+      kind ? pcmRemedy : unknownRemedy,
     );
   }
 
@@ -176,7 +184,12 @@ export class WavParser {
   }
 
   #readDs64(id: string, size: number): boolean {
-    if (size < 16) throw this.#refuse(`has a ds64 chunk of ${size} bytes, too short for its sizes`);
+    if (size < 16) {
+      throw this.#refuse(
+        `has a ds64 chunk of ${size} bytes, too short for its sizes`,
+        damagedRemedy,
+      );
+    }
     if (this.#pending.length < 16) return false;
     const body = this.#take(16);
     this.#riffSize = Number(body.readBigUInt64LE(0));
@@ -186,11 +199,15 @@ export class WavParser {
   }
 
   #readFmt(id: string, size: number): boolean {
-    if (size < 16) throw this.#refuse(`has a fmt chunk of ${size} bytes, which must have 16`);
+    if (size < 16) {
+      throw this.#refuse(`has a fmt chunk of ${size} bytes, which must have 16`, damagedRemedy);
+    }
     const used = Math.min(size, maxFmtBytes);
     if (this.#pending.length < used) return false;
     const encoding = readFmt(this.#take(used));
-    if (typeof encoding === 'string') throw this.#refuse(encoding);
+    if ('problem' in encoding) {
+      throw this.#refuse(encoding.problem, encoding.isDamaged ? damagedRemedy : pcmRemedy);
+    }
     if (encoding.contradiction) {
       this.#warn('BLOCK_ALIGN', `${encoding.contradiction}; its bits per sample were used`);
     }
@@ -201,7 +218,7 @@ export class WavParser {
 
   #beginData(size: number): boolean {
     if (!this.#encoding) {
-      throw this.#refuse('has audio before its format (no fmt chunk before data)');
+      throw this.#refuse('has audio before its format (no fmt chunk before data)', damagedRemedy);
     }
     const { bytes, sampleRate, channels, sampleFormat, channelMask } = this.#encoding;
     this.#frameBytes = bytes * channels;
@@ -304,9 +321,9 @@ export class WavParser {
     this.#input.onWarning?.({ code, message: `${this.#input.name} ${what}` });
   }
 
-  #refuse(what: string): AudioError {
+  #refuse(what: string, remedy = pcmRemedy): AudioError {
     return new AudioError('ERR_AUDIO_FORMAT_UNSUPPORTED', `${this.#input.name} ${what}`, {
-      remedy: pcmRemedy,
+      remedy,
     });
   }
 }
