@@ -31,7 +31,7 @@ if (step === 'timer') {
         called++;
       }
     };
-    const tap = new Tap(mic.producer, 48000, 'f32', new Float64Array(3), drain);
+    const tap = new Tap(mic.producer, 48000, 'f32', new Float64Array(4), drain);
     drain();
     globalThis.tap = tap;
   }

@@ -26,10 +26,19 @@ describe.runIf(name === 'pulse' || name === 'pipewire')('a stream of ours', () =
   afterAll(() => system.close());
 
   /** A program's stream is muted and turned down, then the program ends; the server remembers it. */
-  async function muteAnother(kind: 'source-output' | 'sink-input', ...options: string[]) {
+  function muteAnother(kind: 'source-output' | 'sink-input', ...options: string[]) {
+    return setAnother(kind, '1', '10%', ...options);
+  }
+
+  async function setAnother(
+    kind: 'source-output' | 'sink-input',
+    mute: '0' | '1',
+    volume: string,
+    ...options: string[]
+  ) {
     const [program, device] =
       kind === 'source-output' ? ['parec', 'mic'] : ['pacat < /dev/zero', 'speakers'];
-    const named = `other-${process.pid}-${options.length}-${kind}`;
+    const named = `other-${process.pid}-${options.length}-${kind}-${mute}`;
     const properties = [`--device=${device}`, `--property=test.name=${named}`, ...options];
     const child = spawn('sh', ['-c', `${program} "$@" > /dev/null`, 'sh', ...properties], {
       detached: true,
@@ -44,8 +53,8 @@ describe.runIf(name === 'pulse' || name === 'pipewire')('a stream of ours', () =
       (await list(`${kind}s`)).find(({ properties: its }) => its['test.name'] === named);
     await until(async () => (await find()) !== undefined, 'its stream');
     const index = String((await find())!.index);
-    await run('pactl', [`set-${kind}-mute`, index, '1']);
-    await run('pactl', [`set-${kind}-volume`, index, '10%']);
+    await run('pactl', [`set-${kind}-mute`, index, mute]);
+    await run('pactl', [`set-${kind}-volume`, index, volume]);
     // WirePlumber looks at it on its own time.
     await new Promise((resolve) => setTimeout(resolve, 500));
     end();
@@ -73,6 +82,8 @@ describe.runIf(name === 'pulse' || name === 'pipewire')('a stream of ours', () =
     await until(() => mic.muted === (name === 'pipewire'), 'the truth about its mute');
     if (name === 'pulse') await until(() => mic.level().rmsDb > -16, 'the tone at its level');
     await mic.close();
+    // The tests after this one share the server.
+    await setAnother('source-output', '0', '100%', '--property=media.role=phone');
   });
 
   it('says that it is muted when a user mutes it, and that it no longer is', async () => {

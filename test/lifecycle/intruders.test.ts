@@ -48,12 +48,15 @@ for (const [title, name, start] of servers) {
       new ToneSource({ frequency: 997, gain: 0.25, durationMs: 600_000 }).pipe(sink);
     });
     afterEach(async () => {
+      const closed = new Promise((resolve) => sink.once('close', resolve));
       sink.destroy();
+      await closed;
+      // In this order: a connection that is made again must not reach another server.
+      await server.stop();
       for (const name of Object.keys(server.env)) {
         if (saved[name] === undefined) delete process.env[name];
         else process.env[name] = saved[name];
       }
-      await server.stop();
       rmSync(folder, { recursive: true, force: true });
     });
 

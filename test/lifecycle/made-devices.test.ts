@@ -43,11 +43,12 @@ for (const [title, name, start] of servers) {
       Object.assign(process.env, server.env);
     });
     afterEach(async () => {
+      // In this order: a connection that is made again must not reach another server.
+      await server.stop();
       for (const name of Object.keys(server.env)) {
         if (saved[name] === undefined) delete process.env[name];
         else process.env[name] = saved[name];
       }
-      await server.stop();
     });
 
     const pactl = (...args: string[]): string =>

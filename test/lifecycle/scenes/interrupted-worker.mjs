@@ -15,12 +15,18 @@ const capture = {
   maxFillMs: 10_000,
   maxWaitMs: 500,
 };
-const mixing = { latencyMs: 20, maxWaitMs: 500, limiter: true, truePeak: false };
+const mixing = {
+  latencyMs: 20,
+  maxWaitMs: 500,
+  limiter: true,
+  truePeak: false,
+  endWhenInputsEnd: true,
+};
 const conversion = { quality: 'medium', channelMap: undefined, dither: false };
 
 const host = new addon.Host('simulated');
 const source = new addon.Source(host, { ...format, ...capture }, nothing);
-const label = new Float64Array(3);
+const label = new Float64Array(4);
 const made = {
   addon,
   format,
