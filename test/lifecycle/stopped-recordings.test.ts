@@ -107,7 +107,12 @@ describe.runIf(process.platform === 'linux').each(linuxServers)(
           // A server that stands still plays nothing meanwhile: what is silent then was never sound.
           if (who === 'self')
             expect([name, silent <= sum + rate / 10, silent, sum]).toContain(true);
-          if (who === 'loop') expect([name, silent, sum]).toEqual([name, 0, 0]);
+          if (who === 'loop' && kind !== 'pipewire') {
+            expect([name, silent, sum]).toEqual([name, 0, 0]);
+          }
+          // PipeWire leaves a quantum of 5 ms empty when the machine stands still for longer. The stream counts it.
+          if (who === 'loop')
+            expect([name, silent <= sum, sum < rate / 20]).toEqual([name, true, true]);
         }
       },
     );
