@@ -61,5 +61,7 @@ it.each([
 ])('a process ends that ignores a failed stream: %s', async (how, code) => {
   const outcome = await runScene('unheard-failure.mjs', { args: [how], limitMs: 8000 });
   expect(outcome).toMatchObject({ code: 0, stderr: '', stuck: false });
-  expect(outcome.stdout.trim()).toBe(code);
+  // close() waits 200 ms for a device that is being opened. On a slow machine the stream has closed before it failed.
+  const accepted = how === 'source' || how === 'sink' ? [code, ''] : [code];
+  expect(accepted).toContain(outcome.stdout.trim());
 });
