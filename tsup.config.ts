@@ -29,7 +29,7 @@ export default defineConfig([
     },
     async onSuccess() {
       for (const file of readdirSync('dist')) {
-        if (/\.m?js$/.test(file)) stripComments(`dist/${file}`);
+        if (/\.m?js$/.test(file)) shorten(`dist/${file}`);
       }
       for (const name of entries) writeNodeEntry(name);
     },
@@ -42,27 +42,38 @@ export default defineConfig([
   },
 ]);
 
-// esbuild keeps the comments in class bodies, a tenth of the package. Comments within a line are for bundlers
-// (`@__PURE__`).
-function stripComments(file: string): void {
+// esbuild keeps the comments in class bodies, and indents by two spaces: a tenth of the package. Comments within a line
+// are for bundlers (`@__PURE__`). A line that begins in a template literal is part of it.
+function shorten(file: string): void {
   const text = readFileSync(file, 'utf8');
   const cuts = new Map<number, number>();
+  const kept = new Set<number>();
   const visit = (node: ts.Node): void => {
     for (const { pos, end } of ts.getLeadingCommentRanges(text, node.pos) ?? []) {
       const lineStart = text.lastIndexOf('\n', pos) + 1;
       const isAlone = text.slice(lineStart, pos).trim() === '' && text[end] === '\n';
       if (isAlone) cuts.set(lineStart, end + 1);
     }
+    if (ts.isTemplateExpression(node) || ts.isNoSubstitutionTemplateLiteral(node)) {
+      for (let at = text.indexOf('\n', node.pos); at >= 0 && at < node.end;) {
+        kept.add(at + 1);
+        at = text.indexOf('\n', at + 1);
+      }
+    }
     ts.forEachChild(node, visit);
   };
   visit(ts.createSourceFile(file, text, ts.ScriptTarget.Latest));
-  let kept = '';
-  let at = 0;
-  for (const [from, to] of [...cuts].sort(([a], [b]) => a - b)) {
-    kept += text.slice(at, from);
-    at = to;
+  let shortened = '';
+  for (let at = 0; at < text.length;) {
+    const cut = cuts.get(at);
+    const end = cut ?? (text.indexOf('\n', at) + 1 || text.length);
+    if (cut === undefined) {
+      const line = text.slice(at, end);
+      shortened += kept.has(at) ? line : line.replace(/^ +/, (all) => all.slice(all.length / 2));
+    }
+    at = end;
   }
-  writeFileSync(file, kept + text.slice(at));
+  writeFileSync(file, shortened);
 }
 
 // Not `export … from './index.js'`: to find the names of its exports Node.js would then parse the whole

@@ -116,7 +116,7 @@ export async function testFailures(installed) {
   );
 
   if (process.platform === 'linux') {
-    await fails('a file for another processor', /is for linux-arm64, and/, ({ addon }) =>
+    await fails('a file for another processor', /is for linux-arm64, but this process is linux-x64/, ({ addon }) =>
       patch(addon, (bytes) => bytes.writeUInt16LE(0xb7, 18)),
     );
     await fails('a file that was cut', /patchcord\.node is damaged/, ({ addon }) =>

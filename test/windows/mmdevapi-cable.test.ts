@@ -94,7 +94,7 @@ describe("device: 'auto'", () => {
     );
     const error = await failure();
     expect(error.code).toBe(notFound);
-    expect(error.message).toMatch(/which of '(One|Two)', '(One|Two)' hears 'Robot'/);
+    expect(error.message).toMatch(/which of '(One|Two)', '(One|Two)' carries 'Robot'/);
   });
 
   it('with half a cable says which half is missing', async () => {

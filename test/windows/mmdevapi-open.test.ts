@@ -269,7 +269,7 @@ describe('loopback holds what it hears', () => {
   it('and says where its period is the usual one', async () => {
     const source = new LoopbackSource({ backend, device: 'Speakers', lowLatency: true });
     await source.ready;
-    expect(source.granted?.reasons.lowLatency).toMatch(/own period, 10\.0 ms/);
+    expect(source.granted?.reasons.lowLatency).toMatch(/period of the audio engine, 10\.0 ms/);
     source.destroy();
   });
 });

@@ -73,10 +73,10 @@ describe("VoiceMeeter's settings", () => {
   });
 
   it.each<[string, Record<string, number>, string]>([
-    ['a strip on no bus', { type: 2 }, 'the strip is switched to no B bus'],
+    ['a strip on no bus', { type: 2 }, 'the strip is not assigned to a B bus'],
     ['a muted strip', { ...usual, 'Strip[3].Mute': 1 }, 'the strip is muted in VoiceMeeter'],
-    ['a fader that is down', { ...usual, 'Strip[3].Gain': -60 }, "the strip's fader is down"],
-    ['a muted bus', { ...usual, 'Bus[3].Mute': 1 }, 'every B bus that the strip is switched to'],
+    ['a fader that is down', { ...usual, 'Strip[3].Gain': -60 }, 'the fader of the strip is down'],
+    ['a muted bus', { ...usual, 'Bus[3].Mute': 1 }, 'every B bus of the strip is muted'],
     ['a mixer that does not run', {}, 'VoiceMeeter is not running'],
   ])('%s is a warning', async (_, values, message) => {
     set(values);
@@ -102,8 +102,8 @@ describe("VoiceMeeter's settings", () => {
       expect(warnings.length - before).toBe(told ? 1 : 0);
     }
     expect(warnings.map(({ message }) => message)).toEqual([
-      expect.stringContaining('carries bus B1, but what is played is on B2'),
-      expect.stringContaining('switched to no B bus'),
+      expect.stringContaining('carries bus B1, but the sink plays on B2'),
+      expect.stringContaining('is not assigned to a B bus'),
     ]);
     await mic.close();
   }, 20_000);
