@@ -116,8 +116,10 @@ export async function testFailures(installed) {
   );
 
   if (process.platform === 'linux') {
-    await fails('a file for another processor', /is for linux-arm64, but this process is linux-x64/, ({ addon }) =>
-      patch(addon, (bytes) => bytes.writeUInt16LE(0xb7, 18)),
+    await fails(
+      'a file for another processor',
+      /is for linux-arm64, but this process is linux-x64/,
+      ({ addon }) => patch(addon, (bytes) => bytes.writeUInt16LE(0xb7, 18)),
     );
     await fails('a file that was cut', /patchcord\.node is damaged/, ({ addon }) =>
       truncateSync(addon, 500_000),
