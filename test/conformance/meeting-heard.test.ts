@@ -68,13 +68,18 @@ describe('a meeting', () => {
     expect(heard.system).toHaveLength(heard.mic.length);
     expect(heard.mix).toHaveLength(heard.mic.length);
     expect(heard.mic).toHaveLength(heard.meeting.position);
-    const last = (track: Float32Array): Float32Array => track.slice(-32_000);
-    expect(toneDb(last(heard.mic), 16_000, 500)).toBeGreaterThan(-20);
-    expect(toneDb(last(heard.mic), 16_000, 2000)).toBeLessThan(-40);
-    expect(toneDb(last(heard.system), 16_000, 2000)).toBeGreaterThan(-20);
-    expect(toneDb(last(heard.system), 16_000, 500)).toBeLessThan(-40);
-    expect(toneDb(last(heard.mix), 16_000, 500)).toBeGreaterThan(-20);
-    expect(toneDb(last(heard.mix), 16_000, 2000)).toBeGreaterThan(-20);
+    // On the host's clock a source runs up to 500 ppm fast or slow while it corrects its place in time.
+    const levelOf = (track: Float32Array, frequency: number): number => {
+      const last = track.slice(-32_000);
+      const nearby = [-500, -250, 0, 250, 500].map((ppm) => frequency * (1 + ppm * 1e-6));
+      return Math.max(...nearby.map((one) => toneDb(last, 16_000, one)));
+    };
+    expect(levelOf(heard.mic, 500)).toBeGreaterThan(-20);
+    expect(levelOf(heard.mic, 2000)).toBeLessThan(-40);
+    expect(levelOf(heard.system, 2000)).toBeGreaterThan(-20);
+    expect(levelOf(heard.system, 500)).toBeLessThan(-40);
+    expect(levelOf(heard.mix, 500)).toBeGreaterThan(-20);
+    expect(levelOf(heard.mix, 2000)).toBeGreaterThan(-20);
   });
 
   it('loses nothing in its files while the event loop is blocked', async () => {
