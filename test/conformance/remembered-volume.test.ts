@@ -68,6 +68,7 @@ describe.runIf(name === 'pulse' || name === 'pipewire')('a stream of ours', () =
     await until(() => mic.level().rmsDb > -16, 'the tone at its level');
     expect(mic.muted).toBe(false);
     await mic.close();
+    await setAnother('source-output', '0', '100%', '--client-name=node');
   });
 
   // WirePlumber knows streams of a role by that alone: then at least it says so.
@@ -110,6 +111,7 @@ describe.runIf(name === 'pulse' || name === 'pipewire')('a stream of ours', () =
     );
     expect(own?.mute).toBe(false);
     sink.destroy();
+    await setAnother('sink-input', '0', '100%', '--client-name=node');
   });
 
   it('warns when what it plays into a virtual microphone is muted', async () => {
