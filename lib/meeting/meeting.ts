@@ -126,7 +126,7 @@ export class Meeting extends TypedEmitter<MeetingEvents> {
       // The source begins at a whole second of the meeting, so that nothing of the past is read again.
       open: (side, move) => {
         const offset = Math.max(0, Math.floor(this.#now() / format.sampleRate) * format.sampleRate);
-        this.#openers.anew(this.#sides, side, move, offset, this.#clock.timeAt(offset));
+        this.#openers.another(this.#sides, side, move, offset, this.#clock.timeAt(offset));
       },
       changed: (change) => callListeners(() => this.emit('strategy', change)),
       failed: ({ name }, error) => {

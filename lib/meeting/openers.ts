@@ -40,7 +40,7 @@ export class Openers {
   }
 
   /** Opens another source for a side, from a frame of the meeting on, which is heard at `startTime`. */
-  anew(
+  another(
     sides: readonly Side[],
     side: Side,
     { options, reopensSystem = false }: Move,

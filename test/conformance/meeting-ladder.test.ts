@@ -198,7 +198,7 @@ describe('a microphone that is dead', () => {
       const alone = hear(room(), { format: floats });
       await alone.pass(6000);
       await alone.close();
-      // Also where the system's side was opened anew.
+      // Also where the system's side was opened again.
       const [system, whole] = [heard.track('system'), alone.track('system')];
       expect(difference(system.subarray(16_000), whole.subarray(16_000))).toBeLessThan(0.005);
     }

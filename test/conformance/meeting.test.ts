@@ -158,7 +158,7 @@ describe('the tracks of a meeting', () => {
     expect(lost.length).toBeGreaterThanOrEqual(68);
     expect(chunks.slice(0, 19).every(({ flags }) => (flags & 4) === 0)).toBe(true);
     expect(chunks.map(({ frame }) => frame)).toEqual(chunks.map((_, k) => 160 * (k + 1)));
-    // A loss is told when all of it has been read.
+    // The track reports a loss when its reader has read all of it.
     await heard.pass(200);
     for (let k = 0; k < 25; k++) await slow.next();
     const lostFrames = meeting.mix.stats().readerLostFrames;

@@ -22,7 +22,7 @@ import {
 
 import { whyAbsent } from '../servers.mjs';
 import { createOutside } from '../windows/outside.mjs';
-import { linuxServers } from './linux-servers.js';
+import { leaveServer, linuxServers } from './linux-servers.js';
 
 /** Zeros that last for a millisecond: no tone has them. */
 const leastHole = 48;
@@ -133,11 +133,7 @@ describe.runIf(process.platform === 'linux').each(linuxServers)(
     afterEach(async () => {
       if (absent) return;
       await outside.close();
-      await server.stop();
-      for (const key of Object.keys(server.env)) {
-        if (saved[key] === undefined) delete process.env[key];
-        else process.env[key] = saved[key];
-      }
+      await leaveServer(server, saved);
     });
 
     /** All processes of the server stand still. */
