@@ -22,7 +22,7 @@ enum Speaker : uint8_t {
 constexpr uint32_t kMaxLayout = 8;
 constexpr float kMinus3Db = 0.70710678f;
 
-// What the channels of a layout of `count` are, in WAVE order.
+// The speakers of the usual layout of `count` channels, in WAVE order.
 constexpr std::array<std::array<Speaker, kMaxLayout>, kMaxLayout + 1> kLayouts = {{
     {},
     {kFrontCenter},
@@ -36,7 +36,7 @@ constexpr std::array<std::array<Speaker, kMaxLayout>, kMaxLayout + 1> kLayouts =
      kSideRight},
 }};
 
-// What each bit of WAVE's dwChannelMask is, or the speaker nearest to it that a layout may have.
+// The speaker of each bit of WAVE's dwChannelMask, or the nearest one that a layout may have.
 constexpr std::array<Speaker, 18> kSpeakerOfBit = {
     kFrontLeft,   kFrontRight, kFrontCenter, kLowFrequency, kBackLeft,
     kBackRight,   kFrontLeft,  kFrontRight,  // of centre
@@ -44,7 +44,8 @@ constexpr std::array<Speaker, 18> kSpeakerOfBit = {
     kFrontCenter, kFrontRight, kBackLeft,    kBackCenter,   kBackRight,  // above
 };
 
-// At which speakers the channels stand; shorter where some stand at none.
+// The speakers of the channels. The list is shorter than `channels` if some channels have no
+// speaker.
 std::vector<Speaker> layout_of(uint32_t channels, uint32_t mask) {
   std::vector<Speaker> layout;
   if (mask == 0) {
@@ -111,8 +112,9 @@ std::array<float, kMaxLayout> fold(Speaker speaker, uint32_t outputs) {
     case kSideRight:
       put(surround.found() ? surround.right : front.right, surround.found() ? 1 : kMinus3Db);
       break;
-    case kLowFrequency:  // ITU-R BS.775 drops it: what is there is also, less deep, elsewhere
-    case kFrontLeft:     // in every layout of two or more
+    // ITU-R BS.775 drops it: the other channels also have that sound, less deep
+    case kLowFrequency:
+    case kFrontLeft:  // in every layout of two or more
     case kFrontRight:
       break;
   }
@@ -148,11 +150,11 @@ ChannelMap::ChannelMap(uint32_t in_channels, uint32_t out_channels, uint32_t mas
   if ((in_channels == out_channels && mask == 0) || !layouts) {
     for (uint32_t n = 0; n < std::min(in_channels, out_channels); ++n) add(n, n, 1);
   } else if (in_channels == 1 && find(out_channels, kFrontCenter) == kNone) {
-    // A voice alone is not a centre to be folded: unity on both.
+    // A mono stream is not a centre channel to be folded: both outputs get it at unity gain.
     add(0, 0, 1);
     add(1, 0, 1);
   } else if (out_channels == 1) {
-    // Stereo first, then (L + R) / 2.
+    // The channels are first folded to stereo, then to (L + R) / 2.
     for (uint32_t in = 0; in < placed; ++in) {
       const auto gains = fold(layout[in], 2);
       add(0, in, (gains[0] + gains[1]) / 2);

@@ -8,23 +8,25 @@
 
 namespace patchcord {
 
-// On which side of a listener the speaker of a channel stands, in the usual layout of so many
-// channels in WAVE order. More than 8 have none: all their channels are in the centre.
+// The side of the listener on which a channel's speaker stands, in the usual layout of so many
+// channels in WAVE order. Layouts of more than 8 channels have no sides: all their channels count
+// as centre.
 enum class Side : uint8_t { kLeft, kCenter, kRight };
 Side side_of(uint32_t channels, uint32_t channel) noexcept;
 
 // Any thread, one at a time; nothing but the constructors allocates.
 class ChannelMap {
  public:
-  // Speakers in WAVE order, where both counts have a usual layout (1 to 8 channels): a speaker that
-  // exists on both sides keeps its sound; others fold as in ITU-R BS.775 (centre and surrounds
-  // 0.7071 to left and right, LFE dropped). Mono to stereo is unity on both, stereo to mono (L + R)
-  // / 2. Beyond 8 channels, channel n is channel n.
-  // `mask` says at which speakers the inputs stand (WAVE's dwChannelMask, the lowest bit first); 0:
-  // in the usual layout. Those without a speaker are not heard.
+  // The usual routing. Where both counts have a usual layout (1 to 8 channels in WAVE order), a
+  // speaker that exists on both sides keeps its sound, and the others fold as in ITU-R BS.775
+  // (centre and surrounds 0.7071 to left and right, LFE dropped). Mono goes to both sides of stereo
+  // at unity gain, stereo to mono is (L + R) / 2. Beyond 8 channels, channel n goes to channel n.
+  // `mask` names the speakers of the inputs (WAVE's dwChannelMask, the lowest bit first); 0 means
+  // the usual layout. Inputs without a speaker are dropped.
   ChannelMap(uint32_t in_channels, uint32_t out_channels, uint32_t mask = 0);
 
-  // Output channel n carries input channel sources[n]; -1 (or one that does not exist): silence.
+  // Output channel n carries input channel sources[n]; a source of -1, or one that does not exist,
+  // is silence.
   ChannelMap(uint32_t in_channels, const std::vector<int32_t>& sources);
 
   // Output channel n is the sum of inputs times gains[n][input]; absent gains are 0.
@@ -35,8 +37,8 @@ class ChannelMap {
   bool identity() const noexcept { return identity_; }  // out is in, bit for bit
   float gain(uint32_t out_channel, uint32_t in_channel) const noexcept;
 
-  // Interleaved; `in` and `out` do not overlap. A channel that is not routed is not read: its NaN
-  // stays its own.
+  // Audio is interleaved; `in` and `out` do not overlap. The map never reads a channel that is not
+  // routed, so a NaN in it does no harm.
   void process(const float* in, float* out, size_t frames) const noexcept;
 
  private:
@@ -55,20 +57,20 @@ class ChannelMap {
   bool identity_ = false;
 };
 
-// The map for channels whose speakers are known; null where `mask` is 0: the usual one serves.
+// The map for channels whose speakers are known. Null if `mask` is 0: the usual map serves.
 std::unique_ptr<ChannelMap> masked_map(uint32_t in_channels, uint32_t out_channels, uint32_t mask);
 
-// The map for a device's channels, whose `speakers` are those of a mask, the usual ones, or none:
-// those are microphones of an array, and each is heard alike. Null where nothing is to be done.
+// The map for a device's channels. `speakers` is a mask, kUsualSpeakers, or 0 if the channels have
+// no speakers: those are the microphones of an array, and each gets the same gain. The result is
+// null if the usual map serves.
 constexpr uint32_t kUsualSpeakers = UINT32_MAX;
 std::unique_ptr<ChannelMap> device_map(uint32_t in_channels, uint32_t out_channels,
                                        uint32_t speakers);
 
-// Where channels go, as it was asked for: whatever the number of channels that come in turns out to
-// be.
+// The routing that an app asked for, before the number of input channels is known.
 struct ChannelRouting {
-  std::vector<int32_t> sources;           // for each output the input; or
-  std::vector<std::vector<float>> gains;  // for each output the gain of each input
+  std::vector<int32_t> sources;           // for each output the input; either this
+  std::vector<std::vector<float>> gains;  // or for each output the gain of each input
 
   bool empty() const noexcept { return sources.empty() && gains.empty(); }
   std::unique_ptr<ChannelMap> map(uint32_t in_channels, uint32_t out_channels) const;

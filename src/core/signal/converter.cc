@@ -43,7 +43,7 @@ Resampler::Progress Converter::process(const float* from, size_t in_frames, floa
     size_t frames = in_frames - all.consumed;
     const size_t room = std::min(out_frames - all.produced, kFilterBlock);
     if (map_first_) {
-      // No more than is consumed at once.
+      // The resampler must not make more frames than it consumes input for.
       frames = std::min({frames, kFilterBlock, resampler_->needed_for(room)});
       if (in_at != nullptr) {
         map_->process(in_at, scratch_.data(), frames);

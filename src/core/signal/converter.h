@@ -1,4 +1,4 @@
-// Another sample rate, other channels: wherever one stream is brought to another's shape.
+// Converts a stream to another sample rate and another number of channels.
 #pragma once
 
 #include <memory>
@@ -11,12 +11,12 @@
 
 namespace patchcord {
 
-// One way to convert for everyone, and one place that knows what it delays. Where neither rate nor
-// ratio changes there is no resampler: samples keep their bits, and nothing is held back.
+// All conversions in the engine use this class, so its delay is known in one place. If neither rate
+// nor ratio changes there is no resampler: samples keep their bits, and nothing is held back.
 class Converter final : public Filter {
  public:
-  // `variable`: set_ratio() can move the ratio. `map` null: the usual one, where counts of channels
-  // differ.
+  // `variable`: set_ratio() can move the ratio. `map`: null for the usual map, which is used if the
+  // numbers of channels differ.
   Converter(Shape in, Shape out, ResamplerQuality quality, bool variable = false,
             std::unique_ptr<ChannelMap> map = nullptr);
 
@@ -26,7 +26,8 @@ class Converter final : public Filter {
   size_t held_frames() const noexcept override { return resampler_ ? resampler_->latency_in() : 0; }
   Skip skip_silence(uint64_t in_frames) noexcept override;
 
-  // The same for any numbers of frames, and as Resampler has them.
+  // The same for any number of frames; the arguments and the result are those of
+  // Resampler::process().
   Resampler::Progress process(const float* in, size_t in_frames, float* out,
                               size_t out_frames) noexcept;
   size_t needed_for(size_t out_frames) const noexcept {
@@ -40,15 +41,15 @@ class Converter final : public Filter {
     if (resampler_) resampler_->reset();
   }
 
-  // How much later what goes in comes out.
+  // The delay from input to output.
   double delay_ns() const noexcept { return static_cast<double>(held_frames()) * 1e9 / in().rate; }
-  // Zeros after which nothing is left of what came before them.
+  // After this many zeros, nothing of the earlier input remains in the output.
   size_t memory_frames() const noexcept { return resampler_ ? 2 * held_frames() + 1 : 0; }
 
  private:
   std::optional<Resampler> resampler_;
   const std::unique_ptr<ChannelMap> map_;
-  const bool map_first_;  // fewer channels to resample
+  const bool map_first_;  // resample after mapping, because that has fewer channels
   std::vector<float> scratch_;
 };
 

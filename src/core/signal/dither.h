@@ -1,5 +1,5 @@
-// The noise that is added before rounding, so that the error of rounding is noise as well and not
-// distortion of what is quiet.
+// The noise that is added before rounding. It turns the rounding error into noise too; without it
+// the error distorts quiet sound.
 #pragma once
 
 #include <cstdint>
@@ -7,13 +7,13 @@
 
 namespace patchcord {
 
-// Triangular, white, 2 LSB from end to end: the least that makes mean and power of the error
-// independent of the signal (Lipshitz, Wannamaker, Vanderkooy, "Quantization and Dither", JAES 40,
-// 1992). What was heard so far is the seed: the same input gives the same bytes, however it is cut,
-// and streams that differ have noises that have nothing to do with each other.
+// Triangular white noise of 2 LSB from end to end. This is the least noise that makes the mean and
+// the power of the error independent of the signal (Lipshitz, Wannamaker, Vanderkooy, "Quantization
+// and Dither", JAES 40, 1992). The generator is seeded by all samples so far: the same input gives
+// the same bytes, however it is cut into calls, and different streams get uncorrelated noise.
 class Dither {
  public:
-  // For `sample`; in LSB, between -1 and 1: the sum of two rectangular ones.
+  // The noise for `sample`, in LSB, between -1 and 1: the sum of two rectangular random numbers.
   double next(float sample) noexcept {
     // Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014: all its
     // bits are good, so both halves serve.
@@ -22,7 +22,8 @@ class Dither {
     bits = (bits ^ (bits >> 30)) * 0xbf58476d1ce4e5b9u;
     bits = (bits ^ (bits >> 27)) * 0x94d049bb133111ebu;
     bits ^= bits >> 31;
-    // From the next one on: the noise of a sample must not depend on the sample itself.
+    // The sample seeds the noise of the samples after it: the noise of a sample must not depend on
+    // the sample itself.
     state_ += kSpread * bits_of(sample);
     // Centred: the smallest sum of the halves is 0, the largest 2^33 - 2.
     const uint64_t sum = (bits >> 32) + (bits & 0xffffffffu) + 1;

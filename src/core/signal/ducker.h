@@ -7,8 +7,8 @@
 namespace patchcord {
 
 // The gain falls to `gain` while the key signal is above `threshold`, stays there for `hold_frames`
-// after that, and rises again: both by a constant number of decibels per frame, so that a whole
-// fall takes `attack_frames` and a whole rise `release_frames`.
+// after that, and rises again. It moves by a constant number of decibels per frame: a whole fall
+// takes `attack_frames` and a whole rise `release_frames`.
 class Ducker {
  public:
   struct Config {
@@ -21,14 +21,15 @@ class Ducker {
 
   explicit Ducker(const Config& config);
 
-  // Audio thread: in place. `key`: the peak of the other sound in each frame; null: it is silent.
+  // Audio thread; works in place. `key`: the peak of the other sound in each frame, or null if it
+  // is silent.
   void process(const float* key, float* samples, size_t frames, uint32_t channels) noexcept;
 
   double gain() const noexcept { return gain_; }
 
  private:
   const Config config_;
-  const double fall_, rise_;  // what a frame multiplies the gain by
+  const double fall_, rise_;  // factors by which the gain changes each frame
   uint32_t hold_left_ = 0;
   double gain_ = 1;
 };

@@ -7,19 +7,21 @@
 namespace patchcord {
 namespace {
 
-constexpr float kSenseless = 1e8f;  // of a block's sum of squares
+constexpr float kSenseless = 1e8f;  // a block whose sum of squares is higher is not sound
 constexpr float kClipped = 0.985f;
-// Blocks in which a filter that is wrong must be seen before it is doubted; and then the pause.
+// A filter is doubted after it was wrong in this many blocks. After that it is not doubted again
+// for kRestBlocks.
 constexpr int kDoubtBlocks = 10, kRestBlocks = 200, kFirstRestBlocks = 300;
 constexpr float kDoubtAt = 0.6f;
 constexpr float kWrongAt = 0.5f;  // such blocks count kWrongBlocks times
 constexpr int kWrongBlocks = 2;
-constexpr float kMeanShare = 0.1f;  // of the newest block in the mean powers: 50 ms
+constexpr float kMeanShare = 0.1f;  // share of the newest block in the mean powers: 50 ms
 constexpr float kWorse = 1.1f;      // mean powers: the filter adds instead of taking away
 constexpr float kMuchWorse = 4;     // for kWorstBlocks: it starts again
 constexpr float kWorseBlock = 8;    // the powers of one block
 constexpr int kWorstBlocks = 20;
-constexpr size_t kSilentBlocks = 2;  // of zeros, after which nothing is heard any more
+// after this many blocks of zeros no echo can be heard any more
+constexpr size_t kSilentBlocks = 2;
 constexpr double kReportShare = 0.005, kLongShare = 0.001;  // a second, five seconds
 constexpr double kConvergedRatio = 2, kExplainedRatio = 1.12;
 constexpr float kNearTalks = 0.3f;
@@ -79,12 +81,12 @@ void EchoCanceller::cancel(Channel& channel, const float* microphone, float* out
   std::vector<float>&d = channel.microphone, &e = channel.residual;
   std::copy_n(microphone, shape_.block, d.begin());
   float before = power(d.data(), shape_.block);
-  if (!(before < kSenseless)) {  // not a number: one would stay in every mean for ever
+  if (!(before < kSenseless)) {  // a NaN would stay in every mean
     std::fill(d.begin(), d.end(), 0.0f);
     before = 0;
   }
-  // A microphone that is muted, or a hole: nothing is learnt of it, and it stays as silent as it
-  // is.
+  // The microphone is muted, or the stream has a gap: the filter learns nothing from it, and the
+  // output is silent too.
   channel.zero_blocks = before == 0 ? std::min(channel.zero_blocks + 1, kSilentBlocks) : 0;
   if (channel.zero_blocks == kSilentBlocks) {
     std::fill(e.begin(), e.end(), 0.0f);
@@ -106,7 +108,7 @@ void EchoCanceller::cancel(Channel& channel, const float* microphone, float* out
 float EchoCanceller::subtract(Channel& channel, bool estimates, float before) noexcept {
   std::vector<float>&d = channel.microphone, &e = channel.residual, &y = channel.echo;
   if (estimates) {
-    doubt(channel);  // before the prediction, which the size of the steps rests on
+    doubt(channel);  // before the prediction, because the doubt sets the size of the steps
     channel.path.predict(reference_, fft_, y.data());
   } else {
     channel.path.predict_silence();
@@ -145,12 +147,14 @@ void EchoCanceller::learn(Channel& channel) noexcept {
   const auto clipped = [](float sample) { return std::fabs(sample) >= kClipped; };
   if (channel.worse_blocks > kWorstBlocks) {
     reset(channel);
-  } else if (std::none_of(d.begin(), d.end(), clipped)) {  // a clipped block teaches nothing
+    // the filter learns nothing from a clipped block
+  } else if (std::none_of(d.begin(), d.end(), clipped)) {
     channel.path.adapt(reference_, fft_, channel.residual.data(), channel.analysis.unrest());
   }
 }
 
-// As long as the filter makes it worse the input itself goes on, faded over within a block.
+// As long as the filter adds sound instead of taking some away, the output is the unfiltered input.
+// The change is faded over one block.
 void EchoCanceller::bypass(Channel& channel, bool worse) noexcept {
   const float to = worse ? 1.0f : 0.0f, from = std::exchange(channel.bypass, to);
   if (to == 0 && from == 0) return;
@@ -161,7 +165,7 @@ void EchoCanceller::bypass(Channel& channel, bool worse) noexcept {
   }
 }
 
-// The output of the suppressor is one block late, which is little against a second.
+// The output of the suppressor is one block late. Means over a second may ignore that.
 void EchoCanceller::follow(const float* const* out) noexcept {
   EchoReport report;
   report.reference_sounds = reference_.sounds();

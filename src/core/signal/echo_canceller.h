@@ -16,20 +16,21 @@
 
 namespace patchcord {
 
-// What a canceller has to tell, of its microphone channels together. Any thread.
+// The state of a canceller, over all its microphone channels. Any thread.
 struct EchoReport {
-  float erle_db = 0;         // how much lower the echo is, in the last second of it
-  float delay_ms = 0;        // by which the echo follows the reference; the largest tap
-  bool converged = false;    // the filter has found the echo
+  float erle_db = 0;       // how far the canceller lowered the echo in the last second that had one
+  float delay_ms = 0;      // the delay of the path's largest tap
+  bool converged = false;  // the filter has found the echo
   bool double_talk = false;  // sound near the microphone beside the echo
   bool reference_sounds = false;
-  float unexplained_seconds = 0;  // both sound, and no echo of the one is found in the other
+  // seconds in which both sounded, but neither contained an echo of the other
+  float unexplained_seconds = 0;
 };
 
-// A block of 5 ms at a time, at rates up to kMostRate. A filter for each microphone channel
-// (EchoPath) takes out the echo, EchoCoherence says how far to trust it, a suppressor takes out the
-// rest. As long as the reference is silent the output is the input, bit for bit.
-// Audio thread; nothing but the constructor allocates.
+// Works on blocks of 5 ms, at rates up to kMostRate. A filter for each microphone channel
+// (EchoPath) takes out the echo, EchoCoherence measures how far that filter is right, and a
+// suppressor takes out the rest. As long as the reference is silent, the output equals the input
+// bit for bit. Audio thread; nothing but the constructor allocates.
 class EchoCanceller {
  public:
   static constexpr uint32_t kMostRate = 48000;
@@ -46,15 +47,15 @@ class EchoCanceller {
 
   uint32_t reference_channels() const noexcept { return static_cast<uint32_t>(shape_.references); }
   size_t block_frames() const noexcept { return shape_.block; }
-  // How late the output is, beyond the block itself.
+  // The delay of the output, without that of collecting a block.
   size_t latency_frames() const noexcept {
     return suppression_ == EchoSuppression::kOff ? 0 : shape_.block;
   }
 
-  // One block of each channel; what is written may be what is read.
+  // Takes one block of each channel. `out` may be the same memory as `microphone`.
   void process(const float* const* microphone, const float* const* reference,
                float* const* out) noexcept;
-  // Whether nothing that it was given can be heard any more: a silent block would change nothing.
+  // Whether earlier blocks can no longer be heard: then a silent block changes nothing.
   bool idle() const noexcept;
 
   EchoReport report() const noexcept { return shown_.load(); }
@@ -84,7 +85,7 @@ class EchoCanceller {
   RealFft fft_;
   EchoReference reference_;
   std::vector<std::unique_ptr<Channel>> channels_;
-  // What the report is made from: mean powers over a second with echo, and over any five seconds.
+  // The sources of the report: mean powers over a second with echo, and over any five seconds.
   double before_ = 0, cancelled_ = 0, after_ = 0;
   double heard_ = 0, left_ = 0;
   float unexplained_ = 0;

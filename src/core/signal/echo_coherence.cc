@@ -11,9 +11,9 @@ namespace patchcord {
 namespace {
 
 constexpr double kPi = 3.14159265358979323846;
-constexpr float kMost = 0.3f;    // coherence above it leaves no doubt
+constexpr float kMost = 0.3f;    // a higher coherence counts as certain
 constexpr float kQuick = 0.08f;  // share of the newest block: 60 ms
-constexpr float kSlow = 0.03f;   // of the bands', 170 ms
+constexpr float kSlow = 0.03f;   // share of the newest block in the means of the bands: 170 ms
 constexpr float kSecond = 0.005f;
 constexpr float kAtOnce = 0.4f;
 constexpr float kLeastWrong = 0.3f, kMostWrong = 0.5f;  // of the correlation
@@ -75,9 +75,9 @@ void EchoCoherence::spectrum(const float* block, std::vector<float>& samples, Re
   for (size_t k = 0; k < shape_.bins; ++k) power[k] = re[k] * re[k] + im[k] * im[k];
 }
 
-// A right estimate has nothing in common with what is left. One of another path, which the residual
-// holds with its sign turned, or one that is too small, has: then the real parts of all bins add
-// up.
+// The residual of a right estimate has nothing in common with the estimate. If the path has
+// changed, the residual contains the old estimate with its sign inverted; if the estimate is too
+// small, the residual contains the rest of it. In both cases the real parts of all bins add up.
 float EchoCoherence::correlate(size_t b) noexcept {
   float product = 0, e = 0, y = 0;
   for (size_t k = bands_[b]; k < bands_[b + 1]; ++k) {

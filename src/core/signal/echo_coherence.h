@@ -1,4 +1,4 @@
-// Whether what the canceller left over still looks like the echo that it took out.
+// Measures whether the canceller's residual still looks like the echo that the canceller took out.
 #pragma once
 
 #include <algorithm>
@@ -20,8 +20,8 @@ class EchoCoherence {
 
   void reset() noexcept { std::fill(unrest_.begin(), unrest_.end(), 1.0f); }
 
-  // The next block of both. `noise`: power of the bins that is no echo, as residual() has it.
-  // `active`: the reference sounds.
+  // Takes the next block of both. `noise`: the power in each bin that is not echo, on the scale of
+  // residual(). `active`: the reference sounds.
   void analyse(const float* residual, const float* estimate, const EchoReference& reference,
                const std::vector<float>& noise, bool active, RealFft& fft) noexcept;
 
@@ -39,17 +39,20 @@ class EchoCoherence {
   const float* samples() const noexcept { return e_samples_.data(); }  // the residual, two blocks
   const std::vector<float>& window() const noexcept { return window_; }
 
-  // Bands: the first bin of each, and what is behind the last one.
+  // The bands: the first bin of each, and then the end of the last one.
   const std::vector<size_t>& bands() const noexcept { return bands_; }
   size_t band_count() const noexcept { return bands_.size() - 1; }
   float band(size_t b) const noexcept { return now_[b]; }  // coherence, 0 without echo
 
-  // Whether the estimate has the wrong sign or size in all bands together, 0 to 1: known within
-  // 20 ms of a change of the path, long before the coherence of single bins.
+  // From 0 to 1: how certain it is that the estimate has the wrong sign or size in all bands
+  // together. This shows within 20 ms of a change of the path, long before the coherence of single
+  // bins.
   float wrong() const noexcept { return wrong_; }
-  float mean() const noexcept { return mean_; }  // 0: none worth mentioning, 1: a wrong filter
+  // 0: no coherence worth mentioning, 1: a wrong filter
+  float mean() const noexcept { return mean_; }
   const std::vector<float>& unrest() const noexcept { return unrest_; }  // see EchoPath::adapt
-  const std::vector<float>& gain() const noexcept { return gain_; }      // of the path, at most
+  // upper bound of the path's power gain
+  const std::vector<float>& gain() const noexcept { return gain_; }
 
   static float doubt(float coherence) noexcept;  // 0 to 1
   static constexpr float kLeast = 0.12f;         // coherence below it says nothing

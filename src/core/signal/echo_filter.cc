@@ -13,7 +13,7 @@ EchoCanceller::Config at_rate(EchoCanceller::Config config, uint32_t rate) {
   return config;
 }
 
-// What a block, a delay of one block and both resamplers may give at once.
+// The most that a block, a delay of one block and both resamplers may release at once.
 size_t burst(uint32_t rate) { return rate / 50; }
 
 }  // namespace
@@ -56,7 +56,8 @@ size_t EchoFilter::process(const float* in, size_t frames, float* out) noexcept 
   return divisor_ == 1 ? cancel(in, frames, out, false) : process_fast(in, frames, out);
 }
 
-// At the canceller's own rate. `difference`: what was changed, in place of what is left.
+// At the canceller's own rate. If `difference` is set, the output is what the canceller changed
+// instead of the cancelled sound.
 size_t EchoFilter::cancel(const float* in, size_t frames, float* out, bool difference) noexcept {
   const size_t width = channels_ + references_;
   size_t given = 0;
@@ -122,8 +123,8 @@ size_t EchoFilter::resampling_frames() const noexcept {
   return down_->latency_in() + (up_->latency_in() + 2) * divisor_;
 }
 
-// After so many zeros nothing is remembered: not in the canceller, whose blocks of zeros change
-// nothing then, and not in the resamplers.
+// After this many zeros neither the canceller nor the resamplers contain any sound. From then on
+// blocks of zeros do not change the canceller.
 bool EchoFilter::forgot() const noexcept {
   const uint64_t remembered = 2 * resampling_frames() + 4 * block_ * divisor_;
   return canceller_->idle() && quiet_ > remembered;

@@ -13,26 +13,27 @@
 namespace patchcord {
 namespace {
 
-// Of the path in one block, what stays: it forgets within a minute and a half.
+// The share of the path that stays from block to block: the filter forgets the path within a minute
+// and a half.
 constexpr float kKeep = 0.99995f * 0.99995f;
-// Power gain of all taps together before anything is known. That it is spread over the partitions
-// as a room is makes the first second.
+// The power gain of all taps together before anything is known. The prior is spread over the
+// partitions as in a real room; that spread decides how well the first second is cancelled.
 constexpr float kPrior = 0.4f;
-constexpr size_t kFlatParts = 4;              // 20 ms, then a room that falls by 60 dB in kDecay
-constexpr double kDecay = 0.5;                // s
-constexpr float kDoubt = 0.7f;                // of the path's power, after a change
-constexpr float kDamping = 1.5f;              // 1 would step as far as NLMS
-constexpr float kNeighbours = 0.5f;           // of their predicted error, at least
+constexpr size_t kFlatParts = 4;  // 20 ms, then a room that falls by 60 dB in kDecay
+constexpr double kDecay = 0.5;    // s
+constexpr float kDoubt = 0.7f;    // share of the path's power that becomes uncertain after a change
+constexpr float kDamping = 1.5f;  // 1 would step as far as NLMS
+constexpr float kNeighbours = 0.5f;  // at least this share of the neighbours' predicted error
 constexpr float kRise = 0.55f, kFall = 0.1f;  // share of the newest block in the noise
 constexpr uint32_t kPeakHz = 4000;
-constexpr size_t kConstrained = 10;  // partitions in a block
+constexpr size_t kConstrained = 10;  // partitions constrained in each block
 
 struct Spectrum {
   const float* re;
   const float* im;
 };
 
-// Adds the product of both to `yr`, `yi`, and x's power times `p` to `s`.
+// Adds x * h to `yr`, `yi`, and x's power times `p` to `s`.
 void predict_part(Spectrum x, Spectrum w, const float* UNALIASED p, float* UNALIASED yr,
                   float* UNALIASED yi, float* UNALIASED s, size_t count) noexcept {
   const float *UNALIASED xr = x.re, *UNALIASED xi = x.im;
@@ -105,13 +106,13 @@ void EchoPath::predict(const EchoReference& reference, RealFft& fft, float* echo
     }
   }
   fft.inverse(yr_.data(), yi_.data(), samples_.data());
-  // The convolution is circular: only its last block is the echo's.
+  // The convolution is circular: only its last block is valid.
   std::memcpy(echo, &samples_[shape_.transform - shape_.block], shape_.block * sizeof(float));
 }
 
 void EchoPath::predict_silence() noexcept { std::fill(error_.begin(), error_.end(), 0.0f); }
 
-// How far to step in each bin: less where other sound than the echo is heard.
+// The step in each bin: smaller where the microphone hears other sound than the echo.
 void EchoPath::weigh(const float* residual, RealFft& fft) noexcept {
   const size_t head = shape_.transform - shape_.block, last = shape_.bins - 1;
   std::memset(samples_.data(), 0, head * sizeof(float));
@@ -141,7 +142,7 @@ void EchoPath::adapt(const EchoReference& reference, RealFft& fft, const float* 
   constrain(fft);
 }
 
-// The largest tap below kPeakHz: above, speech leaves much of the path unknown.
+// Finds the largest tap below kPeakHz. Speech leaves much of the path unknown above it.
 void EchoPath::find_peak(size_t first) noexcept {
   const size_t width = std::max<size_t>(1, shape_.rate / kPeakHz);
   float sum = 0;
@@ -153,8 +154,8 @@ void EchoPath::find_peak(size_t first) noexcept {
   }
 }
 
-// Each partition's response belongs into its first block of taps. That is made so for some of them
-// in each block, in turn.
+// The response of each partition should be in its first block of taps. Each block restores this for
+// some of the partitions, in turn.
 void EchoPath::constrain(RealFft& fft) noexcept {
   const size_t all = shape_.references * shape_.parts, block = shape_.block;
   for (size_t i = 0; i < std::min(kConstrained, all); ++i) {

@@ -6,8 +6,8 @@ namespace patchcord {
 namespace {
 
 constexpr float kSilence = 1e-9f;      // mean square: -90 dBFS, the noise of 16 bits
-constexpr float kSenseless = 1e8f;     // of a block's sum of squares
-constexpr float kPowerShare = 0.005f;  // of the newest block: a second
+constexpr float kSenseless = 1e8f;     // a block whose sum of squares is higher is not sound
+constexpr float kPowerShare = 0.005f;  // share of the newest block in the mean power: a second
 
 }  // namespace
 

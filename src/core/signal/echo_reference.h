@@ -1,4 +1,5 @@
-// The spectra of what the loudspeakers play. The filters of all microphone channels share them.
+// The spectra of the sound that the loudspeakers play. The filters of all microphone channels share
+// them.
 #pragma once
 
 #include <vector>
@@ -13,21 +14,21 @@ class EchoReference {
  public:
   explicit EchoReference(const EchoShape& shape);
 
-  // The next block of each channel, shape.references of them. A block that is not finite, or beyond
-  // all sense, counts as silence.
+  // Takes the next block of each channel, shape.references of them. A block that is not finite, or
+  // far too loud to be sound, counts as silence.
   void push(const float* const* channels, RealFft& fft) noexcept;
 
   // The spectrum of the last shape.transform samples, `ago` blocks before the newest.
   const float* re(size_t channel, size_t ago) const noexcept { return &re_[slot(channel, ago)]; }
   const float* im(size_t channel, size_t ago) const noexcept { return &im_[slot(channel, ago)]; }
 
-  // Whether there was sound within the echo's tail.
+  // Whether there was sound within the tail of the echo.
   bool sounds() const noexcept { return quiet_blocks_ < shape_.parts + kBeyond; }
   // Power of the bins, over a second of sound.
   const std::vector<float>& power() const noexcept { return power_; }
 
  private:
-  // The tail, what the transform reaches back, and what the suppressor holds.
+  // Blocks beyond the tail: those in the transform, and those that the suppressor delays.
   static constexpr size_t kBeyond = 3;
 
   size_t slot(size_t channel, size_t ago) const noexcept {

@@ -12,25 +12,28 @@ namespace patchcord {
 namespace {
 
 constexpr float kBlockSeconds = 0.005f;
-// Powers. Over: how much of the residual echo is taken out, far end alone; near end present.
+// Factors of power. kOver: how much of the residual echo is taken out while only the far end
+// sounds; kOverNear: while the near end talks.
 constexpr float kOver = 12, kOverNear = 1;
 constexpr float kOverHigh = 24, kOverNearHigh = 3;
 constexpr float kFloor = 0.0158f;   // -36 dB
-constexpr float kDirected = 0.85f;  // of the last block's decision
-constexpr float kHold = 0.85f;      // of the estimate, each block
+constexpr float kDirected = 0.85f;  // share of the last block's decision
+constexpr float kHold = 0.85f;      // share of the old estimate that stays each block
 constexpr float kFirstLeak = 0.7f, kLeastLeak = 1e-5f, kMostLeak = 2;
 constexpr float kLeakFall = 0.08f, kLeakRise = 3 * kBlockSeconds;  // per block; dB per block
 constexpr float kLeakFast = 0.3f, kLeakCoherent = 1.5f;
-// Of the predicted error; of the estimate, as far as the residual is coherent with it, or it is
-// wrong.
+// Factors for three parts of the echo's power: of the predicted error, of the estimate as far as
+// the residual is coherent with it, and of the estimate as far as it is wrong.
 constexpr float kExpected = 2, kCoherent = 2, kWrong = 4;
 constexpr float kNearAbove = 6, kNearNoise = 2;
 constexpr float kNearRise = 0.4f, kNearFall = 0.08f;
-constexpr float kNearLearns = 0.3f;  // the path's end is learnt below that
+// the end of the path is learnt while the near end is below this
+constexpr float kNearLearns = 0.3f;
 constexpr float kFirstDecay = 0.85f, kLeastDecay = 0.8f, kMostDecay = 0.94f;
 constexpr float kFirstNoise = 1e-4f;
 constexpr float kNoiseRise = 1.0006f, kNoiseDrift = 1.0001f;
-constexpr float kComfort = 2.82f;  // the tracked minimum lies 6 dB below the mean: 2 dB are left
+// the tracked minimum lies 6 dB below the mean; the noise is 2 dB below it
+constexpr float kComfort = 2.82f;
 
 float decibels(float power) noexcept { return 10 * std::log10(power); }
 
@@ -74,7 +77,7 @@ void EchoSuppressor::process(EchoCoherence& analysis, const EchoPath& path,
   if (any) {
     find_gains(analysis);
   } else {
-    kept_ = analysis.residual();  // of the same size: copied in place
+    kept_ = analysis.residual();  // of the same size, so nothing is allocated
   }
   follow_noise(analysis);
   if (any) {
@@ -85,7 +88,8 @@ void EchoSuppressor::process(EchoCoherence& analysis, const EchoPath& path,
   passes_ = !any;
 }
 
-// The end of the path, going on to decay as its second half does.
+// Estimates the part of the echo that is later than the path is long. It decays as the second half
+// of the path does.
 void EchoSuppressor::find_late(const EchoPath& path, const EchoReference& reference) noexcept {
   const size_t parts = shape_.parts, half = parts / 2, quarter = (parts - half) / 2;
   float power = 0;  // weighted by the reference: bins that nothing excited hold noise
@@ -117,20 +121,20 @@ void EchoSuppressor::find_late(const EchoPath& path, const EchoReference& refere
       const float xr = reference.re(c, parts - 1)[k], xi = reference.im(c, parts - 1)[k];
       x += xr * xr + xi * xi;
     }
-    // A talker disturbs the path's end most.
+    // A talker near the microphone disturbs the end of the path most.
     if (near_ < kNearLearns || 0.5f * end < end_[k]) end_[k] += 0.05f * (0.5f * end - end_[k]);
     late_[k] = decay_ * (late_[k] + shape_.share * x * end_[k]);
   }
 }
 
-// The power of what is left of the echo. Returns whether it matters anywhere.
+// Estimates the power of the remaining echo. Returns whether that matters in any bin.
 bool EchoSuppressor::find_residual(const EchoCoherence& analysis, const EchoPath& path,
                                    const EchoReference& reference) noexcept {
   const std::vector<float>&left = analysis.residual(), &estimate = analysis.estimate();
   const std::vector<size_t>& bands = analysis.bands();
   for (size_t k = 0; k < shape_.bins; ++k) held_[k] = std::max(estimate[k], kHold * held_[k]);
   find_late(path, reference);
-  // Only while no near end is about: what the covariance says then is no proof.
+  // Used only while the near end is silent: while it talks, the covariance proves nothing.
   const float expected = kExpected * (1 - std::min(1.0f, 2 * near_)) * shape_.share;
   bool any = false;
   for (size_t b = 0; b < leak_.size(); ++b) {
@@ -141,8 +145,8 @@ bool EchoSuppressor::find_residual(const EchoCoherence& analysis, const EchoPath
       y += held_[k];
       noise += noise_[k];
     }
-    // Residual over estimate: falls fast and rises slowly, since a near-end talker must not raise
-    // it; faster as far as the residual is coherent with the estimate.
+    // The ratio of residual to estimate. It falls fast and rises slowly, because a near-end talker
+    // must not raise it; it moves faster as far as the residual is coherent with the estimate.
     if (reference.sounds() && y > 4 * noise && y > 1e-9f) {
       const float ratio = std::min(std::max(e - late, 0.1f * e) / y, 4.0f);
       const float up = decibels(ratio / leak_[b] + 1e-9f);
@@ -167,7 +171,7 @@ bool EchoSuppressor::find_residual(const EchoCoherence& analysis, const EchoPath
   return any;
 }
 
-// Bands that are louder than echo and noise, by their amplitude.
+// Finds the near end: the bands that are louder than echo and noise, weighted by amplitude.
 void EchoSuppressor::find_near(const EchoCoherence& analysis) noexcept {
   const std::vector<size_t>& bands = analysis.bands();
   float near = 0, all = 1e-9f;
@@ -206,7 +210,7 @@ void EchoSuppressor::find_gains(const EchoCoherence& analysis) noexcept {
   }
 }
 
-// A slow minimum of the residual, that rises only where there is no echo.
+// Follows the noise: a slow minimum of the residual, which rises only while there is no echo.
 void EchoSuppressor::follow_noise(const EchoCoherence& analysis) noexcept {
   const std::vector<float>& left = analysis.residual();
   for (size_t k = 0; k < shape_.bins; ++k) {
@@ -217,7 +221,8 @@ void EchoSuppressor::follow_noise(const EchoCoherence& analysis) noexcept {
   }
 }
 
-// No echo: its bits, but for the seam behind a block that was changed.
+// There is no echo: the output keeps the bits of the input, except for a fade after a block that
+// was changed.
 void EchoSuppressor::pass(const EchoCoherence& analysis, float* out) noexcept {
   const float *samples = analysis.samples(), *window = analysis.window().data();
   const size_t block = shape_.block;

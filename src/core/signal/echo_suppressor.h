@@ -1,5 +1,5 @@
-// Takes out of the residual what the filter could not: distortion, late reverberation, what it has
-// not learnt yet.
+// Takes out of the residual the echo that the filter left: distortion, late reverberation, and
+// parts of the path that are not learnt yet.
 #pragma once
 
 #include <vector>
@@ -12,28 +12,29 @@
 
 namespace patchcord {
 
-// How much is taken away beyond the estimate of what is left of the echo.
+// How much more than the estimated remaining echo is taken away.
 enum class EchoSuppression : uint8_t { kOff, kModerate, kHigh };
 
 // A Wiener gain for each bin by the decision-directed rule (Y. Ephraim, D. Malah, "Speech
 // enhancement using a minimum mean-square error short-time spectral amplitude estimator", IEEE
-// Trans. ASSP 32, 1984), with comfort noise where it takes away. One block late.
-// Audio thread; nothing but the constructor allocates.
+// Trans. ASSP 32, 1984). Comfort noise replaces the sound that it takes away. The output is one
+// block late. Audio thread; nothing but the constructor allocates.
 class EchoSuppressor {
  public:
   EchoSuppressor(const EchoShape& shape, size_t bands, EchoSuppression strength);
 
-  void reset() noexcept;  // what it learnt of the path
+  void reset() noexcept;  // forgets what it learnt of the path
 
-  // The block before the newest one of `analysis`. Where there is no echo: its bits.
+  // Writes the block before the newest one of `analysis`. If there is no echo, the block keeps its
+  // bits.
   void process(EchoCoherence& analysis, const EchoPath& path, const EchoReference& reference,
                RealFft& fft, float* out) noexcept;
 
-  // The same for a microphone that has given nothing but zeros in both blocks.
+  // The same for a microphone that has delivered nothing but zeros in both blocks.
   void silence(EchoCoherence& analysis, float* out) noexcept;
 
   const std::vector<float>& noise() const noexcept { return noise_; }  // power of the bins
-  float near() const noexcept { return near_; }  // share of the sound that is no echo, 0 to 1
+  float near() const noexcept { return near_; }  // share of the sound that is not echo, 0 to 1
 
  private:
   bool find_residual(const EchoCoherence& analysis, const EchoPath& path,
@@ -47,13 +48,14 @@ class EchoSuppressor {
 
   const EchoShape shape_;
   const EchoSuppression strength_;
-  std::vector<float> leak_, power_;  // of the bands: share of the echo that is left; the residual
-  std::vector<float> held_;          // the estimate, falling slowly
-  std::vector<float> echo_;          // power of what is left of the echo
-  std::vector<float> gain_, kept_;   // for each bin; the power that it left last time
+  // for each band: the share of the echo that remains; the residual
+  std::vector<float> leak_, power_;
+  std::vector<float> held_;         // the estimate, held up so that it falls slowly
+  std::vector<float> echo_;         // power of the remaining echo
+  std::vector<float> gain_, kept_;  // for each bin: the gain; the power that it left last time
   std::vector<float> noise_, smooth_;
   std::vector<float> overlap_, samples_, cosines_;
-  // Of the echo that comes later than the path is long.
+  // The echo that comes later than the path is long.
   std::vector<float> late_, end_, part_power_;
   float decay_;
   size_t part_ = 0;

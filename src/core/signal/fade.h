@@ -1,4 +1,4 @@
-// Where sound and silence meet in a stream: no step is left of it.
+// Removes the steps where sound and silence meet in a stream.
 #pragma once
 
 #include <algorithm>
@@ -9,11 +9,10 @@
 
 namespace patchcord {
 
-// Everything that a stream gives out passes through here, in place. What came before an end falls
-// from its last frame to zero, within kSeconds, under whatever follows. What begins in the middle
-// of its sound rises within the same time. With both, one sound goes over into the other. The
-// number of frames never changes.
-// Audio thread, except the constructor.
+// All output of a stream passes through here, in place. After the end of a sound, the signal falls
+// from the last frame to zero within kSeconds, added to whatever follows. A sound that begins in
+// its middle rises within the same time. The two together crossfade one sound into another. The
+// number of frames never changes. Audio thread, except the constructor.
 class Fade {
  public:
   static constexpr double kSeconds = 0.003;
@@ -22,7 +21,7 @@ class Fade {
   Fade(uint32_t channels, uint32_t sample_rate)
       : length_(static_cast<size_t>(kSeconds * sample_rate)), last_(channels), falling_(channels) {}
 
-  // What came before ends here. False where it has ended already: then nothing happens.
+  // The sound so far ends here. Returns false, and does nothing, if it has ended already.
   bool fall() noexcept {
     if (!std::exchange(sounds_, false)) return false;
     if (std::any_of(last_.begin(), last_.end(), is_sound)) {
@@ -31,15 +30,15 @@ class Fade {
     }
     return true;
   }
-  // A part of what came before ends here: the one whose last frame this was.
+  // One part of the sound so far ends here; `frame` was its last.
   void fall(const float* frame) noexcept {
     const float left = fallen(fall_left_);
     for (size_t c = 0; c < falling_.size(); ++c) falling_[c] = falling_[c] * left + frame[c];
     fall_left_ = length_;
   }
-  // The next sound begins in its middle.
+  // The next sound begins in its middle: it fades in.
   void rise() noexcept { rise_left_ = length_; }
-  // Something else was heard meanwhile: silence.
+  // The listener has heard silence meanwhile: nothing is left to fade.
   void restart() noexcept {
     sounds_ = false;
     fall_left_ = 0;
@@ -63,13 +62,13 @@ class Fade {
     add_fall(frames, count);
     follow(frames, count);
   }
-  // Sound that passes unchanged.
+  // Notes sound that passes unchanged.
   void follow(const float* frames, size_t count) noexcept {
     if (count == 0) return;
     std::copy_n(frames + (count - 1) * last_.size(), last_.size(), last_.begin());
     sounds_ = true;
   }
-  // Writes what is left to hear in a silence.
+  // Writes the rest of the fade into a silence.
   void silence(float* frames, size_t count) noexcept {
     std::fill_n(frames, count * last_.size(), 0.0f);
     add_fall(frames, count);

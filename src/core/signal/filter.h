@@ -1,5 +1,4 @@
-// One step of processing, whoever drives it: the engine packet by packet, JavaScript write by
-// write.
+// One step of processing. The engine calls it for each packet, JavaScript for each write.
 #pragma once
 
 #include <algorithm>
@@ -11,12 +10,13 @@
 
 namespace patchcord {
 
-// What is given to a filter at a time; scratch buffers have this size.
+// The most that a filter gets at a time; scratch buffers have this size.
 constexpr size_t kFilterBlock = 1024;
 
-// Interleaved f32. Output frame k is the signal at input frame k * in_rate / out_rate: nothing is
-// delayed, but some is held back, and comes out when as many zeros follow. The same input gives the
-// same bytes however it is cut. Any thread, one at a time; nothing but constructors allocates.
+// Audio is interleaved f32. Output frame k is the signal at input frame k * in_rate / out_rate. The
+// output is not delayed, but the filter may hold some input back, which comes out when as many
+// zeros follow. The same input gives the same bytes however it is cut into calls. Any thread, one
+// at a time; nothing but constructors allocates.
 class Filter {
  public:
   struct Shape {
@@ -28,22 +28,24 @@ class Filter {
     uint64_t out_frames;
   };
 
-  // `burst`: frames that may come out beyond those that go in, where a filter works in blocks.
+  // `burst`: how many frames more than the input may come out at once, for a filter that works in
+  // blocks.
   Filter(Shape in, Shape out, size_t burst = 0) : in_(in), out_(out), burst_(burst) {}
   virtual ~Filter() = default;
 
   const Shape& in() const noexcept { return in_; }
   const Shape& out() const noexcept { return out_; }
 
-  // Takes up to kFilterBlock frames, null: zeros. `out` has room for most_out(frames). Returns the
-  // frames made.
+  // Takes up to kFilterBlock frames; `in` may be null, which means zeros. `out` has room for
+  // most_out(frames). Returns the number of frames made.
   virtual size_t process(const float* in, size_t frames, float* out) noexcept = 0;
 
   // Input frames that are held back, and come out when as many zeros follow.
   virtual size_t held_frames() const noexcept = 0;
 
-  // Of so many zeros: takes as many as it can in constant time, and is then as if it had processed
-  // them; what comes out for them is silence. Takes none as long as it remembers sound.
+  // Takes as many of `in_frames` zeros as it can in constant time. Its state is then as after
+  // processing them, and the output for them is silence. It takes none while earlier sound can
+  // still be heard.
   virtual Skip skip_silence(uint64_t in_frames) noexcept = 0;
 
   size_t most_out(size_t frames) const noexcept {
@@ -56,15 +58,16 @@ class Filter {
   const size_t burst_;
 };
 
-// An effect as a filter: what its delay pushes out at the beginning is dropped. An effect has
+// An effect as a filter: it drops the frames that the effect's delay puts at the beginning. An
+// effect has
 // - process(frames, count), in place;
 // - latency_frames();
-// - skip_silence(count): in constant time it becomes what processing that many zeros makes of it,
-//   or it returns false and does nothing, because what it remembers could still be heard or shown.
+// - skip_silence(count): brings its state in constant time to where processing that many zeros
+//   would, or returns false and does nothing, because earlier sound could still be heard or shown.
 template <class Effect>
 class EffectFilter final : public Filter {
  public:
-  // The effect may be shared with those who set and read it while it runs.
+  // Other threads may share the effect, to set and read it while it runs.
   EffectFilter(Shape shape, std::shared_ptr<Effect> effect)
       : Filter(shape, shape), effect_(std::move(effect)), to_drop_(effect_->latency_frames()) {}
 

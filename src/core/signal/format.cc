@@ -9,7 +9,7 @@
 namespace patchcord {
 namespace {
 
-// Little-endian hosts only, like every system that this runs on.
+// For little-endian hosts only; all supported systems are.
 
 template <typename T>
 T load(const uint8_t* at) noexcept {
@@ -25,8 +25,8 @@ void store(uint8_t* at, T value) noexcept {
 
 bool finite(float x) noexcept { return std::fabs(x) <= FLT_MAX; }
 
-// Nearest, ties to even, without a call: adding 1.5 * 2^52 pushes the fraction out of the mantissa,
-// whose low word is then the integer. Holds for |x| < 2^31.
+// Rounds to nearest, ties to even, without a call: adding 1.5 * 2^52 pushes the fraction out of the
+// mantissa, whose low word is then the integer. Valid for |x| < 2^31.
 int32_t round_to_int(double x) noexcept {
   const double shifted = x + 6755399441055744.0;
   uint64_t bits;
@@ -34,8 +34,8 @@ int32_t round_to_int(double x) noexcept {
   return static_cast<int32_t>(static_cast<uint32_t>(bits));
 }
 
-// To an integer of `kBits`, `noise` in units of it. The comparisons are ordered so that NaN
-// becomes 0.
+// Converts to an integer of `kBits`; `noise` is in units of it. The comparisons are ordered so that
+// NaN becomes 0.
 template <int kBits>
 int32_t quantize(float sample, double noise = 0) noexcept {
   constexpr double kScale = static_cast<double>(int64_t{1} << (kBits - 1));
@@ -101,7 +101,8 @@ void to_float(const void* source, SampleFormat format, float* destination,
         return finite(sample) ? sample : 0.0f;
       });
     case SampleFormat::kF64:
-      // Compared before it is narrowed: what a float cannot hold is as good as infinite.
+      // The value is compared before it is narrowed: a value beyond the range of float counts as
+      // infinite.
       return read_each<8>(source, destination, samples, [](const uint8_t* at) {
         const double sample = load<double>(at);
         return std::fabs(sample) <= static_cast<double>(FLT_MAX) ? static_cast<float>(sample)

@@ -58,8 +58,8 @@ void to_float(const void* source, SampleFormat format, float* destination, size_
 void from_float(const float* source, SampleFormat format, void* destination,
                 size_t samples) noexcept;
 
-// The same with noise before the rounding to s16 and s24, one number of `dither` for each sample.
-// The other formats, finer than what they are made of, are as without.
+// The same with noise added before the rounding to s16 and s24, one number of `dither` for each
+// sample. The other formats get no noise: they are finer than the audio that they are made from.
 void from_float(const float* source, SampleFormat format, void* destination, size_t samples,
                 Dither& dither) noexcept;
 

@@ -43,7 +43,7 @@ void GainRamp::process(float* frames, size_t count) noexcept {
   }
 }
 
-// A ramp goes on in silence.
+// A ramp continues during silence.
 bool GainRamp::skip_silence(uint64_t count) noexcept {
   gain_.follow();
   gain_.advance(count);

@@ -12,13 +12,13 @@ using Biquad = KWeighting::Biquad;
 
 constexpr double kPi = 3.14159265358979323846;
 
-// As BS.1770 publishes them, for 48 kHz only.
+// The filters as BS.1770 publishes them, for 48 kHz only.
 constexpr double kPublishedRate = 48000;
 constexpr Biquad kShelf = {1.53512485958697, -2.69169618940638, 1.19839281085285, -1.69065929318241,
                            0.73248077421585};
 constexpr Biquad kHighPass = {1, -2, 1, -1.99004745483398, 0.99007225036621};
 
-// Where gains are matched: BS.1770's tones are there, and voices.
+// The frequency at which gains are matched: BS.1770's tones are there, and voices.
 constexpr double kMatchedHz = 1000;
 
 // sin(w / 2)^2, in which the squared magnitude of c0 + c1/z + c2/z^2 is a parabola.
@@ -75,8 +75,7 @@ Biquad shelf_at(double rate) {
 // In BS.1770 a surround at 60 to 120 degrees weighs 1.41, all else 1 (table 4).
 constexpr double kSurround = 1.41;
 
-// Below it a state is silence: far before it would become a denormal, which it would on its way to
-// 0.
+// A state below this counts as silence: it would become a denormal on its way to 0.
 constexpr double kSilence = 1e-30;
 
 double settled(double state) { return std::fabs(state) < kSilence ? 0 : state; }

@@ -9,8 +9,8 @@
 
 namespace patchcord {
 
-// Sums up weighted energy; what is done with it is LoudnessMeter's. Non-finite samples and
-// what is below -602 dBFS count as 0. Audio thread; nothing allocates.
+// Sums up weighted energy, which LoudnessMeter turns into loudness. Non-finite samples and those
+// below -602 dBFS count as 0. Audio thread; nothing allocates.
 class KWeighting {
  public:
   struct Biquad {
@@ -23,9 +23,9 @@ class KWeighting {
   // The sum, over all frames since the last call and all channels, of weight times square.
   double take_energy() noexcept;
   void reset() noexcept;
-  bool silent() const noexcept;  // zeros change nothing, and there is no energy to be taken
+  bool silent() const noexcept;  // zeros would change nothing, and take_energy() would return 0
 
-  // The weight of a speaker in the layout that so many channels have in WAVE order: 0 for LFE, 1.41
+  // The weight of a speaker in the usual layout of so many channels, in WAVE order: 0 for LFE, 1.41
   // (+1.5 dB) for surrounds at the side, else 1.
   static double channel_weight(uint32_t channels, uint32_t channel) noexcept;
 

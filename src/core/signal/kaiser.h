@@ -22,12 +22,12 @@ inline double bessel_i0(double x) {
 
 constexpr double kaiser_shape(double stopband_db) { return 0.1102 * (stopband_db - 8.7); }
 
-// Taps between the first and the last; the transition in cycles per tap.
+// The distance from the first tap to the last; the transition is in cycles per tap.
 constexpr double kaiser_length(double stopband_db, double transition) {
   return (stopband_db - 7.95) / (14.36 * transition);
 }
 
-// Not normalised; `place` from -1 to 1 is the way from end to end.
+// Not normalised; `place` runs from -1 at one end to 1 at the other.
 inline double kaiser(double shape, double place) {
   const double inside = 1 - place * place;
   return inside <= 0 ? 0 : bessel_i0(shape * std::sqrt(inside));

@@ -41,8 +41,8 @@ void LevelMeter::process(const float* frames, size_t count) noexcept {
 }
 
 void LevelMeter::silence(uint64_t count) noexcept {
-  // After a whole window more zeros change nothing but the place in the part: a hole of hours costs
-  // no more.
+  // After a whole window of zeros, more zeros change only the position within the part. So a gap of
+  // hours costs no more than a short one.
   const uint64_t window = part_frames_ * (kParts + 1);
   if (count > window) count = window + (count - window) % part_frames_;
   while (count > 0) {

@@ -1,4 +1,4 @@
-// Peak and RMS of what just passed, readable while it passes.
+// Peak and RMS of the most recent audio, readable while it passes.
 #pragma once
 
 #include <array>
@@ -15,13 +15,13 @@ struct Level {
   float rms;   // linear, relative to 1.0
 };
 
-// Over the last 100 ms, renewed every 25 ms. Non-finite samples count as 0.
+// Measures the last 100 ms, renewed every 25 ms. Non-finite samples count as 0.
 class LevelMeter {
  public:
   LevelMeter(uint32_t channels, uint32_t sample_rate);
 
   void process(const float* frames, size_t count) noexcept;  // audio thread; interleaved
-  void silence(uint64_t count) noexcept;                     // audio thread; as `count` zero frames
+  void silence(uint64_t count) noexcept;  // audio thread; the same as `count` zero frames
 
   struct Snapshot {
     Level overall{};  // the highest peak; RMS over all channels
@@ -46,7 +46,7 @@ class LevelMeter {
   size_t part_frames_;
   std::array<Part, kParts> parts_;
   size_t at_ = 0;
-  // Peak and RMS as one, so that a reader never sees halves of two windows.
+  // Peak and RMS in one atomic value: a reader never sees them from two different windows.
   static_assert(std::atomic<Level>::is_always_lock_free, "an audio thread writes it");
   std::array<std::atomic<Level>, kMaxChannels> published_;
 };

@@ -11,9 +11,9 @@ namespace {
 
 constexpr uint32_t kUnity = uint32_t{1} << 30;
 constexpr double kLookAheadSeconds = 0.0015;
-constexpr double kReleaseSeconds = 0.060;  // to 1 / e of the reduction
-// Of a peak between samples: the frames on each side that it is mostly made of. Those further away
-// and the gain's own movement raise it by a little, which the margin takes.
+constexpr double kReleaseSeconds = 0.060;  // time to fall to 1 / e of the reduction
+// A peak between samples depends mostly on this many frames on each side. Frames further away, and
+// the movement of the gain itself, raise the peak a little; the margin allows for that.
 constexpr size_t kReach = 8;
 constexpr float kTruePeakMargin = 0.98855309f;  // -0.1 dB
 
@@ -47,7 +47,7 @@ void Limiter::reset() noexcept {
   lowest_ = 1;
 }
 
-// Zeros change nothing any more once the delay holds nothing else and the gain is back at one.
+// Once the delay contains only zeros and the gain is back at one, zeros change nothing.
 bool Limiter::skip_silence(uint64_t) noexcept {
   return gain_ == kUnity && sum_ == uint64_t{kUnity} * (look_ahead_ + 1) && dips_count_ == 0 &&
          (!true_peak_ || true_peak_->silent()) &&
@@ -69,8 +69,8 @@ uint32_t Limiter::required_gain(float peak) const noexcept {
                                kUnity);
 }
 
-// The lowest gain required by any of the last hold_ frames. Frames that require none are
-// not queued; a dip makes all earlier ones that are no deeper pointless.
+// The lowest gain that any of the last hold_ frames requires. Frames that require no reduction are
+// not queued. A new dip removes all earlier ones that are no deeper, because they no longer matter.
 uint32_t Limiter::held_gain(uint32_t required) noexcept {
   const size_t size = hold_;
   if (dips_count_ > 0 && dips_[dips_at_].frame + size <= frame_) {
@@ -88,9 +88,9 @@ uint32_t Limiter::held_gain(uint32_t required) noexcept {
   return dips_count_ > 0 ? dips_[dips_at_].gain : kUnity;
 }
 
-// Each gain in the average that a frame meets when it leaves the delay was held by that frame
-// itself, so the average cannot be above what the frame requires. A peak between samples is held
-// for kReach frames on both sides of it, of which it is made.
+// When a frame leaves the delay, its own gain was held for every gain in the average, so the
+// average cannot be above the gain that the frame requires. A peak between samples depends on
+// kReach frames on both sides, so its gain is held for all of them.
 void Limiter::process(float* frames, size_t count) noexcept {
   for (size_t i = 0; i < count * channels_; ++i) {
     if (!(std::fabs(frames[i]) <= FLT_MAX)) frames[i] = 0;
@@ -110,7 +110,7 @@ void Limiter::limit(float* frames, size_t count, const float* true_peaks) noexce
   for (size_t i = 0; i < count; ++i) {
     float* frame = frames + i * channels_;
     const float peak = true_peaks != nullptr ? true_peaks[i] : sample_peak(frame);
-    // One more than the rounded-down step, so that the way back ends.
+    // One more than the rounded-down step, so that the gain reaches unity.
     const auto step = static_cast<uint32_t>(release_ * (kUnity - gain_)) + 1;
     const uint32_t released = std::min(kUnity, gain_ + step);
     gain_ = std::min(held_gain(required_gain(peak)), released);

@@ -10,7 +10,7 @@ namespace {
 
 constexpr float kSilence = -std::numeric_limits<float>::infinity();
 
-// BS.1770: at 997 Hz the filter's gain is as much above 1.
+// BS.1770: cancels the gain of the filter at 997 Hz.
 constexpr double kOffset = -0.691;
 constexpr double kAbsoluteGate = -70;
 constexpr double kBinsPerLu = 10;
@@ -20,7 +20,7 @@ constexpr double kRangeLow = 0.10, kRangeHigh = 0.95;
 
 double lufs_of(double energy) { return kOffset + 10 * std::log10(energy); }
 
-// log10 of 0 is -Infinity, which is what it shall be.
+// The loudness of silence is -Infinity, which is log10 of 0.
 float shown_lufs(double energy) { return static_cast<float>(lufs_of(energy)); }
 
 size_t bin_of(double lufs, size_t bins) {
@@ -54,7 +54,8 @@ void LoudnessMeter::reset() noexcept {
   shown_.store(current_);
 }
 
-// Rates need not be multiples of 100: parts end where so many hundredths of a second have passed.
+// The rate need not be a multiple of 100. A part ends at the first frame after each hundredth of a
+// second.
 void LoudnessMeter::begin_part() noexcept {
   part_frames_ = static_cast<size_t>(end_of(closed_ + 1) - end_of(closed_));
   done_ = 0;
@@ -72,7 +73,7 @@ void LoudnessMeter::process(const float* frames, size_t count) noexcept {
   }
 }
 
-// Once all that the windows hold is silence only the place in the part moves.
+// Once the windows contain only silence, more of it changes only the position within the part.
 bool LoudnessMeter::skip_silence(uint64_t count) noexcept {
   const auto is_zero = [](auto value) { return value == 0; };
   if (!weighting_.silent() || (true_peak_ && !true_peak_->silent()) ||
@@ -81,7 +82,8 @@ bool LoudnessMeter::skip_silence(uint64_t count) noexcept {
     return false;
   }
   const uint64_t frame = end_of(closed_) + done_ + count;
-  // One less may have ended by then than the rate makes of it: the last may begin a frame earlier.
+  // Rounding may have put the number of parts one too high or one too low: a part may end a frame
+  // earlier.
   closed_ = frame * kPartsPerSecond / sample_rate_;
   if (end_of(closed_ + 1) <= frame) ++closed_;
   begin_part();
@@ -89,7 +91,8 @@ bool LoudnessMeter::skip_silence(uint64_t count) noexcept {
   return true;
 }
 
-// Summed anew each time: a running sum would keep the rounding errors of the loudest sound ever.
+// The sum is computed again each time: a running sum would keep the rounding errors of the loudest
+// sound so far.
 double LoudnessMeter::energy_of_last(size_t parts) const noexcept {
   const auto end = energies_.begin() + static_cast<ptrdiff_t>(closed_ % kParts);
   const auto recent = std::min<ptrdiff_t>(static_cast<ptrdiff_t>(parts), end - energies_.begin());
@@ -138,7 +141,7 @@ void LoudnessMeter::gate(double momentary, double short_term) noexcept {
   }
 }
 
-// Exact but for the one bin in which the gate is: it counts if its mean is above.
+// Exact except for the bin that contains the gate: that bin counts if its mean is above the gate.
 float LoudnessMeter::integrated() const noexcept {
   const double gate = kRelativeGate * gated_energy_ / static_cast<double>(gated_);
   double energy = 0;

@@ -1,4 +1,4 @@
-// How loud it is, by ITU-R BS.1770-4 and EBU Tech 3341: now, lately, and altogether.
+// Loudness by ITU-R BS.1770-4 and EBU Tech 3341: momentary, short-term and integrated.
 #pragma once
 
 #include <array>
@@ -12,11 +12,11 @@
 
 namespace patchcord {
 
-// LUFS, silence -Infinity; peaks linear, as Level's.
+// LUFS, silence is -Infinity; peaks are linear, as in Level.
 struct Loudness {
-  float momentary;       // the last 400 ms
-  float short_term;      // the last 3 s
-  float integrated;      // since reset, without what is 10 LU or more below; -Infinity below -70
+  float momentary;   // the last 400 ms
+  float short_term;  // the last 3 s
+  float integrated;  // since reset, without parts that are 10 LU or more below; -Infinity below -70
   float max_momentary;   // since reset
   float max_short_term;  // since reset
   float range;           // LU, as EBU Tech 3342: 0 until there are 3 s of sound
@@ -24,24 +24,25 @@ struct Loudness {
   float max_true_peak;   // since reset
 };
 
-// Renewed every 10 ms, so that no sound of 400 ms falls between two windows; integrated loudness
-// and range every 100 ms. What was before the first frame counts as silence in the windows, not in
-// integrated loudness and range. Memory and work stay the same however long it runs: loudnesses are
-// counted in bins of 0.1 LU, which keep their exact energy. Non-finite samples and what is below
-// -602 dBFS count as 0.
+// Values are renewed every 10 ms, so that a sound of 400 ms always fills one window; integrated
+// loudness and range every 100 ms. The windows count the time before the first frame as silence;
+// integrated loudness and range ignore it. Memory and work do not grow with time: loudnesses are
+// counted in bins of 0.1 LU, and each bin keeps its exact energy. Non-finite samples and those
+// below -602 dBFS count as 0.
 class LoudnessMeter {
  public:
-  enum class Peaks : uint8_t { kMeasured, kIgnored };  // ignored, they cost nothing and are 0
+  // kIgnored: peaks are not measured, which saves their cost, and are reported as 0
+  enum class Peaks : uint8_t { kMeasured, kIgnored };
 
   LoudnessMeter(uint32_t sample_rate, uint32_t channels, Peaks peaks = Peaks::kMeasured);
 
   void process(const float* frames, size_t count) noexcept;  // audio thread; interleaved
   size_t latency_frames() const noexcept { return 0; }       // what passes is not delayed
   void reset() noexcept;                                     // audio thread
-  bool skip_silence(uint64_t count) noexcept;                // audio thread; as process() of zeros
+  bool skip_silence(uint64_t count) noexcept;  // audio thread; the same as process() of zeros
   Loudness snapshot() const noexcept { return shown_.load(); }  // any thread
 
-  // Audio thread, for who acts on each renewal.
+  // Audio thread, for callers that act on each renewal.
   size_t frames_to_renewal() const noexcept { return part_frames_ - done_; }
   uint64_t renewals() const noexcept { return closed_; }  // since reset
   const Loudness& current() const noexcept { return current_; }
@@ -54,7 +55,7 @@ class LoudnessMeter {
   static constexpr size_t kBins = 1000;                       // of 0.1 LU, from -70 LUFS
 
   struct Bin {
-    double energy = 0;  // of all its blocks
+    double energy = 0;  // energy of all blocks in the bin
     uint32_t blocks = 0;
     uint32_t short_terms = 0;
   };
@@ -78,7 +79,7 @@ class LoudnessMeter {
   size_t done_;                               // frames of it
 
   std::unique_ptr<Bin[]> bins_;
-  double gated_energy_, ranged_energy_;  // sums over what is above -70 LUFS
+  double gated_energy_, ranged_energy_;  // sums over the blocks above -70 LUFS
   uint64_t gated_, ranged_;
   Loudness current_;
   Shown<Loudness> shown_;

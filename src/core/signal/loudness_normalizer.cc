@@ -12,21 +12,22 @@ namespace {
 
 constexpr double kSilence = -std::numeric_limits<double>::infinity();
 constexpr double kAbsoluteGate = -70, kRelativeGate = -10;  // BS.1770's
-// Before anybody spoke: what is as far below the target may be a voice or a fan.
+// Before there was any speech, sound this far below the target may be a voice or a fan.
 constexpr double kQuietBeginning = -20;
 constexpr double kHeadroom = 8;  // LU above the target, for momentary loudness
-// Louder counts as this loud, which nothing is that was not clipped: what was learnt from garbage
-// would otherwise take minutes to undo.
+// A block louder than this counts as this loud. Only clipped or invalid audio is that loud, and its
+// effect would otherwise last for minutes.
 constexpr double kLoudest = 6;
 
 constexpr uint32_t kRenewalsPerBlock = 10;  // a block each 100 ms, of 400 ms
 constexpr uint32_t kWindowBlocks = 4;
 constexpr uint32_t kBeginningBlocks = 20;
-// Momentary loudness of speech moves by more within 3 s, that of noise by less: 3 LU, as energy.
+// The momentary loudness of speech moves by more than this within 3 s, that of noise by less: 3 LU,
+// as energy.
 constexpr double kSteady = 2;
 
 struct Pace {
-  double share;  // of the way to go, each 10 ms
+  double share;  // share of the remaining distance that the gain moves each 10 ms
   double most;   // dB each 10 ms
 };
 constexpr Pace kBeginning = {0.06, 0.4};  // up: time constant 160 ms, 40 dB/s
@@ -99,7 +100,7 @@ void LoudnessNormalizer::renew() noexcept {
   shown_gain_db_.store(static_cast<float>(gain_db_), std::memory_order_relaxed);
 }
 
-// Not while the gain still falls to what was learnt.
+// Only after the gain has fallen to the value for the programme so far.
 bool LoudnessNormalizer::skip_silence(uint64_t count) noexcept {
   const uint64_t renewals = meter_.renewals();
   if (from_ != to_ || steered(kSilence) != gain_db_ || !limiter_.skip_silence(count) ||
@@ -127,7 +128,7 @@ void LoudnessNormalizer::learn(double lufs) noexcept {
     if (lufs > gate_) watch_quiet(lufs);
     return;
   }
-  // The first windows are half silence: the programme would be taken for quieter than it is.
+  // The first windows are half silence, so the programme would seem quieter than it is.
   if (programme_blocks_ == 0 && ++opening_blocks_ < kWindowBlocks) return;
   programme_[programme_blocks_++ % kMemory] = energy_of(lufs);
   programme_lufs_ = gated_loudness();
@@ -135,9 +136,10 @@ void LoudnessNormalizer::learn(double lufs) noexcept {
   quiet_blocks_ = 0;
 }
 
-// Speech in another room, or its speaker further away, is not steady; fans and hum are.
+// Speech that has moved to another room, or further from its microphone, is not steady. Fans and
+// hum are.
 void LoudnessNormalizer::watch_quiet(double lufs) noexcept {
-  // The window still holds programme that has just ended.
+  // The window still contains programme that has just ended.
   if (background_blocks_ <= kWindowBlocks) return;
   quiet_[quiet_blocks_++] = energy_of(lufs);
   if (quiet_blocks_ < kQuiet) return;

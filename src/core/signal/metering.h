@@ -1,4 +1,4 @@
-// Everything that a level meter shows, of what passes through it unchanged.
+// The measurements of a level meter; the audio passes unchanged.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,7 @@ class Metering {
     loudness_.process(frames, count);
   }
   size_t latency_frames() const noexcept { return 0; }
-  // Audio thread; as process() of zeros.
+  // Audio thread; the same as process() of zeros.
   bool skip_silence(uint64_t count) noexcept {
     if (!loudness_.skip_silence(count)) return false;
     level_.silence(count);

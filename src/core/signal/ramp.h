@@ -1,4 +1,4 @@
-// A value that may change at any moment and gets there without a step.
+// A value that may change at any moment and reaches the new value without a step.
 #pragma once
 
 #include <algorithm>
@@ -15,15 +15,15 @@ class Ramp {
     from_ = to_ = static_cast<double>(value);
   }
 
-  // Any thread: from the next follow() on the value goes from where it is to `value` within
-  // `frames`; 0: at once.
+  // Any thread: from the next follow() on, the value moves from where it is to `value` within
+  // `frames`; 0 means at once.
   void set(float value, uint32_t frames) noexcept {
     asked_.store({value, frames}, std::memory_order_relaxed);
   }
-  // Any thread: where it is, as of the last show().
+  // Any thread: the value at the last show().
   float value() const noexcept { return shown_.load(std::memory_order_relaxed); }
 
-  // Audio thread: takes notice of what was set.
+  // Audio thread: takes over the value and frames of the last set().
   void follow() noexcept {
     const Ask asked = asked_.load(std::memory_order_relaxed);
     if (asked.value == followed_.value && asked.frames == followed_.frames) return;
@@ -34,12 +34,13 @@ class Ramp {
     done_ = 0;
   }
   bool moves() const noexcept { return done_ < frames_; }
-  // Audio thread: so many frames further.
+  // Audio thread: moves on by so many frames.
   void advance(uint64_t frames) noexcept {
     done_ += static_cast<uint32_t>(std::min<uint64_t>(frames, frames_ - done_));
   }
   void finish() noexcept { done_ = frames_; }
-  // From the place in the ramp, not from the value before, so that nothing adds up.
+  // Computed from the position in the ramp, not from the value before, so that rounding errors do
+  // not add up.
   double here() const noexcept {
     if (!moves()) return to_;
     return from_ + (to_ - from_) * smoothstep(static_cast<double>(done_) / frames_);

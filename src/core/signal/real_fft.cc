@@ -6,7 +6,7 @@
 #include "unaliased.h"
 
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("O3")  // the loops below are as long as the transform: they are worth vectors
+#pragma GCC optimize("O3")  // vectors pay: the loops below are as long as the transform
 #endif
 
 namespace patchcord {
@@ -96,7 +96,7 @@ void RealFft::inverse(const float* re, const float* im, float* samples) noexcept
   float *zr = re_.data(), *zi = im_.data();
   zr[0] = 0.5f * (re[0] + re[half_]);
   zi[0] = -0.5f * (re[0] - re[half_]);
-  // Conjugated: then a forward transform inverts.
+  // Conjugates the spectrum, so that a forward transform inverts it.
   for (size_t k = 1; k <= half_ / 2; ++k) {
     const size_t j = half_ - k;
     const float er = 0.5f * (re[k] + re[j]), ei = 0.5f * (im[k] - im[j]);

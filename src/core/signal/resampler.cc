@@ -15,8 +15,8 @@ namespace {
 
 constexpr size_t kBlock = 1024;  // frames that go through the steps at a time
 constexpr double kMaxDeviation = 0.01;
-// A variable ratio counts phases in this many parts of a frame or nearly: 2^-32 of a ratio is
-// 0.0002 ppm.
+// A variable ratio counts phases in about this many parts of a frame: 2^-32 of a ratio is 0.0002
+// ppm.
 constexpr uint64_t kVariablePhases = uint64_t{1} << 32;
 
 }  // namespace
@@ -25,7 +25,7 @@ Resampler::Resampler(uint32_t in_rate, uint32_t out_rate, uint32_t channels,
                      ResamplerQuality quality, bool variable)
     : channels_(channels), variable_(variable) {
   const ResamplerRatio ratio(in_rate, out_rate);
-  // Finer by a whole factor, so that the nominal ratio stays exact.
+  // The phases are finer by a whole factor, so that the nominal ratio stays exact.
   const uint64_t finer = variable ? kVariablePhases / ratio.out : 1;
   position_.phases = ratio.out * finer;
   nominal_step_ = ratio.in * finer;
@@ -39,7 +39,7 @@ Resampler::Resampler(uint32_t in_rate, uint32_t out_rate, uint32_t channels,
 Resampler::~Resampler() = default;
 
 void Resampler::build() {
-  // Frames that each step gets at a time at most, and what the last one makes of them.
+  // The most frames that each step gets at a time, and the number that the last one makes of them.
   std::vector<size_t> blocks{kBlock};
   const auto add_block = [&](double in_per_out) {
     blocks.push_back(static_cast<size_t>(static_cast<double>(blocks.back()) / in_per_out) + 2);
@@ -48,7 +48,8 @@ void Resampler::build() {
   add_block(design_->sharp.in_per_out());
   for (size_t n = 0; n < design_->doublings.size(); ++n) add_block(0.5);
 
-  // From the last step to the first, because each has to give the next what comes before frame 0.
+  // From the last step to the first, because each needs input from before frame 0 from the step
+  // before it.
   size_t ahead = 0;
   const auto add = [&](std::unique_ptr<ResamplerStage> stage) {
     const double in_per_out =
@@ -108,7 +109,7 @@ void Resampler::set_ratio(double in_per_out_relative_to_nominal) noexcept {
   if (!variable_ || std::isnan(in_per_out_relative_to_nominal)) return;
   const double ratio =
       std::clamp(in_per_out_relative_to_nominal, 1 - kMaxDeviation, 1 + kMaxDeviation);
-  // The deviation alone goes through floating point: 1 gives the nominal step exactly.
+  // Only the deviation goes through floating point, so a ratio of 1 gives the nominal step exactly.
   const double deviation = std::round(static_cast<double>(nominal_step_) * (ratio - 1));
   set_step(nominal_step_ + static_cast<uint64_t>(static_cast<int64_t>(deviation)));
 }
@@ -124,7 +125,7 @@ double Resampler::position() const noexcept {
   return whole + static_cast<double>(position_.phase) / static_cast<double>(position_.phases);
 }
 
-// Into the first step, and what comes of it as far as the last one's history.
+// Pushes input through the steps, up to the history of the last one.
 void Resampler::take(const float* in, size_t frames) noexcept {
   for (Step& step : steps_) {
     step.stage->take(in, frames);

@@ -11,7 +11,7 @@ BankStage::BankStage(ResamplerRatio ratio, const BankDesign& design, uint32_t ch
       kernel_(resampler_kernel()),
       channels_(channels),
       ahead_(ahead),
-      // The group of the first frame may begin before it.
+      // The group that contains the first frame may begin before it.
       zeros_(design_.lead + design_.reach + ratio.in_for(ahead)),
       capacity_(zeros_ + 2 * design_.width + 2 * block),
       history_(capacity_ * channels) {
@@ -30,7 +30,8 @@ void BankStage::reset() noexcept {
 }
 
 void BankStage::take(const float* in, size_t frames) noexcept {
-  // The last group may reach beyond what has come, where its coefficients are 0 or its sums unused.
+  // The last group may read beyond the input so far. Its coefficients there are 0, or its sums are
+  // not used.
   if (fill_ + frames + design_.reach + 1 > capacity_) forget();
   float* to = history_.data() + fill_ * channels_;
   fill_ += frames;
@@ -41,7 +42,7 @@ void BankStage::take(const float* in, size_t frames) noexcept {
   }
 }
 
-// Moves what the filter still covers to the front.
+// Moves the frames that the filter still needs to the front.
 void BankStage::forget() noexcept {
   const size_t gone = position_.frame - (design_.frame_of(row_) - design_.group_frame_of(row_));
   std::memmove(history_.data(), history_.data() + gone * channels_,
@@ -56,8 +57,8 @@ size_t BankStage::ready_frames() const noexcept {
 
 void BankStage::make(float* out, size_t frames) noexcept {
   if (frames == 0) return;
-  // From the group that is begun, each with all turns at once, for which its coefficients are
-  // loaded from the second-level cache once.
+  // Begins with the group of the next frame. Each group does all turns at once, so that its
+  // coefficients are loaded from the second-level cache only once.
   const size_t groups =
       std::min(design_.groups, (row_ % kResamplerLanes + frames) / kResamplerLanes + 2);
   const size_t first = row_ / kResamplerLanes;
@@ -69,8 +70,8 @@ void BankStage::make(float* out, size_t frames) noexcept {
   row_ = (row_ + frames) % design_.rows;
 }
 
-// What a group makes of the next `frames` output frames: a part of a turn at either end, and whole
-// turns between.
+// The output of a group within the next `frames` output frames: part of a turn at either end, and
+// whole turns between.
 void BankStage::make_group(size_t group, float* out, size_t frames) noexcept {
   const size_t row = group * kResamplerLanes;
   const size_t lanes = std::min(kResamplerLanes, design_.rows - row);
@@ -84,7 +85,7 @@ void BankStage::make_group(size_t group, float* out, size_t frames) noexcept {
               design_.rows * channels_,
               0,
               lanes};
-  // Turn 0 is the one that row_ is in: of the groups before it the next turn is the first.
+  // Turn 0 contains row_. Groups before row_ begin with the next turn.
   size_t turn = row + lanes <= row_ ? 1 : 0;
   const auto run = [&](size_t turns, size_t from, size_t to) {
     const size_t frame =

@@ -33,15 +33,15 @@ class BankStage final : public ResamplerStage {
   void forget() noexcept;
 
   const ResamplerRatio ratio_;
-  const BankDesign& design_;  // outlives it
+  const BankDesign& design_;  // lives longer than this stage
   const ResamplerKernel& kernel_;
   const size_t channels_;
   const size_t ahead_;
   const size_t zeros_;
   const size_t capacity_;       // frames
   std::vector<float> history_;  // interleaved
-  ResamplerPosition position_;  // of the next frame's first tap, in the history
-  size_t row_ = 0;              // the next frame's
+  ResamplerPosition position_;  // first tap of the next frame, in the history
+  size_t row_ = 0;              // row of the next frame
   size_t fill_ = 0;             // frames
 };
 

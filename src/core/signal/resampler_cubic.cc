@@ -23,7 +23,7 @@ CubicStage::CubicStage(ResamplerRatio ratio, const CubicDesign& design, uint32_t
       last_row_(static_cast<int64_t>(design_.rows) - 1),
       ahead_(ahead),
       zeros_(design_.lead + ratio.in_for(ahead)),
-      // What the last frame's row covers of what has not come yet is multiplied by zeros.
+      // The part of the last frame's row that lies beyond the input so far is multiplied by zeros.
       capacity_(round_up(zeros_ + 2 * design_.width + 2 * block)),
       history_(capacity_ / kResamplerLanes * channels),
       scratch_(design_.width / kResamplerLanes),
@@ -59,7 +59,7 @@ void CubicStage::take(const float* in, size_t frames) noexcept {
   }
 }
 
-// Moves what the filter still covers to the front of the planes, by whole lanes.
+// Moves the frames that the filter still needs to the front of the planes, by whole lanes.
 void CubicStage::forget() noexcept {
   const size_t gone = position_.frame / kResamplerLanes * kResamplerLanes;
   for (size_t channel = 0; channel < channels_; ++channel) {
@@ -74,8 +74,8 @@ size_t CubicStage::ready_frames() const noexcept {
   return fill_ < design_.taps ? 0 : position_.frames_before(fill_ - design_.taps + 1, SIZE_MAX);
 }
 
-// Where the ratio hardly differs from 1 the next frames mostly lie between the same two rows, and
-// as far apart: such frames share their loads.
+// If the ratio hardly differs from 1, the next frames mostly lie between the same two rows, at the
+// same distance. Such frames share their loads.
 void CubicStage::make(float* out, size_t frames) noexcept {
   ResamplerPosition at = position_;  // a copy, so that it stays in registers
   const auto place = [this, &at](float* t) {

@@ -1,5 +1,5 @@
-// The sharp step of a resampler for a ratio that moves, or has too many phases for a bank: it makes
-// the coefficients of each output frame as it goes.
+// The sharp step of a resampler for a ratio that is variable, or that has too many phases for a
+// bank. It computes the coefficients of each output frame when it needs them.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,7 @@ class CubicStage final : public ResamplerStage {
   CubicStage(ResamplerRatio ratio, const CubicDesign& design, uint32_t channels, size_t ahead,
              size_t block);
 
-  // What an output frame adds to the position, in the parts of an input frame that `phases` says.
+  // How far an output frame moves the position, in units of 1 / `phases` of an input frame.
   void set_step(uint64_t phases, uint64_t step) noexcept;
 
   size_t latency_in() const noexcept override { return design_.taps - 1 - design_.lead; }
@@ -34,7 +34,7 @@ class CubicStage final : public ResamplerStage {
   void forget() noexcept;
 
   const ResamplerRatio ratio_;
-  const CubicDesign& design_;  // outlives it
+  const CubicDesign& design_;  // lives longer than this stage
   const ResamplerKernel& kernel_;
   const uint32_t channels_;
   const int64_t last_row_;
@@ -42,10 +42,10 @@ class CubicStage final : public ResamplerStage {
   const size_t zeros_;
   const size_t capacity_;
   ResamplerTable history_;  // a plane of capacity_ frames for each channel
-  ResamplerTable scratch_;  // the kernel's
+  ResamplerTable scratch_;  // scratch memory of the kernel
   float* planes_;
   double rows_per_phase_ = 0;
-  ResamplerPosition position_;  // of the first tap, in the history
+  ResamplerPosition position_;  // position of the first tap in the history
   size_t fill_ = 0;
 };
 

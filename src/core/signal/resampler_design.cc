@@ -14,7 +14,7 @@ namespace {
 
 struct Spec {
   const LowPass& low_pass;
-  double stopband_db;  // of the steps around it
+  double stopband_db;  // the attenuation of the steps around it
 };
 
 Spec spec_of(ResamplerQuality quality, bool variable) {
@@ -31,20 +31,20 @@ Spec spec_of(ResamplerQuality quality, bool variable) {
   return {variable ? kVariableBest : kFixedBest, 147};
 }
 
-// Beyond as many phases (44.1 to 192 kHz has 640) a bank outgrows the second-level cache, and cubic
-// interpolation is the cheaper way to the same coefficients.
+// With more phases than this (44.1 to 192 kHz has 640), a bank outgrows the second-level cache, and
+// cubic interpolation makes the same coefficients at less cost.
 constexpr size_t kMaxBankRows = 640;
 
-// More periods than one are put into a bank as long as it stays in the first-level cache.
+// A bank contains several periods as long as it fits into the first-level cache.
 constexpr size_t kMaxRepeatedFloats = 8 * 1024;
 
-// A cubic through 128 phases of an input frame is 1e-8 off at most; a filter that is wider, because
-// it goes down in rate, is as much smoother.
+// A cubic through 128 phases of an input frame is off by 1e-8 at most. A filter for a lower output
+// rate is wider and smoother in proportion, so it needs fewer phases.
 constexpr double kInterpolatedRows = 128;
 constexpr size_t kMinInterpolatedRows = 16;
 
-// So many are kept when nobody uses them: whoever converts one recording after the other makes and
-// drops a resampler for each. None takes more than a few MB.
+// So many designs are kept when no resampler uses them: an app that converts one recording after
+// the other makes and drops a resampler for each. None takes more than a few MB.
 constexpr size_t kKeptDesigns = 4;
 
 size_t round_up(size_t value, size_t step) { return (value + step - 1) / step * step; }
@@ -55,14 +55,14 @@ size_t taps_of(const LowPass& low_pass, const ResamplerRatio& ratio) {
   return round_up(static_cast<size_t>(std::ceil(low_pass.support * scale_of(ratio))), 2);
 }
 
-// A low-pass filter at a ratio's scale.
+// A low-pass filter scaled to a ratio.
 class Prototype {
  public:
   Prototype(const LowPass& low_pass, double scale, size_t taps)
       : low_pass_(low_pass), length_(low_pass.support * scale), taps_(taps) {}
 
-  // Taps at whole input frames around a position `phase` (0 to 1) after a frame, with a sum of
-  // exactly 1, so that the rows agree about the level and no image of DC appears.
+  // Taps at whole input frames around a position `phase` (0 to 1) after a frame. Their sum is
+  // exactly 1, so that all rows have the same level and DC makes no image.
   void row(double phase, double* to) const {
     const double first = -static_cast<double>(taps_ / 2 - 1) - phase;
     double sum = 0;
@@ -75,9 +75,9 @@ class Prototype {
   }
 
  private:
-  static constexpr size_t kTogether = 8;  // recurrences that do not wait for each other
+  static constexpr size_t kTogether = 8;  // independent recurrences, computed together
 
-  // At `time` and the frames after it: Clenshaw's recurrence for a sum of cosines.
+  // Values at `time` and the frames after it, by Clenshaw's recurrence for a sum of cosines.
   void values(double time, double* to) const {
     double place[kTogether], twice[kTogether], last[kTogether] = {}, before[kTogether] = {};
     for (size_t n = 0; n < kTogether; ++n) {
@@ -102,7 +102,7 @@ class Prototype {
   size_t taps_;
 };
 
-// Lagrange's cubic through the rows at -1, 0, 1, 2, in powers of the way from row 0 to row 1.
+// Lagrange's cubic through the rows at -1, 0, 1, 2, in powers of the distance from row 0 to row 1.
 void fill_cubics(const Prototype& prototype, const CubicDesign& design, ResamplerTable* table) {
   const size_t taps = design.taps, width = design.width, rows = design.rows;
   std::vector<double> grid((rows + 3) * taps);
@@ -124,10 +124,10 @@ void fill_cubics(const Prototype& prototype, const CubicDesign& design, Resample
   }
 }
 
-// The half that follows the middle of a half-band filter, from its end inwards.
+// The half of a half-band filter that follows its middle, from the end inwards.
 std::vector<double> half_band_taps(size_t side, double stopband_db) {
   const double shape = kaiser_shape(stopband_db);
-  const double half = 2 * static_cast<double>(side);  // the window's, in frames
+  const double half = 2 * static_cast<double>(side);  // the window's half length, in frames
   std::vector<double> taps(side);
   double sum = 0;
   for (size_t k = 0; k < side; ++k) {
@@ -139,7 +139,7 @@ std::vector<double> half_band_taps(size_t side, double stopband_db) {
   return taps;
 }
 
-// The largest response where there should be none.
+// The largest response in the stop band.
 double half_band_leak(const std::vector<double>& taps, double pass) {
   constexpr int kPoints = 200;
   double most = 0;
@@ -155,7 +155,7 @@ double half_band_leak(const std::vector<double>& taps, double pass) {
   return most;
 }
 
-// Kaiser's formula is a few dB off where the transition is wide, so what it gives is measured.
+// Kaiser's formula is off by a few dB if the transition is wide, so the result is measured.
 std::vector<float> half_of(double pass, double stopband_db, float gain) {
   const double length = kaiser_length(stopband_db, 0.5 - 2 * pass);
   const double allowed = std::pow(10, -stopband_db / 20);
@@ -240,13 +240,13 @@ ResamplerDesign::ResamplerDesign(ResamplerRatio ratio, ResamplerQuality quality,
     : sharp(ratio) {
   const Spec spec = spec_of(quality, variable);
   if (!variable) {
-    // Nothing above half the lower rate is kept: that is how wide the steps beyond it may be.
+    // Nothing above half the lower rate is kept, so the steps at higher rates may be that wide.
     const bool down = ratio.in > ratio.out;
     const double low = static_cast<double>(std::min(ratio.in, ratio.out));
     const double high = static_cast<double>(std::max(ratio.in, ratio.out));
-    // At 0.25 a half-band filter would have no room to fall.
+    // At 0.25 the half-band filter would have no transition band.
     constexpr double kWidestPass = 0.235;
-    // Columns of the banks' tables for each frame of the higher rate.
+    // The number of columns in the banks' tables for each frame of the higher rate.
     double steps_cost = 0, best = INFINITY;
     std::vector<HalfBandDesign> steps;
     size_t kept = 0;
@@ -264,7 +264,7 @@ ResamplerDesign::ResamplerDesign(ResamplerRatio ratio, ResamplerQuality quality,
       }
       const double pass = low / 2 / (high * share);
       if (pass > kWidestPass) break;
-      // Two frames become one, or one becomes two.
+      // Adds a halving or a doubling.
       steps.emplace_back(pass, spec.stopband_db, down ? 0.5f : 1.0f);
       steps_cost += share / 2 * static_cast<double>(steps.back().others.width);
     }

@@ -17,7 +17,7 @@ void drop(std::vector<float>* samples, size_t gone, size_t end) {
   std::memmove(samples->data(), samples->data() + gone, (end - gone) * sizeof(float));
 }
 
-// Before the first frame that it filters.
+// The frames before the first one that it filters.
 void begin(BankStage* others) {
   others->reset();
   others->take(nullptr, others->zeros_in());

@@ -1,5 +1,5 @@
-// The cheap steps of a resampler: half the rate, or twice, with a half-band filter. They work on
-// interleaved frames as they come: one frame after the other, all channels get the same taps.
+// The cheap steps of a resampler: halving or doubling the rate with a half-band filter. They work
+// directly on interleaved frames, because all channels get the same taps.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@
 namespace patchcord {
 
 // Both begin `ahead` output frames before frame 0 and take at most `block` frames at a time. The
-// design outlives them.
+// design lives longer than they do.
 
 class HalvingStage final : public ResamplerStage {
  public:
@@ -33,7 +33,7 @@ class HalvingStage final : public ResamplerStage {
   const size_t channels_;
   const size_t ahead_;
   const size_t side_;
-  // Frames 0, 2, 4... meet the filter's middle, 1, 3, 5... its other taps.
+  // Frames 0, 2, 4... are multiplied by the middle tap, frames 1, 3, 5... by the others.
   std::vector<float> even_, odd_;
   BankStage others_;
   size_t read_ = 0;  // frames of even_
@@ -61,8 +61,8 @@ class DoublingStage final : public ResamplerStage {
   const size_t side_;
   std::vector<float> history_;
   BankStage others_;
-  std::vector<float> between_;  // what it made: half a frame off
-  size_t next_ = 0;             // output frames, from the first input frame that is filtered
+  std::vector<float> between_;  // its output, half a frame off
+  size_t next_ = 0;  // the next output frame, from the first input frame that is filtered
   size_t fill_ = 0;
 };
 

@@ -9,9 +9,8 @@
 namespace patchcord {
 namespace {
 
-// Four floats that are added and multiplied at once. Compilers do not reorder a sum by themselves,
-// so plain loops over floats stay scalar; with the lanes spelled out, SSE2 and NEON come for
-// nothing.
+// Four floats that are added and multiplied at once. Compilers do not reorder sums of floats, so a
+// plain loop stays scalar; with the lanes written out, they use SSE2 or NEON.
 #if defined(__GNUC__)
 typedef float Four __attribute__((vector_size(16)));
 #else
@@ -51,7 +50,7 @@ inline void put_pairs(const Four& a, const Four& b, float* to) noexcept {
 #endif
 #define TARGET
 
-// What registers without AVX have room for.
+// As many as fit into the registers of a processor without AVX.
 struct Vector {
   struct Type {
     Four low, high;

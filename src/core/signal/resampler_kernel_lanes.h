@@ -1,10 +1,12 @@
-// The resampler's inner loops over vectors. Included once for each width, inside a namespace where
-// Vector says what a vector is and TARGET what processor it needs: hence no include guard. It is
-// no template over Vector, because compilers inline nothing into functions of a lesser target.
+// The resampler's inner loops over vectors. This file is included once for each width, inside a
+// namespace that defines Vector and TARGET (the processor it needs); hence it has no include guard.
+// It is not a template over Vector, because compilers inline nothing into functions of a lesser
+// target.
 
-// kTurns turns of kChannels channels, Vector::kTogether vectors of lanes. From both ends to the
-// middle, with a sum for each, so that the largest products are added last and rounding stays
-// small. The order is the same whatever is made together, hence the bits.
+// Makes kTurns turns of kChannels channels, with Vector::kTogether vectors of lanes. The sums run
+// from both ends to the middle, one for each half, so that the largest products are added last and
+// rounding errors stay small. The order, and hence the bits, do not depend on what is made
+// together.
 template <size_t kTurns, size_t kChannels>
 TARGET INLINED void filter_turns(const BankJob& job, const float* in, float* out,
                                  size_t lane) noexcept {
@@ -97,7 +99,7 @@ TARGET INLINED Vector::Type between(const float* row, size_t width, Vector::Type
   return Vector::fma(Vector::fma(Vector::fma(d, t, c), t, b), t, a);
 }
 
-// kFrames frames of kChannels channels, whose coefficients never go through memory.
+// Makes kFrames frames of kChannels channels. Their coefficients stay in registers.
 template <size_t kFrames, size_t kChannels>
 TARGET INLINED void between_group(const float* row, const float* t, size_t width,
                                   const BetweenJob& job, size_t first) noexcept {
@@ -135,7 +137,7 @@ TARGET INLINED void between_groups(const float* row, const float* t, size_t widt
   if constexpr (kFrames > 1) between_groups<kFrames / 2, kChannels>(row, t, width, job, first);
 }
 
-// One frame with a row of coefficients, kChannels channels at a time.
+// Makes one frame with a row of coefficients, kChannels channels at a time.
 template <size_t kChannels>
 TARGET INLINED void filter_planes(const float* row, size_t width, const float* plane, size_t stride,
                                   size_t channels, float* out) noexcept {
@@ -165,10 +167,10 @@ TARGET INLINED void filter_planes(const float* row, size_t width, const float* p
 
 TARGET void filter_between(const float* row, const float* t, size_t width, const BetweenJob& job,
                            float* scratch) noexcept {
-  constexpr size_t kFrames = Vector::kLanes / 4;  // as there are registers for
+  constexpr size_t kFrames = Vector::kLanes / 4;  // as many as there are registers for
   if (job.channels == 1) return between_groups<kFrames, 1>(row, t, width, job, 0);
   if (job.channels == 2) return between_groups<kFrames, 2>(row, t, width, job, 0);
-  // The coefficients once, for all channels.
+  // Computes the coefficients once, for all channels.
   for (size_t n = 0; n < job.frames; ++n) {
     const Vector::Type at = Vector::all(t[n]);
     for (size_t k = 0; k < width; k += Vector::kLanes) {

@@ -1,5 +1,5 @@
-// AVX2 with FMA, and AVX-512, for processors that have them: a compiler target each, in one file,
-// so that the rest of the program stays at the baseline.
+// Kernels for processors with AVX2 and FMA, or AVX-512. Each function names its compiler target, so
+// that the rest of the program stays at the baseline.
 #include "resampler_kernel.h"
 
 #if defined(__GNUC__) && defined(__x86_64__)
@@ -9,11 +9,11 @@
 #include <algorithm>
 #include <cstring>
 
-// Of gcc 12's own header for AVX-512, which uses variables that it leaves undefined on purpose.
+// GCC 12's own header for AVX-512 uses variables that it leaves undefined on purpose.
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 
-// All is inlined into the outer loops, and those fit into the registers: on Windows the stack is
-// aligned to 16 bytes only, and vectors that were spilled there would fault.
+// All functions are inlined into the outer loops, which fit into the registers. On Windows the
+// stack is aligned to 16 bytes only, and vectors spilled there would fault.
 #define INLINED __attribute__((always_inline)) inline
 
 namespace patchcord {
@@ -38,7 +38,7 @@ struct Vector {
     return _mm256_fmadd_ps(a, b, c);
   }
 
-  // In a register: the compiler would load it again for each use.
+  // Keeps the value in a register; the compiler would load it again for each use.
   TARGET INLINED static Type keep(Type v) noexcept {
     __asm__("" : "+x"(v));
     return v;
@@ -49,8 +49,8 @@ struct Vector {
     store(_mm256_permute2f128_ps(low, high, 0x31), to + kLanes);
   }
 
-  // The sum of each of kBatch vectors. Adding what lies half a vector apart, a shorter vector has
-  // room for another one's sums.
+  // The sum of each of kBatch vectors. Adding the two halves of a vector makes a shorter one, which
+  // leaves room for the sums of another vector.
   TARGET INLINED static void sum(const Type* v, float* to) noexcept {
     const Type even = halves(v[0], v[2]), odd = halves(v[1], v[3]);
     Type sums =

@@ -1,4 +1,4 @@
-// Where the next output frame lies among the input's.
+// The position of the next output frame among the input frames.
 #pragma once
 
 #include <algorithm>
@@ -7,10 +7,10 @@
 
 namespace patchcord {
 
-// frame + phase / phases, in whole numbers, so that nothing ever rounds.
+// The position is frame + phase / phases, in whole numbers, so that nothing is ever rounded.
 struct ResamplerPosition {
   uint64_t phases = 1;
-  uint64_t step_frames = 1;  // what an output frame adds
+  uint64_t step_frames = 1;  // how far an output frame moves the position
   uint64_t step_phase = 0;
   size_t frame = 0;
   uint64_t phase = 0;
@@ -41,10 +41,11 @@ struct ResamplerPosition {
     phase = sum % phases;
   }
 
-  // Output frames, `wanted` at most, that lie before the input frame `end`.
+  // The number of output frames, at most `wanted`, that lie before the input frame `end`.
   size_t frames_before(size_t end, size_t wanted) const noexcept {
     if (end <= frame) return 0;
-    // Frame n lies at floor((phase + n * step) / phases) after `frame`: the last that fits.
+    // Frame n lies at floor((phase + n * step) / phases) after `frame`. This is the last one before
+    // `end`.
     const uint64_t room = (end - frame) * phases - 1 - phase;
     return static_cast<size_t>(
         std::min<uint64_t>(wanted, room / (step_frames * phases + step_phase) + 1));

@@ -10,14 +10,15 @@
 namespace patchcord {
 namespace {
 
-// By Kaiser's formulas: with 32 taps a phase, and a transition from 0.45 of the rate to 0.55,
-// what should be 0 is at -54 dB and the passband is flat to 0.02 dB.
+// By Kaiser's formulas: with 32 taps in a phase, and a transition from 0.45 of the rate to 0.55,
+// the stop band is at -54 dB and the passband is flat to 0.02 dB.
 constexpr double kShape = kaiser_shape(53.9);
 
-// Higher is nothing that could be played (746 dB above full scale); no sum of it overflows.
+// No playable signal is higher than this (746 dB above full scale), and no sum of such samples
+// overflows.
 constexpr float kHighest = FLT_MAX / 64;
 
-// No parabola through points within [-1, 1] has its top beyond.
+// A parabola through points within [-1, 1] has its top below this.
 constexpr float kHighestTop = 1.25f;
 
 }  // namespace
@@ -62,7 +63,7 @@ float TruePeak::take(uint32_t channel) noexcept {
 
 void TruePeak::oversample(const Channel& channel, size_t count, Oversampled* out) const noexcept {
   std::copy_n(channel.plane.begin() + taps_ / 2 - 1, count, (*out)[0].begin());
-  // Several frames at once, so that they share the taps; what is beyond `count` is not used.
+  // Several frames at once, so that they share the taps; results beyond `count` are not used.
   constexpr size_t kTogether = 8;
   static_assert(kBlock % kTogether == 0, "the plane holds whole groups");
   for (size_t phase = 1; phase < factor_; ++phase) {
@@ -77,7 +78,7 @@ void TruePeak::oversample(const Channel& channel, size_t count, Oversampled* out
   }
 }
 
-// Puts `count` frames of a channel behind those that came before. Returns the highest of them.
+// Appends `count` frames of a channel to those before. Returns the highest of them.
 float TruePeak::fill(Channel* channel, const float* first, size_t count) const noexcept {
   float highest = 0;
   for (size_t i = 0; i < count; ++i) {
@@ -88,8 +89,8 @@ float TruePeak::fill(Channel* channel, const float* first, size_t count) const n
   return highest;
 }
 
-// top(i, peak) for each point that is no lower than its neighbours; its place is within one frame
-// of the one that came `reach` before the i-th of the block.
+// Calls top(i, peak) for each point that is no lower than its neighbours. The peak lies within one
+// frame of the frame `reach` before the i-th of the block.
 template <class Top>
 void TruePeak::find_tops(Channel* channel, size_t count, const Top& top) const noexcept {
   Oversampled signal;

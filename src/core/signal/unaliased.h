@@ -1,4 +1,5 @@
-// A promise to the compiler that nothing else points to the same floats: it makes loops vectors.
+// Promises the compiler that nothing else points to the same floats, so that it can make loops into
+// vectors.
 #pragma once
 
 #if defined(_MSC_VER)
