@@ -1,4 +1,4 @@
-// A value that one thread changes while one audio thread uses it, without a lock on either side.
+// A value that one thread replaces while an audio thread uses it, without a lock on either side.
 #pragma once
 
 #include <atomic>
@@ -17,7 +17,7 @@ class Published {
   Published(const Published&) = delete;
   Published& operator=(const Published&) = delete;
 
-  // Reader: valid until the Reading goes. May be null.
+  // Reader thread: the value stays valid as long as the Reading exists. It may be null.
   class Reading {
    public:
     explicit Reading(Published& owner) noexcept : owner_(owner) {
@@ -42,8 +42,9 @@ class Published {
     T* value_;
   };
 
-  // Writer: what was published before, when the reader has let go of it. The wait is as long as one
-  // period's processing at most, because readings do not outlive the callback that made them.
+  // Writer thread: returns the value published before, once the reader no longer uses it. The wait
+  // is at most as long as the processing of one period, because a Reading does not outlive the
+  // callback that made it.
   std::unique_ptr<T> exchange(std::unique_ptr<T> next) {
     std::unique_ptr<T> before(current_.exchange(next.release(), std::memory_order_seq_cst));
     while (before && in_use_.load(std::memory_order_seq_cst) == before.get()) {

@@ -1,4 +1,4 @@
-// A value that the audio thread shows and any thread may look at, whole or not at all.
+// A value that the audio thread writes and any thread may read as a whole.
 #pragma once
 
 #include <array>
@@ -10,8 +10,8 @@
 
 namespace patchcord {
 
-// Two copies: while one is written, readers have the other. Neither side locks or waits; a reader
-// looks again only if the value was renewed while it looked. One writer.
+// There are two copies: while the writer changes one, readers use the other. Neither side locks or
+// waits; a reader tries again only if the value changed while it read. One writer.
 template <class T>
 class Shown {
   static_assert(std::is_trivially_copyable<T>::value, "copied by words");
@@ -23,7 +23,8 @@ class Shown {
     Words words{};
     std::memcpy(words.data(), &value, sizeof value);
     const uint32_t next = version_.load(std::memory_order_relaxed) + 1;
-    // Released each: who reads one of them also sees the version that came before, and looks again.
+    // Each word is stored with release order: a reader that sees one of them also sees the version
+    // that was stored before it, and tries again.
     for (size_t i = 0; i < kWords; ++i) {
       copies_[next % 2][i].store(words[i], std::memory_order_release);
     }

@@ -1,4 +1,5 @@
-// What a live producer in JavaScript writes, as a live stream: each piece was heard when it came.
+// Turns what a live producer writes from JavaScript into a live stream: the time of each piece is
+// that of its write.
 #pragma once
 
 #include <memory>
@@ -22,7 +23,7 @@ class Arrivals {
 
   const Format& format() const { return format_; }
 
-  // Takes all of it; returns how many frames the queue had no room for.
+  // Takes all frames; returns how many the queue had no room for.
   uint64_t write(const void* data, size_t frames) {
     samples_.resize(frames * format_.channels);
     to_float(data, format_.sample_format, samples_.data(), samples_.size());

@@ -24,7 +24,8 @@ void FilterNode::push(const float* samples, const Record& record) noexcept {
   rate_ = record.rate;
   timed_ = taken_;
   pauses_ = record.pauses;
-  if (record.frame != expected_ && taken() > 0) {  // of another stream, or later of the same
+  // a frame of another stream, or a later one of the same
+  if (record.frame != expected_ && taken() > 0) {
     fade_.fall();
     fade_.rise();
   }
@@ -61,7 +62,7 @@ void FilterNode::pass(const float* samples, uint64_t frames, uint32_t flags) noe
   held_.set(filter_->held_frames());
 }
 
-// At most kFilterBlock frames. What is not to be faded stays where it is.
+// Takes at most kFilterBlock frames. Without a fade it returns `samples` itself.
 const float* FilterNode::faded(const float* samples, size_t frames) noexcept {
   if (samples == nullptr && !fade_.falling()) return samples;
   if (samples != nullptr && fade_.passes()) {
@@ -77,8 +78,8 @@ const float* FilterNode::faded(const float* samples, size_t frames) noexcept {
   return in_.data();
 }
 
-// Zeros are processed like sound until the filter has forgotten all sound. The rest is a length,
-// however long.
+// Processes zeros like sound until the filter contains none. The rest is only a length, however
+// long.
 void FilterNode::pass_silence(uint64_t frames, uint32_t flags) noexcept {
   const uint64_t falling = std::min<uint64_t>(frames, fade_.fall_left());
   pass(nullptr, falling, 0);
@@ -94,7 +95,7 @@ void FilterNode::pass_silence(uint64_t frames, uint32_t flags) noexcept {
   }
 }
 
-// Exactly as long as what came in, at the new rate.
+// Makes the output exactly as long as the input, at the new rate.
 void FilterNode::flush() noexcept {
   const uint64_t length =
       static_cast<uint64_t>(std::llround(static_cast<double>(taken()) / in_per_out_));

@@ -1,5 +1,5 @@
-// A filter in the engine: what is pushed into it goes on, processed, to its own consumers, on the
-// same audio thread and at once.
+// A filter in the engine: it processes what is pushed into it at once, on the same audio thread,
+// and pushes the result to its own consumers.
 #pragma once
 
 #include <memory>
@@ -18,11 +18,11 @@ namespace patchcord {
 
 class FilterNode final : public Receiver, public Producer {
  public:
-  // `events` gets kInputEnded, and kProgress every `progress_frames` (0: never).
+  // `events` receives kInputEnded, and kProgress every `progress_frames` (0: never).
   FilterNode(std::unique_ptr<Filter> filter, uint64_t progress_frames,
              std::shared_ptr<NodeEvents> events = std::make_shared<NodeEvents>());
 
-  // JS thread, while nothing is linked to it: whether the stream ends with the next one linked.
+  // JS thread, while nothing is linked: whether the stream ends with the next producer linked.
   void set_ends(bool ends) { ends_ = ends; }
 
   // Upstream's producer thread.
@@ -32,11 +32,11 @@ class FilterNode final : public Receiver, public Producer {
   bool live() const noexcept override { return has_live_consumer(); }
   void hold(bool held) noexcept override { hold_consumers(held); }
 
-  // JS thread, when nothing is linked to it any more: what is held back comes out, then the end.
+  // JS thread, when nothing is linked any more: delivers what is held back, then the end.
   void finish() noexcept;
 
   // Any thread.
-  uint64_t held_frames() const { return held_; }  // of the input, not come out yet
+  uint64_t held_frames() const { return held_; }  // input frames that have not come out yet
   Anchor anchor() const { return anchor_.load(); }
   const LevelMeter& meter() const { return meter_; }
   uint64_t taken() const { return taken_; }        // frames that came in
@@ -56,13 +56,13 @@ class FilterNode final : public Receiver, public Producer {
   const double in_per_out_;
   bool ends_ = false;
   bool ended_ = false;
-  Fade fade_;              // of what comes in: another stream may be linked at any time
+  Fade fade_;              // of the input, because another stream may be linked at any time
   uint64_t expected_ = 0;  // the next frame of the present one
   std::vector<float> in_, out_;
-  // When the input frame `timed_` was heard, and the input's true rate.
+  // When the producer recorded the input frame `timed_`, and the input's true rate.
   double time_ = 0, rate_ = 0;
   uint64_t timed_ = 0;
-  bool pauses_ = false;    // as Record's
+  bool pauses_ = false;    // as in Record
   uint64_t progress_ = 0;  // output frame of the last kProgress
   Counter taken_;          // input frames so far
   Counter position_;

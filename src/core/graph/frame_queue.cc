@@ -15,11 +15,11 @@ size_t power_of_two(size_t at_least) {
   return size;
 }
 
-// Packets shorter than 2.5 ms share a record, so that there are enough for all the frames, and some
+// Packets shorter than 2.5 ms share a record. So there are enough records for all frames, and some
 // for silence between them.
 constexpr uint32_t kRecordsPerSecond = 400;
 constexpr double kSameTime = 0.1e6;  // ns; a stream whose times step by more has a new record
-// Kept free, so that what falls to zero where frames are lost always has room.
+// Kept free, so that the fade to zero before lost frames always has room.
 constexpr size_t kRecordsKept = 2;
 
 size_t record_capacity(size_t frames, uint64_t packet_frames) {
@@ -59,8 +59,8 @@ size_t FrameQueue::room() const noexcept {
   return room_for(0, losing_ ? 3 : 1) ? static_cast<size_t>(room_left()) : 0;
 }
 
-// Whether the newest record can tell of these frames as well. When half of the records are in use
-// it may be of any length: times are less exact then, and nothing is lost.
+// Whether the newest record can include these frames. When half of the records are in use, it may
+// grow to any length: times are less exact then, and nothing is lost.
 bool FrameQueue::goes_on(const Record& record) const noexcept {
   const uint64_t head = head_.load(std::memory_order_relaxed);
   if (head == 0 || record.flags != newest_.flags || record.pauses != newest_.pauses) return false;
@@ -85,15 +85,16 @@ void FrameQueue::publish(const float* samples, const Record& record) noexcept {
     records_[head & record_mask_] = newest_ = record;
     head_.store(head + 1, std::memory_order_release);
   }
-  // After the record, so that no consumer counts on frames that it cannot see yet. In one order
-  // with awaited_: either the consumer sees these frames, or take_awaited() sees that it waits.
+  // Stored after the record, so that no consumer counts on frames that it cannot see yet.
+  // Sequentially consistent with awaited_: either the consumer sees these frames, or take_awaited()
+  // sees that it waits.
   end_frame_.store(record.frame + record.frames, std::memory_order_seq_cst);
 }
 
 bool FrameQueue::take_awaited() noexcept {
   const uint64_t awaited = awaited_.load(std::memory_order_seq_cst);
   if (awaited == kNothing || end_frame_.load(std::memory_order_relaxed) < awaited) return false;
-  // Should the consumer have begun to wait for more meanwhile, it is woken now and will ask again.
+  // If the consumer has begun to wait for more meanwhile, it is woken now and waits again.
   awaited_.store(kNothing, std::memory_order_seq_cst);
   return true;
 }
@@ -109,7 +110,7 @@ void FrameQueue::push(const float* samples, const Record& record) noexcept {
   publish_faded(samples, record);
 }
 
-// The newest: at once only as much of it as falls from the sound before it.
+// Loses the newest frames; stores only the part that fades out the sound before it.
 void FrameQueue::lose(const Record& record) noexcept {
   lost_.fetch_add(record.frames, std::memory_order_relaxed);
   if (std::exchange(losing_, true)) {
@@ -160,7 +161,8 @@ void FrameQueue::end() noexcept {
 }
 
 FrameQueue::Rest FrameQueue::current() noexcept {
-  // ended_ is set after the last record, end_frame_ after each: what they promise is seen below.
+  // ended_ is set after the last record and end_frame_ after each, so the loads below see that
+  // record.
   const bool over = ended();
   const uint64_t end = end_frame_.load(std::memory_order_acquire);
   const uint64_t head = head_.load(std::memory_order_acquire);
@@ -239,7 +241,7 @@ size_t FrameQueue::read(float* destination, size_t frames) noexcept {
 bool FrameQueue::await(size_t frames) noexcept {
   const uint64_t ready = available();
   if (ready >= frames) return true;
-  // Before the first record nobody knows which frame that will be: any will do.
+  // Before the first record the number of the next frame is unknown: any frame will do.
   const uint64_t next = next_frame();
   awaited_.store(head_.load(std::memory_order_acquire) == 0 ? 0 : next + frames,
                  std::memory_order_seq_cst);
@@ -249,7 +251,8 @@ bool FrameQueue::await(size_t frames) noexcept {
 const Record* FrameQueue::latest() noexcept {
   const uint64_t head = head_.load(std::memory_order_acquire);
   if (head == 0) return nullptr;
-  // The producer keeps its slot until there is a newer one and the consumer has come to that.
+  // The producer keeps the slot of the newest record until there is a newer one and the consumer
+  // has reached that.
   latest_ = records_[(head - 1) & record_mask_];
   return &latest_;
 }

@@ -1,8 +1,8 @@
-// One consumer's place in a stream: a lock-free ring of frames from one producer thread to one
-// consumer thread, and beside it a ring of records that say which frames these are and when they
-// were heard. Silence and losses are records without frames: an hour of it costs nothing. A record
-// reaches to where the next one begins, so that short packets can share one and records do not run
-// out before frames do.
+// One consumer's position in a stream: a lock-free ring of frames from one producer thread to one
+// consumer thread, and a ring of records that say which frames these are and when they were
+// recorded. Silence and losses are records without frames, so an hour of them costs nothing. A
+// record extends to the next one, so that short packets can share one and records do not run out
+// before frames do.
 #pragma once
 
 #include <atomic>
@@ -22,13 +22,14 @@ class FrameQueue final : public Receiver {
   uint32_t channels() const { return channels_; }
   uint32_t sample_rate() const { return sample_rate_; }
 
-  // Producer thread. Full: the newest audio is dropped, counted, and becomes a record of lost
-  // frames.
+  // Producer thread. If the queue is full, the newest audio is dropped and counted, and becomes a
+  // record of lost frames.
   void push(const float* samples, const Record& record) noexcept override;
   void end() noexcept override;
   void hold(bool held) noexcept override { held_.store(held, std::memory_order_relaxed); }
   size_t room() const noexcept override;
-  bool take_awaited() noexcept override;  // true once when what await() waited for is there
+  // returns true once when the frames that await() asked for are there
+  bool take_awaited() noexcept override;
   bool live() const noexcept override { return live_.load(std::memory_order_relaxed); }
 
   // Consumer thread.
@@ -39,10 +40,10 @@ class FrameQueue final : public Receiver {
     double time = 0;
     uint32_t flags = 0;
   };
-  Span front(size_t max_frames) noexcept;  // contiguous; 0 frames: empty
-  void advance(size_t frames) noexcept;    // at most what front() returned
+  Span front(size_t max_frames) noexcept;  // contiguous; 0 frames if empty
+  void advance(size_t frames) noexcept;    // at most the frames that front() returned
   void set_live(bool live) noexcept { live_.store(live, std::memory_order_relaxed); }
-  // As far as there are frames. What of them was no silence, or was lost: how many, and the first.
+  // Within the frames that are there: how many are neither silence nor lost, and the first of them.
   struct Sound {
     uint64_t frame = 0, frames = 0;
   };
@@ -50,13 +51,13 @@ class FrameQueue final : public Receiver {
   // Copies up to `frames` frames, zeros for silence; returns how many.
   size_t read(float* destination, size_t frames) noexcept;
   const Record* latest() noexcept;  // newest record published, null before the first
-  // Whether `frames` frames can be read. If not, take_awaited() tells the producer when they can,
-  // and once: a consumer need not be woken for parts of what it reads whole.
+  // Returns whether `frames` frames can be read. If not, take_awaited() will wake the consumer
+  // once, when they can: a consumer that reads whole blocks is not woken for parts.
   bool await(size_t frames) noexcept;
 
-  // Consumer thread; values of the moment.
+  // Consumer thread; the values change at any moment.
   bool started() const noexcept { return head_.load(std::memory_order_acquire) != 0 || ended(); }
-  uint64_t next_frame() noexcept;  // of the next frame to read; 0 before the first record
+  uint64_t next_frame() noexcept;  // number of the next frame to read; 0 before the first record
   uint64_t available() noexcept;   // frames that can be read
   bool ended() const noexcept { return ended_.load(std::memory_order_acquire); }
   bool drained() noexcept { return ended() && available() == 0; }
@@ -68,7 +69,7 @@ class FrameQueue final : public Receiver {
  private:
   static constexpr uint64_t kNothing = UINT64_MAX;
 
-  // What lies at next_: so many frames of a record, null: nothing.
+  // The frames of a record at next_. record == nullptr: there are none.
   struct Rest {
     const Record* record = nullptr;
     uint64_t frames = 0;
@@ -92,25 +93,25 @@ class FrameQueue final : public Receiver {
 
   // Producer's side.
   alignas(64) std::atomic<uint64_t> head_{0};  // records published
-  std::atomic<uint64_t> end_frame_{0};         // stream index behind the last published record
+  std::atomic<uint64_t> end_frame_{0};         // frame number after the last published record
   std::atomic<uint64_t> lost_{0};
   std::atomic<bool> ended_{false};
   std::atomic<bool> held_{false};
   uint64_t frame_head_ = 0;  // frames stored
-  Record newest_;            // of the records published
+  Record newest_;            // the newest record published
   bool losing_ = false;
-  Record pending_;  // lost frames not yet told
-  Fade fade_;       // of what was lost
+  Record pending_;  // lost frames not yet published
+  Fade fade_;       // of the sound before lost frames
   std::vector<float> faded_;
 
   // Consumer's side.
-  alignas(64) std::atomic<uint64_t> tail_{0};  // records left behind: never the newest one
+  alignas(64) std::atomic<uint64_t> tail_{0};  // records passed, never including the newest one
   std::atomic<uint64_t> frame_tail_{0};        // frames consumed
-  std::atomic<uint64_t> awaited_{0};           // end_frame_ that is waited for, kNothing: none
+  std::atomic<uint64_t> awaited_{0};  // end_frame_ that the consumer waits for; kNothing: none
   std::atomic<bool> live_{false};
-  uint64_t next_ = 0;  // stream index of the next frame to read
+  uint64_t next_ = 0;  // number of the next frame to read
   Record latest_;
-  Record trailing_;  // what was lost before the end, told when the rings are empty
+  Record trailing_;  // frames lost before the end, delivered when the rings are empty
 };
 
 }  // namespace patchcord

@@ -6,11 +6,11 @@
 namespace patchcord {
 namespace {
 
-// An error of place is worked off in kServoSeconds, sooner while the device's rate is still being
+// A position error is corrected over kServoSeconds, sooner while the device's rate is still being
 // learnt, by at most kMaxServo of the rate: half a hertz at 1 kHz.
 constexpr double kServoSeconds = 5, kFirstServoSeconds = 0.1;
 constexpr double kMaxServo = 500e-6;
-constexpr double kMaxDrift = 5e-3;  // a clock further off than 0.5 % is not a clock
+constexpr double kMaxDrift = 5e-3;  // a larger deviation than 0.5 % is a fault, not drift
 constexpr double kLeapSeconds = 0.2;
 
 }  // namespace

@@ -5,14 +5,14 @@ namespace {
 
 constexpr int64_t kLookInterval = 250 * kNsPerMs;
 
-// -50 dBFS: above what a room's noise makes of a meter while a gate or a noise suppressor, which
-// are not dead, deliver zeros.
+// -50 dBFS. A room's noise moves a meter less than that while a noise gate or suppressor, which is
+// not a fault, delivers zeros.
 constexpr float kMoving = 0.00316f;
 
-// A meter shows one moment, and there are pauses in what it hears: looks add up until sound comes.
+// A meter shows one moment, and speech has pauses. So looks are counted until sound arrives.
 constexpr int kMovingLooks = 6;
 
-// In a row: a machine that slept for hours has missed no more than one.
+// In a row. A machine that slept for hours has missed only one look.
 constexpr int kEmptyLooks = 8;
 
 }  // namespace
@@ -33,12 +33,12 @@ LifeSigns::Change LifeSigns::look(const EndpointState& endpoint, int64_t now) no
   const bool first = next_look_ == INT64_MIN;
   next_look_ = now + kLookInterval;
   Change change;
-  // What a device does not tell for a moment stays as it was.
+  // If the device reports nothing for a moment, the state stays.
   if (endpoint.known) {
     change.muted = endpoint.muted != muted_;
     muted_ = endpoint.muted;
   }
-  // A stream that has only begun has nothing to answer for.
+  // A stream that has just begun is not judged yet.
   change.life = !first && live_or_die(endpoint);
   change.flow = !first && stalled_ == packets_;
   if (change.flow) stalled_ = !packets_;
@@ -53,7 +53,7 @@ bool LifeSigns::live_or_die(const EndpointState& endpoint) noexcept {
     dead_by_ = Evidence::kNone;
     moving_looks_ = 0;
   } else if (muted_ || (endpoint.known && endpoint.volume == 0)) {
-    // Zeros are as they should be.
+    // The zeros are expected.
     moving_looks_ = 0;
   } else if (dead_by_ == Evidence::kNone) {
     if (endpoint.known && endpoint.peak > kMoving) ++moving_looks_;

@@ -1,6 +1,6 @@
-// Whether a capture stream still hears what its device hears. A driver, or a setting somewhere, can
-// make a stream of zeros of a device that works: no call fails, and only the device's own meter
-// knows better.
+// Detects a capture stream that no longer gets what its device records. A driver or a setting can
+// turn the stream of a working device into zeros. Then no call fails, and only the device's own
+// meter shows the sound.
 #pragma once
 
 #include <cstdint>
@@ -11,19 +11,19 @@ namespace patchcord {
 
 // The system's state of a device: volume, mute and meter.
 struct EndpointState {
-  bool known = false;  // false: the system does not tell
+  bool known = false;  // false: the system does not report it
   bool muted = false;
   float volume = 1;  // the system's scale, 0..1
   float peak = -1;   // of the device's own meter, linear; below 0: it has none
 };
 
-// Audio thread. Looks four times a second, whatever the rhythm of its calls.
+// Audio thread. Looks four times a second, however often it is called.
 class LifeSigns {
  public:
   enum class Evidence : uint8_t {
     kNone,
-    kZeros,      // the meter moves, and nothing but zeros comes, or no packet
-    kNoPackets,  // of a device that always has some
+    kZeros,      // the meter moves, but the stream gets only zeros or no packets
+    kNoPackets,  // from a device that always has some
   };
   struct Change {
     bool muted = false;
@@ -31,19 +31,19 @@ class LifeSigns {
     bool flow = false;
   };
 
-  // `may_idle`: a device that has no packets while nothing plays (loopback).
+  // `may_idle`: the device has no packets while nothing plays (loopback).
   explicit LifeSigns(bool may_idle) : may_idle_(may_idle) {}
 
-  // Another device takes the place of the one before: what was said of that one holds until this
-  // one says otherwise.
+  // Another device takes the place of the one before: the reported state stays until the new device
+  // contradicts it.
   void restart() noexcept;
-  // A packet came; `sounds`: not all of it is zero.
+  // A packet arrived; `sounds`: it is not all zeros.
   void packet(bool sounds) noexcept;
-  // After each packet, and each wake without one: what has changed.
+  // After each packet, and after each wake without one. Returns the changes.
   Change look(const EndpointState& endpoint, int64_t now) noexcept;
 
   bool muted() const noexcept { return muted_; }
-  // No packet came between the last two looks. Of a loopback: nothing played.
+  // No packet came between the last two looks. For a loopback this means that nothing played.
   bool stalled() const noexcept { return stalled_; }
   Evidence dead_by() const noexcept { return dead_by_; }
 
@@ -56,8 +56,8 @@ class LifeSigns {
   bool sounds_ = false;
   bool muted_ = false;
   bool stalled_ = false;
-  int moving_looks_ = 0;  // at which the meter moved, since there was sound
-  int empty_looks_ = 0;   // in a row without a packet
+  int moving_looks_ = 0;  // looks at which the meter moved since the last sound
+  int empty_looks_ = 0;   // looks in a row without a packet
   Evidence dead_by_ = Evidence::kNone;
 };
 

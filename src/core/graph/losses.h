@@ -9,7 +9,7 @@ namespace patchcord {
 // Audio thread.
 class Losses {
  public:
-  // Frames from `frame` on; what has been told of them is not told again.
+  // Adds frames from `frame` on, except those already reported.
   template <class Tell>
   void add(uint64_t frame, uint64_t frames, const Tell& tell) noexcept {
     const uint64_t from = std::max(frame, told_), until = frame + frames;
@@ -26,14 +26,15 @@ class Losses {
     told_ = from_ = std::max(told_, until_);
     until_ = from_;
   }
-  // After settle(): what comes before `frame` has been told otherwise.
+  // After settle(): the frames before `frame` have been reported in another way.
   void told_until(uint64_t frame) noexcept { told_ = std::max(told_, frame); }
 
  private:
-  static constexpr uint64_t kRounding = 2;  // frames between spans that touch, of other rates
+  // frames between two spans that touch but were rounded at different rates
+  static constexpr uint64_t kRounding = 2;
 
-  uint64_t from_ = 0, until_ = 0;  // not told yet
-  uint64_t told_ = 0;              // all up to there has been told, or was not lost
+  uint64_t from_ = 0, until_ = 0;  // not reported yet
+  uint64_t told_ = 0;              // all frames before it were reported, or not lost
 };
 
 }  // namespace patchcord

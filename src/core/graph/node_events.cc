@@ -35,7 +35,8 @@ std::vector<NodeEvent> NodeEvents::take() {
   uint32_t tail = tail_.load(std::memory_order_relaxed);
   for (; tail != head; ++tail) taken.push_back(ring_[tail % kRing]);
   tail_.store(tail, std::memory_order_release);
-  // A state that is set again meanwhile may be read with its new frame, and is then taken twice.
+  // If a state is set again meanwhile, its new frame may be read now, and the state is then taken
+  // twice.
   for (size_t at = 0; at < kStates; ++at) {
     if ((set & (1u << at)) == 0) continue;
     const State& state = states_[at];

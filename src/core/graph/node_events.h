@@ -22,17 +22,17 @@ enum class NodeEventType : uint8_t {
   kLeftOut,   // the stream's times step: the machine slept
   // States: JavaScript gets the latest of each kind.
   kStalled,     // the device delivers nothing
-  kFlows,       // ... and does again
+  kFlows,       // the device delivers again
   kEnded,       // the stream has delivered its last frame
   kPlayed,      // everything written has been heard
   kLowWater,    // there is room for more bytes
-  kInputEnded,  // a live input's source ended and all of it was mixed
-  kProgress,    // a filter has come further
-  kFill,        // a sink's device is to hold more, or as much as it was opened with again
+  kInputEnded,  // a live input's source ended and all of it is mixed
+  kProgress,    // a filter has advanced
+  kFill,        // a sink's device must hold more, or again as much as at its opening
   kMuted,       // the device was muted
-  kUnmuted,     // ... and no longer is
-  kDead,        // the stream does not hear its device; `frames`: LifeSigns::Evidence
-  kAlive,       // ... and does again
+  kUnmuted,     // the device is no longer muted
+  kDead,        // the stream does not get its device's sound; `frames`: LifeSigns::Evidence
+  kAlive,       // it does again
 };
 
 struct NodeEvent {
@@ -41,18 +41,18 @@ struct NodeEvent {
   uint64_t frames;
 };
 
-// States are bits that stay set until they are taken: however long the event loop is blocked, none
-// is lost. Counted events wait in a ring. When the ring is full they are dropped, and the counters
-// in stats() still hold them; only for steps of the times, which nothing else tells, there is
-// always room kept.
+// States are bits that stay set until JavaScript takes them, so none is lost however long the event
+// loop is blocked. Counted events wait in a ring. When the ring is full they are dropped, and the
+// counters in stats() still include them. There is always room for steps of the times, because
+// nothing else reports those.
 class NodeEvents {
  public:
-  // `wakeup` is woken after each event; null: nobody waits for them.
+  // `wakeup` is woken after each event; null: events are only polled.
   explicit NodeEvents(std::shared_ptr<Wakeup> wakeup = nullptr) : wakeup_(std::move(wakeup)) {}
 
-  // One thread at a time, the node's audio thread as a rule.
+  // One thread at a time, usually the node's audio thread.
   void push(const NodeEvent& event) noexcept;
-  // JS thread. What happened since the last call, in its order; of a state the latest.
+  // JS thread. Returns the events since the last call, in order; of each state, only the latest.
   std::vector<NodeEvent> take();
 
  private:
@@ -69,12 +69,12 @@ class NodeEvents {
   };
 
   const std::shared_ptr<Wakeup> wakeup_;
-  uint64_t order_ = 0;  // of the last event; the writer's
+  uint64_t order_ = 0;  // of the last event; writer's side
   std::array<Ordered, kRing> ring_;
   std::atomic<uint32_t> head_{0};
   std::atomic<uint32_t> tail_{0};
   std::array<State, kStates> states_;
-  std::atomic<uint32_t> set_{0};  // one bit a state
+  std::atomic<uint32_t> set_{0};  // one bit for each state
 };
 
 }  // namespace patchcord

@@ -15,8 +15,8 @@ namespace patchcord {
 
 class Producer {
  public:
-  // Writer thread (the environment's own). The consumer's first frame is the next one produced; of
-  // a stream that is over it is told at once.
+  // Writer thread (the environment's own). The consumer's first frame is the next one produced. If
+  // the stream is over, its end is reported at once.
   void attach(std::shared_ptr<Receiver> receiver, std::shared_ptr<Wakeup> wakeup) {
     auto next = std::make_unique<std::vector<Consumer>>();
     if (consumers_.get() != nullptr) *next = *consumers_.get();
@@ -24,12 +24,12 @@ class Producer {
                             std::make_shared<std::atomic<bool>>(false)};
     next->push_back(consumer);
     consumers_.exchange(std::move(next));
-    // Published before it looks, as deliver_end() marks before it looks: at least one of them sees
-    // the other.
+    // The consumer is published before over_ is read; deliver_end() sets over_ before it reads the
+    // consumers. So at least one of the two sees the other.
     if (over_) end(consumer);
   }
 
-  // Writer thread. When it returns the receiver is no longer touched from here.
+  // Writer thread. After it returns the producer no longer uses the receiver.
   void detach(const Receiver* receiver) {
     if (consumers_.get() == nullptr) return;
     auto next = std::make_unique<std::vector<Consumer>>(*consumers_.get());
@@ -52,7 +52,7 @@ class Producer {
  protected:
   ~Producer() = default;
 
-  // Producer thread: frames that every consumer could take now; none when there is no consumer.
+  // Producer thread: how many frames every consumer could take now; 0 if there are no consumers.
   size_t consumer_room() noexcept {
     typename Published<std::vector<Consumer>>::Reading all(consumers_);
     if (!all || all->empty()) return 0;
@@ -89,9 +89,9 @@ class Producer {
  private:
   struct Consumer {
     std::shared_ptr<Receiver> receiver;
-    // Null: a link inside the engine, which fetches by its own clock.
+    // Null for a link inside the engine, which fetches by its own clock.
     std::shared_ptr<Wakeup> wakeup;
-    std::shared_ptr<std::atomic<bool>> ended;  // by whichever thread came first
+    std::shared_ptr<std::atomic<bool>> ended;  // set by the thread that ends it first
   };
 
   static void end(const Consumer& consumer) noexcept {

@@ -1,4 +1,4 @@
-// Whatever can be asked for the next frames: an input of the mixer, the mixer itself.
+// An object that delivers the next frames on request: an input of the mixer, or the mixer itself.
 #pragma once
 
 #include <cstddef>
@@ -6,24 +6,24 @@
 
 namespace patchcord {
 
-// The master's clock at a pull: when the first frame asked for is due, and how fast the asking
-// goes.
+// The master's clock at a pull: the time of the first requested frame, and the rate of the
+// requests.
 struct PullTime {
-  double time = 0;  // ns of the host's clock; what was heard then is wanted now
+  double time = 0;  // ns of the host's clock: the pull requests the sound recorded then
   double rate =
-      0;  // frames asked for per second of the host's clock, the true figure, near nominal
-  bool after_break = false;  // the master was silent: a jump is no further harm
-  double frame = 0;          // the sink's position of the first frame; 0 where no sink asks
+      0;  // frames requested per second of the host's clock: the true figure, near nominal
+  bool after_break = false;  // the master was silent, so a jump does no further harm
+  double frame = 0;          // the sink's position of the first frame; 0 without a sink
 };
 
 class Pullable {
  public:
   virtual ~Pullable() = default;
-  // Audio thread. Writes exactly `frames` interleaved frames; silence where there is nothing.
+  // Audio thread. Writes exactly `frames` interleaved frames, and silence where it has nothing.
   virtual void pull(float* out, size_t frames, const PullTime& when) noexcept = 0;
 };
 
-// No pull asks for more at a time; scratch buffers have this size.
+// The most frames in one pull; scratch buffers have this size.
 constexpr size_t kMaxPull = 1024;
 
 }  // namespace patchcord

@@ -10,18 +10,18 @@ namespace patchcord {
 class Receiver {
  public:
   virtual ~Receiver() = default;
-  // Producer thread. `samples` null: silence, with flags saying why; the sound before it has fallen
-  // to zero (silence.h). Consecutive records are contiguous.
+  // Producer thread. `samples` null: silence, and the flags say why; the sound before it has been
+  // faded out (silence.h). Consecutive records are contiguous.
   virtual void push(const float* samples, const Record& record) noexcept = 0;
   virtual void end() noexcept = 0;           // nothing follows
-  virtual size_t room() const noexcept = 0;  // frames that push() would take now
-  // Whether somebody there must have each frame when it is due, because a device plays it. Everyone
-  // else waits for what is late.
+  virtual size_t room() const noexcept = 0;  // how many frames push() would take now
+  // Whether a device plays what this receives, so that each frame must be there when it is due. All
+  // other receivers wait for late frames.
   virtual bool live() const noexcept { return false; }
-  // The producer's system does not answer: what is missing may still come, so that a recording
-  // waits longer for it.
+  // The producer's system does not answer. Missing frames may still come, so a recording waits
+  // longer for them.
   virtual void hold(bool held) noexcept { (void)held; }
-  // After push(): whether its reader is to be woken.
+  // After push(): whether the reader must be woken.
   virtual bool take_awaited() noexcept { return true; }
 };
 

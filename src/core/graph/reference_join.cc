@@ -7,13 +7,13 @@
 namespace patchcord {
 namespace {
 
-constexpr double kTurnSeconds = 0.01;  // joined at a time
-constexpr double kBufferSeconds = 1;   // beyond the longest wait
-// A loopback delivers nothing while nothing plays, and its silence is known only when it is late. A
-// longer wait would make the microphone late for as long as nobody talks.
+constexpr double kTurnSeconds = 0.01;  // joined in one turn
+constexpr double kBufferSeconds = 1;   // in addition to the longest wait
+// A loopback delivers nothing while nothing plays, and its silence is certain only when it is late.
+// A longer wait would delay the microphone for as long as nothing plays.
 constexpr double kPausedWait = 100e6;
-// Seconds. When the microphone was silent for longer, only the end of the silence is joined: the
-// canceller then knows what was played shortly before the sound returns.
+// Seconds. If the microphone was silent for longer, only the end of the silence is joined: that
+// shows the canceller what was played shortly before the sound returns.
 constexpr double kJoinedSilence = 1;
 
 size_t frames_of(double seconds, uint32_t rate) { return static_cast<size_t>(seconds * rate); }
@@ -71,7 +71,7 @@ void ReferenceJoin::join(bool all) noexcept {
   waiting_ns_.store(waiting, std::memory_order_relaxed);
 }
 
-// How many frames of it wait for nothing more.
+// How many frames of the span no longer wait.
 size_t ReferenceJoin::due(const FrameQueue::Span& span, bool live) noexcept {
   if (live) {
     const double old = newest_ - lag_.ns() - span.time;

@@ -1,4 +1,4 @@
-// A microphone's stream beside what the loudspeakers play: frames that have the channels of both.
+// Joins a microphone's stream with what the loudspeakers play: each frame has the channels of both.
 #pragma once
 
 #include <atomic>
@@ -14,17 +14,17 @@
 
 namespace patchcord {
 
-// The microphone's frames keep their bits, their places and their times. The reference is read as a
-// mixer reads a live input, by its times, at the microphone's rate, and `lead_ns` early. What of it
-// comes late is waited for, by the rule of "A recording has no deadline" (docs/architecture.md):
-// where a device plays what comes of it by a lag that follows the need, else until it is there or
-// for `max_wait_ns`. A reference that has not come is silence.
+// The microphone's frames keep their bits, positions and times. The reference is read by its times,
+// as a mixer reads a live input, at the microphone's rate and `lead_ns` early. Late parts of it are
+// waited for, by the rule of "A recording has no deadline" (docs/architecture.md): if a device
+// plays the result, by a lag that follows the need; else until they arrive, for at most
+// `max_wait_ns`. A reference that has not arrived counts as silence.
 class ReferenceJoin final : public Receiver, public Producer {
  public:
   struct Config {
     uint32_t sample_rate = 48000;
     uint32_t channels = 1;            // of the microphone
-    uint32_t reference_channels = 1;  // as `reference` gives them
+    uint32_t reference_channels = 1;  // as `reference` delivers them
     double lead_ns = 0;
     double max_wait_ns = static_cast<double>(kMaxWait);
   };
@@ -38,7 +38,7 @@ class ReferenceJoin final : public Receiver, public Producer {
   bool live() const noexcept override { return live_.load(std::memory_order_relaxed); }
   void hold(bool held) noexcept override { hold_consumers(held); }
 
-  // JS thread, when nothing is pushed any more: what waits goes on as it is.
+  // JS thread, after the last push: the waiting frames continue without a further wait.
   void flush() noexcept { join(true); }
 
   // Any thread.
@@ -54,11 +54,11 @@ class ReferenceJoin final : public Receiver, public Producer {
 
   const Config config_;
   const std::shared_ptr<LiveInput> reference_;
-  FrameQueue microphone_;  // what waits
+  FrameQueue microphone_;  // the frames that wait
   Lag lag_{0};
-  double rate_;          // the microphone's true one
-  double newest_ = 0;    // when the last frame that came was over
-  bool pauses_ = false;  // as Record's
+  double rate_;          // the microphone's true rate
+  double newest_ = 0;    // end of the newest frame
+  bool pauses_ = false;  // as in Record
   std::vector<float> read_, joined_;
   std::atomic<bool> live_{false};
   std::atomic<double> waiting_ns_{0};

@@ -1,4 +1,4 @@
-// How silence is given: it begins with the fall of the sound before it.
+// Delivers silence, which begins with the fade of the sound before it.
 #pragma once
 
 #include <algorithm>
@@ -9,8 +9,8 @@
 
 namespace patchcord {
 
-// Calls give(samples, record) for the parts of `silence`: as long as `fade` falls with samples, in
-// `scratch`, then without. Its frames and times stay what they are.
+// Calls give(samples, record) for the parts of `silence`: with samples in `scratch` as long as
+// `fade` falls, then without. Frames and times do not change.
 template <class Give>
 void give_silence(Fade& fade, std::vector<float>& scratch, uint32_t channels, Record silence,
                   const Give& give) noexcept {

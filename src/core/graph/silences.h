@@ -1,5 +1,5 @@
-// Which of a stream's newest frames were counted as silence. Those that prove to be lost are
-// counted as that alone.
+// Remembers which of a stream's newest frames were counted as silence. Frames that prove to be lost
+// are counted only as lost.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +21,7 @@ class Silences {
     newest_ = (newest_ + 1) % spans_.size();
     spans_[newest_] = {frame, frame + frames};
   }
-  // How many of these frames were silence. Each frame is asked for once.
+  // How many of these frames were counted as silence. Called only once for each frame.
   uint64_t among(uint64_t frame, uint64_t frames) const noexcept {
     uint64_t sum = 0;
     for (const Span& span : spans_) {

@@ -9,10 +9,10 @@ namespace patchcord {
 namespace {
 
 constexpr size_t kBlock = 1024;  // device frames converted at a time
-// As far behind the clock as an idle endpoint's silence: what the next device delivers first is
+// As far behind the clock as an idle endpoint's silence: the first frames of the next device are
 // hardly older.
 constexpr double kAbsenceLag = 30e6;  // ns
-// How long a device that is back may take until its first packet.
+// How long a device that is back may take to deliver its first packet.
 constexpr double kReturn = 100e6;  // ns
 constexpr uint32_t kAbsence = kRecordHole | kRecordSilence;
 
@@ -77,7 +77,7 @@ void SourceNode::absent() noexcept {
   fill_absence(static_cast<double>(clock_.now()) - kAbsenceLag);
 }
 
-// Silence up to that time, ns, while no device delivers.
+// Delivers silence up to that time (ns) while there is no device.
 void SourceNode::fill_absence(double until) noexcept {
   const double from = time_at(static_cast<double>(position_));
   if (until - from > static_cast<double>(config_.max_fill)) {
@@ -92,7 +92,7 @@ void SourceNode::fill_absence(double until) noexcept {
   emit(nullptr, static_cast<uint64_t>(due), kAbsence);
 }
 
-// Each frame was counted when it became silence; now it is known how many they are.
+// Each frame was counted when it became silence; now the total is known.
 void SourceNode::come_back() noexcept {
   if (!away_) return;
   away_ = false;
@@ -111,9 +111,9 @@ void SourceNode::packet(const void* data, uint32_t frames, int64_t position, int
   const Timeline::Placement place = timeline_->place(frames, position, time, clock_.now());
   leave_out(timeline_->take_left_out());
   back_at_ = std::min(back_at_, clock_.now());
-  // What is skipped because there was no device has been counted as that.
+  // Frames skipped because there was no device have already been counted as such.
   if (place.lost > 0 && (!away_ || place.silence > 0)) {
-    // What was skipped has had its place before here.
+    // The skipped frames belong before this position.
     hole(position_ - std::min<uint64_t>(position_, to_output(place.back)), to_output(place.lost),
          skipping_);
   }
@@ -142,12 +142,12 @@ void SourceNode::packet(const void* data, uint32_t frames, int64_t position, int
   }
   timeline_->advance(frames - place.skip);
   if (!skipping_) settle_losses();
-  // Before its first frame a stream skips what comes: nobody looked whether that was sound.
+  // Frames before the stream's start are skipped, so it is unknown whether they were sound.
   life_.packet(sounds_ || !timeline_->begun());
   set_anchor();
 }
 
-// A device that delivers nothing, where nothing of it is waited for any more: what it owes is lost.
+// No more packets are expected: the frames that the device owes are lost.
 void SourceNode::give_up() noexcept {
   const uint64_t owed = timeline_->owed(clock_.now());
   leave_out(timeline_->take_left_out());
@@ -159,7 +159,7 @@ void SourceNode::give_up() noexcept {
   set_anchor();
 }
 
-// Whether the last frame that is wanted has been waited for for long enough.
+// Whether the stream has waited long enough for its last frame.
 bool SourceNode::is_overdue(int64_t wait) const noexcept {
   const uint64_t end = end_.load(std::memory_order_relaxed);
   return end != std::numeric_limits<uint64_t>::max() &&
@@ -176,7 +176,7 @@ void SourceNode::unanswered() noexcept {
   idle_for(std::max(config_.max_wait, kUnansweredWait));
 }
 
-// True again and again: also for who comes meanwhile.
+// Reports true again each time, for consumers that arrive meanwhile.
 void SourceNode::hold(bool held) noexcept {
   if (held || held_) hold_consumers(held);
   held_ = held;
@@ -193,7 +193,8 @@ void SourceNode::idle_for(int64_t wait) noexcept {
   leave_out(timeline_->take_left_out());
   if (due == 0) return;
   if (away_) {
-    // Up to its return, and the first packet it could deliver, nobody knows whether it was quiet.
+    // Up to the device's return, and the first packet it could deliver, it is unknown whether there
+    // was sound.
     const double until = timeline_->tracker().frame_at(static_cast<double>(back_at_) + kReturn) -
                          timeline_->tracker().frame_at(time_at(static_cast<double>(position_)));
     const uint64_t absent = static_cast<uint64_t>(std::max(0.0, std::ceil(until)));
@@ -204,7 +205,7 @@ void SourceNode::idle_for(int64_t wait) noexcept {
     come_back();
   }
   silence(due, kRecordSilence);
-  cut_ = false;  // what sounds next begins by itself
+  cut_ = false;  // the next sound begins without a cut
   set_anchor();
 }
 
@@ -227,7 +228,7 @@ void SourceNode::observe(const EndpointState& endpoint) noexcept {
 
 void SourceNode::finish() noexcept {
   if (!ended_) {
-    // No packet comes any more.
+    // No more packets arrive.
     if (timeline_ && away_) {
       fill_absence(static_cast<double>(clock_.now()));
     } else if (timeline_ && config_.fills_idle) {
@@ -282,7 +283,7 @@ void SourceNode::replaced(int64_t position, uint64_t frames) noexcept {
   if (!skipping_) settle_losses();
 }
 
-// Where the device's stamps have leapt the host's timeline keeps to them. Returns how many of the
+// If the device's timestamps have leapt, the host's timeline follows them. Returns how many of the
 // device's next frames are left out.
 uint32_t SourceNode::follow_leap(uint32_t frames) noexcept {
   const int64_t leap = host_ ? host_->leap(timeline_->tracker(), position_) : 0;
@@ -311,8 +312,8 @@ void SourceNode::silence(uint64_t device_frames, uint32_t flags) noexcept {
   };
   device_fade_.fall();
   zeros(std::min<uint64_t>(left, device_fade_.fall_left()));
-  // The converter's memory rings out first. The rest is skipped at once, by a fixed ratio whole
-  // periods of it.
+  // The converter's memory is pushed out first. The rest is skipped at once; with a fixed ratio, by
+  // whole periods.
   zeros(std::min(left, ringing_));
   if (host_) {
     emit(nullptr, host_->skip_silence(timeline_->tracker(), position_, left), flags);
@@ -331,7 +332,7 @@ void SourceNode::convert(const uint8_t* data, size_t frames, uint32_t flags) noe
     if (flags == 0) flags = kRecordSilence;
   }
   const bool sound = data != nullptr || device_fade_.falling();
-  // Silence needs no samples, once it is silence behind the converter as well.
+  // Silence needs no samples once the converter's output is silent too.
   const bool silent = !sound && ringing_ == 0;
   float* in = nullptr;
   if (sound) {
@@ -359,7 +360,8 @@ void SourceNode::convert(const uint8_t* data, size_t frames, uint32_t flags) noe
   }
 }
 
-// `flags`: why there is no sound. It has samples where they fall to zero, or a resampler rings.
+// `flags`: why there is no sound. `samples` is set while sound fades to zero, or while a resampler
+// rings.
 void SourceNode::emit(float* samples, uint64_t frames, uint32_t flags) noexcept {
   if (ended_ || frames == 0) return;
   const uint64_t end = end_.load(std::memory_order_relaxed);
@@ -398,7 +400,7 @@ void SourceNode::end_stream() noexcept {
   tell(NodeEventType::kEnded, position_, 0);
 }
 
-// In place. Whether anything is left: a stream that is not enabled is silent.
+// Works in place. Returns whether any sound is left: a stream that is not enabled is silent.
 bool SourceNode::pass_gate(float* samples, size_t frames) noexcept {
   if (!gate_.moves()) return gate_.here() != 0;
   const uint32_t channels = config_.channels;
@@ -428,13 +430,13 @@ void SourceNode::give(float* samples, Record record) noexcept {
 
 void SourceNode::set_anchor() noexcept {
   const double frame = static_cast<double>(position_);
-  // On the host's clock the first anchor holds for ever.
+  // On the host's clock the first anchor never changes.
   if (!host_) anchor_.store({frame, time_at(frame), true_rate()});
   drift_ppm_.store(rate_->ppm(), std::memory_order_relaxed);
   stamped_.store(timeline_->stamped(), std::memory_order_relaxed);
 }
 
-// What so many frames of the device become.
+// How many output frames so many frames of the device become.
 uint64_t SourceNode::to_output(uint64_t device_frames) const noexcept {
   return static_cast<uint64_t>(
       std::llround(static_cast<double>(device_frames) * true_rate() / rate_->rate()));

@@ -1,5 +1,5 @@
-// A capture stream in the engine: packets of a device in, a contiguous timeline of f32 frames in
-// the asked rate and channels out, to every consumer.
+// A capture stream in the engine: takes a device's packets and delivers a contiguous timeline of
+// f32 frames, in the requested rate and channels, to every consumer.
 #pragma once
 
 #include <atomic>
@@ -32,22 +32,24 @@ class SourceNode final : public Producer {
     uint32_t sample_rate = 48000;
     uint32_t channels = 2;
     int64_t start = 0;             // instant of frame 0
-    uint64_t duration_frames = 0;  // end after exactly so many; 0: when stopped
+    uint64_t duration_frames = 0;  // ends after exactly that many; 0: when stopped
     bool fills_idle = false;       // loopback: silence by the clock while nothing plays
-    // Exactly sample_rate frames a second of the host's clock, not of the device's.
+    // The stream has exactly sample_rate frames per second of the host's clock instead of the
+    // device's.
     bool host_clock = false;
-    // ns. Longer holes, the machine's sleep above all, are left out: the stream's times step.
+    // ns. Longer holes, above all the machine's sleep, are left out: the stream's times step.
     int64_t max_fill = 60 * kNsPerSecond;
-    int64_t max_wait = kMaxWait;  // ns. No packet is waited for for longer.
-    bool metered = true;          // somebody may ask for levels
-    ChannelRouting routing{};     // of the device's channels; none: the usual one
+    int64_t max_wait = kMaxWait;  // ns. The longest wait for a packet.
+    bool metered = true;          // JavaScript may read levels
+    ChannelRouting routing{};     // of the device's channels; none: the usual routing
   };
 
   struct Stats {
     Counter packets;
     Counter holes;
     Counter hole_frames;  // lost by the device or the system, or while there was no device
-    // Before the device was open, and of an idle endpoint: not what proved to be lost there.
+    // Before the device was open, and while an endpoint was idle; without frames that proved to be
+    // lost.
     Counter silence_frames;
     Counter skipped_frames;  // left out because there was nothing for longer than max_fill
     Counter trimmed_frames;  // arrived after their place had been filled
@@ -57,9 +59,8 @@ class SourceNode final : public Producer {
   SourceNode(Clock& clock, const Config& config,
              std::shared_ptr<NodeEvents> events = std::make_shared<NodeEvents>());
 
-  // Control thread, before a device runs. Again for every other device that takes its place: the
-  // timeline goes on where it is.
-  // `speakers`: as device_map() has them.
+  // Control thread, before a device runs. Called again for each device that takes over: the
+  // timeline continues. `speakers`: as for device_map().
   void open(const Format& device, const DeviceTiming& timing = {},
             uint32_t speakers = kUsualSpeakers);
 
@@ -70,12 +71,12 @@ class SourceNode final : public Producer {
   void idle(bool quiet) noexcept;
   // The system does not answer.
   void unanswered() noexcept;
-  // The system replaced `frames` by silence, because they came too late for it; `position` as a
-  // packet's.
+  // The system replaced `frames` by silence, because they were too late for it; `position` is as in
+  // a packet.
   void replaced(int64_t position, uint64_t frames) noexcept;
-  // After each of the two: what the system says of the device meanwhile.
+  // After packet() and idle(): what the system reports about the device.
   void observe(const EndpointState& endpoint) noexcept;
-  // The clock's thread, every 10 ms or so between one device and the next: silence by the clock.
+  // The clock's thread, about every 10 ms while there is no device: delivers silence by the clock.
   void absent() noexcept;
 
   // Control thread, when the device no longer runs: the stream ends here.
@@ -94,7 +95,7 @@ class SourceNode final : public Producer {
     enabled_.store(enabled, std::memory_order_relaxed);
     gate_.set(enabled ? 1.0f : 0.0f, fade_frames_);
   }
-  // The stream ends behind this frame, or behind what has been delivered if that is more.
+  // The stream ends after this frame, or after the frames delivered so far if that is later.
   void stop_at(uint64_t frame) { end_.store(frame, std::memory_order_relaxed); }
   bool enabled() const { return enabled_.load(std::memory_order_relaxed); }
   const std::shared_ptr<NodeEvents>& events() const { return events_; }
@@ -133,12 +134,13 @@ class SourceNode final : public Producer {
   double ratio_ = 1;    // output frames per device frame
   uint64_t first_ = 0;  // the stream's frame that is this device's frame 0
   std::unique_ptr<Timeline> timeline_;
-  std::unique_ptr<SteadyRate> rate_;  // of the device
+  std::unique_ptr<SteadyRate> rate_;  // the device's
   std::unique_ptr<Converter> converter_;
-  std::unique_ptr<HostClock> host_;  // of the converter; null: the device's clock is followed
-  uint64_t ringing_ = 0;             // zeros until the converter has forgotten all sound
+  // steers the converter; null: the stream follows the device's clock
+  std::unique_ptr<HostClock> host_;
+  uint64_t ringing_ = 0;  // zeros until the converter contains no sound
   std::vector<float> raw_, out_;
-  Fade device_fade_;  // of what the device delivers, before a converter would smear a step
+  Fade device_fade_;  // of the device's audio: a step is removed before a converter would smear it
   Fade fade_;         // of the stream
   bool cut_ = true;   // the next packet begins in the middle of its sound
   const uint32_t fade_frames_;
@@ -155,13 +157,13 @@ class SourceNode final : public Producer {
   std::atomic<bool> stamped_{true};
   std::atomic<bool> enabled_{true};
   std::atomic<uint64_t> end_;
-  bool sounds_ = false;     // something in the present packet is not zero
-  bool away_ = false;       // the device that was heard last is gone
-  uint64_t away_from_ = 0;  // the first frame that none delivered
-  int64_t back_at_ = 0;     // when the next one was first heard of; kNever: not yet
-  bool skipping_ = false;   // the last packet came too late as a whole
+  bool sounds_ = false;     // the present packet is not all zeros
+  bool away_ = false;       // the last device that delivered is gone
+  uint64_t away_from_ = 0;  // the first frame that no device delivered
+  int64_t back_at_ = 0;     // when the next device was first reported; kNever: not yet
+  bool skipping_ = false;   // the last packet was too late as a whole
   bool ended_ = false;
-  int64_t left_out_ = 0;  // s, in all
+  int64_t left_out_ = 0;  // s, total
 };
 
 }  // namespace patchcord

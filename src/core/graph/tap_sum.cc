@@ -6,13 +6,14 @@
 namespace patchcord {
 namespace {
 
-// A packet of 10 ms, its way here and a turn of the sum; more when a tap's packets prove later.
+// A packet of 10 ms, its transport and one turn of the sum; it grows if a tap's packets prove
+// later.
 constexpr double kFirstLag = 30e6;
-// What a tap's queue holds beyond what is waited for: a machine or a server that stalls.
+// What a tap's queue holds beyond the longest wait, for a machine or a server that stalls.
 constexpr int64_t kQueueNs = kUnansweredWait + kNsPerSecond / 2;
-// Where a tap has nothing the sum makes silence, and counts what of it was sound that came late. A
-// tap that made it first would trim that sound, and nobody would count it. Below the 60 s from
-// which on a timeline leaves time out.
+// If a tap has nothing, the sum makes the silence, and counts sound that comes too late. A tap that
+// made the silence earlier would trim that sound without counting it. The wait is below the 60 s
+// after which a timeline leaves time out.
 constexpr int64_t kTapWait = 30 * kNsPerSecond;
 
 SourceNode::Config source_config(Clock& clock, const Format& device) {
@@ -59,7 +60,8 @@ TapSum::TapSum(TapSums* sums, uint32_t rate, uint32_t channels, Output* output, 
 }
 
 void TapSum::start() {
-  // At a turn of the sums, as is the lag: each turn then finds exactly its period due.
+  // At a turn of the sums; the lag is a whole number of periods too. So each turn finds exactly its
+  // period due.
   mixer_.begin_at(sums_.clock().now() / TapSums::kPeriodNs * TapSums::kPeriodNs);
   sums_.add(this);
 }
@@ -77,7 +79,7 @@ void TapSum::end(const std::shared_ptr<Tap>& tap) {
   publish();
 }
 
-// Without those that have been played out.
+// Publishes the taps, except those that have ended and are played out.
 void TapSum::publish() {
   taps_.erase(
       std::remove_if(taps_.begin(), taps_.end(),
@@ -89,7 +91,7 @@ void TapSum::publish() {
 }
 
 void TapSum::Link::push(const float* samples, const Record& record) noexcept {
-  if ((record.flags & kRecordHole) != 0) return;  // the next one's position shows it
+  if ((record.flags & kRecordHole) != 0) return;  // the position of the next record shows it
   output_.on_sum(samples, static_cast<uint32_t>(record.frames), static_cast<int64_t>(record.frame),
                  std::llround(record.time));
 }

@@ -1,5 +1,5 @@
-// Several captured streams, each with a clock of its own, as one: how the sound of a program that
-// has many streams, or of many programs, becomes one timeline.
+// Sums several captured streams, each with its own clock, into one timeline: for a program that has
+// several streams, or for several programs.
 #pragma once
 
 #include <memory>
@@ -14,30 +14,30 @@
 
 namespace patchcord {
 
-// A mixer on the host's clock: frame k is what was heard `start` + k / rate. Each tap is a
-// SourceNode, which makes its packets contiguous, and a LiveInput, which reads it: as sources that
-// are piped into a mixer that no sink pulls.
+// A mixer on the host's clock: frame k was recorded at `start` + k / rate. Each tap is a
+// SourceNode, which makes its packets contiguous, and a LiveInput, which reads it. They work like
+// sources piped into a mixer that no sink pulls.
 class TapSum final : private TapSums::Sum, private MixerNode::Listener {
  public:
-  // Told on the sum's audio thread. Must not block or allocate.
+  // Called on the sum's audio thread. It must not block or allocate.
   class Output {
    public:
-    // In order; frames that are left out were skipped, because the machine stood still. `samples`
-    // null: there is no tap. `time`: of the first frame, exact.
+    // In order. Missing frames were skipped, because the machine stood still. `samples` null: there
+    // is no tap. `time`: of the first frame, exact.
     virtual void on_sum(const float* samples, uint32_t frames, int64_t position,
                         int64_t time) noexcept = 0;
-    // Silence was given in the place of sound that came too late.
+    // Silence replaced sound that came too late.
     virtual void on_replaced(int64_t position, uint64_t frames) noexcept = 0;
     // The sum waits for taps of a system that does not answer.
     virtual void on_unanswered() noexcept = 0;
-    // Whether a device plays the sum: then it does not wait for taps that are late.
+    // Whether a device plays the sum: then it does not wait for late taps.
     virtual bool live() const noexcept = 0;
 
    protected:
     ~Output() = default;
   };
 
-  // What one captured stream delivers to. One thread at a time.
+  // The destination of one captured stream. One thread at a time.
   class Tap {
    public:
     Tap(Clock& clock, const Format& device, uint32_t rate, uint32_t channels, int64_t max_wait);
@@ -61,20 +61,20 @@ class TapSum final : private TapSums::Sum, private MixerNode::Listener {
   TapSum(const TapSum&) = delete;
   TapSum& operator=(const TapSum&) = delete;
 
-  // One control thread at a time. When stop() returns the output is not called any more.
+  // One control thread at a time. After stop() returns, the output is not called any more.
   void start();
   void stop() { sums_.remove(this); }
 
-  // Any one thread that is no audio thread.
+  // Any one thread except audio threads.
   std::shared_ptr<Tap> add(const Format& device);
-  void end(const std::shared_ptr<Tap>& tap);  // when nothing delivers to it any more
+  void end(const std::shared_ptr<Tap>& tap);  // after the last delivery to it
 
-  // Any thread: how long after it was heard a frame is given out at the earliest, ns. Grows with
-  // the packets' delay, and shrinks again.
+  // Any thread: the least time from recording to output, ns. Grows with the packets' delay, and
+  // shrinks again.
   int64_t lag() const { return static_cast<int64_t>(mixer_.lag_ns()); }
 
  private:
-  // What the mixer gives to.
+  // Receives the mixer's output.
   class Link final : public Receiver {
    public:
     explicit Link(Output* output) : output_(*output) {}
@@ -101,7 +101,7 @@ class TapSum final : private TapSums::Sum, private MixerNode::Listener {
   const int64_t max_wait_;
   Output& output_;
   MixerNode mixer_;
-  std::vector<std::shared_ptr<Tap>> taps_;  // the writer's
+  std::vector<std::shared_ptr<Tap>> taps_;  // writer's side
   uint64_t connections_ = 0;
 };
 

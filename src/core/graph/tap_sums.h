@@ -1,5 +1,5 @@
-// The one audio thread on which all sums of a host are made. However many there are, it wakes a
-// hundred times a second, and with it whoever listens to them.
+// The one audio thread that makes all sums of a host. However many there are, it wakes a hundred
+// times a second, together with the threads that read them.
 #pragma once
 
 #include <memory>
@@ -13,7 +13,8 @@ namespace patchcord {
 
 class TapSums {
  public:
-  // Between two turns. They are at multiples of it, so that what all sums give comes at once.
+  // The time between two turns. Turns are at multiples of it, so that all sums deliver at the same
+  // moment.
   static constexpr int64_t kPeriodNs = 10 * kNsPerMs;
 
   class Sum {
@@ -28,8 +29,8 @@ class TapSums {
 
   Clock& clock() const { return clock_; }
 
-  // Any thread that is no audio thread. After remove(), which may be called twice, `sum` is not
-  // called any more. The thread is there as long as there is a sum.
+  // Any thread except audio threads. After remove(), which may be called twice, `sum` is not called
+  // any more. The thread exists as long as there is a sum.
   void add(Sum* sum);
   void remove(Sum* sum);
 
@@ -40,7 +41,7 @@ class TapSums {
 
   Clock& clock_;
   std::mutex writing_;
-  Sums sums_;  // the writers'
+  Sums sums_;  // writers' side
   Published<Sums> published_;
   std::unique_ptr<Clock::Task> task_;
 };

@@ -1,4 +1,4 @@
-// How an audio thread tells the event loop that there is something to fetch.
+// Wakes the event loop from an audio thread, to fetch what is there.
 #pragma once
 
 namespace patchcord {

@@ -1,4 +1,4 @@
-// A stream's place in time.
+// A stream's position in time.
 #pragma once
 
 namespace patchcord {

@@ -6,12 +6,14 @@
 namespace patchcord {
 namespace {
 
-constexpr double kSecond = 1;  // of audio, for each point
-// A wait that climbs by a packet in half a minute looks like another rate: a slope is believed the
-// more the longer it was seen, up to what most crystals are off, and from kKnown on nearly all.
+constexpr double kSecond = 1;  // one point for each second of audio
+// A wait that grows by a packet in half a minute looks like another rate. So a slope counts the
+// more, the longer it was observed: at first up to the error of most crystals, from kKnown on
+// almost fully.
 constexpr double kKnown = 120;  // s
 constexpr double kFirstSlope = 1e-4, kMaxSlope = 3e-4;
-constexpr double kElsewhere = 0.1;  // s: so late for a whole second, nobody was merely late
+// s: a packet this late for a whole second has another position; the thread was not just late
+constexpr double kElsewhere = 0.1;
 
 }  // namespace
 
@@ -56,7 +58,7 @@ void FetchTimes::fit() noexcept {
   }
 }
 
-// Of two points or more: of their lower hull the edge over their mean.
+// For two points or more: the edge of their lower hull over their mean.
 double FetchTimes::slope_over_middle() const noexcept {
   std::array<size_t, kPoints> hull{};
   size_t corners = 0;

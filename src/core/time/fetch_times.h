@@ -1,4 +1,4 @@
-// When packets were heard, from the times when somebody fetched them.
+// When packets were recorded, computed from the times at which a thread fetched them.
 #pragma once
 
 #include <array>
@@ -7,19 +7,19 @@
 
 namespace patchcord {
 
-// A line under all that was fetched in the last minutes: nothing is fetched before it was heard,
-// but late by as much as who fetches slept. Who fetches wakes once a packet, and where that beats
-// with the device's own pace the wait climbs and falls by a packet within half a second or within a
-// minute, so that no mean would do. The line is the one of least sum of waits: the edge of the
-// lower convex hull over the middle (Moon, Skelly and Towsley, "Estimation and removal of clock
-// skew from network delay measurements", 1999). Audio thread.
+// A line under all fetches of the last minutes. No packet can be fetched before it was recorded,
+// but it may be fetched late, by as long as the fetching thread sleeps. That thread wakes once a
+// packet. If its period beats with the device's own, the wait grows and shrinks by a packet within
+// half a second or within a minute, so a mean would be wrong. The line is the one with the least
+// sum of waits: the edge of the lower convex hull over the middle (Moon, Skelly and Towsley,
+// "Estimation and removal of clock skew from network delay measurements", 1999). Audio thread.
 class FetchTimes {
  public:
   explicit FetchTimes(double nominal_rate_hz) : nominal_ns_(1e9 / nominal_rate_hz) {}
 
-  // Frames rise; one that goes back begins anew. True: the line is another now.
+  // Frame numbers rise; a lower one starts the line again. Returns true if the line has changed.
   bool add(int64_t frame, int64_t time) noexcept;
-  void renumber(int64_t by) noexcept;  // every frame is called that much more
+  void renumber(int64_t by) noexcept;  // adds `by` to the number of every frame
 
   int64_t time_at(int64_t frame) const noexcept;
   double rate() const noexcept { return 1e9 / (nominal_ns_ * (1 + slope_)); }
@@ -27,7 +27,7 @@ class FetchTimes {
 
  private:
   struct Point {
-    double at;    // s, by the frames
+    double at;    // s, counted in frames
     double wait;  // s, above the nominal line through origin
   };
 
@@ -42,9 +42,9 @@ class FetchTimes {
   static constexpr size_t kPoints = 256;
   const double nominal_ns_;
   int64_t origin_frame_ = 0, origin_time_ = 0;
-  std::array<Point, kPoints> points_{};  // the earliest of each second, oldest first
+  std::array<Point, kPoints> points_{};  // the earliest fetch of each second, oldest first
   size_t count_ = 0;
-  double until_ = 0;  // the second of the last point ends
+  double until_ = 0;  // end of the second of the last point
   double slope_ = 0, height_ = 0;
 };
 

@@ -1,4 +1,4 @@
-// How much more than at first a device must hold, so that it does not underrun.
+// How much more audio than at first a device must hold to avoid underruns.
 #pragma once
 
 #include <algorithm>
@@ -8,16 +8,15 @@
 
 namespace patchcord {
 
-// After a device ran dry it holds as much more as it had been without, kLeastStep at least. Once
-// nothing has been missing for a minute, 0.2 ms of it are given back each second, which the
-// resamplers of live streams follow without being heard. A device that runs dry while it gives back
-// waits twice as long before the next time, up to a quarter of an hour.
-// Audio thread, unless it says otherwise. In ns.
+// After an underrun the device holds more: as much as was missing, at least kLeastStep. After a
+// minute without one it gives back 0.2 ms each second, which the resamplers of live streams follow
+// inaudibly. If the device underruns while it gives back, the next time waits twice as long, up to
+// a quarter of an hour. Audio thread, unless said otherwise. Times are in ns.
 class Fill {
  public:
   static constexpr double kLeastStep = 5e6;
 
-  // Control thread, before a device runs: nothing more yet, and never more than `most`.
+  // Control thread, before a device runs: resets the fill to zero and limits it to `most`.
   void restart(int64_t most) noexcept {
     most_ = static_cast<double>(most);
     patience_ = kPatience;
@@ -26,7 +25,7 @@ class Fill {
     set(0);
   }
 
-  // Returns by how much it grew.
+  // Returns how much the fill grew.
   double grow(double by) noexcept {
     if (calm_ > patience_) patience_ = std::min(2 * patience_, kMostPatience);
     calm_ = 0;
@@ -36,7 +35,7 @@ class Fill {
     return more_ - before;
   }
 
-  // After each turn, of `elapsed`. Returns by how much it shrank.
+  // After each turn, which took `elapsed`. Returns how much the fill shrank.
   double follow(double elapsed) noexcept {
     if (more_ == 0) return 0;
     calm_ += elapsed;
@@ -46,7 +45,7 @@ class Fill {
     if (more_ == 0) patience_ = kPatience;
     return before - more_;
   }
-  // Whether it has shrunk to nothing; true once.
+  // Whether the fill has shrunk to zero; returns true only once.
   bool take_given_back() noexcept { return more_ == 0 && std::exchange(grown_, false); }
 
   double more() const noexcept { return more_; }
@@ -65,7 +64,7 @@ class Fill {
   double most_ = 0;
   double more_ = 0;
   double patience_ = kPatience;
-  double calm_ = 0;  // since it ran dry
+  double calm_ = 0;  // time since the last underrun
   bool grown_ = false;
   std::atomic<double> shown_{0};
 };

@@ -1,5 +1,6 @@
-// How much older than it could be live sound is taken, so that its packets are there when they are
-// asked for: grows when they came too late all the same, and shrinks again when for long none did.
+// How far behind the newest possible audio a reader stays, so that packets are there when it reads
+// them. The lag grows if packets were too late, and shrinks again after a long time without a late
+// one.
 #pragma once
 
 #include <algorithm>
@@ -8,11 +9,11 @@
 
 namespace patchcord {
 
-// Audio thread, unless it says otherwise. In ns.
+// Audio thread, unless said otherwise. Times are in ns.
 class Lag {
  public:
-  static constexpr double kMargin = 5e6;  // beyond what was just enough
-  static constexpr double kMost = 500e6;  // no packets are waited for for longer
+  static constexpr double kMargin = 5e6;  // added to the lag that was just enough
+  static constexpr double kMost = 500e6;  // the longest time to wait for packets
 
   explicit Lag(double least) : ns_(least), enough_(least), shown_(least) {}
 
@@ -22,15 +23,15 @@ class Lag {
   void raise(double to) noexcept {
     if (to > ns_) grow_to(to);
   }
-  // After each turn, of `elapsed`: by how much packets were too late, 0 when all were there.
-  // `take_spare()` tells how much sooner all of them since its last call could have been asked for.
-  // Never below `least`.
+  // After each turn, which took `elapsed`. `too_late`: by how much packets were too late, 0 if all
+  // were there. `take_spare()` returns how much sooner all packets since its last call could have
+  // been read. The lag is never below `least`.
   template <class TakeSpare>
   void follow(double elapsed, double least, double shortfall,
               const TakeSpare& take_spare) noexcept {
     if (shortfall > 0) {
       grow_to(ns_ + shortfall + kMargin);
-      take_spare();  // what was there before says nothing
+      take_spare();  // what was spare before says nothing
     } else if ((observed_ += elapsed) >= kPatience) {
       observed_ = 0;
       const double spare = take_spare();
@@ -41,7 +42,8 @@ class Lag {
   }
 
  private:
-  // What was to spare for so long is given back, slower than an input works off an error.
+  // Spare lag that was not needed for so long is given back, more slowly than an input corrects its
+  // position.
   static constexpr double kPatience = 10e9;
   static constexpr double kShrink = 0.3e-3;
 
@@ -56,8 +58,8 @@ class Lag {
   }
 
   double ns_;
-  double enough_;        // would have been, of late
-  double observed_ = 0;  // for how long
+  double enough_;        // the lag that would have been enough lately
+  double observed_ = 0;  // how long it has been observed
   std::atomic<double> shown_;
 };
 

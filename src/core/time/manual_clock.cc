@@ -1,5 +1,5 @@
-// Time that moves only when told to: one worker thread runs every step, so the order of all that
-// happens follows from (instant, age of the task) and from nothing else.
+// A clock whose time moves only on request. One worker thread runs every step, so the order of all
+// steps depends only on (instant, age of the task).
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
@@ -16,8 +16,8 @@ namespace {
 
 int64_t later(int64_t now, int64_t by) { return by > kNever - now ? kNever : now + by; }
 
-// What the clock, its tasks and its thread share. Whoever goes last frees it, so a task may outlive
-// its clock (it then never runs again) and the clock may die on its own thread.
+// The state shared by the clock, its tasks and its thread. The last of them frees it. So a task may
+// outlive its clock (it then never runs again), and the clock may be destroyed on its own thread.
 class Schedule {
  public:
   struct Entry {
@@ -31,7 +31,7 @@ class Schedule {
 
   void add(Entry* entry) {
     std::lock_guard<std::mutex> lock(mutex_);
-    entries_.push_back(entry);  // always in order of age
+    entries_.push_back(entry);  // appended, so always in order of age
     changed_.notify_all();
   }
 
@@ -44,7 +44,8 @@ class Schedule {
   void remove(Entry* entry) {
     std::unique_lock<std::mutex> lock(mutex_);
     entries_.erase(std::find(entries_.begin(), entries_.end(), entry));
-    // A step that ends another task's life runs on the worker itself: then nothing else runs.
+    // If a step ends the life of another task, this runs on the worker itself, and no other step
+    // runs.
     if (std::this_thread::get_id() == worker_) return;
     changed_.wait(lock, [&] { return running_ != entry; });
   }
@@ -61,7 +62,7 @@ class Schedule {
     changed_.notify_all();
   }
 
-  // The worker's life.
+  // Runs until the clock ends.
   void run() {
     std::unique_lock<std::mutex> lock(mutex_);
     worker_ = std::this_thread::get_id();
@@ -77,8 +78,8 @@ class Schedule {
         move_time(next, lock);
       }
     }
-    // What is still pending will not happen: let go of it without the lock, for what it holds may
-    // reach back here.
+    // Calls that are still pending will never complete. They are freed without the lock, because
+    // what they own may call back into the clock.
     std::deque<Advance> abandoned = std::move(advances_);
     lock.unlock();
   }
@@ -86,7 +87,7 @@ class Schedule {
  private:
   struct Advance {
     int64_t by;
-    bool asleep;    // until then nothing runs
+    bool asleep;    // no step runs until then
     int64_t until;  // set when its turn comes
     std::function<void()> done;
   };
@@ -117,7 +118,7 @@ class Schedule {
       front.until = later(now(), front.by);
       if (front.asleep) {
         now_.store(front.until, std::memory_order_release);
-        return;  // for what is overdue
+        return;  // some tasks are overdue
       }
     }
     if (next != nullptr && next->due <= front.until) {
@@ -129,7 +130,7 @@ class Schedule {
     advances_.pop_front();
     lock.unlock();
     if (done) done();
-    done = nullptr;  // what it holds may be the clock's owner: freed without the lock
+    done = nullptr;  // freed without the lock, because it may own the clock's owner
     lock.lock();
   }
 

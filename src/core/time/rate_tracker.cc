@@ -10,19 +10,19 @@ constexpr double kPi = 3.14159265358979323846;
 constexpr double kNsPerS = 1e9;
 constexpr double kJump = 0.2;  // s
 
-// Of each kind of stamp: how it scatters, and the loop's bandwidth once it is steady, for packets
-// of 10 ms. Stamps that turn out worse or rarer narrow it.
+// For each kind of timestamp: its scatter, and the loop's bandwidth in the steady state, for
+// packets of 10 ms. If timestamps prove to be worse or rarer, the bandwidth becomes narrower.
 constexpr double kDeviceBandwidth = 0.02;  // Hz
 constexpr double kArrivalBandwidth = 0.01;
 constexpr double kDeviceSigma = 20e-6;  // s
 constexpr double kArrivalSigma = 0.5e-3;
 constexpr double kUsualPeriod = 0.01;  // s
 
-constexpr double kUsualDeviation = 300e-6;  // crystals are within that of nominal, nearly all
+constexpr double kUsualDeviation = 300e-6;  // nearly all crystals are this close to nominal
 constexpr double kMaxDeviation = 0.01;      // and no audio clock is 1 % off
 constexpr double kSettled = 10e-6;
 
-// Outliers (a late thread, a stamp taken over an interrupt) are clamped once there is a sigma.
+// Outliers (a late thread, a timestamp taken over an interrupt) are clamped once sigma is known.
 constexpr double kClampAfter = 3;  // s
 constexpr double kClampSigmas = 4;
 constexpr double kSigmaMemory = 10;  // s
@@ -30,19 +30,21 @@ constexpr double kMinSigma = 1e-6;
 constexpr double kSigmaStart = 0.1;   // s
 constexpr double kPlaceKnown = 0.02;  // s
 constexpr double kPoorStamps = 1.5;
-// A first stamp may be a system's guess, so far off that the rate could not explain it: the place
-// moves to where the following ones agree. Stamps that are far off and do not agree are poor ones,
-// such as those of a thread that wakes up to 10 ms late when the machine is busy.
+// The first timestamp may be a guess of the system, so far off that the rate cannot explain it.
+// Then the position moves to where the following ones agree. Timestamps that are far off and
+// disagree are just inaccurate, such as those of a thread that wakes up to 10 ms late when the
+// machine is busy.
 constexpr double kYoung = 1;        // s
 constexpr double kFirstGuess = 50;  // sigmas
 constexpr int kAgreeing = 3;        // stamps
-constexpr double kFarther = 2;      // than the last time, or it is the same scatter again
-// The mean of a second's innovations is a tenth of a sigma by chance, for packets of 10 ms. So much
-// of it means that place or rate have changed; a lone outlier, clamped, cannot do it.
+constexpr double kFarther = 2;  // times the last distance; below that it is the same scatter again
+// For packets of 10 ms the mean of a second's innovations is a tenth of a sigma by chance. So large
+// a mean shows that position or rate have changed; a lone outlier cannot cause it, because it is
+// clamped.
 constexpr double kBiasMemory = 1;      // s
-constexpr double kMaxBiasShare = 0.1;  // of one stamp, however long its packet
+constexpr double kMaxBiasShare = 0.1;  // share of one timestamp, however long its packet
 constexpr double kDoubtSigmas = 1.5;
-constexpr double kLeastDoubt = 0.25;  // of the sigma supposed: stamps without any jitter
+constexpr double kLeastDoubt = 0.25;  // share of the supposed sigma, for timestamps without jitter
 
 }  // namespace
 
@@ -65,7 +67,7 @@ void RateTracker::reset() noexcept {
   started_ = false;
 }
 
-// At another place, with all that is known of the rate.
+// Moves to another position and keeps everything that is known of the rate.
 void RateTracker::move_to(int64_t frame, int64_t time_ns) noexcept {
   origin_ = time_ns;
   offset_ns_ = 0;
@@ -86,15 +88,15 @@ void RateTracker::set(int64_t frame, int64_t time_ns, double rate, bool settled)
 
 void RateTracker::lose_place() noexcept { place_variance_ += kJump * kJump; }
 
-// The place has changed, and perhaps the rate: the next stamp is believed, and from there on the
-// rate is learnt anew. What is known of the stamps stays.
+// The position has changed, and perhaps the rate: the tracker takes over the position of the next
+// timestamp and learns the rate again from there. The scatter of the timestamps stays.
 void RateTracker::doubt(double rate_sigma) noexcept {
   lose_place();
   rate_variance_ += rate_sigma * rate_sigma;
   bias_ = 0;
 }
 
-// Whether a stamp of the first second is too far off to be used.
+// Whether a timestamp in the first second is too far off to be used.
 bool RateTracker::goes_astray(double error) noexcept {
   const bool agrees = astray_ > 0 && std::fabs(error - astray_error_) <= kFirstGuess * stamp_sigma_;
   if (astray_ > 0 && !agrees) {
@@ -108,7 +110,7 @@ bool RateTracker::goes_astray(double error) noexcept {
   return true;
 }
 
-// The stamps are worse than was believed: what was learnt from them of the rate is forgotten.
+// The timestamps are worse than supposed: what they taught about the rate is dropped.
 void RateTracker::coarsen(double sigma) noexcept {
   if (sigma <= sigma_) return;
   sigma_ = sigma;
@@ -133,21 +135,21 @@ void RateTracker::update(int64_t frame, int64_t time_ns) noexcept {
   elapsed_ += seconds;
   const bool place_known = place_variance_ < kPlaceKnown * kPlaceKnown;
   if (elapsed_ > kClampAfter && place_known) {
-    // One measure for the clamp and for the doubt: a clamp below it would hold the mean there, and
-    // stamps better than supposed would never be believed elsewhere.
+    // The clamp and the doubt use the same measure. A lower clamp would hold the mean below the
+    // doubt, so that good timestamps at another position would never be used.
     const double usual = std::max(sigma_, kLeastDoubt * stamp_sigma_);
     const double clamped = std::clamp(error, -kClampSigmas * usual, kClampSigmas * usual);
     const double share = std::min(kMaxBiasShare, seconds / kBiasMemory);
     bias_ += share * (clamped - bias_);
     if (std::fabs(bias_) > kDoubtSigmas * usual) {
-      // What has moved so far in the time that the bias covers, and twice that.
+      // How far the position has moved in the time that the bias covers, doubled.
       doubt(std::min(kUsualDeviation, 2 * std::fabs(bias_) * share / seconds));
     } else {
       error = clamped;
     }
   }
-  // A plain mean at first: systems whose stamps jitter by milliseconds are known as such at once.
-  // Not while the place itself is unknown.
+  // A plain mean at first, so that systems whose timestamps jitter by milliseconds are recognised
+  // at once. Not while the position itself is uncertain.
   if (place_variance_ < kPlaceKnown * kPlaceKnown) {
     const double memory = std::min(1.0, seconds / std::clamp(elapsed_, kSigmaStart, kSigmaMemory));
     sigma_ += memory * (std::max(kMinSigma, 1.25 * std::fabs(error - bias_)) - sigma_);

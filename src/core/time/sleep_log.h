@@ -1,5 +1,5 @@
-// What of the time the machine slept, told alike to all streams of a clock: the frames that one
-// leaves out all leave out, so that streams which count alike go on counting alike.
+// The machine's sleep, in a form that all streams of a clock read alike. All streams leave out the
+// same frames, so that streams with the same count stay aligned.
 #pragma once
 
 #include <atomic>
@@ -8,19 +8,19 @@
 
 namespace patchcord {
 
-// Any thread, also audio threads: one word.
+// Any thread, also audio threads: it is one atomic word.
 class SleepLog {
  public:
   // A stream has nothing for the time between two instants (ns), and that is more than it fills.
-  // Returns the whole seconds to leave out, at least a second less than that is: streams notice a
-  // sleep at different instants, by what their devices still held.
+  // Returns the whole seconds to leave out, at least a second less than that time. Streams notice a
+  // sleep at different instants, depending on what their devices still held.
   int64_t leave_out(int64_t from, int64_t until) noexcept {
     const int64_t own = (until - from) / kNsPerS - kSpread;
     if (own <= 0) return 0;
     const uint64_t entry = static_cast<uint64_t>(from / kNsPerS) << kSecondsBits |
                            static_cast<uint64_t>(own < kMostSeconds ? own : kMostSeconds);
     uint64_t last = last_.load(std::memory_order_acquire);
-    // Who comes second finds the entry of the first, even while both come at once.
+    // The second stream finds the entry of the first, even if both arrive at once.
     do {
       const int64_t seconds = static_cast<int64_t>(last & kMostSeconds);
       const int64_t began = static_cast<int64_t>(last >> kSecondsBits);
@@ -37,7 +37,7 @@ class SleepLog {
   static constexpr int kSecondsBits = 26;
   static constexpr int64_t kMostSeconds = (1 << kSecondsBits) - 1;  // two years
 
-  std::atomic<uint64_t> last_{0};  // seconds of the clock at which it began; its length
+  std::atomic<uint64_t> last_{0};  // the clock's second at which the sleep began, and its length
 };
 
 }  // namespace patchcord

@@ -1,5 +1,4 @@
-// The rate that audio is resampled by: a tracker's, without its first guesses and without its
-// haste.
+// The rate for resampling audio: the tracker's rate without its first guesses, and smoothed.
 #pragma once
 
 #include <algorithm>
@@ -8,15 +7,16 @@
 
 namespace patchcord {
 
-// Audio thread. It is nominal until the rate is known; from then on what the tracker takes back, or
-// learns anew after a disturbance, is followed too slowly to be heard as a change of pitch.
+// Audio thread. The rate is nominal until it is known. After that, corrections of the tracker, and
+// what it learns again after a disturbance, are followed too slowly to be heard as a change of
+// pitch.
 class SteadyRate {
  public:
   explicit SteadyRate(double nominal) : nominal_(nominal), rate_(nominal) {}
 
-  // After `seconds` of audio more.
+  // The rate after `seconds` more of audio.
   double follow(const RateTracker& tracker, double seconds) noexcept {
-    if (!tracker.settled()) return rate_;  // a rate in doubt is kept until there is a better one
+    if (!tracker.settled()) return rate_;  // an uncertain rate is kept until there is a better one
     if (!known_) rate_ = tracker.rate();
     known_ = true;
     const double step = nominal_ * kSlewPerSecond * seconds;

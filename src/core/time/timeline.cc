@@ -6,12 +6,12 @@
 namespace patchcord {
 namespace {
 
-constexpr double kOldest = 2;     // s: no system keeps what it recorded for longer
+constexpr double kOldest = 2;     // s: no system keeps recorded audio for longer
 constexpr double kAgreement = 4;  // of the stamps' scatter
-// A device that was idle was so for longer: it is only taken to be idle after
+// A device that was idle was so for longer: the stream takes it to be idle only after
 // DeviceTiming::idle_lag.
 constexpr double kLeastAgreement = 5e-3;  // s
-constexpr double kLatest = 1;             // s: what is later than that was not merely late
+constexpr double kLatest = 1;             // s: a packet later than that was not just late
 
 }  // namespace
 
@@ -31,7 +31,7 @@ Timeline::Timeline(uint32_t sample_rate, int64_t start, bool fills_idle, const D
 
 void Timeline::begin_epoch(bool stamped) noexcept {
   if (stamped != stamped_) {
-    // Another kind of stamp, another loop; it goes on at the same place.
+    // Another kind of timestamp needs another loop, which continues at the same position.
     const int64_t here = tracker_.time_at(static_cast<double>(next_));
     tracker_ = RateTracker(rate_, stamped);
     tracker_.move_to(next_, here);
@@ -46,9 +46,9 @@ void Timeline::leave_epoch() noexcept {
   in_epoch_ = false;
 }
 
-// What a device counted while it was idle says nothing, unless it agrees with the stamp: then it
-// was only late, and of the two its counter is exact. The time of a fetch, which may be late by
-// itself, proves nothing against the counter.
+// The counter of an idle device says nothing, unless it agrees with the timestamp. Then the packet
+// was only late, and the counter is the more exact of the two. If the timestamp is the time of a
+// fetch, it may itself be late and proves nothing against the counter.
 int64_t Timeline::agreed(int64_t at, int64_t position) const noexcept {
   const double tolerance =
       device_.fetch_stamps ? kLatest : std::max(kLeastAgreement, kAgreement * tracker_.scatter());
@@ -57,14 +57,14 @@ int64_t Timeline::agreed(int64_t at, int64_t position) const noexcept {
 }
 
 // Before the first packet the stream's start is a bound as well: a process or a server that stood
-// still meanwhile hands over that packet as late as it stood.
+// still meanwhile delivers that packet as late as it stood.
 bool Timeline::is_plausible(int64_t time, int64_t now) const noexcept {
   const int64_t earliest = heard_ ? now : std::min(now, start_);
   return time != kNoTime && time - now <= kImplausible && earliest - time <= kImplausible;
 }
 
-// Whether counter and stamp agree that a packet follows the one before: it is late, however old it
-// is. A server that stood still hands over what it missed.
+// Whether counter and timestamp agree that a packet follows the one before. Then it is late,
+// however old it is: a server that stood still delivers what it missed.
 bool Timeline::is_late(int64_t position, int64_t time) const noexcept {
   if (position < 0 || position_ < 0 || time == kNoTime) return false;
   const double at = tracker_.frame_at(static_cast<double>(time));
@@ -75,8 +75,8 @@ bool Timeline::is_late(int64_t position, int64_t time) const noexcept {
 Timeline::Placement Timeline::place(uint32_t frames, int64_t position, int64_t time,
                                     int64_t now) noexcept {
   Placement placement;
-  // A counter that leaps by more than a minute is broken, not a hole: go by the time instead.
-  // Unless it leaps to the present: it went on while the machine slept.
+  // A counter that leaps by more than a minute is broken, so the packet is placed by its time. An
+  // exception is a counter that leaps to the present: it counted while the machine slept.
   if (position_ >= 0 && position - position_ > 60 * rate_) {
     const double at = static_cast<double>(next_ - behind_ + position - position_);
     const double age = tracker_.frame_at(static_cast<double>(now)) - at;
@@ -93,19 +93,19 @@ Timeline::Placement Timeline::place(uint32_t frames, int64_t position, int64_t t
   if (has_time && !device_.fetch_stamps) youngest_ = std::min(youngest_, now - time);
   if (!has_time) time = now - length;
 
-  int64_t at = next_ - behind_;  // where the packet's first sample stands
+  int64_t at = next_ - behind_;  // where the packet's first sample belongs
   if (first) {
     at = std::llround(tracker_.frame_at(static_cast<double>(time)));
     if (position >= 0 && position_ >= 0) at = agreed(at, position);
   } else if (position >= 0 && position_ >= 0) {
     at += std::max<int64_t>(0, position - position_);
   } else if (has_time) {
-    // No counter: a hole shows as time that passed without frames. Stamps jitter, so only a hole of
-    // more than one and a half packets is believed.
+    // There is no counter: a hole shows as time that passed without frames. Timestamps jitter, so
+    // only a hole of more than one and a half packets counts.
     const double late = tracker_.frame_at(static_cast<double>(time)) - static_cast<double>(at);
     if (late > 1.5 * std::max<double>(frames, rate_ * 0.01)) at += static_cast<int64_t>(late);
   }
-  // A counter that stood still while the machine slept.
+  // The counter stood still while the machine slept.
   if (!first && has_time && time - tracker_.time_at(static_cast<double>(at)) > max_fill_) {
     at = std::llround(tracker_.frame_at(static_cast<double>(time)));
   }
@@ -114,7 +114,8 @@ Timeline::Placement Timeline::place(uint32_t frames, int64_t position, int64_t t
   last_packet_ = now;
   period_ns_ = length;
 
-  // What comes before the start is not kept, but teaches the clock and with it where the start is.
+  // Frames before the start are not kept, but they teach the clock and so the position of the
+  // start.
   if (next_ <= 0 && at < 0) {
     const int64_t start = std::llround(tracker_.frame_at(static_cast<double>(start_)));
     renumber(-start);
@@ -138,8 +139,8 @@ Timeline::Placement Timeline::place(uint32_t frames, int64_t position, int64_t t
   return placement;
 }
 
-// What is left of a gap before the next frame when its sleep is left out. Before the first frame
-// nobody slept: the device was not open yet.
+// The rest of a gap before the next frame, after the machine's sleep is left out. Before the first
+// frame no sleep is left out: the device was not open yet.
 int64_t Timeline::shortened(int64_t gap) noexcept {
   if (sleep_log_ == nullptr || next_ <= 0) return gap;
   const int64_t from = tracker_.time_at(static_cast<double>(next_));
@@ -160,7 +161,7 @@ void Timeline::renumber(int64_t by) noexcept {
   fetches_.renumber(by);
 }
 
-// The first stamp says where the device is, and nothing of its rate since the start.
+// The first timestamp gives the device's position, and nothing of its rate since the start.
 void Timeline::learn(int64_t frame, int64_t time) noexcept {
   if (device_.fetch_stamps && stamped_) {
     if (fetches_.add(frame, time)) {
@@ -174,14 +175,14 @@ void Timeline::learn(int64_t frame, int64_t time) noexcept {
   heard_ = true;
 }
 
-// How far an idle endpoint's silence stays behind the clock: some drivers' packets are all older
-// than is usual. The youngest counts, as any packet may be late for once.
+// How far the silence of an idle endpoint stays behind the clock: all packets of some drivers are
+// older than usual. The youngest packet counts, because any one may be late.
 int64_t Timeline::idle_lag() const noexcept {
   if (youngest_ == kNever) return device_.idle_lag;
   return device_.idle_lag + std::max<int64_t>(0, youngest_ - period_ns_);
 }
 
-// What packets that have been waited for so long leave out.
+// Frames whose packets the stream has waited for so long.
 uint64_t Timeline::missing(int64_t now, int64_t wait) noexcept {
   const int64_t lag = idle_lag();
   if (now - last_packet_ <= std::max(3 * period_ns_, lag)) return 0;
@@ -190,7 +191,7 @@ uint64_t Timeline::missing(int64_t now, int64_t wait) noexcept {
         std::floor(tracker_.frame_at(static_cast<double>(now) - static_cast<double>(behind))));
   };
   const int64_t place = std::max<int64_t>(next_, 0);
-  // Stamps that come late make the stream later than the clock: nothing is missing yet.
+  // Late timestamps make the stream later than the clock: nothing is missing yet.
   if (reached(lag) <= place) return 0;
   leave_epoch();
   const int64_t certain = reached(std::max(lag, wait));
