@@ -1,4 +1,4 @@
-// The addon's entry: what native.ts sees.
+// The addon's entry: the names that lib/engine/native.ts gets.
 #include <napi.h>
 
 #include "../backend/registry.h"

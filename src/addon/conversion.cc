@@ -26,7 +26,7 @@ Conversion::Conversion(const Format& from, const Format& to, const Napi::Object&
   auto map = channel_map_from(property(options, "channelMap"), from.channels, to.channels);
   auto masked = masked_map(from.channels, to.channels, channel_mask_from(options));
   if (masked) map = std::move(masked);
-  // Integers that are only moved into a format as wide need no noise.
+  // Integers that are only copied into a format of at least the same width need no noise.
   const bool moved = from.sample_rate == to.sample_rate && !map &&
                      from.sample_format != SampleFormat::kF32 &&
                      bytes_per_sample(from.sample_format) <= bytes_per_sample(to.sample_format);
@@ -48,7 +48,7 @@ Napi::Value convert(const Napi::CallbackInfo& info) {
   const auto length =
       static_cast<size_t>(converted_frames(frames, from.sample_rate, to.sample_rate));
   auto buffer = Napi::Buffer<uint8_t>::New(info.Env(), length * bytes_per_frame(to));
-  if (buffer.IsEmpty()) return buffer;  // too large, or a worker whose end has begun
+  if (buffer.IsEmpty()) return buffer;  // the buffer is too large, or the worker has begun to end
 
   std::vector<float> in(kFilterBlock * from.channels);
   std::vector<float> out(conversion.filter->most_out(kFilterBlock) * to.channels);

@@ -1,4 +1,4 @@
-// From one format into another, as JavaScript asks for it.
+// Conversion from one format to another, as JavaScript requests it.
 #pragma once
 
 #include <napi.h>
@@ -15,10 +15,10 @@ struct Conversion {
   Conversion(const Format& from, const Format& to, const Napi::Object& options);
 
   std::unique_ptr<Filter> filter;
-  bool dithers;  // where integers come out
+  bool dithers;  // the output format has integers
 };
 
-// What so many frames become.
+// How many frames come out of so many frames.
 uint64_t converted_frames(uint64_t frames, uint32_t from_rate, uint32_t to_rate);
 
 // convert(bytes of whole frames, from, to, options): Buffer

@@ -4,7 +4,7 @@
 #if defined(__MINGW32__)
 
 #include <windows.h>
-// After windows.h, whose types it uses.
+// After windows.h, because it uses its types.
 #include <delayimp.h>
 #include <string.h>
 
@@ -14,8 +14,8 @@ namespace {
 
 // binutils' thunks save the integer registers of a call that is not resolved yet, and no xmm
 // register (its bug 29189): a double that the first napi_create_double() passes would be lost. So
-// the first call of any function, which passes none, resolves all of them, and no other thunk runs.
-// A function that the host lacks is left to its thunk, which fails when it is called.
+// the first call of any function, which passes no double, resolves all functions, and no other
+// thunk runs. A function that the host lacks stays with its thunk, which fails when it is called.
 void resolve_all(const ImgDelayDescr& imports, HMODULE host) {
   auto* const image = reinterpret_cast<BYTE*>(&__ImageBase);
   const auto* const names = reinterpret_cast<const IMAGE_THUNK_DATA*>(image + imports.rvaINT);
@@ -28,12 +28,14 @@ void resolve_all(const ImgDelayDescr& imports, HMODULE host) {
   }
 }
 
-// The thread that loads the addon, at its first call of a Node-API function: it makes a function.
+// Runs on the thread that loads the addon, at its first call of a Node-API function. That call
+// creates a function.
 FARPROC WINAPI answer_host(unsigned notification, PDelayLoadInfo info) {
   if (notification != dliNotePreLoadLibrary || _stricmp(info->szDll, "node.exe") != 0) {
     return nullptr;
   }
-  // Hosts built with a shared Node export its functions from libnode.dll, all others themselves.
+  // A host built with a shared Node exports its functions from libnode.dll; other hosts export them
+  // themselves.
   HMODULE host = GetModuleHandleW(L"libnode.dll");
   if (!host) host = GetModuleHandleW(nullptr);
   resolve_all(*info->pidd, host);

@@ -1,4 +1,4 @@
-// The common base of the objects of JavaScript that hold a device, for both directions.
+// The common base of the JavaScript objects that own a device, for both directions.
 #pragma once
 
 #include <napi.h>
@@ -22,8 +22,8 @@ class DeviceObject : public Napi::ObjectWrap<Object> {
     if (host != nullptr) entry_ = host->entry();
   }
 
-  // Promise<StreamInfo>, for `preferred` in periods of `period_ms`. Again for another device in
-  // place of that one.
+  // Returns Promise<StreamInfo>, for `preferred` in periods of `period_ms`. A later call replaces
+  // the device by another one.
   template <typename Request>
   Napi::Value open_device(Napi::Env env, Request request, const Format& preferred,
                           const Napi::Value& period_ms) {
@@ -41,7 +41,7 @@ class DeviceObject : public Napi::ObjectWrap<Object> {
         [opened](Napi::Env env) -> Napi::Value { return stream_info_to_value(env, *opened); });
   }
 
-  // Promise<void>: the device is released, the stream goes on without one.
+  // Returns Promise<void>: the device is released, the stream continues without one.
   Napi::Value leave_device(Napi::Env env) {
     return environment_->promise(
         env,
@@ -52,11 +52,11 @@ class DeviceObject : public Napi::ObjectWrap<Object> {
         nullptr);
   }
 
-  // Promise<void>: the device is released, and nothing is told any more. `released` comes before
-  // that.
+  // Returns Promise<void>: the device is released and no more events are reported. `released` is
+  // called before the promise is resolved.
   template <typename Released>
   Napi::Value close_device(Napi::Env env, Released released) {
-    this->Ref();  // until the completion: nobody else may hold it, opened or not
+    this->Ref();  // until the completion, because nothing else may reference the object
     return environment_->promise(
         env,
         [environment = environment_, session = session_] {
@@ -73,14 +73,14 @@ class DeviceObject : public Napi::ObjectWrap<Object> {
         });
   }
 
-  // Why the device was lost, once; else null.
+  // The reason why the device was lost, once; else null.
   Napi::Value take_loss(Napi::Env env) {
     const Error error = session_->take_error();
     return error ? error_to_value(env, error) : env.Null();
   }
 
   std::shared_ptr<Environment> environment_;
-  std::shared_ptr<HostEntry> entry_;  // null: the first argument was no host
+  std::shared_ptr<HostEntry> entry_;  // null: the first argument was not a host
   std::unique_ptr<Waker> waker_;
   std::shared_ptr<Session> session_;
 

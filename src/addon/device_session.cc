@@ -26,7 +26,7 @@ void DeviceSession::replace_stream(std::shared_ptr<Host> host,
                                    std::unique_ptr<Stream> stream) noexcept {
   absence_.reset();
   if (stream_) stream_->stop();
-  // What the old one had to say of its end no longer matters.
+  // Errors of the old device no longer matter.
   take_error();
   stream_ = std::move(stream);
   host_ = std::move(host);

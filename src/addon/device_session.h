@@ -1,4 +1,4 @@
-// Holds a device, in either direction, and the clock task that replaces it while there is none.
+// Owns a device, in either direction, and the clock task that replaces it while there is none.
 #pragma once
 
 #include <memory>
@@ -9,14 +9,14 @@
 
 namespace patchcord {
 
-// Control thread, except where said.
+// Control thread, unless said otherwise.
 class DeviceSession : public Session {
-  std::shared_ptr<Host> host_;  // first: streams must go before it
+  std::shared_ptr<Host> host_;  // the first member: streams must be destroyed before it
 
  public:
   explicit DeviceSession(std::shared_ptr<Bell> bell) : bell_(std::move(bell)) {}
 
-  // Lets go of the device. Until another one is opened the clock does its turns.
+  // Releases the device. The clock's task replaces it until another one is opened.
   void leave();
 
   Error take_error();  // any thread; why the device was lost, once
@@ -25,10 +25,10 @@ class DeviceSession : public Session {
   // The clock's thread, while there is no device.
   virtual void stand_in() noexcept = 0;
 
-  // The one that was open no longer runs when this returns, nor does what stood in for it.
+  // After it returns, neither the stream that was open nor the task that replaced it runs.
   void replace_stream(std::shared_ptr<Host> host, std::unique_ptr<Stream> stream) noexcept;
   void close_stream() noexcept { replace_stream(nullptr, nullptr); }
-  // The backend's thread, whose last word it is.
+  // The backend's thread; the last call of the stream.
   void tell_lost(const Error& error) noexcept;
   void wake() noexcept { bell_->wake(); }  // any thread
 

@@ -12,7 +12,7 @@ struct InstanceData {
   std::shared_ptr<Environment> environment;
 };
 
-// JS thread. Makes what JavaScript threw an uncaught exception of the process.
+// JS thread. Turns an exception thrown by JavaScript into an uncaught exception of the process.
 void report_exception(Napi::Env env) {
   if (!env.IsExceptionPending()) return;
   Napi::Error error = env.GetAndClearPendingException();
@@ -46,8 +46,8 @@ void Environment::on_cleanup(napi_async_cleanup_hook_handle hook, void* self) {
   environment->signal_->close([hook] { napi_remove_async_cleanup_hook(hook); });
 }
 
-// When the control thread has ended no thread of ours runs any more: nothing sends a signal, and
-// the objects may be finalised in any order.
+// Once the control thread has ended, no thread of ours runs any more: no signal is sent, and the
+// objects may be finalised in any order.
 void Environment::shut_down() {
   const std::vector<std::shared_ptr<HostEntry>> hosts = open_hosts();
   {
@@ -89,7 +89,8 @@ void Environment::run(std::function<void()> work, Done done) {
     std::lock_guard<std::mutex> lock(control_mutex_);
     commands_.push_back([this, work = std::move(work), done = std::move(done)]() mutable {
       work();
-      // `work` goes with the completion: what it holds may only be destroyed on the JS thread.
+      // `work` moves into the completion, because its captures may only be destroyed on the JS
+      // thread.
       complete([this, work = std::move(work), done = std::move(done)](Napi::Env env) {
         unref();
         if (done) done(env);
@@ -101,8 +102,8 @@ void Environment::run(std::function<void()> work, Done done) {
 
 Napi::Value Environment::promise(Napi::Env env, std::function<Error()> work,
                                  std::function<Napi::Value(Napi::Env)> result) {
-  // Not Napi::Promise::Deferred: in a worker that is being terminated no promise can be made, and
-  // that class then hands on what its memory holds.
+  // Napi::Promise::Deferred does not serve: in a worker that is being terminated no promise can be
+  // created, and that class then passes on uninitialised memory.
   napi_deferred deferred = nullptr;
   napi_value promise = nullptr;
   if (napi_create_promise(env, &deferred, &promise) != napi_ok) return {};
@@ -128,18 +129,18 @@ void Environment::complete(Done done) {
 
 void Environment::dispatch() {
   Napi::HandleScope scope(env_);
-  // After it Node runs the microtasks and the callbacks of process.nextTick(), as after any
-  // callback of its own. In a worker that is being terminated it calls nothing: shut_down() drops
-  // what is left.
+  // After this call Node runs the microtasks and the callbacks of process.nextTick(), as after its
+  // own callbacks. In a worker that is being terminated it calls nothing; shut_down() drops the
+  // rest.
   napi_value ignored = nullptr;
   napi_make_callback(env_, nullptr, env_.Global(), serve_all_.Value(), 0, nullptr, &ignored);
-  report_exception(env_);  // what a microtask or process.nextTick() callback threw
+  report_exception(env_);  // an exception of a microtask or of a process.nextTick() callback
 }
 
 void Environment::serve_all() {
   const Napi::Env env = env_;
-  // Completions are taken before the wakes are served and run after them: whoever waits for one has
-  // by then received everything that came before it.
+  // Completions are taken before the wakes are served, and run after them. So when a completion
+  // runs, JavaScript has received everything that came before it.
   std::vector<Done> completions;
   {
     std::lock_guard<std::mutex> lock(completions_mutex_);

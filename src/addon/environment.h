@@ -1,5 +1,5 @@
 // The state of the addon for each Node environment (main thread, worker): the control thread that
-// talks to the systems, what wakes JavaScript, and the order in which all of it ends.
+// calls the audio systems, the wake-ups of JavaScript, and the order in which all of it ends.
 #pragma once
 
 #include <napi.h>
@@ -33,28 +33,30 @@ class Environment : public std::enable_shared_from_this<Environment> {
   // JS thread. `work` runs on the control thread, `done` then on the JS thread. The process stays
   // alive meanwhile.
   void run(std::function<void()> work, Done done);
-  // As run, as a promise: rejected with the error's record, or resolved with what `result` makes.
-  // Empty, with nothing done, in a worker whose end has begun.
+  // As run(), but returns a promise: it is rejected with the error's record, or resolved with the
+  // value that `result` makes. In a worker that has begun to end it does nothing and returns an
+  // empty value.
   Napi::Value promise(Napi::Env env, std::function<Error()> work,
                       std::function<Napi::Value(Napi::Env)> result);
-  // Any thread but an audio thread: `done` on the JS thread, after every wake that came before.
+  // Any thread except audio threads: calls `done` on the JS thread, after every wake that came
+  // before.
   void complete(Done done);
 
   void ref();  // JS thread: counted; keeps the process alive
   void unref();
-  // JS thread. The process, and `owner` with it, stays alive until JavaScript has been told of
-  // everything that was rung so far. For an end, or audio, that comes from JavaScript itself: no
-  // open device keeps the process alive for it.
+  // JS thread. Keeps the process, and `owner`, alive until JavaScript has received everything that
+  // was rung so far. It is needed for an end, or audio, that comes from JavaScript itself, because
+  // no open device keeps the process alive then.
   void stay_until_told(const Napi::Value& owner);
 
   std::shared_ptr<Bell> bell() const { return std::make_shared<Bell>(signal_); }
   void add(Waker* waker) { wakers_.push_back(waker); }  // JS thread
   void remove(Waker* waker);                            // JS thread; may be called twice
 
-  // JS thread. A system that all of the environment share.
+  // JS thread. A system that all objects of the environment share.
   std::shared_ptr<HostEntry> host(const std::string& name, Clock& clock,
                                   HostEntry::Connect connect);
-  // JS thread. One that lasts as long as the objects that hold it.
+  // JS thread. A host that lives as long as the objects that reference it.
   std::shared_ptr<HostEntry> make_host(const std::string& name, Clock& clock,
                                        HostEntry::Connect connect, std::function<void()> ended);
 
@@ -66,13 +68,13 @@ class Environment : public std::enable_shared_from_this<Environment> {
   void control_loop();
   void dispatch();   // JS thread: what the loop calls when the signal was sent
   void serve_all();  // JS thread: the wakes, then the completions
-  // JS thread, once, when the environment ends. The loop runs on until it has let go of signal_.
+  // JS thread, once, when the environment ends. The loop continues until it has released signal_.
   static void on_cleanup(napi_async_cleanup_hook_handle hook, void* self);
   void shut_down();
   std::vector<std::shared_ptr<HostEntry>> open_hosts();
 
   Napi::Env env_;
-  // serve_all() as JavaScript calls it. A callback of an async context would need
+  // serve_all() as a JavaScript function. A callback with an async context would need
   // napi_async_destroy(), which ends the process in Deno: there is no handle scope at exit.
   Napi::FunctionReference serve_all_;
   const std::shared_ptr<LoopSignal> signal_;

@@ -30,7 +30,8 @@ void report_meter(Napi::Object value, const Metering& metering) {
   value.Set("channels", channels);
 }
 
-// Makes room for the reference's channels behind each frame's own, from the last frame on.
+// Makes room for the reference's channels after each frame's own channels, beginning with the last
+// frame.
 void spread(std::vector<float>& frames, size_t count, size_t own, size_t width,
             const float* reference) {
   const size_t other = width - own;
@@ -130,8 +131,8 @@ std::unique_ptr<Filter> FilterObject::effect_filter(std::shared_ptr<Effect> effe
                                                 std::move(effect));
 }
 
-// process(bytes of whole frames, reference?): Buffer. Not once it is linked. The reference: as many
-// f32 frames.
+// process(bytes of whole frames, reference?): Buffer. Not while it is linked. The reference has as
+// many frames, in f32.
 Napi::Value FilterObject::process(const Napi::CallbackInfo& info) {
   const auto bytes = info[0].As<Napi::Uint8Array>();
   const size_t frames = bytes.ByteLength() / bytes_per_frame(from_);
@@ -172,7 +173,7 @@ Napi::Value FilterObject::convert(Napi::Env env, const uint8_t* data, size_t fra
   made = static_cast<size_t>(std::min<uint64_t>(made, limit));
   out_frames_ += made;
   auto buffer = Napi::Buffer<uint8_t>::New(env, made * bytes_per_frame(to_));
-  if (buffer.IsEmpty()) return buffer;  // a worker whose end has begun
+  if (buffer.IsEmpty()) return buffer;  // the worker has begun to end
   if (dithered_) {
     from_float(out_.data(), to_.sample_format, buffer.Data(), made * to_.channels, dither_);
   } else {
@@ -233,7 +234,7 @@ Napi::Value FilterObject::unlink(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// finish(): what is held back comes out, then the stream ends
+// finish(): the frames held back come out, then the stream ends
 Napi::Value FilterObject::finish(const Napi::CallbackInfo& info) {
   disconnect();
   if (node_) node_->finish();
@@ -262,7 +263,7 @@ Napi::Value FilterObject::stats(const Napi::CallbackInfo& info) {
   return value;
 }
 
-// report(): what this kind of filter has to tell
+// report(): the measurements of this kind of filter
 Napi::Value FilterObject::report(const Napi::CallbackInfo& info) {
   Napi::Object value = Napi::Object::New(info.Env());
   if (limiter_) value.Set("lowestGain", limiter_->lowest_gain());

@@ -57,19 +57,19 @@ class FilterObject final : public Napi::ObjectWrap<FilterObject>, public Produce
 
   std::shared_ptr<Environment> environment_;
   Format from_, to_;
-  bool dithered_ = false;  // what comes out as integers
+  bool dithered_ = false;  // the output has integers
   Dither dither_;
   uint64_t progress_frames_ = 0;
-  std::unique_ptr<Filter> filter_;  // until it is linked: then the node has it
+  std::unique_ptr<Filter> filter_;  // null once it is linked: then the node owns the filter
   std::shared_ptr<FilterNode> node_;
   std::shared_ptr<Producer> upstream_;
   std::unique_ptr<Waker> waker_;
-  // What the filter is made of, to be set and read while it runs.
+  // The parts of the filter that are set and read while it runs.
   std::shared_ptr<GainRamp> gain_;
   std::shared_ptr<Limiter> limiter_;
   std::shared_ptr<Metering> metering_;
   std::shared_ptr<LoudnessNormalizer> normalizer_;
-  // Of an echo canceller: the filter takes frames of the microphone and its reference together.
+  // For an echo canceller: the filter takes frames of the microphone and its reference together.
   std::shared_ptr<const EchoCanceller> echo_;
   double max_wait_ns_ = 0;
   std::shared_ptr<ReferenceJoin> join_;

@@ -1,8 +1,8 @@
-// Lets the Linux addon load with the oldest glibc that runs Node 20 (2.28), whatever it is compiled
-// on: a linker binds every function to its newest version, and glibc 2.34 gave new versions to all
-// of the thread functions. Here each is bound to the version it was born with; newer libraries
-// still have those, and they are the same code. Calls from everywhere, libstdc++.a included, arrive
-// here by the linker's --wrap: scripts/glibc-floor.mjs makes its flags from the WRAP lines of this
+// Lets the Linux addon load with the oldest glibc that runs Node 20 (2.28), whatever system
+// compiles it. A linker binds every function to its newest version, and glibc 2.34 gave new
+// versions to all thread functions. Here each function is bound to its first version; newer
+// libraries still have those, with the same code. The linker's --wrap redirects all calls to this
+// file, libstdc++.a's included; scripts/glibc-floor.mjs makes its flags from the WRAP lines of this
 // file. The package's test names any function that must be added. Any thread.
 #if __has_include(<gnu/libc-version.h>)
 
@@ -20,8 +20,8 @@
 #error "which glibc was this processor's first?"
 #endif
 
-// Types as the processor's calling convention sees them: handles and attributes are opaque here, so
-// that no system header is needed.
+// Types by the processor's calling convention. Handles and attributes are opaque here, so that no
+// system header is needed.
 using Handle = unsigned long;
 using Key = unsigned int;
 
@@ -53,21 +53,21 @@ WRAP(log, BORN, double, (double x), x)
 WRAP(log2, BORN, double, (double x), x)
 WRAP(pow, BORN, double, (double x, double y), x, y)
 
-// From here on there is no older version: each is what the caller would do without it.
+// The functions from here on have no older version. Each does what its caller would do without it.
 extern "C" int getentropy(void* buffer, size_t length);
 
-// 2.36; std::random_device's source. getentropy is as old as 2.25.
+// 2.36; std::random_device uses it. getentropy has existed since 2.25.
 extern "C" uint32_t __wrap_arc4random() {
   uint32_t value;
   if (getentropy(&value, sizeof value) != 0) __builtin_trap();
   return value;
 }
 
-// 2.35; finds an exception's handler. We compile without exceptions: one that libstdc++ throws ends
-// the process, found or not.
+// 2.35; finds the handler of an exception. We compile without exceptions: an exception in libstdc++
+// ends the process, whatever this returns.
 extern "C" int __wrap__dl_find_object(void*, void*) { return -1; }
 
-// 2.32; whether atomic operations may be left out. Never, in a process that has audio threads.
+// 2.32; whether atomic operations may be left out. They may not, in a process with audio threads.
 extern "C" {
 char __wrap___libc_single_threaded = 0;
 }

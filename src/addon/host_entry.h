@@ -1,4 +1,4 @@
-// A connection to one audio system, as the objects of an environment share it.
+// A connection to one audio system, shared by the objects of an environment.
 #pragma once
 
 #include <array>
@@ -15,12 +15,12 @@
 
 namespace patchcord {
 
-// Connects at the first use, and again after the connection was lost. Control thread except where
-// said.
+// Connects at the first use, and again after the connection was lost. Control thread unless said
+// otherwise.
 class HostEntry final : public DeviceListener {
  public:
   using Connect = std::function<Error(std::unique_ptr<Host>*)>;
-  // `ended` is called by close(): for a system that lives in this process and ends with it.
+  // close() calls `ended`: for a system that lives in this process and ends with it.
   HostEntry(std::string name, Clock& clock, std::shared_ptr<LoopSignal> signal, Connect connect,
             std::function<void()> ended = nullptr)
       : name_(std::move(name)),
@@ -32,22 +32,23 @@ class HostEntry final : public DeviceListener {
   const std::string& name() const { return name_; }  // any thread
   Clock& clock() const { return clock_; }            // any thread
 
-  // Streams hold what they were opened on, so that a lost connection lasts as long as they do.
+  // A stream references the host on which it was opened, so a lost connection lasts as long as its
+  // streams.
   Error use(std::shared_ptr<Host>* host);
-  void close();  // for good
+  void close();  // permanently
 
   // JS thread.
   enum class Watched : uint8_t { kDevices, kProcesses };
   void add_watcher(Watched what, std::shared_ptr<Bell> bell);
   void remove_watcher(const std::shared_ptr<Bell>& bell);
-  void ring_watchers();  // those of what has changed since the last call
+  void ring_watchers();  // those of the lists that have changed since the last call
 
   // The backend's threads, audio threads too.
   void on_devices_changed() noexcept override { note(Watched::kDevices); }
   void on_processes_changed() noexcept override { note(Watched::kProcesses); }
   void on_backend_lost(const Error& error) noexcept override;
 
-  // Devices that this environment plays to; 'default' never means one of them.
+  // Devices that this environment plays to; 'default' never selects one of them.
   std::multiset<std::string> fed;
 
  private:

@@ -69,8 +69,8 @@ Napi::Value HostObject::list_devices(const Napi::CallbackInfo& info) {
       [entry = entry_, answer] {
         answer->fed = entry->fed;
         Error error;
-        // That a connection was lost may only be found out by using it: then once more, on a new
-        // one.
+        // The loss of a connection may show only when it is used. Then the call is tried once more,
+        // on a new connection.
         for (int attempt = 0; attempt < 2; ++attempt) {
           std::shared_ptr<Host> host;
           if (Error unreachable = entry->use(&host)) return unreachable;

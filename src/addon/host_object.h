@@ -1,4 +1,4 @@
-// class Host: one audio system, as JavaScript sees it.
+// class Host: one audio system.
 #pragma once
 
 #include <napi.h>

@@ -9,7 +9,7 @@ namespace patchcord {
 
 class LinkCounters {
  public:
-  // JS thread, when a link goes.
+  // JS thread, before a link is removed.
   void keep(const LiveInput& link) {
     linked_ = true;
     starvations_ += static_cast<double>(link.stats().starvations);
@@ -18,7 +18,7 @@ class LinkCounters {
     lost_frames_ += static_cast<double>(link.lost_frames());
   }
 
-  // JS thread. `now`: the link there is, null: none. Nothing where there never was one.
+  // JS thread. `now`: the present link, or null. Sets nothing if there never was a link.
   void tell(Napi::Object value, const LiveInput* now) const {
     LinkCounters sum = *this;
     if (now != nullptr) sum.keep(*now);

@@ -3,8 +3,8 @@
 #include <new>
 #include <utility>
 
-// What every libuv 1 has under these names; declared here because the headers of Node-API come
-// without libuv's, and as everything is behind a pointer nothing of its layout is needed.
+// Functions that every libuv 1 has under these names. They are declared here because the headers of
+// Node-API do not include libuv's. All types are behind pointers, so their layout is not needed.
 extern "C" {
 struct uv_handle_s;
 int uv_async_init(uv_loop_s* loop, uv_async_s* async, void (*callback)(uv_async_s*));

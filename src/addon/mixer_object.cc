@@ -55,7 +55,7 @@ void MixerObject::stop_pump() {
 }
 
 // startPump(host, begin): mixes by the host's clock while no sink pulls. A mix that has not begun
-// begins with what was heard at `begin`, at most a second ago.
+// begins with the sound recorded at `begin`, at most a second ago.
 Napi::Value MixerObject::start_pump(const Napi::CallbackInfo& info) {
   HostObject* host = HostObject::Unwrap(info[0].As<Napi::Object>());
   if (host == nullptr) return info.Env().Undefined();
@@ -183,7 +183,7 @@ void MixerInputObject::duck(const Napi::Object& options) {
 
 MixerInputObject::~MixerInputObject() { leave(); }
 
-// Null once it is removed.
+// Null once the input is removed.
 MixerNode::Input* MixerInputObject::entry() {
   if (!mix_) return nullptr;
   for (MixerNode::Input& input : mix_->inputs) {
@@ -294,7 +294,7 @@ void MixerInputObject::leave() {
   mix_.reset();
 }
 
-// stay(): its stream has ended, and it waits for another one.
+// stay(): its stream has ended; the input waits for another one.
 Napi::Value MixerInputObject::stay(const Napi::CallbackInfo& info) {
   if (MixerNode::Input* input = entry()) {
     input->ended = false;

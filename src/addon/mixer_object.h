@@ -1,4 +1,4 @@
-// class Mixer and class MixerInput, as JavaScript sees them.
+// class Mixer and class MixerInput of JavaScript.
 #pragma once
 
 #include <napi.h>
@@ -13,7 +13,8 @@
 
 namespace patchcord {
 
-// A mixer and its inputs, which outlasts whichever of their objects is collected first. JS thread.
+// A mixer and its inputs, which outlives the JavaScript objects, whichever is collected first. JS
+// thread.
 struct Mix final : MixerNode::Listener {
   Mix(const MixerNode::Config& config, std::shared_ptr<Bell> bell)
       : events(std::make_shared<NodeEvents>(std::move(bell))), node(config, this) {}
@@ -72,7 +73,7 @@ class MixerObject final : public Napi::ObjectWrap<MixerObject>, public ProducerH
   std::unique_ptr<Waker> waker_;
   std::shared_ptr<Mix> mix_;
   std::shared_ptr<MixerNode> node_;       // of the mix
-  std::shared_ptr<HostEntry> pump_host_;  // whose clock the pump runs on
+  std::shared_ptr<HostEntry> pump_host_;  // the host whose clock the pump uses
   std::shared_ptr<PumpSession> pump_;
   bool finished_ = false;
 };
@@ -105,7 +106,7 @@ class MixerInputObject final : public Napi::ObjectWrap<MixerInputObject> {
   Napi::Value stats(const Napi::CallbackInfo& info);
 
   std::shared_ptr<Environment> environment_;
-  std::shared_ptr<Mix> mix_;  // null: it is not, or no longer, an input
+  std::shared_ptr<Mix> mix_;  // null: not, or no longer, an input
   std::unique_ptr<Waker> waker_;
   std::shared_ptr<NodeEvents> events_ = std::make_shared<NodeEvents>();
   std::shared_ptr<InputControls> controls_;

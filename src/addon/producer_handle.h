@@ -16,7 +16,8 @@ class ProducerHandle {
   virtual std::shared_ptr<Producer> producer() const = 0;
   virtual uint32_t sample_rate() const = 0;
   virtual uint32_t channels() const = 0;
-  virtual bool dithers() const { return false; }  // where its samples become integers
+  // whether rounding its samples to integers needs noise
+  virtual bool dithers() const { return false; }
 
  protected:
   ~ProducerHandle() = default;

@@ -3,8 +3,8 @@
 
 namespace patchcord {
 
-// An open device, or the pump of a mixer. The environment knows all of them, and ends those that
-// still run when it ends itself.
+// An open device, or the pump of a mixer. When the environment ends, it releases all sessions that
+// still run.
 class Session {
  public:
   virtual ~Session() = default;

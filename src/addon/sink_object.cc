@@ -27,8 +27,8 @@ void RenderSession::release() noexcept {
   feed({});
 }
 
-// What was fed until now is no longer; empty: nothing is. A device that went stays until then: what
-// it was heard by may come back before it.
+// The device fed so far no longer counts as fed; an empty id means that none does. A device that
+// was removed counts until then, because its microphone may return before it does.
 void RenderSession::feed(const std::string& device_id) {
   if (!fed_.empty()) entry_->fed.erase(entry_->fed.find(fed_));
   fed_ = device_id;
@@ -82,8 +82,8 @@ SinkObject::SinkObject(const Napi::CallbackInfo& info) : DeviceObject(info) {
   session_ = std::make_shared<RenderSession>(node_, waker_->bell());
 }
 
-// open(deviceId, format, periodMs, latencyMs, mostLatencyMs, options): Promise<StreamInfo>. Again
-// for another device in place of that one.
+// open(deviceId, format, periodMs, latencyMs, mostLatencyMs, options): Promise<StreamInfo>. A later
+// call replaces the device by another one.
 Napi::Value SinkObject::open(const Napi::CallbackInfo& info) {
   RenderRequest request;
   request.device_id = info[0].As<Napi::String>();
@@ -93,7 +93,7 @@ Napi::Value SinkObject::open(const Napi::CallbackInfo& info) {
   return open_device(info.Env(), request, format_from_value(info[1]), info[2]);
 }
 
-// leave(): Promise<void>. The device is released; what is asked of upstream is thrown away.
+// leave(): Promise<void>. The device is released; audio pulled from upstream is discarded.
 Napi::Value SinkObject::leave(const Napi::CallbackInfo& info) { return leave_device(info.Env()); }
 
 // close(): Promise<void>. Stops at once.
@@ -101,8 +101,8 @@ Napi::Value SinkObject::close(const Napi::CallbackInfo& info) {
   return close_device(info.Env(), [this] { forget(); });
 }
 
-// fadeOut(): what sounds ends with the next period. Returns after how many ms the device will have
-// played what it has by now.
+// fadeOut(): the sound ends with the next period. Returns the number of ms until the device will
+// have played what it holds now.
 Napi::Value SinkObject::fade_out(const Napi::CallbackInfo& info) {
   forget();
   return Napi::Number::New(info.Env(), node_->sounds_for_ns() / kNsPerMs);
@@ -129,8 +129,8 @@ void SinkObject::disconnect() {
   live_.reset();
 }
 
-// openWritten(format, bufferFrames, startFrames). Again for what is written from now on: it follows
-// what is queued without a gap.
+// openWritten(format, bufferFrames, startFrames). A later call sets the format of the bytes written
+// from then on, which follow the queued ones without a gap.
 Napi::Value SinkObject::open_written(const Napi::CallbackInfo& info) {
   WrittenInput::Config config;
   config.format = format_from_value(info[0]);
@@ -145,8 +145,8 @@ Napi::Value SinkObject::open_written(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// openLive(format, bufferFrames): what is written from now on comes from a clock of its own, to
-// which this device's is held.
+// openLive(format, bufferFrames): bytes written from now on come from a source with its own clock,
+// which is resampled to this device's clock.
 Napi::Value SinkObject::open_live(const Napi::CallbackInfo& info) {
   disconnect();
   const Format format = format_from_value(info[0]);
@@ -158,7 +158,7 @@ Napi::Value SinkObject::open_live(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// writeLive(bytes): frames that there was no room for
+// writeLive(bytes): the number of frames for which there was no room
 Napi::Value SinkObject::write_live(const Napi::CallbackInfo& info) {
   if (!arrivals_) return Napi::Number::New(info.Env(), 0);
   const auto bytes = info[0].As<Napi::Uint8Array>();
@@ -215,7 +215,8 @@ void SinkObject::follow(std::shared_ptr<FrameQueue> queue, double periods,
   publish();
 }
 
-// drive(mixer): this device's clock becomes the mixer's, which is mixed as the device asks.
+// drive(mixer): this device's clock becomes the mixer's clock; the mixer mixes when the device
+// requests frames.
 Napi::Value SinkObject::drive(const Napi::CallbackInfo& info) {
   disconnect();
   MixerObject* mixer = MixerObject::Unwrap(info[0].As<Napi::Object>());
@@ -277,7 +278,7 @@ Napi::Value SinkObject::stats(const Napi::CallbackInfo& info) {
   return value;
 }
 
-// What the device is asked to hold now.
+// The fill that the device is asked to hold now.
 Napi::Value SinkObject::fill_ms(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(),
                            latency_ms_ + static_cast<double>(node_->more_fill()) / kNsPerMs);

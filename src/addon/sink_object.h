@@ -1,4 +1,4 @@
-// class Sink: a render stream, as JavaScript sees it.
+// class Sink: a render stream.
 #pragma once
 
 #include <napi.h>
@@ -19,7 +19,7 @@ class RenderSession final : public RenderListener, public DeviceSession {
   RenderSession(std::shared_ptr<SinkNode> node, std::shared_ptr<Bell> bell)
       : DeviceSession(std::move(bell)), node_(std::move(node)) {}
 
-  // Control thread. In place of what is open; when it fails, that goes on as it was.
+  // Control thread. Replaces the open device; if it fails, the open one continues.
   Error open(const std::shared_ptr<HostEntry>& entry, const RenderRequest& request,
              StreamInfo* info);
   void release() noexcept override;
@@ -74,14 +74,14 @@ class SinkObject final : public DeviceObject<SinkObject, RenderSession> {
               std::unique_ptr<ChannelMap> map = nullptr);
 
   std::shared_ptr<SinkNode> node_;
-  uint32_t latency_ms_ = 0;  // what the device was opened to hold
+  uint32_t latency_ms_ = 0;  // the fill with which the device was opened
   std::shared_ptr<WrittenQueue> written_;
   std::shared_ptr<Pullable> linked_;
   std::shared_ptr<LiveInput> live_;  // the link, when it is to a stream with a clock of its own
   LinkCounters links_;
   std::shared_ptr<Producer> producer_;  // of live_
-  std::unique_ptr<Arrivals> arrivals_;  // ... or what JavaScript writes to it
-  std::shared_ptr<MixerNode> driven_;   // the mixer pulled from here
+  std::unique_ptr<Arrivals> arrivals_;  // used instead for audio that JavaScript writes
+  std::shared_ptr<MixerNode> driven_;   // the mixer that this sink pulls
 };
 
 }  // namespace patchcord

@@ -120,8 +120,8 @@ SourceObject::SourceObject(const Napi::CallbackInfo& info) : DeviceObject(info) 
   session_ = std::make_shared<CaptureSession>(node_, waker_->bell());
 }
 
-// open(deviceId, periodMs, options): Promise<StreamInfo>. Again for another device in place of that
-// one.
+// open(deviceId, periodMs, options): Promise<StreamInfo>. A later call replaces the device by
+// another one.
 Napi::Value SourceObject::open(const Napi::CallbackInfo& info) {
   CaptureRequest request;
   request.kind = loopback_ ? CaptureRequest::Kind::kLoopback : CaptureRequest::Kind::kMicrophone;
@@ -130,7 +130,7 @@ Napi::Value SourceObject::open(const Napi::CallbackInfo& info) {
   return open_device(info.Env(), request, format(), info[1]);
 }
 
-// openProcesses(selection, periodMs): Promise<StreamInfo>. As open().
+// openProcesses(selection, periodMs): Promise<StreamInfo>. Like open().
 Napi::Value SourceObject::open_processes(const Napi::CallbackInfo& info) {
   ProcessCaptureRequest request;
   request.selection = process_selection_from(info[0]);
@@ -169,10 +169,10 @@ Napi::Value SourceObject::take_taps(const Napi::CallbackInfo& info) {
   return list;
 }
 
-// leave(): Promise<void>. The device is released; the stream goes on as silence.
+// leave(): Promise<void>. The device is released; the stream continues as silence.
 Napi::Value SourceObject::leave(const Napi::CallbackInfo& info) { return leave_device(info.Env()); }
 
-// close(): Promise<void>. The device is released; what was captured can still be read.
+// close(): Promise<void>. The device is released; captured audio can still be read.
 Napi::Value SourceObject::close(const Napi::CallbackInfo& info) {
   return close_device(info.Env(), [] {});
 }

@@ -1,4 +1,4 @@
-// class Source: a capture stream, as JavaScript sees it.
+// class Source: a capture stream.
 #pragma once
 
 #include <napi.h>
@@ -13,18 +13,18 @@
 
 namespace patchcord {
 
-// What runs while the device is open: the system's stream and the node that it feeds.
+// The parts that run while the device is open: the system's stream and the node that it feeds.
 class CaptureSession final : public CaptureListener, public TapListener, public DeviceSession {
  public:
   CaptureSession(std::shared_ptr<SourceNode> node, std::shared_ptr<Bell> bell)
       : DeviceSession(std::move(bell)), node_(std::move(node)) {}
 
-  // Control thread. In place of what is open; when it fails, that goes on as it was.
+  // Control thread. Replaces the open device; if it fails, the open one continues.
   Error open(const std::shared_ptr<HostEntry>& entry, const CaptureRequest& request,
              StreamInfo* info);
   Error open(const std::shared_ptr<HostEntry>& entry, const ProcessCaptureRequest& request,
              StreamInfo* info);
-  void select(const ProcessSelection& selection);  // of the processes that are open, if any
+  void select(const ProcessSelection& selection);  // if a stream of processes is open
   void release() noexcept override;
 
   void on_packet(const Packet& packet) noexcept override;
@@ -36,7 +36,7 @@ class CaptureSession final : public CaptureListener, public TapListener, public 
   bool live() const noexcept override { return node_->has_live_consumer(); }
   void on_lost(const Error& error) noexcept override { tell_lost(error); }
   void on_tap(const TapEvent& event) noexcept override;
-  std::vector<TapEvent> take_taps();  // any thread; what came of processes since
+  std::vector<TapEvent> take_taps();  // any thread; the events of processes since the last call
 
  protected:
   void stand_in() noexcept override { node_->absent(); }
@@ -45,7 +45,7 @@ class CaptureSession final : public CaptureListener, public TapListener, public 
   Error run(std::shared_ptr<Host> host, std::unique_ptr<Stream> stream, StreamInfo* info);
 
   const std::shared_ptr<SourceNode> node_;
-  ProcessStream* processes_ = nullptr;  // the stream, if it is one
+  ProcessStream* processes_ = nullptr;  // the stream, if it is one of processes
   std::mutex taps_mutex_;
   std::vector<TapEvent> taps_;
 };

@@ -12,7 +12,7 @@ namespace patchcord {
 
 ProducerHandle* producer_handle(const Napi::Value& object) {
   const Napi::Object value = object.As<Napi::Object>();
-  const Napi::Value kind = property(value, "kind");  // sources have none
+  const Napi::Value kind = property(value, "kind");  // sources do not have this property
   if (!kind.IsString()) return SourceObject::Unwrap(value);
   if (kind.As<Napi::String>().Utf8Value() == "filter") return FilterObject::Unwrap(value);
   return MixerObject::Unwrap(value);
@@ -50,9 +50,9 @@ void TapObject::detach() {
 }
 
 // read(into): fills the buffer, or as much of it as the last frames need, and labels them. Returns
-// how many frames that were; 0 while there are not enough, and onData is called when there are;
-// undefined after the last. read(into, true) takes what is there, however little. Called for each
-// chunk of each stream, so it makes no object.
+// the number of frames. It returns 0 while there are not enough, and onData is called when there
+// are; undefined after the last frame. read(into, true) takes the frames that are there, however
+// few. JavaScript calls it for each chunk of each stream, so it creates no object.
 Napi::Value TapObject::read(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (!queue_) return env.Undefined();
@@ -60,7 +60,8 @@ Napi::Value TapObject::read(const Napi::CallbackInfo& info) {
   const uint32_t channels = queue_->channels();
   const size_t frame_bytes = channels * bytes_per_sample(format_);
   const size_t wanted = into.ByteLength() / frame_bytes;
-  const bool ended = queue_->ended();  // before available(): what came before the end is then seen
+  // before available(), so that no frame before the end is missed
+  const bool ended = queue_->ended();
   if (!ended && !is_true(info[1]) && !queue_->await(wanted)) return Napi::Number::New(env, 0);
   const uint64_t available = queue_->available();
   double* const label = label_.Value().Data();
@@ -90,7 +91,7 @@ Napi::Value TapObject::read(const Napi::CallbackInfo& info) {
     done += span.frames;
   }
   label[0] = static_cast<double>(first.frame);
-  // Times never go back, also where a device's stamps do.
+  // Times never go back, even if those of a device do.
   time_ = std::max(time_, first.time);
   label[1] = time_;
   label[2] = flags;
@@ -98,8 +99,7 @@ Napi::Value TapObject::read(const Napi::CallbackInfo& info) {
   return Napi::Number::New(env, static_cast<double>(frames));
 }
 
-// What is lost comes in pieces: what fell to zero, then the rest. It is one loss until sound
-// follows.
+// A loss arrives in pieces: the fade to zero, then the rest. It is one loss until sound follows.
 void TapObject::follow_loss(const FrameQueue::Span& span) {
   if ((span.flags & kRecordLost) == 0) return end_loss();
   if (loss_.frames == 0) loss_.frame = span.frame;
@@ -110,7 +110,7 @@ void TapObject::end_loss() {
   if (loss_.frames > 0) losses_.push_back(std::exchange(loss_, {}));
 }
 
-// takeLosses(): [{ frame, frames }, ...], each loss that read() has come to the end of.
+// takeLosses(): [{ frame, frames }, ...], each loss whose end read() has passed.
 Napi::Value TapObject::take_losses(const Napi::CallbackInfo& info) {
   Napi::Array losses = Napi::Array::New(info.Env(), losses_.size());
   for (uint32_t i = 0; i < losses_.size(); ++i) {
@@ -126,7 +126,7 @@ Napi::Value TapObject::take_losses(const Napi::CallbackInfo& info) {
 Napi::Value TapObject::close(const Napi::CallbackInfo& info) {
   detach();
   waker_.reset();
-  // At once, not when the object is collected: V8 does not know of its half a megabyte.
+  // Freed at once instead of when the object is collected: V8 cannot see its half a megabyte.
   if (queue_) lost_frames_ = queue_->lost_frames();
   queue_.reset();
   label_.Reset();

@@ -1,4 +1,4 @@
-// class Tap: one JavaScript consumer's place in a producer's stream.
+// class Tap: the position of one JavaScript consumer in a producer's stream.
 #pragma once
 
 #include <napi.h>
@@ -20,9 +20,9 @@ ProducerHandle* producer_handle(const Napi::Value& object);
 class TapObject final : public Napi::ObjectWrap<TapObject> {
  public:
   static Napi::Function define(Napi::Env env);
-  // (source | mixer | filter, bufferFrames, sampleFormat, label, onData). `label`, a Float64Array,
-  // is where read() says of what it read: [first frame, its time in ns, flags, how many losses
-  // takeLosses() has]. The producer's object must outlive it: TypeScript holds it.
+  // (source | mixer | filter, bufferFrames, sampleFormat, label, onData). `label` is a Float64Array
+  // into which read() writes: [first frame, its time in ns, flags, how many losses takeLosses()
+  // has]. The producer's object must outlive the tap: TypeScript references it.
   explicit TapObject(const Napi::CallbackInfo& info);
   ~TapObject() override;
 
@@ -33,7 +33,7 @@ class TapObject final : public Napi::ObjectWrap<TapObject> {
   Napi::Value stats(const Napi::CallbackInfo& info);
   void detach();
 
-  // Frames that this consumer was too slow for.
+  // Frames for which this consumer was too slow.
   struct Loss {
     uint64_t frame = 0, frames = 0;
   };
@@ -44,8 +44,8 @@ class TapObject final : public Napi::ObjectWrap<TapObject> {
   std::shared_ptr<Producer> producer_;
   std::shared_ptr<FrameQueue> queue_;  // until close()
   uint64_t lost_frames_ = 0;           // after it
-  Loss loss_;                          // the one that is being read
-  std::vector<Loss> losses_;           // those before it, not taken
+  Loss loss_;                          // the loss that is being read
+  std::vector<Loss> losses_;           // earlier ones that were not taken yet
   // The last chunk's time, ns. The simulated clock has times before 0.
   double time_ = -std::numeric_limits<double>::infinity();
   std::unique_ptr<Waker> waker_;

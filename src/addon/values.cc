@@ -35,7 +35,8 @@ const char* code_name(ErrorCode code) {
   return "BACKEND";
 }
 
-// What a device runs at may be a layout that is not offered to apps: shown as the nearest that is.
+// A device may run in a layout that apps cannot choose; it is shown as the nearest one that they
+// can.
 const char* format_name(SampleFormat format) {
   switch (format) {
     case SampleFormat::kU8:
@@ -53,7 +54,7 @@ const char* format_name(SampleFormat format) {
   return "f32";
 }
 
-// Undefined in JavaScript where there is none.
+// Becomes undefined in JavaScript if it is empty.
 std::string evidence_name(Evidence evidence) {
   switch (evidence) {
     case Evidence::kServer:
@@ -177,7 +178,7 @@ Format format_from_value(const Napi::Value& value) {
   format.sample_rate = property(object, "sampleRate").As<Napi::Number>().Uint32Value();
   format.channels = property(object, "channels").As<Napi::Number>().Uint32Value();
   format.sample_format = sample_format_from(property(object, "sampleFormat"));
-  // What could not be read must not be divided by.
+  // A format that could not be read must not be used as a divisor.
   return format.sample_rate != 0 && format.channels != 0 ? format : Format();
 }
 

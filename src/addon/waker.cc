@@ -40,7 +40,7 @@ void Waker::silence() {
 void Waker::serve() {
   if (!bell_->take()) return;
   const Napi::Object owner = owner_.Value();
-  if (owner.IsEmpty()) return;  // collected
+  if (owner.IsEmpty()) return;  // the object has been collected
   const Napi::Value on_wake = property(owner, kOnWake);
   if (on_wake.IsFunction()) on_wake.As<Napi::Function>().Call({});
 }

@@ -26,7 +26,7 @@ bool flag(const Napi::Object& object, const char* key) {
 
 int64_t to_ns(double ms) { return static_cast<int64_t>(ms * static_cast<double>(kNsPerMs)); }
 
-// Bytes that a world reports to the garbage collector, which does not see the threads that it has.
+// Bytes that a world reports to the garbage collector, which cannot see the world's threads.
 constexpr int64_t kWeight = 4 << 20;
 
 DeviceState state_from(const std::string& name) {
@@ -202,8 +202,8 @@ Napi::Value WorldObject::error(const Napi::CallbackInfo& info) {
 // callbacks
 Napi::Value WorldObject::advance(const Napi::CallbackInfo& info) {
   environment_->ref();
-  // The clock's thread may be the last to let go, also of an advance that is never finished, but
-  // what is JavaScript's may only be deleted on its own thread.
+  // The clock's thread may be the last owner, also of an advance that never finishes. But a
+  // JavaScript reference may only be deleted on the JS thread.
   const std::shared_ptr<Napi::FunctionReference> callback(
       new Napi::FunctionReference(Napi::Persistent(info[2].As<Napi::Function>())),
       [environment = environment_](Napi::FunctionReference* reference) {
@@ -245,7 +245,7 @@ Napi::Value WorldObject::recorded(const Napi::CallbackInfo& info) {
   if (error) return error_to_value(env, error);
   Napi::Object value = Napi::Object::New(env);
   auto data = Napi::Float32Array::New(env, recorded.data.size());
-  if (data.IsEmpty()) return data;  // a worker whose end has begun
+  if (data.IsEmpty()) return data;  // the worker has begun to end
   std::copy(recorded.data.begin(), recorded.data.end(), data.Data());
   value.Set("data", data);
   value.Set("format", format_to_value(env, recorded.format));
@@ -314,7 +314,7 @@ Napi::Value WorldObject::script_process(const Napi::CallbackInfo& info) {
   return answer(info.Env(), error);
 }
 
-// script(verb, id, value?, second?): everything that takes a device and at most two plain values
+// script(verb, id, value?, second?): all methods that take a device and at most two plain values
 Napi::Value WorldObject::script(const Napi::CallbackInfo& info) {
   const std::string verb = info[0].As<Napi::String>();
   const std::string id = info[1].As<Napi::String>();

@@ -91,11 +91,11 @@ struct Packet {
   // forward means that this many frames were lost before the packet. It never goes back while the
   // stream is open; a counter that restarts is a device that was lost.
   int64_t position = kNoPosition;
-  // When the first frame was heard (at the microphone, or at the loudspeaker for loopback). Give
-  // the system's stamp as it is, without smoothing: the engine follows the clock, and takes a stamp
-  // that was smoothed for an exact one. kNoTime where the system has no stamp, repeats an old one,
-  // or flags it as wrong. Where stamps are the times of fetches, DeviceTiming::fetch_stamps says
-  // so. The first packet after on_idle() should have one: it is placed by it.
+  // When the first frame was recorded (at the microphone, or at the loudspeaker for loopback). Give
+  // the system's timestamp unchanged: the engine follows the clock, and takes a smoothed timestamp
+  // for an exact one. Use kNoTime if the system has no timestamp, repeats an old one, or flags it
+  // as wrong. If timestamps are the times of fetches, DeviceTiming::fetch_stamps says so. The first
+  // packet after on_idle() should have one, because it is placed by it.
   int64_t time = kNoTime;
   bool discontinuity = false;  // the system's own hint; it is counted and changes nothing
 };
@@ -110,10 +110,11 @@ class CaptureListener {
   // `quiet`: the system says that nothing plays, so that no packet is on its way. Where it does not
   // say, packets are waited for.
   virtual void on_idle(bool quiet) noexcept = 0;
-  // In place of on_idle(), if the system does not answer at all: a recording waits longer then.
+  // Called instead of on_idle() if the system does not answer at all: a recording waits longer
+  // then.
   virtual void on_unanswered() noexcept { on_idle(false); }
-  // Silence was delivered in the place of frames: those of a sum of programs that came too late, or
-  // those that a server dropped while it stood still and the listener was told that it is idle.
+  // Silence was delivered instead of frames: those of a sum of programs that came too late, or
+  // those that a server dropped while it stood still and the listener got on_idle().
   virtual void on_replaced(int64_t position, uint64_t frames) noexcept {
     (void)position;
     (void)frames;
@@ -136,18 +137,20 @@ class RenderListener {
  public:
   // Fills `frames` frames (above 0) of the stream's format at `data`. One wake may make several
   // calls, for as many frames as the device takes; together they are consecutive frames.
-  // `play_time`: when the first of them will be heard, by the device's own position. kNoTime where
-  // that cannot be told, or where nothing new is known since the last call. A device that never
-  // tells is taken to play a constant time after it asks.
+  // `play_time`: when the first of them will be heard, by the device's own position. kNoTime if
+  // that is unknown, or if it is the same as for the last call. A device that never reports it is
+  // taken to play a constant time after it requests frames.
   virtual void on_render(void* data, uint32_t frames, int64_t play_time) noexcept = 0;
-  // The device underran and played `frames` frames of silence, 0 if the number is unknown.
-  // Called before the next on_render, which is for the first frame behind them when `here` is true.
-  // When it is false the queue was filled meanwhile, and the gap lies before what it holds.
+  // The device underran and played `frames` frames of silence, 0 if the number is unknown. Called
+  // before the next on_render. If `here` is true, that call is for the first frame after the
+  // silence. If it is false, the queue was filled meanwhile, and the gap lies before the queued
+  // frames.
   virtual void on_underrun(uint32_t frames, bool here) noexcept = 0;
   virtual void on_lost(const Error& error) noexcept = 0;  // as CaptureListener::on_lost
   // How many ns beyond RenderRequest::latency_ms the device may hold from now on: it holds as near
-  // to that as it can, and no more. Grows after an underrun, shrinks slowly. Asked for on the audio
-  // thread before it asks for frames; where StreamInfo::fixed_fill is set it stays 0.
+  // to that as it can, and no more. The value grows after an underrun and shrinks slowly. The
+  // backend reads it on the audio thread before it requests frames; if StreamInfo::fixed_fill is
+  // set it stays 0.
   virtual int64_t more_fill() const noexcept { return 0; }
 
  protected:
@@ -159,22 +162,23 @@ enum class Category : uint8_t { kOther, kCommunications, kMedia, kSpeech };
 
 // How a device is to be opened.
 struct OpenOptions {
-  // A demand. Refused with kUnsupported, with kDeviceBusy while somebody else has the device.
+  // A demand. Refused with kUnsupported, or with kDeviceBusy while another program has the device.
   bool exclusive = false;
-  // A demand, unless its rate is 0: of what the device is given. Refused with kFormatUnsupported.
+  // A demand, unless its rate is 0: the format of the bytes that the device gets. Refused with
+  // kFormatUnsupported.
   Format format{0, 0, SampleFormat::kF32};
   // Requests. Granted says whether the system has granted them.
   bool low_latency = false;  // the shortest period that there is
   bool raw = false;          // a microphone without the system's effects
   Category category = Category::kOther;
-  // Of an output: the microphone at its other end, by name. Where systems have a volume for each
-  // program, it gets one of its own.
+  // For an output: the name of the microphone at its other end. Some systems have a volume for each
+  // program; this name gives the stream a volume of its own.
   std::string microphone;
 };
 
 struct Wish {
   bool granted = false;
-  std::string why_not;  // of one that was made: half a sentence for the app's author
+  std::string why_not;  // why a request was not granted: half a sentence for the app's author
 
   static Wish fulfilled() { return {true, {}}; }
   static Wish refused(std::string why_not) { return {false, std::move(why_not)}; }
@@ -192,10 +196,10 @@ struct CaptureRequest {
   enum class Kind : uint8_t { kMicrophone, kLoopback };
   Kind kind = Kind::kMicrophone;
   std::string device_id;  // kMicrophone: an input's id. kLoopback: an output's. Never empty.
-  // Wishes, for systems that convert or take any format without a cost (PulseAudio); others open at
-  // the device's mix format and say so in StreamInfo.
+  // A request, for systems that convert or take any format without a cost (PulseAudio). Other
+  // systems open at the device's mix format and report that in StreamInfo.
   Format preferred;
-  uint32_t period_frames = 480;  // of preferred.sample_rate: how often packets are wanted
+  uint32_t period_frames = 480;  // at preferred.sample_rate: the requested time between packets
   OpenOptions options;
 };
 
@@ -204,9 +208,9 @@ struct RenderRequest {
   Format preferred;
   uint32_t period_frames = 480;
   // Fill to hold between the engine and the device with periods of 10 ms, or with the device's.
-  // With the shorter ones of `low_latency` it is less by as much as a period is.
+  // With the shorter periods of `low_latency` the fill is less by the difference.
   uint32_t latency_ms = 15;
-  uint32_t most_more_ms = 0;  // the most that more_fill() says
+  uint32_t most_more_ms = 0;  // the most that more_fill() returns
   OpenOptions options;
 };
 
@@ -223,8 +227,8 @@ struct StreamInfo {
   Format format;               // of Packet::data and on_render's data; any SampleFormat
   uint32_t period_frames = 0;  // how often the audio thread wakes, in frames of `format`
   uint32_t buffer_frames = 0;  // the system's buffer, 0 if unknown; the engine does not use it
-  bool fixed_fill = false;     // of a render stream: more_fill() is not asked for
-  // Where the channels of a capture stream stand, as device_map() has it.
+  bool fixed_fill = false;     // for a render stream: more_fill() is not used
+  // The speakers of a capture stream's channels, as for device_map().
   uint32_t speakers = kUsualSpeakers;
   std::string device_id;
   ThreadPriority::Answer realtime;  // whether the audio thread got real-time priority
@@ -243,13 +247,13 @@ class Stream {
   // once: before start(), after on_lost, and while a callback runs (it waits for it).
   virtual void stop() = 0;
   // The system's state of the device (volume, mute, meter), at most 250 ms old. The engine reads it
-  // on the audio thread behind every packet and every on_idle(): it must not lock, wait or ask the
+  // on the audio thread after every packet and every on_idle(): it must not lock, wait or query the
   // system. Any thread.
   virtual EndpointState endpoint() const noexcept { return {}; }
 };
 
-// Delivers packets by the clock from start() on, whatever plays: silence while nothing does.
-// Processes of the selection, and their children, are followed as they begin and cease to play.
+// Delivers packets by the clock from start() on, with silence while nothing plays. Follows the
+// processes of the selection, and their children, as they begin and cease to play.
 class ProcessStream : public Stream {
  public:
   virtual void select(const ProcessSelection& selection) = 0;  // control thread
@@ -257,23 +261,23 @@ class ProcessStream : public Stream {
 
 // A virtual microphone made without a driver.
 struct Cable {
-  std::string render_id;  // what to render to
-  DeviceInfo microphone;  // what other programs select
+  std::string render_id;  // the output to render to
+  DeviceInfo microphone;  // the microphone that other programs select
 };
 
 // The environment variables of a child process, by their names.
 using ChildEnvironment = std::vector<std::pair<std::string, std::string>>;
 
-// How loud an output arrives at a program that records the microphone that carries it.
+// How loud the sound of an output reaches a program that records the microphone of the same cable.
 struct Hearing {
   double volume = 1;     // the product of the system's volumes on the way, linear; 0 if muted
   std::string quietest;  // the lowest volume's owner: a device's id, or kOwnStream
   // The next members concern a virtual mixer whose settings can be read.
   bool mixer_known = false;
-  std::vector<std::string> buses;  // those on which it is heard: "B1"
-  std::string mixer_problem;       // why it is heard on none
+  std::vector<std::string> buses;  // the buses that carry the sound: "B1"
+  std::string mixer_problem;       // why no bus carries it
 
-  // The slider that a mixer shows for what this process plays there.
+  // Stands for the volume that a mixer shows for this process's stream to that output.
   static constexpr char kOwnStream[] = "stream";
 
   void weaken(const std::string& device_id, double by) {
@@ -292,8 +296,9 @@ enum class DeviceEvent : uint8_t { kAdded, kRemoved, kChanged, kDefaultChanged }
 // It reports only that something changed: the receiver lists again. Calls may come for nothing.
 class DeviceListener {
  public:
-  virtual void on_devices_changed() noexcept = 0;  // which exist, their defaults, names, formats
-  virtual void on_processes_changed() noexcept {}  // who has a stream, its state and volume
+  virtual void on_devices_changed() noexcept = 0;  // the devices, their defaults, names or formats
+  // the programs with a stream, its state or volume
+  virtual void on_processes_changed() noexcept {}
   // The whole backend is gone (server died, service stopped). Streams have their own on_lost. It
   // may also come on the control thread, during a call that found out. Every later call to the host
   // fails with kBackendUnavailable; the engine makes another host at its next use.
@@ -307,8 +312,8 @@ class DeviceListener {
 // are destroyed before it.
 //
 // Errors say what to do next. The engine gives up at once on kPermissionDenied, kUnsupported and
-// kFormatUnsupported. After any other error it tries again for as long as the app wants, with a
-// stream that was lost; the first open() of a stream that fails is an error for the app. A
+// kFormatUnsupported. After any other error it tries to reopen a lost stream as long as the app's
+// options allow; the first open() of a stream that fails is an error for the app. A
 // kBackendUnavailable from list_devices() makes the engine connect once more before it fails.
 class Host {
  public:
@@ -321,12 +326,12 @@ class Host {
                              std::unique_ptr<Stream>* stream) = 0;
   virtual Error open_render(const RenderRequest& request, RenderListener* listener,
                             std::unique_ptr<Stream>* stream) = 0;
-  // One listener; null ends it, and when that returns no call runs and none will come.
+  // There is one listener; null removes it, and after that returns no call runs and none will come.
   virtual void watch(DeviceListener* listener) = 0;
 
-  // The methods from here on are optional: what a backend does not override answers kUnsupported.
-  // The engine goes by these answers and never by the platform or the backend's name. What a device
-  // has no meter for is EndpointState's to tell.
+  // The methods from here on are optional: the default implementations return kUnsupported. The
+  // engine uses these answers, and never the platform or the backend's name. EndpointState says
+  // whether a device has a meter.
 
   // `taps` is called from open_processes() on, until the
   // stream's stop() has returned.
@@ -341,19 +346,20 @@ class Host {
   // were. It is removed by remove_made(), by the destructor, and, when the process died, by the
   // next Host on that system.
   virtual Error make_cable(const std::string& name, const Format& format, Cable* cable);
-  // The same for an output that other programs select, and that no microphone hears. What they
-  // play to it is recorded as a loopback of `output_id`.
+  // The same for an output that other programs select and that is not connected to a microphone.
+  // Its sound is recorded as a loopback of `output_id`.
   virtual Error make_speaker(const std::string& name, const Format& format, std::string* output_id);
-  // `output_id`: what make_speaker() gave, or Cable::render_id.
+  // `output_id`: the result of make_speaker(), or Cable::render_id.
   virtual void remove_made(const std::string& output_id) { (void)output_id; }
-  // To `output_id` what these processes play elsewhere. `moved`: those that play something.
+  // Moves the sound that these processes play elsewhere to `output_id`. `moved`: those that play
+  // something.
   virtual Error move_processes(const std::vector<uint32_t>& pids, const std::string& output_id,
                                std::vector<uint32_t>* moved) {
     (void)pids, (void)output_id, (void)moved;
     return Error::none();
   }
-  // Moves what programs play to the output of a cable that this host made to another output. This
-  // process, and those that it started, may stay. `moved`: their names.
+  // Moves the sound that other programs play to the output of a cable made by this host to another
+  // output. This process, and those that it started, may stay. `moved`: their names.
   virtual Error send_strangers_away(const std::string& output_id, std::vector<std::string>* moved) {
     (void)output_id, (void)moved;
     return Error::none();
@@ -366,16 +372,16 @@ class Host {
     (void)output_id, (void)input_id, (void)variables;
     return Error::none();
   }
-  // How loud what is played to `render_id` arrives at those who listen to `microphone_id`. Where
-  // the system does not tell: at full volume.
+  // How loud the sound played to `render_id` reaches programs that record `microphone_id`. If the
+  // system does not report it: at full volume.
   virtual Error ask_hearing(const std::string&, const std::string&, Hearing*) {
     return Error::none();
   }
 };
 
-// An audio system of this build, as the registry knows it.
+// An audio system of this build, as the registry lists it.
 struct Backend {
-  const char* name;  // what apps name it by: "pulse"
+  const char* name;  // the name that apps use: "pulse"
   // Connects, or fails with kBackendUnavailable and a remedy. Control thread.
   Error (*open)(std::unique_ptr<Host>* host);
 };

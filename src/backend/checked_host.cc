@@ -9,8 +9,8 @@
 namespace patchcord {
 namespace {
 
-// What happened to one stream so far. The calls of its listener come from other threads than the
-// calls of its methods.
+// The calls of one stream so far. The calls of its listener come from other threads than those of
+// its methods.
 class StreamRules {
  public:
   explicit StreamRules(ReportViolation report) : report_(report) {}

@@ -1,6 +1,5 @@
-// Holds a backend to the rules of backend.h that can be seen from outside: who calls, when, in
-// which order and with what. Debug builds of the addon and the native tests run every backend
-// inside it.
+// Checks the rules of backend.h that can be seen from outside: who calls, when, in which order and
+// with what. Debug builds of the addon and the native tests run every backend inside it.
 #pragma once
 
 #include <memory>
@@ -9,7 +8,7 @@
 
 namespace patchcord {
 
-// `report` gets the rule that was broken. Any thread. The default prints it and aborts.
+// `report` receives the rule that was broken. Any thread. The default prints it and aborts.
 using ReportViolation = void (*)(const char* rule);
 void abort_on_violation(const char* rule);
 

@@ -12,14 +12,14 @@ struct KnownDriver {
   const char* product;
   const char* hardware_ids[3];
   const char* services[3];
-  const char* makers[3];  // beginnings: versions add to them
-  // Beginnings of the ends' own names, where no maker is told. Where both are nullptr names are no
-  // hint: they are the user's.
+  const char* makers[3];  // prefixes, because versions are appended to them
+  // Prefixes of the ends' own names, used if the maker is unknown. If both are nullptr, names are
+  // not evidence, because users choose them.
   const char* output;
   const char* input;
 };
 
-// Where several fit, the first counts: "VB-Audio Cable A" before what is only its beginning.
+// If several match, the first counts: "VB-Audio Cable A" comes before its prefix.
 const KnownDriver kDrivers[] = {
     {"vb-cable",
      "VB-CABLE A",
@@ -97,7 +97,7 @@ const KnownDriver kDrivers[] = {
     {"loopback", "Loopback", {}, {}, {}, "loopback audio", "loopback audio"},
 };
 
-// Where a name cannot hold a space people write an underscore.
+// Some names replace a space by an underscore.
 char folded(char c) {
   if (c == '_') return ' ';
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -112,7 +112,8 @@ bool starts_with(const std::string& text, const char* start) { return text.rfind
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-// Windows numbers what it has installed before: "2- VB-Audio Virtual Cable".
+// Windows puts a number before the name of a device that was installed before: "2- VB-Audio Virtual
+// Cable".
 std::string without_number(const std::string& maker) {
   size_t at = 0;
   while (at < maker.size() && is_digit(maker[at])) ++at;
@@ -120,7 +121,7 @@ std::string without_number(const std::string& maker) {
   return maker.substr(at + 2);
 }
 
-// "CABLE Input (VB-Audio Virtual Cable)": the end's own name, and who made it.
+// "CABLE Input (VB-Audio Virtual Cable)": the end's own name, and its maker.
 struct NameParts {
   std::string end;
   std::string maker;
@@ -134,7 +135,7 @@ NameParts split(const DeviceInfo& device) {
   if (open != std::string::npos && text.back() == ')') {
     parts.maker = text.substr(open + 2, text.size() - open - 3);
   }
-  // Where the system has no name for the driver it may tell the device's own.
+  // If the system has no name for the driver, it may report the device's own.
   const std::string maker = fold(device.origin.maker);
   if (!maker.empty() && maker != text) parts.maker = maker;
   parts.maker = without_number(parts.maker);
@@ -162,7 +163,7 @@ Evidence evidence_for(const KnownDriver& known, const DeviceInfo& device, const 
   for (const char* maker : known.makers) {
     if (maker != nullptr && starts_with(name.maker, maker)) return Evidence::kMaker;
   }
-  // Names prove nothing where the system says that somebody else's driver is behind them.
+  // Names prove nothing if the system says that another driver is behind the device.
   if (!device.origin.hardware_ids.empty() || !device.origin.service.empty()) return Evidence::kNone;
   const char* end = device.flow == Flow::kOutput ? known.output : known.input;
   return end != nullptr && starts_with(name.end, end) ? Evidence::kName : Evidence::kNone;
@@ -185,12 +186,12 @@ std::string bus_of(const DeviceInfo& input, const std::string& product) {
   return starts_with(end, "voicemeeter output") || !input.origin.hardware_ids.empty() ? "B1" : "";
 }
 
-// Which of the mixer's strips an output plays to, counted among its virtual ones.
+// The mixer's strip that an output plays to, counted among its virtual ones.
 std::string strip_of(const DeviceInfo& output, const std::string& product) {
   const std::string end = split(output).end;
   if (product == "VoiceMeeter AUX" || starts_with(end, "voicemeeter aux")) return "Virtual 2";
   if (product == "VoiceMeeter VAIO3" || starts_with(end, "voicemeeter vaio3")) return "Virtual 3";
-  // "Voicemeeter In 3" is the third of the strips that a microphone would be plugged into.
+  // "Voicemeeter In 3" is the third of the strips into which a microphone would be plugged.
   if (starts_with(end, "voicemeeter in ") && end.size() == 16 && is_digit(end[15])) {
     return std::string("Hardware ") + end[15];
   }
@@ -216,8 +217,8 @@ void recognise(DeviceInfo* device) {
                                                    : strip_of(*device, best->product);
 }
 
-// What distinguishes the ends of one device from each other, in both their names: the line's
-// number, how many channels.
+// The part of both names that distinguishes the ends of one device from each other: the number of
+// the line, or of channels.
 std::string mark_of(const DeviceInfo& device) {
   const std::string end = split(device).end;
   if (end.find(" 16") != std::string::npos) return "16";
@@ -233,7 +234,7 @@ Candidates narrowed(const Candidates& all, Fits fits) {
   return some;
 }
 
-// Where `output` may be heard, and the evidence for that.
+// The inputs that may carry the sound of `output`, and the evidence for that.
 Candidates candidates_for(const DeviceInfo& output, std::vector<DeviceInfo>* devices,
                           Evidence* evidence) {
   Candidates all;
@@ -243,13 +244,14 @@ Candidates candidates_for(const DeviceInfo& output, std::vector<DeviceInfo>* dev
       all.push_back(&input);
     }
   }
-  // A mixer's strip is heard on whichever bus it is switched to, of whichever of its drivers.
+  // The sound of a mixer's strip is on whichever bus it is switched to, of whichever of its
+  // drivers.
   if (output.cable.driver == "voicemeeter") {
     *evidence = output.cable.recognised_by;
     return narrowed(all, [](const DeviceInfo* input) { return input->cable.bus[0] != 'A'; });
   }
-  // Where only names are known to be a cable's, whatever else is told means nothing: Wine has a
-  // parent of its own for each endpoint.
+  // If only the name shows that a device is a cable, other properties mean nothing: Wine gives each
+  // endpoint its own parent.
   const bool by_name = output.cable.recognised_by == Evidence::kName;
   const std::string& parent = output.origin.parent;
   if (!parent.empty() && !by_name) {
@@ -265,9 +267,9 @@ Candidates candidates_for(const DeviceInfo& output, std::vector<DeviceInfo>* dev
   });
 }
 
-// The one of several that is meant, or all that it may still be.
+// The one candidate that is meant, or all that remain possible.
 Candidates chosen(const DeviceInfo& output, const Candidates& all, Evidence* evidence) {
-  // What one device of the card plays its other device hears.
+  // The other device of the card carries the sound that this device plays.
   if (output.cable.driver == "alsa-loopback") {
     return narrowed(all, [&](const DeviceInfo* in) { return in->origin.end != output.origin.end; });
   }
@@ -277,8 +279,8 @@ Candidates chosen(const DeviceInfo& output, const Candidates& all, Evidence* evi
     return first.size() == 1 ? first : all;
   }
   if (all.size() < 2) {
-    // Both ends of a line have its name: another's end is no peer, and without a parent the name is
-    // all there is.
+    // Both ends of a line have its name, so an end with another name is not its peer. Without a
+    // parent the name is the only evidence.
     if (*evidence == Evidence::kParent || output.cable.driver == "vb-cable") return all;
   }
   const std::string mark = mark_of(output);
@@ -303,7 +305,7 @@ void pair(DeviceInfo* output, std::vector<DeviceInfo>* devices) {
       found[0]->cable.paired_by = evidence;
     }
   }
-  // A mixer's other buses stay possible: its settings decide.
+  // The other buses of a mixer stay possible: the mixer's settings decide.
   if (found.size() == 1 && output->cable.driver != "voicemeeter") return;
   const Candidates& possible = found.size() == 1 ? all : found;
   for (const DeviceInfo* input : possible) output->cable.possible_peers.push_back(input->id);

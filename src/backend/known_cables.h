@@ -1,5 +1,5 @@
-// The virtual cables and virtual mixers that are known, and how each is told from hardware. The one
-// place for it: backends say what their system tells of a device (DeviceOrigin) and ask here.
+// The known virtual cables and virtual mixers, and how each is distinguished from hardware. This is
+// the only place for it: backends report the properties of a device (DeviceOrigin) and call this.
 #pragma once
 
 #include <vector>
@@ -9,10 +9,10 @@
 namespace patchcord {
 
 // Fills in `cable`, `is_virtual` and `peer_id` of every device that is an end of a cable, from its
-// origin, or, where the system tells none, its name. What a backend paired itself stays. Only
-// active devices are paired: a driver that was reinstalled leaves its old, absent ones behind.
-// `own`: what the system's own cables are called, those that the backend paired and no driver is
-// known of.
+// origin, or from its name if the system reports no origin. Pairs that the backend found itself
+// stay. Only active devices are paired, because a driver that was reinstalled leaves its old,
+// absent devices behind. `own`: the driver name for the system's own cables, which the backend
+// paired and no known driver made.
 void recognise_cables(std::vector<DeviceInfo>* devices, const char* own = "");
 
 }  // namespace patchcord

@@ -52,7 +52,8 @@ class PlatformEvent final : public Event {
 
   void wait(int64_t timeout_ns) noexcept override {
     const int64_t start = timeout_ns < 0 ? 0 : monotonic_ns();
-    // Each look is a read-modify-write, so that what a signaller wrote before signal() is visible.
+    // Each check is a read-modify-write, so that everything the signalling thread wrote before
+    // signal() is visible.
     while (state_.exchange(kAwaited, std::memory_order_acq_rel) != kSignalled) {
       Timeout left{};
       if (timeout_ns >= 0) {
@@ -175,7 +176,7 @@ ThreadPriority::ThreadPriority(Priority priority) {
   answer_.granted = pthread_setschedparam(pthread_self(), policy, &parameters) == 0;
   if (answer_.granted) return;
   const int64_t thread = syscall(SYS_gettid);
-  // What may be had at once; it matters only if RealtimeKit refuses.
+  // The priority that is available at once; it matters only if RealtimeKit refuses.
   setpriority(PRIO_PROCESS, static_cast<id_t>(thread), -11);
   request_ = std::make_shared<RealtimeRequest>(thread, kPriority);
 }

@@ -23,9 +23,9 @@ int64_t performance_frequency() noexcept {
 }
 
 int64_t performance_ns() noexcept {
-  // The counter is what libuv scales for process.hrtime(), and WASAPI for its packets' stamps.
-  // Whole seconds and the rest apart: the product of the counter and 1e9 overflows after 15
-  // minutes.
+  // libuv scales this counter for process.hrtime(), and WASAPI for the timestamps of its packets.
+  // Whole seconds and the rest are scaled apart: the product of the counter and 1e9 overflows after
+  // 15 minutes.
   LARGE_INTEGER counter;
   QueryPerformanceCounter(&counter);
   const int64_t frequency = performance_frequency();
@@ -130,8 +130,8 @@ class RealClock final : public Clock {
   }
 };
 
-// The multimedia class scheduler. Loaded when first asked for: Windows' N editions and Server Core
-// come without avrt.dll, and an import that cannot be resolved would keep the addon from loading.
+// The multimedia class scheduler. It is loaded at its first use: Windows' N editions and Server
+// Core come without avrt.dll, and an unresolved import would keep the addon from loading.
 struct Mmcss {
   using SetCharacteristics = HANDLE(WINAPI*)(LPCWSTR, LPDWORD);
   using RevertCharacteristics = BOOL(WINAPI*)(HANDLE);
@@ -175,7 +175,7 @@ ThreadPriority::ThreadPriority(Priority priority) {
 }
 
 ThreadPriority::~ThreadPriority() {
-  // A characteristic belongs to the thread that asked for it; only there can it be given back.
+  // A characteristic belongs to the thread that set it, and only that thread can revert it.
   if (handle_) {
     mmcss().revert(handle_);
   } else if (answer_.granted) {

@@ -11,17 +11,17 @@
 namespace patchcord {
 namespace {
 
-// How often processes are looked at. Systems announce streams, but not the ends of processes, which
+// How often processes are listed. Systems announce streams, but not the ends of processes, which
 // mostly follow the ends of streams.
 constexpr int64_t kLook = 250 * kNsPerMs;
 constexpr int64_t kSeldomLook = kNsPerSecond;
-constexpr int64_t kSoonAfter = 2 * kNsPerSecond;  // a change: kLook; later: kSeldomLook
-// What failed is tried again: a program may only just have begun, a server may stand still.
+constexpr int64_t kSoonAfter = 2 * kNsPerSecond;  // after a change: kLook; later: kSeldomLook
+// A failed attempt is repeated: a program may just have begun, a server may stand still.
 constexpr int64_t kRetry = 2 * kNsPerSecond;
 
 class Follower;
 
-// Its callbacks come on the audio thread of its stream.
+// Its callbacks run on the audio thread of its stream.
 class Tap final : public CaptureListener {
  public:
   Tap(Follower* owner, TapTarget tapped) : target(std::move(tapped)), owner_(*owner) {}
@@ -34,17 +34,17 @@ class Tap final : public CaptureListener {
   TapTarget target;
   std::shared_ptr<TapSum::Tap> input;
   std::unique_ptr<Stream> stream;
-  bool told = false;  // that it is heard
+  bool told = false;  // the listener knows that its sound arrives
   std::atomic<int64_t> heard_at{kNoTime};
-  Error loss;  // handed over by `lost`
+  Error loss;  // set before `lost`
   std::atomic<bool> lost{false};
 
  private:
   Follower& owner_;
 };
 
-// A thread of its own follows: it may wait for the system's answers, which no audio thread can, nor
-// the control thread for as long as the stream runs.
+// Follows on its own thread, which may wait for the system's answers. An audio thread cannot wait,
+// and the control thread must not wait for as long as the stream runs.
 class Follower final : public ProcessStream, private TapSum::Output, private TapSystem::Listener {
  public:
   Follower(std::unique_ptr<TapSystem> system, TapSums* sums, const ProcessCaptureRequest& request,
@@ -82,7 +82,7 @@ class Follower final : public ProcessStream, private TapSum::Output, private Tap
   bool live() const noexcept override { return listener_.live(); }
   void on_programs_changed() noexcept override { look_again(); }
 
-  // With following_ held, all of them.
+  // All of these with following_ held.
   int64_t step(int64_t now);
   Error follow(int64_t now);
   void tell_heard();
@@ -104,7 +104,7 @@ class Follower final : public ProcessStream, private TapSum::Output, private Tap
   Shown<EndpointState> state_;
 
   std::mutex selecting_;
-  ProcessSelection selected_;  // as asked last
+  ProcessSelection selected_;  // the last selection of the app
   std::atomic<bool> changed_{true};
   std::atomic<bool> stopping_{false};
 
@@ -113,7 +113,7 @@ class Follower final : public ProcessStream, private TapSum::Output, private Tap
   ProcessSelector selector_;
   std::vector<std::unique_ptr<Tap>> taps_;
   std::vector<Failed> failed_;
-  std::vector<TapSystem::Player> players_;  // as they were told
+  std::vector<TapSystem::Player> players_;  // as last reported
   bool running_ = false;
   int64_t changed_at_ = 0;
   int64_t retry_at_ = kNever;
@@ -156,7 +156,7 @@ Follower::Follower(std::unique_ptr<TapSystem> system, TapSums* sums,
 Error Follower::start() {
   if (task_) return Error::none();
   stopping_.store(false);
-  // It does nothing before running_, and is there before anything can wake it.
+  // The task does nothing before running_ is set, and it exists before any thread can wake it.
   task_ = clock_.start("patchcord-follow", Priority::kNormal, [this](int64_t now) {
     std::lock_guard<std::mutex> lock(following_);
     return step(now);
@@ -244,7 +244,7 @@ int64_t Follower::step(int64_t now) {
   return now + (traits_.metered || now - changed_at_ < kSoonAfter ? kLook : kSeldomLook);
 }
 
-// Those whose first sound has come.
+// Reports the taps whose first sound has arrived.
 void Follower::tell_heard() {
   for (auto& tap : taps_) {
     const int64_t heard_at = tap->heard_at.load(std::memory_order_acquire);
@@ -256,7 +256,7 @@ void Follower::tell_heard() {
   }
 }
 
-// An error if the system has gone, or nothing can be captured of what was asked for.
+// Returns an error if the system is gone, or if nothing of the selection can be captured.
 Error Follower::follow(int64_t now) {
   retry_at_ = kNever;
   for (const auto& tap : taps_) {
@@ -277,7 +277,7 @@ Error Follower::follow(int64_t now) {
   return ends || taps_.empty() ? std::move(failure) : Error::none();
 }
 
-// Ends the taps of what is not in `targets`, and of what was lost.
+// Ends the taps that are not in `targets`, and those that were lost.
 void Follower::keep_wanted(const std::vector<TapTarget>& targets, int64_t now) {
   const auto find = [&](const std::string& key) {
     return std::find_if(targets.begin(), targets.end(),
@@ -291,7 +291,7 @@ void Follower::keep_wanted(const std::vector<TapTarget>& targets, int64_t now) {
       if (tap->told) tell(TapEvent::Kind::kDetached, tap->target, now);
       tap.reset();
     } else if (wanted->device_id != tap->target.device_id) {
-      // The system took the tap along.
+      // The system moved the tap too.
       if (tap->told) tell(TapEvent::Kind::kDetached, tap->target, now);
       tap->target.device_id = wanted->device_id;
       if (tap->told) tell(TapEvent::Kind::kAttached, tap->target, now);
@@ -303,7 +303,7 @@ void Follower::keep_wanted(const std::vector<TapTarget>& targets, int64_t now) {
                 failed_.end());
 }
 
-// The first error, or the one that ends the stream.
+// Returns the first error, or the one that ends the stream.
 Error Follower::attach_missing(const std::vector<TapTarget>& targets, int64_t now) {
   Error first;
   for (const TapTarget& target : targets) {
@@ -346,7 +346,7 @@ Error Follower::attach(const TapTarget& target, int64_t now) {
   return error;
 }
 
-// Once for each target, however often it is tried.
+// Reports a failure once for each target, however often it is tried.
 void Follower::report_failure(const TapTarget& target, const Error& error, int64_t now) {
   if (stopping_.load()) return;
   auto failed = std::find_if(failed_.begin(), failed_.end(),
@@ -354,7 +354,7 @@ void Follower::report_failure(const TapTarget& target, const Error& error, int64
   if (failed == failed_.end()) failed = failed_.insert(failed_.end(), Failed{target.key});
   failed->again_at = now + kRetry;
   // Not found or lost: it has ended, or moved, since it was listed. Unavailable: the whole stream
-  // is lost, which step() reports. start() returns what it meets.
+  // is lost, which step() reports. The first error is the result of start().
   if (failed->told || !running_ || error.code == ErrorCode::kDeviceNotFound ||
       error.code == ErrorCode::kDeviceLost || error.code == ErrorCode::kBackendUnavailable) {
     return;

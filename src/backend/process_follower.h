@@ -1,5 +1,5 @@
-// What programs play as one stream, on any system: who plays is listed, what is wanted is tapped,
-// the taps are summed, and what becomes of each is reported.
+// The sound of several programs as one stream, on any system. The follower lists the programs that
+// play, taps those that the selection includes, sums the taps, and reports what happens to each.
 #pragma once
 
 #include <memory>
@@ -12,17 +12,18 @@
 
 namespace patchcord {
 
-// One thing that a system can tap: a stream of a program, or all sound of a process.
+// A sound that a system can tap: a stream of a program, or all sound of a process.
 struct TapTarget {
-  std::string key;                  // two of one key are the same
-  ProcessId process;                // whose sound it is
-  bool others = false;              // it is all sound but that of `process`
-  std::string device_id;            // where it plays; empty: the system does not say
-  int64_t playing_since = kNoTime;  // as far as was seen; kNoTime: since before the first look
+  std::string key;        // targets with the same key are the same
+  ProcessId process;      // the process that plays it
+  bool others = false;    // the tap has all sound except that of `process`
+  std::string device_id;  // where it plays; empty: the system does not say
+  // when it was first seen to play; kNoTime: before the first look
+  int64_t playing_since = kNoTime;
 };
 
-// A system, as the follower sees it. Its methods run on the follower's thread, and on the control
-// thread while that thread does not run, except where a comment says otherwise.
+// A system, for the follower. Its methods run on the follower's thread, and on the control thread
+// while that thread does not run, unless a comment says otherwise.
 class TapSystem {
  public:
   class Listener {
@@ -49,20 +50,20 @@ class TapSystem {
   };
   struct Listing {
     std::vector<TapTarget> targets;
-    // Who is heard through a target of `others`, which does not tell by itself.
+    // The programs that a target of `others` contains; the tap itself does not report them.
     std::vector<Player> players;
   };
 
   virtual ~TapSystem() = default;
   virtual Traits traits() const = 0;
-  // Control thread. `listener` learns of changes from begin() until end() has returned.
+  // Control thread. `listener` is called for changes from begin() until end() has returned.
   virtual Error begin(Listener* listener) = 0;
-  virtual void end() = 0;  // also where begin() failed
+  virtual void end() = 0;  // also called if begin() failed
   // Control thread: until the next begin(), list() and attach() no longer wait for the system.
   virtual void interrupt() noexcept {}
 
-  // What is wanted and can be tapped now. An error of kBackendUnavailable ends the stream, after
-  // any other one the follower asks again.
+  // The targets of the selection that can be tapped now. An error of kBackendUnavailable ends the
+  // stream; after any other one the follower tries again.
   virtual Error list(const ProcessTable& table, ProcessSelector* selector, int64_t now,
                      Listing* listing) = 0;
   // Opens the tap, stopped. Errors are as list()'s.
@@ -72,7 +73,7 @@ class TapSystem {
   virtual EndpointState state() = 0;
 };
 
-// Control thread. `sums` outlives the stream. Nothing is asked of the system before start().
+// Control thread. `sums` outlives the stream. The system is not queried before start().
 std::unique_ptr<ProcessStream> follow_processes(std::unique_ptr<TapSystem> system, TapSums* sums,
                                                 const ProcessCaptureRequest& request,
                                                 CaptureListener* listener, TapListener* taps);

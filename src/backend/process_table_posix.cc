@@ -12,7 +12,7 @@
 namespace patchcord {
 namespace {
 
-// A file of /proc is made as it is read; what is wanted stands at its beginning.
+// A file of /proc is generated when it is read; the part needed here is at its beginning.
 std::string read_start(const std::string& path) {
   char text[1024];
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -46,11 +46,11 @@ class LinuxProcesses final : public ProcessTable {
       while (*at != '\0' && *at != ' ') ++at;
       if (*at == ' ') ++at;
     }
-    // Of another user's process only the name can be read, cut to 15 bytes.
+    // For another user's process only the name can be read, cut to 15 bytes.
     char path[4096];
     const ssize_t bytes = readlink((folder + "/exe").c_str(), path, sizeof path);
     record->path = bytes > 0 ? std::string(path, static_cast<size_t>(bytes)) : std::string();
-    // A program that was updated while it runs.
+    // The suffix of a program that was updated while it runs.
     static const std::string kDeleted = " (deleted)";
     if (record->path.size() > kDeleted.size() &&
         record->path.compare(record->path.size() - kDeleted.size(), kDeleted.size(), kDeleted) ==

@@ -1,7 +1,7 @@
 // Processes of a Windows system.
 #include <windows.h>
 
-// After windows.h, which it needs.
+// After windows.h, because it needs it.
 #include <tlhelp32.h>
 
 #include <map>
@@ -21,7 +21,7 @@ std::string to_utf8(const wchar_t* text) {
   return result;
 }
 
-// What the process itself tells; nothing of it where access is denied.
+// The process's own properties; they stay empty if access is denied.
 void open_and_read(ProcessRecord* record) {
   const HANDLE process = OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, record->id.pid);
   if (process == nullptr) return;
@@ -37,7 +37,7 @@ void open_and_read(ProcessRecord* record) {
   CloseHandle(process);
 }
 
-// Whether it has ended, though somebody still holds a handle that keeps its number taken.
+// Whether it has ended. A handle in another program may keep its number taken.
 bool has_ended(uint32_t pid) {
   const HANDLE process = OpenProcess(SYNCHRONIZE, FALSE, pid);
   if (process == nullptr) return GetLastError() == ERROR_INVALID_PARAMETER;
@@ -46,8 +46,8 @@ bool has_ended(uint32_t pid) {
   return ended;
 }
 
-// Only a snapshot tells parents. It is taken at the first question about a process that is not in
-// the last one, and again at each all().
+// Only a snapshot has the parents. It is taken at the first query for a process that is not in the
+// last one, and again at each all().
 class WindowsProcesses final : public ProcessTable {
  public:
   bool find(uint32_t pid, ProcessRecord* record) const override {
@@ -61,7 +61,7 @@ class WindowsProcesses final : public ProcessTable {
     return !has_ended(pid);
   }
 
-  // A parent that was not there when its child was seen has ended before.
+  // A parent that was not there when its child was seen ended earlier.
   bool find_parent(const ProcessRecord& child, ProcessRecord* parent) const override {
     const auto found = records_.find(child.parent);
     if (found == records_.end() || !is_still(found->second)) return false;
@@ -84,7 +84,7 @@ class WindowsProcesses final : public ProcessTable {
   uint32_t own_pid() const override { return GetCurrentProcessId(); }
 
  private:
-  // Not another one with its number.
+  // Checks that the process is still the same, and not another one with its number.
   static bool is_still(const ProcessRecord& known) {
     ProcessRecord now;
     now.id.pid = known.id.pid;

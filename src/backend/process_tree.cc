@@ -6,7 +6,7 @@
 namespace patchcord {
 namespace {
 
-// Programs that run other people's programs: their file says nothing of which program it is.
+// Interpreters: their file does not say which program they run.
 constexpr const char* kInterpreters[] = {
     "bash", "bun",  "busybox", "dash",    "deno", "dotnet", "java",           "javaw",
     "node", "perl", "php",     "pythonw", "ruby", "sh",     "wine-preloader", "wine64-preloader",
@@ -43,7 +43,7 @@ Ancestry ancestry_of(const ProcessTable& table, uint32_t pid) {
   for (bool found = pid != 0 && table.find(pid, &record); found;) {
     // A parent that began later is another process with its number.
     if (!all.empty() && record.id.start_time > all.back().id.start_time) break;
-    // Processes of one tick that name each other.
+    // Processes that began in the same tick and name each other as parents.
     if (std::any_of(all.begin(), all.end(),
                     [&](const ProcessRecord& one) { return one.id == record.id; })) {
       break;
@@ -115,7 +115,7 @@ std::vector<ProcessId> ProcessSelector::take_gone(const ProcessTable& table) {
   }
   std::vector<ProcessId> gone;
   for (const ProcessId& root : selection_.include) {
-    // Of what cannot be seen only its streams tell: who uses this knows.
+    // A process that cannot be seen is known only by its streams; the caller knows those.
     if (root.start_time == 0 || gone_.count(root) != 0) continue;
     if (std::any_of(members_.begin(), members_.end(),
                     [&](const Member& one) { return one.included && one.root == root; })) {

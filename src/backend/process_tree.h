@@ -1,4 +1,4 @@
-// Which process belongs to which: parents, and the applications that they make up.
+// The relations between processes: parents, and the applications that they form.
 #pragma once
 
 #include <memory>
@@ -12,22 +12,24 @@ namespace patchcord {
 
 struct ProcessRecord {
   ProcessId id;
-  uint32_t parent = 0;  // its number; whether that is still the parent, start times tell
-  std::string name;     // of the executable file; where that cannot be read, of the process
+  uint32_t parent = 0;  // its number; start times show whether that process is still the parent
+  std::string name;     // of the executable file, or of the process if that cannot be read
   std::string path;     // empty: cannot be read
 };
 
-// Where processes are looked up. One thread at a time.
+// Looks processes up. One thread at a time.
 class ProcessTable {
  public:
   virtual ~ProcessTable() = default;
-  virtual bool find(uint32_t pid, ProcessRecord* record) const = 0;  // false: there is none
-  // The process that started one that was found. Many have ended, which should cost no new look.
+  // returns false if there is none
+  virtual bool find(uint32_t pid, ProcessRecord* record) const = 0;
+  // The process that started one found before. Many parents have ended; finding that out should
+  // need no new snapshot.
   virtual bool find_parent(const ProcessRecord& child, ProcessRecord* parent) const {
     return find(child.parent, parent);
   }
   virtual std::vector<ProcessRecord> all() const = 0;
-  // By what name it was started, which may be a link's.
+  // The name by which it was started, which may be a link's.
   virtual std::string called(uint32_t pid) const = 0;
   virtual uint32_t own_pid() const = 0;
 
@@ -41,27 +43,28 @@ std::unique_ptr<ProcessTable> system_processes();
 using Ancestry = std::vector<ProcessRecord>;
 Ancestry ancestry_of(const ProcessTable& table, uint32_t pid);
 
-// The application's root: the farthest ancestor that runs the same file, without a break between.
-// A browser that starts its audio process anew is one program, two scripts of one interpreter are
-// not, and nobody's root is above the process that asks.
+// The application's root: the farthest ancestor that runs the same file, without another file in
+// between. So a browser that restarts its audio process is one program, and two scripts of one
+// interpreter are two. A root is never above the calling process.
 const ProcessRecord& application_root(const Ancestry& process, const Ancestry& own);
 
-// What the tree tells of a process; the rest is for who knows its streams.
+// The properties of a process that the tree has; the caller adds those of its streams.
 ProcessInfo describe(const Ancestry& process, const Ancestry& own);
 
-// Decides whose sound is wanted, and remembers: a child whose parent has ended is still its child.
+// Decides which processes a selection includes, and remembers it: a child stays a child after its
+// parent has ended.
 class ProcessSelector {
  public:
   void select(const ProcessSelection& selection);
   bool wants(const Ancestry& process);
-  // Included roots of which nothing that was wanted runs any more, each told once.
+  // Included roots of which no included process runs any more; each is returned once.
   std::vector<ProcessId> take_gone(const ProcessTable& table);
   const ProcessSelection& selection() const { return selection_; }
 
  private:
   struct Member {
     ProcessId id;
-    ProcessId root;  // the included or excluded process that decided
+    ProcessId root;  // the included or excluded process that decides
     bool included;
     bool operator<(const Member& other) const { return id < other.id; }
   };

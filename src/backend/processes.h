@@ -1,4 +1,4 @@
-// Programs that make sound, as the contract speaks of them.
+// Programs that make sound, in the terms of the contract.
 #pragma once
 
 #include <cstdint>
@@ -10,9 +10,9 @@
 
 namespace patchcord {
 
-// A process and no later one that got the same number. `start_time` counts from an origin of the
-// system's own and is compared for equality only; 0: of a process that this system cannot see (in a
-// container, on another machine).
+// Identifies a process even if a later one gets the same number. `start_time` counts from an origin
+// chosen by the system and is compared for equality only; it is 0 for a process that this system
+// cannot see (in a container, on another machine).
 struct ProcessId {
   uint32_t pid = 0;
   int64_t start_time = 0;
@@ -36,8 +36,8 @@ struct ProcessInfo {
   ProcessId root;                    // of the application that it belongs to
   std::vector<ProcessId> ancestors;  // nearest first
   std::string name;                  // of the executable file
-  std::string path;                  // empty where it cannot be read
-  std::string display_name;          // as the program calls itself
+  std::string path;                  // empty if it cannot be read
+  std::string display_name;          // the name that the program shows to users
   ProcessState state = ProcessState::kSilent;
   float level = kUnknownLevel;  // peak, linear
   float volume = 1;             // linear, 0..1; above 1 where the system amplifies
@@ -46,32 +46,33 @@ struct ProcessInfo {
 };
 
 struct ProcessQuery {
-  bool running = false;  // all that run, not only those that have a stream
+  bool running = false;  // all running processes, not only those with a stream
   bool levels = false;   // where levels take time to measure (some 100 ms at the first call)
 };
 
-// Whose sound is wanted. Of a process's roots, itself and its ancestors, the nearest that is named
-// decides; one that has none is wanted if `everything` is.
+// The selection of processes to capture. For a process, the nearest named one among itself and its
+// ancestors decides; if none is named, it is included if `everything` is set.
 struct ProcessSelection {
   bool everything = false;
   std::vector<ProcessId> include;
   std::vector<ProcessId> exclude;
 };
 
-// What became of one process's sound in a process stream.
+// An event of one process's sound in a process stream.
 struct TapEvent {
-  // kAttached: it is heard from `time` on. kDetached: no more. kGone: an included root has ended,
-  // and all of its tree that was heard. kFailed: it is not heard, `error` says why.
+  // kAttached: its sound arrives from `time` on. kDetached: no longer. kGone: an included root has
+  // ended, and all captured processes of its tree. kFailed: it cannot be captured; `error` says
+  // why.
   enum class Kind : uint8_t { kAttached, kDetached, kGone, kFailed };
   Kind kind = Kind::kAttached;
   ProcessId process;
-  std::string device_id;  // where it plays; empty where the system does not tell
+  std::string device_id;  // where it plays; empty if the system does not report that
   int64_t time = 0;
-  int64_t missed_ns = 0;  // kAttached: how long it had been playing, unheard, since it began
+  int64_t missed_ns = 0;  // kAttached: for how long it had been playing before it was captured
   Error error;
 };
 
-// Called on a thread of the backend that is no audio thread; may lock and allocate, must not wait.
+// Called on a thread of the backend other than audio threads; may lock and allocate, must not wait.
 class TapListener {
  public:
   virtual void on_tap(const TapEvent& event) noexcept = 0;

@@ -9,9 +9,9 @@ namespace patchcord {
 
 class ProgramState {
  public:
-  // One stream of one of them. `peak`: linear, as it is heard; NaN: not known.
+  // Adds one stream of one of them. `peak`: linear, as it is heard; NaN: not known.
   void add(bool playing, bool muted, float volume, float peak) {
-    // Beside one that plays, what is halted says nothing.
+    // While one plays, halted ones do not count.
     if (playing_ && !playing) return;
     if (!state_.known || playing != playing_) {
       state_ = {true, true, 0, -1};
@@ -19,11 +19,11 @@ class ProgramState {
     }
     state_.muted = state_.muted && muted;
     state_.volume = std::max(state_.volume, std::min(volume, 1.0f));
-    // Others may sound beside one that is muted, and would not be to blame for its silence.
+    // A muted program does not count: others may sound, and the silence would not be a fault.
     if (!muted && volume > 0 && peak >= 0) state_.peak = std::max(state_.peak, peak);
   }
 
-  // Of none it is not known.
+  // Without programs the state is not known.
   const EndpointState& get() const { return state_; }
 
  private:

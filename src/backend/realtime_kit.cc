@@ -75,8 +75,8 @@ const LibDBus& libdbus() {
   return library;
 }
 
-// A connection of its own, because the app may have one with habits of its own: the shared one of
-// libdbus ends the process when the bus goes.
+// A private connection: the app may use libdbus' shared one, which ends the process when the bus
+// goes.
 class Bus {
  public:
   Bus() : library_(libdbus()) { library_.dbus_error_init(&error_); }
@@ -100,7 +100,7 @@ class Bus {
         nullptr);
   }
 
-  // The value of a number that the service shows.
+  // The value of a numeric property of the service.
   bool get(const char* property, int64_t* value) {
     const char* service = kService;
     DBusMessage* message = library_.dbus_message_new_method_call(
@@ -154,7 +154,7 @@ class Bus {
   DBusError error_{};
 };
 
-// RealtimeKit serves no process whose real-time threads may run without end.
+// RealtimeKit refuses processes whose real-time threads may run without limit.
 bool limit_realtime_run(int64_t most_us) {
   rlimit limit;
   if (getrlimit(RLIMIT_RTTIME, &limit) != 0) return false;

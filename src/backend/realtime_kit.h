@@ -1,5 +1,5 @@
-// Real-time priority for threads of ordinary users. Linux gives it to those who may have it by
-// RLIMIT_RTPRIO; to all others RealtimeKit gives it, a service on the system's message bus.
+// Real-time priority for threads of ordinary users. Linux allows it within RLIMIT_RTPRIO; for all
+// other users RealtimeKit, a service on the system's message bus, grants it.
 #pragma once
 
 #include <atomic>
@@ -11,9 +11,9 @@
 
 namespace patchcord {
 
-// A request for one thread of this process, made on a thread of its own: the bus may take long to
-// answer, and an audio thread must not wait for it. What it needs of libdbus is loaded at run time.
-// Makes RLIMIT_RTTIME as small as RealtimeKit demands: an audio thread that computes for that long
+// A request for one thread of this process, made on its own thread: the bus may take long to
+// answer, and an audio thread must not wait for it. libdbus is loaded at run time. The request
+// makes RLIMIT_RTTIME as small as RealtimeKit demands: an audio thread that computes for that long
 // (200 ms) without ever waiting ends the process.
 class RealtimeRequest {
  public:

@@ -1,4 +1,4 @@
-// Which backends this build has. The only place that knows them all.
+// The backends of this build. No other place knows them all.
 #pragma once
 
 #include <memory>
@@ -9,8 +9,8 @@
 
 namespace patchcord {
 
-// In the order in which they are tried when the app names none: the one of this platform.
-// "simulated" is not here: a world is given, never chosen silently.
+// In the order in which they are tried if the app names none: this platform's backend. "simulated"
+// is not in the list, because it is never chosen silently.
 const std::vector<Backend>& backends();
 
 // Connects to the backend called `name`. Empty: to the first of `known` that connects; if none

@@ -16,8 +16,8 @@ std::string replace_all(std::string text, const std::string& from, const std::st
   return text;
 }
 
-// A name as the server can show it. Where versions differ in how they read what quoted() makes, the
-// characters that need it become their typographic forms.
+// A name that the server can show. Versions differ in how they read the result of quoted(); for
+// those, the characters concerned become their typographic forms.
 std::string presentable(std::string text, bool quoting_varies) {
   for (char& c : text) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
@@ -28,8 +28,8 @@ std::string presentable(std::string text, bool quoting_varies) {
   return replace_all(text, "\"", "\xE2\x80\x9D");
 }
 
-// `text` as it may stand between the inner quotes of ="key='...'". PulseAudio reads the argument
-// and the properties in it with one pass of unescaping.
+// `text` for use between the inner quotes of ="key='...'". PulseAudio unescapes the argument and
+// the properties in it in one pass.
 std::string quoted(std::string text) {
   text = replace_all(text, "\\", "\\\\");
   text = replace_all(text, "'", "\\'");
@@ -43,8 +43,8 @@ uint32_t hash_of(const std::string& text) {
   return hash;
 }
 
-// The servers take letters, digits, '-', '_' and '.' in names. The dot is left to what is added
-// here, so that no name can be that of another one with an addition.
+// The servers accept letters, digits, '-', '_' and '.' in names. The dot is reserved for suffixes
+// added here, so that no name can equal another name with a suffix.
 std::string id_of(const std::string& name) {
   std::string id = name.substr(0, kLongestId);
   for (char& c : id) {
@@ -66,8 +66,8 @@ CableName cable_name(const std::string& wanted, uint32_t copy, bool quoting_vari
   name.sink = "patchcord." + id_of(wanted);
   if (copy > 1) {
     name.shown += " (" + std::to_string(copy) + ")";
-    // Not as PulseAudio does ("NAME.2"): what it renames while it is sorted out who has a name
-    // would then stand in the way of the next one.
+    // PulseAudio's own suffix ("NAME.2") is avoided: a device that PulseAudio renames while two
+    // processes settle a conflict would block the next name.
     name.sink += ".copy" + std::to_string(copy);
   }
   name.label = quoted(name.shown);

@@ -1,5 +1,5 @@
-// How a microphone or an output that is made is called: what people read, and the ids that programs
-// remember.
+// The names of a microphone or an output that this package makes: the label that people read, and
+// the ids that programs remember.
 #pragma once
 
 #include <cstdint>
@@ -9,16 +9,16 @@ namespace patchcord {
 namespace pulse {
 
 struct CableName {
-  std::string label;       // what people read, as it can stand in a module's argument
-  std::string shown;       // the same, as the server shows it
-  std::string sink;        // of a microphone: what is played to
-  std::string microphone;  // the source
-  std::string speaker;     // of an output without a microphone: the sink
+  std::string label;       // the label, in a form for a module's argument
+  std::string shown;       // the label as the server shows it
+  std::string sink;        // for a microphone: the sink that is played to
+  std::string microphone;  // for a microphone: the source
+  std::string speaker;     // for an output without a microphone: the sink
 };
 
-// The same for the same `wanted` and `copy`, in every process and on every day: programs find the
-// device again. `copy` counts from 1, where several of one name are there at once.
-// `quoting_varies`: as ServerTraits has it.
+// Returns the same names for the same `wanted` and `copy`, in every process at any time, so that
+// programs find the device again. `copy` counts from 1 if several devices have the same label.
+// `quoting_varies`: as in ServerTraits.
 CableName cable_name(const std::string& wanted, uint32_t copy, bool quoting_varies);
 
 }  // namespace pulse

@@ -10,7 +10,7 @@ namespace {
 
 constexpr int64_t kInterval = 250 * kNsPerMs;
 
-// Above 1 the server amplifies, which the contract's scale has no place for.
+// Above 1 the server amplifies; the contract's scale ends at 1.
 float loudest(const pa_cvolume& volume) {
   const uint32_t most = *std::max_element(volume.values, volume.values + volume.channels);
   return std::min(1.0f, static_cast<float>(most) / static_cast<float>(kNormalVolume));
@@ -26,7 +26,7 @@ void EndpointQuery::begin(const std::string& id, Flow flow, uint32_t recording) 
 }
 
 void EndpointQuery::end() noexcept {
-  // Its callback would find nobody.
+  // The callback would use a destroyed object.
   if (question_) connection_.libpulse().pa_operation_cancel(question_);
   connection_.forget(std::exchange(question_, nullptr));
 }
@@ -57,7 +57,8 @@ void EndpointQuery::on_device(pa_context*, const pa_device_info* info, int end, 
   query->device_.volume = loudest(info->volume);
 }
 
-// A mixer has a slider for each stream as well: what a user did to it is no fault of the device.
+// A mixer has a volume for each stream as well. A change of that by the user is not a fault of the
+// device.
 void EndpointQuery::on_recording(pa_context*, const pa_source_output_info* info, int end,
                                  void* self) {
   auto* query = static_cast<EndpointQuery*>(self);

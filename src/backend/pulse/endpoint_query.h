@@ -1,6 +1,6 @@
-// Mute and volume of a recording and of its device, asked of the server four times a second. There
-// is no meter: the server has none that costs nothing, and a second stream would hear what the
-// first one hears.
+// Reads mute and volume of a recording and of its device from the server four times a second. There
+// is no meter: the server's meters are streams that cost as much as a recording, and a second
+// stream would get the same audio as the first.
 #pragma once
 
 #include <string>
@@ -12,15 +12,15 @@
 namespace patchcord {
 namespace pulse {
 
-// Under the lock but for state().
+// Under the lock, except state().
 class EndpointQuery {
  public:
   explicit EndpointQuery(Connection* connection) : connection_(*connection) {}
 
-  // `id` is a source's name, or a sink's; `recording` the index of the stream.
+  // `id` is the name of a source or a sink; `recording` is the index of the stream.
   void begin(const std::string& id, Flow flow, uint32_t recording);
   void end() noexcept;
-  // Audio thread: asks if it is time, and not before begin().
+  // Audio thread: sends a query if one is due, and none before begin().
   void ask() noexcept;
   // Any thread.
   EndpointState state() const noexcept { return state_.load(); }

@@ -1,6 +1,6 @@
-// Looks for all captures of a connection whether something has come of late. One timer: libpulse
-// wakes its own thread, through a pipe, whenever one is set, which for each packet of each stream
-// is a good part of what a packet costs.
+// Checks for all captures of a connection whether packets still arrive. They share one timer:
+// setting a timer makes libpulse wake its own thread through a pipe, and doing that for each packet
+// of each stream is a good part of the cost of a packet.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ class IdleWatch {
  public:
   class Member {
    public:
-    // Audio thread. Returns when it is to be asked again. Must not add or remove.
+    // Audio thread. Returns the time of the next check. Must not add or remove members.
     virtual int64_t look(int64_t now) noexcept = 0;
 
    protected:
@@ -27,7 +27,7 @@ class IdleWatch {
 
   explicit IdleWatch(Connection* connection) : connection_(*connection) {}
 
-  // Control thread. The first look is within `kAfter`, so is each that is asked for.
+  // Control thread. The first check is within `kAfter`, and so is each requested one.
   static constexpr int64_t kAfter = 15'000'000;  // ns; packets come every 10 ms or so
   void add(Member* member);
   void remove(Member* member) noexcept;  // any thread, also of one that is no member

@@ -1,7 +1,7 @@
-// The part of libpulse that we use, declared by us and found with dlopen: the package then builds
-// without PulseAudio's headers and loads where there is no libpulse. Names, layouts and values are
-// the library's own (its ABI has been stable since 1.0; test/native/pulse_abi_test.cc compares them
-// with the real headers). Structures that the library hands us may be longer than declared here.
+// The part of libpulse that we use, declared by us and found with dlopen. So the package builds
+// without PulseAudio's headers and loads without libpulse. Names, layouts and values are the
+// library's own (its ABI has been stable since 1.0; test/native/pulse_abi_test.cc compares them
+// with the real headers). Structures from the library may be longer than declared here.
 #pragma once
 
 #include <sys/time.h>
@@ -175,7 +175,7 @@ struct pa_server_info {
   const char* default_source_name;
 };
 
-// Of a sink or of a source: the two have one layout.
+// Of a sink or of a source: both have the same layout.
 struct pa_port_info {
   const char* name;
   const char* description;
@@ -194,7 +194,7 @@ struct pa_device_info {
   pa_cvolume volume;
   int mute;
   uint32_t monitor_index;    // a sink's monitor source; of a monitor source, its sink
-  const char* monitor_name;  // of the same; nullptr for a source that is no monitor
+  const char* monitor_name;  // its name; nullptr for a source that is not a monitor
   pa_usec_t latency;
   const char* driver;
   int32_t flags;
@@ -223,7 +223,7 @@ struct pa_client_info {
   pa_proplist* proplist;
 };
 
-// A stream that plays.
+// A playback stream.
 struct pa_sink_input_info {
   uint32_t index;
   const char* name;
@@ -245,7 +245,7 @@ struct pa_sink_input_info {
   pa_format_info* format;
 };
 
-// A stream that records.
+// A recording stream.
 struct pa_source_output_info {
   uint32_t index;
   const char* name;
@@ -267,7 +267,7 @@ struct pa_source_output_info {
   pa_format_info* format;
 };
 
-// Only the members we call have their type.
+// Only the members that we call have their real types.
 struct pa_mainloop_api {
   void* userdata;
   void (*io_new)();

@@ -12,7 +12,7 @@ namespace patchcord {
 namespace pulse {
 namespace {
 
-// What module-always-sink of either server loads while there is no other sink.
+// The sink that module-always-sink of either server loads while there is no other.
 constexpr char kServersStandIn[] = "auto_null";
 
 // The connection that a module of ours belongs to, empty if it is not ours.
@@ -53,7 +53,8 @@ bool has(const std::vector<PulseDevice>& devices, const std::string& name) {
 // How long the end of the process waits for its servers, all together.
 constexpr int64_t kExitLimit = kNsPerSecond;
 
-// Of which a microphone may be on a server. Never destroyed: threads run on while a process exits.
+// The hosts that may have a microphone on a server. Never destroyed: threads still run while a
+// process exits.
 struct Living {
   std::mutex mutex;
   std::set<PulseCables*> cables;
@@ -73,8 +74,9 @@ Error exiting() { return Error::make(ErrorCode::kBackendUnavailable, "The proces
 
 }  // namespace
 
-// Node ends its environments in order when a worker ends and when nothing keeps the process alive,
-// but not at process.exit() nor after an uncaught exception: those lead straight to exit().
+// Node ends its environments in order when a worker ends and when nothing keeps the process alive.
+// It does not do so at process.exit() or after an uncaught exception, which lead straight to
+// exit().
 void PulseCables::at_exit() {
   std::lock_guard<std::mutex> lock(living().mutex);
   living().exiting = true;
@@ -92,7 +94,7 @@ PulseCables::~PulseCables() {
   unload_all(deadline);
 }
 
-// On the thread that exits, while others may be at work on the same server.
+// On the thread that exits, while other threads may still call the same server.
 void PulseCables::leave(int64_t limit_ns) {
   Connection::Lock lock(connection_);
   const Connection::Deadline deadline(&connection_, limit_ns);
@@ -156,8 +158,8 @@ Error PulseCables::make_kind(Kind kind, const std::string& name, const Format& f
   return error;
 }
 
-// Two processes may be about to make devices of one name: each sees what it got, and one of
-// them goes on to the next name.
+// Two processes may make devices of the same name at once. Each checks which names it got, and one
+// of them tries the next name.
 Error PulseCables::build(Kind kind, const std::string& wanted, const Format& format,
                          const Connection::Deadline& deadline, Made* made, Cable* cable) {
   const bool speaker = kind == Kind::kSpeaker;
@@ -175,7 +177,7 @@ Error PulseCables::build(Kind kind, const std::string& wanted, const Format& for
       return device.description == name.shown;
     });
     if (shown || has(sinks, sink) || (!speaker && has(sources, name.microphone))) continue;
-    // Who has the sink's name may take the source's.
+    // The process that has the sink's name may take the source's.
     PulseDevice feed;
     PulseDevice microphone;
     error =
@@ -204,8 +206,8 @@ Error PulseCables::load_sink(const std::string& id, const std::string& label, co
                              const Connection::Deadline& deadline, Made* made) {
   const std::string argument = "sink_name=" + id + spec_of(format) + " sink_properties=\"" +
                                mark() + " device.description='" + label + "'\"";
-  // Whoever plays first would have to wait for what was rendered ahead. A server that does not know
-  // the argument refuses to load the module.
+  // A program that starts to play would have to wait for the audio rendered ahead. A server that
+  // does not know this argument refuses to load the module.
   if (connection_.traits().null_sink_renders_ahead &&
       !load("module-null-sink", argument + " norewinds=1", deadline, made)) {
     return Error::none();
@@ -226,9 +228,9 @@ std::string PulseCables::mark() const {
   return std::string(kInstanceProperty) + "=" + connection_.instance();
 }
 
-// What became of the module that was loaded last: a server may refuse a name or properties without
-// a word, so only what is there counts. PipeWire says that a module is loaded a moment before its
-// device is there.
+// Checks the devices of the module that was loaded last. A server may reject a name or properties
+// without an error, so only the device list counts. PipeWire reports a module as loaded a moment
+// before its device exists.
 Error PulseCables::see(Flow flow, const Made& made, const std::string& name,
                        const Connection::Deadline& deadline, Naming* naming, PulseDevice* device) {
   for (;;) {
@@ -244,8 +246,8 @@ Error PulseCables::see(Flow flow, const Made& made, const std::string& name,
   }
 }
 
-// kOurs: what `module` made is the only device of its name, or the one that has had it for longer.
-// A server gives the second of a name another one (PulseAudio), or lets both have it (PipeWire).
+// kOurs: the device of `module` is the only one of its name, or the one that has had it for longer.
+// If a name is taken, PulseAudio renames the second device; PipeWire lets both have it.
 PulseCables::Naming PulseCables::naming_of(const std::vector<PulseDevice>& devices, uint32_t module,
                                            const std::string& name, PulseDevice* made) {
   const auto owned = std::find_if(devices.begin(), devices.end(), [&](const PulseDevice& device) {
@@ -259,9 +261,9 @@ PulseCables::Naming PulseCables::naming_of(const std::vector<PulseDevice>& devic
   return owned->name == name && !taken ? Naming::kOurs : Naming::kTaken;
 }
 
-// The servers' own stand-in for a missing sound card goes as soon as there is another sink, and the
-// cable would become everybody's output: what plays would be heard by those who listen to the
-// microphone. Another stand-in comes first, and stays as long as this connection.
+// The server removes its own stand-in for a missing sound card as soon as there is another sink.
+// The cable would then become the default output, and the microphone would carry what all programs
+// play. So another stand-in is made first; it stays as long as this connection.
 Error PulseCables::keep_output(const Connection::Deadline& deadline, ServerDefaults* defaults) {
   const std::string name = "patchcord." + connection_.instance() + ".output";
   *defaults = {name, name + ".monitor"};
@@ -280,9 +282,9 @@ Error PulseCables::keep_output(const Connection::Deadline& deadline, ServerDefau
   return error;
 }
 
-// PulseAudio changes its defaults before it answers that a module is loaded. PipeWire's session
-// manager does so when it gets to it, from one device without hardware to another: there a default
-// without hardware is written down even while it is still right.
+// PulseAudio changes its defaults before it reports a module as loaded. PipeWire's session manager
+// does so later, and moves from one default without hardware to another; there such a default is
+// set explicitly even while it is still right.
 void PulseCables::restore(const ServerDefaults& before, const Connection::Deadline& deadline) {
   const LibPulse& library = connection_.libpulse();
   ServerDefaults after;
@@ -306,7 +308,7 @@ void PulseCables::restore(const ServerDefaults& before, const Connection::Deadli
       const bool found = !query_device(&connection_, each.flow, each.before, deadline, &device);
       if (found && same && device.hardware) continue;
       right = false;
-      if (!found) continue;  // a stand-in's monitor comes a moment after the stand-in
+      if (!found) continue;  // the monitor of a stand-in appears a moment after the stand-in
       Connection::Success reply{&connection_};
       connection_.await(
           each.set(connection_.context(), each.before.c_str(), Connection::on_success, &reply),
@@ -343,8 +345,8 @@ Error PulseCables::load(const char* module, const std::string& argument,
   return error;
 }
 
-// All of it is asked for before the first answer is waited for: a server that answers late gets to
-// it even if this process is gone by then.
+// All requests are sent before the first answer is waited for: a server that is late carries them
+// out even if this process has ended by then.
 void PulseCables::unload(const Made& made, const Connection::Deadline& deadline) {
   if (!connection_.alive()) return;
   const auto& modules = made.modules;
@@ -371,8 +373,9 @@ Error PulseCables::move_elsewhere(const std::vector<PulseInput>& inputs) {
   return error;
 }
 
-// When the last sound card goes, the sink of a microphone is the only one that is left, and the
-// server makes it the default. A user may do so too; then there is a card to send programs to.
+// When the last sound card goes, the sink of a microphone is the only one left, and the server
+// makes it the default. A user may make it the default too; then there is a card to move programs
+// to.
 Error PulseCables::output_for_others(const Connection::Deadline& deadline, std::string* name) {
   ServerDefaults defaults;
   std::vector<PulseDevice> sinks;
@@ -419,7 +422,8 @@ void PulseCables::remove(const std::string& render_id) {
 void PulseCables::remove_orphans() {
   Connection::Lock lock(connection_);
   Connection::Deadline deadline(&connection_, kCallLimit);
-  // In this order: who made a module that is listed was connected before the clients are listed.
+  // In this order: the client that made a listed module was connected before the clients are
+  // listed.
   std::vector<PulseModule> modules;
   std::vector<std::string> connected;
   if (query_modules(&connection_, deadline, &modules)) return;

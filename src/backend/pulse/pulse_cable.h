@@ -1,6 +1,6 @@
-// Microphones and outputs made of modules of the server. A microphone is a null sink to play to,
+// Makes microphones and outputs from modules of the server. A microphone is a null sink to play to,
 // and a source remapped from its monitor, which other programs list as a microphone (browsers hide
-// plain monitors). An output is a null sink alone: its monitor is recorded as that of any output.
+// plain monitors). An output is a null sink alone; its monitor is recorded like that of any output.
 #pragma once
 
 #include <string>
@@ -25,11 +25,11 @@ class PulseCables {
   Error make_speaker(const std::string& name, const Format& format, std::string* output_id);
   void remove(const std::string& render_id);
   bool owns(const std::string& render_id) const;
-  // To the output that others are meant to play to: the default, unless that is one of ours.
+  // Moves the streams to the output for other programs: the default, unless that is one of ours.
   Error move_elsewhere(const std::vector<PulseInput>& inputs);
 
-  // Unloads modules of ours whose connection has gone, that is whose process died. Process ids
-  // would not do: they differ between containers that share a server.
+  // Unloads modules of ours whose connection is gone, because their process died. Process ids would
+  // not serve: they differ between containers that share a server.
   void remove_orphans();
 
  private:
@@ -47,7 +47,7 @@ class PulseCables {
                   const Connection::Deadline& deadline, Made* made);
   Error load_source(const CableName& name, const Format& format,
                     const Connection::Deadline& deadline, Made* made);
-  std::string mark() const;  // that a module is ours
+  std::string mark() const;  // the property that marks a module as ours
   Error see(Flow flow, const Made& made, const std::string& name,
             const Connection::Deadline& deadline, Naming* naming, PulseDevice* device);
   void unload(const Made& made, const Connection::Deadline& deadline);
@@ -67,7 +67,7 @@ class PulseCables {
   std::vector<Made> made_;
   Made stand_in_;  // see keep_output
   bool making_ = false;
-  bool leaving_ = false;  // the process exits: nothing is made any more
+  bool leaving_ = false;  // the process exits: no more devices are made
 };
 
 }  // namespace pulse

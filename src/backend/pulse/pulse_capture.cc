@@ -9,23 +9,23 @@ namespace patchcord {
 namespace pulse {
 namespace {
 
-// The contract allows 20 ms without a word.
+// The contract allows at most 20 ms without a call.
 constexpr int64_t kIdleAfter = IdleWatch::kAfter;
 constexpr int64_t kNoAnswer = 100 * kNsPerMs;
-// If the reports never agree, what was recorded is delivered after that time all the same.
+// If the reports never agree, recorded audio is delivered after that time anyway.
 constexpr int64_t kLongestDoubt = 500 * kNsPerMs;
 
-// What is read in one turn, in seconds. Linux ends a process whose real-time thread computes for
-// 200 ms without a wait (RLIMIT_RTTIME, as RealtimeKit demands it).
+// Seconds of audio read in one turn. Linux ends a process whose real-time thread computes for 200
+// ms without a wait (RLIMIT_RTTIME, as RealtimeKit demands it).
 constexpr int64_t kAtOnce = 1;
 
-// A server that ends or refuses one connection is still there for the others.
+// A server that ends or refuses one connection may still serve the others.
 Error of_own_connection(Error error) {
   if (error.code == ErrorCode::kBackendUnavailable) error.code = ErrorCode::kBackend;
   return error;
 }
 
-// `own` stays null where a recording may share the host's connection.
+// `own` stays null if the recording may share the host's connection.
 Error connect_alone(const Connection& host, int64_t limit, const std::atomic<bool>* interrupted,
                     std::unique_ptr<Connection>* own) {
   if (!host.traits().recordings_need_connections) return Error::none();
@@ -69,19 +69,20 @@ class PulseCapture final : public PulseStream, private IdleWatch::Member {
   CaptureListener& listener_;
   EndpointQuery endpoint_;
   std::optional<StreamTiming> timing_;
-  int64_t heard_at_ = 0;            // when the server handed over the newest packet
-  int64_t doubted_at_ = 0;          // when it did so after it had stood still
-  int64_t look_at_ = 0;             // when it is time to ask whether nothing comes
-  pa_operation* answer_ = nullptr;  // to the question whether there is really nothing
+  int64_t heard_at_ = 0;            // when the server delivered the newest packet
+  int64_t doubted_at_ = 0;          // when it did so after a standstill
+  int64_t look_at_ = 0;             // when to check whether packets still arrive
+  pa_operation* answer_ = nullptr;  // the query whether there is really nothing
   bool loopback_ = false;
-  bool of_device_ = true;  // not of one program: then its device's state is wanted
-  bool quiet_ = false;     // nothing has come since that was asked
-  bool idle_ = false;      // nothing has come since the listener was told
-  bool behind_ = false;    // there is more to read than one turn reads
+  bool of_device_ = true;  // not of one program: then the device's state is read
+  bool quiet_ = false;     // no packet has arrived since that query
+  bool idle_ = false;      // no packet has arrived since the listener got on_idle()
+  bool behind_ = false;    // there is more to read than one turn allows
   int64_t question_at_ = 0;
-  int64_t position_ = 0;    // frames read, or known to be lost
-  int64_t dropped_ = 0;     // of these, what the server dropped and the listener does not know of
-  bool unstamped_ = false;  // reports do not work here: packets go without a time
+  int64_t position_ = 0;  // frames read, or known to be lost
+  // of these, frames that the server dropped and the listener does not know of
+  int64_t dropped_ = 0;
+  bool unstamped_ = false;  // reports do not work here: packets have no times
 };
 
 Error PulseCapture::open(const PulseDevice& device, const CaptureRequest& request) {
@@ -101,8 +102,8 @@ Error PulseCapture::open(const PulseDevice& device, const CaptureRequest& reques
   return error;
 }
 
-// Of a sink's monitor, what one stream puts into it. Where that stream moves to another sink,
-// PulseAudio kills this one, PipeWire takes it along.
+// Records the part of a sink's monitor that comes from one stream. If that stream moves to another
+// sink, PulseAudio ends this recording; PipeWire moves it too.
 Error PulseCapture::open_input(const InputCapture& request) {
   Connection::Lock lock(connection_);
   Connection::Deadline deadline(&connection_, request.limit, request.interrupted);
@@ -131,7 +132,7 @@ Error PulseCapture::connect(uint32_t period_frames, int flags,
       static_cast<pa_stream_flags_t>(PA_STREAM_START_CORKED | PA_STREAM_START_UNMUTED |
                                      PA_STREAM_ADJUST_LATENCY | flags));
   if (Error error = await_ready(connected, "pa_stream_connect_record", deadline)) return error;
-  // The library has no volume for a recording that begins.
+  // The library has no call for the initial volume of a recording.
   const pa_cvolume volume = full_volume();
   connection_.forget(libpulse().pa_context_set_source_output_volume(
       connection_.context(), libpulse().pa_stream_get_index(stream_), &volume, nullptr, nullptr));
@@ -145,7 +146,7 @@ Error PulseCapture::connect(uint32_t period_frames, int flags,
 Error PulseCapture::start() {
   Connection::Lock lock(connection_);
   if (running_) return Error::none();
-  // What arrived before the last stop is older than this start.
+  // Packets from before the last stop are older than this start.
   if (!lost_) connection_.forget(libpulse().pa_stream_flush(stream_, nullptr, nullptr));
   if (Error error = set_corked(false)) return error;
   begin_timing();
@@ -176,8 +177,8 @@ void PulseCapture::timing(int64_t time, double queued, double device) noexcept {
   const int64_t dropped = timing_->observe(time, static_cast<double>(position_) + queued + device);
   position_ += dropped;
   dropped_ += dropped;
-  // In doubt the next packet asks for the next report. Reports that follow at once would agree
-  // although the server is still handing over what it missed.
+  // While in doubt, the next packet requests the next report. Reports in direct succession would
+  // agree although the server is still delivering what it missed.
   if (!timing_->known() || !waits_for_reports()) deliver();
 }
 
@@ -199,8 +200,8 @@ void PulseCapture::on_readable(pa_stream*, size_t, void* self) {
 }
 
 // The first packet places the stream in time, and so does the first one after the server stood
-// still: it waits in libpulse for reports. These are asked for only now: before there is data the
-// server counts from the request, although an idle null sink may sleep for 2 s more.
+// still; it waits in libpulse for reports. The reports are requested only now: before there is data
+// the server counts from the request, although an idle null sink may sleep for 2 s more.
 bool PulseCapture::waits_for_reports() const noexcept {
   if (!running_ || unstamped_) return false;
   if (!timing_->known()) return true;
@@ -229,12 +230,12 @@ void PulseCapture::deliver() noexcept {
       packet.frames = frames;
       packet.position = position_;
       packet.time = timing_->take_stamp(position_);
-      // What follows silence is placed by its time.
+      // A packet after silence is placed by its time.
       if (idle_ && packet.time == kNoTime) packet.time = timing_->time_of(position_);
       const bool was_idle = std::exchange(idle_, false);
       quiet_ = false;
       listener_.on_packet(packet);
-      // A loopback was silent meanwhile, and that was not because nothing played.
+      // A loopback delivered silence meanwhile, although something played.
       const int64_t dropped = std::exchange(dropped_, 0);
       if (was_idle && loopback_ && dropped > 0) {
         listener_.on_replaced(packet.position - dropped, static_cast<uint64_t>(dropped));
@@ -250,9 +251,10 @@ void PulseCapture::deliver() noexcept {
   endpoint_.ask();
 }
 
-// After a stall of this thread, or of the server, it is time before what waits has been read. The
-// answer to a question comes behind all of that; a server that gives none is as good as silent.
-// Only while this thread runs can it be known that none comes, and one from before says nothing.
+// After a stall of this thread, or of the server, the check is due before the waiting packets have
+// been read. The answer to a query comes after all of those; a server that does not answer counts
+// as silent. A missing answer counts only while this thread runs, and an answer from before a stall
+// says nothing.
 int64_t PulseCapture::look(int64_t now) noexcept {
   if (behind_) {
     deliver();
@@ -281,8 +283,9 @@ void PulseCapture::on_answer(pa_stream* stream, int, void* self) {
   capture->connection_.forget(std::exchange(capture->answer_, nullptr));
   const int64_t took = capture->connection_.clock().now() - capture->question_at_;
   if (!capture->running_ || !capture->quiet_ || took > kNoAnswer) return;
-  if (capture->libpulse().pa_stream_readable_size(stream) > 0) return;  // waits for its first stamp
-  // What a suspended device did not play was not lost.
+  // it waits for its first timestamp
+  if (capture->libpulse().pa_stream_readable_size(stream) > 0) return;
+  // A suspended device plays nothing, so nothing was lost.
   const bool suspended =
       capture->loopback_ && capture->libpulse().pa_stream_is_suspended(stream) == 1;
   if (suspended) capture->begin_timing();

@@ -14,16 +14,17 @@ Error open_pulse_capture(Connection* connection, const PulseDevice& device,
                          const CaptureRequest& request, CaptureListener* listener,
                          std::unique_ptr<Stream>* stream);
 
-// What one stream puts into its sink's monitor.
+// Records the part of a sink's monitor that comes from one stream.
 struct InputCapture {
   PulseDevice sink;
   uint32_t input = kInvalidIndex;  // the sink input's index
   uint32_t fragment_ms = 0;
-  int64_t limit = kCallLimit;                      // how long opening may take
-  const std::atomic<bool>* interrupted = nullptr;  // as Connection::Deadline's
+  int64_t limit = kCallLimit;                      // the longest time that opening may take
+  const std::atomic<bool>* interrupted = nullptr;  // as for Connection::Deadline
 };
 
-// Any thread that may wait. Lost when the input ends; on PulseAudio also when it moves.
+// Any thread that may wait. The recording is lost when the input ends, and on PulseAudio also when
+// it moves.
 Error open_pulse_input_capture(Connection* connection, const InputCapture& request,
                                CaptureListener* listener, std::unique_ptr<Stream>* stream);
 

@@ -8,8 +8,8 @@ namespace patchcord {
 namespace pulse {
 namespace {
 
-// How long an interrupted wait goes on. It is looked for by a timer: the thread that interrupts
-// does not know on which connections others wait.
+// How soon an interrupted wait ends. A timer checks for interruption, because the interrupting
+// thread does not know which connections other threads wait on.
 constexpr int64_t kInterruptedWithin = 20 * kNsPerMs;
 
 constexpr char kStartServer[] =
@@ -140,7 +140,7 @@ Error Connection::connect(int64_t limit_ns, const std::atomic<bool>* interrupted
         deadline.passed()
             ? Error::make(ErrorCode::kBackendUnavailable, "The audio server did not answer in 5 s")
             : last_error("pa_context_connect", "No audio server could be reached");
-    // Being refused a connection is the server's absence as far as an app can tell.
+    // For an app, a refused connection is the same as a missing server.
     error.code = ErrorCode::kBackendUnavailable;
     error.remedy = kStartServer;
     return error;
@@ -167,15 +167,16 @@ Error Connection::connect(int64_t limit_ns, const std::atomic<bool>* interrupted
   return error;
 }
 
-// The loop's thread, before anything else on it.
+// The loop's thread, before any other callback.
 void Connection::on_first_turn(pa_mainloop_api* api, pa_defer_event* event, void* self) {
   auto* connection = static_cast<Connection*>(self);
   const bool streams = connection->purpose_ == Purpose::kStreams;
-  // Here, because libpulse 16.1 names the thread that calls this.
+  // Called here, because libpulse 16.1 names the thread that calls it.
   connection->libpulse_->pa_threaded_mainloop_set_name(
       connection->loop_, streams ? "patchcord-audio" : "patchcord-asks");
   if (streams) {
-    // Thread-local: the object must go on the thread it raised, whose end is libpulse's affair.
+    // Thread-local: the object must be destroyed on the thread whose priority it raised, and
+    // libpulse decides when that thread ends.
     thread_local ThreadPriority priority(Priority::kAudio);
     connection->priority_ = &priority;
   }

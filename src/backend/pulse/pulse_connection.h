@@ -1,7 +1,7 @@
-// A connection to the audio server, with the one thread that serves it. The server counts
-// connections (64 is PulseAudio's limit for everybody), so a host has two at most: one for its
-// questions, whose answers are lists that have to be kept, and one that all its streams share, on
-// whose thread nothing is allocated and no lock but libpulse's is taken.
+// A connection to the audio server, with the thread that serves it. The server limits the number of
+// connections (PulseAudio: 64 for all clients), so a host has two at most: one for its queries,
+// whose answers are lists that must be stored, and one shared by all its streams, on whose thread
+// nothing is allocated and only libpulse's lock is taken.
 #pragma once
 
 #include <atomic>
@@ -21,16 +21,16 @@ namespace pulse {
 // How long one method of Host may take; with the odd second step it stays under the contract's 10
 // s.
 constexpr int64_t kCallLimit = 5 * kNsPerSecond;
-// The same for what is asked again and again, and for a removal, which a server that stands still
-// carries out when it goes on: the end of a stream must not wait for them.
+// The same for repeated calls, and for a removal, which a server that stands still carries out when
+// it continues: the end of a stream must not wait for them.
 constexpr int64_t kShortCallLimit = 300 * kNsPerMs;
 
 class Connection {
  public:
   enum class Purpose { kQuestions, kStreams };
 
-  // Any thread that may wait, for `limit_ns` at most and no longer once `interrupted` is set. Never
-  // starts a server: what the user did not start is not wanted.
+  // Any thread that may wait, for `limit_ns` at most and not after `interrupted` is set. Never
+  // starts a server, because the user has not started one.
   static Error open(Purpose purpose, std::unique_ptr<Connection>* connection,
                     int64_t limit_ns = kCallLimit, const std::atomic<bool>* interrupted = nullptr);
   ~Connection();
@@ -53,8 +53,8 @@ class Connection {
     const Connection& connection_;
   };
 
-  // Bounds one call of the contract: the instant after which nothing is waited for any more, or
-  // soon after another thread has set `interrupted`. Any thread that may wait, under the lock.
+  // Limits one call of the contract: no wait lasts beyond this instant, or much longer once another
+  // thread has set `interrupted`. Any thread that may wait, under the lock.
   class Deadline {
    public:
     Deadline(Connection* connection, int64_t after_ns,
@@ -78,22 +78,23 @@ class Connection {
   pa_context* context() const { return context_; }
   pa_mainloop_api* api() const { return api_; }
   Clock& clock() const { return real_clock(); }
-  const std::string& instance() const { return instance_; }  // what our modules and we carry
-  const std::string& server() const { return server_; }  // where it is, as PULSE_SERVER takes it
+  // the mark of our modules and of this connection
+  const std::string& instance() const { return instance_; }
+  const std::string& server() const { return server_; }  // the address, in the form of PULSE_SERVER
   const ServerTraits& traits() const { return *traits_; }
   const ThreadPriority::Answer& realtime() const { return realtime_; }
 
-  // Under the lock, all of them.
+  // All of these under the lock.
   IdleWatch& idle_watch() { return idle_watch_; }
   bool alive() const { return libpulse_->pa_context_get_state(context_) == PA_CONTEXT_READY; }
   void wait() { libpulse_->pa_threaded_mainloop_wait(loop_); }
   void wake() { libpulse_->pa_threaded_mainloop_signal(loop_, 0); }
-  // Waits for `operation` (whose callback must call wake()) and releases it; past the deadline it
-  // is cancelled, so that its callback cannot run when the caller has gone.
+  // Waits for `operation` (whose callback must call wake()) and releases it. After the deadline it
+  // is cancelled, so that its callback cannot run after the caller has returned.
   Error await(pa_operation* operation, const char* function, const Deadline& deadline);
-  void forget(pa_operation* operation);  // not waited for
+  void forget(pa_operation* operation);  // releases it without waiting
   void pause(int64_t duration_ns);
-  // The library's last error, as one of ours. `message`: what was asked, without a final stop.
+  // The library's last error, as an Error. `message`: what was requested, without a final stop.
   Error last_error(const char* function, const std::string& message) const;
 
   // At most one; called on the loop's thread when the server has gone.
@@ -135,7 +136,7 @@ class Connection {
   bool first_turn_done_ = false;
 };
 
-// The property that marks what belongs to one connection of ours.
+// The property that marks the objects of one connection of ours.
 constexpr char kInstanceProperty[] = "patchcord.instance";
 
 }  // namespace pulse

@@ -11,7 +11,7 @@ namespace {
 
 std::string text(const char* value) { return value ? value : ""; }
 
-// The server's volumes are cubic, and one for each channel: the loudest is what is heard.
+// The server's volumes are cubic, and one for each channel; the loudest counts.
 double linear(const pa_cvolume& volume) {
   uint32_t loudest = 0;
   for (size_t i = 0; i < volume.channels; ++i) loudest = std::max(loudest, volume.values[i]);
@@ -38,7 +38,7 @@ SampleFormat sample_format(int32_t format) {
   }
 }
 
-// Gathers the answers to one query that the server answers with a sequence.
+// Collects the answers to a query that the server answers with a sequence.
 template <typename Item, typename Info>
 struct Listing {
   Connection* connection;
@@ -55,7 +55,7 @@ struct Listing {
   }
 };
 
-// PulseAudio's name for it, and PipeWire's.
+// The name of the property in PulseAudio, and in PipeWire.
 std::string bluetooth_profile(const LibPulse& library, const pa_device_info& info) {
   const std::string name = text(library.pa_proplist_gets(info.proplist, "bluetooth.protocol"));
   return name.empty() ? text(library.pa_proplist_gets(info.proplist, "api.bluez5.profile")) : name;
@@ -87,8 +87,8 @@ const PulseDevice* find(const std::vector<PulseDevice>& devices, const std::stri
   return nullptr;
 }
 
-// What owns a device says more than its driver does: PipeWire names itself as everything's driver,
-// and tells a remapped source's master only in the module's argument.
+// The owner of a device says more than its driver: PipeWire names itself as the driver of
+// everything, and reports the master of a remapped source only in the module's argument.
 void ask_owner(const std::vector<PulseModule>& modules, PulseDevice* device) {
   for (const PulseModule& module : modules) {
     if (module.index != device->owner_module) continue;
@@ -97,8 +97,8 @@ void ask_owner(const std::vector<PulseModule>& modules, PulseDevice* device) {
   }
 }
 
-// The sink whose sound `source` carries: itself a monitor, or remapped from one, over any number of
-// steps (bounded: a server does not build loops, but it is not ours).
+// The sink whose sound `source` carries. The source is a monitor, or remapped from one, over any
+// number of steps (bounded, in case a server reports a loop).
 std::string carried_sink(const std::vector<PulseDevice>& sources, const PulseDevice& source) {
   const PulseDevice* at = &source;
   for (int steps = 0; at && steps < 8; ++steps) {
@@ -156,7 +156,7 @@ Error query_device(Connection* connection, Flow flow, const std::string& name,
       connection->await(query(connection->context(), name.c_str(), Devices::on_item, &listing),
                         "pa_context_get_device_info_by_name", deadline);
   if (error) return error;
-  // The server also takes "@DEFAULT_SINK@" and, PipeWire, numbers. Those are not ids.
+  // The server also accepts "@DEFAULT_SINK@" and, in PipeWire, numbers. Those are not ids.
   if (const PulseDevice* found = find(devices, name)) {
     *device = *found;
     return error;
@@ -206,7 +206,7 @@ DeviceInfo to_device_info(const PulseDevice& device, Flow flow, const ServerDefa
                  sample_format(device.sample_spec.format)};
   info.is_virtual = !device.hardware;
   info.driver = device.driver;
-  // What a Bluetooth headset is while it is a telephone: BlueZ's words for it differ.
+  // The profile of a Bluetooth headset during a call; BlueZ's names for it differ.
   const bool hands_free = has(device.profile, "head") && has(device.profile, "unit");
   info.origin = {
       {},         {}, device.kernel_driver, device.card, device.card_device, transport_of(device),

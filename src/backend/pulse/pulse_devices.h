@@ -11,7 +11,7 @@
 namespace patchcord {
 namespace pulse {
 
-// What the server says of one sink or source, kept beyond the callback that told it.
+// The server's description of one sink or source, copied out of the callback.
 struct PulseDevice {
   PulseDevice(const LibPulse& library, const pa_device_info& info);
   PulseDevice() = default;
@@ -23,7 +23,7 @@ struct PulseDevice {
   pa_channel_map channel_map{};
   uint32_t owner_module = kInvalidIndex;
   std::string monitor;  // a sink's monitor source; of a monitor source, its sink; else empty
-  std::string master;   // of a remapped source, what it takes its sound from
+  std::string master;   // for a remapped source, the source that it takes its sound from
   std::string driver;
   std::string kernel_driver;  // of a sound card: "snd_aloop"
   std::string card;
@@ -31,7 +31,7 @@ struct PulseDevice {
   std::string bus;        // "pci", "usb", "bluetooth"
   std::string profile;    // of a Bluetooth device
   double volume = 1;      // linear; 0: muted
-  bool hardware = false;  // here or at the other end of a network
+  bool hardware = false;  // here or at the other end of a network connection
   bool network = false;
   bool unplugged = false;
 };
@@ -47,7 +47,7 @@ struct ServerDefaults {
   std::string source;
 };
 
-// All: control thread, under the lock.
+// All of these: control thread, under the lock.
 Error query_devices(Connection* connection, Flow flow, const Connection::Deadline& deadline,
                     std::vector<PulseDevice>* devices);
 Error query_device(Connection* connection, Flow flow, const std::string& name,
@@ -59,10 +59,10 @@ Error query_defaults(Connection* connection, const Connection::Deadline& deadlin
 
 DeviceInfo to_device_info(const PulseDevice& device, Flow flow, const ServerDefaults& defaults);
 
-// The contract's list: without monitors, with peers.
+// The device list of the contract: without monitors, with peers.
 Error list_pulse_devices(Connection* connection, std::vector<DeviceInfo>* devices);
 
-// The contract's Host::ask_hearing().
+// Implements Host::ask_hearing() of the contract.
 Error ask_pulse_hearing(Connection* connection, const std::string& render_id,
                         const std::string& microphone_id, Hearing* hearing);
 

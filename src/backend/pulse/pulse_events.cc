@@ -8,7 +8,7 @@ namespace {
 
 constexpr int kFacilityMask = 0x000F;
 constexpr int kFacilitySinkInput = 0x0002;
-// Where moves settle late (ServerTraits), looks are ever farther apart.
+// If moves settle late (ServerTraits), the streams are listed at growing intervals.
 constexpr int64_t kSettling = 200 * kNsPerMs;
 constexpr int64_t kSettled = 10 * kNsPerSecond;
 
@@ -41,7 +41,7 @@ void PulseEvents::lost(const Error& error) noexcept {
 void PulseEvents::subscribe() {
   const LibPulse& library = connection_.libpulse();
   int mask = PA_SUBSCRIPTION_MASK_NULL;
-  // A card's events tell of ports: headphones plugged in or out.
+  // Events of a card report changes of its ports: headphones plugged in or out.
   if (listener_) {
     mask |= PA_SUBSCRIPTION_MASK_SINK | PA_SUBSCRIPTION_MASK_SOURCE | PA_SUBSCRIPTION_MASK_SERVER |
             PA_SUBSCRIPTION_MASK_CARD;

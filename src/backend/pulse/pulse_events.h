@@ -11,7 +11,7 @@ namespace pulse {
 
 class PulseEvents {
  public:
-  // The answering thread, under the lock: must only take note.
+  // The answering thread, under the lock; implementations only take note.
   class InputListener {
    public:
     virtual void on_inputs_changed() noexcept = 0;
@@ -25,7 +25,7 @@ class PulseEvents {
   PulseEvents(const PulseEvents&) = delete;
   PulseEvents& operator=(const PulseEvents&) = delete;
 
-  // Under the lock, all of them.
+  // All of these under the lock.
   void set_listener(DeviceListener* listener);
   void add(InputListener* listener);
   void remove(InputListener* listener);

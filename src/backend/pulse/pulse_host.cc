@@ -119,8 +119,8 @@ class PulseHost final : public Host, private Connection::LossListener {
   }
   Error child_environment(const std::string& output_id, const std::string& input_id,
                           ChildEnvironment* variables) override {
-    // libpulse itself reads them, in the child. A child whose environment names no server would
-    // find another one if this process was pointed at one, as in a container.
+    // In the child, libpulse itself reads these. If this process was given a server by its
+    // environment, as in a container, a child without that variable would find another one.
     *variables = {{"PULSE_SERVER", connection_->server()}};
     if (!output_id.empty()) variables->push_back({"PULSE_SINK", output_id});
     if (!input_id.empty()) variables->push_back({"PULSE_SOURCE", input_id});
@@ -141,7 +141,8 @@ class PulseHost final : public Host, private Connection::LossListener {
   // The answering thread, under the lock.
   void on_connection_lost(const Error& error) noexcept override { events_->lost(error); }
 
-  // What a stream needs: its device, as the server describes it, and the streams' connection.
+  // Gets the parts of a stream: its device, as the server describes it, and the streams'
+  // connection.
   Error prepare(Flow flow, const std::string& id, PulseDevice* device) {
     const int64_t end = clock().now() + kCallLimit;
     {
@@ -152,8 +153,8 @@ class PulseHost final : public Host, private Connection::LossListener {
     return connect_streams(end - clock().now());
   }
 
-  // At the first use. A server that ended this connection alone is left: streams hold it until they
-  // have gone, and another host takes the place of this one.
+  // Connects at the first use. If a server ended only this connection, the host gives it up: its
+  // streams keep it until they are destroyed, and another host replaces this one.
   Error connect_streams(int64_t limit_ns) {
     if (!streams_) {
       return Connection::open(Connection::Purpose::kStreams, &streams_, limit_ns);
@@ -170,7 +171,7 @@ class PulseHost final : public Host, private Connection::LossListener {
     return error;
   }
 
-  std::unique_ptr<Connection> connection_;  // for questions
+  std::unique_ptr<Connection> connection_;  // for queries
   std::unique_ptr<Connection> streams_;     // null before the first stream
   std::unique_ptr<PulseEvents> events_;
   std::unique_ptr<PulseMeters> meters_;

@@ -7,7 +7,7 @@
 
 namespace patchcord {
 
-// Control thread. Connects to the server of this user (or PULSE_SERVER) within 10 s, and takes away
+// Control thread. Connects to the server of this user (or PULSE_SERVER) within 10 s, and removes
 // cables that crashed processes left on it.
 Error open_pulse_host(std::unique_ptr<Host>* host);
 

@@ -26,8 +26,8 @@ struct Identity {
   std::string application;
 };
 
-// PulseAudio gives a stream its client's properties; PipeWire gives a stream of its own protocol
-// only what the program set on it, and the rest is on the client.
+// PulseAudio gives a stream its client's properties. PipeWire gives a stream of its own protocol
+// only the properties that the program set on it; the rest is on the client.
 Identity identity_of(const LibPulse& library, const pa_proplist* properties) {
   const auto property = [&](const char* key) {
     return text(library.pa_proplist_gets(properties, key));
@@ -99,7 +99,7 @@ Ancestry process_of(const ProcessTable& table, const PulseInput& input) {
   Ancestry ancestry = ancestry_of(table, input.pid);
   if (!ancestry.empty()) {
     const ProcessRecord& found = ancestry.front();
-    // A program may be called by a link to its file.
+    // A program may be started through a link to its file.
     if (input.binary.empty() || found.name == input.binary || found.path.empty() ||
         table.called(input.pid) == input.binary) {
       return ancestry;
@@ -130,9 +130,9 @@ std::vector<ProcessInfo> to_processes(const ProcessTable& table,
     if (!input.application.empty()) info.display_name = input.application;
     if (!input.corked) info.state = ProcessState::kActive;
     if (first && input.corked) info.state = ProcessState::kInactive;
-    // Of several streams the loudest is what is heard of the program.
+    // Of several streams the loudest counts.
     info.volume = first ? input.volume : std::max(info.volume, input.volume);
-    // NaN where nothing was measured; of several the loudest.
+    // NaN if nothing was measured; of several streams the loudest counts.
     info.level = first ? input.level : std::fmax(info.level, input.level);
     info.muted = first ? input.muted : info.muted && input.muted;
     for (const PulseDevice& sink : sinks) {

@@ -18,22 +18,24 @@ struct PulseInput {
   bool corked = false;
   bool muted = false;
   float volume = 1;  // linear
-  // As its client says; a client in a container says what it has there.
+  // The number reported by its client; a client in a container reports its number there.
   uint32_t pid = 0;
   std::string binary;
   std::string application;
   float level = kUnknownLevel;  // peak, linear, where it was measured
 };
 
-// Under the lock. Streams of programs only: what a module plays has been played by one already.
+// Under the lock. Only streams of programs: the sound of a module's stream comes from another
+// stream.
 Error query_inputs(Connection* connection, const Connection::Deadline& deadline,
                    std::vector<PulseInput>* inputs);
 
-// The process that plays it. One that is not found here under its own name is in another container,
-// or on another machine: it is told by its number there, and has neither start time nor relatives.
+// The process that plays it. If no process here has that number and name, it is in another
+// container or on another machine: the result has its number there, and neither start time nor
+// relatives.
 Ancestry process_of(const ProcessTable& table, const PulseInput& input);
 
-// Programs with streams; those that run without one as well, if that is asked for.
+// Programs with streams; if requested, also running programs without one.
 std::vector<ProcessInfo> to_processes(const ProcessTable& table,
                                       const std::vector<PulseInput>& inputs,
                                       const std::vector<PulseDevice>& sinks, bool running);

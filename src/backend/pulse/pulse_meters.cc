@@ -43,7 +43,7 @@ class PulseMeters::Meter {
   Meter(const Meter&) = delete;
   Meter& operator=(const Meter&) = delete;
 
-  // A stream that moves takes its meter along on PipeWire, on PulseAudio it ends it.
+  // If a stream moves, PipeWire moves its meter too, and PulseAudio ends it.
   bool serves(const PulseInput& input) const {
     if (!stream_ || sink_ != input.sink) return false;
     const pa_stream_state_t state = connection_.libpulse().pa_stream_get_state(stream_);
@@ -79,10 +79,10 @@ class PulseMeters::Meter {
   Connection& connection_;
   const uint32_t sink_;
   pa_stream* stream_ = nullptr;
-  float peak_ = 0;  // since it was taken
+  float peak_ = 0;  // since the last reading
   float last_ = 0;
-  bool known_ = false;  // there has been one
-  bool fresh_ = false;  // since it was taken
+  bool known_ = false;  // there has been a peak
+  bool fresh_ = false;  // since the last reading
 };
 
 PulseMeters::PulseMeters(Connection* connection) : connection_(*connection) {}

@@ -1,4 +1,4 @@
-// How loud each stream on the server plays.
+// Measures how loud each stream on the server plays.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@
 namespace patchcord {
 namespace pulse {
 
-// The server measures where it is asked to: a stream of peaks for each stream that plays. They are
-// kept while somebody goes on asking.
+// The server measures on request: each playing stream needs a stream of peaks. They are kept as
+// long as measure() is called regularly.
 class PulseMeters {
  public:
   explicit PulseMeters(Connection* connection);

@@ -1,4 +1,4 @@
-// Who plays to an output, and moving what others play from one output to another.
+// Lists the programs that play to an output, and moves streams from one output to another.
 #pragma once
 
 #include <cstdint>
@@ -10,13 +10,14 @@
 namespace patchcord {
 namespace pulse {
 
-// Control thread, all of them.
+// All of these: control thread.
 
-// To `output_id` what these processes play elsewhere. `moved`: those that have a stream.
+// Moves the sound that these processes play elsewhere to `output_id`. `moved`: those that have a
+// stream.
 Error move_processes(Connection* connection, const std::vector<uint32_t>& pids,
                      const std::string& output_id, std::vector<uint32_t>* moved);
 
-// What is played to `output_id` by this process, or by programs that it did not start.
+// The owner of a stream: this process, or programs that it did not start.
 enum class Whose : uint8_t { kOwn, kStrangers };
 Error query_players(Connection* connection, const ProcessTable& table, const std::string& output_id,
                     Whose whose, std::vector<PulseInput>* players);

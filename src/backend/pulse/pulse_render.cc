@@ -10,8 +10,8 @@ namespace pulse {
 namespace {
 
 // A sink without hardware adds up the lengths of the pieces that it reads, each cut to a whole
-// microsecond, and a piece ends where one of ours does. Where those are not the ends of its periods
-// it reads ever odder pieces, and runs fast by up to 300 ppm (16.1).
+// microsecond. It also ends a piece at the end of one of ours. If those ends are not the ends of
+// its periods, its pieces become ever shorter, and it runs fast by up to 300 ppm (16.1).
 constexpr char kNullSink[] = "module-null-sink.c";
 
 class PulseRender final : public PulseStream {
@@ -32,7 +32,8 @@ class PulseRender final : public PulseStream {
   void adjust() noexcept;
   size_t filling() const noexcept;
   void fill() noexcept;
-  void fill_behind(int64_t passed) noexcept;  // frames that the device went through without us
+  // frames that the device played without data from this stream
+  void fill_behind(int64_t passed) noexcept;
   void check() noexcept;
   void skip(int64_t frames) noexcept;
   int64_t stamp() noexcept;
@@ -45,15 +46,16 @@ class PulseRender final : public PulseStream {
   RenderListener& listener_;
   std::optional<StreamTiming> timing_;
   pa_defer_event* begin_ = nullptr;
-  // Frames that the server is asked to hold, how much more after underruns, and how many at a time.
+  // The fill requested of the server, how much more after underruns, and the size of a request, in
+  // frames.
   uint32_t fill_ = 0, more_ = 0, step_ = 0;
-  int64_t grain_ = 1;     // what is skipped is a multiple of it
-  int64_t position_ = 0;  // frames given to the server, or known to have passed without us
-  bool dry_ = false;      // the server said so, and nothing has been written since
-  // Whether the server is being asked how much passed, before anything is written.
+  int64_t grain_ = 1;     // frames are skipped in multiples of it
+  int64_t position_ = 0;  // frames given to the server, or played without data from this stream
+  bool dry_ = false;      // the server reported an underrun, and nothing has been written since
+  // Whether to ask the server how much has passed before writing anything.
   enum class Check { kNone, kDue, kAsked } check_ = Check::kNone;
-  int64_t refilled_ = 0;  // where one filling behind the last skip ends, the server's index
-  bool skipped_ = false;  // something passed without us, and nothing has been written since
+  int64_t refilled_ = 0;  // the server's index of the end of the last refill
+  bool skipped_ = false;  // the device played without our data, and nothing has been written since
 };
 
 Error PulseRender::open(const PulseDevice& device, const RenderRequest& request) {
@@ -74,7 +76,8 @@ Error PulseRender::open(const PulseDevice& device, const RenderRequest& request)
   const uint32_t usual =
       std::max<uint32_t>(1, std::min(std::max(period, kUsualPeriodMs * rate / 1000), fill / 3));
   step_ = std::min(usual, std::max<uint32_t>(1, period));
-  // What is in the queue when the server asks is what a late wake can take: it stays the same.
+  // A late wake may use up the audio that is in the queue when the server requests more: that
+  // amount stays the same.
   fill_ = fill - usual + step_;
   pa_buffer_attr buffer = wanted_buffer();
   const pa_cvolume volume = full_volume();
@@ -95,14 +98,14 @@ Error PulseRender::open(const PulseDevice& device, const RenderRequest& request)
   return Error::none();
 }
 
-// No pre-buffering: the stream follows the device's clock from the start, also through an underrun,
-// and what is to be heard first is the listener's business.
+// No pre-buffering: the stream follows the device's clock from the start, also through an underrun.
+// The listener decides what is heard first.
 pa_buffer_attr PulseRender::wanted_buffer() const noexcept {
   return {kServerChooses, (fill_ + more_) * frame_bytes_, 0, step_ * frame_bytes_, kServerChooses};
 }
 
-// Each change is a message to the server, which then asks for so much more at once, or for less
-// until the queue is down to it: so by whole milliseconds.
+// Each change is a message to the server, which then requests the difference at once, or requests
+// less until the queue has shrunk. So the fill changes by whole milliseconds.
 void PulseRender::adjust() noexcept {
   const auto more_ms = static_cast<uint32_t>(listener_.more_fill() / kNsPerMs);
   const uint32_t more = more_ms * info_.format.sample_rate / 1000;
@@ -112,7 +115,7 @@ void PulseRender::adjust() noexcept {
   connection_.forget(libpulse().pa_stream_set_buffer_attr(stream_, &buffer, nullptr, nullptr));
 }
 
-// What the server now keeps in its queue.
+// How much the server now keeps in its queue.
 size_t PulseRender::filling() const noexcept {
   return libpulse().pa_stream_get_buffer_attr(stream_)->tlength / frame_bytes_;
 }
@@ -167,18 +170,18 @@ void PulseRender::on_writable(pa_stream*, size_t, void* self) {
 
 void PulseRender::on_underflow(pa_stream* stream, void* self) {
   auto* render = static_cast<PulseRender*>(self);
-  // The server's word may come when fill() has seen it by the clock already. Below 0: it does not
-  // say where that was.
+  // The server may report an underrun that fill() has already detected by the clock. Below 0: the
+  // position is unknown.
   const int64_t at = render->libpulse().pa_stream_get_underflow_index(stream);
   if (at < 0 || at >= render->refilled_) render->dry_ = true;
 }
 
-// Fills the queue up to its target. A device that ran dry went on without us, and would drop what
-// is written for the time that has passed: that much is left out. How much it is, our clock tells,
-// before the server's requests for it are all there. Where the server's graph may have stood still
-// instead, the queue is as full as it was, and the server's clock is late until enough reports have
-// shown it. Silence put into the queue by that clock would be asked for that much later, and be
-// late by as much again: there the server says how much was missed.
+// Fills the queue up to its target. A device that underran continued without our data, and would
+// drop audio written for the time that has passed, so that much is skipped. Our clock shows how
+// much, before all the server's requests have arrived. If the server's graph may have stood still
+// instead, the queue is as full as before, and the server's clock is late until enough reports have
+// shown it. Silence written by that clock would be requested that much later, and be late by as
+// much again; there the server reports how much was missed.
 void PulseRender::fill() noexcept {
   const int64_t play_time = timing_->time_of(position_);
   const int64_t late = play_time == kNoTime ? 0 : connection_.clock().now() - play_time;
@@ -191,7 +194,7 @@ void PulseRender::fill() noexcept {
   check();
 }
 
-// A report under way was made before: what it says is too old.
+// A report under way was requested earlier: its content is too old.
 void PulseRender::check() noexcept {
   if (check_ == Check::kDue && ask_timing(true)) check_ = Check::kAsked;
 }
@@ -203,8 +206,8 @@ void PulseRender::fill_behind(int64_t passed) noexcept {
   dry_ = false;
   adjust();
   if (passed == 0) return write(writable / frame_bytes_, 0);
-  // The queue is empty: one filling of it. What the server asked for to bridge the gap, or still
-  // will, is set off by the library; more would be sound that has not been heard yet.
+  // The queue is empty: it gets one filling. The library subtracts what the server requested to
+  // bridge the gap, or will request; more would be audio that has not been played yet.
   const pa_timing_info* server = libpulse().pa_stream_get_timing_info(stream_);
   if (server && !server->write_index_corrupt) {
     refilled_ =
@@ -219,7 +222,8 @@ void PulseRender::skip(int64_t frames) noexcept {
   skipped_ = true;
 }
 
-// Of the next frame. The listener, who does not count what was skipped, learns at once where it is.
+// The time of the next frame. The listener does not count skipped frames, so it gets the new
+// position at once.
 int64_t PulseRender::stamp() noexcept {
   const int64_t newest = timing_->take_stamp(position_);
   return std::exchange(skipped_, false) && newest == kNoTime ? timing_->time_of(position_) : newest;
@@ -254,7 +258,7 @@ void PulseRender::timing(int64_t time, double queued, double device) noexcept {
     listener_.on_underrun(static_cast<uint32_t>(stalled), false);
   }
   if (check_ == Check::kAsked) {
-    // Where the queue is empty the server's place in it goes on, past ours.
+    // If the queue is empty, the server's position in it continues past ours.
     check_ = Check::kNone;
     fill_behind(std::max<int64_t>(0, std::llround(-queued)));
   }

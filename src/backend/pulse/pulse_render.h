@@ -8,7 +8,7 @@
 namespace patchcord {
 namespace pulse {
 
-// Control thread. `device`: the sink. At full volume, whatever the server remembers.
+// Control thread. `device`: the sink. The volume is full, whatever the server remembers.
 Error open_pulse_render(Connection* connection, const PulseDevice& device,
                         const RenderRequest& request, RenderListener* listener,
                         std::unique_ptr<Stream>* stream);

@@ -11,7 +11,7 @@ constexpr int kQuickReports = 32;
 constexpr int64_t kReportInterval = 100 * kNsPerMs;
 constexpr size_t kFailed = static_cast<size_t>(-1);  // libpulse's answer
 
-// Where WAVE's channel mask puts a position; unknown ones keep the server's order behind.
+// The place of a position in WAVE's channel mask; unknown positions follow in the server's order.
 int wave_rank(int position) {
   static constexpr int kOrder[] = {PA_CHANNEL_POSITION_FRONT_LEFT,
                                    PA_CHANNEL_POSITION_FRONT_RIGHT,
@@ -48,7 +48,8 @@ pa_sample_format_t server_format(SampleFormat format) {
   }
 }
 
-// What the server's policies know a stream by; it has no word for speech that a machine listens to.
+// The role by which the server's policies recognise a stream. It has no role for speech
+// recognition.
 const char* role_of(Category category) {
   if (category == Category::kCommunications) return "phone";
   return category == Category::kMedia ? "music" : nullptr;
@@ -71,8 +72,8 @@ Error PulseStream::create(const char* name, const PulseDevice& device, const Ope
     error.device_id = info_.device_id;
     return error;
   }
-  // The device's own rate and channels, in f32 and WAVE's channel order: rates are the engine's to
-  // convert, sample formats the server converts exactly.
+  // The device's own rate and channels, in f32 and WAVE's channel order. The engine converts rates;
+  // the server converts sample formats exactly.
   info_.format = {device.sample_spec.rate, device.sample_spec.channels,
                   options.format.sample_format};
   const bool demanded = options.format.sample_rate != 0;
@@ -99,8 +100,9 @@ Error PulseStream::create(const char* name, const PulseDevice& device, const Ope
     libpulse().pa_proplist_sets(properties, "media.role", role);
   }
   // The server remembers volume and mute of streams by their role, or by the name of the program
-  // ("node"): what a user did to a telephone, or to another app, would silence this stream.
-  // PulseAudio takes this key, WirePlumber the id of an application, unless the stream has a role.
+  // ("node"): a volume that the user set for a telephone, or for another app, would silence this
+  // stream. PulseAudio uses this key, WirePlumber the id of an application, unless the stream has a
+  // role.
   libpulse().pa_proplist_sets(properties, "module-stream-restore.id",
                               flow_ == Flow::kOutput ? "sink-input-by-application-id:patchcord"
                                                      : "source-output-by-application-id:patchcord");
@@ -123,7 +125,7 @@ void PulseStream::grant(const OpenOptions& options, const PulseDevice& device) {
                                  : Wish::refused("the audio server has no such role");
   }
   if (!options.raw) return;
-  // The server itself changes nothing on the way; what does are sources made for it.
+  // The server itself does not process the audio; sources made for that purpose do.
   if (device.driver == "module-echo-cancel.c") {
     info_.granted.raw =
         Wish::refused("the device is an echo canceller; choose its microphone instead");
@@ -165,7 +167,7 @@ Error PulseStream::await_ready(int connected, const char* function,
     error.device_id = info_.device_id;
     return error;
   }
-  // A server may put the stream elsewhere when the device goes at this moment.
+  // If the device is removed at this moment, the server may connect the stream to another one.
   const char* given = libpulse().pa_stream_get_device_name(stream_);
   if (!pinned_) source_or_sink_ = given ? given : "";
   if (pinned_ && (!given || source_or_sink_ != given)) {
@@ -187,7 +189,8 @@ void PulseStream::release() {
   libpulse().pa_stream_set_read_callback(stream_, nullptr, nullptr);
   libpulse().pa_stream_set_write_callback(stream_, nullptr, nullptr);
   libpulse().pa_stream_set_underflow_callback(stream_, nullptr, nullptr);
-  // The stream lives on in the library until the server confirms its end, and so would this.
+  // The stream lives in the library until the server confirms its end, and would use this object
+  // until then.
   if (report_) libpulse().pa_operation_cancel(report_);
   connection_.forget(std::exchange(report_, nullptr));
   libpulse().pa_stream_disconnect(stream_);
@@ -235,23 +238,23 @@ void PulseStream::on_timing(pa_stream*, int success, void* self) {
     stream->no_timing();
     return;
   }
-  // A source has heard source_usec more than it queued; what a sink took from the queue, or what
-  // its monitor put there, is heard sink_usec later.
+  // The device of a source has recorded source_usec more than the source queued. Audio that a sink
+  // took from the queue, or that its monitor put there, is heard sink_usec later.
   const double device =
       (static_cast<double>(report->source_usec) - static_cast<double>(report->sink_usec)) * 1e-6 *
       stream->info_.format.sample_rate;
   double queued =
       static_cast<double>(report->write_index - report->read_index) / stream->frame_bytes_;
   if (stream->flow_ == Flow::kInput) {
-    // The server's own queue holds no less than nothing. After PipeWire stood still it hands over
-    // up to two seconds of silence that it does not count as recorded.
+    // The server's own queue cannot be shorter than zero. After PipeWire stood still it delivers up
+    // to two seconds of silence that it does not count as recorded.
     const size_t read = stream->libpulse().pa_stream_readable_size(stream->stream_);
     const double here = read != kFailed ? static_cast<double>(read) / stream->frame_bytes_ : 0;
     stream->uncounted_ = std::max(stream->uncounted_, here - queued);
     queued += stream->uncounted_;
   }
-  // transport_usec leads from the request to the server's look for playback, and from there to here
-  // for recording; the report's own stamp would be the wall clock's.
+  // transport_usec is the time from the request to the server's reading for playback, and from
+  // there to here for recording; the report's own timestamp would use the wall clock.
   const int64_t transport = static_cast<int64_t>(report->transport_usec) * 1000;
   const int64_t time = stream->flow_ == Flow::kOutput
                            ? stream->asked_at_ + transport
@@ -280,7 +283,7 @@ void PulseStream::on_moved(pa_stream* raw, void* self) {
   auto* stream = static_cast<PulseStream*>(self);
   const char* given = stream->libpulse().pa_stream_get_device_name(raw);
   if (!stream->ready_ || !stream->pinned_ || (given && stream->source_or_sink_ == given)) return;
-  // PA_STREAM_DONT_MOVE is a wish: PipeWire's session manager may move the stream all the same.
+  // PA_STREAM_DONT_MOVE is only a request: PipeWire's session manager may move the stream anyway.
   stream->lose(Error::make(ErrorCode::kDeviceLost,
                            std::string("The audio server moved the stream to another device: ") +
                                (given ? given : "none")));

@@ -19,18 +19,18 @@ class PulseStream : public Stream {
   PulseStream(Connection* connection, Flow flow) : connection_(*connection), flow_(flow) {}
   ~PulseStream() override = default;
 
-  // For the destructors of what derives from this, first of all: in the one of this class a
-  // callback would find an object that is half gone.
+  // Derived destructors must call this first: in the destructor of this class a callback would find
+  // an object that is half destroyed.
   void end();
   // Control thread, under the lock. `name` is what the user sees in a volume control.
   Error create(const char* name, const PulseDevice& device, const OpenOptions& options);
-  // Once it is known how often the server serves the stream. Without the wish it would be asked to
-  // do that every `usual_frames`.
+  // Called once it is known how often the server serves the stream. Without low latency that would
+  // be every `usual_frames`.
   void grant_low_latency(uint32_t usual_frames);
-  // How often a stream is served that does not ask for low latency.
+  // How often a stream without low latency is served.
   static constexpr uint32_t kUsualPeriodMs = 10;
-  // After pa_stream_connect_*: waits for the server and checks that it gave the device that was
-  // asked for.
+  // After pa_stream_connect_*: waits for the server and checks that it connected the requested
+  // device.
   Error await_ready(int connected, const char* function, const Connection::Deadline& deadline);
   // Under the lock. No callback of libpulse reaches this object afterwards.
   void release();
@@ -38,14 +38,14 @@ class PulseStream : public Stream {
 
   // Audio thread, under the lock.
   virtual void lost(const Error& error) noexcept = 0;
-  // At `time`, in frames: `queued` are in the server's queue between the client and the device,
+  // At `time`, in frames: `queued` are in the server's queue between the client and the device;
   // `device` of those beyond it have been heard already (negative: are still to be heard).
   virtual void timing(int64_t time, double queued, double device) noexcept = 0;
   virtual void no_timing() noexcept {}  // a report failed
-  // Called once per packet or request, right behind the server's own step: reports are then equally
-  // stale, which matters more than being fresh. But for the first ones, one each 100 ms, unless it
-  // must be known `at_once`. Whether one is asked for now; otherwise an earlier one may be under
-  // way.
+  // Called once for each packet or request, directly after the server's own step: then all reports
+  // have the same age, which matters more than a small one. Later ones are requested every 100 ms,
+  // unless the position must be known `at_once`. Returns whether a report is requested now; an
+  // earlier one may still be under way.
   pa_cvolume full_volume() const noexcept;
   bool ask_timing(bool at_once = false) noexcept;
   void restart_timing() noexcept { reports_asked_ = 0; }
@@ -57,8 +57,8 @@ class PulseStream : public Stream {
   const Flow flow_;
   pa_stream* stream_ = nullptr;
   StreamInfo info_;
-  std::string source_or_sink_;  // the server's name of what the stream is connected to
-  bool pinned_ = true;          // it must be what was asked for
+  std::string source_or_sink_;  // the server's name of the device that the stream is connected to
+  bool pinned_ = true;          // it must be the requested device
   uint32_t frame_bytes_ = 0;
   bool running_ = false;
   bool lost_ = false;
@@ -71,10 +71,10 @@ class PulseStream : public Stream {
   static void on_timing(pa_stream*, int success, void* self);
 
   bool ready_ = false;
-  pa_operation* report_ = nullptr;  // asked for and not yet there
+  pa_operation* report_ = nullptr;  // requested and not yet there
   int64_t asked_at_ = 0;
   int reports_asked_ = 0;
-  double uncounted_ = 0;  // frames that the server handed over and did not count as recorded
+  double uncounted_ = 0;  // frames that the server delivered and did not count as recorded
 };
 
 }  // namespace pulse

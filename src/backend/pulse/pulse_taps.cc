@@ -44,14 +44,14 @@ class PulseTaps final : public TapSystem, private PulseEvents::InputListener {
   void on_inputs_changed() noexcept override { listener_->on_programs_changed(); }
   Error query(std::vector<PulseInput>* inputs, std::vector<PulseDevice>* sinks);
 
-  Connection& connection_;  // for questions
+  Connection& connection_;  // for queries
   Connection& streams_;
   PulseEvents& events_;
   Listener* listener_ = nullptr;
   std::atomic<bool> interrupted_{false};
-  int64_t time_limit_ = 0;                // of list() and the attach() calls behind it, together
-  std::map<std::string, Tapped> listed_;  // by the targets' keys
-  std::map<uint32_t, int64_t> playing_since_;  // of inputs that are not halted
+  int64_t time_limit_ = 0;                // for list() and the attach() calls after it, together
+  std::map<std::string, Tapped> listed_;  // by the keys of the targets
+  std::map<uint32_t, int64_t> playing_since_;  // for inputs that are not halted
   bool looked_ = false;
   EndpointState state_;
 };
@@ -104,7 +104,7 @@ Error PulseTaps::list(const ProcessTable& table, ProcessSelector* selector, int6
     if (sink == sinks.end()) continue;
     TapTarget target;
     target.key = std::to_string(input.index);
-    // Where the server takes the tap along with a stream that moves, a new one would hear nothing.
+    // If the server moves the tap along with a stream, a new tap would get no audio.
     if (!connection_.traits().taps_follow_moves) target.key += " on " + std::to_string(input.sink);
     target.process = process.front().id;
     target.device_id = sink->name;

@@ -1,4 +1,4 @@
-// What programs play: monitor streams of their sink inputs, for the follower of processes.
+// Taps for the follower of processes: monitor streams of the programs' sink inputs.
 #pragma once
 
 #include <memory>
@@ -10,7 +10,7 @@
 namespace patchcord {
 namespace pulse {
 
-// Control thread. All of it outlives the taps; `streams` is where they are opened.
+// Control thread. All arguments outlive the taps; the taps are opened on `streams`.
 std::unique_ptr<TapSystem> make_pulse_taps(Connection* questions, Connection* streams,
                                            PulseEvents* events);
 

@@ -7,11 +7,11 @@ namespace pulse {
 namespace {
 
 constexpr int kReportsPerStamp = 8;
-// The first packets wait for the first stamp. PipeWire's first report of a playback stream is of a
-// time before it ran, 40 ms off.
+// The first packets wait for the first timestamp. PipeWire's first report of a playback stream is
+// from before it ran, 40 ms off.
 constexpr int kFirstReports = 4;
-// While a server hands over what it missed, its reports are late by less and less, and nothing need
-// have been dropped. More lateness than kStandstill is believed only when it stays the same.
+// While a server delivers what it missed, its reports become less and less late, and nothing need
+// have been dropped. So more lateness than kStandstill counts only when it stays the same.
 constexpr double kSame = 10e6;
 constexpr int kAgreeing = 3;  // stamps
 
@@ -33,7 +33,7 @@ int64_t StreamTiming::observe(int64_t time, double position) noexcept {
   if (reports_++ == 0 || report.late < earliest_.late) earliest_ = report;
   if (reports_ < (known_ ? kReportsPerStamp : kFirstReports)) return 0;
   reports_ = 0;
-  // The positions absorb what was dropped, so the time goes on as it was.
+  // The positions include the dropped frames, so the time continues unchanged.
   if (known_ && earliest_.late > late_ns_) {
     const bool same = std::fabs(earliest_.late - late_) <= kSame;
     late_ = earliest_.late;

@@ -1,4 +1,4 @@
-// When a stream's frames are heard, from the server's latency reports.
+// When a stream's frames are recorded or played, from the server's latency reports.
 #pragma once
 
 #include <cstdint>
@@ -11,26 +11,26 @@ namespace patchcord {
 namespace pulse {
 
 // Each report says "this position was heard at this instant". Its error is one-sided: a server that
-// is scheduled late stamps late, and what was heard since it last looked is missing. So of several
-// reports the earliest is believed, and becomes a stamp. Audio thread.
+// is scheduled late reports a late time, because audio since its last look is missing. So the
+// earliest of several reports counts and becomes a timestamp. Audio thread.
 class StreamTiming {
  public:
-  // `late_ns`: stamps that are later by more than that show frames that the server dropped.
+  // `late_ns`: timestamps that are later by more than that show frames that the server dropped.
   StreamTiming(uint32_t sample_rate, double late_ns)
       : frame_ns_(1e9 / sample_rate), late_ns_(late_ns), tracker_(sample_rate, true) {}
 
   // Returns the frames that the device went through without this stream (0 almost always). The
-  // caller adds them to its positions, later ones given here included.
+  // caller adds them to its positions, also to the later ones that it passes here.
   int64_t observe(int64_t time, double position) noexcept;
-  bool known() const noexcept { return known_; }  // a first stamp is there
-  // The server may have stood still: until a report is in time, or stamps agree on what was
-  // dropped, it is not known where the next frames stand.
+  bool known() const noexcept { return known_; }  // there is a first timestamp
+  // The server may have stood still. The position of the next frames is unknown until a report is
+  // in time, or until timestamps agree on the number of dropped frames.
   void doubt() noexcept;
   bool doubted() const noexcept { return doubted_; }
-  // By all stamps so far; kNoTime before the first.
+  // By all timestamps so far; kNoTime before the first.
   int64_t time_of(int64_t position) const noexcept;
-  // By the newest stamp, once for each; kNoTime when there is nothing new. To be filtered: what
-  // time_of() says has been already.
+  // By the newest timestamp, returned once for each; kNoTime if there is no new one. The caller
+  // filters it; time_of() is filtered already.
   int64_t take_stamp(int64_t position) noexcept;
 
  private:
@@ -42,18 +42,18 @@ class StreamTiming {
     int64_t time = 0;
     double late = 0;  // against the tracker, ns
   };
-  Stamp earliest_;  // of the reports under way
-  Stamp stamp_;     // of those before
+  Stamp earliest_;  // of the present group of reports
+  Stamp stamp_;     // of the group before
   int reports_ = 0;
-  double late_ = 0;   // what the last stamp was late by, ns
-  int agreeing_ = 0;  // so many stamps in a row were late by the same
+  double late_ = 0;   // how late the last timestamp was, ns
+  int agreeing_ = 0;  // how many timestamps in a row were equally late
   bool known_ = false;
   bool fresh_ = false;
   bool doubted_ = false;
 };
 
-// A server that hands over nothing for longer than that stood still. It then hands over what it
-// missed faster than that was heard, or has dropped it.
+// A server that delivers nothing for longer than this stood still. It then delivers what it missed
+// faster than real time, or has dropped it.
 constexpr int64_t kStandstill = 100 * kNsPerMs;
 
 }  // namespace pulse

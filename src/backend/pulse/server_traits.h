@@ -1,5 +1,5 @@
-// Where the two servers that speak PulseAudio's protocol differ. This is the one place that knows
-// which server it is: the code elsewhere asks for a trait, and the trait's comment says why.
+// The differences between the two servers that speak PulseAudio's protocol. Only this file knows
+// which server it is: other code reads a trait, and the trait's comment says why.
 #pragma once
 
 #include <cstdint>
@@ -10,16 +10,16 @@ namespace patchcord {
 namespace pulse {
 
 struct ServerTraits {
-  // Which of the drivers in known_cables.cc this server's null sinks belong to.
+  // The driver in known_cables.cc that this server's null sinks belong to.
   const char* cable_driver;
 
-  // A stamp that is this far off, ns, shows that frames were dropped. PipeWire drops a block when
-  // it is late and does not report it; its blocks have 256 frames or more. PulseAudio shows what is
-  // missing by its index, and its own latency moves by more.
+  // A timestamp that is this far off, ns, shows that frames were dropped. PipeWire drops a block
+  // when it is late and does not report it; its blocks have 256 frames or more. PulseAudio shows
+  // missing frames by its index, and its own latency moves by more.
   double dropped_ns;
 
-  // The clock may stand still together with the server's graph. How much of the time that passed
-  // was played without us is then asked of the server; elsewhere our own clock tells.
+  // The clock may stand still together with the server's graph. Then the server reports how much of
+  // the time was played without our data; otherwise our own clock shows it.
   bool graph_stops;
 
   // A null sink renders in steps of a whole request: what it skipped is a multiple of one.
@@ -29,19 +29,19 @@ struct ServerTraits {
   // PulseAudio knows that argument since 15.0.
   bool null_sink_renders_ahead;
 
-  // The server chooses a default without hardware again by itself, later, unless that default was
-  // set explicitly, even to the value that it had.
+  // The server later chooses a default without hardware again, unless that default was set
+  // explicitly, even to the value that it had.
   bool defaults_need_writing;
 
   // Quotes and backslashes in a module's argument reach the device's name as they are, or are
   // removed twice, depending on the version (PipeWire before and since 0.3.66).
   bool quoting_varies;
 
-  // The filters of a device are listed as modules, so that it is known whether there are any.
+  // The server lists the filters of a device as modules, so that it is known whether there are any.
   bool lists_filters;
 
-  // A stream's move is reported before it is done, sometimes only as a change of the sinks, and
-  // on a busy machine seconds before. What plays where is then looked at several times.
+  // A stream's move is reported before it is done, sometimes only as a change of the sinks, and on
+  // a busy machine seconds before. So the streams are listed several times.
   bool moves_settle_late;
 
   // A recording of one stream follows that stream to another sink. Elsewhere the server ends it.
@@ -53,8 +53,8 @@ struct ServerTraits {
   // connections that this comes near, PulseAudio has 64.
   bool recordings_need_connections;
 
-  // The fragment to ask for to get packets of 10 ms from a recording of one stream: on PulseAudio a
-  // monitor's blocks are half a fragment long.
+  // The fragment size that gives packets of 10 ms in a recording of one stream: PulseAudio's
+  // monitor blocks are half a fragment long.
   uint32_t tap_fragment_ms;
 };
 
