@@ -33,7 +33,7 @@ Card::Card(Clock& clock, const Format& format, uint32_t period_frames, double pp
   task_ = clock.start("patchcord-sim", Priority::kAudio, [this](int64_t now) { return step(now); });
 }
 
-// The posters' side.
+// Called by the threads that post commands.
 
 void Card::post(std::function<void()> command) {
   commands_.post(std::move(command));
@@ -103,8 +103,8 @@ void Card::start(size_t side, std::shared_ptr<RenderClient> client) {
 
 void Card::stop(std::shared_ptr<Client> client) {
   client->active.store(false, std::memory_order_seq_cst);
-  // A step that began before the store may be calling the client, a later one sees it. Steps are
-  // short and never wait, so this yields instead of making the audio thread signal.
+  // A step that began before the store may be calling the client; a later one sees the store. Steps
+  // are short and never wait, so this yields instead of making the audio thread signal.
   const uint64_t turn = turns_.load(std::memory_order_seq_cst);
   while (turn % 2 == 1 && turns_.load(std::memory_order_seq_cst) == turn) {
     std::this_thread::yield();
@@ -187,9 +187,9 @@ void Card::glitch(size_t side, int64_t frames) {
   std::lock_guard<std::mutex> lock(posting_);
   post([this, side, frames] {
     Device& device = devices_[side];
-    if (device.lost_until > kNever - frames) return;  // stalled: all is lost already
+    if (device.lost_until > kNever - frames) return;  // stalled: everything is lost already
     if (device.lost_until > period_start_) {
-      device.lost_until += frames;  // one span a period is remembered: it grows
+      device.lost_until += frames;  // only one lost span per period is remembered, so it grows
     } else {
       device.lost_from = frame_now();
       device.lost_until = device.lost_from + frames;
@@ -217,7 +217,7 @@ void Card::late(int64_t by_ns) {
 
 void Card::delay(size_t side, int64_t by_ns) {
   std::lock_guard<std::mutex> lock(posting_);
-  // At any rate there may be by then.
+  // For the highest rate that the device may have by then.
   const size_t frames =
       static_cast<size_t>(by_ns / kNsPerMs) * kMaxSampleRate / 1000 + 2 * kMaxSampleRate / 50;
   post([this, side, by_ns,
@@ -259,7 +259,7 @@ DeviceStats Card::stats(size_t side) const {
   return stats;
 }
 
-// The audio thread's side.
+// Called by the audio thread.
 
 int64_t Card::step(int64_t now) noexcept {
   turns_.fetch_add(1, std::memory_order_seq_cst);
@@ -269,7 +269,7 @@ int64_t Card::step(int64_t now) noexcept {
   } else {
     catch_up();
   }
-  // What scripts change holds from this very frame on.
+  // Changes by scripts take effect from this frame on.
   fill(std::min(samples_.frame_at(now_), period_end()));
   commands_.run();
   asleep_ = !needed();
@@ -314,8 +314,8 @@ void Card::catch_up() noexcept {
     fill(period_end());
     end_period();
     const int64_t next = period_end();
-    // Nobody asked the render streams while a fault held the wake: the periods that were over by
-    // then get no refill. What the machine itself was late is caught up as if it had been in time.
+    // While a fault delayed the wake, no render stream was asked for frames: the periods that ended
+    // meanwhile get no refill. A delay by the machine is caught up as if the wake had been in time.
     begin_period(next, samples_.time_of(next + period_) > held_until);
   }
   if (held_until == 0) return;
@@ -324,7 +324,7 @@ void Card::catch_up() noexcept {
   }
 }
 
-// The system's buffers hold kCaptureBufferNs: what is older when nobody fetched it is lost.
+// The system's buffers hold kCaptureBufferNs: older audio that was not fetched is lost.
 void Card::skip_to(int64_t start) noexcept {
   const int64_t from = period_end();
   const int64_t frames = start - from;
@@ -386,7 +386,7 @@ void Card::take(Device& device, RenderClient& client, bool refill) noexcept {
   ask(device, client);
 }
 
-// For the period after the current one, and for as many more as fit in what it may hold.
+// Asks for the period after the current one, and for as many more as the client may hold.
 void Card::ask(Device& device, RenderClient& client) noexcept {
   const int64_t period_ns = samples_.time_of(period_end()) - period_time_;
   const auto more = static_cast<size_t>(client.listener->more_fill() / period_ns);
@@ -449,7 +449,7 @@ void Card::end_output(Device& device) noexcept {
     }
   }
 
-  // As on Windows: the loopback hears the mix before the device's volume and mute.
+  // As on Windows: the loopback records the mix before the device's volume and mute.
   const float* loopback = device.heard.data();
   measure(device, loopback);
   if (device.dead) {
@@ -495,8 +495,8 @@ void Card::measure(Device& device, const float* samples) noexcept {
   device.endpoint.store(state);
 }
 
-// `present`: there is something to hear. An input always hears; a loopback whose output plays
-// nothing gets no packets at all, or such as are flagged silent.
+// `present`: there is something to record. An input always has something; a loopback whose output
+// plays nothing gets no packets at all, or packets flagged silent.
 void Card::deliver(Device& device, const float* samples, bool present) noexcept {
   if (device.members.captures.empty()) return;
   const Span lost = lost_in_period(device);
@@ -563,7 +563,7 @@ int64_t Card::next_wake() noexcept {
   return std::max(due, held_until_);
 }
 
-// Where nothing is lost: an empty span at the period's beginning.
+// If nothing is lost: an empty span at the period's beginning.
 Card::Span Card::lost_in_period(const Device& device) const noexcept {
   const int64_t from = std::max(device.lost_from, period_start_);
   const int64_t until = std::min(device.lost_until, period_end());
@@ -576,7 +576,7 @@ int64_t Card::stamp(const Device& device, int64_t time) const noexcept {
   return time + device.stamp_offset + random(2 * device.stamp_jitter, salt) - device.stamp_jitter;
 }
 
-// In [0, up_to], by the period: the same in every run.
+// In [0, up_to], derived from the period: the same in every run.
 int64_t Card::random(int64_t up_to, uint64_t salt) const noexcept {
   if (up_to <= 0) return 0;
   uint64_t z = static_cast<uint64_t>(period_start_) * 0x9e3779b97f4a7c15u +

@@ -24,50 +24,50 @@
 
 namespace patchcord {
 
-// Counted by the card's audio thread, read by any thread.
+// The card's audio thread counts, any thread reads.
 struct DeviceStats {
   int64_t position = 0;          // frames on the device's counter when the last period ended
   uint64_t wakes = 0;            // periods served
   uint64_t late_wakes = 0;       // wakes that a fault delayed
-  uint64_t lost_frames = 0;      // by glitches, stalls, and wakes later than kCaptureBufferNs
-  uint64_t underrun_frames = 0;  // summed over the render streams
+  uint64_t lost_frames = 0;      // lost by glitches, stalls, and wakes later than kCaptureBufferNs
+  uint64_t underrun_frames = 0;  // total of the render streams
 };
 
-// How far behind a wake may be and still deliver all: what the system buffers for its clients.
+// How late a wake may be without a loss: the audio that the system buffers for its clients.
 constexpr int64_t kCaptureBufferNs = kNsPerSecond;
 
 constexpr int64_t kMaxDelayNs = 10 * kNsPerSecond;
 
-// One device, or a cable's two: what the output (side 0) plays is what the input (side 1) hears.
+// One device, or the two of a cable: the input (side 1) records what the output (side 0) plays.
 //
-// A period is `period` frames on the card's counter. At its end the audio thread wakes: first
-// capture streams get what was heard in it, then the data for the next period are taken from the
-// render streams, and they are asked for the one after. So a render stream is always one period
+// A period is `period` frames on the card's counter. At its end the audio thread wakes. First,
+// capture streams get the audio recorded in it; then the data for the next period are taken from
+// the render streams, which are asked for the one after. So a render stream is always one period
 // ahead, or as many more as it may hold (RenderListener::more_fill()). A wake that the machine
 // delays is caught up as if it had been in time; only a scripted fault starves a render stream.
 //
-// The methods are for the control thread and for scripts; the audio thread is the task's step. They
-// meet in the command list alone, so the step neither locks nor allocates.
+// The methods are for the control thread and for scripts; the audio thread runs the task's step.
+// They share only the command list, so the step neither locks nor allocates.
 class Card {
  public:
   static constexpr size_t kOutputSide = 0;
 
   struct Side {
     Flow flow = Flow::kInput;
-    bool idle_silence = false;  // of a loopback: packets flagged silent instead of none
+    bool idle_silence = false;  // for a loopback: packets flagged silent instead of none
   };
 
-  // One stream of ours. Apart from `active` the audio thread's.
+  // One stream of the engine. The audio thread owns everything except `active`.
   struct Client {
     virtual ~Client() = default;
     virtual void tell_lost(const Error& error) noexcept = 0;
     bool on() const noexcept { return running && active.load(std::memory_order_seq_cst); }
 
-    std::atomic<bool> active{false};  // from start() to stop(): gates every callback
+    std::atomic<bool> active{false};  // from start() to stop(): required for every callback
     bool running = false;
     bool told = false;
-    int64_t from = 0;                   // where the first period begins that it takes part in
-    std::shared_ptr<const Error> lost;  // why it is over
+    int64_t from = 0;                   // beginning of the first period that it takes part in
+    std::shared_ptr<const Error> lost;  // the reason why it is over
   };
   struct CaptureClient final : Client {
     explicit CaptureClient(CaptureListener* l) : listener(l) {}
@@ -84,10 +84,10 @@ class Card {
     RenderListener* const listener;
     const size_t period_bytes, most;
     std::vector<uint8_t> ahead;  // a ring of periods in the device's format
-    size_t first = 0;            // of those that have been asked for and not yet played,
-    size_t ready = 0;            // which are so many
+    size_t first = 0;            // the first period that was requested and not yet played,
+    size_t ready = 0;            // and their number
     bool starved = false;        // it had nothing for the current period
-    uint32_t missed = 0;         // frames played of nothing that it has not been told of
+    uint32_t missed = 0;         // frames of silence that were played and not reported to it yet
   };
 
   Card(Clock& clock, const Format& format, uint32_t period_frames, double ppm, int64_t phase_ns,
@@ -101,44 +101,44 @@ class Card {
   void detach(size_t side, const std::shared_ptr<RenderClient>& client);
   void start(size_t side, std::shared_ptr<CaptureClient> client);
   void start(size_t side, std::shared_ptr<RenderClient> client);
-  // When it returns, no callback of the client runs and none will come. Not from a callback.
+  // After it returns, no callback of the client runs and none will come. Not from a callback.
   void stop(std::shared_ptr<Client> client);
   // Ends every stream of the side.
   void lose(size_t side, Error error);
 
-  // A null signal ends what the program plays.
+  // A null signal ends the program's sound.
   void play(size_t side, const std::string& program, SignalPtr signal);
   void end_programs(size_t side);
-  // An absent device neither hears nor plays.
+  // An absent device neither records nor plays.
   void set_present(size_t side, bool present);
   void set_volume(size_t side, double volume, bool muted);
   void set_dead(size_t side, bool dead);
   void set_drift(double ppm);
-  // After lose(): what the streams have is of the old format.
+  // After lose(): the data of the streams are in the old format.
   void set_format(const Format& format, uint32_t period_frames);
   void glitch(size_t side, int64_t frames);
   void stall(size_t side, bool stalled);
   void late(int64_t by_ns);
-  // What is captured in the next `by_ns` is handed out together at their end, without a loss.
+  // Audio captured in the next `by_ns` is delivered together at their end, without a loss.
   void delay(size_t side, int64_t by_ns);
   void jitter(int64_t up_to_ns);
   void stamps(size_t side, int64_t offset_ns, int64_t jitter_ns);
   void record(size_t side, std::shared_ptr<Recording> recording);
 
   DeviceStats stats(size_t side) const;
-  // Any thread. The meter hears what the device hears, also where its streams get zeros.
+  // Any thread. The meter shows the device's sound even while its streams get zeros.
   EndpointState endpoint(size_t side) const { return devices_[side].endpoint.load(); }
 
  private:
-  // A program that plays to an output, or the room around a microphone.
+  // A program that plays to an output, or the sound around a microphone.
   struct Program {
     std::string name;
     SignalPtr signal;
     int64_t origin = kNoPosition;
   };
 
-  // The lists that an audio thread goes through. It swaps whole ones in, so that only the poster
-  // allocates and frees.
+  // The lists that the audio thread iterates. It swaps in whole lists, so that only the posting
+  // thread allocates and frees.
   struct Members {
     std::vector<std::shared_ptr<Program>> programs;
     std::vector<std::shared_ptr<CaptureClient>> captures;
@@ -157,9 +157,9 @@ class Card {
     Side side;
     Members members;
     std::shared_ptr<Recording> recording;
-    std::vector<float> heard;   // the current period as it sounds, before the volume
-    std::vector<float> played;  // the last one as it left the device, after the volume
-    bool sounding = false;      // something plays in the current period, be it zeros
+    std::vector<float> heard;   // the sound of the current period, before the volume
+    std::vector<float> played;  // the output of the last period, after the volume
+    bool sounding = false;      // something plays in the current period, even if it is zeros
     bool starved = false;       // a render stream had nothing for the current period
     bool present = true;
     bool dead = false;
@@ -218,12 +218,12 @@ class Card {
     return static_cast<size_t>(period_) * format_.channels;
   }
 
-  std::mutex posting_;                     // orders posters; never the audio thread's
-  std::array<Members, 2> posted_members_;  // what the lists will be when all commands have run
+  std::mutex posting_;  // orders the posting threads; the audio thread never takes it
+  std::array<Members, 2> posted_members_;  // the lists after all posted commands have run
   CommandList commands_;
   std::atomic<uint64_t> turns_{0};  // odd while a step runs
 
-  // The audio thread's from here on.
+  // Used only by the audio thread from here on.
   const uint64_t seed_;
   const size_t sides_;
   Format format_;
@@ -233,16 +233,16 @@ class Card {
   std::vector<float> scratch_;
   std::vector<uint8_t> wire_;
   int64_t now_ = 0;           // of the current step
-  bool asleep_ = true;        // neither a stream nor a recording: periods are not followed
+  bool asleep_ = true;        // there is neither a stream nor a recording: periods are not counted
   int64_t grid_ = 0;          // a frame at which a period begins
   int64_t period_start_ = 0;  // of the current period: its first frame,
   int64_t period_time_ = 0;   // its first instant,
-  uint32_t filled_ = 0;       // and the frames whose sound is made
+  uint32_t filled_ = 0;       // and the frames filled so far
   int64_t held_until_ = 0;    // a fault delays the wake until then
-  int64_t late_by_ = 0;       // and the next one by this
+  int64_t late_by_ = 0;       // and delays the next one by this
   int64_t jitter_ = 0;
 
-  std::unique_ptr<Clock::Task> task_;  // last: it ends before what it uses
+  std::unique_ptr<Clock::Task> task_;  // last: destroyed before the members that it uses
 };
 
 }  // namespace patchcord

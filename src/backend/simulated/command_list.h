@@ -1,4 +1,4 @@
-// How scripts and the control thread change what an audio thread owns.
+// Lets scripts and the control thread change data of an audio thread.
 #pragma once
 
 #include <atomic>
@@ -7,9 +7,9 @@
 
 namespace patchcord {
 
-// Posted from any thread, run in order by one audio thread, which neither locks, allocates nor
-// frees: what has run is freed by a later post(). A command that replaces something swaps it into
-// itself.
+// Any thread posts commands; one audio thread runs them in order and neither locks, allocates nor
+// frees: a later post() frees the commands that have run. A command that replaces something swaps
+// it into itself.
 class CommandList {
  public:
   CommandList() = default;

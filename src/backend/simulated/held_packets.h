@@ -9,7 +9,7 @@
 
 namespace patchcord {
 
-// Made by who scripts it, with room for all of it; the audio thread fills and empties it.
+// Created by the scripting thread, with enough room; the audio thread fills and empties it.
 class HeldPackets {
  public:
   HeldPackets() = default;
@@ -18,7 +18,7 @@ class HeldPackets {
   void hold_until(int64_t time) noexcept { until_ = time; }
   bool holds(int64_t now) const noexcept { return now < until_; }
 
-  // What does not fit is lost, as in a system's buffer that is full.
+  // Packets that do not fit are lost, as in a system's buffer that is full.
   void add(const Packet& packet, size_t bytes) noexcept {
     if (packets_.size() == packets_.capacity() || used_ + bytes > bytes_.size()) return;
     packets_.push_back(packet);

@@ -19,14 +19,14 @@ struct Gap {
 
 struct Recorded {
   std::vector<float> data;  // interleaved
-  Format format;            // the device's when the recording began, as f32
-  std::vector<Gap> gaps;  // where a running stream of ours had not delivered, or the device stopped
-  bool full = false;      // the bound was reached: what came later is not in it
+  Format format;            // the device's format when the recording began, as f32
+  std::vector<Gap> gaps;    // where a running stream had delivered nothing, or the device stopped
+  bool full = false;        // the limit was reached: later audio is missing
   bool gaps_full = false;
 };
 
-// Written by the card's audio thread, read by any other: both buffers are there from the beginning
-// and only their published lengths grow.
+// Written by the card's audio thread, read by any other. Both buffers exist from the beginning, and
+// only their published lengths grow.
 class Recording {
  public:
   Recording(const Format& format, int64_t max_frames)
@@ -92,7 +92,7 @@ class Recording {
 
   Format format_;
   const int64_t limit_;
-  std::unique_ptr<float[]> samples_;  // not cleared: memory is only used as it is written
+  std::unique_ptr<float[]> samples_;  // not cleared: pages are used only when they are written
   std::unique_ptr<Gap[]> gap_{new Gap[kMaxGaps]};
   std::atomic<int64_t> frames_{0};
   std::atomic<size_t> gaps_{0};

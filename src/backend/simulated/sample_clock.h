@@ -1,5 +1,4 @@
-// When a device's crystal has counted which frame: exact integers, so that a day of it has no error
-// to add up.
+// Counts a device's frames over time in exact integers, so that errors do not add up over a day.
 #pragma once
 
 #include <cmath>
@@ -10,14 +9,14 @@
 namespace patchcord {
 
 // Runs at rate * (1 + drift), the drift in steps of 0.001 ppm. It keeps an anchor (an instant, the
-// frame at it and the fraction of the next one) that only moves forward: a change of drift moves
-// the slope at the anchor and never the count. 64-bit arithmetic, because not every compiler of the
-// supported platforms has more. One thread.
+// frame at it and the fraction of the next one) that only moves forward: a change of drift changes
+// the slope at the anchor and never the count. It uses 64-bit arithmetic, because not every
+// compiler of the supported platforms has more. One thread.
 class SampleClock {
  public:
   SampleClock(int64_t start, uint32_t rate, double ppm) : instant_(start) { set_slope(rate, ppm); }
 
-  // `now` becomes the anchor; queries are about it and the eight seconds after it.
+  // `now` becomes the anchor; queries are valid around it and for the eight seconds after it.
   void move_to(int64_t now) {
     while (now > instant_) {
       const int64_t step = now - instant_ < kReach ? now - instant_ : kReach;
@@ -33,7 +32,7 @@ class SampleClock {
     set_slope(rate_, ppm);
   }
 
-  // The count goes on, at another rate.
+  // The count continues at another rate.
   void set_rate(int64_t now, uint32_t rate) {
     move_to(now);
     set_slope(rate, ppm_);
@@ -42,8 +41,8 @@ class SampleClock {
   // Whole frames counted at `instant`.
   int64_t frame_at(int64_t instant) const { return frame_ + counted(instant - instant_).frames; }
 
-  // The first instant at which frame_at() is `frame`. For a frame before the anchor: by today's
-  // slope, to the nanosecond.
+  // The first instant at which frame_at() is `frame`. For a frame before the anchor the present
+  // slope is used, to the nanosecond.
   int64_t time_of(int64_t frame) const {
     const double ahead = static_cast<double>(frame - frame_) - fraction_ * 1e-18;
     int64_t instant = instant_ + std::llround(ahead * 1e9 / frames_per_second());
@@ -69,7 +68,7 @@ class SampleClock {
   void set_slope(uint32_t rate, double ppm) {
     rate_ = rate;
     ppm_ = ppm;
-    // Frames in 1e9 seconds, taken apart into whole frames a second and billionths of them.
+    // Frames in 1e9 seconds, split into whole frames a second and billionths of them.
     const int64_t slope = static_cast<int64_t>(rate) * (kBillion + std::llround(ppm * 1000));
     whole_ = slope / kBillion;
     part_ = slope % kBillion;

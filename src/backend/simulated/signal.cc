@@ -24,8 +24,8 @@ class Tone final : public Signal {
     const double step = kTwoPi * frequency_ / block.rate;
     const double step_sin = std::sin(step);
     const double step_cos = std::cos(step);
-    // One sine for every kGrid frames, between them a rotation. The grid is that of the counter,
-    // not of the block, so that the rounding does not depend on how the frames are cut into blocks.
+    // One sine for every kGrid frames, and rotations between them. The grid belongs to the counter,
+    // not to the block, so that rounding does not depend on how the frames are cut into blocks.
     int64_t frame = block.position - (block.position & (kGrid - 1));
     float* out = block.samples;
     while (frame < block.position + block.frames) {
@@ -77,7 +77,7 @@ class Noise final : public Signal {
   }
 
  private:
-  // A mixing function instead of a generator: the value depends on the index alone.
+  // A mixing function instead of a generator: the value depends only on the index.
   double value(uint64_t index) const noexcept {
     uint64_t z = (index + 1) * 0x9e3779b97f4a7c15u ^ seed_ * 0xd1342543de82ef95u;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -101,7 +101,7 @@ class Sequence final : public Signal {
   bool add(const Block& block) const noexcept override {
     const int64_t first = block.position - block.origin;
     if (first + block.frames <= 0 || (!loop_ && first >= frames_)) return false;
-    // A device that nobody listened to makes up the period's beginning, which may be before the
+    // A device without streams may add the beginning of the period later; that may be before the
     // play.
     for (uint32_t i = first < 0 ? static_cast<uint32_t>(-first) : 0; i < block.frames; ++i) {
       const int64_t frame = loop_ ? (first + i) % frames_ : first + i;
@@ -145,7 +145,7 @@ class Scaled final : public Signal {
  public:
   Scaled(SignalPtr signal, float gain) : signal_(std::move(signal)), gain_(gain) {}
 
-  // In pieces, as the block is as long as its device pleases and no memory may be asked for.
+  // In pieces, because the block may have any length and no memory may be allocated.
   bool add(const Block& block) const noexcept override {
     std::array<float, 1024> piece;
     const uint32_t most = static_cast<uint32_t>(piece.size()) / block.channels;

@@ -9,8 +9,8 @@
 namespace patchcord {
 namespace {
 
-// The listener is called by a task of the world's clock, never by the script that caused the
-// change: with the manual clock at an instant that is the same in every run.
+// A task of the world's clock calls the listener, never the script that caused the change. With the
+// manual clock this happens at an instant that is the same in every run.
 class SimulatedHost final : public Host, private WorldObserver {
  public:
   explicit SimulatedHost(std::shared_ptr<World> world) : world_(std::move(world)) {}
@@ -116,7 +116,7 @@ class SimulatedHost final : public Host, private WorldObserver {
   std::atomic<bool> changed_{false};
   std::atomic<bool> processes_changed_{false};
   std::atomic<bool> gone_{false};
-  std::unique_ptr<Clock::Task> task_;  // last: its end comes first
+  std::unique_ptr<Clock::Task> task_;  // last: destroyed first
 };
 
 }  // namespace

@@ -8,8 +8,8 @@
 
 namespace patchcord {
 
-// Several hosts may show the same world. What a host made (cables) goes with it. A world whose
-// server was gone and is back serves its old hosts again.
+// Several hosts may use the same world. The cables that a host made are removed with it. When a
+// world's server returns, its old hosts work again.
 std::unique_ptr<Host> open_simulated_host(std::shared_ptr<World> world);
 
 }  // namespace patchcord

@@ -33,7 +33,7 @@ Error closed_error() {
 
 Error out_of_range(const std::string& what) { return Error::make(ErrorCode::kUnsupported, what); }
 
-// The world is one mixer with one period, for everybody.
+// The world has one mixer with one period for all streams.
 Error grant(const OpenOptions& options, const DeviceInfo& device, StreamInfo* info) {
   if (options.exclusive) {
     return device_error(
@@ -130,7 +130,8 @@ World::~World() = default;
 
 void World::close() {
   server_gone();
-  // The threads of cards end with their last reference: not while the world is locked.
+  // The threads of cards end with their last reference, which must not happen while the world is
+  // locked.
   std::vector<std::unique_ptr<Entry>> entries;
   {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -157,7 +158,7 @@ Error World::advance(int64_t by_ns, std::function<void()> done, bool asleep) {
   return Error::none();
 }
 
-// Every script about one device: `change` gets its entry and may refuse.
+// All scripts for one device use this: `change` gets its entry and may refuse.
 template <class Change>
 Error World::script(const std::string& id, Change change) {
   std::lock_guard<std::mutex> lock(mutex_);
@@ -248,7 +249,7 @@ Error World::check_new(const std::string& id, const Format& format, uint32_t per
     return out_of_range("device \"" + id +
                         "\" must have a format of 8000 to 384000 Hz and 1 to 32 channels");
   }
-  // Longer ones could not promise an on_idle every 20 ms.
+  // With longer periods on_idle() could not come every 20 ms.
   if (period_frames != 0 &&
       (period_frames < kMinPeriodFrames || period_frames > format.sample_rate / 50)) {
     return out_of_range("device \"" + id + "\" must have a period of 16 frames to 20 ms");
@@ -319,7 +320,8 @@ Error World::add_locked(const CableDescription& cable, bool made) {
 }
 
 Error World::remove_device(const std::string& id) {
-  // Cards whose last reference goes end their threads: not while the world is locked.
+  // Cards whose last reference goes end their threads, so this must not happen while the world is
+  // locked.
   std::vector<std::unique_ptr<Entry>> removed;
   std::lock_guard<std::mutex> lock(mutex_);
   Entry* entry = nullptr;
@@ -532,7 +534,8 @@ Error World::devices(std::vector<DeviceInfo>* devices) const {
   return Error::none();
 }
 
-// The wished one while it is there, else what a system would fall back on: hardware before cables.
+// The requested default while it exists, else the one that a system would fall back on: hardware
+// before cables.
 const World::Entry* World::default_of(Flow flow, Role role) const {
   const std::string& wished = wished_default_[static_cast<size_t>(flow)][static_cast<size_t>(role)];
   const Entry* best = nullptr;

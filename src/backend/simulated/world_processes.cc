@@ -16,7 +16,7 @@ std::string program_of(const ProcessRecord& record) {
   return "process " + std::to_string(record.id.pid) + "." + std::to_string(record.id.start_time);
 }
 
-// Of what sounds within the next 10 ms: signals are known in advance.
+// The peak of the next 10 ms: signals are known in advance.
 float peak_of(const Signal& signal, int64_t begun_ns, int64_t now) {
   constexpr uint32_t kRate = 48000, kFrames = kRate / 100, kChannels = 2;
   std::array<float, kFrames * kChannels> samples{};
@@ -54,15 +54,15 @@ class WorldProcesses::Table final : public ProcessTable {
     const auto found = processes_.find(pid);
     return found == processes_.end() ? std::string() : found->second.record.name;
   }
-  uint32_t own_pid() const override { return 0; }  // this process is none of the world's
+  uint32_t own_pid() const override { return 0; }  // this process does not belong to the world
 
  private:
   const std::map<uint32_t, Process>& processes_;
 };
 
-// As on Windows: a stream of processes is no endpoint's. It has the format that was asked for and a
-// clock that belongs to none of the devices, so it is an output of its own, which nothing lists and
-// which plays what the processes play that it hears.
+// As on Windows: a stream of processes belongs to no endpoint. It has the requested format, and its
+// clock is not that of any device. So it is a separate output, which is not listed, and which plays
+// the sum of the processes that it includes.
 class WorldProcesses::Tap final : public ProcessStream {
  public:
   Tap(WorldProcesses* owner, const ProcessCaptureRequest& request, CaptureListener* listener,
@@ -110,7 +110,7 @@ class WorldProcesses::Tap final : public ProcessStream {
   // Audio thread.
   EndpointState endpoint() const noexcept override;
 
-  // With the owner's mutex held, all of them.
+  // All of these with the owner's mutex held.
   void update();
   void lose(const Error& error) { card_->lose(Card::kOutputSide, error); }
   void delay(const ProcessId& process, int64_t by_ns) {
@@ -132,7 +132,7 @@ class WorldProcesses::Tap final : public ProcessStream {
              is_protected == other.is_protected && denied == other.denied;
     }
   };
-  // A program's meter shows what it plays, also where its stream gets zeros.
+  // A program's meter shows its sound even while its stream gets zeros.
   struct Meter {
     SignalPtr signal;
     int64_t began_ns;
@@ -273,7 +273,7 @@ Error WorldProcesses::end(uint32_t pid) {
   return Error::none();
 }
 
-// What a device plays of it: also of a protected one.
+// The part of it that a device plays; a protected program's sound is included.
 Error WorldProcesses::sound(const Process& process, const Sound& sound) {
   SignalPtr signal = process.muted ? silence() : sound.signal;
   if (process.volume != 1) signal = scaled(signal, static_cast<float>(process.volume));

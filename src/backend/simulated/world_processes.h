@@ -1,4 +1,5 @@
-// The programs of a simulated system: who they are, what they play where, who listens to them.
+// The programs of a simulated system: what they are, what they play to which output, which streams
+// capture them.
 #pragma once
 
 #include <cstdint>
@@ -23,28 +24,28 @@ struct ProcessDescription {
   std::string name;
   std::string path;          // empty: the name
   std::string display_name;  // empty: the name
-  // Its meter moves, and whoever listens to it alone hears zeros.
+  // Its meter moves, but a stream of this process alone gets zeros.
   bool is_protected = false;
-  bool denied = false;  // it may not be listened to alone
+  bool denied = false;  // a stream of this process alone is refused
 };
 
-// As a World's methods. A process that nobody has is kProcessNotFound.
+// The methods work as a World's. An unknown process is kProcessNotFound.
 class WorldProcesses {
  public:
   explicit WorldProcesses(World* world) : world_(*world) {}
 
   Error begin(const ProcessDescription& process);  // its pid must be free
-  Error end(uint32_t pid);                         // it falls silent, its number may be used again
-  // One signal on each output; null: none any more.
+  Error end(uint32_t pid);                         // it stops playing; its number may be used again
+  // Plays one signal on each output; null ends it.
   Error play(uint32_t pid, const std::string& output, SignalPtr signal);
-  Error move(uint32_t pid, const std::string& output);  // all that it plays
+  Error move(uint32_t pid, const std::string& output);  // moves everything that it plays
   Error set_volume(uint32_t pid, double volume);
   Error mute(uint32_t pid, bool muted);
   Error protect(uint32_t pid, bool is_protected);
   Error deny(uint32_t pid, bool denied);
-  // As World::delay, of all streams that hear it.
+  // Like World::delay, for all streams that include it.
   Error delay(uint32_t pid, int64_t by_ns);
-  // Of streams of processes: while nothing plays, packets flagged silent, or none.
+  // For streams of processes: while nothing plays, packets flagged silent, or none.
   void set_idle_silence(bool packets);
 
   Error list(const ProcessQuery& query, std::vector<ProcessInfo>* processes) const;

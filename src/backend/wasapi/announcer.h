@@ -7,11 +7,11 @@
 
 namespace patchcord {
 
-// Shared by a host, its COM thread and its streams: whoever notices tells, on its own thread. Not
-// for audio threads that still run.
+// Shared by a host, its COM thread and its streams: each of them reports, on its own thread, what
+// it detects. Not for audio threads that still run.
 class Announcer {
  public:
-  // When it returns, the former listener is not called any more.
+  // After it returns, the former listener is not called any more.
   void set_listener(DeviceListener* listener) {
     std::lock_guard<std::mutex> lock(mutex_);
     listener_ = listener;
@@ -27,12 +27,12 @@ class Announcer {
     if (listener_ != nullptr) listener_->on_processes_changed();
   }
 
-  // Of any error that a call came to: only that of a missing service concerns the whole backend.
+  // Called for every error of a call; only that of a missing service concerns the whole backend.
   void failed(const Error& error) {
     if (error.code == ErrorCode::kBackendUnavailable) backend_lost(error);
   }
 
-  // Once: a host that lost its service is not used again.
+  // Reports it only once: a host that lost its service is not used again.
   void backend_lost(const Error& error) {
     std::lock_guard<std::mutex> lock(mutex_);
     if (lost_) return;

@@ -1,5 +1,5 @@
-// What a stream is for, and whether the system's effects may touch it: told to Windows before the
-// stream is initialised, or it has no effect.
+// The purpose of a stream, and whether the system's effects may change its audio. Windows accepts
+// both only before the stream is initialised.
 #pragma once
 
 #include "../backend.h"
@@ -7,7 +7,7 @@
 
 namespace patchcord {
 
-// Audio thread. A refusal leaves the stream the default treatment and is told in `granted`.
+// Audio thread. If Windows refuses, the stream gets the default treatment, and `granted` says so.
 void set_client_properties(IAudioClient* client, const OpenOptions& options, Granted* granted);
 
 }  // namespace patchcord

@@ -7,8 +7,9 @@
 
 namespace patchcord {
 
-// On the heap and born with one reference: the system may call it when its owner has let go. An
-// agile object (IAgileObject): one pointer serves every apartment; some calls refuse any other.
+// On the heap, with one reference at first: the system may call it after its owner has released it.
+// It is an agile object (IAgileObject): one pointer serves every apartment; some calls refuse any
+// other kind.
 template <class First, class... Rest>
 class ComObject : public First, public Rest... {
  public:

@@ -1,5 +1,5 @@
-// COM as this backend uses it: apartments, references, and the one place that knows what each
-// HRESULT means to a caller.
+// COM for this backend: apartments, references, and the one place that knows what each HRESULT
+// means to a caller.
 #pragma once
 
 #include <atomic>
@@ -16,7 +16,7 @@ namespace patchcord {
 inline std::atomic<int> live_com_references{0};
 #endif
 
-// Joins the calling thread to the multithreaded apartment. Only for threads of our own: the
+// Joins the calling thread to the multithreaded apartment. Only for the backend's own threads: the
 // apartment of a JavaScript or libuv thread belongs to the application.
 class Apartment {
  public:
@@ -45,7 +45,7 @@ class ComPtr {
   T* operator->() const { return pointer_; }
   explicit operator bool() const { return pointer_ != nullptr; }
 
-  // An out parameter of a call.
+  // The out parameter of a call.
   class Receiver {
    public:
     explicit Receiver(ComPtr* owner) : owner_(owner) { owner->release(); }
@@ -85,7 +85,7 @@ struct CoTaskMemDeleter {
 template <class T>
 using CoMem = std::unique_ptr<T, CoTaskMemDeleter>;
 
-// A finished call and its answer: what an audio thread can return without allocating.
+// A completed call and its result, which an audio thread can return without allocating.
 struct CallResult {
   HRESULT result = S_OK;
   const char* call = "";
@@ -93,13 +93,13 @@ struct CallResult {
   bool failed() const { return FAILED(result); }
 };
 
-// `attempt` is what was asked ("opening the microphone"); the reason and the remedy come from the
-// HRESULT. Allocates: not while a stream runs.
+// `attempt` says what was requested ("opening the microphone"); the reason and the remedy come from
+// the HRESULT. Allocates: not while a stream runs.
 Error to_error(const CallResult& failure, const std::string& attempt,
                const std::string& device_id = {});
 
-// What a denial means for an input: Windows has a switch for microphones. Other errors stay as they
-// are.
+// Explains a denial for an input: Windows has a privacy setting for microphones. Other errors stay
+// as they are.
 void explain_denied_microphone(const std::string& attempt, Error* error);
 
 // Ids and names are UTF-16 in Windows and UTF-8 in the contract.

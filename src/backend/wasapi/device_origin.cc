@@ -9,20 +9,20 @@
 namespace patchcord {
 namespace {
 
-// Two keys of endpoints that the headers do not name. The first holds the instance path of the
-// device that the endpoint is a jack of, "{1}.ROOT\\MEDIA\\0000"; the second is
+// Two property keys of endpoints that the headers do not name. The first holds the instance path of
+// the device that the endpoint is a jack of, "{1}.ROOT\\MEDIA\\0000"; the second is
 // DEVPKEY_Device_MatchingDeviceId, the hardware id by which Windows chose the driver.
 const PROPERTYKEY kAdapterPath = {
     {0xb3f8fa53, 0x0004, 0x438e, {0x90, 0x03, 0x51, 0xa4, 0x6e, 0x13, 0x9b, 0xfc}}, 2};
 const PROPERTYKEY kMatchingDeviceId = {
     {0xa8b865dd, 0x2e3d, 0x4094, {0xad, 0x97, 0xe5, 0x93, 0xa7, 0x0c, 0x75, 0xd6}}, 8};
 
-// Everybody may read what Plug and Play wrote down of a device: a REG_SZ or a REG_MULTI_SZ.
+// Plug and Play's entry for a device, which every user may read: a REG_SZ or a REG_MULTI_SZ.
 std::vector<std::string> read_registered(const std::string& instance, const wchar_t* name) {
   const std::wstring key = L"SYSTEM\\CurrentControlSet\\Enum\\" + to_wide(instance);
   const DWORD kinds = RRF_RT_REG_SZ | RRF_RT_REG_MULTI_SZ;
   wchar_t text[1024] = {};
-  DWORD bytes = sizeof(text) - 2 * sizeof(wchar_t);  // a list ends with an empty text
+  DWORD bytes = sizeof(text) - 2 * sizeof(wchar_t);  // room for the empty text that ends a list
   std::vector<std::string> values;
   if (RegGetValueW(HKEY_LOCAL_MACHINE, key.c_str(), name, kinds, nullptr, text, &bytes) !=
       ERROR_SUCCESS) {
@@ -34,8 +34,8 @@ std::vector<std::string> read_registered(const std::string& instance, const wcha
   return values;
 }
 
-// Which of Plug and Play's enumerators found a device says how it is connected. Bluetooth has two:
-// of a headset's music, and of its hands-free profile.
+// The Plug and Play enumerator that found a device says how it is connected. Bluetooth has two: one
+// for a headset's music, and one for its hands-free profile.
 const struct {
   const char* enumerator;
   const char* transport;

@@ -6,7 +6,7 @@
 
 namespace patchcord {
 
-// `store`: the endpoint's properties; nullptr where it has none.
+// `store`: the endpoint's properties; nullptr if it has none.
 DeviceOrigin read_origin(IPropertyStore* store);
 
 }  // namespace patchcord

@@ -1,4 +1,5 @@
-// How loud Windows' own sliders leave an endpoint. Any thread in the multithreaded apartment.
+// How far Windows' own volume settings lower an endpoint. Any thread in the multithreaded
+// apartment.
 #pragma once
 
 #include "../backend.h"
@@ -6,10 +7,10 @@
 
 namespace patchcord {
 
-// Multiplies what the endpoint's volume does into `hearing`; nothing where it has none.
+// Multiplies the endpoint's volume into `hearing`; does nothing if it has none.
 void read_loudness(IMMDevice* device, const std::string& id, Hearing* hearing);
 
-// The same of this program's own volume there, as Windows' volume mixer shows it.
+// The same for this program's own volume there, as Windows' volume mixer shows it.
 void read_session_loudness(IMMDevice* device, Hearing* hearing);
 
 }  // namespace patchcord

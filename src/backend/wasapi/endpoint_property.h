@@ -24,12 +24,12 @@ class EndpointProperty {
   std::string text() const {
     return value_.vt == VT_LPWSTR && value_.pwszVal != nullptr ? to_utf8(value_.pwszVal) : "";
   }
-  // False: there is none.
+  // Returns false if there is none.
   bool number(uint32_t* number) const {
     if (value_.vt == VT_UI4) *number = value_.ulVal;
     return value_.vt == VT_UI4;
   }
-  // `wave`, if it is wanted: the description itself.
+  // `wave`, if set, receives the description itself.
   bool wave_format(Format* format, WAVEFORMATEXTENSIBLE* wave = nullptr) const {
     if (value_.vt != VT_BLOB || value_.blob.pBlobData == nullptr ||
         !from_wave_format(reinterpret_cast<const WAVEFORMATEX*>(value_.blob.pBlobData),

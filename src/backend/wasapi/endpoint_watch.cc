@@ -14,8 +14,8 @@ namespace {
 
 constexpr DWORD kRoundMs = 250;
 
-// The controls of one endpoint. An endpoint that is gone, and a service that stopped, fail at the
-// next call; they are reached anew at the next round.
+// The controls of one endpoint. If the endpoint is gone, or the service has stopped, the next call
+// fails, and the next round opens the controls again.
 class Controls {
  public:
   explicit Controls(std::string id) : id_(std::move(id)) {}
@@ -60,14 +60,14 @@ struct EndpointWatch::Entry {
   explicit Entry(const std::string& id) : controls(std::make_unique<Controls>(id)) {}
 
   Shown<EndpointState> state;
-  std::unique_ptr<Controls> controls;  // the thread's
+  std::unique_ptr<Controls> controls;  // used by the thread
   bool removed = false;                // under the mutex
   Handle released{make_latch()};
 };
 
 class EndpointWatch::Rounds {
  public:
-  void live();  // the thread
+  void live();  // runs on the thread
 
   // The control thread.
   void add(std::shared_ptr<Entry> entry) {
@@ -107,7 +107,7 @@ void EndpointWatch::Rounds::live() {
   }
 }
 
-// What was removed is let go of, the rest is read. Whether there is any.
+// Releases what was removed and reads the rest. Returns whether there is any.
 bool EndpointWatch::Rounds::round() {
   Entries present;
   Entries removed;

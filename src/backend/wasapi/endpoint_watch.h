@@ -1,6 +1,6 @@
-// Mute, volume and meter of the endpoints that streams are open on, read four times a second. These
-// calls go to the audio service, may take their time and may hang: they have a thread of their own,
-// so that neither audio nor control threads wait for them.
+// Mute, volume and meter of the endpoints with open streams, read four times a second. These calls
+// go to the audio service, may take long and may hang. They have their own thread, so that neither
+// audio nor control threads wait for them.
 #pragma once
 
 #include <memory>
@@ -14,7 +14,7 @@ namespace patchcord {
 
 class EndpointWatch {
  public:
-  struct Entry;  // one stream's interest in one endpoint
+  struct Entry;  // one stream's registration for one endpoint
 
   EndpointWatch();
   ~EndpointWatch();
@@ -23,18 +23,18 @@ class EndpointWatch {
 
   // Control thread.
   std::shared_ptr<Entry> add(const std::string& id);
-  // When it returns, all that COM has of the endpoint is released, unless a driver hangs. Then
-  // nobody's endpoint is watched any more.
+  // After it returns, all COM objects of the endpoint are released, unless a driver hangs. In that
+  // case no endpoint is watched any more.
   void remove(const std::shared_ptr<Entry>& entry);
 
   // Any thread; neither locks nor waits.
   static EndpointState state(const Entry& entry);
 
  private:
-  class Rounds;  // the thread's side, which both hold
+  class Rounds;  // the thread's state, referenced by both sides
 
   const std::shared_ptr<Rounds> rounds_;
-  std::unique_ptr<SystemThread> thread_;  // from the first endpoint on
+  std::unique_ptr<SystemThread> thread_;  // exists from the first endpoint on
 };
 
 }  // namespace patchcord

@@ -21,8 +21,8 @@ struct Candidate {
   Format format;
 };
 
-// A format, in the descriptions by which drivers know it: with the usual speakers, with none (of an
-// array of microphones, or of a driver that has no speakers), and, for older drivers, plain.
+// A format, in the descriptions that drivers accept: with the usual speakers, with none (for an
+// array of microphones, or a driver without speakers), and, for older drivers, plain.
 void add_descriptions(const Format& format, std::vector<Candidate>* candidates) {
   Candidate candidate{to_wave_format(format), format};
   candidates->push_back(candidate);
@@ -30,7 +30,7 @@ void add_descriptions(const Format& format, std::vector<Candidate>* candidates) 
     candidate.wave.dwChannelMask = 0;
     candidates->push_back(candidate);
   }
-  // A plain description can say no more than this.
+  // A plain description cannot express more than this.
   if (format.channels > 2 || format.sample_format == SampleFormat::kS24In32) return;
   candidate.wave.Format.wFormatTag =
       format.sample_format == SampleFormat::kF32 ? WAVE_FORMAT_IEEE_FLOAT : WAVE_FORMAT_PCM;
@@ -38,8 +38,8 @@ void add_descriptions(const Format& format, std::vector<Candidate>* candidates) 
   candidates->push_back(candidate);
 }
 
-// Drivers take few formats, and there is no list of them to be had: what the user chose in the
-// sound settings first, as the driver describes it, then what most have.
+// Drivers accept few formats, and there is no list of them. The first candidate is the user's
+// choice in the sound settings, as the driver describes it; then come the most common formats.
 std::vector<Candidate> candidates(IMMDevice* device, IAudioClient* client, const Format& demanded) {
   std::vector<Format> formats;
   std::vector<Candidate> candidates;
@@ -51,7 +51,7 @@ std::vector<Candidate> candidates(IMMDevice* device, IAudioClient* client, const
   };
   if (demanded.sample_rate != 0) {
     formats.push_back(demanded);
-    // How drivers have 24 bits is their own affair.
+    // Drivers differ in their layout of 24 bits.
     if (demanded.sample_format == SampleFormat::kS24) {
       formats.push_back({demanded.sample_rate, demanded.channels, SampleFormat::kS24In32});
     }
@@ -85,12 +85,12 @@ bool is_about_format(HRESULT result) {
   return result == AUDCLNT_E_UNSUPPORTED_FORMAT || result == E_INVALIDARG;
 }
 
-// To the nearest, as the driver calculates it back.
+// Rounded to nearest, because the driver converts it back.
 REFERENCE_TIME to_period(UINT32 frames, uint32_t sample_rate) {
   return (kReferencePerSecond * frames + sample_rate / 2) / sample_rate;
 }
 
-// The stream in one format. `period`: the one that is wished for, then the one that there is.
+// Opens the stream in one format. `period`: the requested one on entry, the granted one on return.
 CallResult initialize(IMMDevice* device, const ClientRequest& request, const Candidate& candidate,
                       REFERENCE_TIME* period, ComPtr<IAudioClient>* client, StreamInfo* info) {
   bool aligned = false;
@@ -101,7 +101,7 @@ CallResult initialize(IMMDevice* device, const ClientRequest& request, const Can
                               *period, *period, &candidate.wave.Format, request.session);
     if (SUCCEEDED(result)) return {};
     if (result == AUDCLNT_E_BUFFER_SIZE_NOT_ALIGNED && !aligned) {
-      // The driver moves whole blocks. It tells the next length that it can do.
+      // The driver moves whole blocks, and reports the next length that it supports.
       UINT32 frames = 0;
       const HRESULT asked = (*client)->GetBufferSize(&frames);
       if (FAILED(asked)) return {asked, "IAudioClient::GetBufferSize"};
@@ -113,15 +113,15 @@ CallResult initialize(IMMDevice* device, const ClientRequest& request, const Can
     } else {
       return {result, "IAudioClient::Initialize"};
     }
-    // A client that was refused once may answer E_UNEXPECTED from then on.
+    // After a refusal a client may return E_UNEXPECTED from every call.
     const CallResult made = activate_client(device, request.options, client, info);
     if (made.failed()) return made;
   }
 }
 
-// Windows gives outputs of USB's first audio class a buffer of eight periods. As each event asks
-// for the whole buffer, that is eight times the latency; with an eighth of the period it is what
-// was wanted.
+// Windows gives outputs of USB's first audio class a buffer of eight periods. Each event requests
+// the whole buffer, so the latency is eight times as high; with an eighth of the period it is as
+// intended.
 CallResult shorten(IMMDevice* device, const ClientRequest& request, const Candidate& candidate,
                    REFERENCE_TIME shortest, REFERENCE_TIME* period, ComPtr<IAudioClient>* client,
                    StreamInfo* info) {
@@ -167,7 +167,7 @@ CallResult open_exclusive(IMMDevice* device, const ClientRequest& request,
       set_speakers(&candidate.wave.Format, info);
       break;
     }
-    // Some drivers refuse, in one of these ways, a format that they support by their own account.
+    // Some drivers refuse, with one of these codes, a format that they report as supported.
     if (!is_about_format(opened.result) && opened.result != AUDCLNT_E_ENDPOINT_CREATE_FAILED) break;
     made = activate_client(device, request.options, client, info);
     if (made.failed()) return made;

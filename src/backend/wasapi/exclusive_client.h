@@ -1,12 +1,12 @@
-// Opening a stream in exclusive mode: in a format and a period of the driver itself.
+// Opens a stream in exclusive mode, in a format and a period of the driver itself.
 #pragma once
 
 #include "stream_client.h"
 
 namespace patchcord {
 
-// Audio thread. The client that it makes is initialised for events: each is the signal to read, or
-// to fill, the whole buffer.
+// Audio thread. The new client is initialised for events: each is the signal to read, or to fill,
+// the whole buffer.
 CallResult open_exclusive(IMMDevice* device, const ClientRequest& request,
                           ComPtr<IAudioClient>* client, StreamInfo* info);
 

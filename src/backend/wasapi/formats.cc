@@ -41,7 +41,7 @@ bool to_sample_format(uint32_t tag, uint32_t container_bits, uint32_t valid_bits
   }
 }
 
-// Where the speakers stand. Beyond 7.1 Windows leaves them unnamed.
+// The speaker mask. Beyond 7.1 Windows leaves the speakers unnamed.
 DWORD speakers(uint32_t channels) {
   switch (channels) {
     case 1:

@@ -1,4 +1,4 @@
-// Windows' descriptions of a format and ours.
+// Conversion between Windows' descriptions of a format and ours.
 #pragma once
 
 #include "../../core/signal/format.h"
@@ -6,8 +6,8 @@
 
 namespace patchcord {
 
-// False where the engine has no such format: compressed, over 32 channels, outside 8 to 384 kHz.
-// `bytes` is how much memory `wave` really has, as a property of the registry may be cut short.
+// Returns false if the engine has no such format: compressed, over 32 channels, outside 8 to 384
+// kHz. `bytes` is the real size of `wave`, because a property in the registry may be cut short.
 bool from_wave_format(const WAVEFORMATEX* wave, size_t bytes, Format* format);
 
 // As the audio engine describes its mixes: always extensible.

@@ -1,4 +1,4 @@
-// Keeps a thread that may hang inside the system from calling whoever has given it up.
+// Keeps a thread that may hang inside the system from calling objects that no longer wait for it.
 #pragma once
 
 #include <atomic>
@@ -6,15 +6,15 @@
 
 namespace patchcord {
 
-// One thread passes, another shuts. Passing neither locks nor waits, so audio threads may; what is
-// called inside must not block, so that shutting does not wait long.
+// One thread passes, another shuts. Passing neither locks nor waits, so audio threads may pass. A
+// call inside the gate must not block, so that shutting does not wait long.
 class Gate {
  public:
   class Pass {
    public:
     explicit Pass(Gate* gate) : gate_(gate) {
       // Sequentially consistent, as in shut(): either this thread sees that the gate is shut, or
-      // the other one that somebody is inside.
+      // the other thread sees that this one is inside.
       gate_->inside_.store(true);
       granted_ = gate_->open_.load();
     }
@@ -29,7 +29,7 @@ class Gate {
     bool granted_;
   };
 
-  // When it returns, nobody is inside and nobody will be.
+  // After it returns, no thread is inside and none can enter.
   void shut() {
     open_.store(false);
     while (inside_.load()) std::this_thread::yield();

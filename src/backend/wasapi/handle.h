@@ -20,10 +20,10 @@ class Handle {
   HANDLE handle_;
 };
 
-// A flag that one wait takes down.
+// An event that one wait resets.
 inline HANDLE make_pulse() { return CreateEventW(nullptr, FALSE, FALSE, nullptr); }
 
-// A flag that stays up once raised.
+// An event that stays set.
 inline HANDLE make_latch() { return CreateEventW(nullptr, TRUE, FALSE, nullptr); }
 
 }  // namespace patchcord

@@ -32,8 +32,9 @@ HRESULT NotificationClient::OnDefaultDeviceChanged(EDataFlow, ERole, LPCWSTR) {
 }
 
 HRESULT NotificationClient::OnPropertyValueChanged(LPCWSTR, const PROPERTYKEY key) {
-  // Drivers change many properties all the time; the list shows these. A device that its user
-  // renames is announced by its description, of which its friendly name is made.
+  // Drivers change many properties all the time; only these appear in the device list. If a user
+  // renames a device, Windows reports a change of its description, from which the friendly name is
+  // made.
   for (const PROPERTYKEY& shown :
        {PKEY_Device_FriendlyName, PKEY_Device_DeviceDesc, PKEY_DeviceInterface_FriendlyName,
         PKEY_AudioEngine_DeviceFormat}) {

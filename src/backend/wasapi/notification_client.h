@@ -1,4 +1,4 @@
-// What Windows calls when endpoints change: it raises an event and does nothing else, because these
+// Receives Windows' notifications of endpoint changes. It only raises an event, because these
 // callbacks come on a thread of the system that must not block, register, unregister or release.
 #pragma once
 
@@ -7,7 +7,7 @@
 
 namespace patchcord {
 
-// The enumerator does not keep it alive, its owner does, until unregistered.
+// The enumerator does not hold a reference; the owner does, until it is unregistered.
 class NotificationClient final : public ComObject<IMMNotificationClient> {
  public:
   // Signalled once for any number of changes.

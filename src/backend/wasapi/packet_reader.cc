@@ -5,8 +5,8 @@
 namespace patchcord {
 namespace {
 
-// An exclusive stream that has had no buffer for so long has none any more. Periods are at most 500
-// ms.
+// An exclusive stream that has had no buffer for so long will not get one any more. Periods are at
+// most 500 ms.
 constexpr int64_t kLongestWithout = 2 * kNsPerSecond;
 
 }  // namespace
@@ -26,15 +26,15 @@ CallResult PacketReader::drain(Gate* gate, uint32_t* drained) noexcept {
     UINT64 stamp = 0;
     HRESULT result = capture_->GetBuffer(&data, &frames, &flags, &position, &stamp);
     if (result == AUDCLNT_S_BUFFER_EMPTY || result == AUDCLNT_E_BUFFER_OPERATION_PENDING) break;
-    // In exclusive mode that is the answer of a buffer which is asked too early: the next pass may
-    // have it.
+    // In exclusive mode this code means that the buffer was requested too early; the next pass may
+    // get it.
     if (result == AUDCLNT_E_BUFFER_ERROR && exclusive_) {
       const int64_t now = real_clock().now();
       if (without_ == 0) without_ = now;
       if (now - without_ < kLongestWithout) break;
     }
     if (result == AUDCLNT_E_OUT_OF_ORDER) {
-      // The last release did not count.
+      // The last release had no effect.
       result = capture_->ReleaseBuffer(held_);
       if (FAILED(result)) return {result, "IAudioCaptureClient::ReleaseBuffer"};
       break;
@@ -58,12 +58,12 @@ CallResult PacketReader::ask() noexcept {
 void PacketReader::deliver(Gate* gate, const BYTE* data, UINT32 frames, DWORD flags,
                            UINT64 position, UINT64 stamp) noexcept {
   Packet packet;
-  // Flagged as silent, the memory holds whatever was there.
+  // If the packet is flagged as silent, the memory holds old data.
   packet.data = (flags & AUDCLNT_BUFFERFLAGS_SILENT) != 0 ? nullptr : data;
   packet.frames = frames;
   packet.position = positions_ ? static_cast<int64_t>(position) : kNoPosition;
   packet.time = (flags & AUDCLNT_BUFFERFLAGS_TIMESTAMP_ERROR) != 0 ? kNoTime : stamp_time(stamp);
-  // Undefined on the first packet.
+  // The flag is undefined on the first packet.
   packet.discontinuity = !first_ && (flags & AUDCLNT_BUFFERFLAGS_DATA_DISCONTINUITY) != 0;
   first_ = false;
   if (const Gate::Pass pass(gate); pass) listener_.on_packet(packet);

@@ -7,19 +7,20 @@
 
 namespace patchcord {
 
-// One audio thread's, from open to its end.
+// Used by one audio thread from open to end.
 class PacketReader {
  public:
-  // `positions`: the client counts frames; process loopback's count stays 0. `exclusive`: it has a
-  // buffer for each signal, and none in between.
+  // `positions`: the client counts frames; the count of process loopback stays 0. `exclusive`: the
+  // client has one buffer for each signal, and none in between.
   PacketReader(CaptureListener* listener, bool positions, bool exclusive)
       : listener_(*listener), positions_(positions), exclusive_(exclusive) {}
 
   CallResult open(IAudioClient* client, uint32_t buffer_frames);
-  // One wake-up may stand for several packets or for none. Ends after a buffer's worth, so that a
-  // device that never says "empty" cannot hold the thread. The listener is called inside `gate`.
+  // One wake-up may stand for several packets or for none. Stops after a buffer's worth, so that a
+  // device that never reports an empty queue cannot keep the thread. The listener is called inside
+  // `gate`.
   CallResult drain(Gate* gate, uint32_t* drained) noexcept;
-  // Fails where the stream is gone, also if it delivers nothing.
+  // Fails if the stream is gone, even if it delivers nothing.
   CallResult ask() noexcept;
 
  private:
@@ -31,8 +32,9 @@ class PacketReader {
   const bool exclusive_;
   ComPtr<IAudioCaptureClient> capture_;
   uint32_t buffer_frames_ = 0;
-  uint32_t held_ = 0;    // frames of the last GetBuffer
-  int64_t without_ = 0;  // since when an exclusive stream has had no buffer; 0: it had one
+  uint32_t held_ = 0;  // frames of the last GetBuffer
+  // since when an exclusive stream has had no buffer; 0: the last pass got one
+  int64_t without_ = 0;
   bool first_ = true;
 };
 

@@ -12,12 +12,13 @@ namespace patchcord {
 namespace {
 
 constexpr REFERENCE_TIME kHeadroom = 200 * kReferencePerMs;
-constexpr int64_t kLongestWait = 10 * kNsPerMs;  // the rhythm of its silence
+constexpr int64_t kLongestWait = 10 * kNsPerMs;  // how often it delivers silence
 constexpr int64_t kRetryDelays[] = {50 * kNsPerMs, 150 * kNsPerMs, 400 * kNsPerMs};
-constexpr DWORD kTurnMs = 5000;  // for another activation to end: half of what anything waits
+// the longest wait for another activation: half of kSystemTimeoutMs
+constexpr DWORD kTurnMs = 5000;
 
-// Windows converts to what is asked for, but everybody asks for 44.1 or 48 kHz. What else it takes
-// is not documented.
+// Windows converts to the requested format, but most programs request 44.1 or 48 kHz. The other
+// formats that it supports are not documented.
 const Format kEverybodys{48000, 2, SampleFormat::kF32};
 
 constexpr HRESULT kTimedOut = static_cast<HRESULT>(0x800705B4);      // ERROR_TIMEOUT
@@ -39,7 +40,7 @@ class Handler final : public ComObject<IActivateAudioInterfaceCompletionHandler>
   const Handle completed_{make_latch()};
 };
 
-// One activation at a time in this process: several at once fail.
+// One activation at a time in this process, because several at once fail.
 class Turn {
  public:
   Turn() {
@@ -60,9 +61,10 @@ class Turn {
   bool taken_;
 };
 
-// Three results, kept apart: of the call, of the wait, of the activation.
+// The three results: of the call, of the wait, of the activation.
 CallResult activate_once(uint32_t pid, bool exclude_tree, ComPtr<IAudioClient>* client) {
-  // Looked up, because an older Windows lacks it, and would then not load the addon.
+  // Looked up at run time: an import would keep the addon from loading on an older Windows, which
+  // lacks the function.
   static const Activate activate = [] {
     const HMODULE library = LoadLibraryExW(L"mmdevapi.dll", nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32);
     if (library == nullptr) return Activate{};
@@ -106,7 +108,7 @@ bool is_final(HRESULT result) {
                                           [&](HRESULT one) { return one == result; });
 }
 
-// Hardly anything is known of this client: no mix format, no period, no position, no padding.
+// This client reports almost nothing: no mix format, no period, no position, no padding.
 class ProcessWork final : public StreamWork {
  public:
   ProcessWork(uint32_t pid, bool exclude_tree, const Format& format, CaptureListener* listener)
@@ -142,7 +144,7 @@ class ProcessWork final : public StreamWork {
     if (result.failed()) return result;
     info->format = format_;
     info->period_frames = format_.sample_rate / 100;
-    // Its GetBufferSize() is garbage before the first packet.
+    // Its GetBufferSize() returns garbage before the first packet.
     info->buffer_frames = to_frames(kHeadroom, format_.sample_rate);
     return packets_.open(client_.get(), info->buffer_frames);
   }
@@ -157,8 +159,8 @@ class ProcessWork final : public StreamWork {
     uint32_t drained = 0;
     const CallResult result = packets_.drain(gate, &drained);
     if (result.failed() || drained > 0) return result;
-    // It has no padding to ask for, as a device has, and an idle one may get no error from
-    // GetBuffer() when the audio service stops.
+    // Unlike a device it has no padding to query, and when the audio service stops, GetBuffer() of
+    // an idle client may return no error.
     const CallResult asked = packets_.ask();
     if (asked.failed()) return asked;
     if (const Gate::Pass pass(gate); pass) listener_.on_idle(false);

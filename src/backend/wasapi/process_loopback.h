@@ -1,4 +1,4 @@
-// Process loopback: what one tree of processes plays, or everything else.
+// Process loopback: captures the sound of one tree of processes, or everything else.
 #pragma once
 
 #include <memory>
@@ -8,14 +8,14 @@
 
 namespace patchcord {
 
-// "Everything that plays" is everything but the tree of a process that plays nothing.
+// To capture everything, the tree of a process that plays nothing is excluded.
 constexpr uint32_t kSystemProcess = 4;
 
 // Frames are those of `format` as f32: the system converts.
 std::unique_ptr<StreamWork> make_process_work(uint32_t pid, bool exclude_tree, const Format& format,
                                               CaptureListener* listener);
 
-// What a failed activation means to the caller, who knows it as "capturing a program".
+// Rewrites the error of a failed activation for the caller, who requested "capturing a program".
 Error explain_process_failure(Error error, uint32_t pid);
 
 }  // namespace patchcord

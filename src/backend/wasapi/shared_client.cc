@@ -17,8 +17,8 @@ CallResult read_mix_format(IAudioClient* client, CoMem<WAVEFORMATEX>* wave, Form
   return {};
 }
 
-// Beside its own format the audio engine may take others of the same rate and channels: it says
-// which.
+// Besides its own format the audio engine may accept others of the same rate and channels, and
+// names the closest one.
 CallResult check_format(IAudioClient* client, const WAVEFORMATEX* wave) {
   static const char kCall[] = "IAudioClient::IsFormatSupported";
   WAVEFORMATEX* raw = nullptr;
@@ -35,8 +35,8 @@ std::string in_ms(uint32_t frames, uint32_t sample_rate) {
 
 const char kNoAudioClient3[] = "this Windows has no IAudioClient3";
 
-// The audio engine's period as it is. It has one for all streams of a device, the shortest that a
-// program asked for, and loopback, which cannot ask, has it too.
+// Reads the audio engine's period. All streams of a device share it: the shortest that a program
+// requested. Loopback, which cannot request one, gets it too.
 Wish look_at_period(IAudioClient* client, uint32_t standard_frames, StreamInfo* info) {
   ComPtr<IAudioClient3> client3;
   if (FAILED(client->QueryInterface(__uuidof(IAudioClient3), client3.receive()))) {
@@ -55,14 +55,13 @@ Wish look_at_period(IAudioClient* client, uint32_t standard_frames, StreamInfo* 
                        ", and no program that plays has requested a shorter one");
 }
 
-// Initialises `client` with the shortest period that the driver has, or with the one that the audio
-// engine is held to by a stream that came first. False: it has to be made anew, and `wish` says
-// why.
+// Initialises `client` with the driver's shortest period, or with the period that an earlier stream
+// has set. Returns false if the client must be created again; `wish` then says why.
 bool initialize_small(IMMDevice* device, const ClientRequest& request, const WAVEFORMATEX* wave,
                       uint32_t standard_frames, ComPtr<IAudioClient>* client, StreamInfo* info) {
   Wish& wish = info->granted.low_latency;
   uint32_t locked = 0;
-  // The second time with the period that the first has learnt.
+  // The second attempt uses the period that the first one learnt.
   for (int attempt = 0; attempt < 2; ++attempt) {
     ComPtr<IAudioClient3> client3;
     if (FAILED((*client)->QueryInterface(__uuidof(IAudioClient3), client3.receive()))) {
@@ -80,7 +79,7 @@ bool initialize_small(IMMDevice* device, const ClientRequest& request, const WAV
           Wish::refused(to_error({result, ""}, "IAudioClient3::GetSharedModeEnginePeriod").message);
       return false;
     }
-    if (shortest == 0) {  // Wine says S_OK and nothing else
+    if (shortest == 0) {  // Wine returns S_OK and sets nothing else
       wish = Wish::refused("the system does not report the periods of the driver");
       return false;
     }
@@ -107,18 +106,18 @@ bool initialize_small(IMMDevice* device, const ClientRequest& request, const WAV
     if (FAILED(client3->GetCurrentSharedModeEnginePeriod(&raw, &current))) return false;
     const CoMem<WAVEFORMATEX> current_wave(raw);
     locked = current;
-    // A client that was refused once may answer E_UNEXPECTED from then on.
+    // After a refusal a client may return E_UNEXPECTED from every call.
     if (activate_client(device, request.options, client, info).failed()) return false;
   }
   return false;
 }
 
-// What a stream is asked for where nobody demands a format.
+// The format to request if the app demands none.
 enum class Ask : uint8_t {
-  kMix,         // what the audio engine mixes
-  kMixAnew,     // it may be another since it was asked for
-  kClosest,     // what the engine names instead of it
-  kConversion,  // what every program may have, converted by Windows
+  kMix,         // the audio engine's mix format
+  kMixAnew,     // the same, read again: it may have changed meanwhile
+  kClosest,     // the closest format that the engine names
+  kConversion,  // a format that every program may use, converted by Windows
 };
 
 // Windows' own resampler, with the better of its two qualities.
@@ -126,7 +125,7 @@ constexpr DWORD kConverted =
     AUDCLNT_STREAMFLAGS_AUTOCONVERTPCM | AUDCLNT_STREAMFLAGS_SRC_DEFAULT_QUALITY;
 const Format kEverybodys{48000, 2, SampleFormat::kF32};
 
-// False: it names none.
+// Returns false if it names none.
 bool read_closest(IAudioClient* client, CoMem<WAVEFORMATEX>* wave, Format* format) {
   WAVEFORMATEX* raw = nullptr;
   const HRESULT result = client->IsFormatSupported(AUDCLNT_SHAREMODE_SHARED, wave->get(), &raw);
@@ -173,7 +172,7 @@ CallResult open_asking(Ask ask, IMMDevice* device, const ClientRequest& request,
   }
   const DWORD flags = AUDCLNT_STREAMFLAGS_EVENTCALLBACK | request.flags |
                       (ask == Ask::kConversion ? kConverted : 0);
-  // Periodicity must be 0 in shared mode: the audio engine has a period of its own.
+  // Periodicity must be 0 in shared mode, because the audio engine has its own period.
   result = (*client)->Initialize(AUDCLNT_SHAREMODE_SHARED, flags, request.buffer, 0, wave,
                                  request.session);
   if (FAILED(result)) return {result, "IAudioClient::Initialize"};

@@ -1,4 +1,4 @@
-// Opening a stream in shared mode: at the device's mix format, in the audio engine's period or in a
+// Opens a stream in shared mode: at the device's mix format, in the audio engine's period or in a
 // shorter one (IAudioClient3).
 #pragma once
 
@@ -6,7 +6,7 @@
 
 namespace patchcord {
 
-// Audio thread. The client that it makes is initialised for events.
+// Audio thread. The new client is initialised for events.
 CallResult open_shared(IMMDevice* device, const ClientRequest& request,
                        ComPtr<IAudioClient>* client, StreamInfo* info);
 

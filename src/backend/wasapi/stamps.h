@@ -10,13 +10,13 @@
 
 namespace patchcord {
 
-// The time of a stamp that was got just now; kNoTime for one that cannot be of this moment. Any
+// The time of a timestamp that was read just now; kNoTime if it cannot be from this moment. Any
 // thread.
 //
-// A stamp is the performance counter in units of 100 ns. Wine 10 works it out as ticks * 10^7 /
-// frequency with 64 bits and a sign, at 10^7 ticks a second: from 25.6 hours after the machine was
-// started the product has overflowed, once in 51.2 hours more, and each time takes that much off
-// the stamp.
+// A timestamp is the performance counter in units of 100 ns. Wine 10 computes it as ticks * 10^7 /
+// frequency in signed 64 bits, at 10^7 ticks a second: 25.6 hours after the machine's start the
+// product overflows, and again every 51.2 hours, and each overflow lowers the timestamp by that
+// much.
 inline int64_t stamp_time(uint64_t stamp) noexcept {
   constexpr double kOverflow = 18446744073709551616.0 / 1e7 * kNsPerReference;
   constexpr double kMost = 1000;  // such overflows: six years

@@ -26,8 +26,9 @@ void set_speakers(const WAVEFORMATEX* wave, StreamInfo* info) {
   info->speakers = extensible.dwChannelMask;
 }
 
-// Windows accepts some properties of a stream, and then refuses to initialise it: a category that
-// its kind has not, for example. A wish must not make an open fail, so it is tried with fewer.
+// Windows accepts some properties of a stream and then refuses to initialise it, for example with a
+// category that its kind does not support. A request must not make an open fail, so the next
+// attempt has fewer.
 CallResult StreamClient::initialize(IMMDevice* device, const ClientRequest& request,
                                     StreamInfo* info) {
   const auto open = [&](const ClientRequest& one) {

@@ -9,24 +9,24 @@ namespace patchcord {
 
 struct ClientRequest {
   OpenOptions options;
-  DWORD flags = 0;            // of shared mode: added to EVENTCALLBACK
-  REFERENCE_TIME buffer = 0;  // of shared mode: headroom, the smallest that the system may give
+  DWORD flags = 0;            // for shared mode: added to EVENTCALLBACK
+  REFERENCE_TIME buffer = 0;  // for shared mode: headroom; the system may give more
   bool plays = false;
-  const GUID* session = nullptr;  // null: the one that all streams of the program share
+  const GUID* session = nullptr;  // null: the session that all streams of the program share
 };
 
-// A client that nothing was asked of but its properties.
+// Creates a client on which only its properties are set.
 CallResult activate_client(IMMDevice* device, const OpenOptions& options,
                            ComPtr<IAudioClient>* client, StreamInfo* info);
 
-// Where a description says that the channels stand.
+// Copies the speaker mask of a description.
 void set_speakers(const WAVEFORMATEX* wave, StreamInfo* info);
 
 class StreamClient {
  public:
   ~StreamClient();
 
-  // What open() is called in errors.
+  // The name of open() in errors.
   static const char* attempt(const OpenOptions& options) {
     return options.exclusive ? "opening the device in exclusive mode" : "opening the device";
   }
@@ -34,7 +34,7 @@ class StreamClient {
   CallResult open(IMMDevice* device, const ClientRequest& request, HANDLE wake, StreamInfo* info);
   CallResult start();
 
-  // Frames that wait to be read, or to be played. Fails once the device is gone.
+  // How many frames wait to be read, or to be played. Fails once the device is gone.
   CallResult padding(UINT32* frames);
   IAudioClient* get() const { return client_.get(); }
 

@@ -5,7 +5,7 @@
 namespace patchcord {
 namespace {
 
-// A worker that ends unloads the addon, and with it the code that a thread left behind returns to.
+// A worker that ends unloads the addon, and with it the code to which an abandoned thread returns.
 void stay_loaded() {
   HMODULE self = nullptr;
   GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_PIN | GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS,

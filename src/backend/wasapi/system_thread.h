@@ -11,19 +11,19 @@
 
 namespace patchcord {
 
-// The longest that anything waits for the system.
+// The longest wait for the system.
 constexpr DWORD kSystemTimeoutMs = 10000;
 
-// Whether the thread raised it in time.
+// Returns whether the thread raised it in time.
 inline bool wait_for(const Handle& event) {
   return WaitForSingleObject(event.get(), kSystemTimeoutMs) == WAIT_OBJECT_0;
 }
 
-// What its owner says when it did not: `attempt` is what was asked ("opening the device").
+// The owner's error if it did not: `attempt` says what was requested ("opening the device").
 Error timeout_error(const std::string& attempt, const std::string& device_id = {});
 
-// Its methods are for one thread, the owner's. `run` must own all that it uses: a thread that hangs
-// can neither be waited for nor ended, so it outlives its owner.
+// The methods are for one thread, the owner's. `run` must own everything that it uses: a thread
+// that hangs can neither be joined nor ended, so it outlives its owner.
 class SystemThread {
  public:
   explicit SystemThread(std::function<void()> run);
@@ -32,9 +32,10 @@ class SystemThread {
   SystemThread& operator=(const SystemThread&) = delete;
 
   bool runs() const { return thread_.joinable(); }
-  // Waits for its end, as long as for anything. False: it hangs, and was left behind.
+  // Waits for its end, up to the usual timeout. Returns false if the thread hangs and was
+  // abandoned.
   bool end();
-  // It is known to hang: no more waiting.
+  // Abandons the thread without waiting, because it is known to hang.
   void leave_behind();
 
  private:

@@ -12,14 +12,14 @@ const wchar_t kUninstallKey[] =
 const wchar_t* const kLibrary =
     sizeof(void*) == 8 ? L"VoicemeeterRemote64.dll" : L"VoicemeeterRemote.dll";
 
-// A fader so far down is as good as a mute.
+// A fader this low counts as muted.
 constexpr float kSilentDb = -40;
-// After a login its values arrive by and by; it says when something new has come.
+// After a login its values arrive gradually; a function reports when new ones have arrived.
 constexpr int kFirstPolls = 20;
 constexpr DWORD kPollMs = 10;
 
-// Where the installer put it; empty: it is not installed. It is a 32-bit program, so the key is in
-// that view of the registry.
+// The installation folder; empty if it is not installed. VoiceMeeter is a 32-bit program, so the
+// key is in that view of the registry.
 std::wstring folder() {
   wchar_t text[MAX_PATH] = {};
   DWORD bytes = sizeof(text);
@@ -36,7 +36,7 @@ std::wstring folder() {
   return {};
 }
 
-// How many strips and buses an edition has; its types from 4 on are the 64-bit programs.
+// How many strips and buses an edition has. Types from 4 on are the 64-bit programs.
 struct Edition {
   int hardware_strips;
   int first_b_bus;
@@ -62,7 +62,7 @@ std::string indexed(const char* kind, int index, const char* parameter) {
 
 Voicemeeter::~Voicemeeter() {
   if (logged_in_) logout_();
-  // Not unloaded: it leaves threads of its own behind.
+  // Never unloaded, because it leaves threads running.
 }
 
 bool Voicemeeter::load() {
@@ -85,7 +85,7 @@ bool Voicemeeter::load() {
 bool Voicemeeter::log_in() {
   if (!logged_in_) {
     const long answer = login_();
-    logged_in_ = answer == 0 || answer == 1;  // 1: nobody to talk to yet
+    logged_in_ = answer == 0 || answer == 1;  // 1: logged in, but the mixer does not run yet
     if (!logged_in_) return false;
     const Handle never(make_latch());
     for (int i = 0; i < kFirstPolls && are_parameters_dirty_() != 1; ++i) {
@@ -96,13 +96,13 @@ bool Voicemeeter::log_in() {
 }
 
 bool Voicemeeter::number(const std::string& parameter, float* value) const {
-  std::string name = parameter;  // the interface takes no constant text
+  std::string name = parameter;  // the interface does not take constant text
   return parameter_(name.data(), value) == 0;
 }
 
 void Voicemeeter::read(const std::string& strip, Hearing* hearing) {
   if (!load() || !log_in()) return;
-  are_parameters_dirty_();  // brings what has changed since
+  are_parameters_dirty_();  // fetches the changes since the last call
   long type = 0;
   if (type_(&type) != 0 || type < 1) {
     hearing->mixer_known = true;

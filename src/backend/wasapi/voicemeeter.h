@@ -1,4 +1,4 @@
-// What VoiceMeeter, a mixer whose strips and buses are endpoints, does with what is played to a
+// Reads where VoiceMeeter, a mixer whose strips and buses are endpoints, sends the sound of a
 // strip.
 #pragma once
 
@@ -9,7 +9,7 @@
 
 namespace patchcord {
 
-// Its Remote DLL, where it is installed. One thread from first to last, as the DLL demands; the
+// Its Remote DLL, if it is installed. All calls come from one thread, as the DLL demands; the
 // destructor logs out.
 class Voicemeeter {
  public:
@@ -19,7 +19,7 @@ class Voicemeeter {
   Voicemeeter& operator=(const Voicemeeter&) = delete;
 
   // `strip`: "Virtual 1", "Hardware 3", as recognise_cables() names it. Sets `mixer_known`, `buses`
-  // and `mixer_problem`; leaves them as they are where the DLL cannot be had.
+  // and `mixer_problem`; leaves them unchanged if the DLL is not available.
   void read(const std::string& strip, Hearing* hearing);
 
  private:

@@ -9,30 +9,31 @@
 namespace patchcord {
 namespace {
 
-// Only headroom for a late thread: packets come every period whatever it is, and with the smallest
-// buffer some devices glitch. Wine tells its sound server to keep no more than this, and whatever
-// of it that server then drops is told to nobody: with 200 ms a busy machine lost some each second.
+// Only headroom for a late thread: packets come every period whatever the buffer's length, and with
+// the smallest buffer some devices glitch. Wine makes its sound server keep no more than this, and
+// reports nothing of what the server then drops: with 200 ms a busy machine lost some audio each
+// second.
 constexpr REFERENCE_TIME kHeadroom = 1000 * kReferencePerMs;
 
-// Loopback has no events while nothing plays, so its wait is the rhythm of its silence; a
-// microphone's only has to notice that its events stopped.
+// Loopback has no events while nothing plays, so this wait sets how often it delivers silence; for
+// a microphone it only detects that events stopped.
 constexpr int64_t kLoopbackWait = 10 * kNsPerMs;
 constexpr int64_t kMicrophoneWait = 20 * kNsPerMs;
-// Of loopback whose packets are short too.
+// For a loopback whose packets are short too.
 constexpr int64_t kShortWait = 3 * kNsPerMs;
 constexpr int64_t kShortIdleLag = 6 * kNsPerMs;
 
-// A removed device may signal for ever without a packet, or never again: after this long without
-// one it is asked for its padding, which fails when it is gone.
+// A removed device may signal without end and without a packet, or never again. After this long
+// without a packet the stream queries its padding, which fails if the device is gone.
 constexpr int64_t kWatchdog = 250 * kNsPerMs;
 
-// Wine stamps a packet when its own thread fetches it from the sound server. On a quiet machine
-// that thread came 44 ms late three times in half an hour, which must not be taken for an idle
-// endpoint.
+// Wine's timestamp is the time at which its own thread fetched the packet from the sound server. On
+// a quiet machine that thread was 44 ms late three times in half an hour, which must not look like
+// an idle endpoint.
 constexpr int64_t kWineIdleLag = 100 * kNsPerMs;
 
-// Wine marks each library of its own behind the DOS header. Another mmdevapi.dll, which Wine can
-// run too, has its own stamps.
+// Wine marks each of its own libraries behind the DOS header. Another mmdevapi.dll, which Wine can
+// run too, has its own timestamps.
 bool is_wines_audio() noexcept {
   static const bool marked = [] {
     constexpr char kMark[] = "Wine builtin DLL";

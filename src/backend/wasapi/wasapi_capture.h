@@ -1,4 +1,4 @@
-// Capture of a microphone or of what an output plays.
+// Capture from a microphone, or of the sound that an output plays.
 #pragma once
 
 #include <memory>

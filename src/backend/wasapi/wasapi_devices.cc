@@ -1,4 +1,4 @@
-// The property keys of the headers are defined in this file, declared everywhere else.
+// This file defines the property keys of the headers; all others only declare them.
 #define INITGUID
 
 #include "wasapi_devices.h"
@@ -54,7 +54,7 @@ const char* describe(DWORD state) {
   return "not present";
 }
 
-// The property is free; asking the audio client makes the system open the device.
+// Reading the property costs nothing; querying the audio client makes the system open the device.
 void read_format(IMMDevice* device, IPropertyStore* store, Format* format) {
   if (EndpointProperty(store, PKEY_AudioEngine_DeviceFormat).wave_format(format)) return;
   ComPtr<IAudioClient> client;
@@ -67,7 +67,7 @@ void read_format(IMMDevice* device, IPropertyStore* store, Format* format) {
   from_wave_format(wave.get(), sizeof(*raw) + raw->cbSize, format);
 }
 
-// False for an endpoint that vanished while it was being read.
+// Returns false for an endpoint that vanished while it was being read.
 bool read_device(IMMDevice* device, DeviceInfo* info) {
   info->id = id_of(device);
   DWORD state = DEVICE_STATE_NOTPRESENT;
@@ -76,7 +76,8 @@ bool read_device(IMMDevice* device, DeviceInfo* info) {
   }
   info->state = state_of(state);
   ComPtr<IPropertyStore> store;
-  device->OpenPropertyStore(STGM_READ, store.receive());  // absent for some that are not present
+  // some endpoints that are not present have none
+  device->OpenPropertyStore(STGM_READ, store.receive());
   info->name = EndpointProperty(store.get(), PKEY_Device_FriendlyName).text();
   if (info->name.empty()) info->name = info->id;
   if (info->state == DeviceState::kActive) read_format(device, store.get(), &info->format);
@@ -133,7 +134,7 @@ Error find_device(IMMDeviceEnumerator* enumerator, const std::string& id, Flow f
   const std::string attempt =
       std::string("opening the ") + (flow == Flow::kInput ? "input" : "output") + " device";
   HRESULT result = enumerator->GetDevice(to_wide(id).c_str(), device->receive());
-  // An id that is not even of the right shape.
+  // The id does not even have the right form.
   if (result == E_INVALIDARG) result = HRESULT_FROM_WIN32(ERROR_NOT_FOUND);
   if (FAILED(result)) return to_error({result, "IMMDeviceEnumerator::GetDevice"}, attempt, id);
 

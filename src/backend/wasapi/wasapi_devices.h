@@ -15,12 +15,12 @@ CallResult create_enumerator(ComPtr<IMMDeviceEnumerator>* enumerator);
 // Endpoints of both flows in every state.
 Error read_devices(IMMDeviceEnumerator* enumerator, std::vector<DeviceInfo>* devices);
 
-// The active endpoint with this id, or why there is none.
+// Finds the active endpoint with this id, or returns the reason why there is none.
 Error find_device(IMMDeviceEnumerator* enumerator, const std::string& id, Flow flow,
                   ComPtr<IMMDevice>* device);
 
-// What the user chose for it in the sound settings: the format that its driver runs at.
-// `wave` is the driver's own description.
+// The user's choice in the sound settings: the format that its driver runs at. `wave` is the
+// driver's own description.
 bool read_device_format(IMMDevice* device, WAVEFORMATEXTENSIBLE* wave, Format* format);
 
 }  // namespace patchcord

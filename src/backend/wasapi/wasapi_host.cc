@@ -20,10 +20,11 @@ namespace patchcord {
 namespace {
 
 const char kReaching[] = "reaching the audio system";
-// How often it is looked how those are who play, once somebody has asked. New ones are announced.
+// How often the state of sessions is read, after the first request for it. New sessions are
+// announced.
 constexpr DWORD kSessionLookMs = 250;
 
-// The COM thread of a host: the enumerator and its notifications. Between work it waits for the
+// The COM thread of a host: the enumerator and its notifications. Between calls it waits for the
 // system.
 class Service {
  public:
@@ -32,7 +33,7 @@ class Service {
   Service(std::shared_ptr<Announcer> announcer, std::shared_ptr<SessionBoard> sessions)
       : announcer_(std::move(announcer)), sessions_(std::move(sessions)) {}
 
-  void live();  // the COM thread
+  void live();  // runs on the COM thread
 
   // The control thread.
   const Handle& answered() const { return answered_; }
@@ -43,7 +44,7 @@ class Service {
   }
   void quit() { SetEvent(quit_.get()); }
 
-  // The COM thread's.
+  // For the COM thread.
   Voicemeeter& voicemeeter() { return *voicemeeter_; }
   SessionReader& session_reader() { return *session_reader_; }
 
@@ -61,9 +62,9 @@ class Service {
   Handle quit_{make_latch()};
   Handle asked_{make_pulse()};
   Handle answered_{make_pulse()};
-  Work work_;     // handed over by asked_
-  Error answer_;  // handed back by answered_
-  // The COM thread's, while it lives.
+  Work work_;     // set before asked_
+  Error answer_;  // set before answered_
+  // Used by the COM thread while it lives.
   std::unique_ptr<Voicemeeter> voicemeeter_;
   std::unique_ptr<SessionReader> session_reader_;
 };
@@ -78,7 +79,7 @@ void Service::live() {
   answer(reached.failed() ? to_error(reached, kReaching) : Error::none());
   if (!reached.failed()) {
     serve(enumerator.get(), client.get());
-    // Waits for callbacks in flight, which only raise an event.
+    // Waits for running callbacks, which only raise an event.
     enumerator->UnregisterEndpointNotificationCallback(client.get());
   }
   session_reader_.reset();
@@ -113,8 +114,8 @@ void Service::serve(IMMDeviceEnumerator* enumerator, NotificationClient* client)
   }
 }
 
-// That there is a new one is announced. How each of them fares would be as well, through objects
-// that had to be kept for each; but what its meter shows can only be looked at.
+// Windows announces new sessions. It could announce changes of their state too, but only through an
+// object for each session, and the levels of their meters can only be read.
 void Service::look_at_sessions(IMMDeviceEnumerator* enumerator) {
   std::vector<SessionInfo> sessions;
   if (session_reader_->read(enumerator, &sessions)) return;
@@ -132,13 +133,13 @@ class WasapiHost final : public Host {
     service_->quit();
   }
 
-  // Whether the thread could reach the audio system. Once, after construction.
+  // Whether the thread could reach the audio system. Called once, after construction.
   Error connected() { return wait_for_answer(kReaching); }
 
   Clock& clock() override { return real_clock(); }
 
   Error list_devices(std::vector<DeviceInfo>* devices) override {
-    // Not the caller's: a thread that hangs may fill it when the caller is gone.
+    // Shared with the thread: a thread that hangs may fill it after the caller has gone.
     const auto found = std::make_shared<std::vector<DeviceInfo>>();
     Error error = perform("listing the devices", [found](IMMDeviceEnumerator* enumerator) {
       return read_devices(enumerator, found.get());
@@ -199,7 +200,7 @@ class WasapiHost final : public Host {
   Error ask_hearing(const std::string& render_id, const std::string& microphone_id,
                     Hearing* hearing) override {
     const auto found = std::make_shared<Hearing>();
-    // The mixer's library is the service's thread's, which may outlive this call.
+    // The mixer's library belongs to the service's thread, which may outlive this call.
     Error error = perform("reading the volume of a virtual microphone",
                           [=, service = service_.get()](IMMDeviceEnumerator* enumerator) {
                             std::vector<DeviceInfo> devices;
@@ -237,7 +238,7 @@ class WasapiHost final : public Host {
     service_->quit();
     thread_.leave_behind();
     Error error = timeout_error(attempt);
-    announcer_->backend_lost(error);  // the next use has a thread that does not hang
+    announcer_->backend_lost(error);  // the next use creates a host with another thread
     return error;
   }
 

@@ -7,8 +7,8 @@
 
 namespace patchcord {
 
-// Control thread, which need not be (and is not made) a COM thread. kBackendUnavailable: no Core
-// Audio, or its service does not run.
+// Control thread, which is not a COM thread and does not become one. kBackendUnavailable: there is
+// no Core Audio, or its service does not run.
 Error open_wasapi_host(std::unique_ptr<Host>* host);
 
 }  // namespace patchcord

@@ -9,34 +9,35 @@
 namespace patchcord {
 namespace {
 
-// More than this is never asked of the system.
+// The longest latency that is requested of the system.
 constexpr uint32_t kMaxLatencyMs = 1000;
 
 constexpr REFERENCE_TIME kUsualPeriodMs = 10;
 
-// Wakes without an event, to notice that the device is gone and to outlive a lost event.
+// Wakes without an event, to detect that the device is gone and to survive a lost event.
 constexpr int64_t kLongestWait = 20 * kNsPerMs;
 
-// Turns for which the device must be late to count as having run dry: by no more than in the one
-// in which it was least late. A thread of Wine's mixer that wakes late makes up for it in three.
+// A device counts as having underrun if it is late for this many turns, by no more than in the one
+// in which it was least late. A late wake of Wine's mixer thread is made up for within three.
 constexpr int kLateTurns = 5;
 
-// Up to so many eighths of a period a device only jitters; in Wine, whose positions move by whole
-// periods, by a third of one. With a period and a half in hand, as is usual, one wake that comes
-// too late is a hole of half a period.
+// Up to this many eighths of a period a device only jitters; in Wine, whose positions move by whole
+// periods, by a third of one. With the usual period and a half in hand, one late wake makes a hole
+// of half a period.
 constexpr int64_t kJitterEighths = 3;
 
-// Turns in which a device may begin later than it said: nothing but silence is played yet.
+// Turns in which a device may begin later than it reported: it plays only silence so far.
 constexpr int kFirstTurns = 4;
 
-// A device that is late by more, with audio in hand, stood still with the machine, which slept.
+// A device that is late by more than this, with audio in hand, stood still because the machine
+// slept.
 constexpr int64_t kSleep = kNsPerSecond;
 
-// Turns in which a device that is late by a clock of its own stops to count as late.
+// A device whose own clock drifts stops to count as late after this many turns.
 constexpr int64_t kDriftTurns = 128;
 
-// Windows lowers other programs while a call is on; audio that goes into that call is not to be. A
-// session of our own bears the name of the microphone, where Windows shows volumes.
+// During a call Windows lowers other programs; audio that goes into the call must not be lowered.
+// The stream's own session has the name of the microphone where Windows shows volumes.
 void set_up_session(IAudioClient* client, const std::string& microphone) {
   ComPtr<IAudioSessionControl> session;
   if (FAILED(client->GetService(__uuidof(IAudioSessionControl), session.receive()))) return;
@@ -66,17 +67,17 @@ class RenderWork final : public StreamWork {
     sample_rate_ = info->format.sample_rate;
     period_frames_ = info->period_frames;
     // The engine takes a whole period at a time: with less than one and a quarter in hand, each
-    // late wake would be a hole.
+    // late wake would make a hole.
     uint32_t wanted = to_frames(latency_ms_ * kReferencePerMs, sample_rate_);
-    // What is in hand when the device has taken a period is what a late wake can take: it stays the
-    // same.
+    // A late wake may use up the audio in hand after the device has taken a period: that amount
+    // stays the same.
     const uint32_t usual = to_frames(kUsualPeriodMs * kReferencePerMs, sample_rate_);
     if (info->granted.low_latency.granted && period_frames_ < usual) {
       wanted -= std::min(wanted, usual - period_frames_);
     }
     least_target_ =
         std::min(std::max(wanted, period_frames_ + period_frames_ / 4), info->buffer_frames);
-    // There each event asks for the whole of the buffer that the device is done with.
+    // In exclusive mode each event requests the whole buffer that the device has finished.
     info->fixed_fill = options_.exclusive;
     if (options_.exclusive) least_target_ = info->buffer_frames;
     most_target_ = info->buffer_frames;
@@ -89,8 +90,8 @@ class RenderWork final : public StreamWork {
     return {device_clock_->GetFrequency(&units_per_second_), "IAudioClock::GetFrequency"};
   }
 
-  // With nothing in the buffer the first period would be a hole. Silence, as the listener can only
-  // be asked for frames once it can be told when they are heard.
+  // With an empty buffer the first period would be a hole. It gets silence, because the listener
+  // can only be asked for frames once their time is known.
   CallResult start() override {
     BYTE* data = nullptr;
     HRESULT result = render_->GetBuffer(target_, &data);
@@ -109,8 +110,8 @@ class RenderWork final : public StreamWork {
     check_underrun(gate, play_time, padding > 0);
     const int64_t more = listener_->more_fill() * sample_rate_ / kNsPerSecond;
     target_ = std::min(least_target_ + static_cast<uint32_t>(more), most_target_);
-    // In exclusive mode the padding says nothing: there are two buffers, and the event is the turn
-    // of one of them.
+    // In exclusive mode the padding says nothing: there are two buffers, and each event asks for
+    // one of them.
     if (options_.exclusive ? !signalled : padding >= target_) return {};
     const uint32_t frames = options_.exclusive ? target_ : target_ - padding;
     BYTE* data = nullptr;
@@ -121,7 +122,7 @@ class RenderWork final : public StreamWork {
     if (FAILED(result)) return {result, "IAudioRenderClient::GetBuffer"};
     {
       const Gate::Pass pass(gate);
-      if (!pass) return {};  // the stream is over; what the buffer holds is not to be heard
+      if (!pass) return {};  // the stream is over; the contents of the buffer must not be played
       listener_->on_render(data, frames, play_time);
     }
     result = render_->ReleaseBuffer(frames, 0);
@@ -132,8 +133,8 @@ class RenderWork final : public StreamWork {
   }
 
  private:
-  // What somebody once did to the volume of all programs called node.exe, Windows remembers. For a
-  // microphone it must not: it has a session of its own, whose volume ends with it.
+  // Windows remembers a volume that the user once set for all programs called node.exe. It must not
+  // lower a microphone, which therefore has its own session, whose volume ends with it.
   ClientRequest request() const {
     ClientRequest request{options_, 0, most_ms_ * kReferencePerMs, true, nullptr};
     if (options_.microphone.empty()) return request;
@@ -142,19 +143,19 @@ class RenderWork final : public StreamWork {
     return request;
   }
   int64_t to_ns(int64_t frames) const { return frames * kNsPerSecond / sample_rate_; }
-  // Of any duration; at most what an underrun can say.
+  // For any duration; limited to the range of an underrun's frames.
   uint32_t lost_frames(int64_t ns) const {
     const int64_t frames =
         ns / kNsPerSecond * sample_rate_ + ns % kNsPerSecond * sample_rate_ / kNsPerSecond;
     return static_cast<uint32_t>(std::min<int64_t>(frames, UINT32_MAX));
   }
 
-  // When a frame written now would be heard, by the device's position.
+  // When a frame written now would be played, by the device's position.
   int64_t time_of_next_frame() noexcept {
     UINT64 position = 0;
     UINT64 stamp = 0;
-    // S_FALSE: the driver was busy and the figures are old. Position 0: not moving yet, so the
-    // delay of the device is still unknown.
+    // S_FALSE: the driver was busy and the values are old. Position 0: the device has not moved
+    // yet, so its delay is still unknown.
     if (device_clock_->GetPosition(&position, &stamp) != S_OK || position == 0) return kNoTime;
     const int64_t time = stamp_time(stamp);
     if (time == kNoTime) return kNoTime;
@@ -163,9 +164,9 @@ class RenderWork final : public StreamWork {
     return time + to_ns(written_ - static_cast<int64_t>(played));
   }
 
-  // Starved, the position stands while time goes on, so that what comes next is heard later than
-  // what was written before it promised. Padding does not show it: it is back before this thread
-  // wakes. A few late turns are only a driver that moved its position late. `filled`: the device
+  // While the device is starved its position stands still, so the next audio is heard later than
+  // was reported before. The padding does not show this: it is back to normal before this thread
+  // wakes. If only a few turns are late, the driver moved its position late. `filled`: the device
   // has something to play.
   void check_underrun(Gate* gate, int64_t play_time, bool filled) noexcept {
     if (play_time == kNoTime) return;
@@ -207,10 +208,10 @@ class RenderWork final : public StreamWork {
   uint32_t least_target_ = 0, most_target_ = 0;
   uint32_t target_ = 0;         // frames that the device has in hand after each turn
   int64_t written_ = 0;         // frames, from the start
-  int64_t expected_ = kNoTime;  // when the next frame is heard if the device does not starve
-  int first_turns_ = 0;         // with a position
+  int64_t expected_ = kNoTime;  // when the next frame is heard, if the device does not underrun
+  int first_turns_ = 0;         // turns with a position so far
   int late_turns_ = 0;
-  int64_t least_late_ = 0;  // of them
+  int64_t least_late_ = 0;  // the least late of them
 };
 
 }  // namespace

@@ -12,7 +12,7 @@
 namespace patchcord {
 namespace {
 
-// As the program says; most say nothing, some name a resource of theirs ("@%SystemRoot%...").
+// The name that the program gives; most give none, some name a resource ("@%SystemRoot%...").
 std::string display_name(IAudioSessionControl* control) {
   LPWSTR raw = nullptr;
   if (FAILED(control->GetDisplayName(&raw)) || raw == nullptr) return {};
@@ -29,7 +29,8 @@ bool read_session(IAudioSessionControl* control, SessionInfo* info) {
     return false;
   }
   if (control2->IsSystemSoundsSession() == S_OK) return false;
-  // A session of several processes answers with a success of its own, and the first of them.
+  // For a session of several processes Windows returns a special success code, and the first of
+  // them.
   DWORD pid = 0;
   if (FAILED(control2->GetProcessId(&pid)) || pid == 0) return false;
   info->pid = pid;
@@ -51,8 +52,8 @@ bool read_session(IAudioSessionControl* control, SessionInfo* info) {
 
 }  // namespace
 
-// Comes on a thread of the system that must not block: raises an event, the sessions are looked at
-// by others.
+// Called on a thread of the system that must not block: only raises an event; another thread reads
+// the sessions.
 class SessionReader::Announcements final : public ComObject<IAudioSessionNotification> {
  public:
   HANDLE created() const { return created_.get(); }
@@ -93,14 +94,16 @@ Error SessionReader::read(IMMDeviceEnumerator* enumerator, std::vector<SessionIn
   }
   for (size_t i = outputs_.size(); i-- > 0;) {
     const bool is_active = std::find(active.begin(), active.end(), outputs_[i]->id) != active.end();
-    // What fails is reached anew at the next look: it goes at this moment, or the service stopped.
+    // If reading fails, the output is opened again for the next reading: it has just gone, or the
+    // service stopped.
     if (!is_active || !read_output(*outputs_[i], sessions)) forget(i);
   }
   return Error::none();
 }
 
-// An output whose sessions are not announced is not looked at: that is Wine (10), which lists those
-// of this process alone, and makes each of them anew at every look, so that looks double them.
+// An output whose sessions are not announced is not read. That is the case in Wine (10), which
+// lists only the sessions of this process, and creates each again at every reading, so that
+// readings double them.
 void SessionReader::reach(IMMDevice* device, const std::string& id) {
   if (std::any_of(outputs_.begin(), outputs_.end(),
                   [&](const auto& one) { return one->id == id; })) {
@@ -115,7 +118,7 @@ void SessionReader::reach(IMMDevice* device, const std::string& id) {
   outputs_.push_back(std::move(output));
 }
 
-// Announcements begin with the first list: that is documented.
+// Announcements begin with the first list, as documented.
 bool SessionReader::read_output(const Output& output, std::vector<SessionInfo>* sessions) {
   ComPtr<IAudioSessionEnumerator> all;
   int count = 0;
@@ -174,7 +177,7 @@ std::vector<ProcessInfo> to_processes(const ProcessTable& table,
     if (first && !session.active) info.state = ProcessState::kInactive;
     info.volume = first ? session.volume : std::max(info.volume, session.volume);
     info.muted = first ? session.muted : info.muted && session.muted;
-    // NaN where there is no meter; of several sessions the loudest.
+    // NaN if there is no meter; of several sessions the loudest counts.
     info.level = first ? session.level : std::fmax(info.level, session.level);
     auto& devices = info.device_ids;
     if (std::find(devices.begin(), devices.end(), session.device_id) == devices.end()) {

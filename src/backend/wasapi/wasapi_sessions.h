@@ -1,4 +1,4 @@
-// The sessions of all outputs: which program plays where, how loud.
+// The sessions of all outputs: which program plays to which output, and how loud.
 #pragma once
 
 #include <memory>
@@ -21,11 +21,11 @@ struct SessionInfo {
   float volume = 1;
   float level = kUnknownLevel;
 
-  bool operator==(const SessionInfo& other) const;  // but for the level
+  bool operator==(const SessionInfo& other) const;  // ignores the level
 };
 
-// Looks at the sessions of all outputs, and is told of new ones. One thread, in the multithreaded
-// apartment.
+// Reads the sessions of all outputs, and receives announcements of new ones. One thread, in the
+// multithreaded apartment.
 class SessionReader {
  public:
   SessionReader();
@@ -33,9 +33,9 @@ class SessionReader {
   SessionReader(const SessionReader&) = delete;
   SessionReader& operator=(const SessionReader&) = delete;
 
-  // Raised when a session is made on an output that was looked at.
+  // Raised when a session is created on an output that was read.
   HANDLE created() const;
-  // Without the system's own sounds and what has expired.
+  // Without the system's own sounds and expired sessions.
   Error read(IMMDeviceEnumerator* enumerator, std::vector<SessionInfo>* sessions);
 
  private:
@@ -44,7 +44,7 @@ class SessionReader {
     explicit Output(std::string i) : id(std::move(i)) {}
 
     const std::string id;
-    ComPtr<IAudioSessionManager2> manager;  // announces only while it is kept
+    ComPtr<IAudioSessionManager2> manager;  // it announces only while it exists
   };
 
   void reach(IMMDevice* device, const std::string& id);
@@ -55,17 +55,17 @@ class SessionReader {
   std::vector<std::unique_ptr<Output>> outputs_;
 };
 
-// A process that is not to be seen is told by its number.
+// A process that is not visible is known only by its number.
 Ancestry process_of(const ProcessTable& table, uint32_t pid);
 std::vector<ProcessInfo> to_processes(const ProcessTable& table,
                                       const std::vector<SessionInfo>& sessions, bool running);
 
-// What the host's COM thread saw last, for those who follow it on threads of their own.
+// The last reading of the host's COM thread, for readers on other threads.
 class SessionBoard {
  public:
   class Follower {
    public:
-    virtual void on_sessions_changed() noexcept = 0;  // must only take note
+    virtual void on_sessions_changed() noexcept = 0;  // may only take note
 
    protected:
     ~Follower() = default;
@@ -80,7 +80,7 @@ class SessionBoard {
     std::lock_guard<std::mutex> lock(mutex_);
     return wanted_;
   }
-  bool update(const std::vector<SessionInfo>& sessions);  // whether anything is different
+  bool update(const std::vector<SessionInfo>& sessions);  // returns whether anything has changed
   std::vector<SessionInfo> sessions() const {
     std::lock_guard<std::mutex> lock(mutex_);
     return sessions_;

@@ -9,8 +9,8 @@
 namespace patchcord {
 namespace {
 
-// Without the flag, and on Windows before 1803 with it refused, a timer waits for the next tick of
-// 15.6 ms.
+// Without the flag, and on Windows before 1803, which refuses it, a timer waits for the next tick
+// of 15.6 ms.
 HANDLE make_timer() {
   const HANDLE timer = CreateWaitableTimerExW(
       nullptr, nullptr, CREATE_WAITABLE_TIMER_HIGH_RESOLUTION, TIMER_ALL_ACCESS);
@@ -27,7 +27,7 @@ class WasapiStream::Run {
     info_.device_id = device_id;
   }
 
-  void live();  // the audio thread
+  void live();  // runs on the audio thread
 
   // The control thread.
   const StreamInfo& info() const { return info_; }
@@ -46,7 +46,7 @@ class WasapiStream::Run {
   void answer(Error error);
 
   StreamInfo info_;  // written before the first answer
-  Error answer_;     // handed over by answered_
+  Error answer_;     // set before answered_
   Gate gate_;
   const std::shared_ptr<Announcer> announcer_;
 
@@ -91,7 +91,7 @@ Error WasapiStream::start() {
 void WasapiStream::stop() {
   run_->stop();
   if (!thread_.end()) run_->silence();
-  // Now nobody looks at it any more.
+  // From here on no thread reads it.
   if (watched_) watch_->remove(std::exchange(watched_, nullptr));
 }
 
@@ -101,7 +101,7 @@ EndpointState WasapiStream::endpoint() const noexcept {
 
 Error WasapiStream::wait_for_answer(const char* attempt) {
   if (wait_for(run_->answered())) return run_->take_answer();
-  // If the call ever returns, the thread finds itself stopped, with nobody to call.
+  // If the call ever returns, the thread finds itself stopped, and calls no listener.
   run_->stop();
   run_->silence();
   thread_.leave_behind();
@@ -113,7 +113,7 @@ Error WasapiStream::wait_for_answer(const char* attempt) {
 void WasapiStream::Run::live() {
   const ThreadPriority priority(Priority::kAudio);
   const Apartment apartment;
-  // Declared after the apartment, so that the last reference goes before COM does.
+  // Declared after the apartment, so that the last reference is released before COM is.
   const std::unique_ptr<StreamWork> work = std::move(work_);
   info_.realtime = priority.answer();
   Error error = prepare(work.get());
@@ -159,8 +159,8 @@ void WasapiStream::Run::stream(StreamWork* work) {
   LARGE_INTEGER longest_wait;  // negative: relative
   longest_wait.QuadPart = -work->longest_wait_ns() / kNsPerReference;
   for (;;) {
-    // The device's events are not to be trusted alone: they stop when it is removed, and loopback
-    // has none while nothing plays.
+    // The device's events are not enough: they stop when it is removed, and loopback has none while
+    // nothing plays.
     SetWaitableTimer(timer.get(), &longest_wait, 0, nullptr, nullptr, FALSE);
     const DWORD woken_by = WaitForMultipleObjects(3, events, FALSE, INFINITE);
     if (woken_by == WAIT_OBJECT_0) return;
@@ -169,7 +169,7 @@ void WasapiStream::Run::stream(StreamWork* work) {
     const Error error = explain(turned, "streaming", *work);
     const Gate::Pass pass(&gate_);
     if (!pass) return;
-    // First, so that who opens anew after the loss finds a new connection.
+    // First, so that a stream that is opened after the loss finds a new connection.
     announcer_->failed(error);
     work->lost(error);
     return;

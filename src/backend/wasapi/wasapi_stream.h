@@ -1,5 +1,5 @@
-// The life of a stream: one audio thread that opens, runs and releases everything that COM has of
-// it, and the control thread's side that starts and stops that thread.
+// The life of a stream: one audio thread opens, uses and releases all its COM objects; the control
+// thread's side starts and stops that thread.
 #pragma once
 
 #include <memory>
@@ -15,28 +15,28 @@
 
 namespace patchcord {
 
-// What one direction does with the device. Made on the control thread, before anything of COM
-// exists; everything after that, the destructor too, on the audio thread.
+// The work of one direction with the device. Constructed on the control thread, before any COM
+// object exists; everything after that, the destructor too, runs on the audio thread.
 class StreamWork {
  public:
   virtual ~StreamWork() = default;
-  // `device` is null for what belongs to none.
+  // `device` is null for a stream that belongs to none.
   virtual CallResult open(IMMDevice* device, HANDLE wake, StreamInfo* info) = 0;
   virtual CallResult start() = 0;
   // One wake-up: by the device's event (`signalled`) or after `longest_wait_ns`. A failure ends the
-  // stream. The listener is called inside `gate` alone.
+  // stream. The listener is called only inside `gate`.
   virtual CallResult turn(Gate* gate, bool signalled) noexcept = 0;
   virtual void lost(const Error& error) noexcept = 0;  // inside the gate
 
   virtual Flow flow() const = 0;
-  virtual const char* attempt() const = 0;  // what open() does, for its errors
+  virtual const char* attempt() const = 0;  // a name for open() in its errors
   virtual bool has_device() const { return true; }
   virtual int64_t longest_wait_ns() const = 0;
 };
 
 class WasapiStream final : public Stream {
  public:
-  // `watch` outlives the stream; nullptr: nobody asks for the endpoint's state.
+  // `watch` outlives the stream; nullptr: the endpoint's state is not read.
   static Error open(const std::string& device_id, std::unique_ptr<StreamWork> work,
                     std::shared_ptr<Announcer> announcer, EndpointWatch* watch,
                     std::unique_ptr<Stream>* stream);
@@ -44,20 +44,20 @@ class WasapiStream final : public Stream {
 
   const StreamInfo& info() const override;
   Error start() override;
-  void stop() override;  // for good: a stopped stream has released its device
+  void stop() override;  // final: a stopped stream has released its device
   EndpointState endpoint() const noexcept override;
 
  private:
-  class Run;  // the audio thread's side, which both hold
+  class Run;  // the audio thread's state, referenced by both sides
 
   explicit WasapiStream(std::shared_ptr<Run> run);
-  // What the thread answered to `attempt`; without an answer it is left behind.
+  // Waits for the thread's answer to `attempt`; without one the thread is abandoned.
   Error wait_for_answer(const char* attempt);
 
   const std::shared_ptr<Run> run_;
   bool started_ = false;
   EndpointWatch* watch_ = nullptr;
-  std::shared_ptr<EndpointWatch::Entry> watched_;  // from the beginning of start() to stop()
+  std::shared_ptr<EndpointWatch::Entry> watched_;  // from the start of start() to stop()
   SystemThread thread_;
 };
 

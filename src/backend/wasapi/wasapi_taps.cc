@@ -12,7 +12,7 @@
 namespace patchcord {
 namespace {
 
-// As many trees are listened to before they play; of more, those that do.
+// Up to this many trees are captured before they play; if there are more, only those that play.
 constexpr size_t kMostSilentTaps = 16;
 
 TapTarget make_target(const ProcessId& process, bool others) {
@@ -62,7 +62,7 @@ class WasapiTaps final : public TapSystem, private SessionBoard::Follower {
   const std::shared_ptr<Announcer> announcer_;
   const std::shared_ptr<SessionBoard> sessions_;
   Listener* listener_ = nullptr;
-  std::vector<uint32_t> pids_;  // of the sessions that are wanted
+  std::vector<uint32_t> pids_;  // of the sessions in the selection
 };
 
 Error WasapiTaps::list(const ProcessTable& table, ProcessSelector* selector, int64_t,
@@ -85,8 +85,8 @@ Error WasapiTaps::list(const ProcessTable& table, ProcessSelector* selector, int
   return Error::none();
 }
 
-// Excludes cannot be added up: one excluded tree is one activation, anything else the sum of the
-// programs that play and are wanted.
+// Streams that exclude a tree cannot be summed. So one excluded tree is one activation; any other
+// selection is the sum of the selected programs that play.
 std::vector<TapTarget> WasapiTaps::targets(const ProcessTable& table,
                                            const ProcessSelection& selection,
                                            std::vector<Ancestry> sounding) {
@@ -108,7 +108,7 @@ std::vector<TapTarget> WasapiTaps::targets(const ProcessTable& table,
                          [&](const TapTarget& target) { return target.process == one.id; });
     });
   };
-  // Ancestors first: a tree holds its children.
+  // Ancestors first: a tree includes its children.
   std::sort(sounding.begin(), sounding.end(),
             [](const Ancestry& a, const Ancestry& b) { return a.size() < b.size(); });
   for (const Ancestry& process : sounding) {

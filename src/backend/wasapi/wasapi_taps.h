@@ -1,5 +1,5 @@
-// What programs play: process loopback's streams, one for each tree that is needed, for the
-// follower of processes.
+// Taps for the follower of processes: streams of process loopback, one for each tree that is
+// needed.
 #pragma once
 
 #include <memory>

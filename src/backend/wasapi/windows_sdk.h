@@ -1,4 +1,4 @@
-// The Windows headers that this backend uses, and what mingw-w64 10 leaves out of them. Nothing
+// The Windows headers that this backend uses, and declarations that mingw-w64 10 lacks. Nothing
 // else in the backend includes a system header of Windows.
 #pragma once
 
