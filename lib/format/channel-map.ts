@@ -36,7 +36,7 @@ export function checkRows(value: unknown, name: string): unknown[] {
   return value as unknown[];
 }
 
-// The speakers of the usual layouts of 1 to 8 channels, the same as in the engine.
+// The speakers of the usual layouts of 1 to 8 channels, the same as in the engine's speakers.h.
 const usualMasks = [0, 0x4, 0x3, 0x7, 0x33, 0x37, 0x3f, 0x70f, 0x63f];
 
 /** WAVE's `dwChannelMask` of the usual layout; 0 if there is no usual layout for that many channels. */

@@ -24,6 +24,8 @@ import {
 } from 'patchcord';
 import { SimulatedAudio } from 'patchcord/testing';
 
+import { usualMask } from '../../lib/format/channel-map.js';
+
 const folder = mkdtempSync(join(tmpdir(), 'patchcord-masks-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -93,6 +95,16 @@ describe('a channel mask', () => {
       const reader = opened(await fileOf(channels, mask)).resume();
       await reader.ready;
       expect(reader.format).toEqual(format(channels));
+    }
+  });
+
+  it('of the usual layout is the same one in the engine', () => {
+    for (let channels = 1; channels <= 8; channels++) {
+      const to = { channels: channels === 2 ? 1 : 2 };
+      const [usual, masked] = [format(channels), format(channels, usualMask(channels))].map(
+        (from) => convert(steady(channels, 480), { from, to }),
+      );
+      expect(masked.equals(usual), `${channels} channels`).toBe(true);
     }
   });
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "../../core/signal/speakers.h"
+
 namespace patchcord {
 namespace pulse {
 namespace {
@@ -11,28 +13,49 @@ constexpr int kQuickReports = 32;
 constexpr int64_t kReportInterval = 100 * kNsPerMs;
 constexpr size_t kFailed = static_cast<size_t>(-1);  // libpulse's answer
 
-// The place of a position in WAVE's channel mask; unknown positions follow in the server's order.
-int wave_rank(int position) {
-  static constexpr int kOrder[] = {PA_CHANNEL_POSITION_FRONT_LEFT,
-                                   PA_CHANNEL_POSITION_FRONT_RIGHT,
-                                   PA_CHANNEL_POSITION_FRONT_CENTER,
-                                   PA_CHANNEL_POSITION_LFE,
-                                   PA_CHANNEL_POSITION_REAR_LEFT,
-                                   PA_CHANNEL_POSITION_REAR_RIGHT,
-                                   PA_CHANNEL_POSITION_FRONT_LEFT_OF_CENTER,
-                                   PA_CHANNEL_POSITION_FRONT_RIGHT_OF_CENTER,
-                                   PA_CHANNEL_POSITION_REAR_CENTER,
-                                   PA_CHANNEL_POSITION_SIDE_LEFT,
-                                   PA_CHANNEL_POSITION_SIDE_RIGHT,
-                                   PA_CHANNEL_POSITION_TOP_CENTER,
-                                   PA_CHANNEL_POSITION_TOP_FRONT_LEFT,
-                                   PA_CHANNEL_POSITION_TOP_FRONT_CENTER,
-                                   PA_CHANNEL_POSITION_TOP_FRONT_RIGHT,
-                                   PA_CHANNEL_POSITION_TOP_REAR_LEFT,
-                                   PA_CHANNEL_POSITION_TOP_REAR_CENTER,
-                                   PA_CHANNEL_POSITION_TOP_REAR_RIGHT};
-  return static_cast<int>(std::find(std::begin(kOrder), std::end(kOrder), position) -
-                          std::begin(kOrder));
+// The positions of a mask's bits.
+constexpr int kPositions[kSpeakerBits] = {
+    PA_CHANNEL_POSITION_FRONT_LEFT,
+    PA_CHANNEL_POSITION_FRONT_RIGHT,
+    PA_CHANNEL_POSITION_FRONT_CENTER,
+    PA_CHANNEL_POSITION_LFE,
+    PA_CHANNEL_POSITION_REAR_LEFT,
+    PA_CHANNEL_POSITION_REAR_RIGHT,
+    PA_CHANNEL_POSITION_FRONT_LEFT_OF_CENTER,
+    PA_CHANNEL_POSITION_FRONT_RIGHT_OF_CENTER,
+    PA_CHANNEL_POSITION_REAR_CENTER,
+    PA_CHANNEL_POSITION_SIDE_LEFT,
+    PA_CHANNEL_POSITION_SIDE_RIGHT,
+    PA_CHANNEL_POSITION_TOP_CENTER,
+    PA_CHANNEL_POSITION_TOP_FRONT_LEFT,
+    PA_CHANNEL_POSITION_TOP_FRONT_CENTER,
+    PA_CHANNEL_POSITION_TOP_FRONT_RIGHT,
+    PA_CHANNEL_POSITION_TOP_REAR_LEFT,
+    PA_CHANNEL_POSITION_TOP_REAR_CENTER,
+    PA_CHANNEL_POSITION_TOP_REAR_RIGHT,
+};
+
+// The bit of a position. Unknown positions keep the server's order, behind the others.
+int bit_of(int position) {
+  return static_cast<int>(std::find(std::begin(kPositions), std::end(kPositions), position) -
+                          std::begin(kPositions));
+}
+
+void sort_as_wave(pa_channel_map* map) {
+  std::stable_sort(map->map, map->map + map->channels,
+                   [](int a, int b) { return bit_of(a) < bit_of(b); });
+}
+
+// The mask of a map in that order. A map with a position that has no bit, or with a position twice,
+// has no mask.
+uint32_t speakers_of(const pa_channel_map& map) {
+  uint32_t mask = 0;
+  for (size_t i = 0; i < map.channels; ++i) {
+    const int bit = bit_of(map.map[i]);
+    if (bit >= kSpeakerBits || (mask >> bit & 1) != 0) return kUsualSpeakers;
+    mask |= 1u << bit;
+  }
+  return mask;
 }
 
 pa_sample_format_t server_format(SampleFormat format) {
@@ -93,8 +116,8 @@ Error PulseStream::create(const char* name, const PulseDevice& device, const Ope
   const pa_sample_spec spec{server_format(info_.format.sample_format), info_.format.sample_rate,
                             device.sample_spec.channels};
   pa_channel_map map = device.channel_map;
-  std::stable_sort(map.map, map.map + map.channels,
-                   [](int a, int b) { return wave_rank(a) < wave_rank(b); });
+  sort_as_wave(&map);
+  info_.speakers = speakers_of(map);
   pa_proplist* const properties = libpulse().pa_proplist_new();
   if (const char* role = role_of(options.category)) {
     libpulse().pa_proplist_sets(properties, "media.role", role);

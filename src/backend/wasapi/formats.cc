@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "../../core/signal/speakers.h"
+
 namespace patchcord {
 namespace {
 
@@ -41,22 +43,11 @@ bool to_sample_format(uint32_t tag, uint32_t container_bits, uint32_t valid_bits
   }
 }
 
-// The speaker mask. Beyond 7.1 Windows leaves the speakers unnamed.
+// Windows' 5.1 has side speakers. Windows has no name for layouts of 3, 5 and 7 channels, so these
+// get no mask.
 DWORD speakers(uint32_t channels) {
-  switch (channels) {
-    case 1:
-      return 0x4;  // KSAUDIO_SPEAKER_MONO: front centre
-    case 2:
-      return 0x3;
-    case 4:
-      return 0x33;
-    case 6:
-      return 0x60F;  // 5.1 with side speakers
-    case 8:
-      return 0x63F;
-    default:
-      return 0;
-  }
+  if (channels == 6) return 0x60F;
+  return channels == 3 || channels == 5 || channels == 7 ? 0 : usual_speakers(channels);
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <array>
 #include <vector>
 
+#include "speakers.h"
+
 namespace patchcord {
 namespace {
 
@@ -19,52 +21,40 @@ enum Speaker : uint8_t {
   kSideRight,
 };
 
-constexpr uint32_t kMaxLayout = 8;
 constexpr float kMinus3Db = 0.70710678f;
 
-// The speakers of the usual layout of `count` channels, in WAVE order.
-constexpr std::array<std::array<Speaker, kMaxLayout>, kMaxLayout + 1> kLayouts = {{
-    {},
-    {kFrontCenter},
-    {kFrontLeft, kFrontRight},
-    {kFrontLeft, kFrontRight, kFrontCenter},
-    {kFrontLeft, kFrontRight, kBackLeft, kBackRight},
-    {kFrontLeft, kFrontRight, kFrontCenter, kBackLeft, kBackRight},
-    {kFrontLeft, kFrontRight, kFrontCenter, kLowFrequency, kBackLeft, kBackRight},
-    {kFrontLeft, kFrontRight, kFrontCenter, kLowFrequency, kBackCenter, kSideLeft, kSideRight},
-    {kFrontLeft, kFrontRight, kFrontCenter, kLowFrequency, kBackLeft, kBackRight, kSideLeft,
-     kSideRight},
-}};
-
-// The speaker of each bit of WAVE's dwChannelMask, or the nearest one that a layout may have.
-constexpr std::array<Speaker, 18> kSpeakerOfBit = {
+// The speaker of each bit of a mask, or the nearest one that a layout may have.
+constexpr std::array<Speaker, kSpeakerBits> kSpeakerOfBit = {
     kFrontLeft,   kFrontRight, kFrontCenter, kLowFrequency, kBackLeft,
     kBackRight,   kFrontLeft,  kFrontRight,  // of centre
     kBackCenter,  kSideLeft,   kSideRight,   kFrontCenter,  kFrontLeft,
     kFrontCenter, kFrontRight, kBackLeft,    kBackCenter,   kBackRight,  // above
 };
 
-// The speakers of the channels. The list is shorter than `channels` if some channels have no
-// speaker.
-std::vector<Speaker> layout_of(uint32_t channels, uint32_t mask) {
-  std::vector<Speaker> layout;
-  if (mask == 0) {
-    if (channels <= kMaxLayout) {
-      layout.assign(kLayouts[channels].begin(), kLayouts[channels].begin() + channels);
-    }
-    return layout;
-  }
-  for (size_t bit = 0; bit < kSpeakerOfBit.size() && layout.size() < channels; ++bit) {
-    if ((mask >> bit & 1) != 0) layout.push_back(kSpeakerOfBit[bit]);
+// The speakers of channels. `count` is smaller than the number of channels if some have no speaker.
+struct Layout {
+  std::array<Speaker, kSpeakerBits> speakers{};
+  uint32_t count = 0;
+};
+
+constexpr Layout layout_of(uint32_t channels, uint32_t mask) {
+  Layout layout;
+  for (uint32_t bit = 0; bit < kSpeakerBits && layout.count < channels; ++bit) {
+    if ((mask >> bit & 1) != 0) layout.speakers[layout.count++] = kSpeakerOfBit[bit];
   }
   return layout;
+}
+
+constexpr Layout usual_layout(uint32_t channels) {
+  return layout_of(channels, usual_speakers(channels));
 }
 
 constexpr int kNone = -1;
 
 int find(uint32_t count, Speaker speaker) {
-  for (uint32_t i = 0; i < count; ++i) {
-    if (kLayouts[count][i] == speaker) return static_cast<int>(i);
+  const Layout layout = usual_layout(count);
+  for (uint32_t i = 0; i < layout.count; ++i) {
+    if (layout.speakers[i] == speaker) return static_cast<int>(i);
   }
   return kNone;
 }
@@ -125,7 +115,7 @@ std::array<float, kMaxLayout> fold(Speaker speaker, uint32_t outputs) {
 
 Side side_of(uint32_t channels, uint32_t channel) noexcept {
   if (channels > kMaxLayout) return Side::kCenter;
-  switch (kLayouts[channels][channel]) {
+  switch (usual_layout(channels).speakers[channel]) {
     case kFrontLeft:
     case kBackLeft:
     case kSideLeft:
@@ -144,8 +134,8 @@ Side side_of(uint32_t channels, uint32_t channel) noexcept {
 
 ChannelMap::ChannelMap(uint32_t in_channels, uint32_t out_channels, uint32_t mask)
     : in_channels_(in_channels), out_channels_(out_channels) {
-  const std::vector<Speaker> layout = layout_of(in_channels, mask);
-  const auto placed = static_cast<uint32_t>(layout.size());
+  const Layout layout = layout_of(in_channels, mask != 0 ? mask : usual_speakers(in_channels));
+  const uint32_t placed = layout.count;
   const bool layouts = placed > 0 && out_channels <= kMaxLayout;
   if ((in_channels == out_channels && mask == 0) || !layouts) {
     for (uint32_t n = 0; n < std::min(in_channels, out_channels); ++n) add(n, n, 1);
@@ -156,12 +146,12 @@ ChannelMap::ChannelMap(uint32_t in_channels, uint32_t out_channels, uint32_t mas
   } else if (out_channels == 1) {
     // The channels are first folded to stereo, then to (L + R) / 2.
     for (uint32_t in = 0; in < placed; ++in) {
-      const auto gains = fold(layout[in], 2);
+      const auto gains = fold(layout.speakers[in], 2);
       add(0, in, (gains[0] + gains[1]) / 2);
     }
   } else {
     for (uint32_t in = 0; in < placed; ++in) {
-      const auto gains = fold(layout[in], out_channels);
+      const auto gains = fold(layout.speakers[in], out_channels);
       for (uint32_t out = 0; out < out_channels; ++out) add(out, in, gains[out]);
     }
   }

@@ -6,6 +6,8 @@
 #include <memory>
 #include <vector>
 
+#include "speakers.h"
+
 namespace patchcord {
 
 // The side of the listener on which a channel's speaker stands, in the usual layout of so many
@@ -63,7 +65,6 @@ std::unique_ptr<ChannelMap> masked_map(uint32_t in_channels, uint32_t out_channe
 // The map for a device's channels. `speakers` is a mask, kUsualSpeakers, or 0 if the channels have
 // no speakers: those are the microphones of an array, and each gets the same gain. The result is
 // null if the usual map serves.
-constexpr uint32_t kUsualSpeakers = UINT32_MAX;
 std::unique_ptr<ChannelMap> device_map(uint32_t in_channels, uint32_t out_channels,
                                        uint32_t speakers);
 
