@@ -1,4 +1,4 @@
-// Two clocks for an hour of simulated time (bench/native/drift.cc): how soon they are one, and how steady.
+// Two clocks for an hour of simulated time (bench/native/drift.cc): how soon they run as one, and how steadily.
 import { fixed } from './measure.mjs';
 import { nativeProgram } from './native.mjs';
 import { lineChart } from './plot.mjs';
@@ -25,7 +25,8 @@ export async function drift({ hours }) {
     'lag + limiter, ms': `${one.lagMs} + ${one.limiterMs}`,
   }));
   const names = ['+200 ppm, device stamps', '-200 ppm, device stamps', '+200 ppm, arrival stamps'];
-  // Point: seconds, true ppm, mean, least and most of what is heard less the truth, age less its mean.
+  // A point: seconds, true ppm; the mean, least and greatest difference between the measured rate and the true one;
+  // the age minus its mean.
   const settled = runs.map(({ points }) => points.filter(([at]) => at >= 30));
   const end = seconds / 60;
   return {

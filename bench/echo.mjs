@@ -1,7 +1,7 @@
-// Echo cancellers side by side: ours, AEC3, speexdsp, WebRTC's canceller before AEC3. Rooms, loudspeakers, noise, talkers
-// and what goes wrong are made by bench/echo/scenes.py, so that all parts are known; bench/echo/measure.py judges. Both
+// Compares echo cancellers: ours, AEC3, speexdsp, WebRTC's canceller before AEC3. bench/echo/scenes.py makes the
+// rooms, loudspeakers, noise, talkers and faults, so that all parts are known; bench/echo/measure.py judges. Both
 // need python3 with numpy and scipy, ffmpeg and espeak-ng; Debian's asterisk-core-sounds-{en,es,fr,ru}-g722 has the
-// voices. Recordings to listen to are left in bench/results/echo/listen, a picture of them beside it.
+// voices. The program leaves recordings in bench/results/echo/listen, and a picture of them beside it.
 import { execFile, spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -76,7 +76,7 @@ async function onLinux(env, options) {
   return JSON.parse(stdout);
 }
 
-// What is started from now on is as this process is; a server makes itself ordinary again.
+// Processes started from now on inherit the priority of this one; a server resets its own.
 function realTime(pids) {
   if (!values['real-time']) return;
   for (const pid of pids) execFileSync('chrt', ['--rr', '--all-tasks', '--pid', '5', String(pid)]);
@@ -120,7 +120,7 @@ async function inWine() {
   }
 }
 
-// build/ is empty in a session, its own folder is not.
+// A session has an empty build/, but its own folder is complete.
 function renderClient(wine) {
   const file = join(wine.folder, 'render_client.exe');
   const flags = ['-std=c++17', '-O2', '-Wall', '-Wextra', '-municode', '-static', '-s'];
@@ -157,7 +157,7 @@ function onWindows(periodFrames) {
 }
 
 async function nodeIn(wine, options, env = {}) {
-  // The tests' measuring tools, where a session finds them.
+  // The tests' measuring tools, in a place that a session can read.
   const tools = join(wine.folder, 'instruments.js');
   copyFileSync(here('../build/bench/index.js'), tools);
   const variables = { ...env, PATCHCORD_INSTRUMENTS: `Z:${tools.replaceAll('/', '\\')}` };
@@ -231,7 +231,7 @@ if (values.docs) {
   if (positionals.length === 0) writeFileSync(here('../docs/performance/live-sink.svg'), plot);
 }
 
-// Of each half of a millisecond, per cent.
+// The share of each half millisecond, in per cent.
 function shares(values) {
   const bins = new Array(120).fill(0);
   for (const value of values) {

@@ -1,10 +1,10 @@
-// What is played into a microphone whose way to a cable is measured: it repeats each second.
+// The sound that is played into a microphone to measure its path to a cable. It repeats each second.
 export const rate = 48000;
 /** Whole turns in a second, and a period that is no whole number of frames. */
 export const frequency = 997;
 export const clicksPerSecond = 4;
 
-// One millisecond, so that it survives a resampler.
+// One millisecond, long enough to survive a resampler.
 const clickFrames = 48;
 
 /** Interleaved: a tone of -12 dBFS on the left, clicks on the right. */

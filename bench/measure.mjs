@@ -1,4 +1,4 @@
-// What the parts of the benchmark have in common: a part prints one line of JSON at its end.
+// Common code of the benchmark's parts: a part prints one line of JSON at its end.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';

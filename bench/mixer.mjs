@@ -1,4 +1,4 @@
-// Mixers side by side: ours in the engine and from JavaScript, what npm has, sox and ffmpeg, with 2 and 8 stereo
+// Compares mixers: ours in the engine and from JavaScript, packages from npm, sox and ffmpeg, with 2 and 8 stereo
 // inputs at 48 kHz.
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -101,7 +101,7 @@ function programs(files) {
   };
 }
 
-// Times real time, the program's start included; undefined where it is absent.
+// How many times faster than real time, the program's start included; undefined if it is not installed.
 async function timed([command, ...args], nameIfAbsent) {
   const start = process.hrtime.bigint();
   try {

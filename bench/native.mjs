@@ -1,5 +1,5 @@
-// Builds and runs the C++ programs of the benchmark: the objects of the addon, and other people's libraries, from the
-// system, beside them.
+// Builds and runs the C++ programs of the benchmark, with the objects of the addon and with other libraries of the
+// system.
 import { execFile, spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';

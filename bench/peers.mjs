@@ -1,5 +1,5 @@
-// The npm packages that are compared with. They are installed into bench/peers when they are first needed, in the versions
-// of its lock file. `npm ci` would refuse that file, which does not list the packages for other systems.
+// The npm packages of the comparisons. They are installed into bench/peers at their first use, in the versions of its
+// lock file. `npm ci` would refuse that file, which does not list the packages for other systems.
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -1,10 +1,10 @@
-// What capturing programs costs, and how soon a program that starts again is heard. A command of its own, on a
-// server of its own:
+// The cost of capturing programs, and how soon a restarted program is captured. A separate command, on its own
+// server:
 //
 //     node test/servers.mjs pulse node bench/programs.mjs [--taps 16] [--seconds 600] [--restarts 100]
 //
-// As many programs play as there are taps. For --seconds each is captured by a ProcessSource whose chunks are read,
-// and, in the second half, by a `parec` of its own as well: in per cent of one core, all threads of this process,
+// There are as many playing programs as taps. For --seconds each is captured by a ProcessSource whose chunks are
+// read, and, in the second half, by its own `parec` as well: in per cent of one core, all threads of this process,
 // and all parecs together. Then one program is ended and started again, --restarts times.
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';

@@ -1,9 +1,9 @@
-// What a recording costs: a microphone, a loopback and their mix into three WAV files, by this package and by ffmpeg,
-// in turns. A command of its own, on a server of its own:
+// The cost of a recording: a microphone, a loopback and their mix into three WAV files, by this package and by
+// ffmpeg, in turns. A separate command, on its own server:
 //
 //     node test/servers.mjs pulse node bench/recording.mjs [--seconds 20] [--rounds 3]
 //
-// In per cent of one core, all threads of the process that records, from its third second on.
+// In per cent of one core, all threads of the recording process, from its third second on.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';

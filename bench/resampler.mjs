@@ -1,6 +1,6 @@
-// Resamplers side by side: ours, libsoxr, libsamplerate and speexdsp (bench/native), and what npm has. Every round
-// runs each engine once for each conversion; speeds are medians over the rounds of what each round's own libsoxr HQ
-// makes of them, so that a machine that slows down does not favour anyone.
+// Compares resamplers: ours, libsoxr, libsamplerate and speexdsp (bench/native), and packages from npm. Every round
+// runs each engine once for each conversion. Speeds are medians over the rounds, relative to each round's own libsoxr
+// HQ, so that a machine that slows down favours none.
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -117,8 +117,8 @@ async function spectra(native, npm) {
   }
 }
 
-// The strongest bin in each of some hundred bands. Kaiser's window with its side lobes 190 dB down: below what f32
-// can hold.
+// The strongest bin in each of about a hundred bands. Kaiser's window with its side lobes 190 dB down, below the
+// precision of f32.
 function spectrumPoints(samples, fft) {
   const size = 32768;
   const bessel = (x) => {

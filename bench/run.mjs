@@ -105,7 +105,7 @@ async function part(name, args, env, nodeArgs = []) {
   return JSON.parse(stdout);
 }
 
-// Each system in turn, its private server running meanwhile.
+// Runs each system in turn with its private server.
 async function each(names, measure) {
   const rows = [];
   for (const { name, env, start } of systems.filter((one) => names.includes(one.name))) {
@@ -119,8 +119,8 @@ async function each(names, measure) {
   return rows;
 }
 
-// Milliseconds from the moment that a packet's (a chunk's) last frame was heard to its 'data' event. The baseline
-// is how late a 10 ms timer of an idle process is called.
+// Milliseconds from the end of a packet (or a chunk) to its 'data' event. The baseline is how late a 10 ms timer of
+// an idle process is called.
 async function delivery() {
   const timer = await part('timer', [8]);
   const series = [{ name: 'a 10 ms timer, idle process', points: timer.histogram }];
@@ -157,14 +157,14 @@ async function delivery() {
   return { tables: { delivery: rows }, plots: { 'delivery.svg': plot } };
 }
 
-// Per cent of one core. `per stream` is what is above a process without streams; `timers` are as many 10 ms timers
-// in place of streams; `parec` is a process for each stream that records the same.
+// Per cent of one core. `per stream` is the cost above that of a process without streams; `timers` runs as many 10 ms
+// timers instead of streams; `parec` is a process for each stream that records the same.
 function cpu() {
   return each(['simulated', 'pulse'], async (system, env) => {
     const rows = [];
     const idle = (await part('cpu', ['streams', 0, 4], env)).percent;
     for (const streams of [1, 32]) {
-      // One stream's share is small: only a longer look tells it from its start and from noise.
+      // One stream's share is small: only a longer measurement separates it from its start and from noise.
       const { percent } = await part('cpu', ['streams', streams, streams === 1 ? 15 : 4], env);
       const timers = await part('cpu', ['timers', streams, 4], env);
       rows.push({
@@ -242,9 +242,9 @@ function pipeline() {
   });
 }
 
-// Milliseconds between when a frame was heard, as the player of it says, and when a source says so.
+// Milliseconds between the time at which the player reports a frame and the time that a source gives to it.
 async function times() {
-  const seconds = Number(values.seconds) + 5; // in the first five a clock is learnt
+  const seconds = Number(values.seconds) + 5; // the clock is learnt in the first five
   const rows = await each(['pulse', 'pipewire'], (system, env) =>
     timesOf({ system, seconds, env, capture: () => part('times', [seconds], env) }),
   );

@@ -1,5 +1,5 @@
-// An event loop that is blocked, busy, or collecting garbage, against one that is idle: whether the sink's output is
-// the same to the bit, and what a reader lost.
+// Compares an event loop that is blocked, busy, or collecting garbage with an idle one: whether the sink's output is
+// the same to the bit, and how much a reader lost.
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';

@@ -1,4 +1,4 @@
-// Rows of figures as Markdown: for the terminal, and for the pages of docs/ that have a place for them.
+// Prints rows of figures as Markdown: for the terminal, and for the pages of docs/ that have a place for them.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 

@@ -1,5 +1,5 @@
-// How well a source knows when its frames were heard: against another program that plays them, and asks the server
-// when they are (native/player.cc).
+// How exactly a source knows when its frames were recorded, compared with another program that plays them and reads
+// their times from the server (native/player.cc).
 import { startPulseAudio } from '../test/servers.mjs';
 import { crossBuildWindows, whyNoCrossCompiler } from '../scripts/cross-windows.mjs';
 import { whyNoWine } from '../test/windows/prepare.mjs';
@@ -19,7 +19,7 @@ const places = { microphone: 'micfeed', loopback: 'speakers' };
 export async function times({ system, seconds, env, wine = false, capture }) {
   const player = await nativeProgram('player', env);
   if (!player) return [];
-  // Until the capture is over, and it takes its time to begin: in Wine ten seconds and more.
+  // Until the capture is over. Its start takes time: in Wine ten seconds and more.
   const playing = Object.values(places).map((sink) => player(sink, seconds + 30, rate));
   const heard = await capture(seconds);
   const played = await Promise.all(playing);
@@ -44,8 +44,8 @@ export async function times({ system, seconds, env, wine = false, capture }) {
   });
 }
 
-// Rows [frame, now, now on the raw clock, how long the answer took]: quick answers are good ones, and of those
-// around an instant the median is the frame that was heard then.
+// Rows [frame, now, now on the raw clock, how long the answer took]. Quick answers are exact; of those around an
+// instant, the median is the frame that was heard then.
 function truthOf(rows, wine) {
   const usual = median(rows.map(([, , , took]) => took));
   const clock = wine ? 2 : 1; // Wine's performance counter is Linux' raw clock

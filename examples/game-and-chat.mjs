@@ -20,7 +20,7 @@ if (positionals.length !== 2) {
   process.exit(2);
 }
 
-// With a common start, frame k of one file and frame k of the other were heard at the same time.
+// With a common start, frame k of one file and frame k of the other are from the same instant.
 const startTime = process.hrtime.bigint();
 const durationMs = Number(values.seconds) * 1000;
 const recordings = positionals.map(async (program, track) => {

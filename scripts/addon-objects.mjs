@@ -1,4 +1,4 @@
-// The addon's own objects, for native programs that run what is shipped: benchmarks and long tests.
+// The addon's own objects, for native programs that run the shipped code: benchmarks and long tests.
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import process from 'node:process';

@@ -1,5 +1,5 @@
-// `npm run build:native`: compiles binding.gyp into build/Release/patchcord.node. What is up to date is
-// not compiled again. Needs Python 3, make and a C++17 compiler (on Windows: Visual Studio's).
+// `npm run build:native`: compiles binding.gyp into build/Release/patchcord.node. Files that are up to date are not
+// compiled again. Needs Python 3, make and a C++17 compiler (on Windows: Visual Studio's).
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -10,7 +10,7 @@ import { nodeHeaders } from './node-headers.mjs';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const nodeGyp = createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js');
 
-// `configure` each time: it lists the source folders anew. make then compares dates.
+// `configure` runs each time, because it lists the source folders again. make then compares dates.
 const args = [nodeGyp, 'configure', 'build', '--release', '--loglevel=warn', '--jobs=max'];
 const headers = nodeHeaders();
 if (headers) args.push(`--nodedir=${headers}`);

@@ -18,7 +18,7 @@ const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
 const program = ts.createProgram(entries, options);
 const checker = program.getTypeChecker();
 
-// The members of these are Node's own.
+// The members of these belong to Node.
 const ofNode = ['ReadableEvents', 'WritableEvents', 'ChunkIterator'];
 
 /** Whether each function that was looked at throws. */
@@ -47,7 +47,7 @@ function report(declaration, name, what) {
 
 function checkExport(symbol) {
   const { name } = symbol;
-  // The declaration that carries the description; what is merged with it adds types to methods of Node.
+  // The declaration with the description; declarations merged with it add types to methods of Node.
   const declaration = symbol.declarations[0];
   checkName(symbol, declaration, name);
   if (ts.isFunctionDeclaration(declaration)) checkThrows(symbol, declaration, name);
@@ -75,9 +75,9 @@ function checkMember(member, owner) {
   }
   const name = member.name;
   if (!name || ts.isPrivateIdentifier(name)) return;
-  // It calls close() without arguments, so that none is wrong.
+  // It calls close() without arguments, so no argument can be wrong.
   if (ts.isComputedPropertyName(name)) return;
-  // What Node calls of a stream: Node documents it.
+  // Methods of a stream that Node calls: Node documents them.
   if (ts.isIdentifier(name) && name.text.startsWith('_')) return;
   const symbol = checker.getSymbolAtLocation(name);
   if (!symbol) return;
@@ -100,7 +100,7 @@ function checkThrows(symbol, declaration, label) {
   if (!throws(declaration)) return;
   const tags = symbol.getJsDocTags(checker).filter(({ name }) => name === 'throws');
   const text = tags.map((tag) => ts.displayPartsToString(tag.text)).join(' ');
-  // What returns a promise rejects.
+  // A function that returns a promise rejects it.
   const prose = ts.displayPartsToString(symbol.getDocumentationComment(checker));
   if (/ERR_/.test(text) || /Rejects with `ERR_/.test(prose)) return;
   report(declaration, label, 'has no @throws with the codes');
@@ -120,7 +120,7 @@ function throwsText(declaration) {
  */
 function throws(declaration) {
   if (known.has(declaration)) return known.get(declaration);
-  known.set(declaration, false); // while its own body is looked at
+  known.set(declaration, false); // false while its own body is read
   let found = false;
   const visit = (node) => {
     if (found || ts.isFunctionLike(node)) return;
@@ -141,7 +141,7 @@ function throws(declaration) {
 function isThrowing(call) {
   if (/^(check|throwIf)[A-Z]/.test(call.expression.getText())) return true;
   const called = checker.getResolvedSignature(call)?.declaration;
-  // What another file checks is given by us more often than by the app.
+  // Arguments that another file checks mostly come from this package, not from the app.
   if (!called?.body || called.getSourceFile() !== call.getSourceFile()) return false;
   return !isPromise(called) && throws(called);
 }

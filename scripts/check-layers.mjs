@@ -31,16 +31,16 @@ const timeSources = [
   [/(\.|->)wait_(for|until)\s*\(/, 'waits by a clock of its own'],
 ];
 
-// People and time servers set it: what counts on it stands still, or runs off, by the step. Holds for the
-// platform's own files too.
+// People and time servers set this clock: a wait on it stands still, or ends early, by the step. The rule includes
+// the platform's own files.
 const wallClock =
   /\b(CLOCK_REALTIME\w*|CLOCK_TAI|sem_timedwait|pthread_cond_timedwait|pthread_mutex_timedlock)\b/;
 const wallClockInJavaScript = /\bDate\s*\.\s*now\b|\bnew\s+Date\s*\(\s*\)/;
 
-// How the addon gets into its host's address space is Windows' business, and the addon's alone.
+// Only the addon, and only on Windows, deals with how it gets into its host's address space.
 const isLoaderHook = (path) => path === 'src/addon/delay_load_hook.cc';
 
-// What each layer may include of ours, by folder. A backend may include its own folder, found below.
+// The folders of this project that each layer may include. A backend may include its own folder, found below.
 const base = /^src\/core\/[^/]+$/;
 const mayInclude = {
   core: [base],
@@ -51,8 +51,8 @@ const mayInclude = {
   addon: [/^src\/core\//, /^src\/backend\/[^/]+$/, /^src\/addon\//],
 };
 
-// The rooms of lib/ from the bottom up, each with those that it may import, beside itself and the files of
-// lib/ itself that know no room: errors.ts, validate.ts, addon-file.ts.
+// The rooms of lib/ from the bottom up, each with the rooms that it may import, besides itself and the files of lib/
+// that import no room: errors.ts, validate.ts, addon-file.ts.
 const rooms = {
   format: [],
   engine: ['format'],
@@ -91,7 +91,7 @@ function* findCycles(files) {
     const targets = [...importsOf(path, withoutComments(text))].map(({ target }) => target);
     imports.set(path, new Set(targets.filter((target) => target in files)));
   }
-  const left = new Set(); // files from which every way has been followed
+  const left = new Set(); // files whose imports have all been followed
   function* follow(path, way) {
     const start = way.indexOf(path);
     if (start >= 0) {
@@ -127,13 +127,13 @@ function* checkNative(path, text) {
   const allowed = [...(mayInclude[room] ?? [])];
   if (layer === 'backend') {
     if (!isRoot) allowed.push(new RegExp(`^src/backend/${rest}/`));
-    // The registry is where all backends are known.
+    // Only the registry knows all backends.
     if (rest.startsWith('registry.')) allowed.push(/^src\/backend\//);
   }
-  // A script is for one backend's world, and for no other backend.
+  // Scripts belong to the world of one backend.
   if (/^src\/addon\/world_object\./.test(path)) allowed.push(/^src\/backend\/simulated\//);
   const isPlatform = /^src\/backend\/platform_\w+\.cc$/.test(path);
-  // The registry and the files for one platform choose between systems; nobody else does.
+  // Only the registry and the files for one platform choose between systems.
   const choosesPlatform = layer === 'backend' && isRoot;
 
   for (const [line, code] of lines(text)) {
@@ -180,7 +180,7 @@ function* checkTypeScript(path, text) {
     }
   }
   for (const [line, code] of lines(text)) {
-    // A time of day is what a bext chunk holds.
+    // A bext chunk contains a time of day.
     if (wallClockInJavaScript.test(code) && path !== 'lib/format/bext.ts') {
       yield [line, 'counts on the wall clock; performance.now() does not'];
     }

@@ -1,4 +1,4 @@
-// `npm publish` runs it first: a package without the addon of a supported platform is not published.
+// `npm publish` runs this first: a package without the addon of a supported platform is not published.
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import process from 'node:process';

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
 const testNames = new Set(['it', 'test']);
-// Functions that fail a test, whatever they are given: vitest's, Node's, and a promise's.
+// Functions that fail a test, whatever their arguments: vitest's, Node's, and a promise's.
 const asserting = new Set(['expect', 'expectTypeOf', 'assert', 'reject', 'fail']);
 
 /**
@@ -23,7 +23,7 @@ export function testsWithoutAssertion(files) {
     visit(source, (node) => {
       if (!ts.isCallExpression(node) || !testNames.has(rootName(node.expression))) return;
       const body = node.arguments.findLast((one) => !isOption(one));
-      // `it.each(cases)` is called for the function that takes the test.
+      // In `it.each(cases)(...)` the inner call has no test; the outer one does.
       if (node.arguments.length < 2 || ts.isCallExpression(node.parent)) return;
       if (body && asserts(body, known)) return;
       const { line } = source.getLineAndCharacterOfPosition(node.getStart());

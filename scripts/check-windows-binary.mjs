@@ -1,14 +1,14 @@
-// `node scripts/check-windows-binary.mjs FILE...`: whether addons for Windows on x64 need nothing that a user may lack,
-// load at any address, and keep their vectors where Windows' stack lets them. Runs on each addon that
+// `node scripts/check-windows-binary.mjs FILE...` checks addons for Windows on x64: that they need no library that a
+// user may lack, load at any address, and keep their vectors where Windows' stack permits it. Runs on each addon that
 // scripts/cross-windows.mjs links. Uses the objdump of mingw-w64's binutils.
 import { execFileSync } from 'node:child_process';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
 const objdump = 'x86_64-w64-mingw32-objdump';
-// Part of every Windows; whatever else the addon needs it looks for at run time.
+// Part of every Windows; the addon loads other libraries at run time.
 const systemLibraries = ['advapi32.dll', 'avrt.dll', 'kernel32.dll', 'msvcrt.dll', 'ole32.dll'];
-// Address space layout randomisation, also of 64 bits, and no execution of data.
+// Address space layout randomisation, also with 64 bits, and no execution of data.
 const characteristics = { DYNAMIC_BASE: 0x40, HIGH_ENTROPY_VA: 0x20, NX_COMPAT: 0x100 };
 
 /**

@@ -1,4 +1,4 @@
-// C++ compilers go through ccache where that is installed: what one clone has compiled serves another.
+// C++ compilers run through ccache if it is installed, so that several checkouts share compiled objects.
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import process from 'node:process';

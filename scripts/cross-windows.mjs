@@ -14,7 +14,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const folder = 'build/cross-win32-x64';
 const prefix = 'x86_64-w64-mingw32-';
 const headers = createRequire(import.meta.url)('node-api-headers');
-// The variant with threads of its own (winpthreads, linked in): the other has no std::thread.
+// The variant with its own threads (winpthreads, linked in): the other one has no std::thread.
 export const crossCompiler = `${prefix}g++-posix`;
 
 /** Why the cross-compiler cannot run on this machine, undefined if it can. */
@@ -48,7 +48,7 @@ export function crossBuildWindows() {
   return join(root, target);
 }
 
-// What the executable that loads the addon exports: Node-API, and of libuv what we declare.
+// The exports of the executable that loads the addon: Node-API, and the functions of libuv that we declare.
 function hostSymbols() {
   const declared = readFileSync(join(root, 'src/addon/loop_signal.cc'), 'utf8');
   const libuv = declared.match(/\buv_\w+(?=\()/g);
@@ -61,14 +61,14 @@ function makefile(gyp, target) {
     ...gyp.cflags,
     ...gyp.cflagsCc,
     ...gyp.defines.map((define) => `-D${define}`),
-    // Not ours to warn about.
+    // No warnings for headers of other projects.
     ...includes.map((path) => `-isystem ${path}`),
   ];
   const objects = gyp.sources.map((source) => `${folder}/${source.replace(/\.cc$/, '.o')}`);
   const libraries = gyp.libraries.map((name) => `-l${name.replace(/\.lib$/, '')}`);
   const host = `${folder}/libnode.a`;
-  // Static: a library of mingw-w64's that users do not have would keep the addon from loading. The
-  // objects depend on this file too, so that changed flags compile everything anew.
+  // Linked statically: users do not have the libraries of mingw-w64, and a missing one would keep the addon from
+  // loading. The objects depend on this file too, so that changed flags compile everything again.
   return `${target}: ${objects.join(' ')} ${host}
 \t@${crossCompiler} -shared -static -s -Wl,--no-insert-timestamp -o $@.part $^ ${libraries.join(' ')}
 \t@node scripts/check-windows-binary.mjs $@.part

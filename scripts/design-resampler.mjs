@@ -36,7 +36,7 @@ function grid({ pass, support, stopDb, farDb }) {
   const passband = between(0, pass / 2, Math.round(pass * support * 3)).map((f) => ({
     f,
     wanted: 1,
-    // Phases are made to agree about DC, so the ripple is what is not as DC.
+    // The phases are made to agree about DC, so the ripple is the deviation from DC.
     weight: f === 0 ? 30 / ripple : 1 / ripple,
   }));
   const near = between(0.5, 0.8, Math.round(support * 2.4));
@@ -46,7 +46,7 @@ function grid({ pass, support, stopDb, farDb }) {
     const db = stopDb + way * (farDb - stopDb) - 20 * Math.log10(Math.max(1, f / farFrom));
     return { f, wanted: 0, weight: 10 ** (-db / 20) };
   });
-  // A step at either end would reach far: in rows of few phases as a tap that some have and others have not.
+  // A step at either end would reach far: in rows of few phases it is a tap that only some rows have.
   const end = { f: null, wanted: 0, weight: 1e9 };
   return [...passband, ...stopband, end];
 }

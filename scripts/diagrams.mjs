@@ -16,7 +16,7 @@ import { fileURLToPath } from 'node:url';
 
 const unit = 20;
 const lineHeight = 16;
-const characterWidth = 6.7; // at 12 pixels, of an average letter, with some to spare
+const characterWidth = 6.7; // average width at 12 pixels, with some to spare
 
 const style = `
   .paper { fill: #ffffff } .room { fill: #f6f8fa; stroke: #d0d7de } .box { fill: #ffffff; stroke: #57606a }
@@ -106,7 +106,7 @@ function checkWidth(text, width, line) {
   if (text.length * characterWidth > width) throw new Error(`'${text}' is too wide: ${line}`);
 }
 
-// From the middle of what the two sides share.
+// From the middle of the range that the two sides share.
 function drawArrow(from, to, text) {
   const shared = (a, aSize, b, bSize) => {
     const [begin, end] = [Math.max(a, b), Math.min(a + aSize, b + bSize)];

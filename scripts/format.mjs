@@ -15,7 +15,7 @@ function cppFiles() {
     try {
       names = readdirSync(join(root, folder), { recursive: true });
     } catch {
-      // Not there.
+      // The folder does not exist.
     }
     const ours = names.filter((name) => /\.(cc|h)$/.test(name) && !name.includes('node_modules'));
     return ours.map((name) => join(folder, name));
@@ -36,7 +36,7 @@ function run(command, args) {
 const prettier = join(root, 'node_modules/prettier/bin/prettier.cjs');
 const statuses = [
   run(process.execPath, [prettier, check ? '--check' : '--write', '--log-level=warn', '.']),
-  // Version 14, Debian 12's: versions differ in what they make of the same rules.
+  // Version 14, from Debian 12: versions apply the same rules differently.
   run('clang-format', check ? ['--dry-run', '--Werror', ...cppFiles()] : ['-i', ...cppFiles()]),
 ];
 process.exitCode = statuses.every((status) => status === 0) ? 0 : 1;

@@ -1,5 +1,5 @@
-// Prints the linker flags for src/addon/glibc_floor.cc: one --wrap for each symbol it binds. None where
-// the C library is not glibc.
+// Prints the linker flags for src/addon/glibc_floor.cc: one --wrap for each symbol that it binds. Prints none if the
+// C library is not glibc.
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
 

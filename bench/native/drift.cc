@@ -28,7 +28,7 @@ constexpr size_t kPeriod = 480;
 constexpr double kPeriodSeconds = 0.01;
 constexpr double kToneHz = 1000;  // ten whole turns in a period
 constexpr double kLevel = 0.5;
-constexpr double kSettled = 30;  // s, from which wander and wobble count
+constexpr double kSettled = 30;  // s, after which wander and wobble count
 constexpr double kSinkBuffer = 0.02;
 
 class SimulatedClock final : public Clock {
@@ -53,7 +53,7 @@ class Weather {
     for (int i = 0; i < 12; ++i) sum += random_.real(0, 1);
     return 20e-6 * sum;
   }
-  // How late a thread wakes: a little always, once in a thousand times by up to 8 ms.
+  // How late a thread wakes: always a little, once in a thousand times by up to 8 ms.
   double wake() {
     const double spike = random_.whole(0, 999) == 0 ? random_.real(0, 8e-3) : 0;
     return 0.1e-3 - 0.1e-3 * std::log(random_.real(1e-4, 1)) + spike;
@@ -63,7 +63,7 @@ class Weather {
   RandomSignal random_;
 };
 
-// The microphone: its crystal, and the packets that it has made.
+// The microphone: its crystal, and the packets that it has delivered.
 class Microphone {
  public:
   explicit Microphone(double ppm) : ppm_(ppm) {}
@@ -94,7 +94,7 @@ class Microphone {
 
 struct Heard {
   double age_turns;  // within a turn
-  double rest;       // RMS of what is not the tone, relative to the tone's
+  double rest;       // RMS of everything except the tone, relative to the tone's
   double level;
 };
 
@@ -161,9 +161,9 @@ int main(int argc, char** argv) {
   SinkNode sink(clock);
   sink.open({kRate, 1, SampleFormat::kF32});
   sink.publish(nullptr, mixer);
-  RateTracker tracker(kRate, stamps);  // alone, fed the same stamps
+  RateTracker tracker(kRate, stamps);  // on its own, with the same timestamps
 
-  // Of the tracker, and of what is heard: when they were last more than 10 ppm off.
+  // For the tracker and for the output: when they were last more than 10 ppm off.
   double tracker_late = 0, heard_late = 0, first_sound = -1, first_packet = -1;
   double turns = 0, last_turns = 0;
   size_t glitches = 0;
@@ -180,7 +180,7 @@ int main(int argc, char** argv) {
   for (size_t pull = 0; static_cast<double>(pull) * kPeriodSeconds < seconds; ++pull) {
     const double nominal = static_cast<double>(pull) * kPeriodSeconds;
     const double now = nominal + weather.wake();
-    // Whatever was captured before this wake of the sink.
+    // All packets captured before this wake of the sink.
     while (packet_due <= now) {
       packet_last = std::max(packet_last, packet_due);
       clock.set(packet_last);
@@ -188,7 +188,7 @@ int main(int argc, char** argv) {
       const int64_t stamp = SimulatedClock::nanoseconds(microphone.start() + weather.stamp());
       source.packet(microphone.samples(), kPeriod, microphone.position(),
                     stamps ? stamp : INT64_MIN, false);
-      // An arrival is stamped at the packet's end.
+      // A time of arrival belongs to the packet's end.
       tracker.update(microphone.position(),
                      stamps ? stamp : clock.now() - static_cast<int64_t>(kPeriodSeconds * 1e9));
       const double off = tracker.ppm() - microphone.true_ppm();
@@ -211,12 +211,12 @@ int main(int argc, char** argv) {
       continue;
     }
     turns += std::remainder(heard.age_turns - turns, 1.0);
-    // The age grows by what is played too slowly.
+    // The age grows by the audio that is played too slowly.
     const double off_ppm = (last_turns - turns) / kToneHz / kPeriodSeconds * 1e6;
     last_turns = turns;
     if (std::fabs(off_ppm) > 10) heard_late = nominal;
-    // A pitch that is off by the 500 ppm that may be leaves a rest of 0.01, a frame too many or too
-    // few one of 0.06.
+    // A pitch that is off by the permitted 500 ppm leaves a rest of 0.01; a frame too many or too
+    // few leaves one of 0.06.
     if (nominal > first_sound + 0.1 && heard.rest > 0.02) ++glitches;
     const double age_us = turns / kToneHz * 1e6;
     if (nominal > kSettled) {

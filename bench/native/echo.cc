@@ -41,8 +41,8 @@ Samples read(const char* path) {
   return samples;
 }
 
-// What EchoCanceller does with it: the reference is given early. Its delay is not in the output but
-// held back: `held_ms`.
+// As EchoFilter does: the reference is given early. The delay is not in the output but held back:
+// `held_ms`.
 Samples ours(const std::string& engine, uint32_t rate, Samples far, const Samples& microphone,
              double* held_ms) {
   patchcord::EchoFilter::Config config;

@@ -52,7 +52,7 @@ void add_ours(std::vector<EngineKind>* kinds) {
       kinds->push_back(
           {std::string("patchcord ") + one.name + (variable ? ", variable" : ""), variable,
            [one, variable](double in_rate, double out_rate) {
-             // What is not a ratio of whole rates is what a variable one is for.
+             // Other ratios need a variable one.
              const bool fits = variable || (in_rate == std::floor(in_rate) && in_rate != out_rate);
              return fits ? std::make_unique<Ours>(in_rate, out_rate, one.quality, variable)
                          : nullptr;
@@ -67,7 +67,7 @@ class Soxr final : public Engine {
   Soxr(double in_rate, double out_rate, unsigned long recipe, bool variable)
       : ratio_(in_rate / out_rate) {
     const soxr_quality_spec_t quality = soxr_quality_spec(recipe, variable ? SOXR_VR : 0);
-    // Of a variable one the first rate is the largest ratio that may come.
+    // For a variable ratio the first rate sets the largest ratio that may follow.
     soxr_ = soxr_create(variable ? ratio_ * 1.01 : in_rate, variable ? 1 : out_rate, kChannels,
                         nullptr, nullptr, &quality, nullptr);
     if (variable) soxr_set_io_ratio(soxr_, ratio_, 0);
@@ -146,11 +146,12 @@ void add_samplerate(std::vector<EngineKind>* kinds) {
 #endif
 
 #if HAVE_SPEEXDSP
-// It moves too, but each time it makes its table anew: resampler.cc tells what that costs.
+// It can change its ratio too, but computes its table again each time: resampler.cc measures what
+// that costs.
 class Speex final : public Engine {
  public:
   Speex(double in_rate, double out_rate, int quality) {
-    // 10 Hz are parts enough for what is compared here.
+    // Steps of 10 Hz are fine enough for this comparison.
     const auto parts = [](double rate) {
       return static_cast<spx_uint32_t>(std::lround(rate * 10));
     };

@@ -1,5 +1,5 @@
-// What mixing costs in the engine. Prints one JSON object: how many times real time written inputs
-// are mixed, and what share of a core live inputs take, each with a clock of its own.
+// The cost of mixing in the engine. Prints one JSON object: how many times faster than real time
+// written inputs are mixed, and which share of a core live inputs take, each with its own clock.
 #include <time.h>
 
 #include <cmath>
@@ -26,7 +26,7 @@ double cpu_seconds() {
   return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
 }
 
-// Blocks of 480 frames into each input, as many out.
+// Writes blocks of 480 frames to each input, and reads as many.
 double written_x_real_time(size_t inputs) {
   const auto events = std::make_shared<NodeEvents>();
   MixerNode mixer(MixerNode::Config{});
@@ -61,8 +61,8 @@ double written_x_real_time(size_t inputs) {
   return 40 / run(4000);
 }
 
-// A source of its own rate for each input; per cent of a core, and how much of it is the mixer's:
-// resampling, summing, limiting.
+// A source with its own rate for each input: per cent of a core, and the mixer's part of that
+// (resampling, summing, limiting).
 struct Share {
   double all, mixing;
 };

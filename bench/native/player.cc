@@ -1,7 +1,7 @@
-// Another program that knows when what it plays is heard: `player SINK SECONDS RATE` plays a tone
-// so slow that two channels of it, a quarter of a turn apart, say which frame is which, and asks
-// the server every 50 ms how far it is. Prints JSON: rows [frame that is heard, now, now on Wine's
-// clock, how long the answer took], ns.
+// A separate program that reports when its sound is heard. `player SINK SECONDS RATE` plays a slow
+// tone in two channels, a quarter of a turn apart, so that the two samples identify the frame, and
+// reads the server's position every 50 ms. Prints JSON: rows [frame that is heard, now, now on
+// Wine's clock, how long the answer took], ns.
 #include <pulse/pulseaudio.h>
 #include <time.h>
 
@@ -57,11 +57,11 @@ void on_timing(pa_stream* stream, int success, void* self) {
   const int64_t now = clock_ns(CLOCK_MONOTONIC);
   const int64_t raw = clock_ns(CLOCK_MONOTONIC_RAW);
   if (success == 0 || timing == nullptr || timing->playing == 0) return;
-  // What has left the queue is heard when the sink has played what it holds.
+  // A frame that has left the queue is heard when the sink has played what it holds.
   const double frame = static_cast<double>(timing->read_index) / kFrameBytes -
                        static_cast<double>(timing->sink_usec) * 1e-6 * player.rate;
   const int64_t took = now - player.asked_at;
-  // The server answered somewhere between question and answer.
+  // The server answered at some moment between request and answer.
   player.rows.push_back({frame, now - took / 2, raw - took / 2, took});
 }
 

@@ -1,5 +1,5 @@
-// What each quality of the resampler is: how far flat, how clean, how late, how dear. Prints one
-// JSON array, for docs/resampling.md.
+// Measures each quality of the resampler: flatness, distortion, latency, cost. Prints one JSON
+// array, for docs/resampling.md.
 #include <time.h>
 
 #include <algorithm>
@@ -16,7 +16,7 @@ namespace {
 
 constexpr double kLevel = 0.8912509;  // -1 dBFS
 constexpr uint32_t kChannels = 2;
-// The ratio of those that may move: 100 ppm, as a number of the steps that it is counted in.
+// The ratio for the variable ones: 100 ppm, in whole steps of their counter.
 constexpr double kMoved = 1 + 429497 * 0x1p-32;
 constexpr double kFlatDb = 0.01;
 constexpr int kAliasTones = 60;
@@ -42,7 +42,7 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-// The middle of what comes of a tone, left channel.
+// The middle of a converted tone, left channel.
 std::vector<float> converted(const Kind& kind, uint32_t in_rate, uint32_t out_rate, double hz,
                              double seconds) {
   Resampler resampler(in_rate, out_rate, kChannels, kind.quality, kind.variable);
@@ -64,7 +64,7 @@ SineFit fitted(const Kind& kind, uint32_t in_rate, uint32_t out_rate, double hz)
                   [=](size_t i) { return turns * static_cast<double>(i); });
 }
 
-// Hz up to which tones keep their level.
+// The frequency in Hz up to which tones keep their level.
 double flat_to(const Kind& kind, uint32_t in_rate, uint32_t out_rate) {
   double low = 0.5 * std::min(in_rate, out_rate) * 0.6, high = 0.5 * std::min(in_rate, out_rate);
   while (high - low > 5) {
@@ -75,7 +75,7 @@ double flat_to(const Kind& kind, uint32_t in_rate, uint32_t out_rate) {
   return low;
 }
 
-// The strongest that is left of a tone which the lower rate cannot carry.
+// The strongest remainder of a tone that the lower rate cannot carry.
 double worst_alias_db(const Kind& kind, uint32_t in_rate, uint32_t out_rate) {
   double worst = -300;
   for (int n = 0; n < kAliasTones; ++n) {
@@ -92,7 +92,7 @@ double worst_alias_db(const Kind& kind, uint32_t in_rate, uint32_t out_rate) {
   return worst;
 }
 
-// Of this thread: other programs' turns do not count.
+// Time of this thread only: other programs' turns do not count.
 double cpu_seconds() {
   timespec now;
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
@@ -118,7 +118,7 @@ double latency_ms(const Kind& kind, uint32_t in_rate, uint32_t out_rate) {
 }  // namespace
 
 int main() {
-  // Each round runs all of them, so that a machine that slows down does not favour anyone.
+  // Each round runs all of them, so that a machine that slows down favours none.
   std::vector<std::vector<double>> costs(std::size(kKinds));
   for (int round = 0; round < kRounds; ++round) {
     double times[std::size(kKinds)];

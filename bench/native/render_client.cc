@@ -26,8 +26,8 @@ constexpr float kClick = 0.8f;
 constexpr DWORD kLongestWaitMs = 20;
 constexpr double kSettleMs = 2000;
 constexpr double kMsPerReference = 1e-4;
-// What Wine's stamps are short of, once or more, from 25.6 hours after the machine's start on: the
-// product of the counter and 10^7 overflows.
+// The error of Wine's timestamps, once or several times, from 25.6 hours after the machine's start:
+// the product of the counter and 10^7 overflows.
 constexpr double kOverflowMs = 18446744073709551616.0 / 1e7 * kMsPerReference;
 
 [[noreturn]] void fail(const char* what, long result) {
@@ -39,7 +39,7 @@ void check(HRESULT result, const char* what) {
   if (FAILED(result)) fail(what, result);
 }
 
-// On the clock of the capture stream's stamps.
+// On the clock of the capture stream's timestamps.
 double now_ms() {
   LARGE_INTEGER count, frequency;
   QueryPerformanceCounter(&count);
@@ -111,7 +111,7 @@ struct Player {
   WORD channels = 0;
   double rate = 0;
   UINT64 written = 0;
-  std::vector<double> clicks;  // when they were handed over, ms
+  std::vector<double> clicks;  // when they were delivered, ms
 };
 
 }  // namespace
@@ -171,7 +171,7 @@ int wmain(int argc, wchar_t** argv) {
   }
   std::printf("%s]\n", *separator == '[' ? "[" : "");
   std::fflush(stdout);
-  // Wine's driver has threads of its own, which a process that ends while they run may wait for.
+  // Wine's driver has its own threads; a process that ends while they run may hang.
   player.client->Stop();
   ear->Stop();
   capture->Release();

@@ -33,14 +33,14 @@ constexpr Conversion kConversions[] = {
 
 double decibels(double level) { return 20 * std::log10(std::max(level, 1e-15)); }
 
-// Of this thread: other programs' turns do not count.
+// Time of this thread only: other programs' turns do not count.
 double cpu_seconds() {
   timespec now;
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
   return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
 }
 
-// Left channel of what comes of `in`, in blocks of the usual size.
+// The left channel of the converted `in`, in blocks of the usual size.
 std::vector<float> converted(Engine* engine, const std::vector<float>& in) {
   std::vector<float> out, block(64 * 1024 * kChannels);
   for (size_t at = 0; at + kBlock * kChannels <= in.size(); at += kBlock * kChannels) {
@@ -50,8 +50,8 @@ std::vector<float> converted(Engine* engine, const std::vector<float>& in) {
   return out;
 }
 
-// Takes a tone of slowly changing level and phase out of a piece of signal, and tells what is left:
-// sine and cosine, each times 1, t, t^2. `turns` says what the phase should be.
+// Removes a tone of slowly changing level and phase from a piece of signal and returns the energy
+// of the rest. The tone is sine and cosine, each times 1, t, t^2. `turns` is the expected phase.
 double rest_energy(const float* samples, const double* turns, size_t count, double* tone_energy) {
   constexpr size_t kTerms = 6;
   std::array<std::array<double, kTerms + 1>, kTerms> m{};
@@ -86,8 +86,8 @@ struct Fit {
   double snr_db, rest_rms;
 };
 
-// Of the middle half. A ratio that is off by its last bit would count as noise if only a steady
-// sine were taken out.
+// Fits the middle half. If only a steady sine were removed, a ratio that is off by its last bit
+// would count as noise.
 Fit fit_middle(const std::vector<float>& out, double hz, double rate) {
   const size_t count = out.size() / 2;
   std::vector<double> turns(count);
@@ -113,7 +113,7 @@ double x_real_time(const EngineKind& kind, const Conversion& conversion) {
     }
     return cpu_seconds() - start;
   };
-  // As long as takes 40 ms, by what the warm-up took.
+  // As many rounds as take 40 ms, judged by the warm-up.
   const double guess = run(20) / 20;
   const auto blocks = static_cast<size_t>(std::clamp(0.04 / guess, 20.0, 1e5));
   return static_cast<double>(blocks * kBlock) / conversion.in_rate / run(blocks);
@@ -137,8 +137,8 @@ void print_speed() {
   std::printf("}\n");
 }
 
-// Worst level, relative to the input's, of what should not be there: from tones above half the
-// output's rate everything, from tones below it all but the tone.
+// The worst level of an alias or image, relative to the input's: for tones above half the output's
+// rate all output counts, for tones below it everything except the tone.
 double worst_alias_db(const EngineKind& kind, const Conversion& c) {
   const double in_half = c.in_rate / 2, out_half = c.out_rate / 2;
   double worst = -400;
@@ -159,8 +159,8 @@ double worst_alias_db(const EngineKind& kind, const Conversion& c) {
   return worst;
 }
 
-// The longest that an input frame waits for its output, given one frame at a time: input given less
-// output got, plus the delay in what was got, which is where an impulse comes out.
+// The longest time that an input frame waits for its output, given one frame at a time: input given
+// minus output received, plus the delay within the output, which is the place of an impulse.
 double latency_ms(const EngineKind& kind, const Conversion& c) {
   const size_t impulse = 9600, total = 24000;
   const auto engine = kind.make(c.in_rate, c.out_rate);
@@ -170,7 +170,7 @@ double latency_ms(const EngineKind& kind, const Conversion& c) {
   for (size_t n = 0; n < total; ++n) {
     const float frame[kChannels] = {n == impulse ? 1.0f : 0.0f, 0.0f};
     const size_t got = engine->run(frame, 1, out.data(), out.size() / kChannels);
-    // Of the moment before this frame's output was taken.
+    // Before this frame's output is counted.
     if (n > impulse) {
       behind = std::max(behind, static_cast<double>(n + 1) / c.in_rate -
                                     static_cast<double>(produced) / c.out_rate);
@@ -186,8 +186,8 @@ double latency_ms(const EngineKind& kind, const Conversion& c) {
   return (behind + delay) * 1e3;
 }
 
-// The ratio moves by up to 6 ppm each block, within 200 ppm. Pieces of the signal are fitted by
-// themselves, so that only what is heard beside the tone counts.
+// The ratio moves by up to 6 ppm each block, within 200 ppm. Each piece of the signal is fitted
+// separately, so that only sound beside the tone counts.
 double moving_snr_db(const EngineKind& kind, double hz) {
   const double rate = 48000;
   const auto engine = kind.make(rate, rate);

@@ -1,9 +1,9 @@
-// WebRTC's AEC3 over one scene, as npm has it in @livekit/rtc-ffi-bindings: its echo canceller alone.
+// WebRTC's AEC3 over one scene, from npm's @livekit/rtc-ffi-bindings: its echo canceller alone.
 //
-//     node aec3.mjs RATE FAR MICROPHONE OUT       raw f32 mono files; prints { "cpu": seconds }
+//     node aec3.mjs RATE FAR MICROPHONE OUT raw f32 mono files; prints { "cpu": seconds }
 //
-// MICROPHONE_MS: by how much later the microphone is given. 40 suits it best: with a reference that is aligned to the
-// sample it loses 7 to 13 dB.
+// MICROPHONE_MS: by how much later the microphone is given. 40 suits AEC3 best: with a reference that is aligned to
+// the sample it loses 7 to 13 dB.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 import { peer } from '../peers.mjs';

@@ -1,5 +1,5 @@
-// What a blocked event loop costs: `node blocked.mjs MS`, with the default bufferMs of 1000 and a steady tone
-// in the microphone. What is missing is compared with what was counted, and the tone must be in phase behind it.
+// The effect of a blocked event loop: `node blocked.mjs MS`, with the default bufferMs of 1000 and a steady tone in
+// the microphone. The missing frames must equal the counted ones, and the tone must be in phase after them.
 import { setTimeout as delay } from 'node:timers/promises';
 import { MicSource } from 'patchcord';
 import { SimulatedAudio, tone } from 'patchcord/testing';
@@ -9,7 +9,7 @@ import { instruments, report } from '../measure.mjs';
 const ms = Number(process.argv[2]);
 const { findGaps, toFloat } = await instruments();
 const audio = new SimulatedAudio();
-// With this phase no sample of the tone is exactly zero: zeros are what was lost.
+// With this phase no sample of the tone is exactly zero, so zeros are lost frames.
 audio.device('mic').play(tone(997, { gain: 0.25, phase: 1 }));
 const mic = new MicSource({ backend: audio });
 const chunks = [];
@@ -24,7 +24,7 @@ await delay(1500);
 const { readerLostFrames, lostFrames } = mic.stats();
 await mic.close();
 
-// Before the tone there is the silence of opening.
+// The tone comes after the silence of opening.
 const [left] = toFloat(Buffer.concat(chunks), mic.format);
 const first = left.findIndex((sample) => sample !== 0) + 48;
 const gaps = findGaps(left.subarray(first), {

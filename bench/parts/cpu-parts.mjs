@@ -18,7 +18,7 @@ if (step === 'timer') {
   if (step === 'data') {
     mic.on('data', () => called++);
   } else if (step !== 'device') {
-    // What a Place does for the readable side.
+    // The work of a Place for the readable side.
     const require = createRequire(import.meta.url);
     const { Tap } = require('../../build/Release/patchcord.node');
     const bytes = 480 * 8;

@@ -1,5 +1,5 @@
-// What streams cost: `node cpu.mjs STREAMS SECONDS`. In per cent of one core, all threads of the process;
-// with 0 streams it is the process alone, and `timers` instead of streams is the same number of 10 ms timers.
+// The cost of streams: `node cpu.mjs STREAMS SECONDS`. In per cent of one core, all threads of the process. With 0
+// streams it measures the process alone; `timers` runs the same number of 10 ms timers instead of streams.
 import { setTimeout as delay } from 'node:timers/promises';
 import { MicSource } from 'patchcord';
 

@@ -1,4 +1,4 @@
-// How soon captured audio is in JavaScript: `node delivery.mjs STREAMS SECONDS`, the event loop idle.
+// How soon captured audio arrives in JavaScript: `node delivery.mjs STREAMS SECONDS`, the event loop idle.
 import { setTimeout as delay } from 'node:timers/promises';
 import { MicSource } from 'patchcord';
 
@@ -8,8 +8,8 @@ const [streams, seconds] = process.argv.slice(2).map(Number);
 const sources = Array.from({ length: streams }, () => new MicSource());
 await Promise.all(sources.map((source) => source.ready));
 
-// A packet is complete when its last frame is heard: that is the end of the timeline when JavaScript
-// is called for it. A chunk is complete up to a period before its packet.
+// A packet is complete when its last frame has been recorded, which is the end of the timeline when JavaScript is
+// called for it. A chunk is complete up to a period before its packet.
 const packet = [];
 const chunk = [];
 let measuring = false;
@@ -23,7 +23,7 @@ for (const source of sources) {
     chunk.push(Number(now - source.timeAt(source.firstFrame + frames)) / 1e6);
   });
 }
-// The first second is the clock's: it is being learnt.
+// The clock is learnt in the first second.
 await delay(2000);
 measuring = true;
 await delay(seconds * 1000);

@@ -1,5 +1,5 @@
 // Mixers called from JavaScript, as a part of bench/mixer.mjs: `node js-mixers.mjs INPUTS`, stereo s16 at 48 kHz,
-// each as fast as it goes. Prints how many times faster than real time each was.
+// each as fast as it can. Prints how many times faster than real time each was.
 import { once } from 'node:events';
 import { finished } from 'node:stream/promises';
 import { Mixer } from 'patchcord';
@@ -28,7 +28,7 @@ async function write(stream, seconds) {
   stream.end();
 }
 
-// Until all of it has come out, or nothing has for as long as 2 s.
+// Waits until all output has arrived, or none has for 2 s.
 async function drained(readable, seconds) {
   let bytes = 0;
   let last = performance.now();

@@ -1,5 +1,5 @@
-// How fast the kernels are: `node kernels.mjs SECONDS`, so many seconds of stereo audio at 48 kHz through each, as
-// fast as they go, from JavaScript and back. Prints how many times faster than real time.
+// The speed of the kernels: `node kernels.mjs SECONDS` sends so many seconds of stereo audio at 48 kHz through each,
+// as fast as possible, from JavaScript and back. Prints how many times faster than real time.
 import { once } from 'node:events';
 import { finished } from 'node:stream/promises';
 import { Mixer, Resampler } from 'patchcord';

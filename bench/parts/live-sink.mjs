@@ -17,10 +17,10 @@ import { instruments, percentiles, report } from '../measure.mjs';
 
 const given = JSON.parse(process.argv[2]);
 const { findGaps } = await instruments();
-// Of what is looked at at once; what is near its ends is looked at with the next piece.
+// The length of a piece; clicks and breaks near its ends are measured with the next piece.
 const [pieceSeconds, edgeSeconds] = [10, 0.25];
 const settleMs = 6000;
-// A break is one place, with the ramps around it. What counted it may notice later, or before it is heard.
+// A break is one place, with the ramps around it. Its counter may rise later, or before the break is heard.
 const [oneBreakMs, countedWithinMs] = [100, 1500];
 
 class Ear {
@@ -43,7 +43,7 @@ class Ear {
         const [one, two] = this.#right;
         const three = samples[i * channels + channels - 1];
         if (two > 0.4 && two >= one && two > three) {
-          // The top of a parabola through the three, the middle one a frame ago.
+          // The top of a parabola through the three; the middle one is the previous frame.
           const top = (one - three) / (2 * (one - 2 * two + three));
           const click = Number(time) / 1e6 + ((i - 1 + top) * 1000) / rate;
           this.clicks.push(click);
@@ -56,7 +56,7 @@ class Ear {
     }
   }
 
-  // `end`: when the last frame was heard, ms.
+  // `end`: when the last frame was recorded, ms.
   #look(end) {
     const edge = edgeSeconds * rate;
     let gaps;
@@ -117,7 +117,7 @@ const counters = () => {
     ...(player && { "the player's underruns": player.stats().underruns }),
   };
 };
-// When which of them counted something.
+// When each of them counted something.
 const counted = [];
 await delay(settleMs);
 let last = counters();
@@ -132,7 +132,7 @@ const ways = [];
 const heard = new Ear(source);
 const arrived = new Ear(cable, (at) => {
   const { latencyMs, deviceLatencyMs } = sink.stats();
-  // Looked for when both ears must have it.
+  // Measured when the break must have reached both places.
   setTimeout(() => {
     const from = heard.clicks.findLast((click) => click < at);
     if (from === undefined || at - from > 1000 / clicksPerSecond) return;
@@ -157,8 +157,8 @@ for (const one of arrived.breaks) {
 }
 verdicts.unexplained = unexplained.length;
 const added = ways.map(({ way, lag }) => way - lag);
-// What holds the fill is judged by how far from the usual a click is, less the lag that the link says it holds: what
-// the system's own positions leave out, as Wine's do, is the same for all.
+// To judge whether the fill is held: how far a click's delay is from the usual, minus the lag that the link reports.
+// Parts that the system's own positions omit, as Wine's do, are the same for all clicks.
 const usuallyAdded = percentiles(added).p50;
 const moved = added.map((ms) => Math.abs(ms - usuallyAdded));
 const lags = ways.map(({ lag }) => lag);

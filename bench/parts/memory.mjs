@@ -1,5 +1,5 @@
-// Memory while the whole pipeline streams: `node --expose-gc memory.mjs SECONDS`. Twelve samples, the first when a
-// fifth of the time is over.
+// Memory while the whole pipeline streams: `node --expose-gc memory.mjs SECONDS`. Takes twelve samples, the first
+// after a fifth of the time.
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LoopbackSource, MicSource, Mixer, VirtualMicSink } from 'patchcord';

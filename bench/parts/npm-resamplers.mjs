@@ -21,7 +21,7 @@ const { default: SpeexResampler } = peer('speex-resampler');
 const { resample } = peer('wave-resampler');
 await SpeexResampler.initPromise;
 
-// Each makes a converter from interleaved f32 to interleaved f32; `whole`: only all at once.
+// Each makes a converter from interleaved f32 to interleaved f32; `whole`: it only converts all at once.
 const engines = {
   'patchcord high, from JavaScript': { make: ours('high') },
   'patchcord high, convert()': { make: wholeBuffer('high'), whole: true },
@@ -127,7 +127,7 @@ async function speed() {
   return rows;
 }
 
-// Left channel of a tone of a second and a half.
+// The left channel of a converted tone of a second and a half.
 async function converted({ make, whole }, hz, from, to) {
   const input = sine(hz, from, from * 1.5);
   const convert = await make(from, to);

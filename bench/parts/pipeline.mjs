@@ -1,8 +1,8 @@
-// The main job, heard by another program: `node pipeline.mjs SECONDS LATENCY_MS`, on the private server of the
-// environment. A tone is played into the microphone's left channel and another into the speakers' right one;
-// microphone and loopback are mixed into a virtual microphone, and `parec` records it. Each channel must then
-// carry its tone, and every break in it must be one that somebody counted. The baseline is what `parec` hears at
-// the same time of the microphone and of the speakers themselves.
+// The main use, recorded by another program: `node pipeline.mjs SECONDS LATENCY_MS`, on the private server of the
+// environment. One tone is played into the microphone's left channel and another into the speakers' right one;
+// microphone and loopback are mixed into a virtual microphone, and `parec` records it. Each channel must then carry
+// its tone, and every break in it must be counted by a stream. The baseline is a `parec` that records the microphone
+// and the speakers themselves at the same time.
 import { spawn } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,7 +17,7 @@ const { findGaps, measureTone, toFloat } = await instruments();
 const rate = 48000;
 const peak = 10 ** (-12 / 20);
 const format = ['--raw', '--format=float32le', `--rate=${rate}`, '--channels=2'];
-// Frequencies whose periods are no whole number of frames: a jump by whole periods is not seen.
+// Frequencies whose periods are not a whole number of frames: a jump by whole periods would not show.
 const tones = [
   { name: 'microphone', device: 'micfeed', source: 'mic', frequency: 997, channel: 0 },
   { name: 'speakers', device: 'speakers', source: 'speakers.monitor', frequency: 439, channel: 1 },
@@ -61,8 +61,8 @@ try {
 }
 if (exit) throw exit;
 
-// Second by second: one sine fitted to all of it would take the wandering of a clock that is followed for a
-// change of level. The worst second's frequency and level, the middle one's SNR.
+// Second by second: one sine fitted to everything would take the wander of a followed clock for a change of level.
+// Reports the worst second's frequency and level, and the median SNR.
 function judge(samples, near) {
   const each = [];
   for (let from = 0; from + rate <= samples.length; from += rate) {
@@ -73,8 +73,8 @@ function judge(samples, near) {
     hzOff: worst(each.map(({ frequency }) => frequency - near)),
     dbOff: worst(each.map(({ peakDb }) => peakDb - 20 * Math.log10(peak))),
     snrDb: median(each.map(({ snrDb }) => snrDb)),
-    // Where a clock is followed a sample may be off by 80 dB less than the tone has; the smallest jump by a
-    // whole frame is 60 dB above that.
+    // While a clock is followed, a sample may be off by 80 dB less than the tone; the smallest jump by a whole frame
+    // is 60 dB above that.
     gaps: findGaps(samples, { sampleRate: rate, frequency: near, tolerance: 2.5e-5 }),
   };
 }
@@ -98,7 +98,7 @@ function counts() {
   };
 }
 
-// A shell's loop of one second of the tone, so that nothing this process does starves it.
+// A shell's loop of one second of the tone, so that this process cannot starve it.
 function play({ device, frequency, channel }) {
   const file = join(folder, `${device}.f32`);
   const samples = new Float32Array(2 * rate);
@@ -121,7 +121,7 @@ async function record(device) {
   await new Promise((resolve) => recorder.once('close', resolve));
   closeSync(output);
   const bytes = readFileSync(file);
-  // Its first half second may hold what was there before it came.
+  // The first half second may contain audio from before the recording.
   const from = (rate / 2) * 8;
   return toFloat(bytes.subarray(from, from + seconds * rate * 8), {
     sampleRate: rate,

@@ -1,11 +1,11 @@
-// What a disturbed event loop does to a live pipe, as a part of bench/stalls.mjs:
+// The effect of a disturbed event loop on a live pipe, as a part of bench/stalls.mjs:
 //
 //     node --expose-gc stall.mjs HOW manual | real
 //
 // A simulated microphone 100 ppm off its clock, through a mixer, into a sink, and into a reader in JavaScript, for
 // the 2 s of the disturbance and a little longer. With the manual clock the world runs as fast as it can, three
-// minutes of its time, on a thread of its own: what the sink's device played is then the same in every run, and its
-// digest is printed. With the real clock gaps, underruns and the reader's losses are counted.
+// minutes of its time, on its own thread: the sink's device then plays the same in every run, and the program prints
+// its digest. With the real clock gaps, underruns and the reader's losses are counted.
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MicSource, Mixer, VirtualMicSink } from 'patchcord';

@@ -1,5 +1,5 @@
-// The baseline of deliveries: how late a 10 ms timer is called in a process that does nothing else,
-// `node timer.mjs SECONDS`.
+// The baseline of deliveries: how late a 10 ms timer is called in a process that does nothing else. `node timer.mjs
+// SECONDS`.
 import { histogram, percentiles, report } from '../measure.mjs';
 
 const late = [];

@@ -1,5 +1,5 @@
-// When a microphone and a loopback say that what they hear was heard: `node times.mjs SECONDS`. They hear
-// native/player.cc's slow tones: rows [turns of the tone, the chunk's time in ns].
+// The times that a microphone and a loopback give to their frames: `node times.mjs SECONDS`. They record
+// native/player.cc's slow tones. Prints rows [turns of the tone, the chunk's time in ns].
 import { LoopbackSource, MicSource } from 'patchcord';
 
 import { report } from '../measure.mjs';
@@ -18,7 +18,7 @@ async function listen(source) {
     const at = Number(time - opened) * 1e-9;
     if (at > seconds) break;
     const [left, right] = [data.readFloatLE(0), data.readFloatLE(4)];
-    // In its first seconds a clock is learnt. What is silence, or fades, says nothing.
+    // The clock is learnt in the first seconds. Silence and fades say nothing.
     if (at < 5 || flags !== 0 || Math.hypot(left, right) < 0.2) continue;
     rows.push([Math.atan2(left, right) / (2 * Math.PI), String(time)]);
   }
