@@ -1,12 +1,12 @@
-// What a sink adds to the sound of a live microphone, whether it holds that, and every break in what is heard. A
-// command of its own, on servers of its own:
+// Measures the latency that a sink adds to a live microphone, whether the latency stays the same, and every break
+// in the sound. A separate command, on its own servers:
 //
 //     node bench/live-sink.mjs [--seconds N] [--latency MS] [--real-time] [--docs] [SYSTEM...]
 //
 // Systems: simulated, pulse, pipewire, wine, windows (the simulated Windows engine), windows-small (the same with
 // periods of 2.67 ms and a fill of 4 ms); all, unless some are named. --seconds for each (30). --latency: the
 // sink's latencyMs, not its default. --docs puts the table and the histogram into docs/performance.md. --real-time
-// (root) puts all that is measured, and its server, before whatever else the machine does, as if that were not there.
+// (root) runs all measured processes, and their server, with a higher priority than the rest of the machine.
 // In Wine a native client's own latency (bench/native/render_client.cc) is measured before and after.
 import { execFile, execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';

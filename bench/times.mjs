@@ -1,4 +1,4 @@
-// How exactly a source knows when its frames were recorded, compared with another program that plays them and reads
+// How exactly a source dates its frames, compared with another program that plays them and reads
 // their times from the server (native/player.cc).
 import { startPulseAudio } from '../test/servers.mjs';
 import { crossBuildWindows, whyNoCrossCompiler } from '../scripts/cross-windows.mjs';
@@ -70,7 +70,7 @@ function truthOf(rows, wine) {
   };
 }
 
-/** In Wine, on a PulseAudio of its own. */
+/** In Wine, on its own PulseAudio. */
 export async function timesInWine(seconds) {
   const reason = whyNoWine() ?? whyNoCrossCompiler();
   if (reason) {

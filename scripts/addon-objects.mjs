@@ -8,7 +8,7 @@ import { readGyp } from './read-gyp.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
-/** What C++ that is linked with these objects is compiled with. */
+/** The flags for C++ that is linked with these objects. */
 export const addonFlags = [
   '-std=c++17',
   '-O2',

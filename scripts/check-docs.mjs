@@ -1,5 +1,5 @@
 // `npm run check:docs`: every public name says what it is. A name that index.ts or testing.ts exports, and each
-// public member of it, has a description of its own or inherits one; an optional option has `@default`; what
+// public member of it, has its own description or inherits one; an optional option has `@default`; a function that
 // throws has `@throws` with the codes; a class that an app constructs has `@example`. Prints one `not ok` line
 // for each place that lacks something, and exits 1.
 import { readFileSync } from 'node:fs';
@@ -116,7 +116,7 @@ function throwsText(declaration) {
 
 /**
  * Whether the body throws, or calls a check (a name that begins with `check`), or a function of the same file that
- * does. What a `try` catches is not thrown.
+ * does. Errors that a `try` catches do not count.
  */
 function throws(declaration) {
   if (known.has(declaration)) return known.get(declaration);

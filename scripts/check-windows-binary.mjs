@@ -12,7 +12,7 @@ const systemLibraries = ['advapi32.dll', 'avrt.dll', 'kernel32.dll', 'msvcrt.dll
 const characteristics = { DYNAMIC_BASE: 0x40, HIGH_ENTROPY_VA: 0x20, NX_COMPAT: 0x100 };
 
 /**
- * What is wrong with a binary, by what objdump says of its headers and of its code.
+ * Finds the faults of a binary, from objdump's output for its headers and its code.
  * @param {string} headers
  * @param {string} code
  * @returns {string[]}

@@ -1,5 +1,5 @@
-// `npm run check:docs` runs this too: finds wording at which a reader stops, and says what to write instead. It looks at
-// the documentation, at the comments and texts of lib/ and examples/, at the error messages of src/, and at test names.
+// `npm run check:docs` runs this too: finds wording at which a reader stops, and says what to write instead. It reads
+// the documentation, all comments, the texts of lib/ and examples/, the error messages of src/, and the names of tests.
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
@@ -52,6 +52,18 @@ const kinds = [
   [/\b(?:other|the) news\b/i, 'say "change" or "event"'],
 ];
 
+/** More kinds, for comments: they describe code, in which programs act. */
+const kindsInComments = [
+  [
+    new RegExp(`\\b${things} (?:knows?|hears?|asks?|listens)\\b`, 'i'),
+    'a program has or stores, receives or records, and requests',
+  ],
+  [/\bin our hands?\b/, 'say "a manual clock"'],
+  [/\bthe one who\b/i, 'name the actor'],
+  [/\bwhat (?:becomes|comes|holds) of\b/i, 'name the thing: the result, the rest'],
+  [/\b(?:is|are|was|were) (?:believed|wanted|had)\b/i, 'name the actor and what it does'],
+];
+
 /** Beginnings of sentences that make a fragment of a description. */
 const fragments = [
   [/^Of (?!course)/, 'a sentence needs a subject and a verb: do not begin with "Of"'],
@@ -71,6 +83,10 @@ export function findWording(text, { isComment = false } = {}) {
     if (match) found.push([match.index, match[0], advice]);
   }
   if (isComment) {
+    for (const [pattern, advice] of kindsInComments) {
+      const match = pattern.exec(text);
+      if (match) found.push([match.index, match[0], advice]);
+    }
     let index = 0;
     for (const sentence of text.split(/(?<=[.:]) (?=[A-Z])/)) {
       for (const [pattern, advice] of fragments) {
@@ -93,12 +109,13 @@ export function proseOfPage(markdown) {
   });
 }
 
-/** The comments and the texts of a program in TypeScript or JavaScript, as [position, text]. */
+/** The comments and the texts of a program in TypeScript or JavaScript, as [position, text, isComment]. */
 export function proseOfProgram(path, text) {
   const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
   const prose = [];
   const seen = new Set();
   const addComments = (ranges) => {
+    let previous;
     for (const { pos, end } of ranges ?? []) {
       if (seen.has(pos)) continue;
       seen.add(pos);
@@ -106,9 +123,17 @@ export function proseOfProgram(path, text) {
         .slice(pos, end)
         .replace(/@example[^]*/, '')
         .replace(/^\/\*\*?|\*\/$|^\/\//g, '')
-        .replace(/\n\s*(?:\*|\/\/) ?/g, ' ')
+        .replace(/\n\s*\* ?/g, ' ')
         .replace(/`[^`]*`/g, (code) => '`'.repeat(code.length));
-      prose.push([pos, comment]);
+      // Lines of one block are one text.
+      if (previous && /^\n *$/.test(text.slice(previous.end, pos))) {
+        previous.entry[1] += ` ${comment.trim()}`;
+        previous.end = end;
+        continue;
+      }
+      const entry = [pos, comment, true];
+      prose.push(entry);
+      previous = text.startsWith('//', pos) ? { entry, end } : undefined;
     }
   };
   const visit = (node) => {
@@ -120,11 +145,34 @@ export function proseOfProgram(path, text) {
       ts.isTemplateHead(node) ||
       ts.isTemplateMiddle(node) ||
       ts.isTemplateTail(node);
-    if (isText && /\w \w+ \w/.test(node.text)) prose.push([node.getStart(), node.text]);
+    if (isText && /\w \w+ \w/.test(node.text)) prose.push([node.getStart(), node.text, false]);
     ts.forEachChild(node, visit);
   };
   visit(source);
   return prose;
+}
+
+/** The comments of a program in C++, as [position, text]: lines of one block are one text. */
+export function commentsOfCpp(text) {
+  const comments = [];
+  let position = 0;
+  let before = -1;
+  for (const line of text.split('\n')) {
+    const start = commentStart(line);
+    if (start >= 0) {
+      const comment = line.slice(start + 2).trim();
+      if (start === before) comments[comments.length - 1][1] += ` ${comment}`;
+      else comments.push([position + start, comment]);
+    }
+    before = start;
+    position += line.length + 1;
+  }
+  return comments.map(([at, comment]) => [at, comment.replace(/`[^`]*`/g, '``')]);
+}
+
+/** @returns the column of the line's comment, outside of strings; -1 if it has none. */
+function commentStart(line) {
+  return line.replace(/"(?:[^"\\]|\\.)*"/g, (string) => '"'.repeat(string.length)).indexOf('//');
 }
 
 /** The texts of a program in C++ that have several words, and the names of its tests, as [position, text]. */
@@ -179,12 +227,23 @@ function check() {
       look(path, lineAt(text, position), prose, { isComment: true });
     }
   }
-  for (const path of [...filesIn('src', /\.(?:cc|h)$/), ...filesIn('test/native', /\.cc$/)]) {
+  for (const path of ['src', 'bench', 'test'].flatMap((folder) => filesIn(folder, /\.(?:cc|h)$/))) {
+    if (/^src\/core\/graph\/(?:mixer_node|live_input|input_controls)\./.test(path)) continue;
     const text = readFileSync(join(root, path), 'utf8');
+    for (const [position, prose] of commentsOfCpp(text)) {
+      look(path, lineAt(text, position), prose, { isComment: true });
+    }
+    if (!/^(?:src|test\/native)\//.test(path)) continue;
     for (const [position, prose] of textsOfCpp(text)) look(path, lineAt(text, position), prose);
   }
-  for (const path of filesIn('test', /\.test\.ts$/)) {
+  for (const path of ['bench', 'scripts', 'test'].flatMap((folder) =>
+    filesIn(folder, /\.(?:m?ts|mjs)$/),
+  )) {
     const text = readFileSync(join(root, path), 'utf8');
+    for (const [position, prose, isComment] of proseOfProgram(path, text)) {
+      if (isComment) look(path, lineAt(text, position), prose, { isComment });
+    }
+    if (!path.endsWith('.test.ts')) continue;
     for (const [position, name] of namesOfTests(text)) look(path, lineAt(text, position), name);
   }
   for (const problem of problems) console.log(`not ok - ${problem}`);

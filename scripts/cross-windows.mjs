@@ -26,7 +26,7 @@ export function whyNoCrossCompiler() {
   return undefined;
 }
 
-/** What another addon needs to be linked as ours is, once that is built. */
+/** The inputs for linking another addon like ours, after ours has been built. */
 export const hostImports = {
   includeDir: headers.include_dir,
   library: join(root, folder, 'libnode.a'),

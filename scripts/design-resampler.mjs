@@ -51,7 +51,7 @@ function grid({ pass, support, stopDb, farDb }) {
   return [...passband, ...stopband, end];
 }
 
-/** What b[m] adds to the response at f, or, without one, to the last tap. */
+/** The contribution of b[m] to the response at f, or, without f, to the last tap. */
 function share(f, m, support) {
   if (f === null) return (m % 2 === 0 ? 1 : -1) / support;
   return (sinc(support * f - m) + sinc(support * f + m)) / 2;

@@ -6,10 +6,10 @@ import { fileURLToPath } from 'node:url';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
 /**
- * What binding.gyp says for an operating system in gyp's words ('linux', 'win', 'mac'), for compilers
+ * Reads binding.gyp for an operating system by gyp's name for it ('linux', 'win', 'mac'), for compilers
  * that node-gyp does not drive: { name, sources, includeDirs, defines, cflags, cflagsCc, ldflags,
  * libraries }, paths relative to the repository, libraries as that system's compilers spell them.
- * Understands what binding.gyp uses (comments on lines of their own, OS== conditions, `<!` commands)
+ * Supports the syntax that binding.gyp uses (comments on separate lines, OS== conditions, `<!` commands)
  * and throws on anything else.
  */
 export function readGyp(os) {

@@ -1,6 +1,6 @@
-// `fork('guard.mjs', [FOLDER, COMMAND, ...ARGUMENTS])`: runs the command in a process group of its own and
+// `fork('guard.mjs', [FOLDER, COMMAND, ...ARGUMENTS])`: runs the command in its own process group and
 // sends its pid. When the parent disconnects, by choice or by dying in any way, the whole group ends
-// and the folder is removed. Exits with the command; before, the parent is told how that ended.
+// and the folder is removed. Exits with the command; before that, it sends the parent the exit code.
 import { spawn } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,11 +13,11 @@ function signalGroup(signal) {
   try {
     process.kill(-child.pid, signal);
   } catch {
-    // Nobody is left in it.
+    // The group is empty.
   }
 }
 
-// Of what the parent has it write.
+// The last text that the parent has it write.
 function lastOutput() {
   try {
     return readFileSync(join(folder, 'log'), 'utf8').slice(-2000);

@@ -12,8 +12,8 @@
 //   - lines that begin with `ok` or `not ok`, one for each test, or
 //   - a line `N passed, N failed`; where there is one, the last counts and ok lines do not.
 // A line `absent: WHAT (WHY): WHAT FOLLOWS` names what could not run; it is repeated at the end. A suite
-// that fails without a failed test counts as one failed test, and so does one that runs no test. What
-// failed is named once more at the end.
+// that fails without a failed test counts as one failed test, and so does one that runs no test. Failures are named
+// once more at the end.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -218,7 +218,7 @@ function stream(name, [command, ...args], env) {
     const limit = setTimeout(() => {
       note = `stopped after ${suiteLimitMs / 60_000} minutes`;
       child.kill('SIGKILL');
-      // What it started may hold the pipes open.
+      // The processes that it started may keep the pipes open.
       child.stdout.destroy();
       child.stderr.destroy();
     }, suiteLimitMs);

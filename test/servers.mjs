@@ -1,5 +1,5 @@
-// Private audio servers for tests: each in a runtime folder of its own, with the devices that the
-// tests know, gone when stopped or when the process that started it dies. The user's own server is
+// Private audio servers for tests: each in its own runtime folder, with the devices that the tests use, gone when
+// stopped or when the process that started it dies. The user's own server is
 // never asked nor touched. Also a command: `node test/servers.mjs pulse|plain|pipewire COMMAND...`
 // runs the command with such a server.
 import { execFile, fork, spawn } from 'node:child_process';
@@ -23,8 +23,8 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 
 // Without format, rate and channels a null sink is 16 bit at 44.1 kHz. Without norewinds PulseAudio's
-// renders up to two seconds ahead while nobody asks for less, and whoever then begins to listen hears
-// nothing of them; no sound card does that.
+// renders up to two seconds ahead unless a client requests less, and a recording that then begins misses them; no
+// sound card does that.
 const likeCards = 'format=float32le rate=48000 channels=2 norewinds=1';
 
 // A microphone is what is played into `micfeed`. Browsers list remapped sources, no plain monitors.
@@ -40,7 +40,7 @@ const devices = (format) => [
   'module-remap-source source_name=mic master=micfeed.monitor source_properties=device.description="Microphone"',
 ];
 
-// What desktops load as well: they move streams about and make a sink when there is none. (Before
+// Modules that desktops load as well: they move streams about and make a sink when there is none. (Before
 // PulseAudio 16 module-rescue-streams was one of them; now the server does that by itself.)
 const desktopModules = ['module-stream-restore', 'module-always-sink'];
 
@@ -105,7 +105,7 @@ export function startPlainPulseAudio() {
 }
 
 /**
- * PipeWire with WirePlumber and pipewire-pulse on a D-Bus session of their own, and the devices of
+ * PipeWire with WirePlumber and pipewire-pulse on their own D-Bus session, and the devices of
  * `startPulseAudio`.
  * @param {{ modules?: string[] }} [options] More modules of pipewire-pulse to load.
  * @returns {Promise<AudioServer>}
@@ -164,7 +164,7 @@ async function start(name, folder, command) {
   };
   const logFile = join(folder, 'log');
   const output = openSync(logFile, 'w');
-  // A home of its own: the servers keep their state there, and the user's default devices are theirs.
+  // Their own home folder: the servers keep their state there, and the user's default devices are theirs.
   const serverEnv = { ...process.env, ...env, HOME: folder, LC_ALL: 'C' };
   for (const variable of ['PULSE_SERVER', 'DBUS_SESSION_BUS_ADDRESS', 'DISPLAY']) {
     delete serverEnv[variable];

@@ -1,5 +1,5 @@
-// How often the machine itself stood still: on one of its own with idle processors never, on a virtual one whenever its
-// host runs something else. Whoever feeds a sound card is late then.
+// How often the machine itself stood still: never on a real machine with idle processors, on a virtual one whenever its
+// host runs something else. A program that feeds a sound card is late then.
 import { Worker } from 'node:worker_threads';
 
 const watch = `

@@ -1,6 +1,7 @@
 // `npm run campaign:day [-- --hours 24] [--seed 1]`: a microphone and a loopback on the host's clock, for hours
 // of the simulated world, while their clocks drift and their devices fail; how far the two tracks are apart at
-// most. What both devices hear says which of their frames it is, by the phase of a slow tone in two channels, and
+// most. The sound that both devices record says which of their frames it is, by the phase of a slow tone in two
+// channels, and
 // the world's clock says when that was.
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -111,7 +112,7 @@ export async function runTracks({ hours, seed, onHour }) {
   const read = async (id) => {
     let spoilt = true;
     for await (const { data, frame, frames, time, flags } of sources[id].chunks()) {
-      // What is silence, or rings with it, says nothing.
+      // Silence, and what rings with it, says nothing.
       const usable = !flags && !spoilt;
       spoilt = flags !== 0;
       const middle = Math.floor(frames / 2);
@@ -153,7 +154,7 @@ export async function runTracks({ hours, seed, onHour }) {
     },
   };
   const kinds = Object.keys(faults);
-  let busy = 0; // until then a fault is going on
+  let busy = 0; // a fault lasts until then
   for (let second = 1; second <= hours * 3600; second++) {
     await audio.advance(1000);
     now += 1000;

@@ -1,8 +1,8 @@
 // Two clocks for an hour through the engine's own classes, in simulated time: a microphone whose
 // crystal is off by some ppm and wanders, a source, a mixer, and a sink on a clock that is right.
-// What comes out is measured, not what the classes say of themselves: the microphone hears a sine
-// of 1 kHz of the host's time, so the phase of each 10 ms that is played tells how old it is, to
-// the nanosecond. Prints one JSON object.
+// The measurement uses the output instead of the classes' own figures: the microphone records a
+// sine of 1 kHz of the host's time, so the phase of each 10 ms that is played shows its age, to the
+// nanosecond. Prints one JSON object.
 //
 //     drift PPM stamps|arrival [SECONDS]
 #include <algorithm>

@@ -1,12 +1,12 @@
-// What a plain Windows program adds to the sound that it plays to a cable, to compare a sink with:
-// it plays clicks as the documentation of IAudioRenderClient does, woken by the event and filling
-// whatever is free in a buffer of the system's own choice, and hears them at the cable's other end.
+// The delay of a plain Windows program that plays to a cable, for comparison with a sink. It plays
+// clicks as in the documentation of IAudioRenderClient, woken by the event and filling all free
+// space in a buffer of the system's own choice, and records them at the cable's other end.
 //
 //   render_client.exe OUTPUT INPUT SECONDS
 //
-// Prints a JSON list: of each click the milliseconds from the moment that its buffer was filled,
-// more by its place in that, to the moment that it was heard by the capture stream's stamps.
-// OUTPUT and INPUT are parts of the devices' names.
+// Prints a JSON list: for each click the milliseconds from the moment that its buffer was filled,
+// plus its place in that, to its time by the capture stream's timestamps. OUTPUT and INPUT are
+// parts of the devices' names.
 #include <audioclient.h>
 #include <functiondiscoverykeys_devpkey.h>
 #include <mmdeviceapi.h>

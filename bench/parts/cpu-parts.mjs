@@ -1,7 +1,7 @@
 // Where the cost of one stream goes: `node cpu-parts.mjs STEP SECONDS`, each step with what the ones before it
 // do. In per cent of one core, all threads of the process.
-//   timer: no stream, a 10 ms timer of Node's; device: a stream that nobody reads; read: each chunk wakes the
-//   event loop and is copied into the same buffer; own: into a buffer of its own; data: comes as `data` event
+//   timer: no stream, a 10 ms timer of Node's; device: a stream without a reader; read: each chunk wakes the
+//   event loop and is copied into the same buffer; own: into a new buffer; data: comes as `data` event
 import { createRequire } from 'node:module';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MicSource } from 'patchcord';

@@ -1,12 +1,11 @@
 // A live microphone through a sink, heard at the microphone end of its cable: `node live-sink.mjs OPTIONS`, JSON:
-// { seconds, backend, mic, feed, sink: options of the VirtualMicSink, lowLatency }. What the microphone hears
-// repeats each second: a tone on the left, four clicks on the right (secondOfSound()). Without `mic` it is a
-// simulated one, on this machine's clock, whose times are the truth: then all that is measured is the sink's.
-// Otherwise `feed` names the output that this program plays to, which it hears.
+// { seconds, backend, mic, feed, sink: options of the VirtualMicSink, lowLatency }. The microphone's sound repeats
+// each second: a tone on the left, four clicks on the right (secondOfSound()). Without `mic` it is a
+// simulated one, on this machine's clock, whose times are exact: then only the sink is measured.
+// Otherwise `feed` names the output that this program plays to, which it records.
 //
-// Each click is found at the microphone and at the cable, and its way took so long; less the lag that the link holds
-// (stats), that is what the sink adds. Breaks of the tone are looked for at both places, and put down to whoever
-// counted them.
+// Each click is found at the microphone and at the cable, and its delay, minus the lag that the link holds (stats),
+// is what the sink adds. Breaks of the tone are looked for at both places, and matched with the counters of streams.
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { MicSource, SpeakerSink, VirtualMicSink } from 'patchcord';

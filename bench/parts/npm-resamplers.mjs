@@ -1,4 +1,4 @@
-// What can be had from npm, and ours called from JavaScript, as parts of bench/resampler.mjs:
+// Resamplers from npm, and ours called from JavaScript, as parts of bench/resampler.mjs:
 //
 //     node npm-resamplers.mjs speed | quality | spectrum FOLDER
 //

@@ -372,7 +372,7 @@ export class Mixer extends AudioReadable<MixerEvents> {
     return starts.reduce((first, start) => (start < first ? start : first), host.now());
   }
 
-  // Written audio is mixed for as long as readers have room. A reader asks for the rest.
+  // Written audio is mixed for as long as readers have room. When a reader has room again, the rest follows.
   #mixWritten(): void {
     if (this.#native.mixWritten(4096) === 0) this.#finishWritten();
   }

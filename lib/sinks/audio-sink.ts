@@ -257,7 +257,7 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
     return this.#openOptions.format;
   }
 
-  /** The interval at which the device asks for frames, in ms; undefined until `ready`. */
+  /** The interval at which the device requests frames, in ms; undefined until `ready`. */
   get periodMs(): number | undefined {
     return this.#info && (this.#info.periodFrames * 1000) / this.#info.format.sampleRate;
   }

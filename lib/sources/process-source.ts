@@ -81,7 +81,7 @@ export interface ProcessSourceEvents extends SourceEvents {
  * plays several streams, it records their sum. It follows processes and streams when they start, end and move to
  * other devices. It runs on the host's clock, so sources with the same `startTime` stay aligned.
  *
- * On Windows a program is captured 8 to 20 ms later than a `LoopbackSource` of its output hears it, and its times say
+ * On Windows a program is captured 8 to 20 ms later than by a `LoopbackSource` of its output, and its times say
  * the same: other projects have measured that on real machines. To align the two, give the `ProcessSource` a
  * `startTime` that is later by the difference.
  *

@@ -167,7 +167,7 @@ export class ToneSource extends TypedReadable<ReadableEvents> implements AudioSt
   }
 
   override _read(): void {
-    // Node asks for the next chunk at once. Without a pause, a tone with a `data` listener would starve the event loop.
+    // Node requests the next chunk at once. Without a pause, a tone with a `data` listener would starve the event loop.
     if (this.#chunks % chunksPerTurn !== chunksPerTurn - 1) this.#give();
     else nextTurn(() => this.#give());
   }

@@ -77,7 +77,7 @@ class SinkObject final : public DeviceObject<SinkObject, RenderSession> {
   uint32_t latency_ms_ = 0;  // the fill with which the device was opened
   std::shared_ptr<WrittenQueue> written_;
   std::shared_ptr<Pullable> linked_;
-  std::shared_ptr<LiveInput> live_;  // the link, when it is to a stream with a clock of its own
+  std::shared_ptr<LiveInput> live_;  // the link, if its stream has its own clock
   LinkCounters links_;
   std::shared_ptr<Producer> producer_;  // of live_
   std::unique_ptr<Arrivals> arrivals_;  // used instead for audio that JavaScript writes

@@ -1,5 +1,5 @@
-// The contract between the engine and an operating system's audio. Each backend is a folder of its
-// own, and no folder includes another; docs/adding-a-backend.md lists what a new one touches.
+// The contract between the engine and an operating system's audio. Each backend has its own folder,
+// and no folder includes another; docs/adding-a-backend.md lists what a new one touches.
 //
 // Threads
 // - The control thread is one thread of the engine for each Node environment. It makes every call
@@ -172,7 +172,7 @@ struct OpenOptions {
   bool raw = false;          // a microphone without the system's effects
   Category category = Category::kOther;
   // For an output: the name of the microphone at its other end. Some systems have a volume for each
-  // program; this name gives the stream a volume of its own.
+  // program; this name gives the stream its own volume.
   std::string microphone;
 };
 

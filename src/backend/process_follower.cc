@@ -34,7 +34,7 @@ class Tap final : public CaptureListener {
   TapTarget target;
   std::shared_ptr<TapSum::Tap> input;
   std::unique_ptr<Stream> stream;
-  bool told = false;  // the listener knows that its sound arrives
+  bool told = false;  // its first sound has been reported
   std::atomic<int64_t> heard_at{kNoTime};
   Error loss;  // set before `lost`
   std::atomic<bool> lost{false};

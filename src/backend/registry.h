@@ -15,7 +15,7 @@ const std::vector<Backend>& backends();
 
 // Connects to the backend called `name`. Empty: to the first of `known` that connects; if none
 // does, the error is that of the first. An unknown name is an error that lists what exists.
-// "simulated" is a world of its own with the standard devices. Control thread.
+// "simulated" is a new world with the standard devices. Control thread.
 Error open_host(const std::vector<Backend>& known, const std::string& name,
                 std::unique_ptr<Host>* host);
 

@@ -1,5 +1,5 @@
-// What an app should not give us, and does: samples that are no numbers, formats that change, streams
-// in a circle, rates at the ends of the range. On the simulated system with its clock in our hand.
+// Input that an app should not give, and may give: samples that are not numbers, formats that change, streams
+// in a circle, rates at the ends of the range. On the simulated system with a manual clock.
 import { once } from 'node:events';
 import { PassThrough, type Duplex } from 'node:stream';
 

@@ -1,4 +1,4 @@
-// A recording survives a blocked event loop: a file waits, so nothing of a live stream is thrown away for it.
+// A recording survives a blocked event loop: a file waits, so no audio of a live stream is dropped for it.
 import { createWriteStream, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

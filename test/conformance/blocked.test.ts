@@ -1,5 +1,5 @@
-// A blocked event loop is not heard: what a virtual microphone carries while JavaScript does nothing for
-// two seconds, judged by listening to it. What breaks has been counted, or was broken in the room.
+// Audio keeps playing while the event loop is blocked: a virtual microphone is recorded while JavaScript does
+// nothing for two seconds. Each break has been counted, or was there in the room's sound.
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { MicSource, Mixer, VirtualMicSink, type AudioDevice, type AudioSource } from 'patchcord';
@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => system.close());
 
-/** What a source hears until it is closed, left channel, without what comes before the sound. */
+/** Records a source until it is closed: the left channel, from the first sound on. */
 async function listen(source: AudioSource): Promise<Float32Array> {
   const left: number[] = [];
   for await (const { data } of source.chunks()) {
@@ -41,7 +41,7 @@ it('two seconds of a blocked event loop leave no break that was not counted', as
   mixer.pipe(sink);
   await Promise.all([mic.ready, sink.ready]);
   await until(() => sink.level().peakDb > -14, 'the tone in the sink');
-  // The same audio system hears both sides: what is broken in the room is no fault of the path.
+  // The same audio system records both sides, so a break in the room's sound is not a fault of the path.
   const microphone = sink.microphone as AudioDevice;
   const listener = new MicSource({ backend, device: microphone, bufferMs: 10_000 });
   const heard = listen(listener);

@@ -1,4 +1,4 @@
-// The bot of examples/bot: a real browser in a call, with a speaker and a microphone of its own.
+// The bot of examples/bot: a real browser in a call, with its own speaker and microphone.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -41,7 +41,7 @@ describe.runIf(onServer && hasChromium())('a bot in a call', () => {
     const run = runExample(folder, 'bot/bot.mjs', '--seconds', '16');
     expect(await run.ended, run.output).toBe(0);
 
-    // What the page plays: nothing for ten seconds, then the other participant's sound.
+    // The page's sound: nothing for ten seconds, then the other participant's sound.
     const heard = await left('heard.wav');
     const loud = levels(heard, played).map((db) => db > -18);
     const begin = loud.indexOf(true);
@@ -59,7 +59,7 @@ describe.runIf(onServer && hasChromium())('a bot in a call', () => {
     expect(Math.abs(levelOf(sound, played) + 12)).toBeLessThan(1);
     expect(levelOf(sound, spoken)).toBeLessThan(-60);
 
-    // What the page hears: the bot's voice, and 90 dB less of what the page plays at the same time.
+    // The page's microphone: the bot's voice, and the page's own sound at -90 dB or less.
     const microphone = await left('microphone.wav');
     expect(Math.abs(levelOf(microphone.subarray(48000), spoken) + 12.04)).toBeLessThan(0.5);
     const echo = levelOf(microphone.subarray(10.5 * 48000, 12.5 * 48000), played);
@@ -71,7 +71,7 @@ describe.runIf(onServer && hasChromium())('a bot in a call', () => {
   });
 });
 
-/** Of a tone, every 10 ms. */
+/** The level of a tone, every 10 ms. */
 function levels(sound: Float32Array, frequency: number): number[] {
   const found: number[] = [];
   for (let at = 0; at + 480 <= sound.length; at += 480) {

@@ -1,5 +1,5 @@
-// `bufferMs` is a time, whatever the device's period is. The world's clock is the test's: while it
-// advances nobody reads.
+// `bufferMs` is a time, whatever the device's period is. The world's clock is the test's: while it advances there
+// is no reader.
 import { expect, it } from 'vitest';
 
 import { chunkFlags, MicSource } from 'patchcord';

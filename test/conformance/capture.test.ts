@@ -167,7 +167,7 @@ describe('a microphone', () => {
     const lost = mic.stats().readerLostFrames;
     expect(lost).toBeGreaterThan(48000);
     expect(announced).toBe(lost);
-    // The tone goes on in phase after silences of exactly the frames that were lost. (Several, when
+    // The tone continues in phase after silences of exactly the frames that were lost. (Several, when
     // the machine stalls once more while the reader catches up.)
     const silences = findGaps(sound.subarray((before - 50) * 480), {
       sampleRate: 48000,

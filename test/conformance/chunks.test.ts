@@ -13,7 +13,7 @@ afterAll(() => system.close());
 
 const mic = (options = {}) => new MicSource({ backend: system.backend, ...options });
 
-/** What a loop throws; undefined: it ended. `onChunk` is called for each turn. */
+/** The error that a loop throws; undefined: it ended. `onChunk` is called for each turn. */
 async function thrownBy(
   loop: AsyncIterable<unknown>,
   onChunk: (chunk: unknown) => void = () => {},

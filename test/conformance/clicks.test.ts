@@ -1,5 +1,5 @@
 // No click: where sound begins, ends or breaks, no step of what is played or recorded is more than six times the
-// largest step of the sound itself. On the simulated system, whose clock is in our hand.
+// largest step of the sound itself. On the simulated system, with a manual clock.
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -79,7 +79,7 @@ function noClick(name: string, ways: Way[], happens: (scene: Scene) => Promise<v
   }
 }
 
-// The world's own time goes on here: what the device holds is played before it is released.
+// The world's own time continues here: what the device holds is played before it is released.
 it.runIf(simulated)('a sink that is destroyed in the middle of its sound is no click', async () => {
   await using audio = new SimulatedAudio();
   const speakers = audio.device('speakers');

@@ -79,7 +79,7 @@ describe('a created microphone', () => {
   it.runIf(made)('has the requested format, and another one after setDeviceFormat()', async () => {
     const wide = { sampleRate: 96000, channels: 1, sampleFormat: 's16' } as const;
     const sink = await new VirtualMicSink({ name: 'Wide', deviceFormat: wide }).ready;
-    // What listens in PipeWire runs at the rate of its graph.
+    // A recording in PipeWire runs at the rate of its graph.
     const sampleRate = process.env.PATCHCORD_TEST_BACKEND === 'pipewire' ? 48000 : 96000;
     expect(sink.microphone?.format).toMatchObject({ sampleRate, channels: 1 });
     expect(sink.deviceFormat).toEqual(wide);

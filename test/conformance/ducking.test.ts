@@ -1,5 +1,5 @@
-// An input that is lowered while another one sounds. Written mixes and the simulated system with its clock in our hand:
-// what is asserted here is exact.
+// An input that is lowered while another one sounds. Written mixes and the simulated system with a manual clock:
+// the assertions are exact.
 import { describe, expect, it } from 'vitest';
 
 import { fromFloat32, MicSource, Mixer, toFloat32, type MixerInputOptions } from 'patchcord';

@@ -1,5 +1,5 @@
-// The echo canceller among real parts on Linux: a program plays to the speakers, a microphone hears their monitor and
-// somebody who talks, and both are captured by streams of their own. All of it runs in the engine, so that the
+// The echo canceller among real parts on Linux: a program plays to the speakers, a microphone carries their monitor
+// and a talker, and each is captured by its own stream. All of it runs in the engine, so that the
 // event loop may be blocked.
 import type { Readable } from 'node:stream';
 

@@ -1,4 +1,4 @@
-// The echo canceller: live on the simulated system, whose clock is in our hand, and between two recordings.
+// The echo canceller: live on the simulated system with a manual clock, and between two recordings.
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
@@ -102,7 +102,7 @@ describe('live', () => {
       expect(converged).toBe(true);
       expect(doubleTalk).toBe(false);
       expect(Math.abs(delayMs - 5)).toBeLessThan(0.3);
-      // What the microphone heard is room.microphone from its first frame on.
+      // The microphone's sound is room.microphone from its first frame on.
       expect(distortionDb(after, room.near, 9, 11.5)).toBeGreaterThan(14);
       expect(canceller.stats().reference).toMatchObject({ starvations: 0, resyncs: 0 });
       expect(canceller.stats().reference.driftPpm).toBeCloseTo(-ppm, 0);

@@ -1,5 +1,5 @@
-// A sink that ran dry holds more than it was asked to, says so, and gives it back. On the simulated system, whose
-// clock is in our hand.
+// A sink that underran holds more than its option says, reports it, and gives it back. On the simulated system with
+// a manual clock.
 import { describe, expect, it } from 'vitest';
 
 import { MicSource, Mixer, SpeakerSink, type SinkOptions } from 'patchcord';

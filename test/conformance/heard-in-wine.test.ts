@@ -1,4 +1,4 @@
-// What other Windows programs hear from a cable that a sink plays to, by each way that Windows has to record
+// Other Windows programs record from a cable that a sink plays to, by each way that Windows has to record
 // (test/windows/recorder.cc).
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -50,7 +50,7 @@ describe.runIf(process.env.PATCHCORD_TEST_BACKEND === 'wasapi')("a cable's micro
     );
     expect(Math.abs(frequency - 997)).toBeLessThan(1);
     expect(Math.abs(peakDb + 12.04)).toBeLessThan(0.2);
-    // What is broken for all who listen was counted; the rest is the program's, or Wine's way to it.
+    // A break in all recordings was counted; other breaks are the program's, or Wine's way to it.
     expect(uncounted).toEqual([]);
     if (heard === 0) expect(broken).toBeLessThan(count / 3);
   });

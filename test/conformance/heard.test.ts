@@ -80,7 +80,7 @@ describe.runIf(onServer)('a virtual microphone on Linux', () => {
     console.log(
       `${frequency.toFixed(3)} Hz, ${peakDb.toFixed(2)} dBFS, broken quarters of a second: ${broken}; beside it ${heard} breaks`,
     );
-    // What is broken for all who listen was counted; the rest is the program's, which a loaded machine
+    // A break in all recordings was counted; other breaks are the program's, which a loaded machine
     // makes lose a piece now and then.
     expect(uncounted).toEqual([]);
     if (heard === 0) expect(broken).toBeLessThan(3);
@@ -141,7 +141,7 @@ describe.runIf(onServer)('a virtual microphone on Linux', () => {
   });
 });
 
-/** A program of its own, with the built package. */
+/** A separate program, with the built package. */
 function program(script: string) {
   const text = `const { VirtualMicSink, listVirtualMics } = require('patchcord'); ${script}`;
   return run(process.execPath, ['-e', text], { cwd: root, timeout: 20_000 });
@@ -149,7 +149,7 @@ function program(script: string) {
 
 const run = promisify(execFile);
 
-/** What `pactl` shows of it. (As JSON it shows nothing that is not ASCII.) */
+/** The output of `pactl` for it. (As JSON it shows nothing that is not ASCII.) */
 async function shownSource({ id }: Microphone): Promise<string> {
   const env = { ...process.env, LC_ALL: 'C.UTF-8' };
   const { stdout } = await run('pactl', ['list', 'sources'], { env });

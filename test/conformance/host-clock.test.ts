@@ -1,5 +1,5 @@
-// `clock: 'host'` and `startTime`: what two devices hear is one timeline. The exact part is on the
-// simulated system with its clock in our hand; what must hold anywhere is on the system of the run.
+// `clock: 'host'` and `startTime`: two devices record on one timeline. The exact part runs on the simulated system
+// with a manual clock; what every system must do runs on the system of the run.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import {

@@ -1,5 +1,4 @@
-// Gain, pan and mute of a mixer's input. On the simulated system with its clock in our hand: what is
-// asserted here is exact.
+// Gain, pan and mute of a mixer's input. On the simulated system with a manual clock: the assertions are exact.
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import { MicSource, Mixer, type MixerInput } from 'patchcord';

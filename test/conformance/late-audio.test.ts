@@ -1,5 +1,5 @@
 // Audio that comes late: a recording waits for it, a device that plays it does not. On the simulated system
-// with its clock in our hand.
+// with a manual clock.
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import {
@@ -149,7 +149,7 @@ describe('audio that is late', () => {
     for (let i = 0; i < 3; i++) {
       await run(1000);
       await read(20);
-      // What was lost becomes readable when more is pushed.
+      // Lost frames become readable when more is pushed.
       await run(50);
       await read(75);
     }

@@ -1,4 +1,4 @@
-// What a source knows of its device beside the sound: muted, and dead, each told from the other.
+// A source detects a muted and a dead device, and tells the two apart.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { LoopbackSource, MicSource } from 'patchcord';

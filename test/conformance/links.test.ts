@@ -1,6 +1,5 @@
-// The rules of live pipes: pipe() between our own classes is a link inside the engine, and behaves as
-// Node's pipe all the same. On the simulated system with its clock in our hand: what is asserted here
-// is exact.
+// The rules of live pipes: pipe() between our own classes is a link inside the engine, and behaves like Node's
+// pipe. On the simulated system with a manual clock: the assertions are exact.
 import { PassThrough, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
@@ -29,7 +28,7 @@ const mic = (options = {}) => new MicSource({ backend: audio, ...options });
 const cable = (options = {}) =>
   new VirtualMicSink({ backend: audio, device: 'cable-input', ...options });
 
-/** What the cable played, left channel, from its first sound on. */
+/** The cable's sound, left channel, from its first sound on. */
 function heard(): Float32Array {
   const { data } = audio.device('cable-input').recorded();
   const left = data.filter((_, index) => index % 2 === 0);
@@ -223,8 +222,8 @@ describe('a link', () => {
     await done;
     expect(sink.writableFinished).toBe(true);
     const sound = heard();
-    // 400 ms less the 10 that heard() leaves out and up to 30 before the link began. What the sink still
-    // had in hand when the source ended, 20 ms, would be missed.
+    // 400 ms less the 10 that heard() leaves out and up to 30 before the link began. The 20 ms that the sink still
+    // had when the source ended would be missed.
     expect(sound.filter((sample) => sample !== 0).length).toBeGreaterThan(0.355 * 48000);
   });
 

@@ -1,4 +1,4 @@
-// A side of a meeting that is dead: found, told, and brought back by one way after the other.
+// A side of a meeting that is dead is detected, reported, and brought back by one way after the other.
 import { describe, expect, it } from 'vitest';
 
 import { captureMeeting, type MeetingOptions, type Strategy, type StrategyChange } from 'patchcord';
@@ -12,7 +12,7 @@ interface Climb extends Heard {
   /** `side: strategy`, with the frame at which it was tried. */
   tried: { what: string; frame: number; change: StrategyChange }[];
   errors: { side: string; error: Error }[];
-  /** The frame at which each state was told. */
+  /** The frame at which each state was reported. */
   at: Record<string, number>;
 }
 
@@ -72,7 +72,7 @@ describe('a microphone that is dead', () => {
     expect((back - found) / 16_000).toBeLessThan(2);
     expect(heard.meeting.mic?.strategy).toBe(helps);
     expect(heard.meeting.mic?.state).toBe('sound');
-    // The timeline goes on, the right microphone is heard, and the other side misses nothing.
+    // The timeline continues, the right microphone is recorded, and the other side misses nothing.
     expect(new Set(Object.values(heard.lengths()))).toEqual(new Set([160_000]));
     const pitch = helps === 'other-device' ? 800 : 500;
     expect(toneDb(mic.slice(-16_000), 16_000, pitch)).toBeGreaterThan(-14);

@@ -1,4 +1,4 @@
-// captureMeeting(): two sides on one timeline, on the simulated system, whose clock is in our hand.
+// captureMeeting(): two sides on one timeline, on the simulated system with a manual clock.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ import { difference, hear, manualWorld, rms, toneDb, type Heard } from './meetin
 
 const floats = { sampleRate: 16_000, channels: 1, sampleFormat: 'f32' } as const;
 
-/** Both devices hear the same sound at the same time. */
+/** Both devices record the same sound at the same time. */
 function sameSound(): SimulatedAudio {
   const audio = manualWorld();
   audio.device('mic').play(noise({ seed: 3 }));
@@ -112,7 +112,7 @@ describe('the tracks of a meeting', () => {
       const at = BigInt(7198) * 1_000_000_000n;
       expect(meeting.mix.timeAt(7198 * 8000)).toBe(audio.startTime + at);
       expect(meeting.position / 8000).toBeGreaterThan(7199);
-      // The same second, as the devices know it.
+      // The same second, by the devices' times.
       const frames = Object.values(meeting.tracks).map((track) => track.frameAt(audio.now()));
       expect(new Set(frames).size).toBe(1);
       audio.device('mic').play(noise({ seed: 5, gain: 0.5 }));
@@ -317,7 +317,7 @@ describe('pause() and resume()', () => {
       expect(track.frameAt(pausedAt + 500_000_000n)).toBe(32_000);
       expect(track.frameAt(resumedAt + 1_000_000_000n)).toBe(48_000);
     }
-    // What is there is what was heard at those times: the same sound in a meeting that was not paused.
+    // The rest was recorded at those times: a meeting that was not paused has the same sound there.
     const other = hear(sameSound(), { format: floats });
     await other.pass(5234);
     await other.close();
@@ -538,7 +538,7 @@ describe('toFiles()', () => {
 });
 
 describe('the system side', () => {
-  /** What is heard of a program at 600 Hz, another at 1500 Hz on a second output. */
+  /** The levels of a program at 600 Hz, and of another at 1500 Hz on a second output. */
   async function heardOf(
     system: MeetingOptions['system'],
   ): Promise<{ first: boolean; second: boolean }> {
@@ -707,7 +707,7 @@ describe('a side that is lost', () => {
     expect(await failed).toMatchObject({ code });
     await expect(written).rejects.toMatchObject({ code });
     await expect(heard.meeting.close()).rejects.toMatchObject({ code });
-    // What was heard until then is stored.
+    // The sound until then is stored.
     expect(wavSamples(path).length).toBeGreaterThan(15_000);
   });
 

@@ -1,4 +1,4 @@
-// What goes wrong in the hands of an app: each with the error that says so, none with a crash or a hang.
+// Mistakes that apps make: each gives an error that says so, none a crash or a hang.
 import { once } from 'node:events';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,5 +1,4 @@
-// DeviceMonitor, on the simulated system with its clock in our hand: everything that can become of
-// devices, and a system that has none.
+// DeviceMonitor, on the simulated system with a manual clock: every change of devices, and a system that has none.
 import { describe, expect, it } from 'vitest';
 
 import {
@@ -29,7 +28,7 @@ async function watch(options: SimulatedAudioOptions) {
   });
   monitor.on('error', (error) => told.push((error as AudioError).code));
   await monitor.ready;
-  /** What it tells of that. */
+  /** The events that it emits for these. */
   const of = async (...acts: (() => unknown)[]) => {
     told.length = 0;
     for (const act of acts) act();
@@ -56,7 +55,7 @@ describe('DeviceMonitor', () => {
     ]);
     expect(await of(() => audio.device('usb').setDefault())).toEqual(['input console usb']);
     expect(await of(() => audio.device('usb').setFormat(format))).toEqual(['usb 16000 Hz']);
-    // Whatever takes its place is told with it.
+    // The device that takes its place is reported with it.
     expect(await of(() => audio.device('usb').unplug())).toEqual([
       'usb unplugged',
       'input console mic',

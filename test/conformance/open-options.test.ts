@@ -1,5 +1,5 @@
-// How a device is opened: what is demanded is had or refused in words, what is wished is had or
-// `granted` says why not, and in every case the audio is as it should be.
+// How a device is opened: a demand is granted or refused with an error, a request is granted or `granted` says why
+// not, and in every case the audio is as it should be.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { LoopbackSource, MicSource, SpeakerSink, type AudioError } from 'patchcord';
@@ -19,7 +19,7 @@ const mic = (options: object) =>
 
 describe('a requirement that cannot be met', () => {
   const shareMode = 'exclusive';
-  // Of capture Wine says that the device has no such format, of playing that it has no such mode.
+  // For capture Wine reports that the device lacks the format, for playback that it lacks the mode.
   const ofCapture = process.env.PATCHCORD_TEST_BACKEND === 'wasapi' ? 'FORMAT_' : '';
   it.each([
     ['a microphone', `ERR_AUDIO_${ofCapture}UNSUPPORTED`, () => mic({ shareMode })],

@@ -28,7 +28,7 @@ const start = (frequency: number, db?: number): Promise<Program> => system.progr
 const capture = (options: Omit<ProcessOptions, 'backend'>): ProcessSource =>
   new ProcessSource({ ...options, backend: system.backend });
 
-/** What is heard from the next frame on that is not silence, without the first 100 ms. */
+/** Records from the next frame on that is not silence, without the first 100 ms. */
 async function hear(source: ProcessSource, frames: number): Promise<Float32Array> {
   const chunks: AudioChunk[] = [];
   let count = 0;

@@ -1,4 +1,4 @@
-// What a ProcessSource knows of its programs beside their sound: muted, and dead, each told from the other.
+// A ProcessSource detects muted and dead programs, and tells the two apart.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { ProcessSource } from 'patchcord';

@@ -14,7 +14,7 @@ export interface Microphone {
   name: string;
 }
 
-/** What it recorded of the left channel, at 48 kHz; and what else it said of the microphone. */
+/** The recorded left channel, at 48 kHz, and other details that the program reports about the microphone. */
 export interface Recorded {
   samples: Float32Array;
   listed?: string[];
@@ -27,7 +27,7 @@ export interface Program {
 
 const rate = 48000;
 
-/** Those that this machine has. @param absent is told of the others */
+/** The programs that this machine has. @param absent is called for the others */
 export function realPrograms(absent: (what: string) => void): Program[] {
   const all: [string, string, Program['record']][] = [
     ['parec', 'pulseaudio-utils', withParec],
@@ -54,7 +54,7 @@ async function inFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
   }
 }
 
-// Both channels, as the microphone has them: what becomes of them in one is the server's choice.
+// Both channels, as the microphone has them: the server would choose how to fold them into one.
 function left(bytes: Buffer): Float32Array {
   return floats(bytes).filter((_, index) => index % 2 === 0);
 }

@@ -1,6 +1,6 @@
 // A device that goes is survived: the same stream, an unbroken timeline, every missing frame counted.
-// What is exact is on the simulated system with its clock in our hand; what must hold anywhere is on the
-// system of the run.
+// The exact part runs on the simulated system with a manual clock; what every system must do runs on the system of
+// the run.
 import type { EventEmitter } from 'node:events';
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -34,7 +34,7 @@ function collect(source: AudioSource) {
   return () => toFloat(Buffer.concat(chunks), source.format)[0];
 }
 
-/** What happens to a stream, in order. */
+/** Collects the events of a stream, in order. */
 function log(stream: AudioSource | SpeakerSink | VirtualMicSink): string[] {
   const names: string[] = [];
   for (const name of ['rebuild', 'recovered', 'deviceChange', 'error', 'close']) {
@@ -103,7 +103,7 @@ describe('on the simulated system', () => {
       expect(Math.abs(silences[0].frames - stats.lostFrames)).toBeLessThan(
         clock === 'host' ? 48 : 1.5,
       );
-      // What follows is where it was heard.
+      // The rest is in its place.
       const omega = (2 * Math.PI * frequency) / 48000 / (clock === 'host' ? 1 : 1 + 120e-6);
       const end = heard.length - 9600;
       const [before, after] = [400_000, end].map((from) =>
@@ -173,7 +173,7 @@ describe('on the simulated system', () => {
     ]);
     const tail = sound().subarray(-24000);
     expect(measureTone(tail, 48000, 443).frequency).toBeCloseTo(443, 0);
-    // It was opened before the old one was let go of.
+    // It was opened before the old one was released.
     expect(follows.stats().lostFrames).toBeLessThan(30 * 48);
     await Promise.all([follows.close(), stays.close()]);
   });
@@ -332,7 +332,7 @@ describe('on the simulated system', () => {
       await closed;
       expect(mic.errored).toBe(null);
       if (end === 'close') {
-        // What is missing was told although nothing came back.
+        // The missing frames were reported although nothing came back.
         expect(mic.stats().lostFrames).toBeGreaterThan(0);
         expect(mic.stats().discontinuities).toBe(1);
         expect(sound().length).toBe(mic.stats().frames);
@@ -481,7 +481,7 @@ describe('on the simulated system', () => {
     await run(1000);
     expect(happened).toEqual([
       ['rebuild', 'recovered'],
-      // What is made anew is another device.
+      // A device that is created again is another device.
       ['rebuild', 'deviceChange', 'recovered'],
     ]);
     expect(sink.microphone?.name).toContain('Robot');

@@ -1,4 +1,4 @@
-// Volume and mute that a server remembers of other streams, and those of our own.
+// Volume and mute that a server remembers of other streams, and of ours.
 import { execFile, spawn } from 'node:child_process';
 import { promisify } from 'node:util';
 
@@ -126,7 +126,7 @@ describe.runIf(name === 'pulse' || name === 'pipewire')('a stream of ours', () =
     await until(() => warnings.length > 0, 'a warning');
     expect(warnings[0]).toMatchObject({ code: 'muted' });
     expect(warnings[0].message).toMatch(/playback of this app is muted/);
-    // What is remembered now would silence the next test as well.
+    // The volume remembered now would silence the next test as well.
     await run('pactl', ['set-sink-input-mute', String(own.index), '0']);
     sink.destroy();
   });

@@ -1,4 +1,4 @@
-// An example, run as a user runs it, in a folder of its own.
+// An example, run as a user runs it, in a new folder.
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ const examples = fileURLToPath(new URL('../../examples', import.meta.url));
 
 export interface Run {
   pid: number;
-  /** What it wrote so far. */
+  /** The output so far. */
   output: string;
   /** Its exit code. */
   ended: Promise<number | null>;

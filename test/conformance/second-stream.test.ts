@@ -1,5 +1,5 @@
 // A sink, an input and a transform take one stream at a time. pipe() refuses another one, whatever the two are; the
-// first goes on.
+// first continues.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -43,7 +43,7 @@ describe.runIf(name in standingServers)('a server that stands still', () => {
     expect(underruns).toBeGreaterThan(before.underruns);
     const missedMs = (underrunFrames - before.underrunFrames) / 48;
     console.log(`missed ${missedMs.toFixed(0)} ms of ${stoodMs.toFixed(0)}`);
-    // What the queue held bridges a part of each.
+    // The queue's contents bridge a part of each.
     expect(missedMs).toBeLessThan(0.8 * stoodMs);
     await sink.close();
   });

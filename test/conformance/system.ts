@@ -15,11 +15,11 @@ import { createOutside } from '../windows/outside.mjs';
 
 export type Place = 'microphone' | 'speakers';
 
-/** A program with a process of its own that plays a sine to the speakers. */
+/** A program with its own process that plays a sine to the speakers. */
 export interface Program {
   /** As it calls itself; no other program does. */
   name: string;
-  /** Of its first process, which may have started the one that plays. */
+  /** The id of its first process, which may have started the one that plays. */
   pid: number;
   /** To an output by its id. */
   move(device: string): Promise<void>;
@@ -44,20 +44,20 @@ export interface System {
   program: ((frequency: number, db?: number) => Promise<Program>) | undefined;
   /** Starts so many of one name that play nothing; undefined where `program` is. */
   crowd: ((count: number) => Promise<{ name: string; exit(): Promise<void> }>) | undefined;
-  /** What another program records from a microphone: interleaved stereo at 48000 Hz. */
+  /** Records from a microphone with another program: interleaved stereo at 48000 Hz. */
   record(microphone: { id: string; name: string }, seconds: number): Promise<Float32Array>;
   /** Unplugs the microphone; the returned function plugs it in again. */
   unplugMicrophone(): Promise<() => Promise<void>>;
   /** Mutes the microphone in the system; undefined where a mute outside does not reach it (Wine). */
   muteMicrophone: ((muted: boolean) => Promise<void>) | undefined;
-  /** Whether running programs are told of devices that come and go (Wine does not). */
+  /** Whether running programs are notified of devices that come and go (Wine does not). */
   announces: boolean;
   close(): Promise<void>;
 }
 
 const level = (db: number) => 10 ** (db / 20);
 
-/** What undoes something: once, when the test asks for it, and at its end if it failed before. */
+/** Undoes something once: when the test calls it, or at the test's end if it failed before. */
 function undoneOnce(undo: () => Promise<void>): () => Promise<void> {
   let done: Promise<void> | undefined;
   const once = () => (done ??= undo());
@@ -115,7 +115,7 @@ function simulated(): System {
       return { name: 'crowd', exit: undoneOnce(async () => crowd.forEach((one) => one.exit())) };
     },
     async record(_microphone, seconds) {
-      // What the cable plays is what its microphone hears.
+      // The cable's microphone carries what the cable plays.
       const cable = audio.device('cable-input').record({ maxMs: seconds * 1000 });
       for (;;) {
         const { data, full } = cable.recorded();
@@ -187,7 +187,7 @@ function real(
       const player = await outside.play({ device, frequency, db });
       return undoneOnce(() => outside.stop({ player }));
     },
-    // Wine's own mmdevapi has no process loopback; the simulated Windows engine has tests of its own.
+    // Wine's own mmdevapi has no process loopback; the simulated Windows engine has its own tests.
     program:
       fixed.name === 'wasapi'
         ? undefined

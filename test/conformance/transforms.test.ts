@@ -1,5 +1,5 @@
 // Transforms in live paths: linked like everything else, and the same kernels behind bytes that are
-// written. On the simulated system with its clock in our hand: what is asserted here is exact.
+// written. On the simulated system with a manual clock: the assertions are exact.
 import { PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
@@ -35,7 +35,7 @@ const mic = (options = {}) => new MicSource({ backend: audio, ...options });
 const cable = (options = {}) =>
   new VirtualMicSink({ backend: audio, device: 'cable-input', ...options });
 
-/** What an output played, left channel, from its first sound on. */
+/** An output's sound, left channel, from its first sound on. */
 function heard(device = 'cable-input'): Float32Array {
   const { data } = audio.device(device).recorded();
   const left = data.filter((_, index) => index % 2 === 0);

@@ -34,7 +34,7 @@ async function open(named: string): Promise<VirtualSpeakerSource> {
   return speaker;
 }
 
-/** What it hears from now on, its left channel. */
+/** Records its left channel from now on. */
 async function hear(speaker: VirtualSpeakerSource, seconds: number): Promise<Float32Array> {
   const parts: Buffer[] = [];
   let frames = 0;
@@ -70,7 +70,7 @@ function playWith(environment: Record<string, string>, frequency: number): () =>
   return end;
 }
 
-/** What a program records, given nothing but an environment: its left channel. */
+/** The left channel that a program records, given nothing but an environment. */
 async function recordWith(
   environment: Record<string, string>,
   seconds: number,

@@ -1,12 +1,13 @@
-// Who is to blame when a program that records from a virtual microphone hears a break: a stream of our own listens
-// beside it. What it does not hear is the program's own; what it does must have been counted by the sink, or by it.
+// Finds the cause of a break in a program's recording of a virtual microphone: a stream of ours records the
+// microphone too. A break that it does not have is the program's own; one that it has must have been counted by the
+// sink, or by itself.
 import { MicSource, type VirtualMicSink } from 'patchcord';
 
 import { findGaps, toFloat } from '../instruments/index.js';
 
 // A break is noticed, and counted, up to so long after it was played, or before it is heard.
 const countedWithinMs = 1000;
-// The ramps around one are found as places of their own.
+// The ramps around one are found as separate places.
 const oneBreakMs = 100;
 const rate = 48000;
 const winePeriod = 480; // frames
@@ -88,7 +89,7 @@ function isOfPipeWire(frames: number): boolean {
   return Math.abs(frames - Math.round(frames / quantum) * quantum) < 1;
 }
 
-// Its sound server ran dry for less than half of Wine's period: the position that a Windows program sees moves by
+// Its sound server underran for less than half of Wine's period: the position that a Windows program sees moves by
 // whole periods, and such a hole does not show in it.
 function isUnseenInWine(frames: number): boolean {
   return process.env.PATCHCORD_TEST_BACKEND === 'wasapi' && frames < winePeriod / 2;

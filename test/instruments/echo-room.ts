@@ -1,8 +1,8 @@
 import { seededRandom } from './random.js';
 
-/** What a microphone hears in a room where somebody talks and a loudspeaker plays, at 48 kHz, and its parts. */
+/** The sound at a microphone in a room with a talker and a loudspeaker, at 48 kHz, and its parts. */
 export interface EchoRoom {
-  /** What the loudspeaker is given. */
+  /** The signal of the loudspeaker. */
   far: Float32Array;
   echo: Float32Array;
   near: Float32Array;
@@ -44,7 +44,7 @@ function reflections(random: () => number): [number, number][] {
   return all;
 }
 
-/** Noise in bursts as long as syllables, each with a colour of its own. */
+/** Noise in bursts as long as syllables, each with a different colour. */
 function syllables(random: () => number, frames: number, level: number): Float32Array {
   const out = new Float32Array(frames);
   for (let at = 0; at < frames;) {

@@ -23,20 +23,20 @@ export interface Gap {
 
 export interface FindGapsOptions {
   sampleRate: number;
-  /** Of the expected tone, within 1 %. */
+  /** The frequency of the expected tone, within 1 %. */
   frequency: number;
   /** The shortest run of zeros that counts as silence. */
   minFrames?: number;
   /** How far a sample may be from the predicted one where the pitch is not constant; 0.000001. */
   tolerance?: number;
-  /** The longest jump to be told from a shorter one that looks alike. */
+  /** The longest jump to distinguish from a shorter one that looks alike. */
   maxFrames?: number;
 }
 
 /**
  * Finds everything that breaks a steady tone, to the frame. A tone repeats: a jump by whole periods
  * cannot be seen in it, and 1000 Hz at 48000 Hz has periods of exactly 48 frames. Use one like 997
- * Hz, where a jump is told from all others up to about a thousand frames. Noise must be 50 dB below the tone.
+ * Hz, in which jumps of up to about a thousand frames all differ. Noise must be 50 dB below the tone.
  */
 export function findGaps(samples: Float32Array, options: FindGapsOptions): Gap[] {
   const { minFrames = 8 } = options;
@@ -57,7 +57,7 @@ export function findGaps(samples: Float32Array, options: FindGapsOptions): Gap[]
   const omega = typicalOmega(samples, options);
   const limit = Math.max(10 * typicalError(samples, omega), options.tolerance ?? 1e-6);
 
-  // What is between silences, cut where the prediction of the next sample fails.
+  // The parts between silences, cut where the prediction of the next sample fails.
   let before: SineFit | undefined;
   starts.forEach((start, s) => {
     const breaks = failures(samples, start, ends[s], omega, limit);

@@ -23,7 +23,7 @@ it('native streams without references stay until they are closed', async () => {
   expect(outcome).toEqual({ code: 0, signal: null, stdout: '200\n', stderr: '', stuck: false });
 });
 
-// What JavaScript is told with was let go of by the clock's thread, where the event loop was faster.
+// If the event loop was faster, the clock's thread released the reference to the JavaScript callback.
 it('the thread of a simulated clock does not touch objects of JavaScript', async () => {
   const outcome = await runScene('advances.mjs', { args: ['30000'], limitMs: 60_000 });
   expect(outcome).toEqual({ code: 0, signal: null, stdout: '30000\n', stderr: '', stuck: false });

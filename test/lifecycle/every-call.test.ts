@@ -12,7 +12,7 @@ it('every public call, in each of seven states, answers or fails with a code', a
   expect(calls).toBeGreaterThanOrEqual(least);
   expect(values).toBeGreaterThan(calls / 2);
   expect(names.length).toBeGreaterThan(200);
-  // What few random calls may not meet, 10,000 do.
+  // 10,000 random calls meet these errors; fewer may not.
   const met = ['ERR_INVALID_ARG_TYPE'];
   if (least === 10_000) met.push('ERR_OUT_OF_RANGE', 'ERR_STREAM_DESTROYED');
   expect(Object.keys(errors as object)).toEqual(expect.arrayContaining(met));

@@ -1,4 +1,4 @@
-// What an app's listener throws is the app's: it arrives as an uncaught exception, and the stream goes on.
+// An exception of an app's listener arrives as an uncaught exception of the app, and the stream continues.
 import { expect, it } from 'vitest';
 
 import { runScene } from './run-scene.js';

@@ -1,4 +1,4 @@
-// What stays on the audio server of a microphone or a speaker that was made: nothing, however its process ends.
+// Nothing of a microphone or speaker that the package made stays on the audio server, however its process ends.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import process from 'node:process';

@@ -1,4 +1,4 @@
-// Runs a scene in a process of its own, as an app would run the built package: a crash, an exit code
+// Runs a scene in a separate process, as an app would run the built package: a crash, an exit code
 // or a process that does not end is then a result, not the end of the tests.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

@@ -112,7 +112,7 @@ describe.runIf(linux)('the audio server', () => {
         (await failed).code,
       );
       await closed;
-      // The mix itself goes on, in time.
+      // The mix itself continues, in time.
       const before = mixer.stats().frames;
       await until(() => mixer.stats().frames > before + 24000, 'half a second of the mix');
       await server.stop();

@@ -34,7 +34,7 @@ interface Recording {
   holes: Holes;
 }
 
-/** What is silent after the first second of sound in a recording of float samples, two channels. */
+/** Finds the silence after the first second of sound in a recording of float samples, two channels. */
 class Holes {
   count = 0;
   silent = 0;
@@ -168,7 +168,7 @@ describe.runIf(process.platform === 'linux').each(linuxServers)(
         const [before] = await agesOf([loopback]);
         const outsideBefore = inMs(holes.frames) - now();
         for (let i = 0; i < 7; i++) await stand(ms, 1000);
-        // What is dropped by less than 100 ms is noticed within two seconds.
+        // A drop of less than 100 ms is detected within two seconds.
         await delay(2000);
         const [after] = await agesOf([loopback]);
         const missing = outsideBefore - (inMs(holes.frames) - now());
@@ -179,7 +179,7 @@ describe.runIf(process.platform === 'linux').each(linuxServers)(
             expect([name, holes.count, told]).toEqual([name, 0, []]);
           }
         } else {
-          // PipeWire loses some by itself, of each stream of its own: it is silent or left out.
+          // PipeWire loses some by itself, in each of its streams: it is silent or left out.
           const lostOutside = inMs(holes.silent) + Math.max(0, missing);
           for (const { holes } of recordings) {
             expect(inMs(holes.silent)).toBeLessThan(1.5 * lostOutside + 50);
@@ -240,7 +240,7 @@ describe.runIf(process.platform === 'linux').each(linuxServers)(
       const lost = recordings.map(({ stream }, i) => stream.stats().lostFrames - before[i]);
       if (kind === 'pulse') {
         expect(lost).toEqual([0, 0, 0]);
-        // The players may have had too little to play when the server went on.
+        // The players may have had too little to play when the server continued.
         const [mic, loopback, mix] = recordings.map(({ holes }) => inMs(holes.silent));
         expect(mix).toBeLessThan(Math.min(mic, loopback) + 50);
       } else {
@@ -260,7 +260,7 @@ describe.runIf(process.platform === 'linux').each(linuxServers)(
       await closed;
       expect(now() - from).toBeLessThan(3000);
       process.kill(-server.pid, 'SIGCONT');
-      // The server removes it when it goes on.
+      // The server removes it when it continues.
       const isLeft = async (): Promise<boolean> =>
         (await listDevices({ backend: 'pulse' })).some((device) => device.name.includes('Held Up'));
       for (let i = 0; i < 50 && (await isLeft()); i++) await delay(100);

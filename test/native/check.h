@@ -1,11 +1,11 @@
-// The native tests' harness. Each *_test.cc includes it once and becomes a program of its own:
+// The native tests' harness. Each *_test.cc includes it once and becomes a separate program:
 //
 //   TEST("what must hold") { CHECK(a == b); CHECK_NEAR(x, 1.0, 1e-6); }
 //   LONG_TEST("what must hold for an hour") { ... }
 //
 // The program prints `ok name` or `not ok name` for each test and the sum; arguments are parts of
-// names to run only those. Checks may be made from any thread. Each test runs in a process of its
-// own: one that crashes fails alone, and leaks are found in the test that has them. A test that
+// names to run only those. Checks may be made from any thread. Each test runs in a separate
+// process: one that crashes fails alone, and leaks are found in the test that has them. A test that
 // started a thread is followed by a line `threads: name`: ThreadSanitizer has nothing to find in
 // the others. Long tests run without a sanitizer, which makes them up to twenty times slower and
 // would find nothing in minutes of audio that it does not find in the seconds of the other tests.
@@ -82,7 +82,7 @@ inline bool chosen(const char* name, int argc, char** argv) {
   return argc <= 1;
 }
 
-// What a test's process tells the one that waits for it.
+// The report of a test's process to the process that waits for it.
 struct Verdict {
   int failures = 0;
   bool ended = false;

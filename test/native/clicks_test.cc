@@ -31,7 +31,7 @@ constexpr double kTurn = 2 * 3.14159265358979 * kHz;
 constexpr double kMostSteps = 6;
 constexpr int kPhases = 6;
 
-// The sample at the moment `seconds`.
+// The sample at `seconds`.
 float tone(double seconds) { return static_cast<float>(kPeak * std::sin(kTurn * seconds)); }
 
 std::vector<float> tone_from(int64_t frame, size_t frames, double rate = kRate) {
@@ -306,7 +306,7 @@ TEST("a live input does not click where its stream ends") {
   });
 }
 
-// What is written, and pulled.
+// A writer, and the device that pulls.
 namespace {
 
 void written(const char* what,
@@ -515,10 +515,10 @@ TEST("an effect into which another stream is piped does not click for its reader
   });
 }
 
-// A sink whose device asks every 10 ms for what it plays 30 ms later.
+// A sink whose device requests frames every 10 ms and plays them 30 ms later.
 namespace {
 
-// A tone for ever, at its own pace: what a mix is to a sink.
+// A tone without an end, at the pace of the pulls, in place of a mix.
 class Endless final : public Pullable {
  public:
   void pull(float* out, size_t frames, const PullTime&) noexcept override {

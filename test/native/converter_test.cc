@@ -17,7 +17,7 @@ using Quality = ResamplerQuality;
 using Shape = Filter::Shape;
 constexpr size_t kFrames = 5000;
 
-// Of `in` and `zeros` frames after it, in pieces of random sizes of at most `most` frames.
+// Converts `in` and `zeros` frames after it, in pieces of random sizes of at most `most` frames.
 std::vector<float> converted(Converter* converter, const std::vector<float>& in, size_t zeros,
                              uint32_t most, RandomSignal* random) {
   const size_t channels = converter->in().channels, frames = in.size() / channels;

@@ -23,7 +23,7 @@ std::vector<int16_t> dithered(const std::vector<float>& samples) {
   return out;
 }
 
-// What rounding with dither added to `samples`, in LSB of s16.
+// The errors of rounding `samples` with dither, in LSB of s16.
 std::vector<double> errors_of(const std::vector<float>& samples) {
   const std::vector<int16_t> out = dithered(samples);
   std::vector<double> errors(samples.size());

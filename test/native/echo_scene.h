@@ -50,7 +50,7 @@ struct EchoScene {
   double erle_db(const std::vector<float>& out, double from, double to) const {
     return power_db(microphone, from, to) - power_db(out, from, to);
   }
-  // Of the talker in `out` against all else there: scale-invariant signal to distortion ratio.
+  // The ratio of the talker in `out` to everything else: scale-invariant signal to distortion.
   double near_sdr_db(const std::vector<float>& out, double from, double to) const {
     const auto first = static_cast<size_t>(from * rate), last = static_cast<size_t>(to * rate);
     double both = 0, own = 1e-20, other = 1e-20;

@@ -40,7 +40,7 @@ TEST("a signal ends a wait without a limit") {
   signaller.join();
 }
 
-// What is written before signal() is seen behind wait(), and no signal is lost: the reader ends
+// Values written before signal() are visible after wait(), and no signal is lost: the reader ends
 // with the last number of every writer.
 TEST("nothing that was signalled is missed") {
   constexpr int kWriters = 3, kNumbers = 20000;

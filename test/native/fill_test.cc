@@ -1,4 +1,4 @@
-// What a sink's device is to hold: more after it ran dry, given back slowly.
+// The fill of a sink's device: more after an underrun, given back slowly.
 #include "../../src/core/time/fill.h"
 
 #include <algorithm>
@@ -84,7 +84,7 @@ class Way {
   }
   ~Way() { mixer_->publish({}); }
 
-  // 10 ms: the microphone delivers, and the device asks for what it is to hold and does not have.
+  // 10 ms: the microphone delivers, and the device requests the frames that its fill lacks.
   void turn() {
     now_ += 10 * kNsPerMs;
     clock_.set(now_);
@@ -120,7 +120,7 @@ class Way {
     return std::any_of(events.begin(), events.end(),
                        [](const NodeEvent& event) { return event.type == NodeEventType::kFill; });
   }
-  // The mix, as who records it has it.
+  // The mix, as a recording of it.
   std::vector<float> recorded() {
     std::vector<float> mix(recorded_->available());
     recorded_->read(mix.data(), mix.size());
@@ -158,7 +158,7 @@ void holds_more_and_gives_it_back(bool mixed) {
   way.run(1000);
   CHECK(way.more_ms() == 20);
   CHECK_NEAR(way.age(), before + 20, 0.1);
-  // What was missing is what it holds more: nothing of the sound is passed over.
+  // The fill grows by the frames that were missing: no sound is skipped.
   const auto next = std::find_if(way.sound().begin() + static_cast<ptrdiff_t>(broken) + 150,
                                  way.sound().end(), [](double at) { return at != 0; });
   CHECK_NEAR(*next - last, 150 / 48.0, 0.2);
@@ -194,7 +194,8 @@ void holds_more_and_gives_it_back(bool mixed) {
     fastest = std::max(fastest, (way.sound()[i] - way.sound()[i - kRate]) / 1000);
   }
   CHECK(fastest > 1.0001 && fastest < 1.0005);
-  // Who records the mix has all of it, in order: each sample is 1/48 ms later than the one before.
+  // A recording of the mix has all of it, in order: each sample is 1/48 ms later than the one
+  // before.
   const std::vector<float> mix = way.recorded();
   CHECK(mix.empty() != mixed);
   float most = 0, least = 0;

@@ -127,7 +127,7 @@ TEST("fuzz: the same however it is cut, whatever comes and whenever the gain is 
   }
 }
 
-// ThreadSanitizer's. Each gain has a ramp of its own: that of another would end on another frame.
+// For ThreadSanitizer. Each gain has its own ramp: another gain's would end on another frame.
 TEST("gains set by another thread arrive whole") {
   const auto ramp_of = [](float gain) { return static_cast<uint32_t>(gain * 8); };
   GainRamp ramp(1);

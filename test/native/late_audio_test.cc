@@ -1,4 +1,5 @@
-// Audio that comes late: who can wait for it gets it in its place, who cannot loses it alone.
+// Audio that comes late: a reader that can wait gets it in its place; only a reader that cannot
+// wait loses it.
 #include <cmath>
 #include <cstdint>
 #include <functional>
@@ -22,7 +23,7 @@ constexpr int64_t kMs = kNsPerMs;
 constexpr uint32_t kPeriod = 480;  // 10 ms
 
 // A device whose packets of 10 ms come when they may: on time, or together when a stall is over.
-// Meanwhile its system says only that there is nothing yet. What it plays is never zero.
+// Meanwhile its system says only that there is nothing yet. Its samples are never zero.
 class Loopback {
  public:
   Loopback(Clock& clock, int64_t max_wait = kMaxWait) : node_(clock, config(max_wait)) {
@@ -62,7 +63,7 @@ class Loopback {
   int64_t sent_ = 0;
 };
 
-// What a reader got: frames, and how many of them were silence.
+// The frames that a reader got, and how many of them were silence.
 struct Read {
   size_t frames = 0, silent = 0;
 };
@@ -278,7 +279,7 @@ TEST("an idle loopback holds a mix that is recorded for its wait only") {
 namespace {
 
 // A recorded loopback whose process stands still after two seconds for so long: its mix, 4 s later.
-// What was heard meanwhile comes right after the first turn of the mixer's thread.
+// The audio of that time arrives right after the first turn of the mixer's thread.
 Mixed stand_still(int64_t stood_ms, Told* told) {
   StillClock clock;
   clock.set(Loopback::kStart);

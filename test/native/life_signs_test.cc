@@ -1,4 +1,4 @@
-// Muted, dead, quiet: what each looks like, and that none is taken for another.
+// Detects muted, dead and quiet devices, and confuses none of them.
 #include "../../src/core/graph/life_signs.h"
 
 #include "check.h"
@@ -15,7 +15,7 @@ EndpointState endpoint(float peak, bool muted = false, float volume = 1) {
   return {true, muted, volume, peak};
 }
 
-// What a stream goes through, a packet every 10 ms.
+// A stream with a packet every 10 ms.
 struct Stream {
   explicit Stream(bool may_idle) : signs(may_idle) {}
 
@@ -56,7 +56,7 @@ TEST("a quiet device is not dead, however long") {
   CHECK(mic.zeros(3600 * 1000, endpoint(0)) == 0);
   CHECK(mic.zeros(3600 * 1000, endpoint(0.001f)) == 0);  // -60 dBFS: noise behind a gate
   CHECK(mic.zeros(3600 * 1000, endpoint(-1)) == 0);      // no meter
-  CHECK(mic.zeros(3600 * 1000, EndpointState()) == 0);   // nothing is told
+  CHECK(mic.zeros(3600 * 1000, EndpointState()) == 0);   // the system reports nothing
 }
 
 TEST("pauses of the meter do not make a dead stream alive, sound does") {

@@ -47,8 +47,8 @@ double true_peak_over(const std::vector<float>& samples, size_t from) {
   return 20 * std::log10(highest / static_cast<double>(kLimiterCeiling));
 }
 
-// What is hard for a limiter: nothing but peaks between samples, sudden tones, clipped sound,
-// noise.
+// Signals that are hard for a limiter: nothing but peaks between samples, sudden tones, clipped
+// sound, noise.
 std::vector<std::vector<float>> hard_signals(uint32_t rate) {
   RandomSignal random(30);
   std::vector<std::vector<float>> signals(6);

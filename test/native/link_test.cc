@@ -22,11 +22,11 @@ constexpr size_t kPeriod = 480;
 constexpr double kPeriodNs = 10e6;
 constexpr double kToneHz = 997;
 
-// A source whose packets of 10 ms come when they are let, and a sink that asks every 10 ms.
+// A source whose packets of 10 ms arrive on request, and a sink that pulls every 10 ms.
 class Link {
  public:
   Link() { input_->follow_sink(events_); }
-  // All packets that are complete `late_ns` before now come; then the sink asks.
+  // All packets that are complete `late_ns` before now arrive; then the sink pulls.
   void turn(double late_ns) {
     const double now = static_cast<double>(++turns_) * kPeriodNs;
     while (static_cast<double>(packets_ + 1) * kPeriodNs + late_ns <= now) {
@@ -152,7 +152,7 @@ int turns_until_back(int turns_until_stamp, bool mixed) {
     queue->push(packet.data(), {static_cast<uint64_t>((heard - kStart) * 48), kPeriod,
                                 static_cast<double>(heard * kMs), kRate, 0});
     heard += 10;
-    // Nobody asks: the device plays nothing, and what comes next later.
+    // There is no pull: the device plays nothing, and the next frames later.
     if (turn > kDry - 5 && turn < kDry) continue;
     if (turn == kDry) sink.underrun(40 * 48, true);
     const int64_t played = now + 20 * kMs;
@@ -166,7 +166,7 @@ int turns_until_back(int turns_until_stamp, bool mixed) {
   CHECK(input->stats().resyncs == (mixed ? 0 : 1));
   CHECK(input->stats().starvations == 0);
   mixer->publish({});
-  // Who records the mix misses nothing.
+  // A recording of the mix misses nothing.
   std::vector<float> mix(30 * kRate);
   mix.resize(recorded->read(mix.data(), mix.size()));
   CHECK(mix.empty() != mixed);

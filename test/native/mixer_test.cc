@@ -1,5 +1,5 @@
-// What an input of the mixer is told: gains that move without a corner, its place in the mix, how
-// old it must be, and what comes of samples that are no numbers.
+// The settings of a mixer's input: gains that move without a corner, its place in the mix, its age,
+// and samples that are not numbers.
 #include <algorithm>
 #include <cstdint>
 #include <limits>
@@ -180,7 +180,7 @@ TEST(
         const std::vector<float> base(6000, 0.25f), late(1500, 0.5f);
         bench.written(0).write(base.data(), base.size());
         bench.written(0).end();
-        // What lies before its first frame can be mixed although nothing has been written to it.
+        // The frames before its first one can be mixed although nothing has been written to it.
         std::vector<float> out;
         const auto mix = [&] {
           while (bench.mixer().mix_written(cut) > 0) {
@@ -243,7 +243,7 @@ TEST(
   for (int turn = 0; turn < 4; ++turn) CHECK(!heard(true));
   CHECK(heard(true));  // 2400 frames are there
   for (int turn = 0; turn < 4; ++turn) CHECK(heard(false));
-  CHECK(!heard(false));  // it ran dry and waits anew
+  CHECK(!heard(false));  // it underran and waits again
   CHECK(!heard(true));
   CHECK(!heard(false));
   CHECK(heard(false));

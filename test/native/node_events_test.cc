@@ -1,4 +1,4 @@
-// What a node reports while the event loop is blocked.
+// The reports of a node while the event loop is blocked.
 #include "../../src/core/graph/node_events.h"
 
 #include <atomic>

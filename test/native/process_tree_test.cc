@@ -1,4 +1,4 @@
-// Who belongs to whom, and whose sound is wanted.
+// The relations between processes, and the processes that a selection includes.
 #include "../../src/backend/process_tree.h"
 
 #include <sys/wait.h>
@@ -48,7 +48,7 @@ TEST(
   table.begin(21, 20, 6, "python3.11");
   CHECK(application_root(ancestry_of(table, 12), {}).id.pid == 10);
   CHECK(application_root(ancestry_of(table, 21), {}).id.pid == 21);
-  // Whoever asks, and what started it, is nobody's root.
+  // The calling process, and the processes that started it, are never a root.
   CHECK(application_root(ancestry_of(table, 12), ancestry_of(table, 11)).id.pid == 12);
 }
 
@@ -82,7 +82,7 @@ TEST("the nearest listed process decides, and a child stays a child when its par
   table.records.erase(13);
   CHECK(selector.take_gone(table) == std::vector<ProcessId>({{10, 1}}));
   CHECK(selector.take_gone(table).empty());
-  // Its number, in other hands.
+  // Its number belongs to another process now.
   table.begin(10, 0, 9, "stranger");
   CHECK(!selector.wants(ancestry_of(table, 10)));
 }

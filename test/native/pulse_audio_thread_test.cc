@@ -1,5 +1,4 @@
-// What our code does on the audio thread while others ask the server: it allocates and frees
-// nothing.
+// Our code on the audio thread allocates and frees nothing, while other threads query the server.
 #include <dlfcn.h>
 #include <execinfo.h>
 #include <sys/prctl.h>
@@ -17,7 +16,7 @@
 using namespace patchcord;
 using namespace pulse_server;
 
-// Of the sanitizers' allocator; not every compiler has the header that declares it.
+// A function of the sanitizers' allocator; not every compiler has the header that declares it.
 extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*)(const volatile void*, size_t),
                                                          void (*)(const volatile void*));
 

@@ -32,7 +32,7 @@ TEST("pulse: a server that stood still gets one filling, and each gap is reporte
   auto plays = render(*host, &tone, "speakers");
   if (!plays) return;
   const StreamInfo& info = plays->info();
-  // So that its null sink goes on reading by whole periods.
+  // Keeps its null sink reading by whole periods.
   if (!on_pipewire()) tone.multiple = info.period_frames;
   CHECK(!plays->start());
   CHECK(eventually([&] { return tone.timed > 2; }));
@@ -47,7 +47,7 @@ TEST("pulse: a server that stood still gets one filling, and each gap is reporte
     CHECK(eventually([&] { return tone.frames > frames + 24000; }));
     // A null sink reads up to the latency asked for at once.
     CHECK(tone.burst <= 9600 + 2 * info.period_frames);
-    // What has passed is no more than the time that it took.
+    // No more frames have passed than the elapsed time.
     CHECK(tone.passed_frames - passed < (real_clock().now() - from) * 48e-6);
   }
   CHECK(tone.uneven == 0);
@@ -100,7 +100,7 @@ TEST("pulse: a stream of programs closes at once while the server stands still")
     }
     kill(server, SIGSTOP);
     if (!attached) CHECK(!stream->start());
-    stream->select({true, {}, {}});  // which asks the server who plays
+    stream->select({true, {}, {}});  // which lists the server's streams
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
     const int64_t begin = real_clock().now();
     stream.reset();

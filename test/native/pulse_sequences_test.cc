@@ -21,7 +21,7 @@ void disturb(uint32_t random) {
       "set-default-sink headset",  "set-default-sink speakers", "suspend-sink speakers 1",
       "suspend-sink speakers 0",   "suspend-source mic 1",      "suspend-source mic 0",
       "set-source-mute mic toggle"};
-  if (random % 4 != 0) return;  // each is a process of its own
+  if (random % 4 != 0) return;  // each starts a process
   const std::string command = "pactl " + kCommands[random / 4 % kCommands.size()] + " >/dev/null";
   CHECK(std::system(command.c_str()) == 0);
 }

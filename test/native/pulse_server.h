@@ -1,6 +1,6 @@
-// What the tests of the PulseAudio backend share. They run against a private server with the
+// The common code of the PulseAudio backend's tests. They run against a private server with the
 // devices of test/servers.mjs: sinks `speakers` (default), `headset` and `micfeed`, source `mic`
-// (default) that hears `micfeed`. Also for PipeWire: node test/servers.mjs pipewire
+// (default) that carries `micfeed`. Also for PipeWire: node test/servers.mjs pipewire
 // build/native-tests/address/pulse_test
 #pragma once
 
@@ -27,9 +27,9 @@
 #include "check.h"
 
 #ifdef __SANITIZE_THREAD__
-// libpulse is not instrumented: its atomics order nothing that ThreadSanitizer can see. What it
-// does through intercepted functions is left aside, as are its mutexes made on first use; locks are
-// still followed, and every access of ours is checked.
+// libpulse is not instrumented: its atomics order nothing that ThreadSanitizer can see. Its calls
+// of intercepted functions are ignored, and so are its mutexes made on first use; locks are still
+// followed, and all our accesses are checked.
 extern "C" const char* __tsan_default_options() { return "ignore_interceptors_accesses=1"; }
 extern "C" const char* __tsan_default_suppressions() { return "race:^pa_mutex_lock$\n"; }
 #endif
@@ -38,7 +38,7 @@ namespace pulse_server {
 
 using namespace patchcord;
 
-// Bounds a wait for something that must come; nothing passes because time went by.
+// Limits a wait for an event that must come; no check passes just because time went by.
 inline bool eventually(const std::function<bool()>& condition, double seconds = 10) {
   const int64_t end = real_clock().now() + static_cast<int64_t>(seconds * 1e9);
   while (real_clock().now() < end) {
@@ -202,7 +202,7 @@ inline std::unique_ptr<Stream> render(Host& host, RenderListener* listener, cons
   return stream;
 }
 
-// Of all programs, these tests among them.
+// Captures all programs, including these tests.
 inline std::unique_ptr<ProcessStream> capture_programs(Host& host, CaptureListener* listener,
                                                        TapListener* taps) {
   ProcessCaptureRequest request;
@@ -217,7 +217,7 @@ struct Level {
   double frequency;
 };
 
-// Of the last second: what came before may be from before the tone.
+// The level of the last second: earlier samples may be from before the tone.
 inline Level measure(const std::vector<float>& samples) {
   const size_t begin = samples.size() - 48000;
   double power = 0;

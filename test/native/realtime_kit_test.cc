@@ -1,5 +1,5 @@
-// What is asked of RealtimeKit, on a message bus of the test's own (dbus-daemon) with a service
-// that checks requests as the real one does.
+// The requests to RealtimeKit, on the test's own message bus (dbus-daemon) with a service that
+// checks requests as the real one does.
 #include "../../src/backend/realtime_kit.h"
 
 #include <dbus/dbus.h>

@@ -19,7 +19,7 @@ constexpr double kStart = 5e9;  // ns
 constexpr double kTurn = 6.28318530717958647692;
 constexpr double kLead = 10e6;
 
-// What is heard of it has flags and places, to be looked at.
+// Stores the received frames, with their flags and positions.
 struct Heard final : Receiver {
   struct Part {
     Record record;
@@ -46,7 +46,7 @@ struct Heard final : Receiver {
   size_t frames() const { return samples.size() / channels; }
 };
 
-// A device with a clock of its own: its packets of 10 ms, of a signal that is a function of time.
+// A device with its own clock: its packets of 10 ms, of a signal that is a function of time.
 struct Device {
   uint32_t rate = 48000;
   double true_rate = 48000;
@@ -192,7 +192,7 @@ TEST("where a device plays it the microphone waits no longer than packets of the
   CHECK(all.queue->live());
   CHECK(all.join->waiting_ns() >= 30e6);
   CHECK(all.join->waiting_ns() <= 50e6);
-  // It stands still: nobody waits for it.
+  // It stands still: the microphone does not wait for it.
   for (int turn = 0; turn < 100; ++turn) microphone.push(*all.join, noise_like);
   CHECK(all.join->waiting_ns() <= 50e6);
   // The reference that comes early needs no wait at all.
@@ -223,7 +223,7 @@ TEST("a gap of the microphone is a gap of that length, reported as one") {
   turns(50);
   gap(960);
   turns(50);
-  // Of half a minute only the last second is joined.
+  // After half a minute of silence only its last second is joined.
   microphone.push(*all.join, nullptr, 30ull * 48000, kRecordHole);
   speakers.push(*all.queue, nullptr, microphone.frame - speakers.frame, kRecordSilence);
   turns(150);

@@ -31,7 +31,7 @@ std::vector<float> resampled(Resampler* resampler, const std::vector<float>& in,
   return out;
 }
 
-// Of the middle half of a converted tone: a steady filter.
+// Fits the middle half of a converted tone, where the filter is steady.
 SineFit converted_tone(uint32_t in_rate, uint32_t out_rate, Quality quality, bool variable,
                        double hz, double seconds = 0.25) {
   Resampler resampler(in_rate, out_rate, 2, quality, variable);

@@ -118,7 +118,7 @@ async function testIn(build) {
   const runs = tests
     .filter((test) => programs.get(test))
     .map((path) => ({ path, test: basename(path, '.cc'), program: programs.get(path) }));
-  // What keeps step with a server has the machine to itself, the others' clock is their own.
+  // Tests with a real server run alone; the others have their own clocks.
   await inParallel(
     runs.filter(({ test }) => !needsServer(test)),
     (one) => run(one, build.name),
@@ -274,7 +274,7 @@ function capture(command, args, options) {
   });
 }
 
-// What the compiler said the object was made of; undefined before the first time.
+// The files that the object was made from, by the compiler's list; undefined before the first time.
 function prerequisites(file) {
   try {
     return readFileSync(file, 'utf8')

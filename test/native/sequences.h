@@ -352,7 +352,7 @@ class Sequence {
     mixer_->publish(std::move(inputs));
   }
 
-  // What the sink plays: written bytes, the mixer, or nothing.
+  // The sink plays written bytes, the mixer, or nothing.
   void publish(Render& sink) {
     if (!sink.opened.load()) return;
     if (driver_ == &sink) {

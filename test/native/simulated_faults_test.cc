@@ -1,4 +1,4 @@
-// What goes wrong in the simulated audio system, as a script says it.
+// The scripted faults of the simulated audio system.
 #include "simulated_world.h"
 
 TEST("a glitch loses frames: positions jump by as many, counted") {
@@ -104,7 +104,7 @@ TEST("a late wake brings several packets at once, and starves render streams") {
   CHECK(!world->recorded("speakers", &recorded));
   CHECK(recorded.gaps.size() == 1 && recorded.gaps[0].frame == 110 * 48 &&
         recorded.gaps[0].frames == 1440);
-  // What the stream gave is played before and after the gap, without a frame missing.
+  // The stream's frames are played before and after the gap, and none is missing.
   const int64_t played = 110 * 48 - 480;
   CHECK(recorded.data[110 * 48 * 2 - 2] == Counting::value(played - 1));
   CHECK(recorded.data[140 * 48 * 2] == Counting::value(played));

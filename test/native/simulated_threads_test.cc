@@ -1,5 +1,5 @@
-// The simulated audio system on the real clock: threads. What is checked holds however the machine
-// schedules them.
+// The simulated audio system on the real clock: threads. The checks do not depend on how the
+// machine schedules them.
 #include "../../src/backend/checked_host.h"
 #include "simulated_world.h"
 
@@ -66,7 +66,7 @@ TEST("real clock: streams run in threads, contiguous, and end when stopped") {
     CHECK(heard->packets >= 30 && heard->jumps == 0);
   }
   playing.closed = true;
-  // Another stream's packets show that the audio threads went on.
+  // Another stream's packets show that the audio threads continued.
   Counted after(5);
   const auto e = capture(*world, "cable-output", &after);
   after.reached->wait(-1);

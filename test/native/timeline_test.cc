@@ -1,4 +1,4 @@
-// Where packets belong: by counters and stamps, good ones and bad.
+// Places packets by counters and timestamps, good ones and bad ones.
 #include "../../src/core/time/timeline.h"
 
 #include <algorithm>
@@ -140,7 +140,7 @@ TEST("a loopback that is only late keeps to its counter, one that was idle to it
     const auto take = [&](int64_t time, int64_t now) {
       const Timeline::Placement place = timeline.place(kPeriod, position, time, now);
       next += static_cast<int64_t>(place.silence);
-      // Of one that is skipped as a whole nobody sees where it would have been.
+      // The position of a packet that is skipped as a whole cannot be seen.
       const int64_t begins = place.skip == kPeriod ? first : next - position - place.skip;
       timeline.advance(place.silence + kPeriod - place.skip);
       next += kPeriod - place.skip;
@@ -268,7 +268,8 @@ TEST("impossible timestamps are ignored") {
   CHECK(!timeline.stamped());
 }
 
-// What a device has delivered by `now`, its counter going on while the machine sleeps or not.
+// Everything that a device has delivered by `now`; its counter counts while the machine sleeps, or
+// does not.
 Timeline::Placement deliver(Timeline& timeline, int64_t position, int64_t now) {
   const Timeline::Placement place = timeline.place(kPeriod, position, now - kPeriodNs, now);
   timeline.advance(place.silence + kPeriod - place.skip);
@@ -280,7 +281,7 @@ TEST(
     "believed") {
   constexpr int64_t kStart = 100 * kNsPerSecond, kHeard = kStart + kNsPerSecond;
   constexpr int64_t kNow = kHeard + 3 * kNsPerSecond;
-  // What was heard in three seconds comes at once.
+  // The audio of three seconds arrives at once.
   Timeline late(kRate, kStart, true);
   CHECK(late.idle(kNow, kMaxWait) == (4 * kNsPerSecond - kMaxWait) / kPeriodNs * kPeriod);
   late.advance((4 * kNsPerSecond - kMaxWait) / kPeriodNs * kPeriod);

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-// A sine that goes on in phase from one stretch to the next.
+// A sine that continues in phase from one stretch to the next.
 class Tones {
  public:
   explicit Tones(uint32_t sample_rate, double hz = 1000) : rate_(sample_rate), hz_(hz) {}

@@ -15,7 +15,7 @@ namespace {
 
 double decibels(float peak) { return 20 * std::log10(static_cast<double>(peak)); }
 
-// Of a mono signal.
+// The true peak of a mono signal.
 float peak_of(const std::vector<float>& samples, uint32_t rate = 48000) {
   TruePeak meter(rate, 1);
   meter.process(samples.data(), samples.size());

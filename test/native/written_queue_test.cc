@@ -1,4 +1,4 @@
-// What is written to a sink in one format after another.
+// Writes to a sink in one format after another.
 #include "../../src/core/graph/written_queue.h"
 
 #include <cmath>
@@ -90,7 +90,7 @@ TEST("a writer whose events are not taken still receives that there is room") {
   queue.open(in_format(kFloat));
   std::vector<float> out(2 * kPeriod);
   const std::vector<float> samples(2 * kPeriod, 0.5f);
-  // Each turn runs dry in the middle of what the writer still has to give.
+  // Each turn underruns while the writer still has more.
   for (int i = 0; i < 300; ++i) {
     queue.write(samples.data(), kPeriod / 2);
     queue.set_pending(true);

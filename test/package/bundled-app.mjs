@@ -1,4 +1,4 @@
-// What the bundlers bundle: an app with a microphone of a simulated world.
+// The app that the bundlers bundle, with a microphone of a simulated world.
 import { MicSource } from 'patchcord';
 import { SimulatedAudio, tone } from 'patchcord/testing';
 

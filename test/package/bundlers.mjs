@@ -1,4 +1,4 @@
-// Bundlers and tracers: what they make of an app runs in a folder of its own while the package is away, with
+// Bundlers and tracers: their output for an app runs in a new folder without the package, with
 // the addon that they found, or, where docs/shipping.md says so, that was copied.
 import assert from 'node:assert/strict';
 import { chmodSync, copyFileSync, cpSync, mkdirSync, readFileSync, renameSync } from 'node:fs';

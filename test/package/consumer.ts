@@ -50,7 +50,7 @@ export async function names(): Promise<string[]> {
   return (await listDevices({ flow: 'input', backend: 'simulated' })).map((one) => one.name);
 }
 
-// What must not compile.
+// These lines must not compile.
 export function wrong(): void {
   // @ts-expect-error a name that does not exist
   new MicSource({ gain: 1 });

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 
-// What Node 20's own binary asks for.
+// The version that Node 20's own binary requires.
 const oldestGlibc = [2, 28];
 
-// glibc's own libraries; before 2.34 threads, dlopen and timers had files of their own.
+// glibc's own libraries; before 2.34 threads, dlopen and timers had separate files.
 const allowedLibraries = /^(libc|libm|libpthread|libdl|librt|ld-linux[\w-]*)\.so\.\d+$/;
 
 /**

@@ -1,4 +1,4 @@
-// Why the addon cannot be loaded, each cause made for real where that is possible: what the error says.
+// The error for each reason why the addon cannot be loaded; each cause is made for real where that is possible.
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readFileSync, readdirSync, renameSync } from 'node:fs';
 import { rmSync, truncateSync, writeFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ const permission = major < 22 ? '--experimental-permission' : '--permission';
 export async function testFailures(installed) {
   let count = 0;
 
-  /** The package in a folder of its own, and what its first use says. */
+  /** Uses the package in a new folder and returns the message of its first use. */
   function firstUse(prepare, { flags = [], env = {}, wrap } = {}) {
     const folder = join(scratch, `failure-${++count}`);
     const home = join(folder, 'node_modules/patchcord');
@@ -134,7 +134,7 @@ export async function testFailures(installed) {
       writeFileSync(program, header);
       return pretend({ execPath: program });
     });
-    // A mount of its own, which ends with the process.
+    // A separate mount, which ends with the process.
     const noexec = (folder, command) => {
       const mount = `mount -t tmpfs -o noexec none "$1" && cp -r "$2" "$1/patchcord" && shift 2 && exec "$@"`;
       const modules = join(folder, 'node_modules');

@@ -1,4 +1,4 @@
-// A class has one type, whether `import` or `require` brings it. What only holds for the declarations is here too.
+// A class has one type, whether `import` or `require` brings it. Other checks of the declarations are here too.
 import type { AudioError, MicSource, Mixer } from 'patchcord';
 import type { AudioError as RequiredError, MicSource as RequiredSource } from 'patchcord' with {
   'resolution-mode': 'require',

@@ -1,6 +1,6 @@
 // `RUNTIME runtime-app.mjs MODE BACKEND`: a microphone, a mixer, a resampler and a speaker. MODE `pipeline` runs
-// them to their end and prints what was counted, as JSON; `exit` calls process.exit() while they run; `leave` lets
-// go of them while they run.
+// them to their end and prints what was counted, as JSON; `exit` calls process.exit() while they run; `leave` drops
+// them while they run.
 import { createRequire } from 'node:module';
 import process from 'node:process';
 import { AudioError, MicSource, Mixer, Resampler, SpeakerSink } from 'patchcord';

@@ -77,7 +77,7 @@ const runs = [];
 const apps = types.map(appWith);
 const newest = compilers.at(-1);
 for (const compiler of compilers) {
-  // Types of Node.js that do not support a compiler have errors of their own in it.
+  // Types of Node.js that do not support a compiler cause errors in their own files.
   const fitting = apps.filter(({ needs }) => Number(compiler) >= Number(needs.typeScriptVersion));
   for (const app of compiler === newest ? fitting : fitting.slice(-1)) {
     const isEnd = [compilers[0], newest].includes(compiler) && app === fitting.at(-1);

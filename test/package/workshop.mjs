@@ -1,4 +1,4 @@
-// What the suites of the packed package share: a folder that is removed at the end, results, node, npm, and
+// Common code of the suites for the packed package: a folder that is removed at the end, results, node, npm, and
 // the tools of tools/package.json.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync } from 'node:fs';

@@ -2,6 +2,7 @@
 import { describe, expect, it, test } from 'vitest';
 
 import {
+  commentsOfCpp,
   findWording,
   namesOfTests,
   proseOfPage,
@@ -26,12 +27,18 @@ describe('wording is found', () => {
     expect(findWording(text)).toHaveLength(1);
   });
 
-  it.each(['Of the last 100 ms.', 'What the sink plays to.', 'A queue. Of one reader.'])(
-    'in the comment "%s"',
-    (text) => {
-      expect(findWording(text, { isComment: true })).toHaveLength(1);
-    },
-  );
+  it.each([
+    'Of the last 100 ms.',
+    'What the sink plays to.',
+    'A queue. Of one reader.',
+    'The device asks every 10 ms.',
+    'The source knows its device.',
+    'With its clock in our hand.',
+    'The thread is the one who mixes.',
+    'The stamp is believed.',
+  ])('in the comment "%s"', (text) => {
+    expect(findWording(text, { isComment: true })).toHaveLength(1);
+  });
 });
 
 test.each([
@@ -62,6 +69,22 @@ describe('prose', () => {
   it('of C++ is its texts, without those in comments', () => {
     const program = 'Error("the device is told");  // "this is told"\n#include "a.h"';
     expect(textsOfCpp(program)).toEqual([[6, 'the device is told']]);
+  });
+
+  it('of C++ comments is one text for each block', () => {
+    const program = 'int a;  // frames\n\n// The sink "goes\n// on".\nf("// no comment");\n';
+    expect(commentsOfCpp(program)).toEqual([
+      [8, 'frames'],
+      [19, 'The sink "goes on".'],
+    ]);
+  });
+
+  it('of a program joins the lines of a comment', () => {
+    const program = '// The stream goes\n// on.\n\n// Another.\nf();';
+    expect(proseOfProgram('a.ts', program).map(([, text]) => text.trim())).toEqual([
+      'The stream goes on.',
+      'Another.',
+    ]);
   });
 
   it('of tests is their names', () => {

@@ -25,7 +25,7 @@ const pieces = new Map(
     .filter(([, code]) => code.includes("from 'patchcord")),
 );
 
-// What the app has to add: a name, and the type of a parameter or of an empty list.
+// The errors for parts that the app has to add: a name, and the type of a parameter or of an empty list.
 const leftOut = new Set([2304, 2552, 18004, 7005, 7006, 7031, 7034]);
 const options: ts.CompilerOptions = {
   target: ts.ScriptTarget.ES2022,

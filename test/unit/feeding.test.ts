@@ -1,5 +1,5 @@
-// How a sink is fed: formats, what is queued, live producers, loudness, switching. Judged by what a simulated
-// cable carries, on a clock moved by hand. That clock does not wait for JavaScript to write more: what is
+// Writes to a sink: formats, the queue, live producers, loudness, switching. Judged by the sound of a simulated
+// cable, on a manual clock. That clock does not wait for JavaScript to write more: what is
 // written fits into `bufferMs`.
 import { describe, expect, it, vi } from 'vitest';
 
@@ -79,7 +79,7 @@ describe('bytes through a cable with the same format', () => {
     async (format) => {
       const backend = world(format);
       const random = seededRandom(7);
-      // Of 32 bits a float holds 24: no more can be asked of what is f32 inside.
+      // A float holds 24 of the 32 bits, and the engine works in f32.
       const bits = format.sampleFormat === 's16' ? 15 : 23;
       const count = (format.sampleRate / 10) * format.channels;
       const written = Float32Array.from({ length: count }, () => {

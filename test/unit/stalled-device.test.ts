@@ -1,5 +1,5 @@
-// A device that is there and gives nothing, or takes nothing: streams end at the right length, and nothing waits for ever.
-// On the simulated system with its clock in our hand.
+// A device that exists but delivers nothing, or takes nothing: streams end at the right length, and every wait
+// ends. On the simulated system with a manual clock.
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import {
@@ -26,7 +26,7 @@ function follow(source: AudioSource): {
   ended: boolean;
   closed: Promise<unknown>;
 } {
-  // To release a device takes time that no clock in our hand moves.
+  // Releasing a device takes real time, which the manual clock does not move.
   const closed = new Promise((resolve) => source.once('close', resolve));
   const followed = { frames: 0, told: [] as Discontinuity[], ended: false, closed };
   source.on('data', (chunk: Buffer) => (followed.frames += chunk.length / 8));
@@ -173,7 +173,7 @@ describe('a sink that is written to too slowly', () => {
     const ends = [before.frames, ...told.map((one) => one.frame + one.frames)];
     told.forEach((one, i) => expect(one.frame).toBeGreaterThanOrEqual(ends[i]));
     expect(ends.at(-1)).toBeLessThan(frames);
-    // What is written in 600 ms lasts for 200.
+    // The bytes written in 600 ms last for 200.
     expect(underrunFrames).toBeGreaterThan(0.3 * rate);
     await Promise.all([sink.close(), run(200)]);
   });

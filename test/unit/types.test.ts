@@ -1,4 +1,4 @@
-// What TypeScript knows of chunks and events. `npm run typecheck` checks it: nothing here needs a device.
+// The types of chunks and events. `npm run typecheck` checks it: nothing here needs a device.
 import { once, type EventEmitter } from 'node:events';
 import type { Readable, Transform, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';

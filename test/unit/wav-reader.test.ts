@@ -111,7 +111,7 @@ describe('WavReader', () => {
     expect(stats).toEqual({ framesRead: 100, declaredFrames: 250, partialFrameBytes: 3 });
   });
 
-  // Of these no program can make a WAV file.
+  // No program can make a WAV file of these.
   const unconvertible = new Set([
     ...['nothing', 'rubbish', 'five bytes', 'no fmt', 'no data', 'a short fmt', 'no channels'],
     'a short ds64',

@@ -15,7 +15,7 @@ export interface CampaignFault {
   commands: readonly string[];
   /** Codes of the error that ends the stream (while it closes: that may); empty: it survives. */
   ends: readonly AudioErrorCode[];
-  /** The stream waits for its device, which these bring back. Otherwise it was told not to. */
+  /** The stream waits for its device, which these bring back. Without them, `recover` is false. */
   returns?: readonly string[];
   /** Frames that the device loses, where that is known. */
   lost?: number;
@@ -26,7 +26,7 @@ export interface CampaignFault {
 const kinds: readonly Kind[] = ['microphone', 'loopback', 'output'];
 const flowing: readonly State[] = ['while it flows', 'while nobody reads it'];
 
-// What Windows answers, and what becomes of it.
+// Windows' results, and the error codes for them.
 const results: readonly [hresult: string, code: AudioErrorCode][] = [
   ['0x88890004', 'ERR_AUDIO_DEVICE_LOST'], // DEVICE_INVALIDATED
   ['0x88890026', 'ERR_AUDIO_DEVICE_LOST'], // RESOURCES_INVALIDATED
@@ -89,7 +89,7 @@ const dispensable = [
   'IAudioMeterInformation::GetPeakValue',
 ];
 
-// What happens to a device that streams.
+// Events of a device with a stream.
 const happenings: readonly (Pick<CampaignFault, 'commands' | 'ends' | 'lost'> & {
   kinds?: readonly Kind[];
 })[] = [
@@ -128,7 +128,7 @@ const happenings: readonly (Pick<CampaignFault, 'commands' | 'ends' | 'lost'> & 
   })),
 ];
 
-// What takes a device away, and what brings it back.
+// Commands that remove a device, and that bring it back.
 const absences: readonly [commands: readonly string[], returns: readonly string[]][] = [
   [['unplug <d>'], ['plug <d>']],
   [['state <d> disabled'], ['state <d> active']],

@@ -1,6 +1,7 @@
-// The fault campaign: the unmodified addon on the simulated Windows audio engine, one fault at a time. Of each
-// stream: it ends with the right code or it survives; its timeline has no hole that is not told and none that is
-// told wrongly; its device is released; and the next stream opens. One that waits for its device goes on with it. PATCHCORD_CAMPAIGN=<seed>:<count> chooses some
+// The fault campaign: the unmodified addon on the simulated Windows audio engine, one fault at a time. Each stream
+// ends with the right code or survives; every hole in its timeline is reported, and reported correctly; its device
+// is released; and the next stream opens. A stream that waits for its device continues with it.
+// PATCHCORD_CAMPAIGN=<seed>:<count> chooses some
 // of the faults, `#<number>,...` names some, `all` runs them all in order (`npm run campaign:windows`).
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -110,7 +111,7 @@ async function suffer(fault: CampaignFault, id: string, endpoint: string): Promi
       await send(fault.returns);
       const returned = performance.now();
       await told[1];
-      // By itself, it may have been back before it was told here that it was gone.
+      // By itself, it may have been back before its absence was reported here.
       recoveries.push(Math.max(0, performance.now() - returned));
     }
   }
@@ -135,7 +136,7 @@ async function suffer(fault: CampaignFault, id: string, endpoint: string): Promi
   stream.judge(fault);
 }
 
-/** What the campaign does with a stream of any kind. */
+/** The campaign's use of a stream of any kind. */
 interface Sufferer {
   position(): number;
   error(): AudioError | undefined;
@@ -191,8 +192,8 @@ async function collect(source: MicSource | LoopbackSource, chunks: AudioChunk[])
   }
 }
 
-// Contiguous from frame 0 on and heard in order, not in the future: a device's stamps are believed as long as
-// they are within half a second of the local clock.
+// Contiguous from frame 0 on and heard in order, not in the future: a device's timestamps count as long as they are
+// within half a second of the local clock.
 function judgeTimeline(chunks: AudioChunk[]): void {
   let frame = 0;
   let time = -1n;
@@ -205,7 +206,7 @@ function judgeTimeline(chunks: AudioChunk[]): void {
   expect(time).toBeLessThan(process.hrtime.bigint() + 500_000_000n);
 }
 
-// The tone is whole but for what was told as lost, which is silence in its place.
+// The tone is whole except for frames reported as lost, which are silence.
 function judgeSound(
   chunks: AudioChunk[],
   format: MicSource['format'],
@@ -239,7 +240,7 @@ function openOutput(device: string, recover: boolean, fed: boolean): Sufferer {
     recovered: () => event(sink, 'recovered'),
     async close() {
       tone?.destroy();
-      // What is queued cannot be played to the end, which close() tells too.
+      // The queue cannot be played to the end, and close() says so too.
       if (!error) await sink.close().catch((reason: AudioError) => (error ??= reason));
       await over;
     },

@@ -1,5 +1,5 @@
-// Asks the endpoints of the standard world what the addon does not ask (yet), and prints the
-// answers, one JSON object. What each is to be, mmdevapi.test.ts says.
+// Calls methods of the standard world's endpoints that the addon does not call, and prints the
+// results as one JSON object. mmdevapi.test.ts has the expected values.
 //
 //   engine_probe.exe
 #include <atomic>
@@ -233,7 +233,7 @@ void probe_exclusive(IMMDevice* device) {
   report("reset", client->Reset());
 }
 
-// What shared mode takes: every valid sample type at the rate and the channels of the mix.
+// Shared mode accepts every valid sample type at the rate and the channels of the mix.
 void probe_shared_formats(IMMDevice* device) {
   const auto initialize = [device](const WAVEFORMATEX* wave, DWORD flags, REFERENCE_TIME period) {
     ComPtr<IAudioClient> client;

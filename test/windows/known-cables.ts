@@ -1,5 +1,5 @@
-// What Windows lists where a virtual cable is installed: plain, renamed, translated, several at once. Names
-// and hardware ids as users and installers report them; nobody has looked at each on a machine of ours.
+// The device lists of Windows with a virtual cable: plain, renamed, translated, several at once. Names
+// and hardware ids as users and installers report them; they have not been checked on real machines.
 import type { VirtualMic } from 'patchcord';
 
 export interface Origin {
@@ -345,7 +345,7 @@ export const setups: Setup[] = [
   },
 ];
 
-/** What a list says, in the shape of `expected`. */
+/** Converts a list to the shape of `expected`. */
 export function told(mics: readonly VirtualMic[]): Record<string, Expected> {
   return Object.fromEntries(
     mics.map(({ render, driver, product, capture, recognisedBy, pairedBy }) => [

@@ -1,7 +1,7 @@
 // `npm run campaign:wine [-- --minutes 30] [--node 20|22|24]`: a microphone and what the speakers play, captured at
 // once in Wine, for half an hour. The audio server itself plays a tone without an end into each, so that nothing
-// but the capture can break it: every break that is found must be one that was told and counted. `parec`, which
-// records both beside it, is judged likewise. Exits 1 for a break that nobody told of.
+// but the capture can break it: every break in it must have been reported and counted. `parec`, which
+// records both beside it, is judged likewise. Exits 1 for a break without a report.
 import { execFileSync, spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import process from 'node:process';
@@ -93,7 +93,7 @@ try {
       line = lines.pop();
       lines.forEach(take);
     };
-    // What Wine starts inherits it.
+    // Processes that Wine starts inherit it.
     realTime(process.pid);
     const running = wine.start([wine.node, ...program], { limitMs, onOutput });
     execFileSync('chrt', ['--other', '--all-tasks', '--pid', '0', String(process.pid)]);
@@ -121,7 +121,7 @@ function take(line) {
   for (const name of Object.keys(tracks)) report(name);
 }
 
-// Of the breaks that were found those that nobody told of.
+// Finds the breaks without a report.
 function report(name) {
   const near = sampleRate / 100;
   const { seconds, gaps, silentFrames } = tracks[name];
@@ -143,7 +143,7 @@ function report(name) {
   return untold;
 }
 
-// What another program hears of a source meanwhile.
+// Records a source with another program meanwhile.
 function listen(device, name) {
   const format = ['--raw', '--format=float32le', `--rate=${sampleRate}`, '--channels=1'];
   const recorder = spawn('parec', [...format, `--device=${device}`, '--latency-msec=100'], {

@@ -1,4 +1,4 @@
-// What a Windows machine, or the program around us, should not do and does: a JavaScript thread that is a
+// Unusual behaviour of a Windows machine, or of the program around the package: a JavaScript thread that is a
 // single-threaded apartment, two copies of the addon, endpoints in every state, with names in any script, or
 // with none. On the simulated Windows audio engine; runs in Wine (mmdevapi.mjs).
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';

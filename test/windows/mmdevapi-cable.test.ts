@@ -1,4 +1,4 @@
-// What goes wrong with a virtual cable, and what is said of it: several that could be meant, half a cable, the
+// Faults of a virtual cable, and the errors for them: several that could be meant, half a cable, the
 // wrong end, unplugged or disabled, another program's, formats that it refuses, two sinks on one. On the simulated
 // Windows audio engine; runs in Wine (mmdevapi.mjs).
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -177,7 +177,8 @@ describe('a cable', () => {
   it('that another program takes while a sink plays to it is waited for', async () => {
     const sink = await opened();
     const gone = event(sink, 'rebuild');
-    // What a stream gets when somebody begins to use the device exclusively, and who then asks for one.
+    // The results for a stream when another program begins to use the device exclusively, and for a new stream
+    // after that.
     await send('fail usual_in IAudioClient::GetCurrentPadding 0x88890004 times 1');
     await send('fail usual_in IAudioClient::Initialize 0x8889000A times 2');
     await gone;

@@ -6,7 +6,7 @@
 //     const here = await windows.process(process.pid);
 //     await here.send('unplug mic');                  // this one alone
 //
-// Each process has a world of its own, made by PATCHCORD_MMDEVAPI_SCRIPT (a file of commands) or standard:
+// Each process has its own world, made by PATCHCORD_MMDEVAPI_SCRIPT (a file of commands) or standard:
 // microphone `mic`, output `speakers` (the defaults), and the cable from `cable-input` to `cable-output`;
 // 48 kHz, stereo, f32. A command is one line of words; "..." holds spaces together. <d> is a device's id,
 // durations are milliseconds, <f> is a format: <rate> <channels> s16|s24|s32|f32|s24in32|u8|f64.
@@ -31,10 +31,10 @@
 //   unplug <d>   plug <d>   state <d> active|disabled|notpresent|unplugged
 //   default <d> console|communications    format <d> <f>    service stopped|running
 //   drift <d> <ppm>   volume <d> <0..1>   mute <d>   unmute <d>
-//   meter <d> <peak>|heard                what the endpoint's meter says
+//   meter <d> <peak>|heard                the value of the endpoint's meter
 //   exclusive <d> refused|allowed|busy [buffer <periods>]             refused, unless said
 //   raw <d> refused|allowed               refused, unless said
-//   mix <d> accepted|refused              whether Initialize takes the mix format that it is told
+//   mix <d> accepted|refused              whether Initialize accepts the mix format
 //   deny <d>   allow <d>                  opening it is E_ACCESSDENIED
 //   die <d>   revive <d>                  delivers zeros
 //   glitch <d> <frames>                   lost: device positions jump

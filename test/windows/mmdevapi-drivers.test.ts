@@ -1,5 +1,5 @@
-// What Windows and its drivers answer that is not in the usual course: formats that they refuse, buffers that are
-// not as asked for, properties that do not go together. On the simulated Windows audio engine; runs in Wine
+// Unusual results of Windows and its drivers: formats that they refuse, buffers of another size than requested,
+// properties that do not go together. On the simulated Windows audio engine; runs in Wine
 // (mmdevapi.mjs).
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 

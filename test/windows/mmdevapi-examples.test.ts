@@ -25,7 +25,7 @@ afterAll(async () => {
 });
 
 const start = (example: string, ...args: string[]): Run => runExample(folder, example, ...args);
-/** Each process has a world of its own, in which programs play once it is there. */
+/** Each process has its own world, in which programs play once it is there. */
 const worldOf = ({ pid }: Run) => windows.process(pid);
 
 function expectTone(file: string, hz: number, seconds: number) {

@@ -1,5 +1,5 @@
-// `node.exe mmdevapi-hang.mjs open|start|stop|list|meter|worker`: a program of its own, with the built package, and
-// a driver that hangs (`open` and `start`: to the program's end). Prints what came of it as JSON and ends when
+// `node.exe mmdevapi-hang.mjs open|start|stop|list|meter|worker`: a separate program, with the built package, and a
+// driver that hangs (`open` and `start`: to the program's end). Prints the result as JSON and ends when
 // nothing is left to do.
 import { once } from 'node:events';
 import process from 'node:process';

@@ -1,5 +1,5 @@
-// What a source knows of its endpoint beside the sound, on the simulated Windows audio engine: volume,
-// mute and meter, and whether it is dead. Runs in Wine (mmdevapi.mjs).
+// The state of a source's endpoint, on the simulated Windows audio engine: volume, mute and meter, and whether it
+// is dead. Runs in Wine (mmdevapi.mjs).
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { LoopbackSource, MicSource } from 'patchcord';
@@ -42,7 +42,7 @@ describe('a microphone', () => {
     const mic = new MicSource({ backend, device: 'Microphone' });
     const told = await open(mic);
     while (mic.stats().deviceVolume !== 0.5) await event(mic, 'data');
-    // Its meter hears from its own beginning.
+    // Its meter begins when it does.
     while (!((mic.stats().devicePeakDb ?? -Infinity) > -18.2)) await event(mic, 'data');
     expect(mic.stats().devicePeakDb).toBeCloseTo(-18.06, 1);
     expect(mic.muted).toBe(false);

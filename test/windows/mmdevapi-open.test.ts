@@ -60,7 +60,7 @@ async function expectTone(
   for (const samples of toFloat(Buffer.concat(chunks), source.format)) {
     const tone = measureTone(samples, sampleRate, 997);
     const gaps = findGaps(samples, { sampleRate, frequency: 997 });
-    // What is missing also turns the phase; before and behind it the tone is faded for 3 ms.
+    // Missing frames also change the phase; before and behind it the tone is faded for 3 ms.
     expect(Math.abs(tone.frequency - 997)).toBeLessThan(lostFrames === 0 ? 0.5 : 2);
     const quiet = (lostFrames + gaps.length * 0.006 * sampleRate) / samples.length;
     expect(tone.peakDb + 12.04).toBeLessThan(0.1);

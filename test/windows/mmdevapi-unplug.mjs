@@ -1,5 +1,5 @@
-// A program of its own, in node.exe, with the built package: its microphone is unplugged while it records.
-// Prints what the stream told as JSON and ends when nothing is left to do.
+// A separate program, in node.exe, with the built package: its microphone is unplugged while it records.
+// Prints the stream's events as JSON and ends when nothing is left to do.
 import process from 'node:process';
 
 import { MicSource } from '../../dist/index.mjs';
@@ -16,7 +16,7 @@ mic.on('error', ({ code, syscall, osCode, message }) =>
 mic.on('close', async () => {
   events.push('close');
   const engine = await windows.process(process.pid);
-  // What the addon still holds by now is the host's enumerator, not the stream's.
+  // The objects left by now are the host's, not the stream's.
   const objects = Number(await engine.send('objects'));
   await windows.close();
   console.log(JSON.stringify({ events, frames: mic.position, objects }));

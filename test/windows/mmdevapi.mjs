@@ -18,8 +18,8 @@ const project = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const installed = 'C:\\windows\\system32\\mmdevapi.dll';
 
 /**
- * A session of Wine whose mmdevapi.dll is ours, for `use`. It is a session of its own because there the
- * library answers every program, also without the override.
+ * A session of Wine whose mmdevapi.dll is ours, for `use`. It is a separate session because there the library
+ * serves every program, also without the override.
  * @param {{ node?: '20' | '22' | '24', log?: (line: string) => void }} options
  * @param {(wine: import('./wine.mjs').Wine, env: Record<string, string>) => Promise<T>} use `env`: where
  *   programs find what was built
@@ -68,7 +68,7 @@ export async function runMmdevapi({
   limitMs = usualLimitMs,
 } = {}) {
   crossBuildWindows();
-  // For the test's program of its own. Whole: without its types tsup writes the same files twice at once.
+  // For the test's separate program. Complete: without its types tsup writes the same files twice at once.
   execFileSync('npx', ['tsup', '--silent'], {
     cwd: project,
     stdio: ['ignore', 'ignore', 'inherit'],

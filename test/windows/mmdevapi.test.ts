@@ -266,7 +266,7 @@ describe('a microphone', () => {
     expect(error.osCode).toContain('0x88890010');
     const unlisted = await listDevices({ backend }).catch((reason: AudioError) => reason);
     expect(unlisted).toMatchObject({ code: 'ERR_AUDIO_BACKEND_UNAVAILABLE' });
-    // Back, it knows nobody of before. Who then lists the devices connects the monitor too.
+    // After its return it has no client any more. A program that lists the devices connects the monitor too.
     await here.send('service running');
     expect(await listDevices({ backend })).toHaveLength(4);
     const told = event<AudioDevice>(monitor, 'add');
@@ -471,7 +471,7 @@ describe('the rest of the engine', () => {
       granted: '0x00000000',
       notStartedWithoutEvent: '0x88890014', // AUDCLNT_E_EVENTHANDLE_NOT_SET
       stopped: '0x00000001', // S_FALSE
-      // Of shared mode, as Wine's tests have seen Windows answer.
+      // Shared mode, as Wine's tests have observed Windows.
       mixIsFloat: 1,
       devicePeriod: 101587, // 448 frames at 44.1 kHz
       sharedInteger: '0x00000000',
@@ -492,7 +492,7 @@ describe('the rest of the engine', () => {
       oldProperties: '0x00000000',
       mediaOfMicrophone: '0x80070057', // Microsoft's reference: capture has none of media
       offload: '0x88890022', // AUDCLNT_E_ENDPOINT_OFFLOAD_NOT_CAPABLE
-      // Of exclusive mode: Microsoft's reference, but where Wine's tests are named.
+      // Exclusive mode: Microsoft's reference, except where Wine's tests are named.
       exclusiveTooLong: '0x88890020',
       exclusiveUnequal: '0x88890013', // AUDCLNT_E_BUFDURATION_PERIOD_NOT_EQUAL
       exclusiveUnaligned: '0x88890019', // AUDCLNT_E_BUFFER_SIZE_NOT_ALIGNED

@@ -79,7 +79,7 @@ uintptr_t handles() {
   return highest;
 }
 
-// How far time stamps are from a straight line through them.
+// How far timestamps are from a straight line through them.
 class Stamps {
  public:
   explicit Stamps(size_t capacity) { points_.reserve(capacity); }
@@ -225,7 +225,7 @@ class Tone final : public RenderListener {
 
   void on_render(void* data, uint32_t frames, int64_t play_time) noexcept override {
     const int64_t now = clock_->now();
-    // What a listener must never do: it makes the device run dry.
+    // A listener must never block like this: the device underruns.
     if (const int64_t stall = stall_ns_.exchange(0)) Sleep(static_cast<DWORD>(stall / kNsPerMs));
     auto* samples = static_cast<float*>(data);
     for (uint32_t i = 0; i < frames; ++i) {

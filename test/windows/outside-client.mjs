@@ -40,6 +40,6 @@ export async function connectOutside(address = process.env.PATCHCORD_OUTSIDE) {
   const client = Object.fromEntries(
     commands.map((name) => [name, (options) => ask(name, options)]),
   );
-  // Players go on: they belong to the server.
+  // Players continue: they belong to the server.
   return { ...client, close: async () => void socket.destroy() };
 }

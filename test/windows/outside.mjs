@@ -84,7 +84,7 @@ export function createOutside({ env, folder, setDefaultEndpoint }) {
     },
 
     /**
-     * Who plays: the name that it gives itself, and the number of the process that started it.
+     * Identifies a player: the name that it gives itself, and the number of the process that started it.
      * @param {{ player: number }} options
      */
     async identify({ player }) {

@@ -1,5 +1,5 @@
-// What tests need to run as Windows on a Debian or Ubuntu machine: Wine 10 in a Debian trixie tree of its
-// own (older releases lack loopback capture and IAudioClient3), an initialised Wine prefix, node.exe of
+// Prepares a Debian or Ubuntu machine for tests as on Windows: Wine 10 in a separate Debian trixie tree (older
+// releases lack loopback capture and IAudioClient3), an initialised Wine prefix, node.exe of
 // three releases, and node_modules as npm installs them on Windows. Kept in a cache folder
 // ($PATCHCORD_CACHE, else ~/.cache/patchcord/wine; 2.5 GB) and found again by later runs.
 //
@@ -189,8 +189,8 @@ function isInPath(command) {
   });
 }
 
-// With mounts of its own and processes that end with this one: debootstrap mounts /proc in the tree, and
-// what an interrupted one leaves must neither stay mounted nor go on writing.
+// With separate mounts and processes that end with this one: debootstrap mounts /proc in the tree, and
+// what an interrupted one leaves must neither stay mounted nor continue to write.
 function runConfined(command) {
   const namespaces = ['--mount', '--mount-proc', '--pid', '--fork', '--kill-child'];
   return run('setpriv', ['--pdeathsig', 'KILL', 'unshare', ...namespaces, ...command]);

@@ -63,7 +63,7 @@ void report(const char* name, HRESULT result) {
   std::printf("\"%s\":\"0x%08lX\",", name, static_cast<unsigned long>(result));
 }
 
-// What the documentation of this interface does not promise.
+// The methods that the documentation of this interface does not promise.
 void report_absent(IAudioClient* client) {
   WAVEFORMATEX* wave = nullptr;
   report("getMixFormat", client->GetMixFormat(&wave));

@@ -1,5 +1,5 @@
 // `npm run test:windows [-- --node 20|22|24] [--suite NAME]... [--file PART]... [--tones]`: runs the Windows
-// build in Wine, against a PulseAudio of its own; of vitest's suites the files with PART in their names.
+// build in Wine, against its own PulseAudio; of vitest's suites only the files with PART in their names.
 // Prepares and builds first. Ends with `N passed, N failed`.
 //
 // Suites: `load` (the prebuilt addon in node.exe and in a renamed copy of it), `package` (the tarball
@@ -9,9 +9,9 @@
 // environment:
 //   PATCHCORD_TEST_BACKEND=wasapi
 //   PATCHCORD_OUTSIDE=host:port   for outside-client.mjs: players, recorders, devices, defaults
-//   PATCHCORD_TEST_TONES          with --tones: what is played all the time, as JSON: [{ device, frequency, db }]
-// Endpoints: outputs Speakers, Headset, Microphone_Feed, CABLE_Input; inputs Microphone (hears
-// Microphone_Feed), CABLE_Output (hears CABLE_Input), and a monitor of each output.
+//   PATCHCORD_TEST_TONES          with --tones: the tones that play all the time, as JSON: [{ device, frequency, db }]
+// Endpoints: outputs Speakers, Headset, Microphone_Feed, CABLE_Input; inputs Microphone (carries Microphone_Feed),
+// CABLE_Output (carries CABLE_Input), and a monitor of each output.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import {
@@ -49,7 +49,7 @@ const suites = {
   mmdevapi: simulatedWindows,
 };
 const conformanceLimitMs = 10 * 60_000;
-// What depends on the file system, paths and processes: the other unit tests run the same JavaScript as on Linux.
+// Tests that depend on the file system, paths and processes; the others run the same JavaScript as on Linux.
 const unitFiles = ['demo', 'errors', 'testing-page', 'virtual-mics', 'wav-reader', 'wav-writer'];
 const tones = [
   { device: 'micfeed', frequency: 1000, db: -12 },
@@ -101,7 +101,7 @@ function hasTests(name) {
   return suites[name] !== vitest || existsSync(join(project, 'test', name));
 }
 
-// What a suite asked for ends with it.
+// The players and devices of a suite end with it.
 async function withOutside(wine, use) {
   const key = 'HKCU\\Software\\Wine\\Drivers\\winepulse.drv';
   const outside = createOutside({
@@ -258,7 +258,7 @@ function buildRecorder(wine) {
   return `Z:${file.replaceAll('/', '\\')}`;
 }
 
-// In a session of its own: there mmdevapi.dll is another.
+// In a separate session, because there mmdevapi.dll is another.
 async function simulatedWindows() {
   // All of the random commands take longer than their part.
   const { PATCHCORD_SEQUENCES: sequences } = process.env;

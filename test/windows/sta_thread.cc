@@ -1,6 +1,6 @@
-// An addon for node.exe that does to its JavaScript thread what a program's framework may do: makes
-// it a single-threaded apartment of COM. What CoInitializeEx answered is then in the environment
-// variable PATCHCORD_STA.
+// An addon for node.exe that makes its JavaScript thread a single-threaded apartment of COM, as a
+// program's framework may do. The environment variable PATCHCORD_STA then has CoInitializeEx's
+// result.
 #include <objbase.h>
 #include <windows.h>
 

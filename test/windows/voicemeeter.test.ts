@@ -1,5 +1,5 @@
-// What is played to VoiceMeeter, and who hears it. Its Remote DLL is a double of ours (voicemeeter_double.cc):
-// the real one, and the mixer, nobody has run here.
+// Where the sound goes that is played to VoiceMeeter. Its Remote DLL is a double of ours (voicemeeter_double.cc);
+// these tests never run the real one, or the mixer.
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -4,7 +4,7 @@
 //       const { code, stdout, stderr } = await wine.run([wine.node, '-p', 'process.platform'], { cwd, limitMs: 60_000 })
 //     })
 //
-// A session has mount and process namespaces of its own and ends with the process that began it, however
+// A session has its own mount and process namespaces and ends with the process that began it, however
 // that ends: nothing stays mounted, no program stays behind. Everything is a throw-away layer over the
 // cache (a fresh Windows each time; sessions may run side by side), except, at their usual paths, the
 // project and the temporary folder. The project's node_modules are those for Windows there, and its

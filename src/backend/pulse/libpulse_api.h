@@ -175,7 +175,7 @@ struct pa_server_info {
   const char* default_source_name;
 };
 
-// Of a sink or of a source: both have the same layout.
+// A port of a sink or a source: both have the same layout.
 struct pa_port_info {
   const char* name;
   const char* description;

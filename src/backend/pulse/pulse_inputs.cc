@@ -26,8 +26,8 @@ struct Identity {
   std::string application;
 };
 
-// PulseAudio gives a stream its client's properties. PipeWire gives a stream of its own protocol
-// only the properties that the program set on it; the rest is on the client.
+// PulseAudio gives a stream its client's properties. PipeWire gives a stream that uses PipeWire's
+// protocol only the properties that the program set on it; the rest is on the client.
 Identity identity_of(const LibPulse& library, const pa_proplist* properties) {
   const auto property = [&](const char* key) {
     return text(library.pa_proplist_gets(properties, key));
@@ -90,7 +90,7 @@ Error query_inputs(Connection* connection, const Connection::Deadline& deadline,
     if (input.binary.empty()) input.binary = client->second.binary;
     if (input.application.empty()) input.application = client->second.application;
   }
-  // A module of the server has no process of its own.
+  // A module of the server has no separate process.
   inputs->erase(std::remove_if(inputs->begin(), inputs->end(), nameless), inputs->end());
   return error;
 }
@@ -130,9 +130,9 @@ std::vector<ProcessInfo> to_processes(const ProcessTable& table,
     if (!input.application.empty()) info.display_name = input.application;
     if (!input.corked) info.state = ProcessState::kActive;
     if (first && input.corked) info.state = ProcessState::kInactive;
-    // Of several streams the loudest counts.
+    // The loudest of several streams counts.
     info.volume = first ? input.volume : std::max(info.volume, input.volume);
-    // NaN if nothing was measured; of several streams the loudest counts.
+    // NaN if nothing was measured; the loudest of several streams counts.
     info.level = first ? input.level : std::fmax(info.level, input.level);
     info.muted = first ? input.muted : info.muted && input.muted;
     for (const PulseDevice& sink : sinks) {

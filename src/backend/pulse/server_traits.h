@@ -49,7 +49,7 @@ struct ServerTraits {
 
   // The third recording of one connection, and those after it, come in bursts up to a second apart
   // (PipeWire 0.3.65); so does one beside a playback with short requests, whose sound is then
-  // missing for seconds. Each recording then has a connection of its own; PipeWire has no limit of
+  // missing for seconds. Each recording then has its own connection; PipeWire has no limit of
   // connections that this comes near, PulseAudio has 64.
   bool recordings_need_connections;
 

@@ -92,7 +92,7 @@ class World {
   World& operator=(const World&) = delete;
 
   // Ends the world: its streams lose their devices as when the server goes, its threads end, and
-  // every later script fails with kBackendUnavailable. Not on one of its own threads.
+  // every later script fails with kBackendUnavailable. Not from the world's threads.
   void close();
 
   Clock& clock() { return manual_ ? *manual_ : real_clock(); }

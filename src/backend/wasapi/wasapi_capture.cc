@@ -32,7 +32,7 @@ constexpr int64_t kWatchdog = 250 * kNsPerMs;
 // an idle endpoint.
 constexpr int64_t kWineIdleLag = 100 * kNsPerMs;
 
-// Wine marks each of its own libraries behind the DOS header. Another mmdevapi.dll, which Wine can
+// Wine marks all its libraries behind the DOS header. Another mmdevapi.dll, which Wine can
 // run too, has its own timestamps.
 bool is_wines_audio() noexcept {
   static const bool marked = [] {

@@ -110,8 +110,8 @@ class RenderWork final : public StreamWork {
     check_underrun(gate, play_time, padding > 0);
     const int64_t more = listener_->more_fill() * sample_rate_ / kNsPerSecond;
     target_ = std::min(least_target_ + static_cast<uint32_t>(more), most_target_);
-    // In exclusive mode the padding says nothing: there are two buffers, and each event asks for
-    // one of them.
+    // In exclusive mode the padding says nothing: there are two buffers, and each event is for one
+    // of them.
     if (options_.exclusive ? !signalled : padding >= target_) return {};
     const uint32_t frames = options_.exclusive ? target_ : target_ - padding;
     BYTE* data = nullptr;

@@ -7,15 +7,15 @@
 namespace patchcord {
 namespace {
 
-// Wakes after the start whose lead is only learnt from: nothing is pulled before the device's pace
-// is known, or the first pulls would ask for what was not heard yet.
+// Wakes after the start that only teach the lead. Nothing is pulled before the device's pace is
+// known, because the first pulls would request sound that was not recorded yet.
 constexpr int kSettlingWakes = 4;
 constexpr int kStampPatience = 30;  // wakes
-// Another lead for that long means that the device is elsewhere now: learn again. A late wake is
-// followed by asking for all that is missing, each time for its own place, and moves nothing.
+// If the lead differs for that long, the device is at another place, and the lead is learnt again.
+// A late wake does not count: it requests all missing frames at once, each for its own place.
 constexpr double kLeadJump = 100e6;      // ns
 constexpr double kLeadPatience = 500e6;  // ns
-constexpr double kMostAbsence = 1e9;     // ns made good in one turn
+constexpr double kMostAbsence = 1e9;     // ns, made good in one turn
 
 }  // namespace
 
@@ -34,8 +34,8 @@ void RateAdapter::pull(float* out, size_t frames, const PullTime& when) noexcept
     if (in_filled_ == in_at_) {
       in_at_ = 0;
       in_filled_ = std::min(kMaxPull, std::max<size_t>(1, converter_.needed_for(room)));
-      // The converter holds back what follows its next output frame: what it needs now is heard
-      // that much later.
+      // The converter holds back the frames after its next output frame, so the frames that it
+      // needs now are heard that much later.
       at.time = when.time + static_cast<double>(made) * out_ns - converter_.position() * in_ns;
       at.frame = when.frame + static_cast<double>(made) * ratio_ - converter_.position();
       upstream_->pull(in_.data(), in_filled_, at);
@@ -65,7 +65,7 @@ void SinkNode::open(const Format& device, int64_t most_more) {
     format_shown_.store(format_);
     meter_shown_.store(meter_.get(), std::memory_order_release);
   }
-  // What the last device still had of what was written has been heard, or never will be.
+  // The written audio that the last device still had has been heard, or never will be.
   tell_played();
   first_ += static_cast<double>(frame_) * ratio_;
   frame_ = 0;
@@ -82,7 +82,7 @@ void SinkNode::open(const Format& device, int64_t most_more) {
   rate_ = std::make_unique<SteadyRate>(device.sample_rate);
   block_.resize(kMaxPull * device.channels);
   device_fade_ = Fade(device.channels, device.sample_rate);
-  if (again) device_fade_.rise();  // what plays did not begin here
+  if (again) device_fade_.rise();  // the sound that is playing did not begin here
   stamps_ = false;
   unstamped_ = 0;
   settling_ = 0;
@@ -117,7 +117,7 @@ void SinkNode::fill(float* out, size_t frames, const PullTime& when) noexcept {
   if (!upstream) due_ = false;
   const uint64_t before = std::exchange(playing_, number);
   if (before != number) fade_.fall();
-  // What is linked does not begin where something written ends.
+  // The linked stream does not begin where written audio ends.
   if (before != number && before != 0 && number != 0 && !written) fade_.rise();
   if (source != nullptr) {
     source->pull(out, frames, when);
@@ -151,8 +151,8 @@ void SinkNode::render(void* data, uint32_t frames, int64_t play_time) noexcept {
   const double now = static_cast<double>(clock_.now());
   const bool stamped = play_time != kNoTime;
   if (stamped) stamps_ = true;
-  // A device that has not said yet when it plays is waited for; one that never does is taken to
-  // play what it asks for a constant time later.
+  // The sink waits for a device that has not reported yet when it plays. One that never does is
+  // taken to play a constant time after it requests frames.
   if (!stamps_ && ++unstamped_ > kStampPatience && tracker_ != arrival_tracker_.get()) {
     tracker_ = arrival_tracker_.get();
   }
@@ -170,7 +170,7 @@ void SinkNode::render(void* data, uint32_t frames, int64_t play_time) noexcept {
   const double rate = rate_->follow(*tracker_, static_cast<double>(frames) / device_.sample_rate);
   const double elapsed = frames * 1e9 / rate;
   double asked = played - lead();
-  // What the device holds shrinks: upstream is asked to go that much faster.
+  // The device's fill shrinks, so upstream is pulled faster by that much.
   const double upstream_rate = rate * elapsed / (elapsed + fill_.follow(elapsed));
   if (fill_.take_given_back()) events_->push({NodeEventType::kFill, position(), 0});
   size_t silent = settled ? pause(asked, rate, frames) : frames;
@@ -179,7 +179,7 @@ void SinkNode::render(void* data, uint32_t frames, int64_t play_time) noexcept {
   for (size_t done = 0; done < frames;) {
     const size_t block = std::min<size_t>(kMaxPull, silent > 0 ? silent : frames - done);
     if (silent > 0) {
-      if (device_fade_.fall()) device_fade_.rise();  // it waits meanwhile
+      if (device_fade_.fall()) device_fade_.rise();  // upstream waits meanwhile
       device_fade_.silence(block_.data(), block);
       Counter& counter = settled ? stats_.underrun_frames : stats_.silent_frames;
       counter.add(static_cast<uint64_t>(static_cast<double>(block) * ratio_));
@@ -209,8 +209,8 @@ void SinkNode::render(void* data, uint32_t frames, int64_t play_time) noexcept {
   if (device_fade_.audible()) sounds_until_.store(played + elapsed, std::memory_order_relaxed);
 }
 
-// What the device holds has grown behind an underrun: so much longer is the silence there, and
-// nothing of upstream is passed over. Returns for how many of the next frames it lasts.
+// The device's fill has grown after an underrun: the silence there lasts longer by that much, and
+// no sound of upstream is skipped. Returns the number of the next frames that are silence.
 size_t SinkNode::pause(double asked, double rate, uint32_t frames) noexcept {
   if (!pausing_) return 0;
   const double left = std::round((next_ - asked) * 1e-9 * rate);
@@ -225,7 +225,7 @@ void SinkNode::absent() noexcept {
   const double lead = settling_ >= kSettlingWakes ? this->lead() : 0;
   const double rate = rate_->rate();
   double played = static_cast<double>(tracker_->time_at(static_cast<double>(frame_)));
-  // It never said when it plays, or nobody came here for long: from now on.
+  // The device never reported when it plays, or there was no turn for long: start again from now.
   if (std::abs(now + lead - played) > kMostAbsence) {
     tracker_->move_to(static_cast<int64_t>(frame_), clock_.now());
     played = now;
@@ -242,7 +242,7 @@ void SinkNode::absent() noexcept {
   if (tracker_->frame_at(now) >= static_cast<double>(drained_)) tell_played();
 }
 
-// `rate` 0: it is not known when they are played.
+// `rate` 0: the time at which they are played is unknown.
 void SinkNode::advance(uint32_t frames, double played, double rate) noexcept {
   const double frame = first_ + static_cast<double>(frame_) * ratio_;
   if (rate != 0) anchor_.store({frame, played, rate * ratio_});
@@ -261,16 +261,16 @@ void SinkNode::tell_played() noexcept {
 
 void SinkNode::underrun(uint32_t frames, bool here) noexcept {
   if (here) device_fade_.restart();
-  // Where the device has gone on since, a longer silence would be a second one.
+  // If the device has continued since, a longer silence would be a second gap.
   const double missed = frames * 1e9 / device_.sample_rate;
-  // Where nothing is to be heard nothing is missed, and the device need not hold more.
+  // While there is nothing to play nothing is missing, and the device need not hold more.
   const bool wanted =
       due_ || drained_ != 0 ||
       sounds_until_.load(std::memory_order_relaxed) > static_cast<double>(clock_.now());
   const bool grown = wanted && fill_.grow(here ? std::max(missed, Fill::kLeastStep) : missed) > 0;
   if (grown) pausing_ = here;
-  // What comes next is heard later, by what its stamp will tell. What is live jumps there: it is
-  // broken already, and would otherwise be late for minutes.
+  // The next frames are heard later, by the time that their timestamp will show. Live audio jumps
+  // there: it is broken already, and would otherwise be late for minutes.
   if (stamps_ && frames > 0) {
     tracker_->lose_place();
     after_break_ = true;

@@ -1,4 +1,5 @@
-// A render stream in the engine. When the device asks for frames, it pulls them from upstream.
+// A render stream in the engine. When the device requests frames, the sink pulls them from
+// upstream.
 #pragma once
 
 #include <algorithm>
@@ -25,7 +26,7 @@
 
 namespace patchcord {
 
-// Brings what it pulls to another rate and channel count, by a fixed ratio: the mixer runs on the
+// Converts pulled frames to another rate and channel count, by a fixed ratio: the mixer runs on the
 // sink's clock, so there is no drift between them.
 class RateAdapter final : public Pullable {
  public:
@@ -41,20 +42,20 @@ class RateAdapter final : public Pullable {
   size_t in_at_ = 0, in_filled_ = 0;  // frames of in_ pulled and not yet consumed
 };
 
-// What a sink does to everything before the device gets it.
+// The processing of a sink, applied to everything before the device gets it.
 struct SinkProcessing {
-  bool normalize = false;  // to the loudness of speech; ends with a limiter
+  bool normalize = false;  // normalizes to the loudness of speech; includes a limiter
   bool limiter = false;
 };
 
 class SinkNode {
  public:
-  // Frames of format().
+  // Counted in frames of format().
   struct Stats {
     Counter rendered_frames;
     Counter silent_frames;     // nothing was linked or written
-    Counter discarded_frames;  // asked for while there was no device
-    Counter underruns;         // the device ran dry
+    Counter discarded_frames;  // requested while there was no device
+    Counter underruns;         // underruns of the device
     Counter underrun_frames;
   };
 
@@ -63,22 +64,22 @@ class SinkNode {
                     const SinkProcessing& processing = {})
       : clock_(clock), events_(std::move(events)), processing_(processing) {}
 
-  // Control thread, before a device runs. The first one's format stays what is asked of upstream;
-  // to another device that takes its place it is converted. The device can hold `most_more` ns more
-  // than it was opened with.
+  // Control thread, before a device runs. The format of the first device stays the format of the
+  // pulls; frames for a later device are converted. The device can hold `most_more` ns more than it
+  // was opened with.
   void open(const Format& device, int64_t most_more = 0);
 
-  // JS thread. What was written is played before what is linked; null: nothing.
+  // JS thread. Written audio is played before linked audio; null: nothing.
   void publish(std::shared_ptr<WrittenQueue> written, std::shared_ptr<Pullable> linked);
 
   // Audio thread.
   void render(void* data, uint32_t frames, int64_t play_time) noexcept;
-  // As RenderListener::on_underrun.
+  // Like RenderListener::on_underrun.
   void underrun(uint32_t frames, bool here) noexcept;
-  // Any thread: as RenderListener::more_fill.
+  // Any thread: like RenderListener::more_fill.
   int64_t more_fill() const noexcept { return static_cast<int64_t>(fill_.shown()); }
-  // The clock's thread, every 10 ms or so between one device and the next: goes on asking upstream
-  // at the pace of the last one, so that what is written drains and a mixer goes on.
+  // The clock's thread, about every 10 ms while there is no device: continues to pull upstream at
+  // the pace of the last one, so that written audio drains and a mixer continues.
   void absent() noexcept;
 
   // Any thread.
@@ -91,10 +92,11 @@ class SinkNode {
     const LevelMeter* const meter = meter_shown_.load(std::memory_order_acquire);
     return meter != nullptr ? meter->snapshot().overall : Level{0, 0};
   }
-  double lead_ns() const { return lead_shown_.load(std::memory_order_relaxed); }  // pull to heard
-  // Of it, inside of the normaliser or the limiter.
+  // from the pull to the moment when it is heard
+  double lead_ns() const { return lead_shown_.load(std::memory_order_relaxed); }
+  // The part of it inside the normalizer or the limiter.
   double held_ns() const { return held_shown_.load(std::memory_order_relaxed); }
-  // ns until the device has played the last sound that it was given; 0: it has.
+  // ns until the device has played the last sound that it got; 0: it has.
   double sounds_for_ns() const {
     return std::max(
         0.0, sounds_until_.load(std::memory_order_relaxed) - static_cast<double>(clock_.now()));
@@ -106,10 +108,10 @@ class SinkNode {
   struct Upstream {
     std::shared_ptr<WrittenQueue> written;
     std::shared_ptr<Pullable> linked;
-    uint64_t written_number = 0, linked_number = 0;  // another for each that there was
+    uint64_t written_number = 0, linked_number = 0;  // a new number for each that there was
   };
 
-  // What upstream gives, in format().
+  // The output of upstream, in format().
   class Upper final : public Pullable {
    public:
     explicit Upper(SinkNode* node) : node_(*node) {}
@@ -133,39 +135,39 @@ class SinkNode {
   const SinkProcessing processing_;
   std::unique_ptr<LoudnessNormalizer> normalizer_;
   std::unique_ptr<Limiter> limiter_;
-  double held_frames_ = 0;  // inside of these two, of format()
+  double held_frames_ = 0;  // inside these two, in format()
   Format format_{0, 0, SampleFormat::kF32};
   Format device_;
   std::shared_ptr<Pullable> source_;  // gives the device's rate and channels
   double ratio_ = 1;                  // frames of format() per device frame
   double first_ = 0;                  // the frame of format() that is this device's frame 0
   std::unique_ptr<RateTracker> device_tracker_, arrival_tracker_;
-  RateTracker* tracker_ = nullptr;  // the one in use
+  RateTracker* tracker_ = nullptr;  // the tracker in use
   std::unique_ptr<SteadyRate> rate_;
-  bool stamps_ = false;  // the device has told a play time
+  bool stamps_ = false;  // the device has reported a play time
   int unstamped_ = 0;
   std::unique_ptr<LevelMeter> meter_;  // from the first device on
   Published<Upstream> upstream_;
   uint64_t numbers_ = 0;  // JS thread
   bool due_ = false;      // the last fill() had something to play
-  uint64_t playing_ = 0;  // the number of what is upstream; 0: nothing
+  uint64_t playing_ = 0;  // the number of the upstream that plays; 0: none
   std::vector<float> block_;
-  Fade fade_;             // of what is upstream
-  Fade device_fade_;      // of what the device gets: it may have been silent meanwhile
-  uint64_t frame_ = 0;    // of the device
-  bool emptied_ = false;  // the last of what was written has been taken in this turn
-  uint64_t drained_ = 0;  // device frame behind that; 0: told
+  Fade fade_;             // of upstream
+  Fade device_fade_;      // of the device's audio: the device may have been silent meanwhile
+  uint64_t frame_ = 0;    // the device's
+  bool emptied_ = false;  // the last written frame was taken in this turn
+  uint64_t drained_ = 0;  // the device frame after that; 0: reported
   int settling_ = 0;
-  double lead_ = 0;  // with what the device was opened to hold
+  double lead_ = 0;  // with the fill that the device was opened with
   Fill fill_;
-  double next_ = 0;           // asked time of the next frame of upstream
-  bool pausing_ = false;      // what the device holds has grown: upstream stands still meanwhile
-  double woken_ = 0;          // the last wake; a wake may ask several times
-  double elsewhere_ = 0;      // since when the lead is another, 0: it is not
-  bool after_break_ = false;  // the device was silent, and has not said since where it is
+  double next_ = 0;           // time of the next frame to pull from upstream
+  bool pausing_ = false;      // the device's fill has grown: upstream stands still meanwhile
+  double woken_ = 0;          // the last wake; one wake may make several requests
+  double elsewhere_ = 0;      // since when the lead differs; 0: it does not
+  bool after_break_ = false;  // the device was silent, and has not reported its position since
   Stats stats_;
   Shown<Anchor> anchor_;
-  // What JavaScript may ask for before there was a device.
+  // Values that JavaScript may read before there was a device.
   Shown<Format> format_shown_{Format{0, 0, SampleFormat::kF32}};
   std::atomic<const LevelMeter*> meter_shown_{nullptr};
   std::atomic<double> sounds_until_{0};

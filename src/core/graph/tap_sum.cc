@@ -9,7 +9,7 @@ namespace {
 // A packet of 10 ms, its transport and one turn of the sum; it grows if a tap's packets prove
 // later.
 constexpr double kFirstLag = 30e6;
-// What a tap's queue holds beyond the longest wait, for a machine or a server that stalls.
+// The part of a tap's queue beyond the longest wait, for a machine or a server that stalls.
 constexpr int64_t kQueueNs = kUnansweredWait + kNsPerSecond / 2;
 // If a tap has nothing, the sum makes the silence, and counts sound that comes too late. A tap that
 // made the silence earlier would trim that sound without counting it. The wait is below the 60 s

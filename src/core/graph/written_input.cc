@@ -7,9 +7,9 @@
 namespace patchcord {
 namespace {
 
-// A writer that gives less than the start fill and then nothing is played all the same, after this.
+// If a writer gives less than the start fill and then stops, playing begins after this time anyway.
 constexpr double kPatienceSeconds = 0.02;
-// A writer that goes on sooner was late; one that goes on later had paused.
+// A writer that continues within this time was late; one that continues later had paused.
 constexpr double kPauseSeconds = 0.1;
 
 size_t ring_frames(uint32_t at_least) {
@@ -66,7 +66,7 @@ size_t WrittenInput::ready_frames() const noexcept {
   return count;
 }
 
-// Output frames still to come when `queued` more are all that follows: a finished stream has
+// The output frames still to come when `queued` more are all that follows: a finished stream has
 // exactly round(in x ratio) of them.
 size_t WrittenInput::left_inside(uint64_t queued) const noexcept {
   const double length =
@@ -77,8 +77,8 @@ size_t WrittenInput::left_inside(uint64_t queued) const noexcept {
 size_t WrittenInput::produce(float* out, size_t frames) noexcept {
   size_t made = 0;
   while (made < frames) {
-    // Nothing more is coming for now: what was written is all of an utterance, and its end is not
-    // to be kept back until the next one.
+    // No more audio comes for now. The end of an utterance must not be held back until the next
+    // one.
     const bool ended = ended_.load(std::memory_order_acquire);
     const bool complete = ended || !pending_.load(std::memory_order_acquire);
     const uint64_t tail = tail_.load(std::memory_order_relaxed);
@@ -117,7 +117,8 @@ size_t WrittenInput::produce(float* out, size_t frames) noexcept {
   return made;
 }
 
-// What clear() threw away: its fade, then nothing of it. Returns the frames of the fade.
+// Discards the audio that clear() removed: fades it out, then plays none of it. Returns the frames
+// of the fade.
 size_t WrittenInput::discard(float* out, size_t frames) noexcept {
   const uint64_t to = clear_to_.load(std::memory_order_acquire);
   if (to != cleared_) {
@@ -138,7 +139,7 @@ size_t WrittenInput::discard(float* out, size_t frames) noexcept {
   if (ramp_left_ > 0) return made;
   const uint64_t tail = tail_.load(std::memory_order_relaxed);
   if (tail < cleared_) tail_.store(cleared_, std::memory_order_release);
-  // What the converter still holds is faded in with what comes next.
+  // The audio that is still in the converter is faded in together with the next.
   fade_.fall();
   fade_.rise();
   return made;
@@ -187,7 +188,7 @@ size_t WrittenInput::pull_rest(float* out, size_t frames, const PullTime& when) 
   return discarded + made;
 }
 
-// Nothing is there: what sounded is faded out, if the writer had more to give.
+// The queue is empty: fades out the sound, if the writer had more to give.
 void WrittenInput::run_dry(float* out, size_t frames, double at) noexcept {
   if (!idle_) {
     idle_ = gap_ = true;
@@ -205,7 +206,7 @@ void WrittenInput::run_dry(float* out, size_t frames, double at) noexcept {
   gap_ = awaited_;
 }
 
-// Counts the silence of a gap so far, which reaches to the sink's frame `end`.
+// Counts the silence of a gap so far, which ends at the sink's frame `end`.
 void WrittenInput::judge_gap(bool underrun, double end) noexcept {
   const uint64_t frames = std::exchange(gap_frames_, 0);
   if (frames == 0) return;

@@ -1,4 +1,4 @@
-// Frames that JavaScript writes: queued, and played at the pace of whoever pulls.
+// Frames written by JavaScript: they are queued, and played at the pace of the pulls.
 #pragma once
 
 #include <atomic>
@@ -19,54 +19,53 @@ class WrittenInput final : public Pullable {
   struct Stats {
     Counter written_frames;  // in the written format
     Counter played_frames;   // in the written format
-    Counter underruns;       // the queue ran dry although the writer had more to give, or soon had
+    Counter underruns;  // the queue was empty although the writer had more to give, or soon had
     // At the destination's rate: silence in underruns, and while nothing was written.
     Counter underrun_frames, silent_frames;
   };
 
-  // Frames of `format` in, `rate` and `channels` (or the map's) out. `events` gets kUnderrun and
-  // kLowWater.
+  // Converts frames of `format` to `rate` and `channels` (or the map's). `events` receives
+  // kUnderrun and kLowWater.
   struct Config {
     Format format;
     uint32_t rate = 48000;
     uint32_t channels = 2;
-    uint32_t buffer_frames = 24000;  // of the written format: what write() takes ahead
-    uint32_t start_frames = 0;       // fill to reach before playing begins
-    uint32_t channel_mask = 0;       // where the written channels stand, see ChannelMap
+    uint32_t buffer_frames = 24000;  // in the written format: how much write() takes ahead
+    uint32_t start_frames = 0;       // the fill at which playing begins
+    uint32_t channel_mask = 0;       // the speakers of the written channels, see ChannelMap
   };
   WrittenInput(const Config& config, std::unique_ptr<ChannelMap> map,
                std::shared_ptr<NodeEvents> events);
 
   // JS thread.
   size_t write(const void* data,
-               size_t frames) noexcept;  // frames taken; fewer: wait for kLowWater
+               size_t frames) noexcept;  // returns the frames taken; if fewer, wait for kLowWater
   void set_pending(bool more) noexcept { pending_.store(more, std::memory_order_release); }
   void end() noexcept { ended_.store(true, std::memory_order_release); }
   size_t queued() const noexcept {  // frames; any thread
     return static_cast<size_t>(head_.load(std::memory_order_acquire) -
                                tail_.load(std::memory_order_acquire));
   }
-  // JS thread. What is queued is not played: it is faded out over so many frames of the
-  // destination's rate, and what is written from now on comes next.
+  // JS thread. Discards the queued audio: it is faded out over so many frames of the destination's
+  // rate, and audio written from now on follows.
   void clear(uint32_t ramp_frames) noexcept;
   // Puller's thread (an audio thread, or the JS thread when nothing is live).
   void pull(float* out, size_t frames, const PullTime& when) noexcept override;
-  // As pull(), but once end() was called it gives only what is left. Returns how many frames that
-  // is.
+  // Like pull(), but after end() it gives only the rest. Returns the number of frames.
   size_t pull_rest(float* out, size_t frames, const PullTime& when) noexcept;
-  bool idle() const noexcept { return idle_; }  // nothing to play; what was written is out
+  bool idle() const noexcept { return idle_; }  // nothing to play; all written audio is out
   // Any thread: end() was called and everything is out.
   bool finished() const noexcept { return finished_.load(std::memory_order_acquire); }
-  // Puller's thread: frames in the last pull() that were not filled up behind the end.
+  // Puller's thread: the frames of the last pull() that were not padding after the end.
   size_t given() const noexcept { return given_; }
   bool closing() const noexcept { return ended_.load(std::memory_order_acquire); }
   bool take_end() noexcept {  // true once: end() was called and everything is out
     return finished() && !std::exchange(end_told_, true);
   }
-  // Output frames that pull() can make without silence; once end() was called, all that are left.
+  // Output frames that pull() can make without silence; after end(), all that are left.
   size_t ready_frames() const noexcept;
 
-  // What has left the queue and is still inside of the converter.
+  // The audio that has left the queue and is still in the converter.
   double held_ns() const noexcept { return converter_.delay_ns(); }
 
   const Config& config() const { return config_; }
@@ -89,10 +88,10 @@ class WrittenInput final : public Pullable {
   alignas(64) std::atomic<uint64_t> tail_{0};
   std::atomic<bool> pending_{false};
   std::atomic<bool> ended_{false};
-  std::atomic<uint64_t> clear_to_{0};       // what is before this frame is not played
+  std::atomic<uint64_t> clear_to_{0};       // frames before this one are not played
   std::atomic<uint32_t> clear_ramp_{0};     // set before clear_to_ is
-  uint64_t cleared_ = 0;                    // the clear_to_ that the puller knows
-  size_t ramp_left_ = 0, ramp_length_ = 0;  // of its fade
+  uint64_t cleared_ = 0;                    // the clear_to_ that the puller has handled
+  size_t ramp_left_ = 0, ramp_length_ = 0;  // of that fade
   bool idle_ = true;
   bool low_told_ = true;
   std::atomic<bool> finished_{false};
@@ -100,10 +99,10 @@ class WrittenInput final : public Pullable {
   size_t given_ = 0;
   uint64_t taken_ = 0;   // input frames given to the converter
   uint64_t made_ = 0;    // output frames made of them
-  uint64_t waited_ = 0;  // output frames for which nothing came while it waits for start_frames
+  uint64_t waited_ = 0;  // output frames without input while it waits for start_frames
   size_t waiting_fill_ = 0;
-  bool gap_ = false;         // silence since it ran dry, for which the writer may only be late
-  uint64_t gap_frames_ = 0;  // of it, not counted yet
+  bool gap_ = false;         // silence since an underrun, for which the writer may only be late
+  uint64_t gap_frames_ = 0;  // frames of it that are not counted yet
   bool awaited_ = false;     // ... and the writer had more to give
   bool gap_counted_ = false;
   Fade fade_;

@@ -8,7 +8,7 @@ namespace patchcord {
 void WrittenQueue::open(const WrittenInput::Config& config) {
   WrittenInput::Config next = config;
   if (opened()) {
-    // What follows sound is not kept waiting for a fill of its own.
+    // Audio that follows sound does not wait for a start fill.
     if (pieces_.back()->queued() > 0) next.start_frames = 0;
     pieces_.back()->end();
   }

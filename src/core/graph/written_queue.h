@@ -1,5 +1,5 @@
-// What JavaScript writes to a sink: pieces of different formats, played one behind the other
-// without a gap.
+// The audio that JavaScript writes to a sink: pieces of different formats, played one after the
+// other without a gap.
 #pragma once
 
 #include <cstddef>
@@ -17,24 +17,25 @@ class WrittenQueue final : public Pullable {
  public:
   explicit WrittenQueue(std::shared_ptr<NodeEvents> events) : events_(std::move(events)) {}
 
-  // JS thread. What is written from now on has this format; it is played behind what is queued.
+  // JS thread. Sets the format of audio written from now on, which is played after the queued
+  // audio.
   void open(const WrittenInput::Config& config);
   bool opened() const noexcept { return !pieces_.empty(); }
   const WrittenInput::Config& config() const { return pieces_.back()->config(); }  // once opened
-  // JS thread. As WrittenInput's, of the last piece; nothing before open().
+  // JS thread. Like WrittenInput's, for the last piece; takes nothing before open().
   size_t write(const void* data, size_t frames) noexcept;
   void set_pending(bool more) noexcept;
   void end() noexcept;
-  void clear(uint32_t ramp_frames) noexcept;  // of all pieces
+  void clear(uint32_t ramp_frames) noexcept;  // all pieces
 
-  // JS thread. Frames, each of its piece's format.
+  // JS thread. Frames, each in its piece's format.
   struct Totals {
     uint64_t written_frames = 0, played_frames = 0, queued_frames = 0;
     uint64_t underruns = 0, underrun_frames = 0, silent_frames = 0;  // at the destination's rate
   };
   Totals totals() const;
 
-  // JS thread. What has left the last piece's queue and is still inside of its resampler.
+  // JS thread. The audio that has left the last piece's queue and is still in its resampler.
   double held_ns() const noexcept { return opened() ? pieces_.back()->held_ns() : 0; }
 
   // Puller's thread, once opened.
@@ -47,8 +48,8 @@ class WrittenQueue final : public Pullable {
   static void add(Totals& totals, const WrittenInput& piece);
 
   const std::shared_ptr<NodeEvents> events_;
-  Pieces pieces_;  // JS thread's: those that have not been played out, the one written to last
-  Totals before_;  // of those that have
+  Pieces pieces_;  // JS thread: pieces that are not played out yet, and the present one
+  Totals before_;  // totals of the pieces that are
   Published<Pieces> published_;
 };
 

@@ -13,8 +13,8 @@
 namespace patchcord {
 namespace {
 
-// The share of the path that stays from block to block: the filter forgets the path within a minute
-// and a half.
+// The share of the path that stays from block to block: the old path is gone within a minute and a
+// half.
 constexpr float kKeep = 0.99995f * 0.99995f;
 // The power gain of all taps together before anything is known. The prior is spread over the
 // partitions as in a real room; that spread decides how well the first second is cancelled.

@@ -1,4 +1,4 @@
-// What keeps a process alive: `node alive.mjs WHAT`. Nothing else does here.
+// Keeps its process alive in one way and no other: `node alive.mjs WHAT`.
 import { DeviceMonitor, listDevices, LoopbackSource, MicSource, Mixer } from 'patchcord';
 import { SpeakerSink, VirtualMicSink } from 'patchcord';
 
@@ -27,7 +27,7 @@ if (name === 'monitor') {
   mixer.on('end', () => console.log(`${frames} frames mixed`));
   for (let i = 0; i < 2; i++) mixer.createInput({ format }).end(Buffer.alloc(8 * 96_000));
 } else if (name === 'tail') {
-  // What a mixer has not yet mixed of a source that was closed still arrives.
+  // The rest of a closed source that a mixer has not mixed yet still arrives.
   const mic = new MicSource();
   const mixer = new Mixer();
   mic.pipe(mixer.createInput());

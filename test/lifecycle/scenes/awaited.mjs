@@ -63,13 +63,13 @@ const scenes = {
     const writer = new MicSource({ backend }).pipe(new WavWriter(file));
     throw await new Promise((resolve) => writer.once('error', resolve));
   },
-  // Nobody awaits it, and there is a listener: no unhandledRejection.
+  // It is not awaited, and there is a listener: no unhandledRejection.
   async listener() {
     const writer = new WavWriter(file, { format });
     void writer.close();
     throw await new Promise((resolve) => writer.on('error', resolve));
   },
-  // Nobody waits for anything: it is an error that nobody handled.
+  // Nothing is awaited: the error is unhandled.
   async nobody() {
     void new MicSource({ backend, device }).ready;
     await afterMs(3000);

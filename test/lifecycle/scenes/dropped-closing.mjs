@@ -1,4 +1,4 @@
-// Native streams that nobody holds while they close: `node --expose-gc dropped-closing.mjs TIMES`.
+// Native streams without a reference while they close: `node --expose-gc dropped-closing.mjs TIMES`.
 import process from 'node:process';
 import { setImmediate as turn } from 'node:timers/promises';
 
@@ -25,7 +25,7 @@ let closed = 0;
 function drop(stream) {
   // So much is before it in the queue that the collection comes first.
   for (let i = 0; i < 200; i++) host.listDevices();
-  // Twice: the second completion comes when the first may have let go of the stream.
+  // Twice: the second completion comes when the first may have released the stream.
   for (let i = 0; i < 2; i++) stream.close().then(() => closed++);
 }
 for (let i = 0; i < times; i++) {

@@ -1,4 +1,4 @@
-// Which streams that nobody holds any more, and that nobody has ended, are not collected: `node
+// Streams without a reference that were not ended, and are not collected: `node
 // --expose-gc dropped.mjs`. Prints their names.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Gain, LevelMeter, MicSource, Mixer, Resampler } from 'patchcord';

@@ -117,7 +117,7 @@ const states = {
   },
 };
 
-// What no app calls: it is for other classes of the package, or for Node.
+// Members that no app calls: they are for other classes of the package, or for Node.
 const internal = new Set(
   (
     'constructor producer host takeDriver releaseDriver watch unwatch mixEnded mixedOut retry linked linkStats ' +
@@ -337,7 +337,7 @@ async function oneStream(number) {
   const names = namesOf(stream);
   for (let left = 12; left > 0; left--) {
     const name = pick(names);
-    // What Node makes of wrong arguments is its own.
+    // Node decides what it does with wrong arguments.
     running = `${kind}, ${state}: ${name}`;
     const label = `${stream.constructor.name}.${name}`;
     // A getter may throw, as `format` does before it is known.
@@ -348,7 +348,7 @@ async function oneStream(number) {
     }
     const member = stream[name];
     if (typeof member !== 'function') continue;
-    // What Node makes of wrong arguments is its own.
+    // Node decides what it does with wrong arguments.
     const isNodes = ofNode.includes(name) || member === Readable.prototype[name];
     const isRight = isNodes || chance(0.5);
     const given = isRight ? (right[name]?.() ?? []) : Array.from({ length: below(3) }, garbage);
@@ -386,6 +386,6 @@ for (; counts.calls < count; number++) {
 }
 await backend[Symbol.asyncDispose]();
 rmSync(folder, { recursive: true });
-// Not by itself: a stream that a call has opened and that nobody holds may wait for its device for a minute.
+// Not by itself: a stream that a call has opened may wait for its device for a minute.
 const report = JSON.stringify({ ...counts, names: [...counts.names].sort() });
 process.stdout.write(`${report}\n`, () => process.exit());

@@ -1,4 +1,4 @@
-// What a process holds on Linux after a collection; it needs --expose-gc.
+// The resources of a process on Linux after a collection; it needs --expose-gc.
 import { readdirSync, readFileSync } from 'node:fs';
 import process from 'node:process';
 

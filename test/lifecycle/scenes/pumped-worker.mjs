@@ -14,7 +14,7 @@ mixer.resume();
 mic.pipe(new LevelMeter({ intervalMs: 10 })).pipe(mixer.createInput());
 loopback.pipe(mixer.createInput());
 await Promise.all([mic.ready, loopback.ready]);
-// They run dry one after the other, from 40 ms on: each is then something to tell JavaScript of.
+// They underrun one after the other, from 40 ms on: each is an event for JavaScript.
 const inputs = Array.from({ length: 60 }, (_, i) => {
   const bufferMs = 40 + 3 * i;
   const input = mixer.createInput({ format, bufferMs });

@@ -23,7 +23,7 @@ const [seedText = '1', countText = '100'] = process.argv.slice(2);
 const [seed, only] = seedText.split(':').map(Number);
 const count = Number(countText);
 
-// What a stream may fail with on days like these.
+// The errors that a stream may have here.
 const allowed = new Set([
   'ERR_AUDIO_DEVICE_LOST',
   'ERR_AUDIO_DEVICE_NOT_FOUND',
@@ -44,7 +44,7 @@ const counts = { sequences: 0, commands: 0, streams: 0, chunks: 0, failures: {} 
 
 function failed(error) {
   const code = error?.code ?? error?.message;
-  // Superseded or closed meanwhile: said in words, by promises only.
+  // Superseded or closed meanwhile: an error with this message, from promises only.
   const told = error instanceof Error && /closed before|came before this one/.test(error.message);
   assert.ok(allowed.has(code) || told, error);
   counts.failures[told ? 'told' : code] = (counts.failures[told ? 'told' : code] ?? 0) + 1;
@@ -185,7 +185,7 @@ async function sequence(number) {
     try {
       await pick(commands)();
     } catch (error) {
-      // Of Node's own streams, and what a stream that is over says of being used.
+      // Errors of Node's own streams, and of the use of a stream that is over.
       if (!(error instanceof AudioError)) assert.match(String(error?.code), /^ERR_/, error);
     }
     if (chance(0.4)) await delay(below(4));

@@ -117,7 +117,7 @@ async function look(stream, [name, pipe]) {
     given += chunk.length;
     return write.call(this, chunk, ...rest);
   };
-  // What the stream delivers, seen by a reader beside the destination.
+  // The chunks of the stream, from a reader beside the destination.
   let heard;
   if (stream.live) {
     heard = 0;

@@ -10,7 +10,7 @@ import { held } from './held.mjs';
 const [times, seed] = process.argv.slice(2).map(Number);
 const outputs = ['Speakers', 'Headset'];
 const longestPauseMs = 60;
-// What sounded before the switch is over after so long, and louder than this it is not silence.
+// The sound from before the switch is over after so long; above this level it is not silence.
 const threshold = 0.05;
 
 const busy = `const end = () => {}; for (;;) { const until = Date.now() + 5; while (Date.now() < until);

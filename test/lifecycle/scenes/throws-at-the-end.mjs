@@ -83,7 +83,7 @@ async function look(name, make) {
   if (event === 'error' && !isMissing) stream.destroy(new Error('on purpose'));
   const close = stream.close().then(
     () => 'closed',
-    // What nobody was told before.
+    // The errors that were not reported before.
     ({ message }) => (message === 'on purpose' ? 'closed' : message),
   );
   const late = new Promise((resolve) => setTimeout(resolve, 5000, 'close() is pending').unref());

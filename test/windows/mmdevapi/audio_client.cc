@@ -65,7 +65,7 @@ HRESULT AudioClient::initialize(const Request& request) {
   session_ = request.session;
   exclusive_ = exclusive;
   initialized_ = SUCCEEDED(opened);
-  // Who was refused for more than an argument needs another client.
+  // After a refusal for more than an argument, the program needs another client.
   spoilt_ = FAILED(opened) && opened != E_INVALIDARG;
   return opened;
 }
@@ -178,8 +178,8 @@ HRESULT AudioClient::GetBufferSizeLimits(const WAVEFORMATEX*, BOOL, REFERENCE_TI
   return entered != S_OK ? entered : kOffloadModeOnly;
 }
 
-// The period is the device's, for all of its clients: who asks for another finds it locked, as with
-// a client that came first.
+// All clients of a device share its period: a request for another one finds it locked, as after an
+// earlier client's.
 HRESULT AudioClient::GetSharedModeEnginePeriod(const WAVEFORMATEX* wave, UINT32* standard,
                                                UINT32* fundamental, UINT32* shortest,
                                                UINT32* longest) {

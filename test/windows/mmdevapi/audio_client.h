@@ -94,15 +94,15 @@ class AudioClient : public CountedObject<IAudioClient3> {
   HRESULT open_render(const Format& format, const Format& device, uint32_t buffer_frames,
                       Opener open_stream);
 
-  // What a method answers before it does anything: a scripted fault, or the stream's end. S_OK: go
-  // on; anything else is the answer.
+  // Called first by each method. Returns a scripted fault, or the stream's end, which the method
+  // must return; S_OK: continue.
   HRESULT enter(const char* call) const;
   // The same, for methods of an initialised client.
   HRESULT enter_initialized(const char* call) const;
   bool initialized() const { return initialized_; }
   AUDIO_STREAM_CATEGORY category() const { return category_; }
   const GUID& session() const { return session_; }
-  // What GetBufferSize answers of a stream that was refused for its size.
+  // The result of GetBufferSize for a stream that was refused for its size.
   void suggest_buffer(uint32_t frames) { suggested_frames_ = frames; }
 
  private:

@@ -45,7 +45,7 @@ class CallbackThread {
   std::unique_ptr<Clock::Task> task_;  // last: it ends before what it uses
 };
 
-// Who registered for the news of what (an endpoint, a session).
+// The callbacks registered for an object (an endpoint, a session).
 template <class Interface>
 class Listeners {
  public:

@@ -19,12 +19,12 @@ constexpr REFERENCE_TIME standard_period(uint32_t sample_rate) {
   return sample_rate % 11025 == 0 ? 101587 : 10 * kReferencePerMs;
 }
 
-// Of exclusive streams.
+// For exclusive streams.
 constexpr REFERENCE_TIME kShortestPeriod = 3 * kReferencePerMs;
 constexpr REFERENCE_TIME kLongestPeriod = 500 * kReferencePerMs;
 
-// What a driver's direct memory access moves at a time, as of Intel's HD Audio: buffers are a whole
-// number of them.
+// The block size of a driver's direct memory access, as in Intel's HD Audio: a buffer is a whole
+// number of blocks.
 constexpr uint32_t kAlignmentBytes = 128;
 
 // The one format that a driver has, with the channel mask that it knows.
@@ -65,7 +65,7 @@ HRESULT EndpointClient::look(DeviceInfo* now) const {
   return AUDCLNT_E_DEVICE_INVALIDATED;
 }
 
-// A device that one stream has exclusively has no other; one that has shared streams cannot be had
+// A device that one stream has exclusively has no other; one with shared streams cannot be opened
 // exclusively.
 HRESULT EndpointClient::claim(bool exclusive) {
   HRESULT claimed = AUDCLNT_E_DEVICE_IN_USE;

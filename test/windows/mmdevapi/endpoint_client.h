@@ -25,7 +25,7 @@ class EndpointClient final : public AudioClient {
   HRESULT make_service(REFIID iid, void** service) override;
   EnginePeriod engine_period() const override;
   void on_running(bool running) override;
-  // What exclusive mode asks for beyond the rest: S_OK, or why it is refused.
+  // The additional conditions of exclusive mode: S_OK, or the reason for a refusal.
   HRESULT check_exclusive(const Request& request, const DeviceInfo& now, uint32_t* frames);
 
   ~EndpointClient() override;

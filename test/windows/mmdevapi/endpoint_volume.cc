@@ -39,7 +39,7 @@ HRESULT EndpointVolume::get(const char* call, Volumes::Level* level) const {
   return entered;
 }
 
-// S_FALSE: it was so already, nobody is told.
+// S_FALSE: nothing changed, and no callback is called.
 HRESULT EndpointVolume::set(const char* call, const Volumes::Level& level, LPCGUID context) {
   const HRESULT entered = enter(call);
   if (entered != S_OK) return entered;

@@ -75,7 +75,7 @@ std::vector<IMMNotificationClient*> Notifier::listening() const {
 void Notifier::compare() {
   std::vector<DeviceInfo> now;
   if (world_->devices(&now))
-    return;  // the service is stopped; what changed is told when it is back
+    return;  // the service is stopped; changes are reported when it is back
   disconnect_sessions(now);
   std::lock_guard<std::mutex> lock(calling_);
   const std::vector<IMMNotificationClient*> clients = listening();
@@ -123,7 +123,7 @@ void Notifier::compare_default(const std::vector<DeviceInfo>& now, Flow flow,
                                bool DeviceInfo::*is_default, const std::vector<ERole>& roles,
                                const std::vector<IMMNotificationClient*>& clients) {
   const std::wstring id = default_id(now, flow, is_default);
-  // When the last device goes, nobody is told of a default.
+  // When the last device goes, no default change is reported.
   if (id.empty() || id == default_id(known_, flow, is_default)) return;
   const EDataFlow data_flow = flow == Flow::kInput ? eCapture : eRender;
   for (const ERole role : roles) {

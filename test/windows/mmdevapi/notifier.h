@@ -11,8 +11,8 @@
 
 namespace patchcord {
 
-// Clients are called on a thread of its own, one at a time, as by Windows: a callback that waits
-// holds up the next, and one that unregisters waits for itself for ever.
+// Clients are called on a separate thread, one at a time, as by Windows: a callback that waits
+// delays the next, and one that unregisters waits for itself without end.
 class Notifier final : private WorldObserver {
  public:
   Notifier(std::shared_ptr<World> world, const std::atomic<uint32_t>* service_run);
@@ -28,9 +28,9 @@ class Notifier final : private WorldObserver {
 
  private:
   void on_world_changed() noexcept override { task_->wake(); }
-  void on_server_gone() noexcept override {}  // calls fail; nobody is told
+  void on_server_gone() noexcept override {}  // calls fail; no callback is called
 
-  // Of a service that stopped since, nobody is told any more.
+  // A client registered before the service stopped is not called any more.
   struct Registration {
     IMMNotificationClient* client;
     uint32_t service_run;

@@ -1,4 +1,4 @@
-// What a device's driver and its settings grant, beside what the world knows of it.
+// The properties of a device's driver and settings that the world does not have.
 #pragma once
 
 #include <cstdint>

@@ -19,11 +19,11 @@ namespace {
 // How scripts name what belongs to no endpoint.
 const char kEndpoint[] = "process-loopback";
 
-// What the loopback's own buffer holds, whatever the caller asks for.
+// The size of the loopback's own buffer, whatever the caller requests.
 constexpr REFERENCE_TIME kShortestBuffer = 20 * kReferencePerMs;
 constexpr REFERENCE_TIME kLongestBuffer = 5 * kReferencePerSecond;
 
-// A client that knows less than others: most of IAudioClient is E_NOTIMPL here.
+// A client with fewer methods than others: most of IAudioClient is E_NOTIMPL here.
 class ProcessLoopbackClient final : public AudioClient {
  public:
   ProcessLoopbackClient(uint32_t pid, ProcessTaps::Mode mode)
@@ -102,7 +102,7 @@ class Operation final : public CountedObject<IActivateAudioInterfaceAsyncOperati
     const auto mode = params.mode == ProcessLoopbackParams::kExcludeTree
                           ? ProcessTaps::Mode::kExcludeTree
                           : ProcessTaps::Mode::kIncludeTree;
-    // Of a pid that nobody has there is nothing to hear, which is no error.
+    // A pid without a process gives silence, which is not an error.
     return hand_over(new ProcessLoopbackClient(params.pid, mode), iid, object_.receive());
   }
 

@@ -1,4 +1,4 @@
-// What each simulated program plays, for process loopback.
+// The sound of each simulated program, for process loopback.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// What Windows knows about an endpoint beside its state: names, format, form.
+// Windows' properties of an endpoint: names, format, form.
 #pragma once
 
 #include "../../../src/backend/backend.h"

@@ -116,7 +116,7 @@ std::string play(Engine& engine, const std::string& id, uint32_t pid, const Sign
   return answer(engine.world->play(id, signal, program_name(pid)));
 }
 
-// What an output played, as 32-bit floats in a file.
+// Writes what an output played as 32-bit floats to a file.
 std::string save_recording(Engine& engine, const std::string& id, const std::string& path) {
   Recorded recorded;
   if (Error error = engine.world->recorded(id, &recorded)) return answer(error);

@@ -111,7 +111,7 @@ HRESULT SessionControl::GetSessionInstanceIdentifier(LPWSTR* id) {
   return id == nullptr ? E_POINTER : give_text(to_wide(session_->key), id);
 }
 
-// Who mistakes the answer for a failure misses the system sounds.
+// A program that takes this result for a failure misses the system sounds.
 HRESULT SessionControl::GetProcessId(DWORD* pid) {
   if (pid == nullptr) return E_POINTER;
   *pid = session_->pid;

@@ -76,8 +76,8 @@ class SessionManager final : public CountedObject<IAudioSessionManager2> {
   HRESULT enter(const char* call) const;
 
   const std::string output_;
-  // Who registered is told of nothing before the sessions have been listed once, and of nothing any
-  // more when the manager is released.
+  // Callbacks are called only after the sessions have been listed once, and not after the manager
+  // is released.
   std::mutex mutex_;
   bool listed_ = false;
   std::vector<IAudioSessionNotification*> waiting_;

@@ -44,13 +44,13 @@ class Sessions {
   // A program plays on an output, or (null) stops; its session becomes active, or inactive.
   Error play(const std::string& output, uint32_t pid, const SignalPtr& signal);
   Error stop_all(const std::string& output);
-  // A program is gone: its sessions are expired, as long as somebody holds them.
+  // A program is gone: its sessions are expired, as long as they are referenced.
   void end(uint32_t pid);
   // A program that plays through this library itself.
   SessionPtr own(const std::string& output, const GUID& group);
   void set_active(const SessionPtr& session, bool active);
 
-  // What is not expired; the system sounds are always there.
+  // The sessions that are not expired; the system sounds are always there.
   std::vector<SessionPtr> of(const std::string& output);
   Session look(const SessionPtr& session) const;
   // Heard at once: muted, a program is silent for process loopback too.

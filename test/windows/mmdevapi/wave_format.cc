@@ -31,7 +31,7 @@ Described read(const WAVEFORMATEX* wave) {
   return described;
 }
 
-// Of a valid description of samples that are known.
+// Whether the description is valid and its kind of samples is known.
 bool is_consistent(const WAVEFORMATEX* wave, const Described& described) {
   if (wave->nChannels == 0 || wave->nSamplesPerSec == 0) return false;
   if (wave->nBlockAlign != wave->nChannels * described.bits / 8) return false;

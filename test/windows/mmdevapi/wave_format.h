@@ -19,11 +19,11 @@ bool describes(const WAVEFORMATEX* wave, const Format& format);
 // The channel mask of an extensible description; nothing of a plain one.
 std::optional<uint32_t> mask_of(const WAVEFORMATEX* wave);
 
-// What shared mode answers to a description: S_OK for every valid sample type at the rate and the
+// Shared mode's result for a description: S_OK for every valid sample type at the rate and the
 // channels of the mix, and with `converts` (AUTOCONVERTPCM) at all others.
 HRESULT judge_shared(const WAVEFORMATEX* wave, const Format& mix, bool converts, Format* format);
 
-// What the audio engine mixes: always floats.
+// The audio engine's mix format: always floats.
 constexpr Format mix_of(const Format& device) {
   return {device.sample_rate, device.channels, SampleFormat::kF32};
 }

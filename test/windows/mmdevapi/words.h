@@ -1,4 +1,4 @@
-// A command's line in words; "..." holds spaces together.
+// Splits a command's line; "..." keeps spaces together.
 #pragma once
 
 #include <cmath>
