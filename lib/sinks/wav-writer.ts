@@ -59,8 +59,8 @@ const sizesEveryMs = 1000 - filePortionMs;
  * anyway.) Beyond 4 GiB the file becomes RF64.
  *
  * An existing file is replaced. If this process reads or writes that file, the stream fails with `ERR_AUDIO_UNSUPPORTED`.
- * So does a stream whose path names a pipe, because the header of a pipe cannot be updated; use a {@link WavEncoder}
- * for pipes.
+ * If a stream of that file was destroyed, or has stored all its frames, the new stream waits until the file is closed.
+ * A stream whose path names a pipe fails with the same error, because the header of a pipe cannot be updated; use a {@link WavEncoder} for pipes.
  *
  * A frame may arrive in several writes. If the audio ends within a frame, the stream stores the whole frames and fails
  * with `ERR_AUDIO_PARTIAL_FRAME`. Bytes of unknown format fail with `ERR_AUDIO_FORMAT_UNKNOWN`, and a later stream with
@@ -88,6 +88,7 @@ export class WavWriter extends TypedWritable<WritableEvents> implements AudioStr
   #dataBytes = 0;
   #half: Buffer = Buffer.alloc(0);
   #writing: Promise<void> = Promise.resolve();
+  #finishing = false;
   #sizesTimer: NodeJS.Timeout | undefined;
   #sizesUpdate: Promise<void> = Promise.resolve();
 
@@ -204,6 +205,7 @@ export class WavWriter extends TypedWritable<WritableEvents> implements AudioStr
   }
 
   override _final(done: Done): void {
+    this.#finishing = true;
     settle(this.#finish(), done);
   }
 
@@ -249,7 +251,7 @@ export class WavWriter extends TypedWritable<WritableEvents> implements AudioStr
     // The file is not truncated yet, because this process may be reading it.
     this.#file = await open(this.path, constants.O_WRONLY | constants.O_CREAT);
     const stats = await this.#file.stat({ bigint: true });
-    const claimed = claimForWriting(stats);
+    const claimed = await claimForWriting(stats, () => this.#finishing || this.destroyed);
     if (typeof claimed === 'string') {
       await this.#file.close();
       this.#file = undefined;
@@ -311,8 +313,7 @@ export class WavWriter extends TypedWritable<WritableEvents> implements AudioStr
       await this.#countWhatIsThere(this.#file);
       await this.#writeSizes();
     } finally {
-      await this.#file.close();
-      this.#releaseFile?.();
+      await this.#file.close().finally(this.#releaseFile);
     }
   }
 

@@ -232,7 +232,7 @@ export class WavReader extends TypedTransform<WavReaderEvents> implements AudioS
         Object.assign(error, { path: String(path), message: `${error.message} '${String(path)}'` });
       this.destroy(error);
     });
-    const release = claimForReading(stats);
+    const release = claimForReading(stats, () => this.destroyed);
     this.once('close', () => {
       release();
       file.destroy();

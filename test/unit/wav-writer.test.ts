@@ -250,6 +250,32 @@ describe('WavWriter', () => {
     expect((await read([await readFile(other)])).stats.declaredFrames).toBe(960);
   });
 
+  it('waits for a stream of the same file that is closing, and replaces what that one stored', async () => {
+    const path = join(folder, 'again.wav');
+    const abort = new AbortController();
+    const aborted = WavWriter.toFile(path, { format: stereo, signal: abort.signal });
+    aborted.on('error', () => {});
+    await aborted.ready;
+    // Its last write is still under way, and the header follows.
+    aborted.write(randomBytes(4_000_000, 51));
+    abort.abort();
+    const second = WavWriter.toFile(path, { format: stereo });
+    second.end(randomBytes(4000, 52));
+    await finished(second);
+    expect(aborted.closed).toBe(true);
+    const third = WavWriter.toFile(path, { format: stereo });
+    third.end(randomBytes(8000, 53));
+    await once(third, 'finish');
+    await pipeline(new ToneSource({ durationMs: 20 }), WavWriter.toFile(path));
+    expect(third.closed).toBe(true);
+    expect((await read([await readFile(path)])).stats.declaredFrames).toBe(960);
+
+    const reader = WavReader.fromFile(path);
+    reader.destroy();
+    await pipeline(new ToneSource({ durationMs: 10 }), WavWriter.toFile(path));
+    expect((await read([await readFile(path)])).stats.declaredFrames).toBe(480);
+  });
+
   it.runIf(process.platform !== 'win32')(
     'refuses a FIFO before it waits for a reader',
     async () => {
