@@ -136,6 +136,28 @@ describe.runIf(linux)('the audio server', () => {
     },
   );
 
+  it.each([
+    ['PulseAudio', 'pulse', startPulseAudio],
+    ['PipeWire', 'pipewire', startPipeWire],
+  ] as const)(
+    '%s opens the streams of the devices that it has listed, whatever PULSE_SERVER says later',
+    { timeout: 60_000 },
+    async (_title, name, start) => {
+      if (isAbsent(name)) return;
+      const server = await start();
+      Object.assign(process.env, server.env);
+      const monitor = new DeviceMonitor({ backend: 'pulse' });
+      await monitor.ready;
+      process.env.PULSE_SERVER = 'unix:/nonexistent/patchcord/native';
+      const mic = new MicSource({ backend: 'pulse', durationMs: 200 });
+      let bytes = 0;
+      for await (const chunk of mic) bytes += chunk.length;
+      expect(bytes).toBe(200 * 48 * 8);
+      monitor.close();
+      await server.stop();
+    },
+  );
+
   it('is not there: the error says what to start', async () => {
     process.env.PULSE_SERVER = 'unix:/nonexistent/patchcord/native';
     await expect(listDevices({ backend: 'pulse' })).rejects.toMatchObject({

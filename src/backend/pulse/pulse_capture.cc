@@ -29,7 +29,7 @@ Error of_own_connection(Error error) {
 Error connect_alone(const Connection& host, int64_t limit, const std::atomic<bool>* interrupted,
                     std::unique_ptr<Connection>* own) {
   if (!host.traits().recordings_need_connections) return Error::none();
-  return Connection::open(Connection::Purpose::kStreams, own, limit, interrupted);
+  return Connection::open(Connection::Purpose::kStreams, host.server(), own, limit, interrupted);
 }
 
 class PulseCapture final : public PulseStream, private IdleWatch::Member {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <random>
+#include <utility>
 
 namespace patchcord {
 namespace pulse {
@@ -84,21 +85,23 @@ void Connection::Deadline::on_time(pa_mainloop_api*, pa_time_event* timer, const
   connection.wake();
 }
 
-Error Connection::open(Purpose purpose, std::unique_ptr<Connection>* connection, int64_t limit_ns,
+Error Connection::open(Purpose purpose, const std::string& server,
+                       std::unique_ptr<Connection>* connection, int64_t limit_ns,
                        const std::atomic<bool>* interrupted) {
   const LibPulse* library = nullptr;
   if (Error error = load_libpulse(&library)) return error;
-  std::unique_ptr<Connection> opened(new Connection(library, purpose));
+  std::unique_ptr<Connection> opened(new Connection(library, purpose, server));
   if (Error error = opened->connect(limit_ns, interrupted)) return error;
   *connection = std::move(opened);
   return Error::none();
 }
 
-Connection::Connection(const LibPulse* library, Purpose purpose)
+Connection::Connection(const LibPulse* library, Purpose purpose, std::string server)
     : libpulse_(library),
       purpose_(purpose),
       loop_(library->pa_threaded_mainloop_new()),
-      instance_(random_uuid()) {}
+      instance_(random_uuid()),
+      server_(std::move(server)) {}
 
 Connection::~Connection() {
   if (!loop_) return;
@@ -128,7 +131,8 @@ Error Connection::connect(int64_t limit_ns, const std::atomic<bool>* interrupted
   api_->defer_new(api_, on_first_turn, this);
   libpulse_->pa_context_set_state_callback(context_, on_state, this);
   Deadline deadline(this, limit_ns, interrupted);
-  int failed = libpulse_->pa_context_connect(context_, nullptr, PA_CONTEXT_NOAUTOSPAWN, nullptr);
+  int failed = libpulse_->pa_context_connect(context_, server_.empty() ? nullptr : server_.c_str(),
+                                             PA_CONTEXT_NOAUTOSPAWN, nullptr);
   while (failed == 0 && !deadline.passed()) {
     const pa_context_state_t state = libpulse_->pa_context_get_state(context_);
     if (state == PA_CONTEXT_FAILED || state == PA_CONTEXT_TERMINATED) failed = -1;

@@ -30,9 +30,11 @@ class Connection {
   enum class Purpose { kQuestions, kStreams };
 
   // Any thread that may wait, for `limit_ns` at most and not after `interrupted` is set. Never
-  // starts a server, because the user has not started one.
-  static Error open(Purpose purpose, std::unique_ptr<Connection>* connection,
-                    int64_t limit_ns = kCallLimit, const std::atomic<bool>* interrupted = nullptr);
+  // starts a server, because the user has not started one. `server` is what server() of another
+  // connection returns. If it is empty, libpulse reads PULSE_SERVER, or takes the user's server.
+  static Error open(Purpose purpose, const std::string& server,
+                    std::unique_ptr<Connection>* connection, int64_t limit_ns = kCallLimit,
+                    const std::atomic<bool>* interrupted = nullptr);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -114,7 +116,7 @@ class Connection {
   };
 
  private:
-  Connection(const LibPulse* library, Purpose purpose);
+  Connection(const LibPulse* library, Purpose purpose, std::string server);
   Error connect(int64_t limit_ns, const std::atomic<bool>* interrupted);
   static void on_state(pa_context*, void* self);
   static void on_first_turn(pa_mainloop_api*, pa_defer_event*, void* self);

@@ -153,11 +153,14 @@ class PulseHost final : public Host, private Connection::LossListener {
     return connect_streams(end - clock().now());
   }
 
-  // Connects at the first use. If a server ended only this connection, the host gives it up: its
-  // streams keep it until they are destroyed, and another host replaces this one.
+  // Connects at the first use, to the server that answers the questions, because the devices belong
+  // to that server. PULSE_SERVER may name another one by now. If a server ended only this
+  // connection, the host gives it up: its streams keep it until they are destroyed, and another host
+  // replaces this one.
   Error connect_streams(int64_t limit_ns) {
     if (!streams_) {
-      return Connection::open(Connection::Purpose::kStreams, &streams_, limit_ns);
+      return Connection::open(Connection::Purpose::kStreams, connection_->server(), &streams_,
+                              limit_ns);
     }
     Error error;
     {
@@ -186,7 +189,8 @@ class PulseHost final : public Host, private Connection::LossListener {
 Error open_pulse_host(std::unique_ptr<Host>* host) {
   std::unique_ptr<pulse::Connection> connection;
   using pulse::Connection;
-  if (Error error = Connection::open(Connection::Purpose::kQuestions, &connection)) return error;
+  if (Error error = Connection::open(Connection::Purpose::kQuestions, {}, &connection))
+    return error;
   *host = std::make_unique<pulse::PulseHost>(std::move(connection));
   return Error::none();
 }
