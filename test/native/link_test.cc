@@ -100,6 +100,43 @@ TEST(
   CHECK(peak < 0.5 * Link::kStep * Link::kStep * 1.05);
 }
 
+TEST("a frame that was late and for which there was no room is counted once") {
+  constexpr size_t kCapacity = 2400;
+  const auto queue = std::make_shared<FrameQueue>(1, kRate, kCapacity);
+  LiveInput input(queue, kRate, 1);
+  std::vector<float> packet(kPeriod, 0.5f), out(kPeriod);
+  uint64_t pushed = 0, replaced = 0;
+  double now = 0;
+  const auto push = [&](int packets) {
+    for (; packets > 0; --packets, pushed += kPeriod) {
+      Record record{pushed, kPeriod, static_cast<double>(pushed) * 1e9 / kRate, kRate, 0};
+      record.pauses = true;  // so a missing frame is not counted as late at once
+      queue->push(packet.data(), record);
+    }
+  };
+  const auto pull = [&](int turns) {
+    for (; turns > 0; --turns, now += kPeriodNs) {
+      input.pull(out.data(), kPeriod, {now - 3 * kPeriodNs, kRate});
+      replaced += input.take_loss().frames;
+    }
+  };
+  for (int i = 0; i < 200; ++i) {
+    push(1);
+    pull(1);
+  }
+  pull(30);
+  push(30);  // most of it is lost
+  for (int i = 0; i < 20; ++i) {
+    pull(1);
+    push(1);
+  }
+  const uint64_t lost = input.lost_frames(), starved = input.stats().starved_frames;
+  CHECK(lost >= 20 * kPeriod);
+  CHECK(starved >= kPeriod);
+  CHECK_NEAR(static_cast<double>(starved + lost), static_cast<double>(replaced), 4 * kPeriod);
+  CHECK(starved + lost <= 31 * kPeriod);
+}
+
 TEST("a link's lag does not shrink if a packet is late now and then") {
   Link link;
   link.run(5, 0);

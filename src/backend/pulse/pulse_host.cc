@@ -155,8 +155,8 @@ class PulseHost final : public Host, private Connection::LossListener {
 
   // Connects at the first use, to the server that answers the questions, because the devices belong
   // to that server. PULSE_SERVER may name another one by now. If a server ended only this
-  // connection, the host gives it up: its streams keep it until they are destroyed, and another host
-  // replaces this one.
+  // connection, the host gives it up: its streams keep it until they are destroyed, and another
+  // host replaces this one.
   Error connect_streams(int64_t limit_ns) {
     if (!streams_) {
       return Connection::open(Connection::Purpose::kStreams, connection_->server(), &streams_,

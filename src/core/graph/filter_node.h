@@ -31,6 +31,7 @@ class FilterNode final : public Receiver, public Producer {
   size_t room() const noexcept override { return SIZE_MAX; }
   bool live() const noexcept override { return has_live_consumer(); }
   void hold(bool held) noexcept override { hold_consumers(held); }
+  void rest(bool rests) noexcept override { rest_consumers(rests); }
 
   // JS thread, when nothing is linked any more: delivers what is held back, then the end.
   void finish() noexcept;

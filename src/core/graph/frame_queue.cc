@@ -216,6 +216,7 @@ FrameQueue::Sound FrameQueue::skip_to(uint64_t frame) noexcept {
     const bool sounds = span.flags == 0 || span.flags == kRecordLost;
     if (sounds && sound.frames == 0) sound.frame = span.frame;
     if (sounds) sound.frames += span.frames;
+    if (span.flags == kRecordLost) sound.lost += span.frames;
     advance(span.frames);
   }
   return sound;

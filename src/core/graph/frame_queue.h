@@ -27,6 +27,7 @@ class FrameQueue final : public Receiver {
   void push(const float* samples, const Record& record) noexcept override;
   void end() noexcept override;
   void hold(bool held) noexcept override { held_.store(held, std::memory_order_relaxed); }
+  void rest(bool rests) noexcept override { rests_.store(rests, std::memory_order_release); }
   size_t room() const noexcept override;
   // returns true once when the frames that await() asked for are there
   bool take_awaited() noexcept override;
@@ -43,9 +44,10 @@ class FrameQueue final : public Receiver {
   Span front(size_t max_frames) noexcept;  // contiguous; 0 frames if empty
   void advance(size_t frames) noexcept;    // at most the frames that front() returned
   void set_live(bool live) noexcept { live_.store(live, std::memory_order_relaxed); }
-  // Within the frames that are there: how many are neither silence nor lost, and the first of them.
+  // Within the frames that are there: how many are not silence, the first of them, and how many of
+  // them this queue had lost.
   struct Sound {
-    uint64_t frame = 0, frames = 0;
+    uint64_t frame = 0, frames = 0, lost = 0;
   };
   Sound skip_to(uint64_t frame) noexcept;
   // Copies up to `frames` frames, zeros for silence; returns how many.
@@ -64,6 +66,7 @@ class FrameQueue final : public Receiver {
 
   // Any thread.
   bool held() const noexcept { return held_.load(std::memory_order_relaxed); }
+  bool rests() const noexcept { return rests_.load(std::memory_order_acquire); }
   uint64_t lost_frames() const noexcept { return lost_.load(std::memory_order_relaxed); }
 
  private:
@@ -96,7 +99,7 @@ class FrameQueue final : public Receiver {
   std::atomic<uint64_t> end_frame_{0};         // frame number after the last published record
   std::atomic<uint64_t> lost_{0};
   std::atomic<bool> ended_{false};
-  std::atomic<bool> held_{false};
+  std::atomic<bool> held_{false}, rests_{false};
   uint64_t frame_head_ = 0;  // frames stored
   Record newest_;            // the newest record published
   bool losing_ = false;

@@ -9,7 +9,7 @@
 namespace patchcord {
 
 InputControls::InputControls(uint32_t channels, uint32_t sample_rate)
-    : channels_(channels), meter_(channels, sample_rate) {}
+    : channels_(channels), meter_(channels, sample_rate), recent_(channels, sample_rate) {}
 
 void InputControls::follow() noexcept {
   for (Ramp* ramp : {&gain_, &pan_, &heard_}) {
@@ -74,7 +74,7 @@ void InputControls::process(float* samples, size_t frames, size_t offset) noexce
     ducker_->process(key != nullptr ? key + offset : nullptr, samples, frames, channels_);
   }
   show_peaks(samples, frames, offset);
-  std::copy_n(samples + (frames - 1) * channels_, channels_, last_.begin());
+  recent_.add(samples, frames);
   meter_.process(samples, frames);
 }
 

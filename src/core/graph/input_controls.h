@@ -12,6 +12,7 @@
 #include "../signal/format.h"
 #include "../signal/level_meter.h"
 #include "../signal/ramp.h"
+#include "../signal/recent.h"
 #include "pullable.h"
 
 namespace patchcord {
@@ -36,15 +37,18 @@ class InputControls {
   // Mixer's thread: `frames` of one input, in place, as they are to be added to the mix, `offset`
   // frames into the block of this turn.
   void process(float* samples, size_t frames, size_t offset = 0) noexcept;
-  using Frame = std::array<float, kMaxChannels>;
-  const Frame& last() const noexcept { return last_; }  // the last frame processed
 
   // Mixer's thread: `connection` is heard in `turn` of the mix. Whether it was in the turn before.
   bool goes_on(uint64_t connection, uint64_t turn) noexcept {
-    const bool same = connection == connection_ && turn == turn_ + 1;
+    goes_on_ = connection == connection_ && turn == turn_ + 1;
+    if (!goes_on_) recent_.clear();
     connection_ = connection;
     turn_ = turn;
-    return same;
+    return goes_on_;
+  }
+  // Mixer's thread: its last frames, if it is heard in `turn` and was heard in the turn before.
+  const Recent* recent_in(uint64_t turn) const noexcept {
+    return goes_on_ && turn == turn_ ? &recent_ : nullptr;
   }
 
   const LevelMeter& meter() const noexcept { return meter_; }  // any thread: behind the controls
@@ -52,6 +56,7 @@ class InputControls {
  private:
   void follow() noexcept;
   bool moves() const noexcept { return gain_.moves() || pan_.moves() || heard_.moves(); }
+  using Frame = std::array<float, kMaxChannels>;
   Frame gains() const noexcept;
 
   using Peaks = std::array<float, kMaxPull>;
@@ -70,9 +75,10 @@ class InputControls {
   // Mixer's thread.
   LevelMeter meter_;
   bool begun_ = false;
-  Frame last_{};
+  Recent recent_;
   uint64_t connection_ = 0;
   uint64_t turn_ = 0;
+  bool goes_on_ = false;
 };
 
 }  // namespace patchcord

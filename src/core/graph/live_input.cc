@@ -85,16 +85,18 @@ bool LiveInput::certain(size_t frames, const PullTime& when) noexcept {
 }
 
 void LiveInput::read(float* out, size_t frames, const PullTime& when) noexcept {
-  const bool over = queue_->ended();  // before latest(): what came before the end is then seen
+  // Both are read before latest(), so that the records from before the end or the rest are seen.
+  const bool over = queue_->ended();
+  bool pauses = queue_->rests();
   const Record* newest = queue_->latest();
   size_t made = 0;
-  bool silent = false, pauses = false;
+  bool silent = false;
   if (newest != nullptr && !ended_) {
     rate_.store(newest->rate, std::memory_order_relaxed);
     // The silence of an idle endpoint, or of one that is away, is filled in late and ends when it
     // will: it is neither late nor lost.
     silent = (newest->flags & kRecordSilence) != 0;
-    pauses = newest->pauses;
+    pauses = pauses || newest->pauses;
     const bool fresh = newest->frame != seen_ && !silent;
     seen_ = newest->frame;
     const double want = wanted(*newest, when.time);
@@ -153,7 +155,8 @@ void LiveInput::read(float* out, size_t frames, const PullTime& when) noexcept {
   if (silent || pauses) {
     quiet_frames_ += missing;
   } else {
-    starve(static_cast<int64_t>(made), missing, when.time);
+    lose(static_cast<int64_t>(made), missing);
+    starve(missing, when.time);
   }
 }
 
@@ -173,9 +176,9 @@ bool LiveInput::began_wrong(double error, double time) noexcept {
   return true;
 }
 
-void LiveInput::starve(int64_t first, size_t frames, double time) noexcept {
+void LiveInput::starve(size_t frames, double time) noexcept {
+  if (frames == 0) return;
   stats_.starved_frames.add(frames);
-  lose(first, frames);
   if (std::exchange(starving_, true)) return;
   stats_.starvations.add(1);
   if (time - last_starvation_ > kStarvationMemory) recent_starvations_ = 0;
@@ -199,11 +202,14 @@ void LiveInput::lose(int64_t first, uint64_t frames) noexcept {
 void LiveInput::skip_to(double frame, double want, double time) noexcept {
   const FrameQueue::Sound sound = queue_->skip_to(static_cast<uint64_t>(std::max(0.0, frame)));
   const double per_frame = out_rate_ / in_rate_;
-  const size_t late = static_cast<size_t>(
-      std::min(static_cast<double>(quiet_frames_), static_cast<double>(sound.frames) * per_frame));
+  const auto late =
+      std::min(quiet_frames_, static_cast<size_t>(static_cast<double>(sound.frames) * per_frame));
   quiet_frames_ -= late;
   const double ago = (want - static_cast<double>(sound.frame)) * per_frame;
-  if (late > 0) starve(-static_cast<int64_t>(ago), late, time);
+  lose(-static_cast<int64_t>(ago), late);
+  // The queue has counted the frames that it lost.
+  const auto lost = static_cast<size_t>(static_cast<double>(sound.lost) * per_frame);
+  starve(late - std::min(late, lost), time);
 }
 
 // Begins to read so that the first frame produced is the one wanted. `silent_tail_` becomes the

@@ -93,7 +93,7 @@ class LiveInput final : public Pullable {
   double needed(double want, size_t frames) const noexcept;
   bool start(size_t frames, double want, bool fresh, double time) noexcept;
   bool began_wrong(double error, double time) noexcept;
-  void starve(int64_t first, size_t frames, double time) noexcept;
+  void starve(size_t frames, double time) noexcept;
   void skip_to(double frame, double want, double time) noexcept;
   size_t produce(float* out, size_t frames, size_t at) noexcept;
   void lose(int64_t first, uint64_t frames) noexcept;

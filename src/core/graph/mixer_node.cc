@@ -30,6 +30,8 @@ MixerNode::MixerNode(const Config& config, Listener* listener)
       meter_(config.channels, config.sample_rate),
       scratch_(kMaxPull * config.channels),
       pumped_(kMaxPull * config.channels),
+      mixed_(config.channels, config.sample_rate),
+      gone_(config.channels, config.sample_rate),
       went_(config.channels, config.sample_rate),
       missed_(config.channels, config.sample_rate),
       driven_(config.channels, config.sample_rate),
@@ -45,6 +47,15 @@ void MixerNode::publish(std::vector<Input> inputs) {
   inputs_.exchange(std::make_unique<std::vector<Input>>(std::move(inputs)));
 }
 
+// Of `frames` that are mixed from `frame` on, how many come before the input's first one. If the
+// input has nothing to mix, it is all of them.
+size_t MixerNode::wait_of(const Input& input, uint64_t frame, size_t frames) noexcept {
+  if (input.live) return input.live->over() ? frames : 0;
+  if (!input.written || input.written->finished()) return frames;
+  const uint64_t wait = input.start_frame - std::min(input.start_frame, frame);
+  return static_cast<size_t>(std::min<uint64_t>(frames, wait));
+}
+
 // `frame`: of the mix, where what is summed here comes out.
 void MixerNode::mix(std::vector<Input>& inputs, Pace pace, uint64_t frame, float* out,
                     size_t frames, const PullTime& when) noexcept {
@@ -52,22 +63,18 @@ void MixerNode::mix(std::vector<Input>& inputs, Pace pace, uint64_t frame, float
   std::fill_n(out, frames * channels, 0.0f);
   ++turn_;
   size_t heard = 0, going_on = 0;
-  InputControls::Frame last{}, went = last_;
-  for (Input& input : inputs) {
-    if (input.live ? input.live->over() : input.written && input.written->finished()) continue;
-    Pullable* source = input.live ? static_cast<Pullable*>(input.live.get()) : input.written.get();
-    if (source == nullptr) continue;
-    const uint64_t start = input.written ? input.start_frame : 0;
-    // Frames before its first one.
-    const auto wait =
-        static_cast<size_t>(std::min<uint64_t>(frames, start - std::min(start, frame)));
-    if (wait == frames) continue;
-    InputControls& controls = *input.controls;
+  for (const Input& input : inputs) {
+    if (wait_of(input, frame, frames) == frames) continue;
     ++heard;
-    if (controls.goes_on(input.connection, turn_)) {
-      ++going_on;
-      for (uint32_t c = 0; c < channels; ++c) went[c] -= controls.last()[c];
-    }
+    if (input.controls->goes_on(input.connection, turn_)) ++going_on;
+  }
+  // A mix of what is written is exactly that.
+  if (pace == Pace::kClock && going_on < heard_) let_go(inputs);
+  for (Input& input : inputs) {
+    const size_t wait = wait_of(input, frame, frames);
+    if (wait == frames) continue;
+    Pullable* source = input.live ? static_cast<Pullable*>(input.live.get()) : input.written.get();
+    InputControls& controls = *input.controls;
     source->pull(scratch_.data(), frames - wait, when);
     if (input.live ? input.live->over() : input.written->finished()) {
       const size_t given = input.live ? input.live->given() : input.written->given();
@@ -76,18 +83,27 @@ void MixerNode::mix(std::vector<Input>& inputs, Pace pace, uint64_t frame, float
     controls.process(scratch_.data(), frames - wait, wait);
     float* const to = out + wait * channels;
     for (size_t i = 0; i < (frames - wait) * channels; ++i) to[i] += scratch_[i];
-    for (uint32_t c = 0; c < channels; ++c) last[c] += controls.last()[c];
   }
-  // A mix of what is written is exactly that.
-  if (pace == Pace::kClock && going_on < heard_) went_.fall(went.data());
+  mixed_.add(out, frames);
   quiet_ = heard == 0 && !went_.falling();
   heard_ = heard;
-  last_ = last;
   went_.sound(out, frames);
   if (limiter_) {
     limiter_->process(out, frames);
   }
   if (config_.metered) meter_.process(out, frames);
+}
+
+// Fades out the sound of the inputs that have left: the recent mix without the recent sound of the
+// inputs that continue.
+void MixerNode::let_go(const std::vector<Input>& inputs) noexcept {
+  gone_ = mixed_;  // of the same length, so nothing is allocated
+  for (const Input& input : inputs) {
+    const Recent* const recent = input.controls->recent_in(turn_);
+    if (recent != nullptr) gone_.subtract(*recent);
+  }
+  mixed_.subtract(gone_);
+  went_.fall(gone_);
 }
 
 void MixerNode::pull(float* out, size_t frames, const PullTime& when) noexcept {
@@ -226,7 +242,10 @@ void MixerNode::deliver_mixed(float* samples, Record record, bool ended) noexcep
   if (ended) {
     const uint64_t left = inputs_end_ - std::min<uint64_t>(inputs_end_, position_);
     const uint64_t wanted = rested_ > 0 ? 0 : std::min(record.frames, left);
-    if (rested_ == 0) rests_since_ = record.time + static_cast<double>(wanted) * 1e9 / record.rate;
+    if (rested_ == 0 && record.frames > wanted) {
+      rests_since_ = record.time + static_cast<double>(wanted) * 1e9 / record.rate;
+      rest_consumers(true);
+    }
     rested_ += record.frames - wanted;
     record.frames = wanted;
   }
@@ -256,6 +275,7 @@ void MixerNode::go_on() noexcept {
                [this](const float* sound, const Record& part) { deliver(sound, part); });
   position_.add(rested_);
   rested_ = 0;
+  rest_consumers(false);
 }
 
 void MixerNode::finish() noexcept {

@@ -10,6 +10,7 @@
 #include "../signal/format.h"
 #include "../signal/level_meter.h"
 #include "../signal/limiter.h"
+#include "../signal/recent.h"
 #include "../time/anchor.h"
 #include "../time/device_timing.h"
 #include "../time/lag.h"
@@ -135,6 +136,8 @@ class MixerNode final : public Pullable, public Producer {
   void replaced(uint64_t frame, uint64_t frames) noexcept;
   void mix(std::vector<Input>& inputs, Pace pace, uint64_t frame, float* out, size_t frames,
            const PullTime& when) noexcept;
+  static size_t wait_of(const Input& input, uint64_t frame, size_t frames) noexcept;
+  void let_go(const std::vector<Input>& inputs) noexcept;
   void miss(uint64_t frames, bool filled) noexcept;
   void follow_ends(const Input& input) noexcept;
   bool all_ended(const std::vector<Input>& inputs) const noexcept;
@@ -152,10 +155,10 @@ class MixerNode final : public Pullable, public Producer {
   std::unique_ptr<Limiter> limiter_;
   LevelMeter meter_;
   std::vector<float> scratch_, pumped_;
-  InputControls::Frame last_{};  // the sum of the inputs' last frames
-  Fade went_;                    // of inputs that went in the middle of their sound
-  Fade missed_;                  // of the mix, where nobody could mix it
-  Fade driven_;                  // of what the driver gets: it may have been silent meanwhile
+  Recent mixed_, gone_;  // the sum of the inputs, and of those that left
+  Fade went_;            // of inputs that went in the middle of their sound
+  Fade missed_;          // of the mix, where nobody could mix it
+  Fade driven_;          // of what the driver gets: it may have been silent meanwhile
   uint64_t turn_ = 0;
   size_t heard_ = 0;    // inputs, in the last turn
   bool quiet_ = false;  // nothing was heard in it

@@ -78,6 +78,13 @@ class Producer {
     for (const Consumer& one : *all) one.receiver->hold(held);
   }
 
+  // Producer thread: see Receiver::rest().
+  void rest_consumers(bool rests) noexcept {
+    typename Published<std::vector<Consumer>>::Reading all(consumers_);
+    if (!all) return;
+    for (const Consumer& one : *all) one.receiver->rest(rests);
+  }
+
   // Producer thread, or any thread once it has stopped.
   void deliver_end() noexcept {
     over_ = true;

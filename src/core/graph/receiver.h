@@ -21,6 +21,8 @@ class Receiver {
   // The producer's system does not answer. Missing frames may still come, so a recording waits
   // longer for them.
   virtual void hold(bool held) noexcept { (void)held; }
+  // The producer has nothing to deliver until it ends or continues. Missing frames are not late.
+  virtual void rest(bool rests) noexcept { (void)rests; }
   // After push(): whether the reader must be woken.
   virtual bool take_awaited() noexcept { return true; }
 };

@@ -37,6 +37,7 @@ class ReferenceJoin final : public Receiver, public Producer {
   size_t room() const noexcept override { return microphone_.room(); }
   bool live() const noexcept override { return live_.load(std::memory_order_relaxed); }
   void hold(bool held) noexcept override { hold_consumers(held); }
+  void rest(bool rests) noexcept override { rest_consumers(rests); }
 
   // JS thread, after the last push: the waiting frames continue without a further wait.
   void flush() noexcept { join(true); }
