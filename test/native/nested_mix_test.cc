@@ -53,8 +53,8 @@ struct Heard {
   uint64_t frames = 0, sound = 0, told = 0;
 };
 
-// What a mix of a mix gives in 8 s. The first input of the inner one ends after 2 s. `notice_ms`
-// later the inner one gets another input, or ends.
+// Plays a mix of a mix for 8 s. The first input of the inner mix ends after 2 s. `notice_ms` later
+// the inner mix gets another input, or ends.
 Heard play(bool driven, int64_t notice_ms, bool another) {
   Told inner_told, outer_told;
   MixerNode::Config config{kRate, 1, 30e6, false};
@@ -99,7 +99,8 @@ TEST("a mix that rests loses nothing in the mix that it is an input of") {
         const Heard heard = play(driven, notice_ms, another);
         CHECK(heard.told == 0);
         CHECK_NEAR(static_cast<double>(heard.frames), 7.98 * kRate, 2 * kPeriod);
-        // Of the sound only the lag before its beginnings, and the time before the notice.
+        // The mixes lack the sound of their lag before each beginning, and of the time before the
+        // notice.
         const double sound = another ? 8 - static_cast<double>(notice_ms) / 1000 : 2;
         CHECK_NEAR(static_cast<double>(heard.sound), (sound - 0.04) * kRate, 0.05 * kRate);
       }

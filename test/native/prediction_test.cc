@@ -15,7 +15,7 @@ namespace {
 
 constexpr size_t kAhead = 144;
 
-// What follows the first `known` frames of `sound`, a single channel.
+// The prediction that follows the first `known` frames of `sound`, which has one channel.
 std::vector<float> continued(const std::vector<float>& sound, size_t known, uint32_t rate = 48000) {
   Recent recent(1, rate);
   for (size_t i = 0; i < known; i += 64) recent.add(&sound[i], std::min<size_t>(64, known - i));
@@ -24,7 +24,7 @@ std::vector<float> continued(const std::vector<float>& sound, size_t known, uint
   return out;
 }
 
-// As it is heard: under the fall.
+// The largest difference that is left after the fall.
 double most_apart(const std::vector<float>& a, const float* b) {
   double most = 0;
   for (size_t i = 0; i < a.size(); ++i) {

@@ -8,7 +8,7 @@
 namespace patchcord {
 
 // Writes the `count` interleaved frames that most likely follow `recent`. They continue its tones,
-// so nobody hears an edge where they begin, and they do not become louder. Runs on audio threads: 8
+// so that they begin without an edge, and they do not become louder. Runs on audio threads: 8
 // channels at 48 kHz take about 50 us.
 void predict(const Recent& recent, float* out, size_t count) noexcept;
 
