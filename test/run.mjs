@@ -1,4 +1,4 @@
-// `npm test`: runs every suite that this machine allows, one after the other, names what is absent and
+// `npm test`: runs every suite that this machine allows, names what is absent and
 // why, and ends with a line `N passed, N failed` that counts single tests over all suites. It builds
 // first. Exits 1 if anything failed.
 //
@@ -42,6 +42,11 @@ const isLinux = process.platform === 'linux';
 const isWindows = process.platform === 'win32';
 const pulse = isLinux ? { server: 'pulse' } : {};
 
+const stalls = ['server-stalls', 'stopped-recordings'].map(
+  (name) => `test/lifecycle/${name}.test.ts`,
+);
+
+// One with `beside` runs at the same time as the suite of that name.
 const suites = [
   { name: 'layers', command: script('scripts/check-layers.mjs') },
   { name: 'docs', command: script('scripts/check-docs.mjs') },
@@ -65,7 +70,9 @@ const suites = [
     server: 'pipewire',
   },
   isWindows && { name: 'conformance:wasapi', vitest: 'conformance', backend: 'wasapi' },
-  { name: 'lifecycle', vitest: 'lifecycle', ...pulse },
+  { name: 'lifecycle', vitest: 'lifecycle', without: stalls, ...pulse },
+  // Mostly waits, for servers of its own.
+  isLinux && { name: 'lifecycle:stalls', vitest: 'lifecycle', only: stalls, beside: 'lifecycle' },
   { name: 'package', command: script('test/package/run.mjs') },
   { name: 'types', command: script('test/package/types.mjs') },
   { name: 'runtimes', command: script('test/package/runtimes.mjs'), ...pulse },
@@ -105,8 +112,15 @@ for (const command of [script('scripts/build-native.mjs'), tsup]) {
     process.exit(1);
   }
 }
-for (const suite of suites) {
-  if (wanted.length === 0 || wanted.includes(suite.name)) await runSuite(suite);
+const isWanted = ({ name }) => wanted.length === 0 || wanted.includes(name);
+for (const suite of suites.filter(isWanted)) {
+  if (suite.started) continue;
+  const together = [
+    suite,
+    ...suites.filter((other) => other.beside === suite.name && isWanted(other)),
+  ];
+  for (const other of together) other.started = true;
+  await Promise.all(together.map(runSuite));
 }
 
 const total = (key) => results.reduce((sum, result) => sum + result[key], 0);
@@ -160,7 +174,15 @@ async function runSuite(suite) {
 async function runVitest(suite, env) {
   const report = join(scratch, `${suite.name.replace(':', '-')}.json`);
   const vitest = join(dirname(resolve('vitest/package.json')), 'vitest.mjs');
-  const command = [process.execPath, vitest, 'run', '--project', suite.vitest];
+  const command = [
+    process.execPath,
+    vitest,
+    'run',
+    '--project',
+    suite.vitest,
+    ...(suite.only ?? []),
+  ];
+  for (const file of suite.without ?? []) command.push('--exclude', file);
   command.push('--reporter=default', '--reporter=json', `--outputFile.json=${report}`);
   const { code, note } = await stream(suite.name, command, env);
   let json;

@@ -4,15 +4,16 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, it, type TestContext } from 'vitest';
 
 import { startPlainPulseAudio, whyAbsent, type AudioServer } from '../servers.mjs';
 import { createOutside } from '../windows/outside.mjs';
 import { linuxServers } from './linux-servers.js';
-import { runScene } from './run-scene.js';
+import { runScene, type Outcome } from './run-scene.js';
 
 const rate = 48_000;
-const early: [string, string, number][] = [
+type Case = [what: string, who: string, afterMs: number];
+const early: Case[] = [
   ['this process', 'self', 1000],
   ['the server', 'server', 1000],
 ];
@@ -55,7 +56,11 @@ describe.runIf(process.platform === 'linux').each(linuxServers)(
   ({ server: kind, name, startServer }) => {
     const absent = whyAbsent(kind);
 
-    async function record(who: string, afterMs: number): Promise<Recorded[]> {
+    async function record(
+      who: string,
+      afterMs: number,
+      onTestFinished: TestContext['onTestFinished'],
+    ): Promise<Outcome> {
       const server: AudioServer = await startServer();
       const folder = mkdtempSync(join(tmpdir(), 'patchcord-stopped-'));
       const outside = createOutside({ env: server.env, folder });
@@ -67,16 +72,15 @@ describe.runIf(process.platform === 'linux').each(linuxServers)(
       const player = await outside.play({ device: 'speakers', frequency: 440 });
       await outside.play({ device: 'micfeed', frequency: 331 });
       const { pid } = await outside.identify({ player });
-      const { stdout, ...outcome } = await runScene('stopped-recordings.mjs', {
+      return runScene('stopped-recordings.mjs', {
         args: [who, String(afterMs), String(server.pid), String(pid), folder],
         env: server.env,
         limitMs: 60_000,
       });
-      expect(outcome).toEqual({ code: 0, signal: null, stderr: '', stuck: false });
-      return JSON.parse(stdout) as Recorded[];
     }
 
-    it.each([
+    // Each has a server and a process of its own, and mostly waits.
+    it.concurrent.for<Case>([
       ['this process', 'self', 3500],
       ['the server', 'server', 3500],
       ['the event loop', 'loop', 3500],
@@ -85,16 +89,16 @@ describe.runIf(process.platform === 'linux').each(linuxServers)(
     ])(
       '%s stands still twice (%s, after %d ms)',
       { timeout: 90_000 },
-      async (_what, who, afterMs) => {
+      async ([, who, afterMs], { expect, onTestFinished }) => {
         if (absent) {
           expect(process.env.PATCHCORD_REQUIRE_ALL, absent).toBeFalsy();
           console.log(`absent: ${name} (${absent}): nothing was recorded`);
           return;
         }
-        for (const { name, file, stats, told, startFrame, tooLateMs, tooLongMs } of await record(
-          who,
-          afterMs,
-        )) {
+        const { stdout, ...outcome } = await record(who, afterMs, onTestFinished);
+        expect(outcome).toEqual({ code: 0, signal: null, stderr: '', stuck: false });
+        for (const recorded of JSON.parse(stdout) as Recorded[]) {
+          const { name, file, stats, told, startFrame, tooLateMs, tooLongMs } = recorded;
           const { frames, silent } = read(file);
           expect([name, 'late', Math.abs(tooLateMs) < 10, tooLateMs]).toContain(true);
           expect([name, 'long', Math.abs(tooLongMs) < 10, tooLongMs]).toContain(true);
