@@ -46,7 +46,7 @@ const stalls = ['server-stalls', 'stopped-recordings'].map(
   (name) => `test/lifecycle/${name}.test.ts`,
 );
 
-// One with `beside` runs at the same time as the suite of that name.
+// A suite with `beside` runs at the same time as the suite of that name.
 const suites = [
   { name: 'layers', command: script('scripts/check-layers.mjs') },
   { name: 'docs', command: script('scripts/check-docs.mjs') },
@@ -71,7 +71,7 @@ const suites = [
   },
   isWindows && { name: 'conformance:wasapi', vitest: 'conformance', backend: 'wasapi' },
   { name: 'lifecycle', vitest: 'lifecycle', without: stalls, ...pulse },
-  // Mostly waits, for servers of its own.
+  // These tests have their own servers, and mostly wait.
   isLinux && { name: 'lifecycle:stalls', vitest: 'lifecycle', only: stalls, beside: 'lifecycle' },
   { name: 'package', command: script('test/package/run.mjs') },
   { name: 'types', command: script('test/package/types.mjs') },

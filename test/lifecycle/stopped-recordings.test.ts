@@ -79,7 +79,7 @@ describe.runIf(process.platform === 'linux').each(linuxServers)(
       });
     }
 
-    // Each has a server and a process of its own, and mostly waits.
+    // Each test has its own server and process, and mostly waits.
     it.concurrent.for<Case>([
       ['this process', 'self', 3500],
       ['the server', 'server', 3500],
