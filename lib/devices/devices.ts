@@ -42,6 +42,11 @@ export interface AudioDevice {
    * plays in the quality of a telephone, and its end for music is silent.
    */
   readonly handsFree: boolean;
+  /**
+   * True if the system has no output, and the audio server has created this one in its place: what programs play to it is
+   * not heard. Absent otherwise.
+   */
+  readonly standIn?: true;
   /** The system's name for the driver or module of the device. */
   readonly driver?: string;
 }
@@ -264,7 +269,7 @@ export async function askDevices(host: NativeHost): Promise<NativeDevice[]> {
 
 export function toPublic(device: NativeDevice): AudioDevice {
   const { id, name, flow, state, defaultRoles, format, virtual, driver } = device;
-  const { transport, handsFree } = device;
+  const { transport, handsFree, standIn } = device;
   return Object.freeze({
     id,
     name,
@@ -275,6 +280,7 @@ export function toPublic(device: NativeDevice): AudioDevice {
     virtual,
     transport,
     handsFree,
+    ...(standIn && { standIn }),
     ...(driver === undefined ? {} : { driver }),
   });
 }

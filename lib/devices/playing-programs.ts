@@ -1,7 +1,8 @@
 import { AsyncResource } from 'node:async_hooks';
 
-import type { NativeHost } from '../engine/native.js';
+import type { NativeHost, NativeProcessId } from '../engine/native.js';
 import { timersOf } from '../engine/timers.js';
+import { processKey } from './processes.js';
 
 // How long programs may take to play again after their output was created again.
 const returnWithinMs = 60_000;
@@ -14,9 +15,9 @@ export class PlayingPrograms {
   readonly #host: NativeHost;
   #outputId = '';
   /** The programs that play to the output, or did when it was lost. */
-  readonly #here = new Set<number>();
+  readonly #here = new Map<string, NativeProcessId>();
   /** The programs that have not been moved back yet. */
-  readonly #away = new Set<number>();
+  readonly #away = new Map<string, NativeProcessId>();
   #watch: number | undefined;
   #work: Promise<void> | undefined;
   #isStale = false;
@@ -30,7 +31,7 @@ export class PlayingPrograms {
   follow(outputId: string): void {
     if (this.#stopped) return;
     this.#outputId = outputId;
-    for (const pid of this.#here) this.#away.add(pid);
+    for (const [key, process] of this.#here) this.#away.set(key, process);
     this.#here.clear();
     if (this.#away.size > 0) {
       timersOf(this.#host).after(returnWithinMs, () => this.#away.clear(), false);
@@ -61,16 +62,16 @@ export class PlayingPrograms {
   async #refresh(): Promise<void> {
     const outputId = this.#outputId;
     if (this.#away.size > 0) {
-      const moved = await this.#host.moveProcesses([...this.#away], outputId);
-      for (const pid of moved) this.#away.delete(pid);
+      const moved = await this.#host.moveProcesses([...this.#away.values()], outputId);
+      for (const process of moved) this.#away.delete(processKey(process));
     }
     const processes = await this.#host.listProcesses({ running: false, levels: false });
     // Checked after the answer: while the output is gone, its programs play elsewhere, and must be remembered.
     const devices = await this.#host.listDevices();
     if (outputId !== this.#outputId || !devices.some(({ id }) => id === outputId)) return;
     this.#here.clear();
-    for (const { pid, devices: its } of processes) {
-      if (its.includes(outputId)) this.#here.add(pid);
+    for (const process of processes) {
+      if (process.devices.includes(outputId)) this.#here.set(processKey(process), process);
     }
   }
 }

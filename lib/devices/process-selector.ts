@@ -1,5 +1,6 @@
 import { types } from 'node:util';
 
+import { AudioError } from '../errors.js';
 import type { NativeProcess, NativeProcessId } from '../engine/native.js';
 import { processKey, type AudioProcess } from './processes.js';
 import { checkInteger, checkString, invalidType, invalidValue } from '../validate.js';
@@ -14,16 +15,17 @@ export function checkSelectors(value: unknown, name: string): ProcessSelector[] 
   if (value === 0) return [];
   const list = Array.isArray(value) ? (value as unknown[]) : [value];
   if (list.length === 0) throw invalidValue(name, value, 'must name at least one program');
+  // Programs that are listed beside 0 are contained in it.
+  const isAll = list.includes(0);
   list.forEach((one, index) =>
     checkSelector(one, Array.isArray(value) ? `${name}[${index}]` : name),
   );
-  return list as ProcessSelector[];
+  return isAll ? [] : (list as ProcessSelector[]);
 }
 
 function checkSelector(value: unknown, name: string): void {
   if (typeof value === 'number') {
     checkInteger(value, name, 0, highestPid);
-    if (value === 0) throw invalidValue(name, value, 'must stand alone: it means all programs');
     return;
   }
   if (typeof value === 'string') {
@@ -44,7 +46,7 @@ function checkSelector(value: unknown, name: string): void {
       value,
     );
   }
-  checkInteger(listed.pid, `${name}.pid`, 1, highestPid);
+  checkInteger(listed.pid, `${name}.pid`, 0, highestPid);
 }
 
 export function describeSelector(selector: ProcessSelector): string {
@@ -90,6 +92,24 @@ export class ProcessTarget {
     if (!this.#test(candidate)) return false;
     this.#bind(candidate);
     return true;
+  }
+
+  /**
+   * Called before the first match. Programs in containers report their numbers there, so a number may mean several of them.
+   *
+   * @throws `ERR_AUDIO_PROCESS_NOT_FOUND` if the selector is such a number.
+   */
+  checkUnambiguous(processes: readonly NativeProcess[]): void {
+    const { selector } = this;
+    if (typeof selector !== 'number' || this.#bound) return;
+    const alike = processes.filter(({ pid }) => pid === selector);
+    if (alike.length < 2) return;
+    const names = alike.map(({ name }) => `'${name}'`).join(', ');
+    throw new AudioError(
+      'ERR_AUDIO_PROCESS_NOT_FOUND',
+      `${selector} is the number of several programs in containers: ${names}`,
+      { remedy: 'Select a program by its name, or by an entry of listAudioProcesses()' },
+    );
   }
 
   /** Called when a process has ended. Its id is not used any more. */

@@ -10,7 +10,10 @@ import { checkNumber, checkOptions } from '../validate.js';
 
 /** A process that makes sound, as of the time when it was listed. */
 export interface AudioProcess {
-  /** The process id. */
+  /**
+   * The process id. A program in a container has its number there, or 0 if that number belongs to another process of this
+   * system.
+   */
   readonly pid: number;
   /**
    * The `pid` of the application's root process. A capture of this process includes all processes of the application.
@@ -18,7 +21,7 @@ export interface AudioProcess {
   readonly rootPid: number;
   /**
    * The start time of the process in units of the system, as a string. It distinguishes this process from others with the
-   * same `pid`. It is `'0'` if the system hides it.
+   * same `pid`. It is `'0'`, or begins with `-`, if the system does not report it, as for a program in a container.
    */
   readonly startTime: string;
   /** The name of its executable file. */

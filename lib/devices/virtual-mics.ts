@@ -1,4 +1,5 @@
 import { openBackend, type BackendOption } from '../engine/backend.js';
+import type { CableClaim } from './cable-claim.js';
 import { askDevices, toPublic, type AudioDevice } from './devices.js';
 import { AudioError } from '../errors.js';
 import type { NativeDevice } from '../engine/native.js';
@@ -165,21 +166,24 @@ function remedyFor(driver: VirtualMicDriver, platform: NodeJS.Platform): string 
 }
 
 /**
- * Chooses the cable for `device: 'auto'`. It prefers cables that this process does not play to yet, and plain cables to
- * virtual mixers. Returns undefined if no cable is installed.
+ * Chooses the cable for `device: 'auto'`, and claims it. It prefers cables that this process does not play to yet, and
+ * plain cables to virtual mixers. Returns undefined if no cable is installed.
  *
  * @throws `ERR_AUDIO_DEVICE_NOT_FOUND` if the installed cables cannot be used; the message says why.
  */
 export function chooseVirtualMic(
   devices: readonly NativeDevice[],
+  claim: CableClaim,
   driver?: VirtualMicDriver,
 ): VirtualMic | undefined {
   const all = findVirtualMics(devices).filter((mic) => !driver || mic.driver === driver);
   const usable = all.filter((mic) => !mic.problem);
   const isFed = (mic: VirtualMic): boolean =>
     devices.some((candidate) => candidate.id === mic.render.id && candidate.fed);
-  const mic = usable.find((one) => !isFed(one)) ?? usable[0];
+  const inOrder = [...usable.filter((mic) => !isFed(mic)), ...usable.filter(isFed)];
+  const mic = inOrder.find(({ render }) => claim.take(render.id));
   if (mic || all.length === 0) return mic;
+  if (usable.length > 0) throw taken(usable[0].render);
   throw new AudioError(
     'ERR_AUDIO_DEVICE_NOT_FOUND',
     `no virtual microphone can be used: ${all.map((one) => `${one.product}: ${one.problem}`).join('; ')}`,
@@ -187,6 +191,18 @@ export function chooseVirtualMic(
       deviceId: all[0].render.id,
       remedy:
         'Enable both ends in the sound settings, or set the device option to the output to play on',
+    },
+  );
+}
+
+/** The error for a cable that a stream of this process uses in the other way. */
+export function taken({ id, name }: { id: string; name: string }): AudioError {
+  return new AudioError(
+    'ERR_AUDIO_DEVICE_NOT_FOUND',
+    `the only virtual cable is '${name}', which another stream of this process uses`,
+    {
+      deviceId: id,
+      remedy: 'Install a second cable: a virtual speaker and a virtual microphone need one each',
     },
   );
 }

@@ -22,6 +22,7 @@ export interface NativeDevice {
   /** The other end of a cable: for an output the microphone that carries it, for a microphone its output. */
   peerId?: string;
   /** Whether this process plays to the device, or to the output that it carries. */
+  standIn?: true;
   fed: boolean;
   /** The kind of virtual cable that it is an end of, for example `vb-cable`. */
   cable?: string;
@@ -134,9 +135,18 @@ export interface NativeTapEvent {
   error?: NativeError;
 }
 
+/** The stream that uses a cable: a `VirtualMicSink` or a `VirtualSpeakerSource`. */
+export type CableUse = 'microphone' | 'speaker';
+
 export interface NativeHost {
   /** Whether the system can create microphones without a driver. */
   makesCables(): Promise<boolean>;
+  /**
+   * Claims a cable for one use. Returns false if a stream of this process has claimed it for the other use, unless the
+   * claim may be shared.
+   */
+  claimCable(renderId: string, use: CableUse, isShared: boolean): boolean;
+  unclaimCable(renderId: string, use: CableUse): void;
   listDevices(): Promise<NativeDevice[]>;
   listProcesses(options: { running: boolean; levels: boolean }): Promise<NativeProcess[]>;
   watchProcesses(callback: () => void): number;
@@ -151,7 +161,10 @@ export interface NativeHost {
   /** Removes what `makeCable()` or `makeSpeaker()` has created, by the id of its output. */
   removeMade(outputId: string): Promise<void>;
   /** Moves the sound of processes to the output. Returns those of them that play. */
-  moveProcesses(pids: number[], outputId: string): Promise<number[]>;
+  moveProcesses(
+    processes: readonly NativeProcessId[],
+    outputId: string,
+  ): Promise<NativeProcessId[]>;
   /** Moves programs that play to a created cable to another output. Returns their names. */
   sendStrangersAway(outputId: string): Promise<string[]>;
   /** Environment variables for a child process; empty if the system has none. */

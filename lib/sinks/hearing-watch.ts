@@ -2,15 +2,16 @@ import type { NativeDevice, NativeHearing, NativeHost } from '../engine/native.j
 import { timersOf } from '../engine/timers.js';
 import type { Ends } from './destination.js';
 
-/** The reason why other programs cannot hear a virtual microphone, or hear other sound too. */
+/** The reason why a sink is not heard, or why a virtual microphone carries other sound too. */
 export interface SinkWarning {
   /**
    * - `muted`: the system mutes an end of the cable.
    * - `quiet`: the system's volumes attenuate the sound by more than 26 dB.
    * - `unrouted`: the settings of a virtual mixer do not route the sound to the microphone.
+   * - `noOutput`: the system has no output, and the audio server plays to nobody (`device.standIn`).
    * - `intruder`: another program played into a microphone that the sink has created, and was moved to another output.
    */
-  code: 'muted' | 'quiet' | 'unrouted' | 'intruder';
+  code: 'muted' | 'quiet' | 'unrouted' | 'noOutput' | 'intruder';
   /** The cause and what to do about it. */
   message: string;
 }

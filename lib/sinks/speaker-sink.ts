@@ -1,6 +1,7 @@
 import type { Opened } from '../devices/opened.js';
 import type { DeviceSearch } from '../devices/device-keeper.js';
 import { askDevices, reselectDevice, selectDevice } from '../devices/devices.js';
+import { callListeners } from '../engine/call-listeners.js';
 import { linkable } from '../streams/links.js';
 import type { NativeHost } from '../engine/native.js';
 import { AudioSink } from './audio-sink.js';
@@ -31,6 +32,18 @@ export class SpeakerSink extends AudioSink {
   constructor(options?: SpeakerOptions) {
     const given = checkSinkOptions(options, 'SpeakerSink');
     super(given, given.device ?? 'default');
+  }
+
+  #isUnheard = false;
+
+  /** @internal */
+  protected override devicesChanged(): void {
+    const { device } = this;
+    const wasUnheard = this.#isUnheard;
+    this.#isUnheard = device?.standIn ?? false;
+    if (this.destroyed || wasUnheard || !device?.standIn) return;
+    const message = `the system has no output: the audio server plays '${device.name}' to nobody; connect a sound card, or select an output`;
+    callListeners(() => this.emit('warning', { code: 'noOutput', message }));
   }
 
   /** @internal */

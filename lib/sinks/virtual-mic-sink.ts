@@ -1,5 +1,6 @@
 import type { Opened } from '../devices/opened.js';
 import { callListeners } from '../engine/call-listeners.js';
+import { CableClaim } from '../devices/cable-claim.js';
 import type { BackendOption } from '../engine/backend.js';
 import type { DeviceSearch } from '../devices/device-keeper.js';
 import {
@@ -92,6 +93,7 @@ export class VirtualMicSink extends AudioSink {
   #hearing: HearingWatch | undefined;
   #intruders: IntruderWatch | undefined;
   readonly #driver: VirtualMicDriver | undefined;
+  #claim: CableClaim | undefined;
 
   /**
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`,
@@ -119,6 +121,7 @@ export class VirtualMicSink extends AudioSink {
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#hearing?.stop();
     this.#intruders?.stop();
+    this.#claim?.end();
     super._destroy(error, done);
   }
 
@@ -144,7 +147,9 @@ export class VirtualMicSink extends AudioSink {
     host: NativeHost,
     search: DeviceSearch<Destination>,
   ): Promise<Destination> {
-    const found = await this.#find(host, search);
+    const claim = (this.#claim ??= new CableClaim(host, 'microphone'));
+    const found = await this.#find(host, search, claim);
+    if (!found.release) claim.share(found.renderId);
     found.environment ??= await askEnvironment(host, '', found.microphone?.id ?? '');
     return found;
   }
@@ -152,6 +157,7 @@ export class VirtualMicSink extends AudioSink {
   async #find(
     host: NativeHost,
     { selector, previous, lost }: DeviceSearch<Destination>,
+    claim: CableClaim,
   ): Promise<Destination> {
     // The device is kept until it is lost, or, if the sink has created it, until it needs another format.
     if (previous && !lost && !(previous.release && this.#isOther(previous))) return previous;
@@ -172,7 +178,7 @@ export class VirtualMicSink extends AudioSink {
     // The lost device, if it has returned.
     const back = devices.find(({ id, state }) => id === previous?.renderId && state === 'active');
     if (back && !made) return destination(devices, back.id, back.peerId);
-    const mic = made ? undefined : chooseVirtualMic(devices, driver);
+    const mic = made ? undefined : chooseVirtualMic(devices, claim, driver);
     if (mic)
       return this.#routed(host, devices, destination(devices, mic.render.id, mic.capture?.id));
     if (previous && !previous.release && !made) throw notBack(previous);

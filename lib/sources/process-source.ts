@@ -253,6 +253,7 @@ export class ProcessSource extends AudioSource<ProcessSourceEvents> {
   }
 
   #match(target: ProcessTarget, processes: readonly NativeProcess[]): boolean {
+    target.checkUnambiguous(processes);
     const matching = processes.filter((one) => target.matches(one));
     const roots = this.#targets.includes(target) ? this.#roots : this.#excludedRoots;
     for (const { root } of matching) roots.set(processKey(root), root);
@@ -298,7 +299,7 @@ export class ProcessSource extends AudioSource<ProcessSourceEvents> {
     const sounding = await askProcesses(this.host);
     // A process that the system hides exists for as long as it has streams.
     for (const [key, root] of this.#roots) {
-      if (root.startTime !== 0n || sounding.some((one) => processKey(one.root) === key)) continue;
+      if (root.startTime > 0n || sounding.some((one) => processKey(one.root) === key)) continue;
       this.#gone(root);
     }
     const selection = await this.#choose(sounding);

@@ -1,4 +1,5 @@
 import type { Opened } from '../devices/opened.js';
+import { CableClaim } from '../devices/cable-claim.js';
 import type { DeviceSearch } from '../devices/device-keeper.js';
 import { askDevices, toPublic, type AudioDevice } from '../devices/devices.js';
 import {
@@ -10,8 +11,7 @@ import {
   type ChildEnvironment,
 } from '../devices/made-device.js';
 import { PlayingPrograms } from '../devices/playing-programs.js';
-import { chooseVirtualMic } from '../devices/virtual-mics.js';
-import { AudioError } from '../errors.js';
+import { chooseVirtualMic, taken } from '../devices/virtual-mics.js';
 import type { NativeDevice } from '../engine/native.js';
 import { defaultFormat, optionalFormat, type AudioFormat } from '../format/format.js';
 import { linkable } from '../streams/links.js';
@@ -66,6 +66,7 @@ export class VirtualSpeakerSource extends AudioSource {
 
   readonly #name: string;
   readonly #format: Readonly<AudioFormat>;
+  readonly #claim = new CableClaim(this.host, 'speaker');
   readonly #programs = new PlayingPrograms(this.host);
   #environment: ChildEnvironment | undefined;
 
@@ -109,6 +110,7 @@ export class VirtualSpeakerSource extends AudioSource {
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#programs.stop();
+    this.#claim.end();
     super._destroy(error, done);
   }
 
@@ -119,6 +121,7 @@ export class VirtualSpeakerSource extends AudioSource {
     if (previous && !lost) return previous;
     const target =
       selector === 'auto' ? await this.#auto(previous) : await super.findTarget(search);
+    if (!target.release) this.#claim.share(target.id);
     this.#environment = await askEnvironment(this.host, target.id, '');
     return target;
   }
@@ -134,11 +137,11 @@ export class VirtualSpeakerSource extends AudioSource {
     const devices = await askDevices(host);
     const back = devices.find(({ id, state }) => id === previous?.id && state === 'active');
     if (back) return { id: back.id, device: back };
-    const id = chooseVirtualMic(devices)?.render.id;
+    const id = chooseVirtualMic(devices, this.#claim)?.render.id;
     // If no cable is installed, the system's error says what to install.
     if (id === undefined) return this.#make();
     const device = devices.find((candidate) => candidate.id === id) as NativeDevice;
-    if (device.fed) throw playedTo(device);
+    if (device.fed) throw taken(toPublic(device));
     return { id, device };
   }
 
@@ -149,15 +152,4 @@ export class VirtualSpeakerSource extends AudioSource {
     const device = (await askDevices(host)).find((candidate) => candidate.id === id);
     return { id, device, release: () => removeMade(host, id) };
   }
-}
-
-function playedTo(device: NativeDevice): AudioError {
-  return new AudioError(
-    'ERR_AUDIO_DEVICE_NOT_FOUND',
-    `the only virtual cable is '${toPublic(device).name}', which this process plays to itself`,
-    {
-      deviceId: device.id,
-      remedy: 'Install a second cable, and name one of them as the device of each stream',
-    },
-  );
 }

@@ -61,4 +61,17 @@ void HostEntry::on_backend_lost(const Error&) noexcept {
   note(Watched::kProcesses);
 }
 
+bool HostEntry::claim(const std::string& render_id, CableUse use, bool shared) {
+  const size_t index = static_cast<size_t>(use);
+  if (!shared && claims_[1 - index].count(render_id) != 0) return false;
+  claims_[index].insert(render_id);
+  return true;
+}
+
+void HostEntry::unclaim(const std::string& render_id, CableUse use) {
+  auto& claims = claims_[static_cast<size_t>(use)];
+  const auto found = claims.find(render_id);
+  if (found != claims.end()) claims.erase(found);
+}
+
 }  // namespace patchcord

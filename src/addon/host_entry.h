@@ -51,6 +51,12 @@ class HostEntry final : public DeviceListener {
   // Devices that this environment plays to; 'default' never selects one of them.
   std::multiset<std::string> fed;
 
+  // JS thread. A cable cannot be a virtual microphone and a virtual speaker of one process.
+  enum class CableUse : uint8_t { kMicrophone, kSpeaker };
+  // False if the cable has the other use, unless `shared`.
+  bool claim(const std::string& render_id, CableUse use, bool shared);
+  void unclaim(const std::string& render_id, CableUse use);
+
  private:
   void note(Watched what) noexcept;
 
@@ -61,6 +67,7 @@ class HostEntry final : public DeviceListener {
   const std::shared_ptr<LoopSignal> signal_;
   std::shared_ptr<Host> host_;
   bool closed_ = false;
+  std::array<std::multiset<std::string>, 2> claims_;  // by CableUse
   std::atomic<bool> lost_{false};
   std::array<std::atomic<bool>, 2> changed_{};  // by Watched
   std::vector<std::pair<Watched, std::shared_ptr<Bell>>> watchers_;

@@ -22,9 +22,20 @@ Napi::Function HostObject::define(Napi::Env env) {
                          InstanceMethod<&HostObject::send_strangers_away>("sendStrangersAway"),
                          InstanceMethod<&HostObject::child_environment>("childEnvironment"),
                          InstanceMethod<&HostObject::ask_hearing>("askHearing"),
+                         InstanceMethod<&HostObject::claim_cable>("claimCable"),
+                         InstanceMethod<&HostObject::unclaim_cable>("unclaimCable"),
                          InstanceMethod<&HostObject::now>("now"),
                      });
 }
+
+namespace {
+
+HostEntry::CableUse cable_use_from(const Napi::Value& value) {
+  const std::string use = value.As<Napi::String>();
+  return use == "speaker" ? HostEntry::CableUse::kSpeaker : HostEntry::CableUse::kMicrophone;
+}
+
+}  // namespace
 
 HostObject::HostObject(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<HostObject>(info), environment_(Environment::of(info.Env())) {
@@ -42,6 +53,18 @@ HostObject::HostObject(const Napi::CallbackInfo& info)
 HostObject::~HostObject() {
   if (watcher_) entry_->remove_watcher(watcher_->bell());
   for (auto& [id, watcher] : process_watchers_) entry_->remove_watcher(watcher->bell());
+}
+
+// claimCable(renderId, 'microphone' | 'speaker', isShared): boolean
+Napi::Value HostObject::claim_cable(const Napi::CallbackInfo& info) {
+  const std::string render_id = info[0].As<Napi::String>();
+  return Napi::Boolean::New(info.Env(),
+                            entry_->claim(render_id, cable_use_from(info[1]), is_true(info[2])));
+}
+
+// unclaimCable(renderId, 'microphone' | 'speaker')
+void HostObject::unclaim_cable(const Napi::CallbackInfo& info) {
+  entry_->unclaim(info[0].As<Napi::String>(), cable_use_from(info[1]));
 }
 
 // makesCables(): Promise<boolean>
@@ -196,25 +219,25 @@ Napi::Value HostObject::remove_made(const Napi::CallbackInfo& info) {
       nullptr);
 }
 
-// moveProcesses(pids, outputId): Promise<number[]>
+// moveProcesses(processes, outputId): Promise<ProcessId[]>
 Napi::Value HostObject::move_processes(const Napi::CallbackInfo& info) {
   const Napi::Array given = info[0].As<Napi::Array>();
-  std::vector<uint32_t> pids;
-  for (uint32_t i = 0; i < given.Length(); ++i) {
-    pids.push_back(given.Get(i).As<Napi::Number>().Uint32Value());
-  }
+  std::vector<ProcessId> processes;
+  for (uint32_t i = 0; i < given.Length(); ++i) processes.push_back(process_id_from(given.Get(i)));
   const std::string output_id = info[1].As<Napi::String>();
-  auto moved = std::make_shared<std::vector<uint32_t>>();
+  auto moved = std::make_shared<std::vector<ProcessId>>();
   return environment_->promise(
       info.Env(),
-      [entry = entry_, pids, output_id, moved] {
+      [entry = entry_, processes, output_id, moved] {
         std::shared_ptr<Host> host;
         if (Error error = entry->use(&host)) return error;
-        return host->move_processes(pids, output_id, moved.get());
+        return host->move_processes(processes, output_id, moved.get());
       },
       [moved](Napi::Env env) -> Napi::Value {
         Napi::Array list = Napi::Array::New(env);
-        for (uint32_t i = 0; i < moved->size(); ++i) list.Set(i, (*moved)[i]);
+        for (uint32_t i = 0; i < moved->size(); ++i) {
+          list.Set(i, process_id_to_value(env, (*moved)[i]));
+        }
         return list;
       });
 }

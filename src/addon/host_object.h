@@ -31,6 +31,8 @@ class HostObject final : public Napi::ObjectWrap<HostObject> {
   Napi::Value send_strangers_away(const Napi::CallbackInfo& info);
   Napi::Value child_environment(const Napi::CallbackInfo& info);
   Napi::Value ask_hearing(const Napi::CallbackInfo& info);
+  Napi::Value claim_cable(const Napi::CallbackInfo& info);
+  void unclaim_cable(const Napi::CallbackInfo& info);
   Napi::Value now(const Napi::CallbackInfo& info);
 
   std::shared_ptr<Environment> environment_;

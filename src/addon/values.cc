@@ -207,6 +207,7 @@ Napi::Object device_to_value(Napi::Env env, const DeviceInfo& device, bool fed) 
   const bool is_virtual = device.is_virtual || !device.cable.driver.empty();
   value.Set("transport", is_virtual ? "virtual" : transport.empty() ? "unknown" : transport);
   value.Set("handsFree", device.origin.hands_free);
+  if (device.stand_in) value.Set("standIn", true);
   set_text(value, "driver", device.driver);
   set_text(value, "peerId", device.peer_id);
   value.Set("fed", fed);

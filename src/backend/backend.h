@@ -71,6 +71,7 @@ struct DeviceInfo {
   bool default_communications = false;
   Format format;            // the device's own: what its mixer runs at
   bool is_virtual = false;  // a cable, a null sink, a remapped source: no hardware behind it
+  bool stand_in = false;    // there is no output; the system plays to nobody
   std::string driver;       // how the system names the maker: "module-null-sink.c", a hardware id
   // The other end of a cable: for an output the id of the input device that carries its sound (a
   // cable's microphone, PulseAudio's remap of a monitor), for an input the id of the output that it
@@ -353,9 +354,9 @@ class Host {
   virtual void remove_made(const std::string& output_id) { (void)output_id; }
   // Moves the sound that these processes play elsewhere to `output_id`. `moved`: those that play
   // something.
-  virtual Error move_processes(const std::vector<uint32_t>& pids, const std::string& output_id,
-                               std::vector<uint32_t>* moved) {
-    (void)pids, (void)output_id, (void)moved;
+  virtual Error move_processes(const std::vector<ProcessId>& processes,
+                               const std::string& output_id, std::vector<ProcessId>* moved) {
+    (void)processes, (void)output_id, (void)moved;
     return Error::none();
   }
   // Moves the sound that other programs play to the output of a cable made by this host to another

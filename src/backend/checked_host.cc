@@ -215,9 +215,9 @@ class CheckedHost final : public Host {
     return error;
   }
   void remove_made(const std::string& output_id) override { host_->remove_made(output_id); }
-  Error move_processes(const std::vector<uint32_t>& pids, const std::string& output_id,
-                       std::vector<uint32_t>* moved) override {
-    return host_->move_processes(pids, output_id, moved);
+  Error move_processes(const std::vector<ProcessId>& processes, const std::string& output_id,
+                       std::vector<ProcessId>* moved) override {
+    return host_->move_processes(processes, output_id, moved);
   }
   Error send_strangers_away(const std::string& output_id,
                             std::vector<std::string>* moved) override {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
 #include <mutex>
 #include <utility>
 
@@ -36,11 +37,14 @@ class Tap final : public CaptureListener {
   std::unique_ptr<Stream> stream;
   bool told = false;  // its first sound has been reported
   std::atomic<int64_t> heard_at{kNoTime};
+  std::atomic<int64_t> heard_until{kNoTime};
   Error loss;  // set before `lost`
   std::atomic<bool> lost{false};
 
  private:
   Follower& owner_;
+  int64_t stamped_position_ = 0;  // of the newest packet with a time
+  int64_t stamp_ = kNoTime;
 };
 
 // Follows on its own thread, which may wait for the system's answers. An audio thread cannot wait,
@@ -113,7 +117,8 @@ class Follower final : public ProcessStream, private TapSum::Output, private Tap
   ProcessSelector selector_;
   std::vector<std::unique_ptr<Tap>> taps_;
   std::vector<Failed> failed_;
-  std::vector<TapSystem::Player> players_;  // as last reported
+  std::map<std::string, int64_t> interrupted_;  // until when streams without a tap were heard
+  std::vector<TapSystem::Player> players_;      // as last reported
   bool running_ = false;
   int64_t changed_at_ = 0;
   int64_t retry_at_ = kNever;
@@ -125,7 +130,16 @@ class Follower final : public ProcessStream, private TapSum::Output, private Tap
 void Tap::on_packet(const Packet& packet) noexcept {
   input->packet(packet.data, packet.frames, packet.position, packet.time, packet.discontinuity);
   // Packets flagged silent do not show that the program plays.
-  if (packet.data == nullptr || packet.time == kNoTime) return;
+  if (packet.data == nullptr) return;
+  if (packet.time != kNoTime) {
+    stamp_ = packet.time;
+    stamped_position_ = packet.position;
+  }
+  if (stamp_ == kNoTime) return;
+  const int64_t frames = packet.position + packet.frames - stamped_position_;
+  const int64_t rate = stream->info().format.sample_rate;
+  heard_until.store(stamp_ + frames * kNsPerSecond / rate, std::memory_order_release);
+  if (packet.time == kNoTime) return;
   if (heard_at.load(std::memory_order_relaxed) != kNoTime) return;
   heard_at.store(packet.time, std::memory_order_release);
   owner_.look_again();
@@ -193,6 +207,7 @@ void Follower::stop() {
     sum_.stop();
     taps_.clear();
     failed_.clear();
+    interrupted_.clear();
     players_.clear();
   }
   task_.reset();
@@ -289,6 +304,7 @@ void Follower::keep_wanted(const std::vector<TapTarget>& targets, int64_t now) {
       tap->stream.reset();
       sum_.end(tap->input);
       if (tap->told) tell(TapEvent::Kind::kDetached, tap->target, now);
+      if (tap->told) interrupted_[tap->target.stream] = tap->heard_until.load();
       tap.reset();
     } else if (wanted->device_id != tap->target.device_id) {
       // The system moved the tap too.
@@ -301,6 +317,12 @@ void Follower::keep_wanted(const std::vector<TapTarget>& targets, int64_t now) {
   failed_.erase(std::remove_if(failed_.begin(), failed_.end(),
                                [&](const Failed& one) { return find(one.key) == targets.end(); }),
                 failed_.end());
+  for (auto one = interrupted_.begin(); one != interrupted_.end();) {
+    const bool plays = std::any_of(targets.begin(), targets.end(), [&](const TapTarget& target) {
+      return !one->first.empty() && target.stream == one->first;
+    });
+    one = plays ? std::next(one) : interrupted_.erase(one);
+  }
 }
 
 // Returns the first error, or the one that ends the stream.
@@ -338,6 +360,12 @@ Error Follower::attach(const TapTarget& target, int64_t now) {
   if (error) {
     report_failure(target, error, now);
     return error;
+  }
+  const auto interrupted = interrupted_.find(target.stream);
+  if (interrupted != interrupted_.end()) {
+    // A program that was halted meanwhile is missed only since it plays again.
+    tap->target.playing_since = std::max(tap->target.playing_since, interrupted->second);
+    interrupted_.erase(interrupted);
   }
   taps_.push_back(std::move(tap));
   failed_.erase(std::remove_if(failed_.begin(), failed_.end(),

@@ -14,7 +14,10 @@ namespace patchcord {
 
 // A sound that a system can tap: a stream of a program, or all sound of a process.
 struct TapTarget {
-  std::string key;        // targets with the same key are the same
+  std::string key;  // targets with the same key are the same
+  // Targets with the same stream have the same sound, which another tap gets elsewhere. May be
+  // empty.
+  std::string stream;
   ProcessId process;      // the process that plays it
   bool others = false;    // the tap has all sound except that of `process`
   std::string device_id;  // where it plays; empty: the system does not say

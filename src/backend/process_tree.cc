@@ -116,7 +116,7 @@ std::vector<ProcessId> ProcessSelector::take_gone(const ProcessTable& table) {
   std::vector<ProcessId> gone;
   for (const ProcessId& root : selection_.include) {
     // A process that cannot be seen is known only by its streams; the caller knows those.
-    if (root.start_time == 0 || gone_.count(root) != 0) continue;
+    if (root.start_time <= 0 || gone_.count(root) != 0) continue;
     if (std::any_of(members_.begin(), members_.end(),
                     [&](const Member& one) { return one.included && one.root == root; })) {
       continue;

@@ -11,8 +11,8 @@
 namespace patchcord {
 
 // Identifies a process even if a later one gets the same number. `start_time` counts from an origin
-// chosen by the system and is compared for equality only; it is 0 for a process that this system
-// cannot see (in a container, on another machine).
+// chosen by the system and is compared for equality only. It is 0 or negative for a process that
+// this system cannot see (in a container, on another machine): two of these may report one number.
 struct ProcessId {
   uint32_t pid = 0;
   int64_t start_time = 0;

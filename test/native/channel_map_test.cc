@@ -68,6 +68,8 @@ TEST("no default loses a channel, but for the LFE and what lies beyond 8") {
       }
     }
   }
+  const ChannelMap one(12, 1);
+  for (uint32_t n = 0; n < 12; ++n) CHECK(one.gain(0, n) == 1.0f / 12);
   const ChannelMap wide(32, 12);
   for (uint32_t n = 0; n < 12; ++n) CHECK(wide.gain(n, n) == 1);
 }

@@ -5,7 +5,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 
 import {
   MicSource,
+  ToneSource,
   VirtualMicSink,
+  VirtualSpeakerSource,
   type AudioError,
   type AudioFormat,
   type VirtualMicOptions,
@@ -84,6 +86,42 @@ describe("device: 'auto'", () => {
     const sink = await opened();
     expect(sink.microphone?.name).toBe('CABLE Output (VB-Audio)');
     await sink.close();
+  });
+
+  it('is never the cable of a virtual speaker of this process, whichever opens first', async () => {
+    await send(
+      'cable a_in a_out 48000 2 f32 "CABLE-A Input (VB-Audio Cable A)" "CABLE-A Output (VB-Audio Cable A)"',
+    );
+    // With one cable the second stream fails, and succeeds when the first one has closed.
+    const speaker = await VirtualSpeakerSource.open({ backend });
+    const error = await failure();
+    expect(error.code).toBe(notFound);
+    expect(error.message).toMatch(/'CABLE-A Input .*', which another stream of this process uses/);
+    const selected = await opened({ device: 'CABLE-A Input' });
+    await Promise.all([speaker.close(), selected.close()]);
+    const only = await opened();
+    await expect(VirtualSpeakerSource.open({ backend })).rejects.toThrow(/another stream/);
+    await only.close();
+
+    await send(
+      'cable b_in b_out 48000 2 f32 "CABLE-B Input (VB-Audio Cable B)" "CABLE-B Output (VB-Audio Cable B)"',
+    );
+    const [ears, sink] = await Promise.all([VirtualSpeakerSource.open({ backend }), opened()]);
+    expect(new Set([ears.device.id, sink.device!.id]).size).toBe(2);
+    // The speaker hears what a program plays to its cable, and not the sink.
+    new ToneSource({ frequency: 700, gain: 0.25, durationMs: 60_000 }).pipe(sink);
+    await send(`play ${ears.device.name.startsWith('CABLE-A') ? 'a_in' : 'b_in'} tone 997 0.25`);
+    await until(() => ears.level().rmsDb > -20, 'the tone');
+    const chunks: Buffer[] = [];
+    for await (const { data } of ears.chunks()) {
+      chunks.push(data);
+      if (chunks.length === 100) break;
+    }
+    const [sound] = toFloat(Buffer.concat(chunks), ears.format);
+    expect(Math.abs(levelOf(sound, 997) + 12.04)).toBeLessThan(0.5);
+    expect(levelOf(sound, 700)).toBeLessThan(-100);
+    sink.destroy();
+    await ears.close();
   });
 
   it('does not guess which of several microphones hears the only output', async () => {

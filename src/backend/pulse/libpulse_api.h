@@ -329,6 +329,8 @@ using pa_time_event_cb_t = void (*)(pa_mainloop_api*, pa_time_event*, const time
     (pa_context*, pa_subscription_mask_t, pa_context_success_cb_t, void*))                     \
   F(void, pa_context_set_subscribe_callback, (pa_context*, pa_context_subscribe_cb_t, void*))  \
   F(pa_operation*, pa_context_get_server_info, (pa_context*, pa_server_info_cb_t, void*))      \
+  F(pa_operation*, pa_context_get_sink_info_by_index,                                          \
+    (pa_context*, uint32_t, pa_device_info_cb_t, void*))                                       \
   F(pa_operation*, pa_context_get_sink_info_by_name,                                           \
     (pa_context*, const char*, pa_device_info_cb_t, void*))                                    \
   F(pa_operation*, pa_context_get_source_info_by_name,                                         \

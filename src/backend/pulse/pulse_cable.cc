@@ -12,9 +12,6 @@ namespace patchcord {
 namespace pulse {
 namespace {
 
-// The sink that module-always-sink of either server loads while there is no other.
-constexpr char kServersStandIn[] = "auto_null";
-
 // The connection that a module of ours belongs to, empty if it is not ours.
 std::string instance_of(const std::string& argument) {
   const std::string key = std::string(kInstanceProperty) + "=";
@@ -90,6 +87,10 @@ PulseCables::~PulseCables() {
     living().cables.erase(this);
   }
   Connection::Lock lock(connection_);
+  for (pa_operation* look : looks_) {
+    connection_.libpulse().pa_operation_cancel(look);
+    connection_.forget(look);
+  }
   const Connection::Deadline deadline(&connection_, kCallLimit);
   unload_all(deadline);
 }
@@ -265,7 +266,7 @@ PulseCables::Naming PulseCables::naming_of(const std::vector<PulseDevice>& devic
 // The cable would then become the default output, and the microphone would carry what all programs
 // play. So another stand-in is made first; it stays as long as this connection.
 Error PulseCables::keep_output(const Connection::Deadline& deadline, ServerDefaults* defaults) {
-  const std::string name = "patchcord." + connection_.instance() + ".output";
+  const std::string name = own_stand_in(connection_.instance());
   *defaults = {name, name + ".monitor"};
   if (!stand_in_.modules.empty()) return Error::none();
   Error error = load("module-null-sink",
@@ -279,7 +280,37 @@ Error PulseCables::keep_output(const Connection::Deadline& deadline, ServerDefau
     if (!has(sinks, kServersStandIn)) break;
     connection_.pause(10 * kNsPerMs);
   }
+  if (!error) events_.set_sink_listener(this);
   return error;
+}
+
+// A sound card has come: it becomes the default, as it would have without our stand-in. This thread
+// must not wait for answers.
+void PulseCables::on_sink_added(uint32_t index) noexcept {
+  const LibPulse& library = connection_.libpulse();
+  const auto done = std::partition(looks_.begin(), looks_.end(), [&](pa_operation* look) {
+    return library.pa_operation_get_state(look) == PA_OPERATION_RUNNING;
+  });
+  std::for_each(done, looks_.end(), [&](pa_operation* look) { connection_.forget(look); });
+  looks_.erase(done, looks_.end());
+  pa_operation* look =
+      library.pa_context_get_sink_info_by_index(connection_.context(), index, on_added_sink, this);
+  if (look) looks_.push_back(look);
+}
+
+void PulseCables::on_added_sink(pa_context* context, const pa_device_info* info, int end,
+                                void* self) {
+  auto* cables = static_cast<PulseCables*>(self);
+  const LibPulse& library = cables->connection_.libpulse();
+  if (end != 0 || !info || cables->stand_in_.modules.empty()) return;
+  if (library.pa_proplist_gets(info->proplist, kInstanceProperty)) return;
+  if (is_stand_in(info->name)) return;
+  Connection& connection = cables->connection_;
+  connection.forget(library.pa_context_set_default_sink(context, info->name, nullptr, nullptr));
+  for (const uint32_t module : std::exchange(cables->stand_in_, {}).modules) {
+    connection.forget(library.pa_context_unload_module(context, module, nullptr, nullptr));
+  }
+  cables->events_.set_sink_listener(nullptr);
 }
 
 // PulseAudio changes its defaults before it reports a module as loaded. PipeWire's session manager

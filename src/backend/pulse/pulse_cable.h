@@ -10,15 +10,17 @@
 #include "cable_name.h"
 #include "pulse_connection.h"
 #include "pulse_devices.h"
+#include "pulse_events.h"
 #include "pulse_inputs.h"
 
 namespace patchcord {
 namespace pulse {
 
 // Control thread.
-class PulseCables {
+class PulseCables final : private PulseEvents::SinkListener {
  public:
-  explicit PulseCables(Connection* connection) : connection_(*connection) {}
+  PulseCables(Connection* connection, PulseEvents* events)
+      : connection_(*connection), events_(*events) {}
   ~PulseCables();
 
   Error make(const std::string& name, const Format& format, Cable* cable);
@@ -58,14 +60,19 @@ class PulseCables {
   void restore(const ServerDefaults& before, const Connection::Deadline& deadline);
   static Naming naming_of(const std::vector<PulseDevice>& devices, uint32_t module,
                           const std::string& name, PulseDevice* made);
+  // The answering thread, under the lock.
+  void on_sink_added(uint32_t index) noexcept override;
+  static void on_added_sink(pa_context*, const pa_device_info* info, int end, void* self);
   void unload_all(const Connection::Deadline& deadline);
   void leave(int64_t limit_ns);
   static void at_exit();
 
   Connection& connection_;
+  PulseEvents& events_;
   // Under the lock.
   std::vector<Made> made_;
-  Made stand_in_;  // see keep_output
+  Made stand_in_;                     // see keep_output
+  std::vector<pa_operation*> looks_;  // at sinks that were added
   bool making_ = false;
   bool leaving_ = false;  // the process exits: no more devices are made
 };

@@ -1,5 +1,7 @@
 #include "pulse_connection.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <random>
@@ -13,9 +15,14 @@ namespace {
 // thread does not know which connections other threads wait on.
 constexpr int64_t kInterruptedWithin = 20 * kNsPerMs;
 
-constexpr char kStartServer[] =
-    "Start the sound server of this user (systemctl --user start pipewire-pulse, or pulseaudio "
-    "--start), or set PULSE_SERVER to the address of one";
+// Whether systemd runs is what sd_booted() checks too. Containers usually run without it.
+std::string how_to_start() {
+  const bool systemd = access("/run/systemd/system", F_OK) == 0;
+  return std::string("Start the sound server of this user with ") +
+         (systemd ? "`systemctl --user start pipewire-pulse`, or `pulseaudio --start`"
+                  : "`pulseaudio --daemonize --exit-idle-time=-1`") +
+         ", or set PULSE_SERVER to the address of one";
+}
 
 std::string random_uuid() {
   std::random_device random;
@@ -144,9 +151,16 @@ Error Connection::connect(int64_t limit_ns, const std::atomic<bool>* interrupted
         deadline.passed()
             ? Error::make(ErrorCode::kBackendUnavailable, "The audio server did not answer in 5 s")
             : last_error("pa_context_connect", "No audio server could be reached");
+    if (error.code == ErrorCode::kPermissionDenied) {
+      error.message = "The audio server refused this process";
+      error.remedy =
+          "Give this process the cookie of the server's user: copy ~/.config/pulse/cookie of that "
+          "user, and set PULSE_COOKIE to the path of the copy";
+      return error;
+    }
     // For an app, a refused connection is the same as a missing server.
     error.code = ErrorCode::kBackendUnavailable;
-    error.remedy = kStartServer;
+    error.remedy = how_to_start();
     return error;
   }
   connected_ = true;
@@ -235,7 +249,7 @@ Error Connection::last_error(const char* function, const std::string& message) c
 Error Connection::lost_error() const {
   Error error = last_error("pa_context_get_state", "The connection to the audio server was lost");
   error.code = ErrorCode::kBackendUnavailable;
-  error.remedy = kStartServer;
+  error.remedy = how_to_start();
   return error;
 }
 

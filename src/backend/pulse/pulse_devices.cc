@@ -110,6 +110,13 @@ std::string carried_sink(const std::vector<PulseDevice>& sources, const PulseDev
 
 }  // namespace
 
+std::string own_stand_in(const std::string& instance) { return "patchcord..stand-in." + instance; }
+
+bool is_stand_in(const std::string& sink) {
+  const std::string own = own_stand_in({});
+  return sink == kServersStandIn || sink.compare(0, own.size(), own) == 0;
+}
+
 PulseDevice::PulseDevice(const LibPulse& library, const pa_device_info& info)
     : index(info.index),
       name(text(info.name)),
@@ -205,6 +212,7 @@ DeviceInfo to_device_info(const PulseDevice& device, Flow flow, const ServerDefa
   info.format = {device.sample_spec.rate, device.sample_spec.channels,
                  sample_format(device.sample_spec.format)};
   info.is_virtual = !device.hardware;
+  info.stand_in = is_stand_in(device.name);
   info.driver = device.driver;
   // The profile of a Bluetooth headset during a call; BlueZ's names for it differ.
   const bool hands_free = has(device.profile, "head") && has(device.profile, "unit");

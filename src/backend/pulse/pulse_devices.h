@@ -36,6 +36,12 @@ struct PulseDevice {
   bool unplugged = false;
 };
 
+// The sink that module-always-sink of either server loads while there is no other.
+constexpr char kServersStandIn[] = "auto_null";
+// The sink that we load in its place; see PulseCables::keep_output.
+std::string own_stand_in(const std::string& instance);
+bool is_stand_in(const std::string& sink);
+
 struct PulseModule {
   uint32_t index;
   std::string name;

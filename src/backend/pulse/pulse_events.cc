@@ -7,7 +7,10 @@ namespace pulse {
 namespace {
 
 constexpr int kFacilityMask = 0x000F;
+constexpr int kFacilitySink = 0x0000;
 constexpr int kFacilitySinkInput = 0x0002;
+constexpr int kTypeMask = 0x0030;
+constexpr int kTypeNew = 0x0000;
 // If moves settle late (ServerTraits), the streams are listed at growing intervals.
 constexpr int64_t kSettling = 200 * kNsPerMs;
 constexpr int64_t kSettled = 10 * kNsPerSecond;
@@ -33,6 +36,11 @@ void PulseEvents::remove(InputListener* listener) {
   subscribe();
 }
 
+void PulseEvents::set_sink_listener(SinkListener* listener) {
+  sinks_ = listener;
+  subscribe();
+}
+
 void PulseEvents::lost(const Error& error) noexcept {
   for (InputListener* input : inputs_) input->on_inputs_changed();
   if (listener_) listener_->on_backend_lost(error);
@@ -49,17 +57,22 @@ void PulseEvents::subscribe() {
   if (listener_ || !inputs_.empty()) {
     mask |= PA_SUBSCRIPTION_MASK_SINK | PA_SUBSCRIPTION_MASK_SINK_INPUT;
   }
+  if (sinks_) mask |= PA_SUBSCRIPTION_MASK_SINK;
   library.pa_context_set_subscribe_callback(
       connection_.context(), mask != PA_SUBSCRIPTION_MASK_NULL ? on_event : nullptr, this);
   connection_.forget(library.pa_context_subscribe(
       connection_.context(), static_cast<pa_subscription_mask_t>(mask), nullptr, nullptr));
 }
 
-void PulseEvents::on_event(pa_context*, int event, uint32_t, void* self) {
+void PulseEvents::on_event(pa_context*, int event, uint32_t index, void* self) {
   auto* events = static_cast<PulseEvents*>(self);
   const bool settles_late = events->connection_.traits().moves_settle_late;
   const bool of_input = (event & kFacilityMask) == kFacilitySinkInput;
   if (!of_input && events->listener_) events->listener_->on_devices_changed();
+  if (events->sinks_ && (event & kFacilityMask) == kFacilitySink &&
+      (event & kTypeMask) == kTypeNew) {
+    events->sinks_->on_sink_added(index);
+  }
   if (of_input || settles_late) events->tell_inputs();
   if (settles_late) events->tell_inputs_later(kSettling);
 }

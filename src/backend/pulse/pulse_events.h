@@ -20,6 +20,14 @@ class PulseEvents {
     ~InputListener() = default;
   };
 
+  class SinkListener {
+   public:
+    virtual void on_sink_added(uint32_t index) noexcept = 0;
+
+   protected:
+    ~SinkListener() = default;
+  };
+
   explicit PulseEvents(Connection* connection) : connection_(*connection) {}
   ~PulseEvents();  // under the lock
   PulseEvents(const PulseEvents&) = delete;
@@ -29,6 +37,7 @@ class PulseEvents {
   void set_listener(DeviceListener* listener);
   void add(InputListener* listener);
   void remove(InputListener* listener);
+  void set_sink_listener(SinkListener* listener);
   void lost(const Error& error) noexcept;  // the server is gone
 
  private:
@@ -41,6 +50,7 @@ class PulseEvents {
   Connection& connection_;
   DeviceListener* listener_ = nullptr;
   std::vector<InputListener*> inputs_;
+  SinkListener* sinks_ = nullptr;
   pa_time_event* later_ = nullptr;
   int64_t delay_ = 0;  // of later_
 };

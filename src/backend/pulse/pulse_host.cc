@@ -23,7 +23,7 @@ class PulseHost final : public Host, private Connection::LossListener {
       : connection_(std::move(connection)),
         events_(std::make_unique<PulseEvents>(connection_.get())),
         meters_(std::make_unique<PulseMeters>(connection_.get())),
-        cables_(connection_.get()) {
+        cables_(connection_.get(), events_.get()) {
     cables_.remove_orphans();
     Connection::Lock lock(*connection_);
     connection_->set_loss_listener(this);
@@ -32,6 +32,7 @@ class PulseHost final : public Host, private Connection::LossListener {
     watch(nullptr);
     Connection::Lock lock(*connection_);
     connection_->set_loss_listener(nullptr);
+    events_->set_sink_listener(nullptr);
     meters_.reset();
     events_.reset();
   }
@@ -101,9 +102,9 @@ class PulseHost final : public Host, private Connection::LossListener {
     return cables_.make_speaker(name, format, output_id);
   }
   void remove_made(const std::string& output_id) override { cables_.remove(output_id); }
-  Error move_processes(const std::vector<uint32_t>& pids, const std::string& output_id,
-                       std::vector<uint32_t>* moved) override {
-    return pulse::move_processes(connection_.get(), pids, output_id, moved);
+  Error move_processes(const std::vector<ProcessId>& processes, const std::string& output_id,
+                       std::vector<ProcessId>* moved) override {
+    return pulse::move_processes(connection_.get(), *processes_, processes, output_id, moved);
   }
   Error send_strangers_away(const std::string& output_id,
                             std::vector<std::string>* moved) override {

@@ -1,6 +1,9 @@
 #include "pulse_inputs.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <climits>
 #include <cmath>
 #include <cstdlib>
 #include <map>
@@ -22,6 +25,7 @@ float linear(const pa_cvolume& volume) {
 
 struct Identity {
   uint32_t pid = 0;
+  std::string machine;
   std::string binary;
   std::string application;
 };
@@ -35,9 +39,27 @@ Identity identity_of(const LibPulse& library, const pa_proplist* properties) {
   Identity identity;
   identity.pid =
       static_cast<uint32_t>(std::strtoul(property("application.process.id").c_str(), nullptr, 10));
+  identity.machine = property("application.process.host");
   identity.binary = property("application.process.binary");
   identity.application = property("application.name");
   return identity;
+}
+
+std::string own_machine() {
+  char name[HOST_NAME_MAX + 1] = {};
+  return gethostname(name, sizeof name - 1) == 0 ? name : "";
+}
+
+// Whether the process that has an input's number here is the one that plays the input. A program in
+// a container reports its number there, which is another process here.
+bool plays(const ProcessTable& table, const ProcessRecord& process, const PulseInput& input) {
+  if (!input.machine.empty() && input.machine != own_machine()) return false;
+  if (input.binary.empty() || process.name == input.binary) return true;
+  // Without a path the name is the kernel's, which has at most 15 bytes.
+  constexpr size_t kKernelsName = 15;
+  if (process.path.empty() && process.name == input.binary.substr(0, kKernelsName)) return true;
+  // A program may be started through a link to its file.
+  return table.called(process.id.pid) == input.binary;
 }
 
 struct Reply {
@@ -58,6 +80,7 @@ void on_input(pa_context*, const pa_sink_input_info* info, int end, void* self) 
   input.muted = info->mute != 0;
   if (info->has_volume) input.volume = linear(info->volume);
   input.pid = identity.pid;
+  input.machine = identity.machine;
   input.binary = identity.binary;
   input.application = identity.application;
   if (input.client != kInvalidIndex) reply->inputs->push_back(std::move(input));
@@ -87,6 +110,7 @@ Error query_inputs(Connection* connection, const Connection::Deadline& deadline,
     const auto client = reply.clients.find(input.client);
     if (input.pid != 0 || client == reply.clients.end()) continue;
     input.pid = client->second.pid;
+    input.machine = client->second.machine;
     if (input.binary.empty()) input.binary = client->second.binary;
     if (input.application.empty()) input.application = client->second.application;
   }
@@ -97,16 +121,10 @@ Error query_inputs(Connection* connection, const Connection::Deadline& deadline,
 
 Ancestry process_of(const ProcessTable& table, const PulseInput& input) {
   Ancestry ancestry = ancestry_of(table, input.pid);
-  if (!ancestry.empty()) {
-    const ProcessRecord& found = ancestry.front();
-    // A program may be started through a link to its file.
-    if (input.binary.empty() || found.name == input.binary || found.path.empty() ||
-        table.called(input.pid) == input.binary) {
-      return ancestry;
-    }
-  }
+  if (!ancestry.empty() && plays(table, ancestry.front(), input)) return ancestry;
   ProcessRecord elsewhere;
-  elsewhere.id.pid = input.pid;
+  elsewhere.id.pid = ancestry.empty() ? input.pid : 0;
+  elsewhere.id.start_time = -1 - int64_t{input.client};
   elsewhere.name = input.binary.empty() ? input.application : input.binary;
   return {elsewhere};
 }

@@ -20,6 +20,7 @@ struct PulseInput {
   float volume = 1;  // linear
   // The number reported by its client; a client in a container reports its number there.
   uint32_t pid = 0;
+  std::string machine;  // its host name; empty: not reported
   std::string binary;
   std::string application;
   float level = kUnknownLevel;  // peak, linear, where it was measured
@@ -31,8 +32,9 @@ Error query_inputs(Connection* connection, const Connection::Deadline& deadline,
                    std::vector<PulseInput>* inputs);
 
 // The process that plays it. If no process here has that number and name, it is in another
-// container or on another machine: the result has its number there, and neither start time nor
-// relatives.
+// container or on another machine. The result has no relatives then, and the server's number of its
+// client instead of a start time. Its pid is the number there, or 0 if that is another process
+// here.
 Ancestry process_of(const ProcessTable& table, const PulseInput& input);
 
 // Programs with streams; if requested, also running programs without one.

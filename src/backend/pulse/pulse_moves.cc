@@ -14,8 +14,9 @@ Error move_input(Connection* connection, const PulseInput& input, const std::str
       "pa_context_move_sink_input_by_name", deadline);
 }
 
-Error move_processes(Connection* connection, const std::vector<uint32_t>& pids,
-                     const std::string& output_id, std::vector<uint32_t>* moved) {
+Error move_processes(Connection* connection, const ProcessTable& table,
+                     const std::vector<ProcessId>& processes, const std::string& output_id,
+                     std::vector<ProcessId>* moved) {
   Connection::Lock lock(*connection);
   const Connection::Deadline deadline(connection, kCallLimit);
   PulseDevice output;
@@ -24,9 +25,10 @@ Error move_processes(Connection* connection, const std::vector<uint32_t>& pids,
   if (!error) error = query_inputs(connection, deadline, &inputs);
   for (const PulseInput& input : inputs) {
     if (error) return error;
-    if (std::find(pids.begin(), pids.end(), input.pid) == pids.end()) continue;
+    const ProcessId process = process_of(table, input).front().id;
+    if (std::find(processes.begin(), processes.end(), process) == processes.end()) continue;
     if (input.sink != output.index) error = move_input(connection, input, output_id, deadline);
-    moved->push_back(input.pid);
+    moved->push_back(process);
   }
   return error;
 }

@@ -14,8 +14,9 @@ namespace pulse {
 
 // Moves the sound that these processes play elsewhere to `output_id`. `moved`: those that have a
 // stream.
-Error move_processes(Connection* connection, const std::vector<uint32_t>& pids,
-                     const std::string& output_id, std::vector<uint32_t>* moved);
+Error move_processes(Connection* connection, const ProcessTable& table,
+                     const std::vector<ProcessId>& processes, const std::string& output_id,
+                     std::vector<ProcessId>* moved);
 
 // The owner of a stream: this process, or programs that it did not start.
 enum class Whose : uint8_t { kOwn, kStrangers };

@@ -103,7 +103,7 @@ Error PulseTaps::list(const ProcessTable& table, ProcessSelector* selector, int6
                                    [&](const PulseDevice& one) { return one.index == input.sink; });
     if (sink == sinks.end()) continue;
     TapTarget target;
-    target.key = std::to_string(input.index);
+    target.key = target.stream = std::to_string(input.index);
     // If the server moves the tap along with a stream, a new tap would get no audio.
     if (!connection_.traits().taps_follow_moves) target.key += " on " + std::to_string(input.sink);
     target.process = process.front().id;

@@ -137,7 +137,10 @@ ChannelMap::ChannelMap(uint32_t in_channels, uint32_t out_channels, uint32_t mas
   const Layout layout = layout_of(in_channels, mask != 0 ? mask : usual_speakers(in_channels));
   const uint32_t placed = layout.count;
   const bool layouts = placed > 0 && out_channels <= kMaxLayout;
-  if ((in_channels == out_channels && mask == 0) || !layouts) {
+  if (!layouts && out_channels == 1) {
+    for (uint32_t in = 0; in < in_channels; ++in)
+      add(0, in, 1.0f / static_cast<float>(in_channels));
+  } else if ((in_channels == out_channels && mask == 0) || !layouts) {
     for (uint32_t n = 0; n < std::min(in_channels, out_channels); ++n) add(n, n, 1);
   } else if (in_channels == 1 && find(out_channels, kFrontCenter) == kNone) {
     // A mono stream is not a centre channel to be folded: both outputs get it at unity gain.
