@@ -1,4 +1,8 @@
 // A meeting in a simulated world whose clock the test moves, and all that its tracks give.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 import { onTestFinished } from 'vitest';
 
 import {
@@ -8,7 +12,7 @@ import {
   type Meeting,
   type MeetingOptions,
 } from 'patchcord';
-import { SimulatedAudio, type SimulatedAudioOptions } from 'patchcord/testing';
+import { noise, SimulatedAudio, type SimulatedAudioOptions } from 'patchcord/testing';
 
 export type TrackName = 'mic' | 'system' | 'mix';
 
@@ -33,6 +37,29 @@ export function manualWorld(options: SimulatedAudioOptions = {}): SimulatedAudio
   const audio = new SimulatedAudio({ clock: 'manual', ...options });
   onTestFinished(() => audio[Symbol.asyncDispose]());
   return audio;
+}
+
+export const floats = { sampleRate: 16_000, channels: 1, sampleFormat: 'f32' } as const;
+
+/** Both devices record the same sound at the same time. */
+export function sameSound(): SimulatedAudio {
+  const audio = manualWorld();
+  audio.device('mic').play(noise({ seed: 3 }));
+  audio.device('speakers').play(noise({ seed: 3 }));
+  return audio;
+}
+
+/** An empty folder that lasts until the end of the test. */
+export function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'patchcord-meeting-'));
+  onTestFinished(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+/** The samples of a WAV file of 16-bit mono. */
+export function wavSamples(path: string): Float32Array {
+  const wav = readFileSync(path);
+  return toFloat32(wav.subarray(wav.indexOf('data') + 8), { sampleFormat: 's16' });
 }
 
 /** All tracks are read from their first frame on. */

@@ -16,35 +16,26 @@ import {
 import { event, until } from '../conformance/wait.js';
 import { levelOf } from '../conformance/tone-level.js';
 import { toFloat } from '../instruments/index.js';
-import { steerThisProcess, type SteeredProcess, type Windows } from './steer-this-process.js';
+import { steerThisProcess, type Steering } from './steer-this-process.js';
 
 const backend = 'wasapi';
 const stereo = { sampleRate: 48000, channels: 2, sampleFormat: 'f32' } as const;
 // An installed VB-CABLE, whatever people call its ends.
 const vbCable = 'of ROOT\\MEDIA\\0000 "VB-Audio Virtual Cable" VBAudioVACWDM';
-const made = new Set<string>();
 
-let windows: Windows;
-let here: SteeredProcess;
+let windows: Steering['windows'];
+let here: Steering['here'];
+let send: Steering['send'];
+let mend: Steering['mend'];
 beforeAll(async () => {
-  ({ windows, here } = await steerThisProcess());
+  ({ windows, here, send, mend } = await steerThisProcess());
 });
 afterAll(() => windows.close());
 beforeEach(() => here.send('remove cable-input'));
 afterEach(async () => {
-  await send('mend', ...[...made].map((id) => `remove ${id}`));
-  made.clear();
+  await mend();
   await here.send('cable cable-input cable-output 48000 2 f32 "CABLE Input" "CABLE Output"');
 });
-
-/** Devices that are made last as long as the test. */
-async function send(...commands: string[]) {
-  for (const command of commands) {
-    const [, id] = /^(?:device|cable) (\w+)/.exec(command) ?? [];
-    await here.send(command.replaceAll('\\', '\\\\'));
-    if (id) made.add(id);
-  }
-}
 
 async function failure(options: VirtualMicOptions = {}): Promise<AudioError> {
   const error = await event<AudioError>(new VirtualMicSink({ backend, ...options }), 'error');
@@ -192,8 +183,7 @@ describe('a cable', () => {
     const sink = await opened({ recover: { giveUpAfterMs: 500 } });
     sink.write(sine(997, 0.2));
     const failed = event<AudioError>(sink, 'error');
-    await here.send('remove usual_in');
-    made.delete('usual_in');
+    await send('remove usual_in');
     expect(await failed).toMatchObject({
       code: 'ERR_AUDIO_DEVICE_LOST',
       message: expect.stringContaining("'CABLE Input' was lost and did not come back within 0.5 s"),

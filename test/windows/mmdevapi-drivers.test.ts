@@ -20,35 +20,25 @@ import {
 import { levelOf } from '../conformance/tone-level.js';
 import { event, until } from '../conformance/wait.js';
 import { findGaps, measureTone, toFloat } from '../instruments/index.js';
-import { steerThisProcess, type SteeredProcess, type Windows } from './steer-this-process.js';
+import { steerThisProcess, type Steering } from './steer-this-process.js';
 
 const backend = 'wasapi';
 const refusedFormat = '0x88890008'; // AUDCLNT_E_UNSUPPORTED_FORMAT
 const noBuffer = '0x88890018'; // AUDCLNT_E_BUFFER_ERROR
 
-let windows: Windows;
-let here: SteeredProcess;
+let windows: Steering['windows'];
+let send: Steering['send'];
+let mend: Steering['mend'];
 beforeAll(async () => {
-  ({ windows, here } = await steerThisProcess());
+  ({ windows, send, mend } = await steerThisProcess());
 });
 afterAll(() => windows.close());
-const added = new Set<string>();
 afterEach(async () => {
-  await send('mend', ...[...added].map((id) => `remove ${id}`));
-  added.clear();
+  await mend();
   for (const id of ['mic', 'speakers', 'cable-input']) {
     await send(`mix ${id} accepted`, `exclusive ${id} refused`, `stop ${id}`);
   }
 });
-
-/** Devices that are made last as long as the test. */
-async function send(...commands: string[]) {
-  for (const command of commands) {
-    await here.send(command);
-    const [, id] = /^device (\w+)/.exec(command) ?? [];
-    if (id) added.add(id);
-  }
-}
 
 /**
  * The peak of 997 Hz on each channel, dBFS, in half a second behind the first sound. A busy machine makes holes in a

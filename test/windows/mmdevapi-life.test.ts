@@ -5,20 +5,17 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LoopbackSource, MicSource } from 'patchcord';
 
 import { event } from '../conformance/wait.js';
-import { steerThisProcess, type SteeredProcess, type Windows } from './steer-this-process.js';
+import { steerThisProcess, type Steering } from './steer-this-process.js';
 
 const backend = 'wasapi';
 
-let windows: Windows;
-let here: SteeredProcess;
+let windows: Steering['windows'];
+let here: Steering['here'];
+let send: Steering['send'];
 beforeAll(async () => {
-  ({ windows, here } = await steerThisProcess());
+  ({ windows, here, send } = await steerThisProcess());
 });
 afterAll(() => windows.close());
-
-async function send(...commands: string[]) {
-  for (const command of commands) await here.send(command);
-}
 
 async function open(source: MicSource | LoopbackSource) {
   const told: string[] = [];

@@ -13,30 +13,20 @@ import {
 
 import { event } from '../conformance/wait.js';
 import { findGaps, measureTone, toFloat } from '../instruments/index.js';
-import { steerThisProcess, type SteeredProcess, type Windows } from './steer-this-process.js';
+import { steerThisProcess, type Steering } from './steer-this-process.js';
 
 const backend = 'wasapi';
 
-let windows: Windows;
-let here: SteeredProcess;
+let windows: Steering['windows'];
+let send: Steering['send'];
+let mend: Steering['mend'];
 beforeAll(async () => {
-  ({ windows, here } = await steerThisProcess());
+  ({ windows, send, mend } = await steerThisProcess());
 });
 afterAll(() => windows.close());
-const added = new Set<string>();
 afterEach(async () => {
-  await send('mend', ...[...added].map((id) => `remove ${id}`));
-  added.clear();
+  await mend();
 });
-
-/** Devices that are made last as long as the test. */
-async function send(...commands: string[]) {
-  for (const command of commands) {
-    await here.send(command);
-    const [, id] = /^device (\w+)/.exec(command) ?? [];
-    if (id) added.add(id);
-  }
-}
 
 /** So many ms of a tone at 997 Hz and -12 dBFS on every channel, from where it has begun. */
 async function expectTone(

@@ -19,6 +19,7 @@ const [seedText = '1', countText = '10000'] = process.argv.slice(2);
 const [seed, only] = seedText.split(':').map(Number);
 const count = Number(countText);
 const folder = mkdtempSync(join(tmpdir(), 'patchcord-calls-'));
+process.chdir(folder); // a random text may be the path of a file to write
 const format = { sampleRate: 48000, channels: 2, sampleFormat: 'f32' };
 const backend = new testing.SimulatedAudio();
 const player = backend.addProcess({ name: 'player' });
@@ -385,6 +386,7 @@ for (; counts.calls < count; number++) {
   if (only !== undefined) break;
 }
 await backend[Symbol.asyncDispose]();
+process.chdir(tmpdir());
 rmSync(folder, { recursive: true });
 // Not by itself: a stream that a call has opened may wait for its device for a minute.
 const report = JSON.stringify({ ...counts, names: [...counts.names].sort() });
