@@ -300,6 +300,113 @@ void probe_shared_formats(IMMDevice* device) {
   report("offload", client2->SetClientProperties(&properties));
 }
 
+// Polls until the condition holds, or for a second.
+template <class Holds>
+bool holds_soon(Holds holds) {
+  for (int waited = 0; waited < 1000; waited += 5) {
+    if (holds()) return true;
+    Sleep(5);
+  }
+  return false;
+}
+
+// A stream that is not filled, then stopped with something in hand.
+void probe_position(IMMDevice* device) {
+  ComPtr<IAudioClient> client;
+  activate(device, &client);
+  WAVEFORMATEX* raw = nullptr;
+  client->GetMixFormat(&raw);
+  const CoMem<WAVEFORMATEX> wave(raw);
+  client->Initialize(AUDCLNT_SHAREMODE_SHARED, AUDCLNT_STREAMFLAGS_EVENTCALLBACK,
+                     200 * kReferencePerMs, 0, wave.get(), nullptr);
+  const Handle event(make_pulse());
+  client->SetEventHandle(event.get());
+  ComPtr<IAudioRenderClient> render;
+  ComPtr<IAudioClock> clock;
+  client->GetService(__uuidof(IAudioRenderClient), render.receive());
+  client->GetService(__uuidof(IAudioClock), clock.receive());
+  UINT64 frequency = 0;
+  clock->GetFrequency(&frequency);
+  UINT64 frames_written = 0;
+  const auto write = [&](UINT32 frames) {
+    BYTE* data = nullptr;
+    render->GetBuffer(frames, &data);
+    render->ReleaseBuffer(frames, AUDCLNT_BUFFERFLAGS_SILENT);
+    frames_written += frames;
+  };
+  const auto position = [&] {
+    UINT64 units = 0;
+    clock->GetPosition(&units, nullptr);
+    return units * wave->nSamplesPerSec / frequency;
+  };
+  UINT64 last = 0;
+  bool went_back = false;
+  const auto is_starved = [&] {
+    const UINT64 now = position();
+    went_back = went_back || now < last;
+    last = now;
+    return now == frames_written;
+  };
+  write(1000);
+  client->Start();
+  report_number("starvedIsAllWritten", holds_soon(is_starved));
+  for (int i = 0; i < 20; ++i) {
+    is_starved();
+    Sleep(5);
+  }
+  write(4000);
+  for (int i = 0; i < 6; ++i) {
+    is_starved();
+    Sleep(5);
+  }
+  client->Stop();
+  is_starved();
+  report_number("positionWentBack", went_back);
+  UINT32 padding = 0;
+  client->GetCurrentPadding(&padding);
+  const UINT64 stopped_at = position();
+  report_number("stopLeavesPadding", stopped_at + padding == frames_written);
+  ResetEvent(event.get());
+  report_number("eventsAfterStop", is_told(event) && is_told(event));
+  report_number("positionStands", position() == stopped_at);
+  client->Reset();
+  ResetEvent(event.get());
+  report_number("eventsAfterReset", is_told(event) && is_told(event));
+  report_number("positionAfterReset", static_cast<double>(position()));
+}
+
+// A microphone that is not read.
+void probe_overrun(IMMDevice* device) {
+  ComPtr<IAudioClient> client;
+  activate(device, &client);
+  WAVEFORMATEX* raw = nullptr;
+  client->GetMixFormat(&raw);
+  const CoMem<WAVEFORMATEX> wave(raw);
+  // Not a whole number of periods.
+  client->Initialize(AUDCLNT_SHAREMODE_SHARED, 0, 25 * kReferencePerMs, 0, wave.get(), nullptr);
+  UINT32 buffer = 0;
+  client->GetBufferSize(&buffer);
+  REFERENCE_TIME period = 0;
+  client->GetDevicePeriod(&period, nullptr);
+  report_number("buffersWholePeriods",
+                buffer % to_frames(period, static_cast<uint32_t>(wave->nSamplesPerSec)) == 0);
+  client->Start();
+  UINT32 padding = 0;
+  report_number("overrunFills", holds_soon([&] {
+                  client->GetCurrentPadding(&padding);
+                  return padding == buffer;
+                }));
+  Sleep(30);
+  client->GetCurrentPadding(&padding);
+  report_number("overrunStaysFull", padding == buffer);
+}
+
+void probe_enumerator(IMMDeviceEnumerator* enumerator) {
+  ComPtr<IMMDeviceEnumerator> another;
+  create_enumerator(&another);
+  report_number("oneEnumerator", another.get() == enumerator);
+}
+
 void probe_refused_exclusive(IMMDevice* device) {
   ComPtr<IAudioClient> client;
   activate(device, &client);
@@ -339,6 +446,9 @@ int run() {
   probe_exclusive(mic.get());
   probe_refused_exclusive(speakers.get());
   probe_properties(mic.get());
+  probe_position(speakers.get());
+  probe_overrun(mic.get());
+  probe_enumerator(enumerator.get());
   std::printf("\"complete\":true}\n");
   return 0;
 }

@@ -514,6 +514,18 @@ describe('the rest of the engine', () => {
       missingType: 0,
       setProperty: '0x80030005',
       unknownAccess: '0x80070057', // Wine's tests
+      // Of a stream that starves, one that is stopped and one that is not read: Wine's tests.
+      starvedIsAllWritten: 1,
+      positionWentBack: 0,
+      stopLeavesPadding: 1,
+      eventsAfterStop: 1,
+      positionStands: 1,
+      eventsAfterReset: 1,
+      positionAfterReset: 0,
+      buffersWholePeriods: 0,
+      overrunFills: 1,
+      overrunStaysFull: 1,
+      oneEnumerator: 1,
       complete: true,
     });
   });

@@ -103,8 +103,25 @@ HRESULT AudioClient::Start() {
   }
   const HRESULT started = to_result(stream_->start());
   running_ = SUCCEEDED(started);
-  if (running_) on_running(true);
+  if (!running_) return started;
+  ticks_ = nullptr;
+  if (playing_ != nullptr) playing_->set_running(true);
+  on_running(true);
   return started;
+}
+
+// The audio engine signals the event of a stopped stream, too, until the client is released.
+void AudioClient::tick_on() {
+  if (event_ == nullptr) return;
+  const EnginePeriod period = engine_period();
+  const int64_t ns = period.current == 0
+                         ? 10 * kNsPerMs
+                         : period.current * kNsPerSecond / period.format.sample_rate;
+  ticks_ = Engine::get().world->clock().start("mmdevapi-ticks", Priority::kNormal,
+                                              [event = event_, ns](int64_t now) {
+                                                SetEvent(event);
+                                                return now + ns;
+                                              });
 }
 
 HRESULT AudioClient::Stop() {
@@ -114,6 +131,8 @@ HRESULT AudioClient::Stop() {
   if (!running_) return S_FALSE;
   stream_->stop();
   running_ = false;
+  if (playing_ != nullptr) playing_->set_running(false);
+  tick_on();
   on_running(false);
   return S_OK;
 }

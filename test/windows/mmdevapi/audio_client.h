@@ -107,6 +107,7 @@ class AudioClient : public CountedObject<IAudioClient3> {
 
  private:
   HRESULT finish_open(const Error& error);
+  void tick_on();
   HRESULT initialize(const Request& request);
 
   const std::string endpoint_;  // the world's id
@@ -125,7 +126,8 @@ class AudioClient : public CountedObject<IAudioClient3> {
   uint32_t buffer_frames_ = 0;
   std::unique_ptr<PacketQueue> packets_;
   std::unique_ptr<RenderBuffer> playing_;
-  std::unique_ptr<Stream> stream_;  // last: it ends before what it calls
+  std::unique_ptr<Stream> stream_;      // behind what it calls: it ends before
+  std::unique_ptr<Clock::Task> ticks_;  // of a stopped stream
 };
 
 template <class Opener>

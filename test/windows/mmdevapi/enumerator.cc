@@ -6,6 +6,7 @@
 #include "endpoint.h"
 #include "endpoint_id.h"
 #include "engine.h"
+#include "results.h"
 
 namespace patchcord {
 namespace {
@@ -41,12 +42,36 @@ class Collection final : public CountedObject<IMMDeviceCollection> {
 
 }  // namespace
 
+DeviceEnumerator* DeviceEnumerator::get() {
+  static DeviceEnumerator& enumerator = *new DeviceEnumerator;
+  return &enumerator;
+}
+
+HRESULT DeviceEnumerator::QueryInterface(REFIID iid, void** object) {
+  if (object == nullptr) return E_POINTER;
+  *object = nullptr;
+  if (iid != __uuidof(IUnknown) && iid != __uuidof(IMMDeviceEnumerator)) return E_NOINTERFACE;
+  *object = this;
+  AddRef();
+  return S_OK;
+}
+
+// Each reference counts as an object, so that one that is not released is found.
+ULONG DeviceEnumerator::AddRef() {
+  ++live_objects;
+  return ++references_;
+}
+
+ULONG DeviceEnumerator::Release() {
+  --live_objects;
+  return --references_;
+}
+
 HRESULT DeviceEnumerator::EnumAudioEndpoints(EDataFlow flow, DWORD states,
                                              IMMDeviceCollection** collection) {
   if (collection == nullptr) return E_POINTER;
   *collection = nullptr;
   PATCHCORD_SCRIPTED("", "IMMDeviceEnumerator::EnumAudioEndpoints");
-  if (const HRESULT reached = reach(); FAILED(reached)) return reached;
   if (flow >= EDataFlow_enum_count || (states & ~DEVICE_STATEMASK_ALL) != 0) return E_INVALIDARG;
   std::vector<DeviceInfo> devices;
   if (Error error = Engine::get().world->devices(&devices)) return to_result(error);
@@ -64,7 +89,6 @@ HRESULT DeviceEnumerator::GetDefaultAudioEndpoint(EDataFlow flow, ERole role, IM
   if (device == nullptr) return E_POINTER;
   *device = nullptr;
   PATCHCORD_SCRIPTED("", "IMMDeviceEnumerator::GetDefaultAudioEndpoint");
-  if (const HRESULT reached = reach(); FAILED(reached)) return reached;
   if ((flow != eRender && flow != eCapture) || role >= ERole_enum_count) return E_INVALIDARG;
   std::vector<DeviceInfo> devices;
   if (Error error = Engine::get().world->devices(&devices)) return to_result(error);
@@ -81,7 +105,6 @@ HRESULT DeviceEnumerator::GetDefaultAudioEndpoint(EDataFlow flow, ERole role, IM
 HRESULT DeviceEnumerator::GetDevice(LPCWSTR id, IMMDevice** device) {
   if (device == nullptr || id == nullptr) return E_POINTER;
   *device = nullptr;
-  if (const HRESULT reached = reach(); FAILED(reached)) return reached;
   std::vector<DeviceInfo> devices;
   if (Error error = Engine::get().world->devices(&devices)) return to_result(error);
   const DeviceInfo* const found = find_endpoint(devices, id);
@@ -94,7 +117,6 @@ HRESULT DeviceEnumerator::GetDevice(LPCWSTR id, IMMDevice** device) {
 HRESULT DeviceEnumerator::RegisterEndpointNotificationCallback(IMMNotificationClient* client) {
   PATCHCORD_SCRIPTED("", "IMMDeviceEnumerator::RegisterEndpointNotificationCallback");
   if (client == nullptr) return E_POINTER;
-  if (const HRESULT reached = reach(); FAILED(reached)) return reached;
   std::vector<DeviceInfo> devices;
   if (Error error = Engine::get().world->devices(&devices)) return to_result(error);
   Engine::get().notifier.add(client);

@@ -1,16 +1,22 @@
 // The way in: the endpoints there are.
 #pragma once
 
-#include <cstdint>
+#include <atomic>
 
 #include "counted_object.h"
-#include "engine.h"
-#include "results.h"
 
 namespace patchcord {
 
-class DeviceEnumerator final : public CountedObject<IMMDeviceEnumerator> {
+// One object a process, which is never destroyed. It reaches the service whenever that runs; what was
+// registered ends with each run.
+class DeviceEnumerator final : public IMMDeviceEnumerator {
  public:
+  static DeviceEnumerator* get();
+
+  HRESULT STDMETHODCALLTYPE QueryInterface(REFIID iid, void** object) override;
+  ULONG STDMETHODCALLTYPE AddRef() override;
+  ULONG STDMETHODCALLTYPE Release() override;
+
   HRESULT STDMETHODCALLTYPE EnumAudioEndpoints(EDataFlow flow, DWORD states,
                                                IMMDeviceCollection** collection) override;
   HRESULT STDMETHODCALLTYPE GetDefaultAudioEndpoint(EDataFlow flow, ERole role,
@@ -22,12 +28,7 @@ class DeviceEnumerator final : public CountedObject<IMMDeviceEnumerator> {
   UnregisterEndpointNotificationCallback(IMMNotificationClient* client) override;
 
  private:
-  // It talks to the service that ran when it was made; to a later one it takes a new enumerator.
-  HRESULT reach() const {
-    return service_run_ == Engine::get().service_run ? S_OK : kServerUnavailable;
-  }
-
-  const uint32_t service_run_ = Engine::get().service_run;
+  std::atomic<ULONG> references_{0};
 };
 
 }  // namespace patchcord

@@ -24,7 +24,7 @@ class EnumeratorFactory final : public CountedObject<IClassFactory> {
     *object = nullptr;
     PATCHCORD_SCRIPTED("", "CoCreateInstance");
     if (outer != nullptr) return CLASS_E_NOAGGREGATION;
-    return hand_over(new DeviceEnumerator, iid, object);
+    return DeviceEnumerator::get()->QueryInterface(iid, object);
   }
   HRESULT STDMETHODCALLTYPE LockServer(BOOL) override { return S_OK; }
 };

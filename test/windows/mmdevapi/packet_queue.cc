@@ -44,18 +44,16 @@ void PacketQueue::clear() {
 // The world's audio thread.
 void PacketQueue::on_packet(const patchcord::Packet& packet) noexcept {
   const uint64_t written = written_.load(std::memory_order_relaxed);
-  const bool full = written - read_.load(std::memory_order_acquire) == slots_.size() ||
-                    frames() + packet.frames > buffer_frames_;
-  if (full) {
-    broken_ = true;
-  } else {
+  const bool full = written - read_.load(std::memory_order_acquire) == slots_.size();
+  const uint32_t taken = full ? 0 : std::min(packet.frames, buffer_frames_ - frames());
+  if (taken > 0) {
     Packet& slot = slots_[written % slots_.size()];
-    slot.frames = packet.frames;
+    slot.frames = taken;
     slot.position = packet.position;
     slot.stamp = 0;
     // Windows sets it on the first packet, and where the position jumps.
     const bool jumps = next_position_ != kNoPosition && packet.position != next_position_;
-    next_position_ = packet.position + packet.frames;
+    next_position_ = packet.position + taken;
     slot.flags =
         broken_ || jumps || packet.discontinuity ? AUDCLNT_BUFFERFLAGS_DATA_DISCONTINUITY : 0;
     broken_ = false;
@@ -64,16 +62,17 @@ void PacketQueue::on_packet(const patchcord::Packet& packet) noexcept {
     } else {
       slot.stamp = static_cast<uint64_t>(packet.time / kNsPerReference);
     }
-    const size_t bytes = packet.frames * frame_bytes_;
+    const size_t bytes = taken * frame_bytes_;
     if (packet.data == nullptr) {
       slot.flags |= AUDCLNT_BUFFERFLAGS_SILENT;
       std::memset(slot.data.data(), kUndefined, bytes);
     } else {
-      cast_.process(packet.data, slot.data.data(), packet.frames);
+      cast_.process(packet.data, slot.data.data(), taken);
     }
-    queued_.fetch_add(packet.frames, std::memory_order_acq_rel);
+    queued_.fetch_add(taken, std::memory_order_acq_rel);
     written_.store(written + 1, std::memory_order_release);
   }
+  if (taken < packet.frames) broken_ = true;
   if (const HANDLE event = event_.load(std::memory_order_acquire)) SetEvent(event);
 }
 

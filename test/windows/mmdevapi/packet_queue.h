@@ -23,8 +23,8 @@ class PacketQueue final : public CaptureListener {
   };
 
   // Packets come in the format of `device`, and are read in `format`. No packet is longer than
-  // `packet_frames`. A program that does not keep up loses the newest packets, and the next that it
-  // gets tells.
+  // `packet_frames`. A program that does not keep up loses the newest frames, when the buffer is
+  // full to its last one, and the next packet that it gets tells.
   PacketQueue(const Format& format, const Format& device, uint32_t buffer_frames,
               uint32_t packet_frames);
 

@@ -39,6 +39,7 @@ void RenderBuffer::commit(uint32_t frames, bool silent) {
 void RenderBuffer::clear() {
   written_.store(0, std::memory_order_relaxed);
   played_.store(0, std::memory_order_relaxed);
+  last_position_.store(0, std::memory_order_relaxed);
   heard_.store({});
 }
 
@@ -48,12 +49,20 @@ uint32_t RenderBuffer::padding() const {
   return static_cast<uint32_t>(written_.load(std::memory_order_acquire) - played);
 }
 
-uint64_t RenderBuffer::position_at(int64_t now) const {
+uint64_t RenderBuffer::position_at(int64_t now) {
+  const uint64_t taken = played_.load(std::memory_order_acquire);
   const Anchor anchor = heard_.load();
-  if (anchor.rate == 0) return 0;
-  const double frame = anchor.frame_at(static_cast<double>(now));
-  const double taken = static_cast<double>(played_.load(std::memory_order_acquire));
-  return static_cast<uint64_t>(std::clamp(frame, 0.0, taken));
+  uint64_t position = 0;
+  if (!running_.load(std::memory_order_acquire)) {
+    position = taken;
+  } else if (anchor.rate != 0) {
+    const double frame = anchor.frame_at(static_cast<double>(now));
+    position = static_cast<uint64_t>(std::clamp(frame, 0.0, static_cast<double>(taken)));
+  }
+  uint64_t last = last_position_.load(std::memory_order_relaxed);
+  while (last < position && !last_position_.compare_exchange_weak(last, position)) {
+  }
+  return std::max(last, position);
 }
 
 // The world's audio thread.
@@ -70,7 +79,7 @@ void RenderBuffer::on_render(void* data, uint32_t frames, int64_t play_time) noe
   }
   std::memset(out + taken * device_frame_bytes_, device_zero_,
               (frames - taken) * device_frame_bytes_);
-  if (play_time != kNoTime) {
+  if (play_time != kNoTime && taken > 0) {
     heard_.store({static_cast<double>(played), static_cast<double>(play_time),
                   static_cast<double>(format_.sample_rate)});
   }

@@ -24,11 +24,13 @@ class RenderBuffer final : public RenderListener {
   void commit(uint32_t frames, bool silent);      // what is in staging() follows what was written
   void clear();                                   // while the stream is stopped
   void signal_periods(HANDLE event) { event_.store(event, std::memory_order_release); }
+  void set_running(bool running) { running_.store(running, std::memory_order_release); }
 
   // Any thread.
   uint32_t padding() const;  // frames that wait
-  // Frames heard by `now`. Stands while there is nothing to play.
-  uint64_t position_at(int64_t now) const;
+  // Frames heard by `now`. It never goes back. Starved, it is all that was written; stopped, all
+  // that does not wait.
+  uint64_t position_at(int64_t now);
   HRESULT failure() const { return failure_.load(std::memory_order_acquire); }
 
  private:
@@ -46,6 +48,8 @@ class RenderBuffer final : public RenderListener {
   std::vector<uint8_t> staging_;
   std::atomic<uint64_t> written_{0};
   std::atomic<uint64_t> played_{0};  // taken by the world
+  std::atomic<bool> running_{false};
+  std::atomic<uint64_t> last_position_{0};
   Shown<Anchor> heard_;              // when the frame taken last but one period is heard
   std::atomic<HANDLE> event_{nullptr};
   std::atomic<HRESULT> failure_{S_OK};

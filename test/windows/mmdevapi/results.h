@@ -16,8 +16,6 @@ constexpr HRESULT kEnginePeriodicityLocked = static_cast<HRESULT>(0x88890028);
 constexpr HRESULT kElementNotFound = static_cast<HRESULT>(0x80070490);  // ERROR_NOT_FOUND
 constexpr HRESULT kInvalidName = static_cast<HRESULT>(0x8007007B);      // ERROR_INVALID_NAME
 constexpr HRESULT kFileNotFound = static_cast<HRESULT>(0x80070002);     // ERROR_FILE_NOT_FOUND
-constexpr HRESULT kServerUnavailable =
-    static_cast<HRESULT>(0x800706BA);  // RPC_S_SERVER_UNAVAILABLE
 constexpr HRESULT kIllegalMethodCall = static_cast<HRESULT>(0x8000000E);
 
 inline HRESULT to_result(const Error& error) {
