@@ -149,6 +149,8 @@ export interface NativeHost {
   unclaimCable(renderId: string, use: CableUse): void;
   listDevices(): Promise<NativeDevice[]>;
   listProcesses(options: { running: boolean; levels: boolean }): Promise<NativeProcess[]>;
+  /** The ids of the outputs to which other processes play something now. */
+  listPlaying(): Promise<string[]>;
   watchProcesses(callback: () => void): number;
   unwatchProcesses(watch: number): void;
   watch(callback: (() => void) | null): void;

@@ -1,6 +1,8 @@
 import type { Opened } from '../devices/opened.js';
+import { callListeners } from '../engine/call-listeners.js';
 import { linkable } from '../streams/links.js';
 import { AudioSource } from './audio-source.js';
+import { ElsewhereWatch } from './elsewhere-watch.js';
 import { checkSourceOptions, type SourceOptions } from './source-options.js';
 
 /** Options of a {@link LoopbackSource}; `device` is an output. */
@@ -12,7 +14,9 @@ export type LoopbackOptions = SourceOptions;
  * Fails as {@link MicSource} does.
  *
  * @example
- * new LoopbackSource({ durationMs: 10_000 }).pipe(WavWriter.toFile('system.wav'));
+ * const system = new LoopbackSource({ durationMs: 10_000 });
+ * system.on('elsewhere', ({ devices }) => console.log('not recorded:', devices.map(({ name }) => name)));
+ * system.pipe(WavWriter.toFile('system.wav'));
  */
 export class LoopbackSource extends AudioSource {
   /** @internal */
@@ -20,11 +24,28 @@ export class LoopbackSource extends AudioSource {
   /** Resolves when the device is open. */
   declare readonly ready: Promise<Opened<this>>;
 
+  readonly #elsewhere: ElsewhereWatch;
+
   /**
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`,
    *   `ERR_AUDIO_UNSUPPORTED`, `ERR_AUDIO_NATIVE_LOAD_FAILED`.
    */
   constructor(options?: LoopbackOptions) {
     super(checkSourceOptions(options, 'LoopbackSource'), 'output');
+    this.#elsewhere = new ElsewhereWatch(
+      this.host,
+      () => this.device?.id,
+      () => this.listenerCount('elsewhere') > 0,
+      (devices) => callListeners(() => this.emit('elsewhere', { devices })),
+    );
+    this.on('newListener', (name) => {
+      const first = this.listenerCount('elsewhere') === 0;
+      if (name === 'elsewhere' && first && !this.destroyed) this.#elsewhere.start();
+    });
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#elsewhere.stop();
+    super._destroy(error, done);
   }
 }

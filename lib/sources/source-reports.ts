@@ -1,3 +1,4 @@
+import type { AudioDevice } from '../devices/devices.js';
 import type { DeviceEvents } from '../devices/device-keeper.js';
 import type { AudioReadableEvents } from '../streams/audio-readable.js';
 import type { LinkStats } from '../streams/outlet.js';
@@ -63,6 +64,13 @@ export interface SourceEvents extends AudioReadableEvents, DeviceEvents {
   stall: [event: { frame: number }];
   /** The device delivers again. */
   flow: [event: { frame: number }];
+  /**
+   * Only of a `LoopbackSource`: other programs play at other outputs than the recorded one, so the stream does not contain
+   * their sound. `devices` are these outputs. Emitted when they have changed, and with an empty array 2 s after the last
+   * of them has fallen silent. The stream looks every 500 ms, while the event has a listener. On PulseAudio and PipeWire a
+   * program counts while its stream runs, even if it plays silence.
+   */
+  elsewhere: [event: { devices: AudioDevice[] }];
   /** The result of `level()`, every 100 ms while the event has a listener. */
   level: [level: { peakDb: number; rmsDb: number }];
 }

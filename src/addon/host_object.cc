@@ -12,6 +12,7 @@ Napi::Function HostObject::define(Napi::Env env) {
                          InstanceMethod<&HostObject::makes_cables>("makesCables"),
                          InstanceMethod<&HostObject::list_devices>("listDevices"),
                          InstanceMethod<&HostObject::list_processes>("listProcesses"),
+                         InstanceMethod<&HostObject::list_playing>("listPlaying"),
                          InstanceMethod<&HostObject::watch>("watch"),
                          InstanceMethod<&HostObject::watch_processes>("watchProcesses"),
                          InstanceMethod<&HostObject::unwatch_processes>("unwatchProcesses"),
@@ -139,6 +140,23 @@ Napi::Value HostObject::list_processes(const Napi::CallbackInfo& info) {
         for (uint32_t i = 0; i < processes->size(); ++i) {
           list.Set(i, process_to_value(env, (*processes)[i]));
         }
+        return list;
+      });
+}
+
+// listPlaying(): Promise<string[]>, the ids of outputs, each once for each program
+Napi::Value HostObject::list_playing(const Napi::CallbackInfo& info) {
+  auto output_ids = std::make_shared<std::vector<std::string>>();
+  return environment_->promise(
+      info.Env(),
+      [entry = entry_, output_ids] {
+        std::shared_ptr<Host> host;
+        if (Error error = entry->use(&host)) return error;
+        return host->list_playing(output_ids.get());
+      },
+      [output_ids](Napi::Env env) -> Napi::Value {
+        Napi::Array list = Napi::Array::New(env);
+        for (uint32_t i = 0; i < output_ids->size(); ++i) list.Set(i, (*output_ids)[i]);
         return list;
       });
 }

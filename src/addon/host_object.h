@@ -21,6 +21,7 @@ class HostObject final : public Napi::ObjectWrap<HostObject> {
   Napi::Value makes_cables(const Napi::CallbackInfo& info);
   Napi::Value list_devices(const Napi::CallbackInfo& info);
   Napi::Value list_processes(const Napi::CallbackInfo& info);
+  Napi::Value list_playing(const Napi::CallbackInfo& info);
   Napi::Value watch(const Napi::CallbackInfo& info);
   Napi::Value watch_processes(const Napi::CallbackInfo& info);
   Napi::Value unwatch_processes(const Napi::CallbackInfo& info);

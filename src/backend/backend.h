@@ -334,6 +334,8 @@ class Host {
   // engine uses these answers, and never the platform or the backend's name. EndpointState says
   // whether a device has a meter.
 
+  // The ids of the outputs to which other processes than this one play something now.
+  virtual Error list_playing(std::vector<std::string>* output_ids);
   // `taps` is called from open_processes() on, until the
   // stream's stop() has returned.
   virtual Error list_processes(const ProcessQuery& query, std::vector<ProcessInfo>* processes);
@@ -390,6 +392,10 @@ struct Backend {
 inline Error Host::list_processes(const ProcessQuery&, std::vector<ProcessInfo>*) {
   return Error::make(ErrorCode::kUnsupported, "This audio backend does not list programs",
                      "use listDevices(), and a LoopbackSource for everything that an output plays");
+}
+
+inline Error Host::list_playing(std::vector<std::string>*) {
+  return Error::make(ErrorCode::kUnsupported, "This audio backend does not list what plays", "");
 }
 
 inline Error Host::open_processes(const ProcessCaptureRequest&, CaptureListener*, TapListener*,

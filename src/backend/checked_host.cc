@@ -191,6 +191,10 @@ class CheckedHost final : public Host {
     return host_->list_processes(query, processes);
   }
 
+  Error list_playing(std::vector<std::string>* output_ids) override {
+    return host_->list_playing(output_ids);
+  }
+
   Error open_processes(const ProcessCaptureRequest& request, CaptureListener* listener,
                        TapListener* taps, std::unique_ptr<ProcessStream>* stream) override {
     auto checked = std::make_unique<CheckedCapture>(listener, report_);

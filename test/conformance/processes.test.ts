@@ -2,11 +2,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import {
   listAudioProcesses,
+  LoopbackSource,
   ProcessMonitor,
   ProcessSource,
   SpeakerSink,
   ToneSource,
   type AudioChunk,
+  type AudioDevice,
   type AudioProcess,
   type ProcessOptions,
   type ProcessTap,
@@ -92,6 +94,28 @@ describe.skipIf(inWine)('programs', () => {
     expect(found?.devices).toHaveLength(1);
     expect(Math.abs(found!.levelDb + 12)).toBeLessThan(1.5);
     await player.exit();
+  });
+
+  it('at another output are reported by a loopback, which this process does not count for', async () => {
+    const { backend, speakers } = system;
+    const loopback = await LoopbackSource.open({ backend, device: speakers });
+    const reports: AudioDevice[][] = [];
+    loopback.on('elsewhere', ({ devices }) => reports.push(devices));
+    const player = await start(440);
+    const sink = new SpeakerSink({ backend, device: 'Headset' });
+    const own = new ToneSource({ frequency: 440 });
+    own.pipe(sink);
+    await until(() => sink.position > 48_000, 'two looks');
+    expect(reports).toEqual([]);
+    own.destroy();
+    await sink.close();
+    await player.move('headset');
+    await until(() => reports.length === 1, 'a report');
+    expect(reports[0].map(({ name }) => name)).toEqual([expect.stringMatching(/headset/i)]);
+    await player.exit();
+    await until(() => reports.length === 2, 'the end');
+    expect(reports[1]).toEqual([]);
+    await loopback.close();
   });
 
   it('are separated: each tap has its own within 0.5 dB, and the others below -90 dBFS', async () => {

@@ -25,6 +25,7 @@ const rate = 48000;
 const frequency = 997;
 const enough = rate / 4; // frames, before a fault and after it
 const fadeFrames = (3 * rate) / 1000; // how long the tone takes to fall to silence, and to rise again
+const straight = 8; // frames for which the tone itself looks straight, so that its fall seems to begin earlier
 
 let windows: Windows;
 let here: SteeredProcess;
@@ -240,7 +241,7 @@ function judgeSound(
   const seen = JSON.stringify({ settled, end, told, gaps });
   for (const gap of gaps) {
     const within = (loss: { from: number; to: number }) =>
-      gap.from >= loss.from - 2 && gap.to <= loss.to + fadeFrames + 2;
+      gap.from >= loss.from - straight && gap.to <= loss.to + fadeFrames + 2;
     expect(
       told.map(({ frame, frames }) => ({ from: frame, to: frame + frames })).some(within),
       `no loss was reported where the tone is broken: ${seen}`,
@@ -251,7 +252,7 @@ function judgeSound(
       loss.to - loss.from <= fadeFrames || loss.to > end
         ? gap.from <= loss.to && gap.to >= loss.from
         : gap.kind === 'silence' &&
-          Math.abs(gap.from - loss.from) <= 2 &&
+          Math.abs(gap.from - loss.from) <= straight &&
           Math.abs(gap.to - loss.to) <= 2;
     expect(gaps.some(filled), `a reported loss is not silent: ${seen}`).toBe(true);
   }

@@ -7,9 +7,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import {
   listAudioProcesses,
+  LoopbackSource,
   ProcessMonitor,
   ProcessSource,
   type AudioChunk,
+  type AudioDevice,
   type AudioError,
   type AudioProcess,
   type ProcessOptions,
@@ -63,6 +65,25 @@ async function hear(source: ProcessSource, programs = 1): Promise<Float32Array> 
 }
 
 describe('programs on Windows', () => {
+  it('at another output are reported by a loopback while their meters move', async () => {
+    await here.send('device headset output 48000 2 f32 "Headset (USB Audio)"');
+    await here.send('play headset silence by 1002'); // its stream runs
+    await here.send('play speakers tone 440 0.25 by 1001');
+    const loopback = await LoopbackSource.open({ backend, device: 'Speakers' });
+    const reports: AudioDevice[][] = [];
+    loopback.on('elsewhere', ({ devices }) => reports.push(devices));
+    await until(() => loopback.stats().frames > rate, 'two looks');
+    expect(reports).toEqual([]);
+    await here.send('play headset tone 440 0.25 by 1002');
+    await until(() => reports.length === 1, 'a report');
+    expect(reports[0].map(({ name }) => name)).toEqual(['Headset (USB Audio)']);
+    await here.send('stop headset');
+    await until(() => reports.length === 2, 'the end');
+    await here.send('remove headset');
+    expect(reports[1]).toEqual([]);
+    await loopback.close();
+  });
+
   it('are the sessions of every endpoint, with level, volume and mute', async () => {
     await here.send('play speakers tone 440 0.25 by 1001');
     await here.send('session speakers 1001 name "The Game"');

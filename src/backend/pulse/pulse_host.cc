@@ -79,6 +79,28 @@ class PulseHost final : public Host, private Connection::LossListener {
     return Error::none();
   }
 
+  // Servers have no meters, and to measure costs a stream for each: whoever runs counts.
+  Error list_playing(std::vector<std::string>* output_ids) override {
+    std::vector<PulseInput> inputs;
+    std::vector<PulseDevice> sinks;
+    {
+      Connection::Lock lock(*connection_);
+      Connection::Deadline deadline(connection_.get(), kCallLimit);
+      Error error = query_inputs(connection_.get(), deadline, &inputs);
+      if (!error) error = query_devices(connection_.get(), Flow::kOutput, deadline, &sinks);
+      if (error) return error;
+    }
+    output_ids->clear();
+    for (const PulseInput& input : inputs) {
+      if (input.corked || input.muted || input.volume == 0) continue;
+      if (process_of(*processes_, input).front().id.pid == processes_->own_pid()) continue;
+      for (const PulseDevice& sink : sinks) {
+        if (sink.index == input.sink) output_ids->push_back(sink.name);
+      }
+    }
+    return Error::none();
+  }
+
   Error open_processes(const ProcessCaptureRequest& request, CaptureListener* listener,
                        TapListener* taps, std::unique_ptr<ProcessStream>* stream) override {
     Error error = connect_streams(kCallLimit);

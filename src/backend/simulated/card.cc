@@ -17,7 +17,8 @@ Card::Buffers::Buffers(const Format& format, uint32_t period_frames, size_t side
 
 Card::Card(Clock& clock, const Format& format, uint32_t period_frames, double ppm, int64_t phase_ns,
            uint64_t seed, const std::vector<Side>& sides)
-    : seed_(seed),
+    : clock_(clock),
+      seed_(seed),
       sides_(sides.size()),
       format_(format),
       period_(period_frames),
@@ -132,9 +133,18 @@ void Card::play(size_t side, const std::string& program, SignalPtr signal) {
                            [&](const std::shared_ptr<Program>& p) { return p->name == program; }),
             all.end());
   if (signal != nullptr) {
-    all.push_back(std::make_shared<Program>(Program{program, std::move(signal), kNoPosition}));
+    all.push_back(std::make_shared<Program>(Program{program, std::move(signal), clock_.now()}));
   }
   publish(side);
+}
+
+bool Card::sounds(size_t side) const {
+  std::lock_guard<std::mutex> lock(posting_);
+  const auto& all = posted_members_[side].programs;
+  const int64_t now = clock_.now();
+  return std::any_of(all.begin(), all.end(), [now](const std::shared_ptr<Program>& program) {
+    return peak_of(*program->signal, program->begun, now) > 0;
+  });
 }
 
 void Card::end_programs(size_t side) {

@@ -109,6 +109,8 @@ class Card {
   // A null signal ends the program's sound.
   void play(size_t side, const std::string& program, SignalPtr signal);
   void end_programs(size_t side);
+  // Whether a program makes sound there now or within the next 10 ms.
+  bool sounds(size_t side) const;
   // An absent device neither records nor plays.
   void set_present(size_t side, bool present);
   void set_volume(size_t side, double volume, bool muted);
@@ -134,6 +136,7 @@ class Card {
   struct Program {
     std::string name;
     SignalPtr signal;
+    int64_t begun;  // when
     int64_t origin = kNoPosition;
   };
 
@@ -218,12 +221,13 @@ class Card {
     return static_cast<size_t>(period_) * format_.channels;
   }
 
-  std::mutex posting_;  // orders the posting threads; the audio thread never takes it
+  mutable std::mutex posting_;  // orders the posting threads; the audio thread never takes it
   std::array<Members, 2> posted_members_;  // the lists after all posted commands have run
   CommandList commands_;
   std::atomic<uint64_t> turns_{0};  // odd while a step runs
 
   // Used only by the audio thread from here on.
+  Clock& clock_;
   const uint64_t seed_;
   const size_t sides_;
   Format format_;

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <utility>
 
+#include "../../core/time/clock.h"
+
 namespace patchcord {
 namespace {
 
@@ -186,6 +188,16 @@ SignalPtr sum(std::vector<SignalPtr> parts) { return std::make_shared<Sum>(std::
 
 SignalPtr scaled(SignalPtr signal, float gain) {
   return std::make_shared<Scaled>(std::move(signal), gain);
+}
+
+float peak_of(const Signal& signal, int64_t begun_ns, int64_t now) noexcept {
+  constexpr uint32_t kRate = 48000, kFrames = kRate / 100, kChannels = 2;
+  std::array<float, kFrames * kChannels> samples{};
+  const int64_t position = (now - begun_ns) / (kNsPerSecond / kRate);
+  signal.add({samples.data(), kFrames, kChannels, kRate, position, 0});
+  float peak = 0;
+  for (const float sample : samples) peak = std::max(peak, std::fabs(sample));
+  return peak;
 }
 
 }  // namespace patchcord

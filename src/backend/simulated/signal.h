@@ -46,4 +46,8 @@ SignalPtr sequence(std::vector<float> samples, uint32_t channels, bool loop = fa
 SignalPtr sum(std::vector<SignalPtr> parts);
 SignalPtr scaled(SignalPtr signal, float gain);
 
+// The highest sample within the next 10 ms of one that began at `begun_ns`: signals are known in
+// advance.
+float peak_of(const Signal& signal, int64_t begun_ns, int64_t now) noexcept;
+
 }  // namespace patchcord

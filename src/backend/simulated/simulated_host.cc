@@ -40,6 +40,10 @@ class SimulatedHost final : public Host, private WorldObserver {
     return world_->processes().list(query, processes);
   }
 
+  Error list_playing(std::vector<std::string>* output_ids) override {
+    return world_->playing(output_ids);
+  }
+
   Error open_processes(const ProcessCaptureRequest& request, CaptureListener* listener,
                        TapListener* taps, std::unique_ptr<ProcessStream>* stream) override {
     std::vector<DeviceInfo> devices;

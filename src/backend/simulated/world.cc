@@ -534,6 +534,18 @@ Error World::devices(std::vector<DeviceInfo>* devices) const {
   return Error::none();
 }
 
+Error World::playing(std::vector<std::string>* output_ids) const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (gone_) return closed_ ? closed_error() : server_error();
+  output_ids->clear();
+  for (const auto& entry : entries_) {
+    const DeviceInfo& info = entry->info;
+    if (info.flow != Flow::kOutput || info.state != DeviceState::kActive) continue;
+    if (entry->card->sounds(entry->side)) output_ids->push_back(info.id);
+  }
+  return Error::none();
+}
+
 // The requested default while it exists, else the one that a system would fall back on: hardware
 // before cables.
 const World::Entry* World::default_of(Flow flow, Role role) const {

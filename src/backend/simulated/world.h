@@ -156,6 +156,7 @@ class World {
 
   // For the hosts.
   Error devices(std::vector<DeviceInfo>* devices) const;
+  Error playing(std::vector<std::string>* output_ids) const;  // outputs at which programs sound
   Error open_capture(const CaptureRequest& request, CaptureListener* listener,
                      std::unique_ptr<Stream>* stream);
   Error open_render(const RenderRequest& request, RenderListener* listener,

@@ -1,8 +1,6 @@
 #include "world_processes.h"
 
 #include <algorithm>
-#include <array>
-#include <cmath>
 #include <utility>
 
 #include "../../core/published.h"
@@ -14,17 +12,6 @@ namespace {
 
 std::string program_of(const ProcessRecord& record) {
   return "process " + std::to_string(record.id.pid) + "." + std::to_string(record.id.start_time);
-}
-
-// The peak of the next 10 ms: signals are known in advance.
-float peak_of(const Signal& signal, int64_t begun_ns, int64_t now) {
-  constexpr uint32_t kRate = 48000, kFrames = kRate / 100, kChannels = 2;
-  std::array<float, kFrames * kChannels> samples{};
-  const int64_t position = (now - begun_ns) / (kNsPerSecond / kRate);
-  signal.add({samples.data(), kFrames, kChannels, kRate, position, 0});
-  float peak = 0;
-  for (const float sample : samples) peak = std::max(peak, std::fabs(sample));
-  return peak;
 }
 
 Error no_process(uint32_t pid) {

@@ -171,6 +171,22 @@ class WasapiHost final : public Host {
     return error;
   }
 
+  // By the meters of the sessions: many programs keep a stream that runs and is silent.
+  Error list_playing(std::vector<std::string>* output_ids) override {
+    const auto found = std::make_shared<std::vector<SessionInfo>>();
+    Error error = perform("listing what plays",
+                          [found, service = service_.get()](IMMDeviceEnumerator* enumerator) {
+                            return service->session_reader().read(enumerator, found.get());
+                          });
+    output_ids->clear();
+    for (const SessionInfo& session : *found) {
+      const bool sounds = session.active && !session.muted && session.level > 0;
+      if (error || !sounds || session.pid == processes_->own_pid()) continue;
+      output_ids->push_back(session.device_id);
+    }
+    return error;
+  }
+
   Error open_processes(const ProcessCaptureRequest& request, CaptureListener* listener,
                        TapListener* taps, std::unique_ptr<ProcessStream>* stream) override {
     *stream = follow_processes(make_wasapi_taps(request.preferred, announcer_, sessions_),

@@ -7,8 +7,8 @@
 
 namespace patchcord {
 
-// One object a process, which is never destroyed. It reaches the service whenever that runs; what was
-// registered ends with each run.
+// One object a process, which is never destroyed. It reaches the service whenever that runs; what
+// was registered ends with each run.
 class DeviceEnumerator final : public IMMDeviceEnumerator {
  public:
   static DeviceEnumerator* get();

@@ -50,7 +50,7 @@ class RenderBuffer final : public RenderListener {
   std::atomic<uint64_t> played_{0};  // taken by the world
   std::atomic<bool> running_{false};
   std::atomic<uint64_t> last_position_{0};
-  Shown<Anchor> heard_;              // when the frame taken last but one period is heard
+  Shown<Anchor> heard_;  // when the frame taken last but one period is heard
   std::atomic<HANDLE> event_{nullptr};
   std::atomic<HRESULT> failure_{S_OK};
 };
