@@ -81,11 +81,7 @@ export { WavWriter, type WavWriterOptions, type WavWriterStats } from './sinks/w
 export { AudioSource } from './sources/audio-source.js';
 export type { SourceOptions } from './sources/source-options.js';
 export type { DeadEvidence, SourceEvents, SourceStats } from './sources/source-reports.js';
-export {
-  LoopbackSource,
-  type LoopbackEvents,
-  type LoopbackOptions,
-} from './sources/loopback-source.js';
+export { LoopbackSource, type LoopbackOptions } from './sources/loopback-source.js';
 export { MicSource, type MicOptions } from './sources/mic-source.js';
 export {
   ProcessSource,

@@ -33,7 +33,7 @@ it('is reported once for each change, after pauses of up to 2 s not at all, and 
   expect(reports).toEqual(['headset', 'cable-input,headset']);
   await loopback.setDevice('headset');
   await audio.advance(600);
-  // What the stream left is elsewhere now.
+  // The output that the stream has left counts now.
   expect(reports[2].split(',').sort()).toEqual(['cable-input', 'speakers']);
   for (const id of ['speakers', 'headset', 'cable-input']) audio.device(id).stop();
   await audio.advance(1500);

@@ -135,7 +135,7 @@ async function suffer(fault: CampaignFault, id: string, endpoint: string): Promi
   else expect(code).toBeUndefined();
   if (code) counts.ended[code] = (counts.ended[code] ?? 0) + 1;
   else counts.survived++;
-  // A device of this world loses frames of its own if its thread wakes too late.
+  // A simulated device also loses frames if its thread wakes too late.
   stream.judge(
     fault,
     fault.lost === undefined ? 0 : Number((await here.send(`stats ${id}`)).split(' ')[3]),

@@ -514,7 +514,7 @@ describe('the rest of the engine', () => {
       missingType: 0,
       setProperty: '0x80030005',
       unknownAccess: '0x80070057', // Wine's tests
-      // Of a stream that starves, one that is stopped and one that is not read: Wine's tests.
+      // Wine's tests say how a stream starves, stops, and overruns.
       starvedIsAllWritten: 1,
       positionWentBack: 0,
       stopLeavesPadding: 1,

@@ -221,13 +221,13 @@ class Card {
     return static_cast<size_t>(period_) * format_.channels;
   }
 
+  Clock& clock_;
   mutable std::mutex posting_;  // orders the posting threads; the audio thread never takes it
   std::array<Members, 2> posted_members_;  // the lists after all posted commands have run
   CommandList commands_;
   std::atomic<uint64_t> turns_{0};  // odd while a step runs
 
   // Used only by the audio thread from here on.
-  Clock& clock_;
   const uint64_t seed_;
   const size_t sides_;
   Format format_;
