@@ -39,7 +39,7 @@ export class ElsewhereWatch {
     let stopped = false;
     const look = (): void => {
       if (!this.#isWanted()) return this.stop();
-      const looking = this.#look(() => stopped)
+      const looking = this.#look(() => stopped || !this.#isWanted())
         // The server is gone, or has no such list. The stream itself reports a server that is gone.
         .catch(() => {})
         .then(() => {

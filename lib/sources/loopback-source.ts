@@ -24,28 +24,22 @@ export class LoopbackSource extends AudioSource {
   /** Resolves when the device is open. */
   declare readonly ready: Promise<Opened<this>>;
 
-  readonly #elsewhere: ElsewhereWatch;
-
   /**
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`,
    *   `ERR_AUDIO_UNSUPPORTED`, `ERR_AUDIO_NATIVE_LOAD_FAILED`.
    */
   constructor(options?: LoopbackOptions) {
     super(checkSourceOptions(options, 'LoopbackSource'), 'output');
-    this.#elsewhere = new ElsewhereWatch(
+    // No field of the class: it would make TypeScript refuse on() of a stream that is this or a MicSource.
+    const watch = new ElsewhereWatch(
       this.host,
       () => this.device?.id,
-      () => this.listenerCount('elsewhere') > 0,
+      () => !this.destroyed && this.listenerCount('elsewhere') > 0,
       (devices) => callListeners(() => this.emit('elsewhere', { devices })),
     );
     this.on('newListener', (name) => {
       const first = this.listenerCount('elsewhere') === 0;
-      if (name === 'elsewhere' && first && !this.destroyed) this.#elsewhere.start();
+      if (name === 'elsewhere' && first && !this.destroyed) watch.start();
     });
-  }
-
-  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    this.#elsewhere.stop();
-    super._destroy(error, done);
   }
 }
