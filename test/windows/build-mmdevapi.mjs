@@ -29,7 +29,7 @@ const sourcesIn = (path) =>
 // The world and what it stands on, the wire formats, and the face.
 const library = [
   ...sourcesIn('test/windows/mmdevapi'),
-  ...['world', 'world_processes', 'card', 'signal'].map(
+  ...['world', 'world_faults', 'world_processes', 'world_streams', 'card', 'signal'].map(
     (name) => `src/backend/simulated/${name}.cc`,
   ),
   ...['com_support', 'formats'].map((name) => `src/backend/wasapi/${name}.cc`),

@@ -37,6 +37,10 @@ struct DeviceStats {
 constexpr int64_t kCaptureBufferNs = kNsPerSecond;
 
 constexpr int64_t kMaxDelayNs = 10 * kNsPerSecond;
+constexpr double kMaxDriftPpm = 100000;
+
+// The usual period.
+inline uint32_t ten_ms(const Format& format) { return format.sample_rate / 100; }
 
 // One device, or the two of a cable: the input (side 1) records what the output (side 0) plays.
 //

@@ -5,87 +5,12 @@
 #include <utility>
 
 #include "../known_cables.h"
+#include "world_errors.h"
 
 namespace patchcord {
 namespace {
 
-constexpr double kMaxDriftPpm = 100000;
 constexpr uint32_t kMinPeriodFrames = 16;
-
-uint32_t ten_ms(const Format& format) { return format.sample_rate / 100; }
-
-Error device_error(ErrorCode code, const DeviceInfo& device, const std::string& what,
-                   std::string remedy) {
-  Error error = Error::make(code, "device \"" + device.name + "\" " + what, std::move(remedy));
-  error.device_id = device.id;
-  return error;
-}
-
-Error server_error() {
-  return Error::make(ErrorCode::kBackendUnavailable, "the simulated audio server is gone",
-                     "start it with serverBack()");
-}
-
-Error closed_error() {
-  return Error::make(ErrorCode::kBackendUnavailable, "the simulated system has been disposed",
-                     "construct another SimulatedAudio");
-}
-
-Error out_of_range(const std::string& what) { return Error::make(ErrorCode::kUnsupported, what); }
-
-// The world has one mixer with one period for all streams.
-Error grant(const OpenOptions& options, const DeviceInfo& device, StreamInfo* info) {
-  if (options.exclusive) {
-    return device_error(
-        ErrorCode::kUnsupported, device,
-        "cannot be opened in exclusive mode, because the simulated system shares every device",
-        "leave shareMode out");
-  }
-  if (options.format.sample_rate != 0 && options.format != info->format) {
-    return device_error(ErrorCode::kFormatUnsupported, device,
-                        "runs in another format than the requested one",
-                        "request the device's own format, or none");
-  }
-  if (options.low_latency) {
-    info->granted.low_latency = info->period_frames < ten_ms(info->format)
-                                    ? Wish::fulfilled()
-                                    : Wish::refused("the device was described with this period");
-  }
-  if (options.raw) info->granted.raw = Wish::fulfilled();
-  if (options.category != Category::kOther) {
-    info->granted.category = Wish::refused("the simulated system treats all streams alike");
-  }
-  return Error::none();
-}
-
-// A stream on a card. Control thread.
-template <class Client>
-class CardStream final : public Stream {
- public:
-  CardStream(std::shared_ptr<Card> card, size_t side, std::shared_ptr<Client> client,
-             StreamInfo info)
-      : card_(std::move(card)), side_(side), client_(std::move(client)), info_(std::move(info)) {
-    card_->attach(side_, client_);
-  }
-  ~CardStream() override {
-    card_->stop(client_);
-    card_->detach(side_, client_);
-  }
-
-  const StreamInfo& info() const override { return info_; }
-  Error start() override {
-    card_->start(side_, client_);
-    return Error::none();
-  }
-  void stop() override { card_->stop(client_); }
-  EndpointState endpoint() const noexcept override { return card_->endpoint(side_); }
-
- private:
-  std::shared_ptr<Card> card_;
-  const size_t side_;
-  std::shared_ptr<Client> client_;
-  StreamInfo info_;
-};
 
 }  // namespace
 
@@ -156,15 +81,6 @@ Error World::advance(int64_t by_ns, std::function<void()> done, bool asleep) {
     manual_->advance(by_ns, std::move(done));
   }
   return Error::none();
-}
-
-// All scripts for one device use this: `change` gets its entry and may refuse.
-template <class Change>
-Error World::script(const std::string& id, Change change) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  Entry* entry = nullptr;
-  if (Error error = find(id, &entry)) return error;
-  return change(*entry);
 }
 
 Error World::play(const std::string& id, SignalPtr signal, const std::string& program) {
@@ -420,106 +336,6 @@ void World::server_back() {
   changed();
 }
 
-Error World::drift(const std::string& id, double ppm) {
-  return script(id, [&](Entry& entry) {
-    if (!(std::fabs(ppm) <= kMaxDriftPpm))
-      return out_of_range("the drift must be -100000 to 100000 ppm");
-    entry.card->set_drift(ppm);
-    return Error::none();
-  });
-}
-
-Error World::deny(const std::string& id, bool denied) {
-  return script(id, [&](Entry& entry) {
-    entry.denied = denied;
-    return Error::none();
-  });
-}
-
-Error World::die(const std::string& id, bool dead) {
-  return script(id, [&](Entry& entry) {
-    entry.card->set_dead(entry.side, dead);
-    return Error::none();
-  });
-}
-
-Error World::mute(const std::string& id, bool muted) {
-  return script(id, [&](Entry& entry) {
-    entry.muted = muted;
-    apply_volume(entry);
-    changed();
-    return Error::none();
-  });
-}
-
-Error World::volume(const std::string& id, double volume) {
-  return script(id, [&](Entry& entry) {
-    if (!(volume >= 0 && volume <= 1)) return out_of_range("a volume must be 0 to 1");
-    entry.volume = volume;
-    apply_volume(entry);
-    changed();
-    return Error::none();
-  });
-}
-
-void World::apply_volume(Entry& entry) {
-  entry.card->set_volume(entry.side, entry.volume, entry.muted);
-}
-
-Error World::glitch(const std::string& id, int64_t frames) {
-  return script(id, [&](Entry& entry) {
-    if (frames < 1) return out_of_range("a glitch must lose 1 frame or more");
-    entry.card->glitch(entry.side, frames);
-    return Error::none();
-  });
-}
-
-Error World::stall(const std::string& id) {
-  return script(id, [](Entry& entry) {
-    entry.card->stall(entry.side, true);
-    return Error::none();
-  });
-}
-
-Error World::resume(const std::string& id) {
-  return script(id, [](Entry& entry) {
-    entry.card->stall(entry.side, false);
-    return Error::none();
-  });
-}
-
-Error World::late(const std::string& id, int64_t by_ns) {
-  return script(id, [&](Entry& entry) {
-    if (by_ns < 0) return out_of_range("the delay of a delivery must be 0 ns or more");
-    entry.card->late(by_ns);
-    return Error::none();
-  });
-}
-
-Error World::delay(const std::string& id, int64_t by_ns) {
-  return script(id, [&](Entry& entry) {
-    if (by_ns < 0 || by_ns > kMaxDelayNs) return out_of_range("a delay must be 0 to 10 s");
-    entry.card->delay(entry.side, by_ns);
-    return Error::none();
-  });
-}
-
-Error World::jitter(const std::string& id, int64_t up_to_ns) {
-  return script(id, [&](Entry& entry) {
-    if (up_to_ns < 0) return out_of_range("jitter must be 0 ns or more");
-    entry.card->jitter(up_to_ns);
-    return Error::none();
-  });
-}
-
-Error World::stamps(const std::string& id, int64_t offset_ns, int64_t jitter_ns) {
-  return script(id, [&](Entry& entry) {
-    if (jitter_ns < 0) return out_of_range("jitter must be 0 ns or more");
-    entry.card->stamps(entry.side, offset_ns, jitter_ns);
-    return Error::none();
-  });
-}
-
 Error World::devices(std::vector<DeviceInfo>* devices) const {
   std::lock_guard<std::mutex> lock(mutex_);
   if (gone_) return closed_ ? closed_error() : server_error();
@@ -582,67 +398,6 @@ Error World::find(const std::string& id, Entry** entry) {
   Error error = static_cast<const World*>(this)->find(id, &found);
   *entry = const_cast<Entry*>(found);
   return error;
-}
-
-Error World::find_active(const std::string& id, Flow flow, Entry** entry) {
-  if (gone_) return closed_ ? closed_error() : server_error();
-  if (Error error = find(id, entry)) return error;
-  const DeviceInfo& info = (*entry)->info;
-  if (info.flow != flow) {
-    return device_error(ErrorCode::kUnsupported, info,
-                        flow == Flow::kInput ? "is an output" : "is an input",
-                        flow == Flow::kInput ? "open its loopback" : "choose an output");
-  }
-  if ((*entry)->denied) {
-    return device_error(ErrorCode::kPermissionDenied, info,
-                        "cannot be opened, because access is denied",
-                        "allow it again with deny(false)");
-  }
-  if (info.state != DeviceState::kActive) {
-    return device_error(ErrorCode::kDeviceLost, info, "is not active",
-                        "plug it in or choose another device");
-  }
-  return Error::none();
-}
-
-Error World::open_capture(const CaptureRequest& request, CaptureListener* listener,
-                          std::unique_ptr<Stream>* stream) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  const bool loopback = request.kind == CaptureRequest::Kind::kLoopback;
-  Entry* entry = nullptr;
-  if (Error error =
-          find_active(request.device_id, loopback ? Flow::kOutput : Flow::kInput, &entry)) {
-    return error;
-  }
-  StreamInfo info;
-  info.format = entry->info.format;
-  info.period_frames = entry->period_frames;
-  info.buffer_frames = info.format.sample_rate;  // kCaptureBufferNs
-  info.device_id = entry->info.id;
-  if (Error error = grant(request.options, entry->info, &info)) return error;
-  *stream = std::make_unique<CardStream<Card::CaptureClient>>(
-      entry->card, entry->side, std::make_shared<Card::CaptureClient>(listener), info);
-  return Error::none();
-}
-
-Error World::open_render(const RenderRequest& request, RenderListener* listener,
-                         std::unique_ptr<Stream>* stream) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  Entry* entry = nullptr;
-  if (Error error = find_active(request.device_id, Flow::kOutput, &entry)) return error;
-  StreamInfo info;
-  info.format = entry->info.format;
-  info.period_frames = entry->period_frames;
-  const uint64_t more = uint64_t{request.most_more_ms} * info.format.sample_rate / 1000;
-  const uint32_t periods = 1 + static_cast<uint32_t>(more / info.period_frames);
-  info.buffer_frames = (1 + periods) * info.period_frames;
-  info.device_id = entry->info.id;
-  if (Error error = grant(request.options, entry->info, &info)) return error;
-  const size_t bytes = info.period_frames * bytes_per_frame(info.format);
-  *stream = std::make_unique<CardStream<Card::RenderClient>>(
-      entry->card, entry->side, std::make_shared<Card::RenderClient>(listener, bytes, periods),
-      info);
-  return Error::none();
 }
 
 Error World::make_cable(const std::string& name, const Format& format, Cable* cable) {

@@ -218,4 +218,13 @@ class World {
   WorldProcesses processes_{this};
 };
 
+// All scripts for one device use this: `change` gets its entry and may refuse.
+template <class Change>
+Error World::script(const std::string& id, Change change) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  Entry* entry = nullptr;
+  if (Error error = find(id, &entry)) return error;
+  return change(*entry);
+}
+
 }  // namespace patchcord
