@@ -228,7 +228,6 @@ function check() {
     }
   }
   for (const path of ['src', 'bench', 'test'].flatMap((folder) => filesIn(folder, /\.(?:cc|h)$/))) {
-    if (/^src\/core\/graph\/(?:mixer_node|live_input|input_controls)\./.test(path)) continue;
     const text = readFileSync(join(root, path), 'utf8');
     for (const [position, prose] of commentsOfCpp(text)) {
       look(path, lineAt(text, position), prose, { isComment: true });

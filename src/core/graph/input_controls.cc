@@ -19,7 +19,7 @@ void InputControls::follow() noexcept {
   begun_ = true;
 }
 
-// Balance: the side turned to keeps its level, the other falls to nothing. Speakers that are on no
+// Balance: the side turned to keeps its level, the other fades to zero. Speakers that are on no
 // side stay as they are.
 InputControls::Frame InputControls::gains() const noexcept {
   const double gain = gain_.here() * heard_.here();

@@ -17,8 +17,9 @@
 
 namespace patchcord {
 
-// Set on the JS thread, followed by the audio thread. Each control has a ramp of its own, of
-// `ramp_frames` from where it is then; what is set before anything was mixed holds at once.
+// The JS thread sets them, the audio thread follows. Each control has its own ramp, which starts at
+// the present value and takes `ramp_frames`. A value that is set before anything was mixed applies
+// at once.
 class InputControls {
  public:
   InputControls(uint32_t channels, uint32_t sample_rate);
@@ -30,15 +31,15 @@ class InputControls {
     heard_.set(muted ? 0.0f : 1.0f, ramp_frames);
   }
 
-  // JS thread, before the input is published: it is lowered while `key` sounds. The mix takes that
-  // input before this one.
+  // JS thread, before the input is published: lowers this input while `key` sounds. The mix
+  // processes that input before this one.
   void duck(std::shared_ptr<InputControls> key, const Ducker::Config& config);
 
-  // Mixer's thread: `frames` of one input, in place, as they are to be added to the mix, `offset`
+  // Mixer's thread: processes `frames` of one input in place, for adding to the mix, `offset`
   // frames into the block of this turn.
   void process(float* samples, size_t frames, size_t offset = 0) noexcept;
 
-  // Mixer's thread: `connection` is heard in `turn` of the mix. Whether it was in the turn before.
+  // Mixer's thread: `connection` is mixed in `turn`. Returns whether it was in the turn before.
   bool goes_on(uint64_t connection, uint64_t turn) noexcept {
     goes_on_ = connection == connection_ && turn == turn_ + 1;
     if (!goes_on_) recent_.clear();
@@ -46,12 +47,13 @@ class InputControls {
     turn_ = turn;
     return goes_on_;
   }
-  // Mixer's thread: its last frames, if it is heard in `turn` and was heard in the turn before.
+  // Mixer's thread: its last frames, if it is mixed in `turn` and was in the turn before.
   const Recent* recent_in(uint64_t turn) const noexcept {
     return goes_on_ && turn == turn_ ? &recent_ : nullptr;
   }
 
-  const LevelMeter& meter() const noexcept { return meter_; }  // any thread: behind the controls
+  // any thread: measures after the controls
+  const LevelMeter& meter() const noexcept { return meter_; }
 
  private:
   void follow() noexcept;
@@ -67,7 +69,7 @@ class InputControls {
 
   const uint32_t channels_;
   Ramp gain_{1}, pan_{0}, heard_{1};
-  std::shared_ptr<InputControls> key_;  // of the ducker
+  std::shared_ptr<InputControls> key_;  // of the input that triggers the ducker
   std::optional<Ducker> ducker_;
   // The peak of each frame in the present turn, if another input is ducked by this one.
   std::unique_ptr<Peaks> peaks_memory_;

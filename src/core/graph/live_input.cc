@@ -7,23 +7,23 @@
 namespace patchcord {
 namespace {
 
-// A position error is worked off in kServoSeconds, sooner after the start, by at most kMaxServo of
-// the rate: half a hertz at 1 kHz. In the first second the place itself is in doubt, and an error
-// is hardly heard: then it is more, and if that is not enough there is a jump.
+// A position error is corrected over kServoSeconds, sooner after the start, by at most kMaxServo of
+// the rate: half a hertz at 1 kHz. In the first second the position itself is uncertain, and an
+// error is hardly heard: then the limit is higher, and if that is not enough there is a jump.
 constexpr double kServoSeconds = 10, kFirstServoSeconds = 0.3;
 constexpr double kMaxServo = 500e-6, kMaxFirstServo = 2e-3;
 constexpr double kYoungSeconds = 1;
-// Not while the two clocks are still finding out where they are: a first place is wrong when it has
-// been wrong by the same for kSteadySeconds. After a jump only a much greater error is another one.
+// Not while the two clocks are still being learnt: the first position is wrong if it has been wrong
+// by the same amount for kSteadySeconds. After a jump only a much greater error causes another one.
 constexpr double kMaxFirstError = 1e-3;  // s
 constexpr double kSteadySeconds = 0.1;
 constexpr double kSteadyShare = 0.25;
 constexpr double kNextError = 4;
-constexpr double kMaxDrift = 5e-3;  // clocks further apart than 0.5 % are not clocks
+constexpr double kMaxDrift = 5e-3;  // clocks that differ by more than 0.5 % are faulty
 constexpr double kResyncSeconds = 0.2;
-constexpr size_t kServoFrames = 8;  // that a change of the ratio may need
+constexpr size_t kServoFrames = 8;  // extra input that a change of the ratio may need
 constexpr int kLateLooks = 4;
-constexpr double kStarvationMemory = 10e9;  // ns: three starvations in this time ask for more lag
+constexpr double kStarvationMemory = 10e9;  // ns: three starvations within this time raise the lag
 
 }  // namespace
 
@@ -56,7 +56,7 @@ void LiveInput::pull(float* out, size_t frames, const PullTime& when) noexcept {
   if (take_end()) events_->push({NodeEventType::kInputEnded, 0, 0});
 }
 
-// What was heard at that time, as a place in the stream.
+// The position in the stream of the sound recorded at that time.
 double LiveInput::wanted(const Record& newest, double time) const noexcept {
   return static_cast<double>(newest.frame) + (time - newest.time) * newest.rate * 1e-9;
 }
@@ -76,8 +76,8 @@ bool LiveInput::certain(size_t frames, const PullTime& when) noexcept {
   const double first = static_cast<double>(queue_->next_frame());
   const double need = needed(want, frames);
   if (first + static_cast<double>(available) < need) {
-    // What was asked for before is not asked for again: a queue that is full of it has no room for
-    // what is waited for.
+    // Frames requested before are not requested again: they would fill the queue, and leave no room
+    // for the frames that are awaited.
     skip_to(want, want, when.time);
     return false;
   }
@@ -93,8 +93,8 @@ void LiveInput::read(float* out, size_t frames, const PullTime& when) noexcept {
   bool silent = false;
   if (newest != nullptr && !ended_) {
     rate_.store(newest->rate, std::memory_order_relaxed);
-    // The silence of an idle endpoint, or of one that is away, is filled in late and ends when it
-    // will: it is neither late nor lost.
+    // The silence of an idle endpoint, or of an absent one, is filled in late and ends at any time:
+    // it is neither late nor lost.
     silent = (newest->flags & kRecordSilence) != 0;
     pauses = pauses || newest->pauses;
     const bool fresh = newest->frame != seen_ && !silent;
@@ -109,7 +109,7 @@ void LiveInput::read(float* out, size_t frames, const PullTime& when) noexcept {
       const double error = want - at;
       offset_us_.store(error / in_rate_ * 1e6, std::memory_order_relaxed);
       const bool young = when.time - first_ < kYoungSeconds * 1e9;
-      const bool judged = young || wrong_by_ != 0;  // what has begun is judged to its end
+      const bool judged = young || wrong_by_ != 0;  // an error that has begun is judged to its end
       const double allowed = when.after_break ? kMaxFirstError : kResyncSeconds;
       if (std::abs(error) > allowed * in_rate_ || (judged && began_wrong(error, when.time))) {
         stats_.resyncs.add(1);
@@ -138,7 +138,7 @@ void LiveInput::read(float* out, size_t frames, const PullTime& when) noexcept {
   }
   if (newest == nullptr && over) ended_ = true;  // closed before its first frame
   if (made == frames) {
-    // What an idle endpoint is silent about comes late by design.
+    // The silence of an idle endpoint is late by design.
     if (!silent) {
       spare_ = std::min(spare_, static_cast<double>(queue_->available()) * 1e9 / in_rate_);
     }
@@ -160,7 +160,7 @@ void LiveInput::read(float* out, size_t frames, const PullTime& when) noexcept {
   }
 }
 
-// In the first second: whether the place where it began was wrong, now that it is known.
+// In the first second: whether the first position was wrong, now that the right one is known.
 bool LiveInput::began_wrong(double error, double time) noexcept {
   if (std::abs(error) <= first_error_) {
     wrong_by_ = 0;
@@ -197,8 +197,8 @@ void LiveInput::lose(int64_t first, uint64_t frames) noexcept {
   loss_.frames = static_cast<uint64_t>(until - loss_.first);
 }
 
-// What is left out is counted already, unless silence was given while nobody could know what
-// belongs there: sound that does came too late. `want`: the place of the present pull.
+// Skipped frames are counted already, unless silence was delivered while it was unknown whether
+// there was sound: then that sound came too late. `want`: the position of the present pull.
 void LiveInput::skip_to(double frame, double want, double time) noexcept {
   const FrameQueue::Sound sound = queue_->skip_to(static_cast<uint64_t>(std::max(0.0, frame)));
   const double per_frame = out_rate_ / in_rate_;
@@ -212,8 +212,8 @@ void LiveInput::skip_to(double frame, double want, double time) noexcept {
   starve(late - std::min(late, lost), time);
 }
 
-// Begins to read so that the first frame produced is the one wanted. `silent_tail_` becomes the
-// output frames that come before the stream's first one.
+// Begins to read so that the first frame produced is the requested one. `silent_tail_` becomes the
+// number of output frames before the stream's first one.
 bool LiveInput::start(size_t frames, double want, bool fresh, double time) noexcept {
   silent_tail_ = 0;
   early_ = false;
@@ -226,8 +226,8 @@ bool LiveInput::start(size_t frames, double want, bool fresh, double time) noexc
     return false;
   }
   if (end < need && !queue_->ended()) {
-    // Not enough yet. While packets come, say by how much they come too late; a source that stalls
-    // is not late. One late look says little: the least of several does.
+    // There are not enough frames yet. While packets come, this reports how late they are; a source
+    // that stalls is not late. One late packet proves little, so the least of several counts.
     if (fresh) {
       const double late = (need - end) * 1e9 / in_rate_;
       least_late_ = late_looks_ == 0 ? late : std::min(least_late_, late);
@@ -250,7 +250,7 @@ bool LiveInput::start(size_t frames, double want, bool fresh, double time) noexc
   late_looks_ = 0;
   quiet_frames_ = 0;
   starving_ = false;
-  // What overflowed before anyone pulled was nobody's loss.
+  // An overflow before the first pull is not a loss.
   if (!started_before_) {
     lost_before_.store(queue_->lost_frames(), std::memory_order_relaxed);
     first_ = time;
@@ -262,7 +262,7 @@ bool LiveInput::start(size_t frames, double want, bool fresh, double time) noexc
   return true;
 }
 
-// `at`: the pull's frame that `out` is.
+// `at`: the frame of the pull that `out` begins with.
 size_t LiveInput::produce(float* out, size_t frames, size_t at) noexcept {
   size_t made = 0;
   while (made < frames) {
@@ -271,7 +271,7 @@ size_t LiveInput::produce(float* out, size_t frames, size_t at) noexcept {
     FrameQueue::Span span = queue_->front(converter_.needed_for(room));
     Resampler::Progress step;
     if (span.frames == 0 && queue_->ended()) {
-      // The filter still holds the end of the stream: its fall to zero pushes it out, up to the
+      // The filter still contains the end of the stream: the fade to zero pushes it out, up to the
       // last frame.
       const double left = static_cast<double>(queue_->next_frame()) -
                           (static_cast<double>(fed_) + converter_.position());

@@ -12,13 +12,14 @@ namespace patchcord {
 namespace {
 
 constexpr double kPumpSeconds = 0.01;
-constexpr uint32_t kLossesInOneSecond = 2;  // at most
+constexpr uint32_t kLossesInOneSecond = 2;  // at most, then they are joined
 constexpr double kPumpPatience = 1e9;       // a pump later than this skips what it missed
-constexpr double kMaxFill = 60e9;           // ns; what is longer the mix leaves out: its times step
+constexpr double kMaxFill = 60e9;  // ns; the mix leaves out longer gaps, and its times step
 constexpr int64_t kPumpRetry = kNsPerMs;
-constexpr int64_t kPumpTurn = 10 * kNsPerMs;  // between two looks whether what is late has come
-// What is mixed in one turn, if more is due. Linux ends a process whose real-time thread computes
-// for 200 ms without a wait (RLIMIT_RTTIME, as RealtimeKit demands it).
+// time between two checks whether late audio has arrived
+constexpr int64_t kPumpTurn = 10 * kNsPerMs;
+// How many blocks one turn mixes, if more are due. Linux ends a process whose real-time thread
+// computes for 200 ms without a wait (RLIMIT_RTTIME, as RealtimeKit demands it).
 constexpr int kMostBlocks = 25;
 constexpr int64_t kStandstill = 100 * kNsPerMs;  // a turn later than this: the process did not run
 
@@ -47,8 +48,8 @@ void MixerNode::publish(std::vector<Input> inputs) {
   inputs_.exchange(std::make_unique<std::vector<Input>>(std::move(inputs)));
 }
 
-// Of `frames` that are mixed from `frame` on, how many come before the input's first one. If the
-// input has nothing to mix, it is all of them.
+// How many of the `frames` mixed from `frame` on come before the input's first one. If the input
+// has nothing to mix, all of them.
 size_t MixerNode::wait_of(const Input& input, uint64_t frame, size_t frames) noexcept {
   if (input.live) return input.live->over() ? frames : 0;
   if (!input.written || input.written->finished()) return frames;
@@ -56,7 +57,7 @@ size_t MixerNode::wait_of(const Input& input, uint64_t frame, size_t frames) noe
   return static_cast<size_t>(std::min<uint64_t>(frames, wait));
 }
 
-// `frame`: of the mix, where what is summed here comes out.
+// `frame`: the frame of the mix at which this sum comes out.
 void MixerNode::mix(std::vector<Input>& inputs, Pace pace, uint64_t frame, float* out,
                     size_t frames, const PullTime& when) noexcept {
   const uint32_t channels = config_.channels;
@@ -68,7 +69,7 @@ void MixerNode::mix(std::vector<Input>& inputs, Pace pace, uint64_t frame, float
     ++heard;
     if (input.controls->goes_on(input.connection, turn_)) ++going_on;
   }
-  // A mix of what is written is exactly that.
+  // Written audio is mixed unchanged.
   if (pace == Pace::kClock && going_on < heard_) let_go(inputs);
   for (Input& input : inputs) {
     const size_t wait = wait_of(input, frame, frames);
@@ -126,7 +127,7 @@ void MixerNode::pull(float* out, size_t frames, const PullTime& when) noexcept {
   silence_left_ -= silence;
   driven_.silence(out, silence);
   if (silence < frames) {
-    // To the driver after it was given to who records it.
+    // The driver gets it after the recorders did.
     float* const mixed = out + silence * config_.channels;
     mix_live(mixed, frames - silence,
              {when.time + static_cast<double>(silence) * 1e9 / when.rate, when.rate});
@@ -135,8 +136,9 @@ void MixerNode::pull(float* out, size_t frames, const PullTime& when) noexcept {
   mixing_.clear(std::memory_order_release);
 }
 
-// A change of master moves no time: the mix goes on where it is. A master that is ahead of it waits
-// for it, in silence; behind one that is late it is late at first. Returns the frames to wait.
+// A change of master moves no time: the mix continues at its present frame. A master that is ahead
+// of the mix waits for it, in silence; after one that is behind, the mix is late at first. Returns
+// the frames to wait.
 size_t MixerNode::take_over(const PullTime& when) noexcept {
   const double continued = when.time - content_next_;
   if (continued <= Lag::kMost) lag_.raise(continued);
@@ -144,9 +146,10 @@ size_t MixerNode::take_over(const PullTime& when) noexcept {
   return ahead > 0 && ahead <= Lag::kMost ? static_cast<size_t>(ahead * 1e-9 * when.rate) : 0;
 }
 
-// A master that was silent goes on where it would be without that. What it did not play is mixed
-// for those who record, and nothing is late for it behind the break. Not where all is written:
-// nobody wants to miss a word. Whether there was any.
+// A master that was silent continues at the frame where it would be without the silence. The frames
+// that it did not play are mixed for recordings, and nothing counts as late for it after the break.
+// A mix of written audio only does not skip anything, because all of it should be played. Returns
+// whether there was a break.
 bool MixerNode::make_good(const PullTime& when) noexcept {
   {
     Published<std::vector<Input>>::Reading inputs(inputs_);
@@ -174,7 +177,7 @@ double MixerNode::least_lag(const std::vector<Input>& inputs) const noexcept {
   return least;
 }
 
-// `live`: a device hears the mix, so what is mixed waits for nothing either.
+// `live`: a device plays the mix, so the mix does not wait for late audio.
 void MixerNode::prepare(bool live) noexcept {
   Published<std::vector<Input>>::Reading inputs(inputs_);
   if (!inputs) return;
@@ -184,13 +187,13 @@ void MixerNode::prepare(bool live) noexcept {
   }
 }
 
-// For the driver: what is as old as the lag.
+// For the driver: mixes the audio that is as old as the lag.
 void MixerNode::mix_live(float* out, size_t frames, const PullTime& when) noexcept {
   prepare(true);
   mix_at(out, frames, {when.time - lag_.ns(), when.rate});
 }
 
-// What was heard at `when`.
+// Mixes the audio recorded at `when`.
 void MixerNode::mix_at(float* out, size_t frames, const PullTime& when) noexcept {
   const double elapsed = static_cast<double>(frames) * 1e9 / when.rate;
   bool silent = !limiter_ && missed_.passes();
@@ -207,7 +210,7 @@ void MixerNode::mix_at(float* out, size_t frames, const PullTime& when) noexcept
         follow_ends(input);
       }
       const double least = least_lag(*inputs);
-      // Under a driver inputs that run follow the new place slowly, without a jump; the late one
+      // With a driver, running inputs follow the new position slowly, without a jump; the late one
       // begins there.
       lag_.follow(elapsed, least, shortfall, [&inputs] {
         double spare = std::numeric_limits<double>::infinity();
@@ -224,7 +227,7 @@ void MixerNode::mix_at(float* out, size_t frames, const PullTime& when) noexcept
   }
   content_next_ = when.time + elapsed;
   const double delay = static_cast<double>(delay_frames()) * 1e9 / config_.sample_rate;
-  // The first frame is the first one mixed: the limiter's silence before it is left out.
+  // The first frame is the first one mixed: the limiter's initial silence is dropped.
   const size_t dropped = std::min(head_, frames);
   head_ -= dropped;
   Record record;
@@ -236,8 +239,8 @@ void MixerNode::mix_at(float* out, size_t frames, const PullTime& when) noexcept
   deliver_mixed(out + dropped * config_.channels, record, ended);
 }
 
-// As far as the inputs go. Behind the end of the last one the mix rests, until JavaScript has taken
-// notice: then it ends there, or goes on with another input.
+// Delivers up to the end of the inputs. After the end of the last one the mix rests until
+// JavaScript handles it: then the mix ends there, or continues with another input.
 void MixerNode::deliver_mixed(float* samples, Record record, bool ended) noexcept {
   if (ended) {
     const uint64_t left = inputs_end_ - std::min<uint64_t>(inputs_end_, position_);
@@ -266,7 +269,7 @@ bool MixerNode::all_ended(const std::vector<Input>& inputs) const noexcept {
   });
 }
 
-// Nothing was to be heard meanwhile: silence, which nobody has lost.
+// The mix rested meanwhile: it delivers silence, and no frame was lost.
 void MixerNode::go_on() noexcept {
   const Record record{position_, rested_, rests_since_, static_cast<double>(config_.sample_rate),
                       kRecordSilence};
@@ -279,7 +282,7 @@ void MixerNode::go_on() noexcept {
 }
 
 void MixerNode::finish() noexcept {
-  // The limiter may still hold the end of the last input.
+  // The limiter may still contain the end of the last input.
   if (content_next_ != 0 && has_ended()) {
     const uint64_t left = inputs_end_ - std::min<uint64_t>(inputs_end_, position_);
     for (uint64_t done = 0; done < left + head_;) {
@@ -307,7 +310,7 @@ void MixerNode::count_losses(const std::vector<Input>& inputs) noexcept {
     losses_.add(static_cast<uint64_t>(std::max<int64_t>(0, here + loss.first)), loss.frames,
                 [this](uint64_t frame, uint64_t frames) { replaced(frame, frames); });
   }
-  // What was late comes in pieces: of all of them one event is made.
+  // Losses come in pieces, which are joined into one event.
   if (position_ - lost_at_ > config_.sample_rate / kLossesInOneSecond) settle_losses();
 }
 
@@ -320,7 +323,7 @@ void MixerNode::replaced(uint64_t frame, uint64_t frames) noexcept {
   if (listener_ != nullptr) listener_->on_replaced(frame, frames);
 }
 
-// An input whose stream is over is told so once; JavaScript takes it out.
+// The end of an input's stream is reported once; JavaScript removes the input.
 void MixerNode::follow_ends(const Input& input) noexcept {
   const bool over =
       input.live ? input.live->take_end() : input.written && input.written->take_end();
@@ -347,7 +350,7 @@ void MixerNode::flush(int64_t now) noexcept {
   if (content_next_ != 0 && pumped_last_) mix_due(now, false, std::numeric_limits<int>::max());
 }
 
-// By the first live input's clock, else the host's.
+// The rate of the first live input's clock, else of the host's.
 double MixerNode::pump_rate() noexcept {
   const double rate = config_.sample_rate;
   Published<std::vector<Input>>::Reading inputs(inputs_);
@@ -366,20 +369,20 @@ bool MixerNode::certain(size_t frames, const PullTime& when) noexcept {
   });
 }
 
-// A mix that no sink pulls goes on from frame to frame, each as old as the lag, or older where it
-// `waits`: until all inputs have it, or it has been waited for long enough. While the process stood
-// still nothing was waited for: what came meanwhile is still to be read by other threads.
+// A mix that no sink pulls continues frame by frame. Each frame is as old as the lag, or older if
+// the mix `waits`: until all inputs have it, or the wait was long enough. While the process stood
+// still it did not wait: other threads must still read the audio of that time.
 int64_t MixerNode::mix_due(int64_t now, bool waits, int most_blocks) noexcept {
   const double rate = config_.sample_rate;
   const double start = static_cast<double>(now);
   prepare(!waits);
   if (driver_changed_.exchange(false, std::memory_order_acq_rel) || !pumped_last_) {
     pumped_last_ = true;
-    // Where a sink left off: what has become due since then is mixed at once.
+    // The frame at which a sink stopped pulling: everything due since then is mixed at once.
     const double due = start - lag_.ns();
     if (content_next_ == 0 || std::abs(due - content_next_) > kPumpPatience) content_next_ = due;
   }
-  // What waits for what is late leaves nothing out that its inputs may still have.
+  // A mix that waits for late audio leaves out nothing that its inputs may still have.
   const double late = start - lag_.ns() - content_next_;
   if (late > (waits ? kMaxFill : kPumpPatience + config_.max_wait_ns)) {
     const uint64_t missed = static_cast<uint64_t>(late * rate * 1e-9);
@@ -399,9 +402,9 @@ int64_t MixerNode::mix_due(int64_t now, bool waits, int most_blocks) noexcept {
   }
 }
 
-// Whether what is due, and has not come, is waited for. While the process stood still nothing was
-// waited for: what came meanwhile is still to be read by other threads. An input whose system does
-// not answer is waited for longer, and when it answers it is to deliver first.
+// Whether to wait for audio that is due and has not arrived. While the process stood still the mix
+// did not wait: other threads must still read the audio of that time. The mix waits longer for an
+// input whose system does not answer, and when it answers, it must deliver first.
 bool MixerNode::is_worth_waiting(double due, int64_t now) noexcept {
   const double time = static_cast<double>(now);
   const bool held = has_held_input();
@@ -420,7 +423,7 @@ bool MixerNode::has_held_input() noexcept {
          });
 }
 
-// So many frames nobody could mix: a hole for who records the mix, or a step of its times.
+// These frames were not mixed: a hole in recordings of the mix, or a step of its times.
 void MixerNode::miss(uint64_t frames, bool filled) noexcept {
   if (rested_ > 0) {
     rested_ += frames;
@@ -440,12 +443,12 @@ void MixerNode::miss(uint64_t frames, bool filled) noexcept {
   missed_.rise();
 }
 
-// Frames that can be mixed now; `ending`: they are the last.
+// How many frames can be mixed now; `ending`: they are the last.
 size_t MixerNode::ready_frames(std::vector<Input>& inputs, bool* ending) noexcept {
   size_t running = SIZE_MAX, last = 0;
   for (const Input& input : inputs) {
-    // An input that nothing was written to yet holds the mix, or it would begin wherever the mix
-    // happens to be then.
+    // An input without any written audio yet holds the mix. Otherwise it would begin at whichever
+    // frame the mix has reached by then.
     const size_t ready = input.written ? input.written->ready_frames() : 0;
     const bool closing = input.written && input.written->closing();
     const auto wait = static_cast<size_t>(input.start_frame - std::min(input.start_frame, fed_));
@@ -457,7 +460,7 @@ size_t MixerNode::ready_frames(std::vector<Input>& inputs, bool* ending) noexcep
   }
   *ending = running == SIZE_MAX;
   if (*ending) {
-    // Once they are exhausted what is fed is the silence that pushes out the limiter's delay.
+    // Once the inputs are exhausted, silence pushes out the limiter's delay.
     if (last > 0) end_ = std::max(end_, fed_ + last);
     return static_cast<size_t>(end_ - std::min(end_, given_));
   }
@@ -471,7 +474,7 @@ size_t MixerNode::mix_written(size_t frames) noexcept {
   bool ending;
   const size_t count = std::min({frames, consumer_room(), ready_frames(*inputs, &ending)});
   for (size_t done = 0; done < count;) {
-    // The limiter's delay is dropped at the start and pushed out by the inputs' silence at the end.
+    // The limiter's delay is dropped at the start; at the end, silence pushes it out.
     const size_t block = std::min(kMaxPull, count - done + head_);
     mix(*inputs, Pace::kWriters, fed_, pumped_.data(), block,
         {0, static_cast<double>(config_.sample_rate)});
