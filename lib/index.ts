@@ -91,6 +91,7 @@ export {
 } from './sources/process-source.js';
 export {
   VirtualSpeakerSource,
+  type VirtualSpeakerEvents,
   type VirtualSpeakerOptions,
 } from './sources/virtual-speaker-source.js';
 export { ToneSource, type ToneSourceOptions } from './sources/tone-source.js';

@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 
-import type { NativeHost, NativeProcessId } from '../engine/native.js';
+import type { NativeDevice, NativeHost, NativeProcess, NativeProcessId } from '../engine/native.js';
 import { timersOf } from '../engine/timers.js';
 import { processKey } from './processes.js';
 
@@ -13,6 +13,7 @@ const returnWithinMs = 60_000;
  */
 export class PlayingPrograms {
   readonly #host: NativeHost;
+  readonly #listed: (processes: NativeProcess[], devices: NativeDevice[]) => Promise<void>;
   #outputId = '';
   /** The programs that play to the output, or did when it was lost. */
   readonly #here = new Map<string, NativeProcessId>();
@@ -23,8 +24,13 @@ export class PlayingPrograms {
   #isStale = false;
   #stopped = false;
 
-  constructor(host: NativeHost) {
+  /** @param listed called when the programs that play, or their outputs, may have changed. */
+  constructor(
+    host: NativeHost,
+    listed: (processes: NativeProcess[], devices: NativeDevice[]) => Promise<void>,
+  ) {
     this.#host = host;
+    this.#listed = listed;
   }
 
   /** Called when the output was created, also when it was created again. */
@@ -73,5 +79,6 @@ export class PlayingPrograms {
     for (const process of processes) {
       if (process.devices.includes(outputId)) this.#here.set(processKey(process), process);
     }
+    await this.#listed(processes, devices);
   }
 }

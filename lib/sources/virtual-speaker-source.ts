@@ -10,14 +10,17 @@ import {
   told,
   type ChildEnvironment,
 } from '../devices/made-device.js';
+import { StrayPrograms, type Strays } from '../devices/stray-programs.js';
 import { PlayingPrograms } from '../devices/playing-programs.js';
 import { chooseVirtualMic, taken } from '../devices/virtual-mics.js';
 import type { NativeDevice } from '../engine/native.js';
+import { callListeners } from '../engine/call-listeners.js';
 import { defaultFormat, optionalFormat, type AudioFormat } from '../format/format.js';
 import { linkable } from '../streams/links.js';
 import { checkString } from '../validate.js';
 import { AudioSource, type SourceTarget } from './audio-source.js';
 import { checkSourceOptions, type SourceOptions } from './source-options.js';
+import type { SourceEvents } from './source-reports.js';
 
 /** Options of a {@link VirtualSpeakerSource}. */
 export interface VirtualSpeakerOptions extends SourceOptions {
@@ -36,6 +39,16 @@ export interface VirtualSpeakerOptions extends SourceOptions {
    * not depend on it. @default 48000 Hz, 2 channels, or the channels of the stream if it has more
    */
   deviceFormat?: AudioFormat | undefined;
+}
+
+/** Events of a {@link VirtualSpeakerSource}, beside those of every source. */
+export interface VirtualSpeakerEvents extends SourceEvents {
+  /**
+   * Programs that were started with `environment()` play to other outputs, so the stream does not contain their sound:
+   * they ignore the variables, or a user has moved them. `processes` are these programs, and `devices` the outputs.
+   * Emitted when they have changed, and with empty arrays when there are none any more. Linux only.
+   */
+  elsewhere: [event: Strays];
 }
 
 /**
@@ -58,7 +71,7 @@ export interface VirtualSpeakerOptions extends SourceOptions {
  * speaker.pipe(WavWriter.toFile('heard.wav'));
  * spawn('chromium', ['https://example.com'], { env: { ...process.env, ...speaker.environment() } });
  */
-export class VirtualSpeakerSource extends AudioSource {
+export class VirtualSpeakerSource extends AudioSource<VirtualSpeakerEvents> {
   /** @internal */
   static readonly [linkable] = true;
   /** Resolves when the device is open. */
@@ -67,7 +80,15 @@ export class VirtualSpeakerSource extends AudioSource {
   readonly #name: string;
   readonly #format: Readonly<AudioFormat>;
   readonly #claim = new CableClaim(this.host, 'speaker');
-  readonly #programs = new PlayingPrograms(this.host);
+  readonly #strays = new StrayPrograms((strays) =>
+    callListeners(() => this.emit('elsewhere', strays)),
+  );
+  readonly #programs = new PlayingPrograms(this.host, async (processes, devices) => {
+    const { speaker } = this;
+    const environment = this.#environment;
+    if (this.destroyed || !speaker || !environment || Object.keys(environment).length === 0) return;
+    await this.#strays.look(processes, devices, speaker.id, environment);
+  });
   #environment: ChildEnvironment | undefined;
 
   /**

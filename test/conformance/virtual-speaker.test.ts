@@ -47,12 +47,16 @@ async function hear(speaker: VirtualSpeakerSource, seconds: number): Promise<Flo
 }
 
 /** A program that plays a tone, given nothing but an environment. */
-function playWith(environment: Record<string, string>, frequency: number): () => Promise<void> {
+function playWith(
+  environment: Record<string, string>,
+  frequency: number,
+  ...options: string[]
+): () => Promise<void> {
   const loud = new Float32Array(96000);
   for (let i = 0; i < 48000; i++)
     loud.fill(0.25 * Math.sin((2 * Math.PI * frequency * i) / 48000), 2 * i, 2 * i + 2);
   const format = ['--raw', '--format=float32le', '--rate=48000', '--channels=2'];
-  const child = spawn('pacat', [...format, '--latency-msec=200'], {
+  const child = spawn('pacat', [...format, '--latency-msec=200', ...options], {
     env: { ...process.env, ...environment },
     stdio: ['pipe', 'ignore', 'inherit'],
   });
@@ -221,6 +225,24 @@ describe.runIf(onServer)('programs that are given an environment', () => {
     await first();
     playWith(speaker.environment(), 500);
     await until(() => speaker.level().rmsDb > -20, 'the tone');
+  });
+
+  it('are reported while they play elsewhere', async () => {
+    const speaker = await open('Ignored');
+    const reports: { devices: string[]; programs: string[] }[] = [];
+    speaker.on('elsewhere', ({ devices, processes }) =>
+      reports.push({
+        devices: devices.map(({ id }) => id),
+        programs: processes.map((one) => one.name),
+      }),
+    );
+    playWith({}, 900); // it was not given the speaker
+    const end = playWith(speaker.environment(), 500, '--device=headset');
+    await until(() => reports.length > 0, 'a report');
+    expect(reports).toEqual([{ devices: ['headset'], programs: ['pacat'] }]);
+    await end();
+    await until(() => reports.length > 1, 'the end of it');
+    expect(reports[1]).toEqual({ devices: [], programs: [] });
   });
 
   // PulseAudio moves all of them back by itself, PipeWire only those that asked for the output.
