@@ -46,6 +46,7 @@ import {
 } from '../engine/native.js';
 import { periodOf, toGranted, type Granted } from '../devices/open-options.js';
 import { checkFrame, checkNumber, checkOptions, checkTime, unsupported } from '../validate.js';
+import { BufferedChanges } from './buffered-changes.js';
 import type { Destination } from './destination.js';
 import { FeedbackGuard } from './feedback-guard.js';
 import { PlayedMarks } from './played-marks.js';
@@ -91,9 +92,8 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
   #info: NativeStreamInfo | undefined;
   #started = false;
   #writing = 0; // bytes of the chunk that waits for room
-  #discard = 0; // bytes in Node's buffer that clear() has discarded
   #overrunFrames = 0;
-  readonly #formats: { behind: number; format: Readonly<AudioFormat> }[] = [];
+  readonly #changes = new BufferedChanges();
   #queued = false;
 
   /** @internal */
@@ -344,8 +344,7 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
   clear(options?: { rampMs?: number }): void {
     const { rampMs = 5 } = checkOptions(options, 'clear', ['rampMs']);
     checkNumber(rampMs, 'options.rampMs', 0, 1000);
-    this.#discard = this.#behind();
-    for (const change of this.#formats) change.behind = 0;
+    this.#changes.discard(this.#behind());
     this.#native.clear(rampMs);
     this.#inlet.drop();
     this.#writer.drop();
@@ -362,7 +361,7 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
   async setFormat(format: AudioFormat): Promise<void> {
     const next = checkFormat(format, 'format');
     if (this.destroyed || this.writableEnded) throw closed('setFormat()');
-    this.#formats.push({ behind: this.#behind(), format: next });
+    this.#changes.setFormat(next, this.#behind());
     await Promise.resolve();
   }
 
@@ -483,15 +482,10 @@ export abstract class AudioSink extends TypedWritable<SinkEvents> implements Aud
       if (!error) this.#marks.taken(chunk.length);
       done(error);
     };
-    if (this.#discard > 0) {
-      this.#discard -= chunk.length;
+    if (this.#changes.take(chunk.length, (format) => this.#inlet.change(format))) {
       this.#inlet.skip();
       return taken();
     }
-    while (this.#formats.length > 0 && this.#formats[0].behind <= 0) {
-      this.#inlet.change((this.#formats.shift() as { format: AudioFormat }).format);
-    }
-    for (const change of this.#formats) change.behind -= chunk.length;
     this.#writing = chunk.length;
     this.#inlet.write(chunk, taken);
   }
