@@ -40,7 +40,8 @@ export interface SourceOptions extends FormatOptions, ChunkOptions, OpenOptions,
   /**
    * Which clock defines a second: the device's, or the host's. The clocks of two devices differ by up to
    * 0.7 s in an hour. With `'host'` the audio is resampled inaudibly, so that frame k is what was heard at `startTime` +
-   * k / `sampleRate`. Sources with the same `startTime` then stay aligned to the frame. @default 'device'
+   * k / `sampleRate`. Sources with the same `startTime` then stay aligned, as exactly as the system reports the times
+   * of their audio. @default 'device'
    */
   clock?: 'device' | 'host' | undefined;
   /** This version supports only `'thread'`. @default 'thread' */

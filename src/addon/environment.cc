@@ -87,7 +87,9 @@ void Environment::run(std::function<void()> work, Done done) {
   ref();
   {
     std::lock_guard<std::mutex> lock(control_mutex_);
-    commands_.push_back([this, work = std::move(work), done = std::move(done)]() mutable {
+    commands_.push_back([this, asked_at = real_clock().now(), work = std::move(work),
+                         done = std::move(done)]() mutable {
+      *asked_at_ = asked_at;
       work();
       // `work` moves into the completion, because its captures may only be destroyed on the JS
       // thread.
@@ -200,7 +202,7 @@ std::shared_ptr<HostEntry> Environment::make_host(const std::string& name, Clock
                                                   HostEntry::Connect connect,
                                                   std::function<void()> ended) {
   auto entry =
-      std::make_shared<HostEntry>(name, clock, signal_, std::move(connect), std::move(ended));
+      std::make_shared<HostEntry>(name, clock, asked_at_, signal_, std::move(connect), std::move(ended));
   all_hosts_.push_back(entry);
   return entry;
 }

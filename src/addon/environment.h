@@ -92,6 +92,8 @@ class Environment : public std::enable_shared_from_this<Environment> {
   std::mutex control_mutex_;
   std::condition_variable control_wakeup_;
   std::deque<std::function<void()>> commands_;
+  // Control thread: when JavaScript asked for the present command, on the real clock.
+  const std::shared_ptr<int64_t> asked_at_ = std::make_shared<int64_t>(0);
   bool control_stopping_ = false;
   std::thread control_;
 };

@@ -16,7 +16,12 @@ Error HostEntry::use(std::shared_ptr<Host>* host) {
   }
   if (!host_) {
     std::unique_ptr<Host> connected;
-    if (Error error = connect_(&connected)) return error;
+    if (*asked_at_ < failed_at_) return failure_;
+    if (Error error = connect_(&connected)) {
+      failure_ = error;
+      failed_at_ = real_clock().now();
+      return error;
+    }
     host_ = std::move(connected);
     host_->watch(this);
   }

@@ -20,11 +20,14 @@ namespace patchcord {
 class HostEntry final : public DeviceListener {
  public:
   using Connect = std::function<Error(std::unique_ptr<Host>*)>;
-  // close() calls `ended`: for a system that lives in this process and ends with it.
-  HostEntry(std::string name, Clock& clock, std::shared_ptr<LoopSignal> signal, Connect connect,
+  // close() calls `ended`: for a system that lives in this process and ends with it. `asked_at` is
+  // when JavaScript asked for what the control thread does now, on the real clock.
+  HostEntry(std::string name, Clock& clock, std::shared_ptr<const int64_t> asked_at,
+            std::shared_ptr<LoopSignal> signal, Connect connect,
             std::function<void()> ended = nullptr)
       : name_(std::move(name)),
         clock_(clock),
+        asked_at_(std::move(asked_at)),
         connect_(std::move(connect)),
         ended_(std::move(ended)),
         signal_(std::move(signal)) {}
@@ -32,7 +35,9 @@ class HostEntry final : public DeviceListener {
   const std::string& name() const { return name_; }  // any thread
   Clock& clock() const { return clock_; }            // any thread
 
-  // A stream references the host on which it was opened, so a lost connection lasts as long as its
+  // If a connection fails, all calls that JavaScript made before the failure share the error.
+  // Otherwise each of them would wait for 5 s, one after the other, for a server that does not
+  // answer. A stream references the host on which it was opened, so a lost connection lasts as long as its
   // streams.
   Error use(std::shared_ptr<Host>* host);
   void close();  // permanently
@@ -62,10 +67,13 @@ class HostEntry final : public DeviceListener {
 
   const std::string name_;
   Clock& clock_;
+  const std::shared_ptr<const int64_t> asked_at_;
   const Connect connect_;
   const std::function<void()> ended_;
   const std::shared_ptr<LoopSignal> signal_;
   std::shared_ptr<Host> host_;
+  Error failure_;  // of the last connection that failed
+  int64_t failed_at_ = 0;
   bool closed_ = false;
   std::array<std::multiset<std::string>, 2> claims_;  // by CableUse
   std::atomic<bool> lost_{false};

@@ -32,11 +32,14 @@ export function isAbsent(name: 'pulse' | 'pipewire', untried: string): boolean {
   return Boolean(absent);
 }
 
-/** Restores the environment that pointed at a server, and stops that server. */
+/**
+ * Stops a server, then restores the environment that pointed at it. In this order: a connection that is made again must
+ * not reach another server.
+ */
 export async function leaveServer(server: AudioServer, saved: NodeJS.ProcessEnv): Promise<void> {
+  await server.stop();
   for (const key of Object.keys(server.env)) {
     if (saved[key] === undefined) delete process.env[key];
     else process.env[key] = saved[key];
   }
-  await server.stop();
 }
