@@ -201,8 +201,8 @@ std::shared_ptr<HostEntry> Environment::host(const std::string& name, Clock& clo
 std::shared_ptr<HostEntry> Environment::make_host(const std::string& name, Clock& clock,
                                                   HostEntry::Connect connect,
                                                   std::function<void()> ended) {
-  auto entry =
-      std::make_shared<HostEntry>(name, clock, asked_at_, signal_, std::move(connect), std::move(ended));
+  auto entry = std::make_shared<HostEntry>(name, clock, asked_at_, signal_, std::move(connect),
+                                           std::move(ended));
   all_hosts_.push_back(entry);
   return entry;
 }

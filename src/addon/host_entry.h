@@ -37,8 +37,8 @@ class HostEntry final : public DeviceListener {
 
   // If a connection fails, all calls that JavaScript made before the failure share the error.
   // Otherwise each of them would wait for 5 s, one after the other, for a server that does not
-  // answer. A stream references the host on which it was opened, so a lost connection lasts as long as its
-  // streams.
+  // answer. A stream references the host on which it was opened, so a lost connection lasts as long
+  // as its streams.
   Error use(std::shared_ptr<Host>* host);
   void close();  // permanently
 
