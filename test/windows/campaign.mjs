@@ -4,7 +4,7 @@ import process from 'node:process';
 import { parseArgs } from 'node:util';
 
 import { whyNoCrossCompiler } from '../../scripts/cross-windows.mjs';
-import { runMmdevapi } from './mmdevapi.mjs';
+import { buildForWindows, runMmdevapi } from './mmdevapi.mjs';
 import { whyNoWine } from './prepare.mjs';
 
 const { values } = parseArgs({
@@ -12,6 +12,7 @@ const { values } = parseArgs({
 });
 const reason = whyNoWine() ?? whyNoCrossCompiler();
 if (reason) console.log(`absent: Wine (${reason}): no fault was tried`);
+else buildForWindows();
 const { passed, failed } = reason
   ? { passed: 0, failed: 0 }
   : await runMmdevapi({

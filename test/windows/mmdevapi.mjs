@@ -52,10 +52,21 @@ export async function withSimulatedWindows({ node, log }, use) {
   });
 }
 
+/** Builds the addon for Windows, and what the tests' separate programs load. */
+export function buildForWindows() {
+  crossBuildWindows();
+  // Complete: without its types tsup writes the same files twice at once.
+  execFileSync('npx', ['tsup', '--silent'], {
+    cwd: project,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+}
+
 /** How long the tests may take. */
 export const usualLimitMs = 5 * 60_000;
 
 /**
+ * Needs what buildForWindows() builds.
  * @param {{ node?: '20' | '22' | '24', log?: (line: string) => void, files?: string[],
  *   env?: Record<string, string>, limitMs?: number }} [options] `files`: default all; `env`: for the tests.
  * @returns {Promise<{ passed: number, failed: number }>}
@@ -67,12 +78,6 @@ export async function runMmdevapi({
   env: given = {},
   limitMs = usualLimitMs,
 } = {}) {
-  crossBuildWindows();
-  // For the test's separate program. Complete: without its types tsup writes the same files twice at once.
-  execFileSync('npx', ['tsup', '--silent'], {
-    cwd: project,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
   return withSimulatedWindows({ node, log }, async (wine, env) => {
     const report = join(wine.folder, 'mmdevapi.json');
     const reporters = ['--reporter=verbose', '--reporter=json', `--outputFile.json=${report}`];
@@ -93,7 +98,11 @@ export async function runMmdevapi({
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { values } = parseArgs({ options: { node: { type: 'string' } } });
   const reason = whyNoWine() ?? whyNoCrossCompiler();
-  if (reason) console.log(`absent: Wine (${reason}): no test ran on the simulated Windows engine`);
+  if (reason) {
+    console.log(`absent: Wine (${reason}): no test ran on the simulated Windows engine`);
+  } else {
+    buildForWindows();
+  }
   const { passed, failed } = reason ? { passed: 0, failed: 0 } : await runMmdevapi(values);
   console.log(`${passed} passed, ${failed} failed`);
   process.exitCode = failed > 0 ? 1 : 0;

@@ -27,14 +27,9 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-import {
-  crossBuildWindows,
-  crossCompiler,
-  hostImports,
-  whyNoCrossCompiler,
-} from '../../scripts/cross-windows.mjs';
+import { crossCompiler, hostImports, whyNoCrossCompiler } from '../../scripts/cross-windows.mjs';
 import { startPulseAudio } from '../servers.mjs';
-import { runMmdevapi, usualLimitMs } from './mmdevapi.mjs';
+import { buildForWindows, runMmdevapi, usualLimitMs } from './mmdevapi.mjs';
 import { cableModules, createOutside, serveOutside } from './outside.mjs';
 import { nodeVersions, whyNoWine } from './prepare.mjs';
 import { withWine } from './wine.mjs';
@@ -48,6 +43,8 @@ const suites = {
   lifecycle: vitest,
   mmdevapi: simulatedWindows,
 };
+// These two mostly wait. They run at the same time, each in its own session.
+const together = ['lifecycle', 'mmdevapi'];
 const conformanceLimitMs = 10 * 60_000;
 // Tests that depend on the file system, paths and processes; the others run the same JavaScript as on Linux.
 const unitFiles = ['demo', 'errors', 'testing-page', 'virtual-mics', 'wav-reader', 'wav-writer'];
@@ -82,13 +79,14 @@ if (reason) {
 }
 
 const counts = { passed: 0, failed: 0 };
-crossBuildWindows();
+buildForWindows();
 const pulse = await startPulseAudio({ modules: cableModules });
 try {
   const env = { ...pulse.env, PATCHCORD_TEST_BACKEND: 'wasapi', NO_COLOR: '1' };
   await withWine({ node: options.node, env, log: console.log }, async (wine) => {
-    for (const name of options.suite)
-      await withOutside(wine, (variables) => suites[name](wine, name, variables));
+    const run = (name) => withOutside(wine, (variables) => suites[name](wine, name, variables));
+    for (const name of options.suite.filter((name) => !together.includes(name))) await run(name);
+    await Promise.all(options.suite.filter((name) => together.includes(name)).map(run));
   });
 } finally {
   await pulse.stop();
@@ -216,7 +214,6 @@ async function packageInstalled(wine) {
     });
   const addon = ['patchcord', 'prebuilds', 'win32-x64', 'patchcord.node'];
   await test('npm pack; npm install for Windows in a folder with a space and a #', () => {
-    npm(['run', 'build:lib'], project);
     npm(['pack', '--ignore-scripts', '--pack-destination', wine.folder], project);
     const tarball = readdirSync(wine.folder).find((name) => name.endsWith('.tgz'));
     mkdirSync(folder);
