@@ -68,6 +68,7 @@ export {
   listAudioProcesses,
   ProcessMonitor,
   type AudioProcess,
+  type ListProcessesOptions,
   type ProcessMonitorEvents,
   type ProcessMonitorOptions,
 } from './devices/processes.js';

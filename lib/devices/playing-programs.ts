@@ -71,7 +71,11 @@ export class PlayingPrograms {
       const moved = await this.#host.moveProcesses([...this.#away.values()], outputId);
       for (const process of moved) this.#away.delete(processKey(process));
     }
-    const processes = await this.#host.listProcesses({ running: false, levels: false });
+    const processes = await this.#host.listProcesses({
+      inputs: false,
+      running: false,
+      levels: false,
+    });
     // Checked after the answer: while the output is gone, its programs play elsewhere, and must be remembered.
     const devices = await this.#host.listDevices();
     if (outputId !== this.#outputId || !devices.some(({ id }) => id === outputId)) return;

@@ -148,7 +148,12 @@ export interface NativeHost {
   claimCable(renderId: string, use: CableUse, isShared: boolean): boolean;
   unclaimCable(renderId: string, use: CableUse): void;
   listDevices(): Promise<NativeDevice[]>;
-  listProcesses(options: { running: boolean; levels: boolean }): Promise<NativeProcess[]>;
+  /** `inputs`: the processes that capture a microphone, instead of those that play. */
+  listProcesses(options: {
+    inputs: boolean;
+    running: boolean;
+    levels: boolean;
+  }): Promise<NativeProcess[]>;
   /** The ids of the outputs to which other processes play something now. */
   listPlaying(): Promise<string[]>;
   watchProcesses(callback: () => void): number;
@@ -374,6 +379,8 @@ export interface DeviceScripts {
 export interface ProcessScripts {
   play: [signal: object, device: string];
   stop: [signal: undefined, device: string];
+  capture: [device: string];
+  release: [device: string];
   move: [device: string];
   exit: [];
   volume: [volume: number];

@@ -61,6 +61,27 @@ export class SimulatedProcess {
   }
 
   /**
+   * Captures an input, as a program in a call does. `device` is the id of the input. The program then appears in
+   * `listAudioProcesses({ flow: 'input' })`.
+   *
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_AUDIO_PROCESS_NOT_FOUND`,
+   *   `ERR_AUDIO_DEVICE_NOT_FOUND`, `ERR_AUDIO_UNSUPPORTED` for an output, `ERR_AUDIO_PERMISSION_DENIED`,
+   *   `ERR_AUDIO_DEVICE_LOST` for an input that is not plugged in.
+   */
+  capture(options: { device: string }): this {
+    return this.#script('capture', checkDevice(options, 'capture()'));
+  }
+
+  /**
+   * Stops capturing an input.
+   *
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_AUDIO_PROCESS_NOT_FOUND`.
+   */
+  release(options: { device: string }): this {
+    return this.#script('release', checkDevice(options, 'release()'));
+  }
+
+  /**
    * Moves everything that the program plays to another output.
    *
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_AUDIO_PROCESS_NOT_FOUND`,

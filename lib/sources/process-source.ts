@@ -387,13 +387,16 @@ function notFound(selector: ProcessSelector, sounding: readonly NativeProcess[])
 // The description of a process that ended before it was listed.
 function unknownProcess({ pid, startTime }: NativeProcessId): AudioProcess {
   return {
+    flow: 'output',
     pid,
     rootPid: pid,
     startTime: String(startTime),
     name: '',
     path: '',
     displayName: '',
+    own: false,
     state: 'silent',
+    activeSince: undefined,
     levelDb: Number.NaN,
     volume: 1,
     muted: false,

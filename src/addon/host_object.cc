@@ -115,10 +115,11 @@ Napi::Value HostObject::list_devices(const Napi::CallbackInfo& info) {
       });
 }
 
-// listProcesses({ running, levels }): Promise<Process[]>
+// listProcesses({ inputs, running, levels }): Promise<Process[]>
 Napi::Value HostObject::list_processes(const Napi::CallbackInfo& info) {
   const Napi::Object options = info[0].As<Napi::Object>();
   ProcessQuery query;
+  query.flow = is_true(property(options, "inputs")) ? Flow::kInput : Flow::kOutput;
   query.running = is_true(property(options, "running"));
   query.levels = is_true(property(options, "levels"));
   auto processes = std::make_shared<std::vector<ProcessInfo>>();

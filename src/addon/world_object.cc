@@ -292,6 +292,8 @@ Napi::Value WorldObject::script_process(const Napi::CallbackInfo& info) {
     error = processes.play(pid, info[3].As<Napi::String>(), signal_from(info[2]));
   } else if (verb == "stop") {
     error = processes.play(pid, info[3].As<Napi::String>(), nullptr);
+  } else if (verb == "capture" || verb == "release") {
+    error = processes.capture(pid, info[2].As<Napi::String>(), verb == "capture");
   } else if (verb == "move") {
     error = processes.move(pid, info[2].As<Napi::String>());
   } else if (verb == "exit") {

@@ -215,6 +215,12 @@ struct RenderRequest {
   OpenOptions options;
 };
 
+struct ProcessQuery {
+  Flow flow = Flow::kOutput;  // kInput: programs that capture a microphone
+  bool running = false;       // all that run, not only those that have a stream
+  bool levels = false;        // where levels take time to measure (some 100 ms at the first call)
+};
+
 // A request for the sum of what the processes of a selection play into the mixes of the devices.
 struct ProcessCaptureRequest {
   ProcessSelection selection;
@@ -298,7 +304,7 @@ enum class DeviceEvent : uint8_t { kAdded, kRemoved, kChanged, kDefaultChanged }
 class DeviceListener {
  public:
   virtual void on_devices_changed() noexcept = 0;  // the devices, their defaults, names or formats
-  // the programs with a stream, its state or volume
+  // the programs with a stream of either flow, its state or volume
   virtual void on_processes_changed() noexcept {}
   // The whole backend is gone (server died, service stopped). Streams have their own on_lost. It
   // may also come on the control thread, during a call that found out. Every later call to the host

@@ -1,4 +1,4 @@
-// Programs that make sound, in the terms of the contract.
+// Programs that make sound or capture it, in the terms of the contract.
 #pragma once
 
 #include <cstdint>
@@ -42,12 +42,7 @@ struct ProcessInfo {
   float level = kUnknownLevel;  // peak, linear
   float volume = 1;             // linear, 0..1; above 1 where the system amplifies
   bool muted = false;
-  std::vector<std::string> device_ids;  // outputs that it plays to
-};
-
-struct ProcessQuery {
-  bool running = false;  // all running processes, not only those with a stream
-  bool levels = false;   // where levels take time to measure (some 100 ms at the first call)
+  std::vector<std::string> device_ids;  // outputs that it plays to, or inputs that it captures
 };
 
 // The selection of processes to capture. For a process, the nearest named one among itself and its

@@ -15,6 +15,7 @@
 //   play <d> noise <seed> <gain> [by <pid>]
 //   play <d> silence [by <pid>]           zeros, from a program that keeps its stream open
 //   stop <d> [by <pid>]
+//   capture <d> runs|halted <pid>         a program's stream of an input
 //   process <pid> <parent>                who started whom: process loopback takes trees
 //   process-ended <pid>                   its sessions expire
 //   session <d> <pid> name <name>|volume <0..1>|mute|unmute          of an output, by its user

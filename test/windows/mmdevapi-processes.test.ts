@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   listAudioProcesses,
   LoopbackSource,
+  MicSource,
   ProcessMonitor,
   ProcessSource,
   type AudioChunk,
@@ -107,6 +108,36 @@ describe('programs on Windows', () => {
     monitor.close();
     await here.send('session speakers 1001 unmute');
     await here.send('session speakers 1001 volume 1');
+  });
+
+  it('that capture a microphone are the sessions of inputs, and this process says that it is its own', async () => {
+    const monitor = new ProcessMonitor({ flow: 'input', backend });
+    const players = new ProcessMonitor({ backend });
+    await Promise.all([monitor.ready, players.ready]);
+    const inUse = () => monitor.processes.filter(({ state }) => state === 'active');
+    await here.send('capture mic runs 1001');
+    await until(() => inUse().length === 1, 'the program');
+    expect(inUse()[0]).toMatchObject({ flow: 'input', pid: 1001, own: false });
+    expect(inUse()[0].devices).toEqual([(await here.send('id mic')).trim()]);
+    expect(inUse()[0].activeSince).toBeTruthy();
+    const mic = new MicSource({ backend });
+    await mic.ready;
+    await until(() => inUse().length === 2, 'this process');
+    expect(inUse().find(({ own }) => own)?.pid).toBe(process.pid);
+    expect(await listAudioProcesses({ flow: 'input', backend })).toHaveLength(2);
+    await mic.close();
+    await until(() => inUse().length === 1, 'the microphone to be free of this process');
+    // A program that halts its stream keeps its session.
+    const changed = event<AudioProcess>(monitor, 'change');
+    await here.send('capture mic halted 1001');
+    expect(await changed).toMatchObject({ pid: 1001, state: 'inactive', activeSince: undefined });
+    const removed = event<AudioProcess>(monitor, 'remove');
+    await here.send('process-ended 1001');
+    expect((await removed).pid).toBe(1001);
+    expect(players.processes).toEqual([]);
+    expect(await listAudioProcesses({ backend })).toEqual([]);
+    monitor.close();
+    players.close();
   });
 
   it('are separated, summed, and excluded', async () => {

@@ -67,6 +67,7 @@ enum pa_subscription_mask_t {
   PA_SUBSCRIPTION_MASK_SINK = 0x0001,
   PA_SUBSCRIPTION_MASK_SOURCE = 0x0002,
   PA_SUBSCRIPTION_MASK_SINK_INPUT = 0x0004,
+  PA_SUBSCRIPTION_MASK_SOURCE_OUTPUT = 0x0008,
   PA_SUBSCRIPTION_MASK_SERVER = 0x0080,
   PA_SUBSCRIPTION_MASK_CARD = 0x0200
 };
@@ -341,6 +342,8 @@ using pa_time_event_cb_t = void (*)(pa_mainloop_api*, pa_time_event*, const time
   F(pa_operation*, pa_context_get_client_info_list, (pa_context*, pa_client_info_cb_t, void*)) \
   F(pa_operation*, pa_context_get_sink_input_info_list,                                        \
     (pa_context*, pa_sink_input_info_cb_t, void*))                                             \
+  F(pa_operation*, pa_context_get_source_output_info_list,                                     \
+    (pa_context*, pa_source_output_info_cb_t, void*))                                          \
   F(pa_operation*, pa_context_load_module,                                                     \
     (pa_context*, const char*, const char*, pa_context_index_cb_t, void*))                     \
   F(pa_operation*, pa_context_unload_module,                                                   \

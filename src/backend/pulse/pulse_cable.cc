@@ -392,12 +392,12 @@ void PulseCables::unload(const Made& made, const Connection::Deadline& deadline)
   }
 }
 
-Error PulseCables::move_elsewhere(const std::vector<PulseInput>& inputs) {
+Error PulseCables::move_elsewhere(const std::vector<ProgramStream>& inputs) {
   Connection::Lock lock(connection_);
   const Connection::Deadline deadline(&connection_, kCallLimit);
   std::string output;
   Error error = output_for_others(deadline, &output);
-  for (const PulseInput& input : inputs) {
+  for (const ProgramStream& input : inputs) {
     if (error) return error;
     error = move_input(&connection_, input, output, deadline);
   }

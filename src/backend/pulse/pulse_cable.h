@@ -8,10 +8,10 @@
 
 #include "../backend.h"
 #include "cable_name.h"
+#include "program_streams.h"
 #include "pulse_connection.h"
 #include "pulse_devices.h"
 #include "pulse_events.h"
-#include "pulse_inputs.h"
 
 namespace patchcord {
 namespace pulse {
@@ -28,7 +28,7 @@ class PulseCables final : private PulseEvents::SinkListener {
   void remove(const std::string& render_id);
   bool owns(const std::string& render_id) const;
   // Moves the streams to the output for other programs: the default, unless that is one of ours.
-  Error move_elsewhere(const std::vector<PulseInput>& inputs);
+  Error move_elsewhere(const std::vector<ProgramStream>& inputs);
 
   // Unloads modules of ours whose connection is gone, because their process died. Process ids would
   // not serve: they differ between containers that share a server.

@@ -9,6 +9,7 @@ namespace {
 constexpr int kFacilityMask = 0x000F;
 constexpr int kFacilitySink = 0x0000;
 constexpr int kFacilitySinkInput = 0x0002;
+constexpr int kFacilitySourceOutput = 0x0003;
 constexpr int kTypeMask = 0x0030;
 constexpr int kTypeNew = 0x0000;
 // If moves settle late (ServerTraits), the streams are listed at growing intervals.
@@ -52,7 +53,7 @@ void PulseEvents::subscribe() {
   // Events of a card report changes of its ports: headphones plugged in or out.
   if (listener_) {
     mask |= PA_SUBSCRIPTION_MASK_SINK | PA_SUBSCRIPTION_MASK_SOURCE | PA_SUBSCRIPTION_MASK_SERVER |
-            PA_SUBSCRIPTION_MASK_CARD;
+            PA_SUBSCRIPTION_MASK_CARD | PA_SUBSCRIPTION_MASK_SOURCE_OUTPUT;
   }
   if (listener_ || !inputs_.empty()) {
     mask |= PA_SUBSCRIPTION_MASK_SINK | PA_SUBSCRIPTION_MASK_SINK_INPUT;
@@ -67,10 +68,13 @@ void PulseEvents::subscribe() {
 void PulseEvents::on_event(pa_context*, int event, uint32_t index, void* self) {
   auto* events = static_cast<PulseEvents*>(self);
   const bool settles_late = events->connection_.traits().moves_settle_late;
-  const bool of_input = (event & kFacilityMask) == kFacilitySinkInput;
-  if (!of_input && events->listener_) events->listener_->on_devices_changed();
-  if (events->sinks_ && (event & kFacilityMask) == kFacilitySink &&
-      (event & kTypeMask) == kTypeNew) {
+  const int facility = event & kFacilityMask;
+  const bool of_input = facility == kFacilitySinkInput;
+  const bool of_recording = facility == kFacilitySourceOutput;
+  DeviceListener* const listener = events->listener_;
+  if (!of_input && !of_recording && listener) listener->on_devices_changed();
+  if (of_recording && listener && !settles_late) listener->on_processes_changed();
+  if (events->sinks_ && facility == kFacilitySink && (event & kTypeMask) == kTypeNew) {
     events->sinks_->on_sink_added(index);
   }
   if (of_input || settles_late) events->tell_inputs();

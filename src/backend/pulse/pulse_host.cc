@@ -2,12 +2,12 @@
 
 #include <utility>
 
+#include "program_streams.h"
 #include "pulse_cable.h"
 #include "pulse_capture.h"
 #include "pulse_connection.h"
 #include "pulse_devices.h"
 #include "pulse_events.h"
-#include "pulse_inputs.h"
 #include "pulse_meters.h"
 #include "pulse_moves.h"
 #include "pulse_render.h"
@@ -59,43 +59,45 @@ class PulseHost final : public Host, private Connection::LossListener {
   }
 
   Error list_processes(const ProcessQuery& query, std::vector<ProcessInfo>* processes) override {
-    std::vector<PulseInput> inputs;
-    std::vector<PulseDevice> sinks;
+    std::vector<ProgramStream> streams;
+    std::vector<PulseDevice> devices;
     {
       Connection::Lock lock(*connection_);
       Connection::Deadline deadline(connection_.get(), kCallLimit);
-      Error error = query_inputs(connection_.get(), deadline, &inputs);
-      if (!error) error = query_devices(connection_.get(), Flow::kOutput, deadline, &sinks);
+      Error error = query_streams(connection_.get(), query.flow, deadline, &streams);
+      if (!error) error = query_devices(connection_.get(), query.flow, deadline, &devices);
       if (error) return error;
-      if (query.levels) {
-        const auto peaks = meters_->measure(inputs, sinks, deadline);
-        for (PulseInput& input : inputs) {
-          const auto peak = peaks.find(input.index);
-          if (peak != peaks.end()) input.level = peak->second;
+      if (query.flow == Flow::kInput) keep_microphones(devices, &streams);
+      // What a program records could only be measured by recording it as well.
+      if (query.levels && query.flow == Flow::kOutput) {
+        const auto peaks = meters_->measure(streams, devices, deadline);
+        for (ProgramStream& stream : streams) {
+          const auto peak = peaks.find(stream.index);
+          if (peak != peaks.end()) stream.level = peak->second;
         }
       }
     }
-    *processes = to_processes(*processes_, inputs, sinks, query.running);
+    *processes = to_processes(*processes_, streams, devices, query.running);
     return Error::none();
   }
 
   // Servers have no meters, and to measure costs a stream for each: whoever runs counts.
   Error list_playing(std::vector<std::string>* output_ids) override {
-    std::vector<PulseInput> inputs;
+    std::vector<ProgramStream> streams;
     std::vector<PulseDevice> sinks;
     {
       Connection::Lock lock(*connection_);
       Connection::Deadline deadline(connection_.get(), kCallLimit);
-      Error error = query_inputs(connection_.get(), deadline, &inputs);
+      Error error = query_streams(connection_.get(), Flow::kOutput, deadline, &streams);
       if (!error) error = query_devices(connection_.get(), Flow::kOutput, deadline, &sinks);
       if (error) return error;
     }
     output_ids->clear();
-    for (const PulseInput& input : inputs) {
-      if (input.corked || input.muted || input.volume == 0) continue;
-      if (process_of(*processes_, input).front().id.pid == processes_->own_pid()) continue;
+    for (const ProgramStream& stream : streams) {
+      if (stream.corked || stream.muted || stream.volume == 0) continue;
+      if (process_of(*processes_, stream).front().id.pid == processes_->own_pid()) continue;
       for (const PulseDevice& sink : sinks) {
-        if (sink.index == input.sink) output_ids->push_back(sink.name);
+        if (sink.index == stream.device) output_ids->push_back(sink.name);
       }
     }
     return Error::none();
@@ -131,11 +133,11 @@ class PulseHost final : public Host, private Connection::LossListener {
   Error send_strangers_away(const std::string& output_id,
                             std::vector<std::string>* moved) override {
     if (!cables_.owns(output_id)) return Error::none();
-    std::vector<PulseInput> strangers;
+    std::vector<ProgramStream> strangers;
     Error error =
         query_players(connection_.get(), *processes_, output_id, Whose::kStrangers, &strangers);
     if (error || strangers.empty()) return error;
-    for (const PulseInput& stranger : strangers) {
+    for (const ProgramStream& stranger : strangers) {
       moved->push_back(stranger.application.empty() ? stranger.binary : stranger.application);
     }
     return cables_.move_elsewhere(strangers);
@@ -152,9 +154,9 @@ class PulseHost final : public Host, private Connection::LossListener {
   Error ask_hearing(const std::string& render_id, const std::string& microphone_id,
                     Hearing* hearing) override {
     Error error = ask_pulse_hearing(connection_.get(), render_id, microphone_id, hearing);
-    std::vector<PulseInput> own;
+    std::vector<ProgramStream> own;
     if (!error) error = query_players(connection_.get(), *processes_, render_id, Whose::kOwn, &own);
-    for (const PulseInput& input : own) {
+    for (const ProgramStream& input : own) {
       hearing->weaken(Hearing::kOwnStream, input.muted ? 0 : input.volume);
     }
     return error;

@@ -15,8 +15,8 @@ constexpr int64_t kKept = 3 * kNsPerSecond;
 
 class PulseMeters::Meter {
  public:
-  Meter(Connection* connection, const PulseInput& input, const PulseDevice& sink)
-      : connection_(*connection), sink_(input.sink) {
+  Meter(Connection* connection, const ProgramStream& input, const PulseDevice& sink)
+      : connection_(*connection), sink_(input.device) {
     const LibPulse& pulse = connection_.libpulse();
     const pa_sample_spec spec{PA_SAMPLE_FLOAT32LE, kPeaksPerSecond, 1};
     pa_proplist* properties = pulse.pa_proplist_new();
@@ -44,8 +44,8 @@ class PulseMeters::Meter {
   Meter& operator=(const Meter&) = delete;
 
   // If a stream moves, PipeWire moves its meter too, and PulseAudio ends it.
-  bool serves(const PulseInput& input) const {
-    if (!stream_ || sink_ != input.sink) return false;
+  bool serves(const ProgramStream& input) const {
+    if (!stream_ || sink_ != input.device) return false;
     const pa_stream_state_t state = connection_.libpulse().pa_stream_get_state(stream_);
     return state != PA_STREAM_FAILED && state != PA_STREAM_TERMINATED;
   }
@@ -91,25 +91,25 @@ PulseMeters::~PulseMeters() {
   if (timer_) connection_.api()->time_free(timer_);
 }
 
-std::map<uint32_t, float> PulseMeters::measure(const std::vector<PulseInput>& inputs,
+std::map<uint32_t, float> PulseMeters::measure(const std::vector<ProgramStream>& inputs,
                                                const std::vector<PulseDevice>& sinks,
                                                const Connection::Deadline& deadline) {
   for (auto it = meters_.begin(); it != meters_.end();) {
-    const bool keep = std::any_of(inputs.begin(), inputs.end(), [&](const PulseInput& input) {
+    const bool keep = std::any_of(inputs.begin(), inputs.end(), [&](const ProgramStream& input) {
       return input.index == it->first && it->second->serves(input);
     });
     it = keep ? std::next(it) : meters_.erase(it);
   }
-  for (const PulseInput& input : inputs) {
+  for (const ProgramStream& input : inputs) {
     for (const PulseDevice& sink : sinks) {
-      if (sink.index != input.sink || meters_.count(input.index) != 0) continue;
+      if (sink.index != input.device || meters_.count(input.index) != 0) continue;
       meters_[input.index] = std::make_unique<Meter>(&connection_, input, sink);
     }
   }
   restart_timer();
 
   // A halted stream has no peaks.
-  const auto waits = [&](const PulseInput& input) {
+  const auto waits = [&](const ProgramStream& input) {
     const auto meter = meters_.find(input.index);
     return !input.corked && meter != meters_.end() && !meter->second->has_peak();
   };
@@ -119,7 +119,7 @@ std::map<uint32_t, float> PulseMeters::measure(const std::vector<PulseInput>& in
     connection_.wait();
   }
   std::map<uint32_t, float> peaks;
-  for (const PulseInput& input : inputs) {
+  for (const ProgramStream& input : inputs) {
     const auto meter = meters_.find(input.index);
     if (input.corked) {
       peaks[input.index] = 0;

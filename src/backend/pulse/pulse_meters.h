@@ -6,8 +6,8 @@
 #include <memory>
 #include <vector>
 
+#include "program_streams.h"
 #include "pulse_connection.h"
-#include "pulse_inputs.h"
 
 namespace patchcord {
 namespace pulse {
@@ -23,7 +23,7 @@ class PulseMeters {
 
   // Control thread, under the lock: each input's peak since the last call, linear. The first call
   // waits for the first peaks; one that has none by then is not in the map.
-  std::map<uint32_t, float> measure(const std::vector<PulseInput>& inputs,
+  std::map<uint32_t, float> measure(const std::vector<ProgramStream>& inputs,
                                     const std::vector<PulseDevice>& sinks,
                                     const Connection::Deadline& deadline);
 

@@ -5,7 +5,7 @@
 namespace patchcord {
 namespace pulse {
 
-Error move_input(Connection* connection, const PulseInput& input, const std::string& output_id,
+Error move_input(Connection* connection, const ProgramStream& input, const std::string& output_id,
                  const Connection::Deadline& deadline) {
   Connection::Success reply{connection};
   return connection->await(
@@ -20,32 +20,32 @@ Error move_processes(Connection* connection, const ProcessTable& table,
   Connection::Lock lock(*connection);
   const Connection::Deadline deadline(connection, kCallLimit);
   PulseDevice output;
-  std::vector<PulseInput> inputs;
+  std::vector<ProgramStream> inputs;
   Error error = query_device(connection, Flow::kOutput, output_id, deadline, &output);
-  if (!error) error = query_inputs(connection, deadline, &inputs);
-  for (const PulseInput& input : inputs) {
+  if (!error) error = query_streams(connection, Flow::kOutput, deadline, &inputs);
+  for (const ProgramStream& input : inputs) {
     if (error) return error;
     const ProcessId process = process_of(table, input).front().id;
     if (std::find(processes.begin(), processes.end(), process) == processes.end()) continue;
-    if (input.sink != output.index) error = move_input(connection, input, output_id, deadline);
+    if (input.device != output.index) error = move_input(connection, input, output_id, deadline);
     moved->push_back(process);
   }
   return error;
 }
 
 Error query_players(Connection* connection, const ProcessTable& table, const std::string& output_id,
-                    Whose whose, std::vector<PulseInput>* players) {
-  std::vector<PulseInput> inputs;
+                    Whose whose, std::vector<ProgramStream>* players) {
+  std::vector<ProgramStream> inputs;
   PulseDevice output;
   {
     Connection::Lock lock(*connection);
     const Connection::Deadline deadline(connection, kShortCallLimit);
     Error error = query_device(connection, Flow::kOutput, output_id, deadline, &output);
-    if (!error) error = query_inputs(connection, deadline, &inputs);
+    if (!error) error = query_streams(connection, Flow::kOutput, deadline, &inputs);
     if (error) return error;
   }
-  for (const PulseInput& input : inputs) {
-    if (input.sink != output.index) continue;
+  for (const ProgramStream& input : inputs) {
+    if (input.device != output.index) continue;
     const Ancestry process = process_of(table, input);
     const auto is_own = [&](const ProcessRecord& one) { return one.id.pid == table.own_pid(); };
     const bool wanted = whose == Whose::kOwn ? is_own(process.front())

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "pulse_inputs.h"
+#include "program_streams.h"
 
 namespace patchcord {
 namespace pulse {
@@ -21,10 +21,10 @@ Error move_processes(Connection* connection, const ProcessTable& table,
 // The owner of a stream: this process, or programs that it did not start.
 enum class Whose : uint8_t { kOwn, kStrangers };
 Error query_players(Connection* connection, const ProcessTable& table, const std::string& output_id,
-                    Whose whose, std::vector<PulseInput>* players);
+                    Whose whose, std::vector<ProgramStream>* players);
 
 // Under the lock.
-Error move_input(Connection* connection, const PulseInput& input, const std::string& output_id,
+Error move_input(Connection* connection, const ProgramStream& input, const std::string& output_id,
                  const Connection::Deadline& deadline);
 
 }  // namespace pulse

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "../program_state.h"
+#include "program_streams.h"
 #include "pulse_capture.h"
-#include "pulse_inputs.h"
 
 namespace patchcord {
 namespace pulse {
@@ -42,7 +42,7 @@ class PulseTaps final : public TapSystem, private PulseEvents::InputListener {
 
   // The answering thread, under the lock.
   void on_inputs_changed() noexcept override { listener_->on_programs_changed(); }
-  Error query(std::vector<PulseInput>* inputs, std::vector<PulseDevice>* sinks);
+  Error query(std::vector<ProgramStream>* inputs, std::vector<PulseDevice>* sinks);
 
   Connection& connection_;  // for queries
   Connection& streams_;
@@ -72,24 +72,24 @@ void PulseTaps::end() {
   events_.remove(this);
 }
 
-Error PulseTaps::query(std::vector<PulseInput>* inputs, std::vector<PulseDevice>* sinks) {
+Error PulseTaps::query(std::vector<ProgramStream>* inputs, std::vector<PulseDevice>* sinks) {
   Connection::Lock lock(connection_);
   Connection::Deadline deadline(&connection_, kCallLimit, &interrupted_);
-  Error error = query_inputs(&connection_, deadline, inputs);
+  Error error = query_streams(&connection_, Flow::kOutput, deadline, inputs);
   return error ? error : query_devices(&connection_, Flow::kOutput, deadline, sinks);
 }
 
 Error PulseTaps::list(const ProcessTable& table, ProcessSelector* selector, int64_t now,
                       Listing* listing) {
   time_limit_ = now + kCallLimit;
-  std::vector<PulseInput> inputs;
+  std::vector<ProgramStream> inputs;
   std::vector<PulseDevice> sinks;
   if (Error error = query(&inputs, &sinks)) return error;
 
   listed_.clear();
   std::map<uint32_t, int64_t> playing_since;
   ProgramState programs;
-  for (const PulseInput& input : inputs) {
+  for (const ProgramStream& input : inputs) {
     int64_t since = now;
     if (!input.corked) {
       const auto known = playing_since_.find(input.index);
@@ -99,13 +99,15 @@ Error PulseTaps::list(const ProcessTable& table, ProcessSelector* selector, int6
     const Ancestry process = process_of(table, input);
     if (!selector->wants(process)) continue;
     programs.add(!input.corked, input.muted, input.volume, kUnknownLevel);
-    const auto sink = std::find_if(sinks.begin(), sinks.end(),
-                                   [&](const PulseDevice& one) { return one.index == input.sink; });
+    const auto sink = std::find_if(sinks.begin(), sinks.end(), [&](const PulseDevice& one) {
+      return one.index == input.device;
+    });
     if (sink == sinks.end()) continue;
     TapTarget target;
     target.key = target.stream = std::to_string(input.index);
     // If the server moves the tap along with a stream, a new tap would get no audio.
-    if (!connection_.traits().taps_follow_moves) target.key += " on " + std::to_string(input.sink);
+    if (!connection_.traits().taps_follow_moves)
+      target.key += " on " + std::to_string(input.device);
     target.process = process.front().id;
     target.device_id = sink->name;
     target.playing_since = since;

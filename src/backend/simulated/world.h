@@ -161,6 +161,7 @@ class World {
                      std::unique_ptr<Stream>* stream);
   Error open_render(const RenderRequest& request, RenderListener* listener,
                     std::unique_ptr<Stream>* stream);
+  Error check_input(const std::string& id);  // an error if no program could open it
   // Makes a cable whose microphone is called `name`; it becomes a default only by set_default().
   Error make_cable(const std::string& name, const Format& format, Cable* cable);
   Error make_speaker(const std::string& name, const Format& format, std::string* output_id);

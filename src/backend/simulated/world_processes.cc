@@ -288,6 +288,18 @@ Error WorldProcesses::play(uint32_t pid, const std::string& output, SignalPtr si
   });
 }
 
+Error WorldProcesses::capture(uint32_t pid, const std::string& input, bool captures) {
+  return script(pid, [&](Process& process) {
+    auto& inputs = process.inputs;
+    const auto known = std::find(inputs.begin(), inputs.end(), input);
+    if (!captures && known != inputs.end()) inputs.erase(known);
+    if (!captures || known != inputs.end()) return Error::none();
+    if (Error error = world_.check_input(input)) return error;
+    inputs.push_back(input);
+    return Error::none();
+  });
+}
+
 Error WorldProcesses::move(uint32_t pid, const std::string& output) {
   return script(pid, [&](Process& process) {
     if (process.sounds.empty()) return Error::none();
@@ -363,14 +375,18 @@ Error WorldProcesses::list(const ProcessQuery& query, std::vector<ProcessInfo>* 
   const Table table(processes_);
   processes->clear();
   for (const auto& [pid, process] : processes_) {
-    if (process.sounds.empty() && !query.running) continue;
     ProcessInfo info = describe(ancestry_of(table, pid), {});
     info.display_name = process.display_name;
-    info.state = process.sounds.empty() ? ProcessState::kSilent : ProcessState::kActive;
-    info.level = level(process);
-    info.volume = static_cast<float>(process.volume);
-    info.muted = process.muted;
-    for (const Sound& sound : process.sounds) info.device_ids.push_back(sound.output);
+    if (query.flow == Flow::kInput) {
+      info.device_ids = process.inputs;
+    } else {
+      for (const Sound& sound : process.sounds) info.device_ids.push_back(sound.output);
+      info.level = level(process);
+      info.volume = static_cast<float>(process.volume);
+      info.muted = process.muted;
+    }
+    if (info.device_ids.empty() && !query.running) continue;
+    info.state = info.device_ids.empty() ? ProcessState::kSilent : ProcessState::kActive;
     processes->push_back(std::move(info));
   }
   return Error::none();

@@ -1,5 +1,5 @@
-// The programs of a simulated system: what they are, what they play to which output, which streams
-// capture them.
+// The programs of a simulated system: what they are, what they play to which output, which inputs
+// they capture, which streams capture them.
 #pragma once
 
 #include <cstdint>
@@ -38,6 +38,7 @@ class WorldProcesses {
   Error end(uint32_t pid);                         // it stops playing; its number may be used again
   // Plays one signal on each output; null ends it.
   Error play(uint32_t pid, const std::string& output, SignalPtr signal);
+  Error capture(uint32_t pid, const std::string& input, bool captures);  // begins or ends it
   Error move(uint32_t pid, const std::string& output);  // moves everything that it plays
   Error set_volume(uint32_t pid, double volume);
   Error mute(uint32_t pid, bool muted);
@@ -69,6 +70,7 @@ class WorldProcesses {
     bool muted = false;
     double volume = 1;
     std::vector<Sound> sounds;
+    std::vector<std::string> inputs;  // that it captures
   };
 
   // With mutex_ held.

@@ -83,6 +83,12 @@ Error World::find_active(const std::string& id, Flow flow, Entry** entry) {
   return Error::none();
 }
 
+Error World::check_input(const std::string& id) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  Entry* entry = nullptr;
+  return find_active(id, Flow::kInput, &entry);
+}
+
 Error World::open_capture(const CaptureRequest& request, CaptureListener* listener,
                           std::unique_ptr<Stream>* stream) {
   std::lock_guard<std::mutex> lock(mutex_);

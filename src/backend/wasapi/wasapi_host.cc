@@ -97,7 +97,8 @@ void Service::serve(IMMDeviceEnumerator* enumerator, NotificationClient* client)
   const HANDLE events[] = {quit_.get(), asked_.get(), client->changed(),
                            session_reader_->created()};
   for (;;) {
-    const DWORD look = sessions_->wanted() ? kSessionLookMs : INFINITE;
+    const bool wanted = sessions_->wanted(Flow::kOutput) || sessions_->wanted(Flow::kInput);
+    const DWORD look = wanted ? kSessionLookMs : INFINITE;
     switch (WaitForMultipleObjects(4, events, FALSE, look)) {
       case WAIT_OBJECT_0:
         return;
@@ -110,7 +111,7 @@ void Service::serve(IMMDeviceEnumerator* enumerator, NotificationClient* client)
       default:
         break;
     }
-    if (sessions_->wanted()) look_at_sessions(enumerator);
+    look_at_sessions(enumerator);
   }
 }
 
@@ -118,7 +119,9 @@ void Service::serve(IMMDeviceEnumerator* enumerator, NotificationClient* client)
 // object for each session, and the levels of their meters can only be read.
 void Service::look_at_sessions(IMMDeviceEnumerator* enumerator) {
   std::vector<SessionInfo> sessions;
-  if (session_reader_->read(enumerator, &sessions)) return;
+  for (const Flow flow : {Flow::kOutput, Flow::kInput}) {
+    if (sessions_->wanted(flow) && session_reader_->read(enumerator, flow, &sessions)) return;
+  }
   if (sessions_->update(sessions)) announcer_->processes_changed();
 }
 
@@ -161,12 +164,12 @@ class WasapiHost final : public Host {
   }
 
   Error list_processes(const ProcessQuery& query, std::vector<ProcessInfo>* processes) override {
-    sessions_->want();
+    sessions_->want(query.flow);
     const auto found = std::make_shared<std::vector<SessionInfo>>();
-    Error error = perform("listing programs",
-                          [found, service = service_.get()](IMMDeviceEnumerator* enumerator) {
-                            return service->session_reader().read(enumerator, found.get());
-                          });
+    Error error = perform("listing programs", [found, flow = query.flow, service = service_.get()](
+                                                  IMMDeviceEnumerator* enumerator) {
+      return service->session_reader().read(enumerator, flow, found.get());
+    });
     if (!error) *processes = to_processes(*processes_, *found, query.running);
     return error;
   }
@@ -174,10 +177,10 @@ class WasapiHost final : public Host {
   // By the meters of the sessions: many programs keep a stream that runs and is silent.
   Error list_playing(std::vector<std::string>* output_ids) override {
     const auto found = std::make_shared<std::vector<SessionInfo>>();
-    Error error = perform("listing what plays",
-                          [found, service = service_.get()](IMMDeviceEnumerator* enumerator) {
-                            return service->session_reader().read(enumerator, found.get());
-                          });
+    Error error = perform(
+        "listing what plays", [found, service = service_.get()](IMMDeviceEnumerator* enumerator) {
+          return service->session_reader().read(enumerator, Flow::kOutput, found.get());
+        });
     output_ids->clear();
     for (const SessionInfo& session : *found) {
       const bool sounds = session.active && !session.muted && session.level > 0;

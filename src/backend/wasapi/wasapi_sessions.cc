@@ -70,14 +70,16 @@ class SessionReader::Announcements final : public ComObject<IAudioSessionNotific
 SessionReader::SessionReader() : announcements_(new Announcements) {}
 
 SessionReader::~SessionReader() {
-  while (!outputs_.empty()) forget(outputs_.size() - 1);
+  while (!endpoints_.empty()) forget(endpoints_.size() - 1);
 }
 
 HANDLE SessionReader::created() const { return announcements_->created(); }
 
-Error SessionReader::read(IMMDeviceEnumerator* enumerator, std::vector<SessionInfo>* sessions) {
+Error SessionReader::read(IMMDeviceEnumerator* enumerator, Flow flow,
+                          std::vector<SessionInfo>* sessions) {
   ComPtr<IMMDeviceCollection> devices;
-  HRESULT result = enumerator->EnumAudioEndpoints(eRender, DEVICE_STATE_ACTIVE, devices.receive());
+  HRESULT result = enumerator->EnumAudioEndpoints(flow == Flow::kOutput ? eRender : eCapture,
+                                                  DEVICE_STATE_ACTIVE, devices.receive());
   UINT count = 0;
   if (SUCCEEDED(result)) result = devices->GetCount(&count);
   if (FAILED(result)) {
@@ -90,39 +92,41 @@ Error SessionReader::read(IMMDeviceEnumerator* enumerator, std::vector<SessionIn
     if (FAILED(devices->Item(i, device.receive())) || FAILED(device->GetId(&raw))) continue;
     const CoMem<wchar_t> id(raw);
     active.push_back(to_utf8(id.get()));
-    reach(device.get(), active.back());
+    reach(device.get(), flow, active.back());
   }
-  for (size_t i = outputs_.size(); i-- > 0;) {
-    const bool is_active = std::find(active.begin(), active.end(), outputs_[i]->id) != active.end();
-    // If reading fails, the output is opened again for the next reading: it has just gone, or the
+  for (size_t i = endpoints_.size(); i-- > 0;) {
+    const Endpoint& endpoint = *endpoints_[i];
+    if (endpoint.flow != flow) continue;
+    const bool is_active = std::find(active.begin(), active.end(), endpoint.id) != active.end();
+    // If reading fails, the device is opened again for the next reading: it has just gone, or the
     // service stopped.
-    if (!is_active || !read_output(*outputs_[i], sessions)) forget(i);
+    if (!is_active || !read_endpoint(endpoint, sessions)) forget(i);
   }
   return Error::none();
 }
 
-// An output whose sessions are not announced is not read. That is the case in Wine (10), which
+// A device whose sessions are not announced is not read. That is the case in Wine (10), which
 // lists only the sessions of this process, and creates each again at every reading, so that
 // readings double them.
-void SessionReader::reach(IMMDevice* device, const std::string& id) {
-  if (std::any_of(outputs_.begin(), outputs_.end(),
+void SessionReader::reach(IMMDevice* device, Flow flow, const std::string& id) {
+  if (std::any_of(endpoints_.begin(), endpoints_.end(),
                   [&](const auto& one) { return one->id == id; })) {
     return;
   }
-  auto output = std::make_unique<Output>(id);
+  std::unique_ptr<Endpoint> endpoint(new Endpoint{flow, id, {}});
   if (FAILED(device->Activate(__uuidof(IAudioSessionManager2), CLSCTX_ALL, nullptr,
-                              output->manager.receive())) ||
-      FAILED(output->manager->RegisterSessionNotification(announcements_.get()))) {
+                              endpoint->manager.receive())) ||
+      FAILED(endpoint->manager->RegisterSessionNotification(announcements_.get()))) {
     return;
   }
-  outputs_.push_back(std::move(output));
+  endpoints_.push_back(std::move(endpoint));
 }
 
 // Announcements begin with the first list, as documented.
-bool SessionReader::read_output(const Output& output, std::vector<SessionInfo>* sessions) {
+bool SessionReader::read_endpoint(const Endpoint& endpoint, std::vector<SessionInfo>* sessions) {
   ComPtr<IAudioSessionEnumerator> all;
   int count = 0;
-  if (FAILED(output.manager->GetSessionEnumerator(all.receive())) ||
+  if (FAILED(endpoint.manager->GetSessionEnumerator(all.receive())) ||
       FAILED(all->GetCount(&count))) {
     return false;
   }
@@ -132,16 +136,17 @@ bool SessionReader::read_output(const Output& output, std::vector<SessionInfo>* 
     if (FAILED(all->GetSession(i, control.receive())) || !read_session(control.get(), &info)) {
       continue;
     }
-    info.device_id = output.id;
+    info.flow = endpoint.flow;
+    info.device_id = endpoint.id;
     sessions->push_back(std::move(info));
   }
   return true;
 }
 
-void SessionReader::forget(size_t output) {
-  const auto gone = outputs_.begin() + static_cast<std::ptrdiff_t>(output);
+void SessionReader::forget(size_t endpoint) {
+  const auto gone = endpoints_.begin() + static_cast<std::ptrdiff_t>(endpoint);
   (*gone)->manager->UnregisterSessionNotification(announcements_.get());
-  outputs_.erase(gone);
+  endpoints_.erase(gone);
 }
 
 bool SessionInfo::operator==(const SessionInfo& other) const {
@@ -203,7 +208,7 @@ bool SessionBoard::update(const std::vector<SessionInfo>& sessions) {
 
 void SessionBoard::add(Follower* follower) {
   std::lock_guard<std::mutex> lock(mutex_);
-  wanted_ = true;
+  outputs_wanted_ = true;
   followers_.push_back(follower);
 }
 

@@ -1,4 +1,4 @@
-// The sessions of all outputs: which program plays to which output, and how loud.
+// The sessions of all devices: which program plays or captures on which device, and how loud.
 #pragma once
 
 #include <memory>
@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "../backend.h"
 #include "../process_tree.h"
 #include "com_support.h"
 
@@ -14,6 +15,7 @@ namespace patchcord {
 
 struct SessionInfo {
   uint32_t pid = 0;
+  Flow flow = Flow::kOutput;
   std::string device_id;
   std::string display_name;
   bool active = false;
@@ -24,8 +26,8 @@ struct SessionInfo {
   bool operator==(const SessionInfo& other) const;  // ignores the level
 };
 
-// Reads the sessions of all outputs, and receives announcements of new ones. One thread, in the
-// multithreaded apartment.
+// Reads the sessions of all outputs or inputs, and receives announcements of new ones. One thread,
+// in the multithreaded apartment.
 class SessionReader {
  public:
   SessionReader();
@@ -33,26 +35,25 @@ class SessionReader {
   SessionReader(const SessionReader&) = delete;
   SessionReader& operator=(const SessionReader&) = delete;
 
-  // Raised when a session is created on an output that was read.
+  // Raised when a session is created on a device that was read.
   HANDLE created() const;
   // Without the system's own sounds and expired sessions.
-  Error read(IMMDeviceEnumerator* enumerator, std::vector<SessionInfo>* sessions);
+  Error read(IMMDeviceEnumerator* enumerator, Flow flow, std::vector<SessionInfo>* sessions);
 
  private:
   class Announcements;
-  struct Output {
-    explicit Output(std::string i) : id(std::move(i)) {}
-
+  struct Endpoint {
+    const Flow flow;
     const std::string id;
     ComPtr<IAudioSessionManager2> manager;  // it announces only while it exists
   };
 
-  void reach(IMMDevice* device, const std::string& id);
-  bool read_output(const Output& output, std::vector<SessionInfo>* sessions);
-  void forget(size_t output);
+  void reach(IMMDevice* device, Flow flow, const std::string& id);
+  bool read_endpoint(const Endpoint& endpoint, std::vector<SessionInfo>* sessions);
+  void forget(size_t endpoint);
 
   const ComPtr<Announcements> announcements_;
-  std::vector<std::unique_ptr<Output>> outputs_;
+  std::vector<std::unique_ptr<Endpoint>> endpoints_;
 };
 
 // A process that is not visible is known only by its number.
@@ -72,18 +73,22 @@ class SessionBoard {
   };
 
   // Any thread.
-  void want() {
+  void want(Flow flow) {
     std::lock_guard<std::mutex> lock(mutex_);
-    wanted_ = true;
+    (flow == Flow::kOutput ? outputs_wanted_ : inputs_wanted_) = true;
   }
-  bool wanted() const {
+  bool wanted(Flow flow) const {
     std::lock_guard<std::mutex> lock(mutex_);
-    return wanted_;
+    return flow == Flow::kOutput ? outputs_wanted_ : inputs_wanted_;
   }
   bool update(const std::vector<SessionInfo>& sessions);  // returns whether anything has changed
-  std::vector<SessionInfo> sessions() const {
+  std::vector<SessionInfo> playing() const {
     std::lock_guard<std::mutex> lock(mutex_);
-    return sessions_;
+    std::vector<SessionInfo> playing;
+    for (const SessionInfo& session : sessions_) {
+      if (session.flow == Flow::kOutput) playing.push_back(session);
+    }
+    return playing;
   }
   void add(Follower* follower);
   void remove(Follower* follower);
@@ -92,7 +97,8 @@ class SessionBoard {
   mutable std::mutex mutex_;
   std::vector<SessionInfo> sessions_;
   std::vector<Follower*> followers_;
-  bool wanted_ = false;
+  bool outputs_wanted_ = false;
+  bool inputs_wanted_ = false;
 };
 
 }  // namespace patchcord

@@ -69,7 +69,7 @@ Error WasapiTaps::list(const ProcessTable& table, ProcessSelector* selector, int
                        Listing* listing) {
   std::vector<Ancestry> sounding;
   pids_.clear();
-  for (const SessionInfo& session : sessions_->sessions()) {
+  for (const SessionInfo& session : sessions_->playing()) {
     Ancestry process = process_of(table, session.pid);
     if (!selector->wants(process)) continue;
     pids_.push_back(session.pid);
@@ -127,7 +127,7 @@ Error WasapiTaps::attach(const TapTarget& target, CaptureListener* listener,
 
 EndpointState WasapiTaps::state() {
   ProgramState state;
-  for (const SessionInfo& one : sessions_->sessions()) {
+  for (const SessionInfo& one : sessions_->playing()) {
     if (std::find(pids_.begin(), pids_.end(), one.pid) == pids_.end()) continue;
     state.add(one.active, one.muted, one.volume, one.level);
   }

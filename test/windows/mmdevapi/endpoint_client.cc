@@ -181,7 +181,7 @@ HRESULT EndpointClient::make_service(REFIID iid, void** service) {
 }
 
 void EndpointClient::on_running(bool running) {
-  if (playing() == nullptr) return;
+  if (playing() == nullptr && device_.flow == Flow::kOutput) return;
   Sessions& sessions = Engine::get().sessions;
   sessions.set_active(sessions.own(device_.id, session()), running);
 }

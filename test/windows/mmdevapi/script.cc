@@ -228,6 +228,15 @@ const Command kCommands[] = {
          return answer(engine.world->stop(id));
        };
      }},
+    {"capture",
+     [](Engine& engine, Words& words) -> Run {
+       const std::string id = words.text("device");
+       const bool running = words.choice("state", {"runs", "halted"}) == 0;
+       return [&engine, id, running, pid = words.whole("pid")] {
+         engine.sessions.capture(id, pid, running);
+         return std::string("ok");
+       };
+     }},
     {"record",
      [](Engine& engine, Words& words) -> Run {
        const std::string id = words.text("device");

@@ -1,5 +1,5 @@
-// The audio sessions of outputs: one for each program that plays there, and the system's own
-// sounds.
+// The audio sessions of devices: one for each program that plays or captures there, and the
+// system's own sounds.
 #pragma once
 
 #include <audiopolicy.h>
@@ -44,6 +44,10 @@ class Sessions {
   // A program plays on an output, or (null) stops; its session becomes active, or inactive.
   Error play(const std::string& output, uint32_t pid, const SignalPtr& signal);
   Error stop_all(const std::string& output);
+  // A program captures an input, or halts its stream.
+  void capture(const std::string& input, uint32_t pid, bool running) {
+    set_active(find_or_make(input, pid), running);
+  }
   // A program is gone: its sessions are expired, as long as they are referenced.
   void end(uint32_t pid);
   // A program that plays through this library itself.

@@ -1,4 +1,5 @@
-// Streams that play on the server ("sink inputs"), and the processes that they belong to.
+// Streams of programs on the server: those that play ("sink inputs") and those that record ("source
+// outputs"), and the processes that they belong to.
 #pragma once
 
 #include <string>
@@ -11,10 +12,10 @@
 namespace patchcord {
 namespace pulse {
 
-struct PulseInput {
+struct ProgramStream {
   uint32_t index = kInvalidIndex;
   uint32_t client = kInvalidIndex;
-  uint32_t sink = kInvalidIndex;
+  uint32_t device = kInvalidIndex;  // a sink, or a source
   bool corked = false;
   bool muted = false;
   float volume = 1;  // linear
@@ -28,19 +29,23 @@ struct PulseInput {
 
 // Under the lock. Only streams of programs: the sound of a module's stream comes from another
 // stream.
-Error query_inputs(Connection* connection, const Connection::Deadline& deadline,
-                   std::vector<PulseInput>* inputs);
+// kInput: those that record, except level meters, which every volume control opens.
+Error query_streams(Connection* connection, Flow flow, const Connection::Deadline& deadline,
+                    std::vector<ProgramStream>* streams);
 
-// The process that plays it. If no process here has that number and name, it is in another
+// Removes the streams that record no microphone, but what an output plays.
+void keep_microphones(const std::vector<PulseDevice>& sources, std::vector<ProgramStream>* streams);
+
+// The process that owns it. If no process here has that number and name, it is in another
 // container or on another machine. The result has no relatives then, and the server's number of its
 // client instead of a start time. Its pid is the number there, or 0 if that is another process
 // here.
-Ancestry process_of(const ProcessTable& table, const PulseInput& input);
+Ancestry process_of(const ProcessTable& table, const ProgramStream& stream);
 
 // Programs with streams; if requested, also running programs without one.
 std::vector<ProcessInfo> to_processes(const ProcessTable& table,
-                                      const std::vector<PulseInput>& inputs,
-                                      const std::vector<PulseDevice>& sinks, bool running);
+                                      const std::vector<ProgramStream>& streams,
+                                      const std::vector<PulseDevice>& devices, bool running);
 
 }  // namespace pulse
 }  // namespace patchcord
