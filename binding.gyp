@@ -12,6 +12,7 @@
         "src/backend/known_cables.cc",
         "src/backend/process_follower.cc",
         "src/backend/process_tree.cc",
+        "src/backend/pushed_device.cc",
         "src/backend/registry.cc"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],

@@ -10,6 +10,7 @@ import ts from 'typescript';
 //   node.mjs, node-testing.mjs  what `import` gives in Node.js: the exports of the former
 //   index.mjs, testing.mjs    ES modules, for bundlers (the condition `module` in package.json)
 //   addon-file.js, .mjs       see lib/addon-file.ts
+//   isolated-child.js         a program, see lib/isolated-child.ts
 const entries = ['index', 'testing'];
 
 rmSync('dist', { recursive: true, force: true });
@@ -34,6 +35,9 @@ export default defineConfig([
       for (const name of entries) writeNodeEntry(name);
     },
   },
+  // It requires index.js. As one more entry of the above it would share a chunk with it, and what sucrase makes of chunks
+  // that export `closing` sets that export wherever a class sets its field `#closing`.
+  { entry: ['lib/isolated-child.ts'], format: 'cjs', target: 'node20', external: ['./index.js'] },
   // The declarations of the CommonJS files stand for all: a class must have one type only.
   {
     entry: entries.map((name) => `lib/${name}.ts`),

@@ -61,7 +61,8 @@ const rooms = {
   simulation: ['devices', 'engine', 'format'],
   mixer: ['streams', 'devices', 'engine', 'format'],
   transforms: ['streams', 'devices', 'engine', 'format'],
-  sources: ['streams', 'devices', 'engine', 'format'],
+  isolation: ['engine', 'format'],
+  sources: ['isolation', 'streams', 'devices', 'engine', 'format'],
   sinks: ['sources', 'mixer', 'streams', 'devices', 'engine', 'format'],
   meeting: ['sinks', 'sources', 'transforms', 'mixer', 'streams', 'devices', 'engine', 'format'],
 };

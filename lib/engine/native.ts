@@ -191,6 +191,12 @@ interface NativeTimed {
 export interface NativeSource extends NativeTimed {
   /** Opens a device in place of the present one, which stays open if this fails. */
   open(deviceId: string, periodMs: number, options: NativeOpenOptions): Promise<NativeStreamInfo>;
+  /** The same for a device of another process, which has the format. */
+  openPushed(
+    pushed: NativePushed,
+    format: AudioFormat,
+    periodMs: number,
+  ): Promise<NativeStreamInfo>;
   /** Closes the device. The stream continues with silence. */
   leave(): Promise<void>;
   openProcesses(selection: NativeSelection, periodMs: number): Promise<NativeStreamInfo>;
@@ -204,6 +210,16 @@ export interface NativeSource extends NativeTimed {
   muted(): boolean;
   setEnabled(enabled: boolean): void;
   stopAt(frame: number): void;
+}
+
+/** A device that another process holds. Its packets are heard while a source has it open. */
+export interface NativePushed {
+  /** `position`: of the first frame, on the device's own counter. Null is silence. */
+  packet(samples: Uint8Array | null, frames: number, position: number, time: bigint): void;
+  /** No packet has come for 20 ms. */
+  idle(): void;
+  /** The system's state of the device, linear; a `peak` below 0 is not known. */
+  state(muted: boolean, volume: number, peak: number): void;
 }
 
 export interface NativeTap {
@@ -446,6 +462,7 @@ export interface Native {
     },
     onWake: () => void,
   ) => NativeSource;
+  Pushed: new () => NativePushed;
   Tap: new (
     producer: NativeProducer,
     bufferFrames: number,
@@ -494,6 +511,7 @@ const functions = [
   'World',
   'Host',
   'Source',
+  'Pushed',
   'Tap',
   'Mixer',
   'MixerInput',

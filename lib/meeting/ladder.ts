@@ -3,7 +3,7 @@ import { AudioError } from '../errors.js';
 import type { DeadEvidence } from '../sources/source-reports.js';
 import type { SideState } from './condition.js';
 import type { SideName } from './mixdown.js';
-import type { MeetingPlan } from './options.js';
+import { optionsOf, type MeetingPlan } from './options.js';
 import { rungs, type Move } from './rungs.js';
 import type { Side } from './side.js';
 import type { Strategy } from './strategies.js';
@@ -103,10 +103,7 @@ export class Ladder {
   }
 
   #goBack(side: Side, to: Strategy, evidence: DeadEvidence): void {
-    const options = (side.name === 'mic' ? this.#plan.mic : this.#plan.system) ?? {};
-    this.#go(side, to, evidence, {
-      options: to === 'raw' ? { ...options, raw: true } : options,
-    });
+    this.#go(side, to, evidence, { options: optionsOf(to, this.#plan)[side.name] ?? {} });
   }
 
   /** Why the strategy does not help; undefined if the side is no longer dead. */

@@ -5,7 +5,12 @@ import { ProcessSource } from '../sources/process-source.js';
 import { EchoCanceller } from '../transforms/echo-canceller.js';
 import { bufferMs, type FeedParts } from './feed.js';
 import type { SideName } from './mixdown.js';
-import type { MeetingMicOptions, MeetingPlan, MeetingSystemOptions } from './options.js';
+import {
+  optionsOf,
+  type MeetingMicOptions,
+  type MeetingPlan,
+  type MeetingSystemOptions,
+} from './options.js';
 import type { Move } from './rungs.js';
 import type { Side } from './side.js';
 
@@ -22,13 +27,14 @@ export class Openers {
 
   /** Opens the first sources. @throws the error of a wrong option of a source. In that case no device stays open. */
   first(startTime: bigint): [SideName, FeedParts][] {
-    const { mic, system, first } = this.#plan;
+    const { first } = this.#plan;
+    const { mic, system } = optionsOf(first, this.#plan);
     const opened: Partial<Record<SideName, AudioSource>> = {};
     try {
       // The sources are constructed in the order in which their devices are opened, because some drivers depend on it.
-      if (system && first === 'reverse-order') opened.system = this.#system(startTime);
-      if (mic) opened.mic = this.#mic(startTime, first === 'raw' ? { ...mic, raw: true } : mic);
-      if (system) opened.system ??= this.#system(startTime);
+      if (system && first === 'reverse-order') opened.system = this.#system(startTime, system);
+      if (mic) opened.mic = this.#mic(startTime, mic);
+      if (system) opened.system ??= this.#system(startTime, system);
       return (['mic', 'system'] as const).flatMap((name) => {
         const source = opened[name];
         return source ? [[name, this.#parts(name, source, 0, opened.system)] as const] : [];
@@ -43,7 +49,7 @@ export class Openers {
   another(
     sides: readonly Side[],
     side: Side,
-    { options, reopensSystem = false }: Move,
+    { options, systemOptions, reopensSystem = false }: Move,
     offset: number,
     startTime: bigint,
   ): void {
@@ -52,7 +58,7 @@ export class Openers {
     );
     if (side === mic) {
       const source = this.#mic(startTime, options);
-      const another = reopensSystem && system ? this.#system(startTime) : undefined;
+      const another = reopensSystem && system ? this.#system(startTime, systemOptions) : undefined;
       mic.replace(this.#parts('mic', source, offset, another ?? system?.feed.source));
       if (another) system?.relay(this.#parts('system', another, offset));
       return;

@@ -183,6 +183,25 @@ export function checkMeetingOptions(options: MeetingOptions | undefined): Meetin
   };
 }
 
+/** The options of both sides with a strategy that does not depend on what is dead. */
+export function optionsOf(
+  strategy: Strategy,
+  { mic, system }: MeetingPlan,
+): Pick<MeetingPlan, 'mic' | 'system'> {
+  const isolation = 'process';
+  const ofMic = {
+    raw: { raw: true },
+    'mic-process': { isolation },
+    'both-processes': { isolation },
+  } as const;
+  const change: MeetingMicOptions | undefined = ofMic[strategy as keyof typeof ofMic];
+  const isolatesSystem = strategy === 'both-processes' && system && !('process' in system);
+  return {
+    mic: mic && { ...mic, ...change },
+    system: isolatesSystem ? { ...system, isolation } : system,
+  };
+}
+
 /** @throws as {@link checkMeetingOptions}. */
 export function checkMode(
   mode: unknown,

@@ -3,13 +3,20 @@ import { listDevices } from '../devices/devices.js';
 import { listAudioProcesses, type AudioProcess } from '../devices/processes.js';
 import { ProcessSource } from '../sources/process-source.js';
 import type { SideName } from './mixdown.js';
-import type { MeetingMicOptions, MeetingPlan, MeetingSystemOptions } from './options.js';
+import {
+  optionsOf,
+  type MeetingMicOptions,
+  type MeetingPlan,
+  type MeetingSystemOptions,
+} from './options.js';
 import type { Side } from './side.js';
 import type { Strategy } from './strategies.js';
 
 /** The change that a rung makes to a dead side. */
 export interface Move {
   options: MeetingMicOptions | MeetingSystemOptions;
+  /** Other options of the system's side, if it is reopened. */
+  systemOptions?: MeetingSystemOptions | undefined;
   /** The device to try, if the rung chooses one. */
   device?: string;
   /** Whether to reopen the system's side after the microphone. */
@@ -45,9 +52,32 @@ export const rungs: Readonly<Record<Strategy, Rung>> = {
     moves: async ({ plan }) =>
       plan.mic?.raw ? 'it is raw already' : [{ options: { ...plan.mic, raw: true } }],
   },
+  'mic-process': {
+    side: 'mic',
+    moves: async ({ plan }) => whyNotIsolated(plan) ?? [moveTo('mic-process', plan)],
+  },
+  'both-processes': {
+    side: 'mic',
+    moves: async ({ plan }) => {
+      if (!plan.system) return "the system's side is not captured";
+      if ('process' in plan.system) return 'programs are not captured in a child process';
+      return whyNotIsolated(plan) ?? [moveTo('both-processes', plan)];
+    },
+  },
   'other-device': { side: 'mic', moves: otherDevices },
   endpoint: { side: 'system', moves: endpoints },
 };
+
+function moveTo(strategy: Strategy, plan: MeetingPlan): Move {
+  const { mic, system } = optionsOf(strategy, plan);
+  return { options: mic ?? {}, systemOptions: system, reopensSystem: system !== plan.system };
+}
+
+function whyNotIsolated({ backend }: MeetingPlan): string | undefined {
+  return typeof backend === 'object'
+    ? 'a child process has no access to a simulation of this process'
+    : undefined;
+}
 
 async function otherDevices({ plan, side }: RungContext): Promise<Move[] | string> {
   const { device = 'default' } = plan.mic ?? {};

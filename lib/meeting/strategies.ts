@@ -5,10 +5,20 @@
  *   first, or last, receives zeros.
  * - `reverse-order`: the same, with the microphone opened behind the system's side.
  * - `raw`: the microphone without the effects of the system and the driver.
+ * - `mic-process`: the microphone in a child process, so that no process has both devices open.
+ * - `both-processes`: each device in its own child process. Not if programs are captured.
  * - `other-device`: another microphone, first the system's default for calls. Not if the options name a device.
  * - `endpoint`: in place of programs, the output that they play to, and with it everything else that plays there. Not if
  *   programs are to be left out.
  */
 export type Strategy = (typeof strategies)[number];
 
-export const strategies = ['shared', 'reverse-order', 'raw', 'other-device', 'endpoint'] as const;
+export const strategies = [
+  'shared',
+  'reverse-order',
+  'raw',
+  'mic-process',
+  'both-processes',
+  'other-device',
+  'endpoint',
+] as const;

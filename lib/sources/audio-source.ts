@@ -29,9 +29,11 @@ import {
   type DeviceSelector,
 } from '../devices/devices.js';
 import type { Opened } from '../devices/opened.js';
-import { closedEarly, fromNative, type NativeError } from '../errors.js';
+import { AudioError, closedEarly, fromNative, type NativeError } from '../errors.js';
 import { checkChannelMap, checkRows } from '../format/channel-map.js';
 import { resolveFormat } from '../format/format.js';
+import { IsolatedCapture } from '../isolation/isolated-capture.js';
+import type { Isolation } from '../isolation/start-child.js';
 import { KeepAlive } from '../engine/keep-alive.js';
 import { streamKind } from '../streams/links.js';
 import {
@@ -111,6 +113,11 @@ export abstract class AudioSource<
   readonly #keepAlive = new KeepAlive(this);
   readonly #openOptions: NativeOpenOptions;
   readonly #steps = new TimeSteps();
+  readonly #isolation: Isolation;
+  readonly #maxWaitMs: number;
+  readonly #backend: string | undefined;
+  /** The child process that holds the device; undefined if this process does. */
+  #isolated: IsolatedCapture | undefined;
   #info: NativeStreamInfo | undefined;
   #opening: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
@@ -140,9 +147,17 @@ export abstract class AudioSource<
       const reason = 'it records a device that programs share';
       throw unsupported("shareMode 'exclusive' of a loopback", reason, 'Leave the option out');
     }
+    const { isolation = 'thread', backend } = given;
+    if (isolation !== 'thread' && typeof backend === 'object') {
+      const reason = 'a child process has no access to a simulation of this process';
+      throw unsupported("isolation 'process' with a SimulatedAudio", reason);
+    }
     const host = openBackend(given);
     super({ format, plan, bufferMs });
     this.#host = host;
+    this.#isolation = isolation;
+    this.#maxWaitMs = maxWaitMs;
+    this.#backend = typeof backend === 'string' ? backend : undefined;
     this.#openOptions = openOptions;
     this.#native = new (native().Source)(
       host,
@@ -169,7 +184,10 @@ export abstract class AudioSource<
         open: async (target) => {
           this.#info = await this.openTarget(target);
         },
-        leave: () => this.#native.leave(),
+        leave: async () => {
+          await this.#native.leave();
+          await this.#isolated?.close();
+        },
         release: (target) => Promise.resolve(target.release?.()).catch(() => {}),
         device: ({ device }) => device && toPublic(device),
         emit: (event, ...values) =>
@@ -377,12 +395,52 @@ export abstract class AudioSource<
   }
 
   /** @internal Opens a target in place of the present one. */
-  protected async openTarget({ id }: SourceTarget): Promise<NativeStreamInfo> {
+  protected async openTarget({ id, device }: SourceTarget): Promise<NativeStreamInfo> {
     try {
+      if (this.#isolation !== 'thread') return await this.#openIsolated(id, device);
       return await this.#native.open(id, periodOf(this.#openOptions), this.#openOptions);
     } catch (record) {
+      if (record instanceof AudioError) throw record;
       throw fromNative(record as NativeError);
     }
+  }
+
+  // Another child for each device, so that the present device stays open if this fails.
+  async #openIsolated(id: string, device?: NativeDevice): Promise<NativeStreamInfo> {
+    const { sampleRate, channels } = device?.format ?? this.format;
+    const fork = typeof this.#isolation === 'object' ? this.#isolation.fork : undefined;
+    const next = new IsolatedCapture(
+      {
+        loopback: this.#flow === 'output',
+        deviceId: id,
+        sampleRate,
+        channels,
+        maxWaitMs: this.#maxWaitMs,
+        options: this.#openOptions,
+        backend: this.#backend,
+      },
+      fork,
+      (error) => {
+        if (this.#isolated === next && !this.#closing) this.#keeper.lost(error);
+      },
+    );
+    try {
+      const info = await next.opened;
+      const format = { sampleRate, channels, sampleFormat: 'f32' } as const;
+      await this.#native.openPushed(next.pushed, format, periodOf(this.#openOptions));
+      const before = this.#isolated;
+      this.#isolated = next;
+      await before?.close();
+      return { ...info, format };
+    } catch (error) {
+      await next.close();
+      throw error;
+    }
+  }
+
+  /** @internal What the engine says about the open device; undefined until `ready`. */
+  get streamInfo(): NativeStreamInfo | undefined {
+    return this.#info;
   }
 
   /** @internal Called on the JS thread after the engine has woken it. */
@@ -413,7 +471,10 @@ export abstract class AudioSource<
   async #stop(): Promise<void> {
     if (!this.destroyed) await this.#opening;
     await this.#keeper.stop();
-    const closing = this.#native.close().then(() => this.#keeper.current?.release?.());
+    const closing = this.#native
+      .close()
+      .then(() => this.#isolated?.close())
+      .then(() => this.#keeper.current?.release?.());
     timersOf(this.#host).during(closing);
     await (this.#info ? closing : shortly(closing));
     // Unread audio does not keep the process alive.

@@ -137,6 +137,10 @@ export class ProcessSource extends AudioSource<ProcessSourceEvents> {
       if (value === undefined) continue;
       throw invalidValue(`options.${name}`, value, 'is not an option of ProcessSource');
     }
+    if (given.isolation !== undefined && given.isolation !== 'thread') {
+      const reason = 'programs are captured in this process only';
+      throw unsupported("isolation 'process' of a ProcessSource", reason);
+    }
     const selectors = checkSelectors(process, 'options.process');
     checkOneOf(mode, 'options.mode', ['include', 'exclude']);
     checkBoolean(waitForProcess, 'options.waitForProcess');

@@ -5,7 +5,8 @@ import { openOptionNames, type OpenOptions } from '../devices/open-options.js';
 import type { ChannelMap } from '../format/channel-map.js';
 import type { FormatOptions } from '../format/format.js';
 import { chunkOptionNames, type ChunkOptions } from '../streams/chunker.js';
-import { checkOptions, unsupported } from '../validate.js';
+import type { Isolation } from '../isolation/start-child.js';
+import { checkFunction, checkObject, checkOneOf, checkOptions } from '../validate.js';
 
 /** Options of all sources. The format defaults to 48000 Hz, 2 channels, `f32`. */
 export interface SourceOptions extends FormatOptions, ChunkOptions, OpenOptions, BackendOption {
@@ -44,8 +45,13 @@ export interface SourceOptions extends FormatOptions, ChunkOptions, OpenOptions,
    * of their audio. @default 'device'
    */
   clock?: 'device' | 'host' | undefined;
-  /** This version supports only `'thread'`. @default 'thread' */
-  isolation?: 'thread' | 'process' | undefined;
+  /**
+   * Where the device is held: in a thread of this process, or in a child process. Some drivers fail only in a process
+   * that has other devices open. If the child process ends, the stream recovers as from a lost device. `{ fork }` starts
+   * the child process in another way than as `process.execPath`. A `ProcessSource` supports only `'thread'`.
+   * See docs/isolation.md. @default 'thread'
+   */
+  isolation?: Isolation | undefined;
   /**
    * Whether the stream waits for a lost device to return, and for how long. Meanwhile it delivers silence. With `false`
    * it fails with `ERR_AUDIO_DEVICE_LOST`, and does not follow a changed default. @default true: it waits for one minute
@@ -98,13 +104,22 @@ export function checkSourceOptions<T extends SourceOptions>(
     ...(sourceOptionNames as readonly (keyof T & string)[]),
     ...names,
   ]);
-  const later = (name: keyof T & string, built: unknown): void => {
-    if (given[name] !== undefined && given[name] !== built) {
-      throw unsupported(`${owner}'s option ${name}`, 'this version does not have it yet');
-    }
-  };
-  later('isolation', 'thread');
   if (given.device !== undefined) checkSelector(given.device, 'options.device');
   patienceOf(given.recover);
+  checkIsolation(given.isolation);
   return given;
+}
+
+function checkIsolation(isolation: unknown): void {
+  if (isolation === undefined || typeof isolation === 'string') {
+    checkOneOf(isolation ?? 'thread', 'options.isolation', ['thread', 'process']);
+    return;
+  }
+  const given = checkOptions<{ fork: unknown }>(
+    checkObject(isolation, 'options.isolation') as { fork: unknown },
+    'isolation',
+    ['fork'],
+    'options.isolation',
+  );
+  checkFunction(given.fork, 'options.isolation.fork');
 }

@@ -7,6 +7,7 @@
 #include "hold_object.h"
 #include "host_object.h"
 #include "mixer_object.h"
+#include "pushed_object.h"
 #include "sink_object.h"
 #include "source_object.h"
 #include "tap_object.h"
@@ -29,6 +30,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("World", WorldObject::define(env));
   exports.Set("Host", HostObject::define(env));
   exports.Set("Source", SourceObject::define(env));
+  exports.Set("Pushed", PushedObject::define(env));
   exports.Set("Tap", TapObject::define(env));
   exports.Set("Mixer", MixerObject::define(env));
   exports.Set("MixerInput", MixerInputObject::define(env));

@@ -1,5 +1,6 @@
 #include "source_object.h"
 
+#include "pushed_object.h"
 #include "values.h"
 
 namespace patchcord {
@@ -20,6 +21,18 @@ Error CaptureSession::open(const std::shared_ptr<HostEntry>& entry,
   if (Error error = entry->use(&host)) return error;
   if (Error error = host->open_processes(request, this, this, &stream)) return error;
   processes_ = stream.get();
+  return run(std::move(host), std::move(stream), info);
+}
+
+Error CaptureSession::open(const std::shared_ptr<HostEntry>& entry, const PushedRequest& request,
+                           StreamInfo* info) {
+  std::shared_ptr<Host> host;
+  std::unique_ptr<Stream> stream;
+  if (Error error = entry->use(&host)) return error;
+  StreamInfo pushed;
+  pushed.format = request.preferred;
+  pushed.period_frames = request.period_frames;
+  if (Error error = PushedDevice::open(request.device, pushed, this, &stream)) return error;
   return run(std::move(host), std::move(stream), info);
 }
 
@@ -74,6 +87,7 @@ Napi::Function SourceObject::define(Napi::Env env) {
   return DefineClass(env, "Source",
                      {
                          InstanceMethod<&SourceObject::open>("open"),
+                         InstanceMethod<&SourceObject::open_pushed>("openPushed"),
                          InstanceMethod<&SourceObject::leave>("leave"),
                          InstanceMethod<&SourceObject::open_processes>("openProcesses"),
                          InstanceMethod<&SourceObject::select_processes>("selectProcesses"),
@@ -128,6 +142,15 @@ Napi::Value SourceObject::open(const Napi::CallbackInfo& info) {
   request.device_id = info[0].As<Napi::String>();
   request.options = open_options_from(info[2]);
   return open_device(info.Env(), request, format(), info[1]);
+}
+
+// openPushed(pushed, format, periodMs): Promise<StreamInfo>. Like open().
+Napi::Value SourceObject::open_pushed(const Napi::CallbackInfo& info) {
+  CaptureSession::PushedRequest request;
+  const PushedObject* pushed = PushedObject::Unwrap(info[0].As<Napi::Object>());
+  if (pushed == nullptr) return info.Env().Undefined();
+  request.device = pushed->device();
+  return open_device(info.Env(), request, format_from_value(info[1]), info[2]);
 }
 
 // openProcesses(selection, periodMs): Promise<StreamInfo>. Like open().

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <vector>
 
+#include "../backend/pushed_device.h"
 #include "../core/graph/source_node.h"
 #include "device_object.h"
 #include "producer_handle.h"
@@ -23,6 +24,14 @@ class CaptureSession final : public CaptureListener, public TapListener, public 
   Error open(const std::shared_ptr<HostEntry>& entry, const CaptureRequest& request,
              StreamInfo* info);
   Error open(const std::shared_ptr<HostEntry>& entry, const ProcessCaptureRequest& request,
+             StreamInfo* info);
+  // A device that another process holds, in the format of the request.
+  struct PushedRequest {
+    std::shared_ptr<PushedDevice> device;
+    Format preferred;
+    uint32_t period_frames = 0;
+  };
+  Error open(const std::shared_ptr<HostEntry>& entry, const PushedRequest& request,
              StreamInfo* info);
   void select(const ProcessSelection& selection);  // if a stream of processes is open
   void release() noexcept override;
@@ -63,6 +72,7 @@ class SourceObject final : public DeviceObject<SourceObject, CaptureSession>,
 
  private:
   Napi::Value open(const Napi::CallbackInfo& info);
+  Napi::Value open_pushed(const Napi::CallbackInfo& info);
   Napi::Value leave(const Napi::CallbackInfo& info);
   Napi::Value open_processes(const Napi::CallbackInfo& info);
   Napi::Value select_processes(const Napi::CallbackInfo& info);

@@ -1,0 +1,194 @@
+// Sources whose device a child process holds, beside sources of this process.
+import { spawn, type ChildProcess } from 'node:child_process';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import {
+  LoopbackSource,
+  MicSource,
+  ProcessSource,
+  type AudioError,
+  type AudioSource,
+  type Discontinuity,
+  type ForkFunction,
+} from 'patchcord';
+import { SimulatedAudio } from 'patchcord/testing';
+
+import { toFloat } from '../instruments/index.js';
+import { openSystem, type System } from './system.js';
+import { typicalTone } from './typical-tone.js';
+import { event, until } from './wait.js';
+
+const name = process.env.PATCHCORD_TEST_BACKEND ?? 'simulated';
+const rate = 48000;
+
+/** Starts children as usual, and remembers them. */
+function watched(): { fork: ForkFunction; children: ChildProcess[] } {
+  const children: ChildProcess[] = [];
+  const fork = (file: string): ChildProcess => {
+    const child = spawn(process.execPath, [file], { stdio: ['pipe', 'pipe', 'pipe'] });
+    children.push(child);
+    return child;
+  };
+  return { fork, children };
+}
+
+describe.skipIf(name === 'simulated')('a source in a child process', () => {
+  let system: System;
+  beforeAll(async () => {
+    system = await openSystem();
+  });
+  afterAll(() => system.close());
+
+  /** The left channel of so many frames from now on, and the time of the first. */
+  async function hear(source: AudioSource, frames: number) {
+    const parts: Buffer[] = [];
+    let [count, time] = [0, 0n];
+    for await (const chunk of source.chunks()) {
+      if (count === 0) time = chunk.time;
+      parts.push(chunk.data);
+      if ((count += chunk.frames) >= frames) break;
+    }
+    return { sound: toFloat(Buffer.concat(parts), source.format)[0], time };
+  }
+
+  it('hears what a source of this process hears, at the same times', async () => {
+    const stops = [await system.play('microphone', 100), await system.play('speakers', 440)];
+    const { backend } = system;
+    const [inside, isolated, loopback] = await Promise.all([
+      MicSource.open({ backend, device: system.microphone }),
+      MicSource.open({ backend, device: system.microphone, isolation: 'process' }),
+      LoopbackSource.open({ backend, device: system.speakers, isolation: 'process' }),
+    ]);
+    expect(isolated.device).toEqual(inside.device);
+    expect(isolated.granted?.shareMode).toBe('shared');
+    await until(() => isolated.level().peakDb > -13 && inside.level().peakDb > -13, 'both');
+    const [here, there, played] = await Promise.all(
+      [inside, isolated, loopback].map((source) => hear(source, 2 * rate)),
+    );
+    for (const { sound } of [here, there]) {
+      const { frequency, peakDb } = typicalTone(sound, rate, 100);
+      expect(frequency).toBeCloseTo(100, 0);
+      expect(Math.abs(peakDb + 12)).toBeLessThan(0.5);
+    }
+    expect(typicalTone(played.sound, rate, 440).frequency).toBeCloseTo(440, 0);
+    // The phases of the tone at one time, in turns of 10 ms. The servers' times alone differ by up to 2 ms.
+    const phase = ({ sound, time }: { sound: Float32Array; time: bigint }): number => {
+      const from = rate;
+      let [re, im] = [0, 0];
+      for (let i = 0; i < rate / 4; i++) {
+        const turns = Number(time % 10_000_000n) / 1e7 + (from + i) / 480;
+        re += sound[from + i] * Math.cos(2 * Math.PI * turns);
+        im += sound[from + i] * Math.sin(2 * Math.PI * turns);
+      }
+      return Math.atan2(im, re) / (2 * Math.PI);
+    };
+    const apart = Math.abs(phase(here) - phase(there));
+    expect(Math.min(apart, 1 - apart)).toBeLessThan(0.25);
+    await Promise.all([inside, isolated, loopback].map((source) => source.close()));
+    for (const stop of stops) await stop();
+  });
+
+  it('recovers when the child is killed, tells it, and keeps its timeline', async () => {
+    const stop = await system.play('microphone', 1000);
+    const { fork, children } = watched();
+    const device = system.microphone;
+    const mic = await MicSource.open({ backend: system.backend, device, isolation: { fork } });
+    const gaps: Discontinuity[] = [];
+    mic.on('discontinuity', (gap) => gaps.push(gap));
+    mic.resume();
+    await until(() => mic.level().peakDb > -13, 'the tone');
+    for (let kills = 1; kills <= 2; kills++) {
+      const lost = event<{ error: AudioError }>(mic, 'rebuild');
+      const back = event(mic, 'recovered');
+      children.at(-1)?.kill('SIGKILL');
+      expect((await lost).error).toMatchObject({
+        code: 'ERR_AUDIO_DEVICE_LOST',
+        message: expect.stringMatching(/child process that holds the device/),
+      });
+      await back;
+      await until(() => gaps.length >= kills, 'the gap');
+      await until(() => mic.level().peakDb > -13, 'the tone again');
+    }
+    expect(gaps[0]).toMatchObject({ filled: true, reason: 'deviceLost' });
+    const age = Number(process.hrtime.bigint() - mic.timeAt(mic.stats().frames)) / 1e6;
+    expect(Math.abs(age)).toBeLessThan(500);
+    // Another device is opened in another child, and the one before ends.
+    const before = children.length;
+    await mic.setDevice('default');
+    await mic.close();
+    expect(children.length).toBeGreaterThanOrEqual(before);
+    await until(
+      () => children.every(({ exitCode, signalCode }) => exitCode !== null || signalCode !== null),
+      'their ends',
+    );
+    await stop();
+  });
+
+  it('is killed again and again: it gives up in time', async () => {
+    const { fork, children } = watched();
+    const mic = new MicSource({
+      backend: system.backend,
+      device: system.microphone,
+      isolation: { fork },
+      recover: { giveUpAfterMs: 1500 },
+    });
+    mic.resume();
+    await mic.ready;
+    const failed = event<AudioError>(mic, 'error', 60_000);
+    const killer = setInterval(() => children.at(-1)?.kill('SIGKILL'), 50);
+    expect((await failed).code).toBe('ERR_AUDIO_DEVICE_LOST');
+    clearInterval(killer);
+    expect(children.length).toBeLessThan(20);
+  });
+
+  const silent = 'setInterval(() => {}, 1000)';
+  it.each<[string, string[], RegExp]>([
+    ['ends at once', ['-e', 'console.error("no such thing"); process.exit(3)'], /code 3: no such/],
+    [
+      'is another program',
+      ['-e', `process.stdout.write("hello, world\\n".repeat(9)); ${silent}`],
+      /sent something else|not the one/,
+    ],
+    [
+      'is a stranger that knows the messages',
+      ['-e', `process.stdout.write(Buffer.from([1, 3, 0, 0, 0, 97, 98, 99])); ${silent}`],
+      /not the one that was started/,
+    ],
+  ])('is refused if the child %s', async (_what, args, message) => {
+    const fork = (): ChildProcess =>
+      spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+    const { backend } = system;
+    const error = await MicSource.open({ backend, isolation: { fork }, recover: false }).catch(
+      (caught: AudioError) => caught,
+    );
+    expect(error).toMatchObject({ code: 'ERR_AUDIO_DEVICE_LOST' });
+    expect((error as AudioError).message).toMatch(message);
+  });
+});
+
+describe('isolation', () => {
+  it.each([
+    ['fork', 'ERR_INVALID_ARG_VALUE'],
+    [{ fork: 'node' }, 'ERR_INVALID_ARG_TYPE'],
+    [{}, 'ERR_INVALID_ARG_TYPE'],
+    [1, 'ERR_INVALID_ARG_TYPE'],
+  ])('of %j is refused', (isolation, code) => {
+    expect(() => new MicSource({ isolation: isolation as 'process' })).toThrow(
+      expect.objectContaining({ code }),
+    );
+  });
+
+  it('is refused for programs', () => {
+    expect(() => new ProcessSource({ process: 0, isolation: 'process' })).toThrow(
+      expect.objectContaining({ code: 'ERR_AUDIO_UNSUPPORTED' }),
+    );
+  });
+
+  it('is refused for a simulation of this process', async () => {
+    await using audio = new SimulatedAudio();
+    expect(() => new MicSource({ backend: audio, isolation: 'process' })).toThrow(
+      expect.objectContaining({ code: 'ERR_AUDIO_UNSUPPORTED' }),
+    );
+  });
+});
