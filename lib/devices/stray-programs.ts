@@ -42,7 +42,7 @@ export class StrayPrograms {
     this.#reported = shown;
     this.#report({
       devices: devices.filter(({ id }) => ids.has(id)).map(toPublic),
-      processes: strays.map(toPublicProcess),
+      processes: strays.map((one) => toPublicProcess(one)),
     });
   }
 
