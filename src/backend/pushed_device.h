@@ -16,7 +16,7 @@ class PushedDevice {
   static Error open(const std::shared_ptr<PushedDevice>& device, StreamInfo info,
                     CaptureListener* listener, std::unique_ptr<Stream>* stream);
 
-  // One thread. What comes while no stream is started is not heard.
+  // One thread. Packets that come while no stream is started are dropped.
   void packet(const Packet& packet) noexcept;
   void idle() noexcept;
   void show(const EndpointState& state) noexcept { state_.store(state); }

@@ -60,7 +60,7 @@ function call(device: 'mic' | 'speakers.monitor' = 'mic'): Caller {
 
 const list = () => listAudioProcesses({ flow: 'input', backend: system.backend });
 
-// Wine lists no sessions. The simulated Windows engine has a test of its own.
+// Wine lists no sessions. The simulated Windows engine has its own test.
 describe.skipIf(name === 'wasapi')('programs that capture a microphone', () => {
   it('are listed and reported from the first to the last moment, with their microphone', async () => {
     const monitor = new ProcessMonitor({ flow: 'input', backend: system.backend });

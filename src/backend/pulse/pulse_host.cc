@@ -68,7 +68,7 @@ class PulseHost final : public Host, private Connection::LossListener {
       if (!error) error = query_devices(connection_.get(), query.flow, deadline, &devices);
       if (error) return error;
       if (query.flow == Flow::kInput) keep_microphones(devices, &streams);
-      // What a program records could only be measured by recording it as well.
+      // The level of a recording could only be measured by another recording.
       if (query.levels && query.flow == Flow::kOutput) {
         const auto peaks = meters_->measure(streams, devices, deadline);
         for (ProgramStream& stream : streams) {

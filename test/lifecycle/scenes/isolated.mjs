@@ -1,4 +1,4 @@
-// Opens a microphone in a child process, prints `child PID` and goes on recording.
+// Opens a microphone in a child process, prints `child PID` and continues to record.
 import { spawn } from 'node:child_process';
 
 import { MicSource } from 'patchcord';
