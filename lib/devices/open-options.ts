@@ -12,7 +12,8 @@ export interface OpenOptions {
   /**
    * Whether to request the shortest period of the device, which costs more processor time. The sound is never later
    * than without this option: the margin of a sink for threads that wake late stays the same. `granted` says whether
-   * the period is shorter than the usual one, and if not, why. @default false
+   * the period is shorter than the usual one, and if not, why. If a source then loses audio 5 times within 10 s, it
+   * opens its device with the usual period. @default false
    */
   lowLatency?: boolean | undefined;
 }
@@ -68,12 +69,17 @@ export function periodOf(options: NativeOpenOptions): number {
   return options.lowLatency ? 2.5 : 10;
 }
 
-export function toGranted(options: NativeOpenOptions, info: NativeStreamInfo): Granted {
+/** @param whyNotShort why a stream that had the shortest period has the usual one now. */
+export function toGranted(
+  options: NativeOpenOptions,
+  info: NativeStreamInfo,
+  whyNotShort?: string,
+): Granted {
   const { exclusive, lowLatency, raw, category, realtime, whyNotRealtime } = info;
   // A stream of processes has no device that could grant requests.
   const none = 'this kind of stream has no such choice';
   const wishes = {
-    lowLatency: options.lowLatency ? lowLatency || none : '',
+    lowLatency: options.lowLatency ? lowLatency === true || whyNotShort || lowLatency || none : '',
     raw: options.raw ? raw || none : '',
     category: options.category === 'other' ? '' : category || none,
     realtime: whyNotRealtime,

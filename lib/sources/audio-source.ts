@@ -65,6 +65,7 @@ import {
   unsupported,
 } from '../validate.js';
 import { commonEnd, joinEnds, type Ending } from './common-end.js';
+import { ShortPeriod } from './short-period.js';
 import type { SourceOptions } from './source-options.js';
 import type { DeadEvidence, SourceEvents, SourceStats } from './source-reports.js';
 
@@ -112,6 +113,7 @@ export abstract class AudioSource<
   readonly #keeper: DeviceKeeper<SourceTarget>;
   readonly #keepAlive = new KeepAlive(this);
   readonly #openOptions: NativeOpenOptions;
+  readonly #shortPeriod = new ShortPeriod();
   readonly #steps = new TimeSteps();
   readonly #isolation: Isolation;
   readonly #maxWaitMs: number;
@@ -243,7 +245,7 @@ export abstract class AudioSource<
 
   /** How the device was opened, and why a request was not granted; undefined until `ready`. */
   get granted(): Readonly<Granted> | undefined {
-    return this.#info && toGranted(this.#openOptions, this.#info);
+    return this.#info && toGranted(this.#openOptions, this.#info, this.#shortPeriod.whyNot);
   }
 
   /**
@@ -398,7 +400,9 @@ export abstract class AudioSource<
   protected async openTarget({ id, device }: SourceTarget): Promise<NativeStreamInfo> {
     try {
       if (this.#isolation !== 'thread') return await this.#openIsolated(id, device);
-      return await this.#native.open(id, periodOf(this.#openOptions), this.#openOptions);
+      const lowLatency = this.#openOptions.lowLatency && this.#shortPeriod.whyNot === undefined;
+      const options = { ...this.#openOptions, lowLatency };
+      return await this.#native.open(id, periodOf(options), options);
     } catch (record) {
       if (record instanceof AudioError) throw record;
       throw fromNative(record as NativeError);
@@ -500,6 +504,13 @@ export abstract class AudioSource<
     return BigInt(Math.round((frames * 1e9) / this.format.sampleRate));
   }
 
+  // Some drivers lose audio at their shortest period, which they have promised.
+  #judgePeriod(): void {
+    if (this.#info?.lowLatency !== true || !this.#shortPeriod.lost(this.#host.now())) return;
+    // If it cannot be opened again, it keeps its period.
+    this.#keeper.reopen().catch(() => {});
+  }
+
   #report({ type, frame, frames }: NativeEvent): void {
     const discontinuity = (filled: boolean, reason: Discontinuity['reason']): boolean =>
       this.#emitter.emit('discontinuity', {
@@ -509,8 +520,10 @@ export abstract class AudioSource<
         reason,
       } satisfies Discontinuity);
     if (type === 'leftOut') discontinuity(false, 'sleep');
-    else if (type === 'hole') discontinuity(true, 'device');
-    else if (type === 'absence') discontinuity(true, this.#keeper.reason);
+    else if (type === 'hole') {
+      this.#judgePeriod();
+      discontinuity(true, 'device');
+    } else if (type === 'absence') discontinuity(true, this.#keeper.reason);
     else if (type === 'muted') this.#emitter.emit('mute');
     else if (type === 'unmuted') this.#emitter.emit('unmute');
     else if (type === 'dead')

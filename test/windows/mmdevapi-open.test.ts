@@ -11,7 +11,7 @@ import {
   type SampleFormat,
 } from 'patchcord';
 
-import { event } from '../conformance/wait.js';
+import { event, until } from '../conformance/wait.js';
 import { findGaps, measureTone, toFloat } from '../instruments/index.js';
 import { steerThisProcess, type Steering } from './steer-this-process.js';
 
@@ -151,6 +151,27 @@ describe('a short period', () => {
     expect(mic.granted).toMatchObject({ lowLatency: true, reasons: {} });
     expect(mic.periodMs).toBeCloseTo(128 / 48, 3);
     await expectTone(mic);
+  });
+
+  it('at which the driver loses audio is given up, and granted says so', async () => {
+    await send('device fast input 48000 2 f32 "Fast" period 128', 'play fast tone 997 0.25');
+    const mic = await MicSource.open({ backend, device: 'Fast', lowLatency: true });
+    mic.resume();
+    let losses = 0;
+    mic.on('discontinuity', () => losses++);
+    for (let i = 1; i <= 5; i++) {
+      expect(mic.granted.lowLatency).toBe(true);
+      await send('glitch fast 100');
+      await until(() => losses >= i, 'a loss');
+    }
+    await until(() => mic.periodMs === 10, 'the usual period');
+    expect(mic.granted).toMatchObject({
+      lowLatency: false,
+      reasons: { lowLatency: expect.stringContaining('lost audio 5 times') },
+    });
+    const { frames } = mic.stats();
+    await until(() => mic.stats().frames > frames + 4800, 'more sound');
+    await mic.close();
   });
 
   it('that another program has chosen is taken', async () => {
