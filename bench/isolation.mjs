@@ -1,5 +1,5 @@
-// What isolation: 'process' costs: the age of the frames that a reader gets, and processor time, beside a source of this
-// process. A command of its own, on its own server:
+// Measures what `isolation: 'process'` costs: the age of the frames that a reader gets, and processor time, beside a
+// source of this process. Run it on a private server:
 //
 //     node test/servers.mjs pulse node bench/isolation.mjs [--seconds 20]
 import { readdirSync, readFileSync } from 'node:fs';
