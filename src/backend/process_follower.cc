@@ -35,6 +35,7 @@ class Tap final : public CaptureListener {
   TapTarget target;
   std::shared_ptr<TapSum::Tap> input;
   std::unique_ptr<Stream> stream;
+  uint32_t rate = 0;  // of the stream; set before it starts
   bool told = false;  // its first sound has been reported
   std::atomic<int64_t> heard_at{kNoTime};
   std::atomic<int64_t> heard_until{kNoTime};
@@ -137,7 +138,6 @@ void Tap::on_packet(const Packet& packet) noexcept {
   }
   if (stamp_ == kNoTime) return;
   const int64_t frames = packet.position + packet.frames - stamped_position_;
-  const int64_t rate = stream->info().format.sample_rate;
   heard_until.store(stamp_ + frames * kNsPerSecond / rate, std::memory_order_release);
   if (packet.time == kNoTime) return;
   if (heard_at.load(std::memory_order_relaxed) != kNoTime) return;
@@ -350,6 +350,7 @@ Error Follower::attach(const TapTarget& target, int64_t now) {
   auto tap = std::make_unique<Tap>(this, target);
   Error error = system_->attach(target, tap.get(), &tap->stream);
   if (!error) {
+    tap->rate = tap->stream->info().format.sample_rate;
     tap->input = sum_.add(tap->stream->info().format);
     error = tap->stream->start();
     if (error) {

@@ -100,11 +100,9 @@ describe('on the simulated system', () => {
       });
       const silences = found.filter(({ kind }) => kind === 'silence');
       expect(silences).toHaveLength(1);
-      // The sound falls to zero within the first 3 ms of the hole.
-      const fallen = stats.lostFrames - silences[0].frames;
-      const within = clock === 'host' ? 48 : 1.5;
-      expect(fallen).toBeGreaterThan(-within);
-      expect(fallen).toBeLessThan(144 + within);
+      expect(Math.abs(silences[0].frames - stats.lostFrames)).toBeLessThan(
+        clock === 'host' ? 48 : 1.5,
+      );
       // The rest is in its place.
       const omega = (2 * Math.PI * frequency) / 48000 / (clock === 'host' ? 1 : 1 + 120e-6);
       const end = heard.length - 9600;

@@ -1,10 +1,13 @@
 import { fitSine, phaseAt, valueAt, type SineFit } from './sine-fit.js';
 
+/** How long the engine fades. */
+const fadeSeconds = 0.003;
+
 /** A place where a tone is not what it should be. */
 export interface Gap {
   /**
-   * - `silence`: exact zeros; the straight fall of the tone to zero that it may begin with is part of it, and the
-   *   rise behind it, as long as the fall, belongs to no gap;
+   * - `silence`: exact zeros; the fall of the tone to zero that it may begin with is part of it, and the rise behind it,
+   *   as long as the fall, belongs to no gap;
    * - `dropped`: frames are missing;
    * - `inserted`: frames that do not belong there, for example doubled ones;
    * - `glitch`: wrong samples, or a step in level, in an otherwise unbroken tone.
@@ -40,8 +43,9 @@ export interface FindGapsOptions {
  */
 export function findGaps(samples: Float32Array, options: FindGapsOptions): Gap[] {
   const { minFrames = 8 } = options;
+  const omega = typicalOmega(samples, options);
   const silences = zeroRuns(samples, minFrames).map(([from, to]) => {
-    const fall = fallBefore(samples, from);
+    const fall = fallBefore(samples, from, omega, options);
     return [from - fall, to, fall] as const;
   });
   const gaps: Gap[] = silences.map(([from, to]) => ({
@@ -49,12 +53,12 @@ export function findGaps(samples: Float32Array, options: FindGapsOptions): Gap[]
     frame: from,
     frames: to - from,
   }));
+  const rise = Math.round(fadeSeconds * options.sampleRate);
   const starts = [
     0,
-    ...silences.map(([, to, fall]) => Math.min(samples.length, fall > 0 ? to + fall + 1 : to)),
+    ...silences.map(([, to, fall]) => Math.min(samples.length, fall > 0 ? to + rise : to)),
   ];
   const ends = [...silences.map(([from]) => from), samples.length];
-  const omega = typicalOmega(samples, options);
   const limit = Math.max(10 * typicalError(samples, omega), options.tolerance ?? 1e-6);
 
   // The parts between silences, cut where the prediction of the next sample fails.
@@ -89,15 +93,32 @@ function zeroRuns(samples: Float32Array, minFrames: number): [number, number][] 
   return runs;
 }
 
-/** Frames of a straight line before `silence`, from a sample of the tone, which is none of them, to zero. */
-function fallBefore(samples: Float32Array, silence: number): number {
-  const tolerance = 7e-5; // two steps of 16 bits
-  let frames = 1;
-  for (; frames < silence; frames++) {
-    const straight = (samples[silence - frames] * (frames + 1)) / frames;
-    if (Math.abs(samples[silence - frames - 1] - straight) > tolerance) break;
+/** Frames before `silence` in which the tone continues and falls to zero, as the engine fades sound that ends. */
+function fallBefore(
+  samples: Float32Array,
+  silence: number,
+  omega: number,
+  { sampleRate }: FindGapsOptions,
+): number {
+  const length = Math.round(fadeSeconds * sampleRate);
+  const sound = silence - length;
+  const from = Math.max(0, sound - 2048);
+  if (sound - from < (8 * Math.PI) / omega) return 0;
+  const tone = fitSine(samples, from, sound, omega, false);
+  if (tone.amplitude < 1e-4 || tone.residual > tone.amplitude ** 2 / 200) return 0;
+  let best = { error: Infinity, frames: 0 };
+  // The last frames may round to zero.
+  for (let rounded = 0; rounded < 8; rounded++) {
+    const end = silence + rounded;
+    let error = 0;
+    for (let left = 1; left < length; left++) {
+      const t = left / length;
+      const expected = valueAt(tone, end - left) * t * t * (3 - 2 * t);
+      error += (samples[end - left] - expected) ** 2 / length;
+    }
+    if (error < best.error) best = { error, frames: length - 1 - rounded };
   }
-  return frames < 16 ? 0 : frames - 1; // a tone is straight for a few
+  return best.error < tone.amplitude ** 2 / 500 ? best.frames : 0;
 }
 
 /** The middle of many short measurements: a jump spoils one of them, never the result. */

@@ -102,7 +102,7 @@ TEST("pulse: on the audio thread nothing is allocated while devices and programs
   for (int turn = 0; turn < 10; ++turn) {
     list(*host);
     std::vector<ProcessInfo> processes;
-    CHECK(!host->list_processes({false, true}, &processes));
+    CHECK(!host->list_processes({Flow::kOutput, false, true}, &processes));
     Cable cable;
     CHECK(!host->make_cable("Busy", Format{}, &cable));
     Recorder other;

@@ -19,7 +19,7 @@ TEST("pulse: without a server there is an error that says what to start") {
   const Error error = open_pulse_host(&host);
   setenv("PULSE_SERVER", server.c_str(), 1);
   CHECK(error.code == ErrorCode::kBackendUnavailable && !host);
-  CHECK(error.remedy.find("pipewire-pulse") != std::string::npos);
+  CHECK(error.remedy.find("`pulseaudio --") != std::string::npos);
   CHECK(!error.os_code.empty());
 }
 

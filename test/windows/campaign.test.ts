@@ -25,7 +25,7 @@ const rate = 48000;
 const frequency = 997;
 const enough = rate / 4; // frames, before a fault and after it
 const fadeFrames = (3 * rate) / 1000; // how long the tone takes to fall to silence, and to rise again
-const straight = 8; // frames for which the tone itself looks straight, so that its fall seems to begin earlier
+const rounding = 8; // frames by which a fall seems to begin earlier or later, because its last samples round to zero
 
 let windows: Windows;
 let here: SteeredProcess;
@@ -219,8 +219,8 @@ function judgeTimeline(chunks: AudioChunk[]): void {
   expect(time).toBeLessThan(process.hrtime.bigint() + 500_000_000n);
 }
 
-// The tone is whole but for what was reported as lost. Silence takes the place of each loss; the tone falls to it on a
-// straight line in the first frames of the loss, and rises again behind it. A loss that is shorter than the fall has no
+// The tone is whole but for what was reported as lost. Silence takes the place of each loss; the tone falls to it in the
+// first frames of the loss, and rises again behind it. A loss that is shorter than the fall has no
 // zeros: there the tone is only wrong for as long.
 function judgeSound(
   chunks: AudioChunk[],
@@ -247,7 +247,7 @@ function judgeSound(
     // The samples of another format are not as exact.
     if (gap.kind === 'glitch' && !sameFormat) continue;
     const within = (loss: { from: number; to: number }) =>
-      gap.from >= loss.from - straight && gap.to <= loss.to + fadeFrames + 2;
+      gap.from >= loss.from - rounding && gap.to <= loss.to + fadeFrames + 2;
     expect(
       told.map(({ frame, frames }) => ({ from: frame, to: frame + frames })).some(within),
       `no loss was reported where the tone is broken: ${seen}`,
@@ -258,7 +258,7 @@ function judgeSound(
       loss.to - loss.from <= fadeFrames || loss.to > end
         ? gap.from <= loss.to && gap.to >= loss.from
         : gap.kind === 'silence' &&
-          Math.abs(gap.from - loss.from) <= straight &&
+          Math.abs(gap.from - loss.from) <= rounding &&
           Math.abs(gap.to - loss.to) <= 2;
     expect(gaps.some(filled), `a reported loss is not silent: ${seen}`).toBe(true);
   }
