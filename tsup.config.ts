@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 
+import { transformSync } from 'esbuild';
 import { defineConfig } from 'tsup';
 import ts from 'typescript';
 
@@ -18,25 +19,19 @@ rmSync('dist', { recursive: true, force: true });
 export default defineConfig([
   {
     entry: [...entries.map((name) => `lib/${name}.ts`), 'lib/addon-file.ts'],
-    format: ['cjs', 'esm'],
+    format: 'esm',
     target: 'node20',
     // Both entries share one copy of each class, in CommonJS too.
     splitting: true,
-    // Class names are in messages, in stats().link and in stacks.
-    keepNames: true,
-    esbuildOptions(options, { format }) {
-      // CommonJS has `__dirname`.
-      if (format === 'cjs') options.define = { ...options.define, 'import.meta': 'undefined' };
-    },
     async onSuccess() {
-      for (const file of readdirSync('dist')) {
-        if (/\.m?js$/.test(file)) shorten(`dist/${file}`);
+      for (const file of readdirSync('dist').filter((name) => name.endsWith('.mjs'))) {
+        shorten(`dist/${file}`);
+        writeCommonJs(`dist/${file}`);
       }
       for (const name of entries) writeNodeEntry(name);
     },
   },
-  // It requires index.js. As one more entry of the above it would share a chunk with it, and what sucrase makes of chunks
-  // that export `closing` sets that export wherever a class sets its field `#closing`.
+  // It requires index.js, and runs only in Node.js.
   { entry: ['lib/isolated-child.ts'], format: 'cjs', target: 'node20', external: ['./index.js'] },
   // The declarations of the CommonJS files stand for all: a class must have one type only.
   {
@@ -49,7 +44,14 @@ export default defineConfig([
 // esbuild keeps the comments in class bodies, and indents by two spaces: a tenth of the package. Comments within a line
 // are for bundlers (`@__PURE__`). A line that begins in a template literal is part of it.
 function shorten(file: string): void {
-  const text = readFileSync(file, 'utf8');
+  // The names of classes are in messages, in stats().link and in stacks. esbuild gives a class that refers to itself
+  // another name.
+  let text = readFileSync(file, 'utf8');
+  for (const [, name] of text.matchAll(/^var (\w+) = class _\1 /gm)) {
+    text = text
+      .replace(`var ${name} = class _${name} `, `class ${name} `)
+      .replaceAll(new RegExp(`\\b_${name}\\b`, 'g'), name);
+  }
   const cuts = new Map<number, number>();
   const kept = new Set<number>();
   const visit = (node: ts.Node): void => {
@@ -80,11 +82,35 @@ function shorten(file: string): void {
   writeFileSync(file, shortened);
 }
 
+// tsup's own CommonJS with shared chunks is written by sucrase, which replaces `?.` and `??` by calls of functions, and sets
+// an export wherever a class sets a private field of the same name.
+function writeCommonJs(file: string): void {
+  const { code } = transformSync(readFileSync(file, 'utf8'), {
+    format: 'cjs',
+    platform: 'node',
+    target: 'node20',
+    // CommonJS has `__dirname`.
+    define: { 'import.meta': 'undefined' },
+  });
+  const script = file.replace(/\.mjs$/, '.js');
+  const text = code
+    .replaceAll(/require\("(\.\/.*?)\.mjs"\)/g, 'require("$1.js")')
+    // Four hundred times in a file.
+    .replaceAll(/\bimport_(chunk_\w{3})\w*/g, '$1');
+  writeFileSync(script, `"use strict";\n${text}`);
+  shorten(script);
+}
+
 // Not `export … from './index.js'`: to find the names of its exports Node.js would then parse the whole
 // CommonJS file, which takes longer than running it.
 function writeNodeEntry(name: string): void {
   const require = createRequire(resolve('dist/'));
-  const names = Object.keys(require(`./dist/${name}.js`) as object).sort();
+  const exported = require(`./dist/${name}.js`) as Record<string, unknown>;
+  const names = Object.keys(exported).sort();
+  for (const one of names) {
+    const value = exported[one];
+    if (typeof value === 'function' && value.name !== one) throw new Error(`${one}: ${value.name}`);
+  }
   const file = `dist/${name === 'index' ? 'node' : `node-${name}`}`;
   writeFileSync(
     `${file}.mjs`,

@@ -1,6 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
 import { codeFolder } from '../addon-file.js';
@@ -58,12 +57,9 @@ function childFile(): string {
 }
 
 function isSingleExecutable(): boolean {
-  try {
-    const require = createRequire(join(codeFolder(), fileName));
-    return (require('node:sea') as { isSea(): boolean }).isSea();
-  } catch {
-    return false; // Node.js before 20.12
-  }
+  // Node.js before 20.16 has no such function.
+  const sea = process.getBuiltinModule?.('node:sea') as { isSea(): boolean } | undefined;
+  return sea?.isSea() ?? false;
 }
 
 function cannot(why: string, remedy: string): AudioError {

@@ -4,6 +4,8 @@ import type { NativeHost } from '../engine/native.js';
 import { timersOf } from '../engine/timers.js';
 import type { SinkWarning } from './hearing-watch.js';
 
+const againMs = 500;
+
 /**
  * Keeps other programs out of a created microphone. A server moves programs to its output when their sound card is
  * removed, and new programs play to it while it is the default. In a call the other callers would hear themselves.
@@ -16,6 +18,7 @@ export class IntruderWatch {
   #isAsking = false;
   #isStale = false;
   #stopped = false;
+  #cancel = (): void => {};
 
   constructor(
     host: NativeHost,
@@ -39,8 +42,8 @@ export class IntruderWatch {
       .sendStrangersAway(outputId)
       .then(
         (names) => this.#report(names),
-        // The output, or a program, is gone. The next change starts a new check.
-        () => {},
+        // The output, or a program, is gone, or the server refused the move for now.
+        () => this.#lookAgain(),
       )
       .finally(() => {
         this.#isAsking = false;
@@ -52,11 +55,19 @@ export class IntruderWatch {
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
+    this.#cancel();
     this.#host.unwatchProcesses(this.#watch);
+  }
+
+  #lookAgain(): void {
+    this.#cancel();
+    if (!this.#stopped)
+      this.#cancel = timersOf(this.#host).after(againMs, () => this.look(), false);
   }
 
   #report(names: string[]): void {
     if (names.length === 0 || this.#stopped) return;
+    this.#lookAgain(); // PipeWire's session manager may move a program back
     const programs = [...new Set(names)].map((name) => `'${name}'`).join(', ');
     this.#warn({
       code: 'intruder',
