@@ -33,7 +33,8 @@ TEST("pulse: a level meter does not use the microphone, a recorder does") {
   auto host = connect();
   if (!host) return;
   std::unique_ptr<Connection> connection;
-  const Error error = Connection::open(Connection::Purpose::kStreams, {}, &connection, kNsPerSecond);
+  const Error error =
+      Connection::open(Connection::Purpose::kStreams, {}, &connection, kNsPerSecond);
   CHECK(!error);
   if (error) return;
   ProcessQuery query;
