@@ -114,8 +114,7 @@ export function decodePacket(
 /** Divides a stream of bytes into messages. */
 export class MessageReader {
   readonly #onMessage: (message: Message) => void;
-  #rest: Buffer[] = [];
-  #length = 0;
+  #rest: Buffer = Buffer.alloc(0);
 
   constructor(onMessage: (message: Message) => void) {
     this.#onMessage = onMessage;
@@ -123,10 +122,7 @@ export class MessageReader {
 
   /** @throws if the bytes are no messages. */
   add(bytes: Buffer): void {
-    this.#rest.push(bytes);
-    this.#length += bytes.length;
-    if (this.#length < headBytes) return;
-    let all = this.#rest.length === 1 ? bytes : Buffer.concat(this.#rest);
+    let all = this.#rest.length > 0 ? Buffer.concat([this.#rest, bytes]) : bytes;
     while (all.length >= headBytes) {
       const length = all.readUInt32LE(1);
       if (length > mostBytes) throw new RangeError('a message is longer than any message can be');
@@ -137,8 +133,7 @@ export class MessageReader {
       all = all.subarray(headBytes + length);
       this.#onMessage({ kind, body });
     }
-    this.#rest = all.length > 0 ? [all] : [];
-    this.#length = all.length;
+    this.#rest = all;
   }
 }
 

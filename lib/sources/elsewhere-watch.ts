@@ -33,7 +33,7 @@ export class ElsewhereWatch {
     this.#report = report;
   }
 
-  /** Starts anew: what plays already is reported again. */
+  /** Starts the watch again. It then reports the outputs at which programs play already. */
   start(): void {
     this.stop();
     let stopped = false;

@@ -104,14 +104,11 @@ Napi::Value HostObject::list_devices(const Napi::CallbackInfo& info) {
         return error;
       },
       [answer](Napi::Env env) -> Napi::Value {
-        Napi::Array list = Napi::Array::New(env);
-        for (uint32_t i = 0; i < answer->devices.size(); ++i) {
-          const DeviceInfo& device = answer->devices[i];
+        return to_array(env, answer->devices, [env, &answer](const DeviceInfo& device) {
           const bool fed = answer->fed.count(device.id) != 0 ||
                            (!device.peer_id.empty() && answer->fed.count(device.peer_id) != 0);
-          list.Set(i, device_to_value(env, device, fed));
-        }
-        return list;
+          return device_to_value(env, device, fed);
+        });
       });
 }
 
@@ -137,11 +134,9 @@ Napi::Value HostObject::list_processes(const Napi::CallbackInfo& info) {
         return error;
       },
       [processes](Napi::Env env) -> Napi::Value {
-        Napi::Array list = Napi::Array::New(env);
-        for (uint32_t i = 0; i < processes->size(); ++i) {
-          list.Set(i, process_to_value(env, (*processes)[i]));
-        }
-        return list;
+        return to_array(env, *processes, [env](const ProcessInfo& process) {
+          return process_to_value(env, process);
+        });
       });
 }
 
@@ -155,11 +150,7 @@ Napi::Value HostObject::list_playing(const Napi::CallbackInfo& info) {
         if (Error error = entry->use(&host)) return error;
         return host->list_playing(output_ids.get());
       },
-      [output_ids](Napi::Env env) -> Napi::Value {
-        Napi::Array list = Napi::Array::New(env);
-        for (uint32_t i = 0; i < output_ids->size(); ++i) list.Set(i, (*output_ids)[i]);
-        return list;
-      });
+      [output_ids](Napi::Env env) -> Napi::Value { return to_array(env, *output_ids); });
 }
 
 // watch(callback | null)
@@ -240,9 +231,7 @@ Napi::Value HostObject::remove_made(const Napi::CallbackInfo& info) {
 
 // moveProcesses(processes, outputId): Promise<ProcessId[]>
 Napi::Value HostObject::move_processes(const Napi::CallbackInfo& info) {
-  const Napi::Array given = info[0].As<Napi::Array>();
-  std::vector<ProcessId> processes;
-  for (uint32_t i = 0; i < given.Length(); ++i) processes.push_back(process_id_from(given.Get(i)));
+  const std::vector<ProcessId> processes = process_ids_from(info[0]);
   const std::string output_id = info[1].As<Napi::String>();
   auto moved = std::make_shared<std::vector<ProcessId>>();
   return environment_->promise(
@@ -252,13 +241,7 @@ Napi::Value HostObject::move_processes(const Napi::CallbackInfo& info) {
         if (Error error = entry->use(&host)) return error;
         return host->move_processes(processes, output_id, moved.get());
       },
-      [moved](Napi::Env env) -> Napi::Value {
-        Napi::Array list = Napi::Array::New(env);
-        for (uint32_t i = 0; i < moved->size(); ++i) {
-          list.Set(i, process_id_to_value(env, (*moved)[i]));
-        }
-        return list;
-      });
+      [moved](Napi::Env env) -> Napi::Value { return to_array(env, *moved); });
 }
 
 // sendStrangersAway(outputId): Promise<string[]>, their names
@@ -272,11 +255,7 @@ Napi::Value HostObject::send_strangers_away(const Napi::CallbackInfo& info) {
         if (Error error = entry->use(&host)) return error;
         return host->send_strangers_away(output_id, moved.get());
       },
-      [moved](Napi::Env env) -> Napi::Value {
-        Napi::Array list = Napi::Array::New(env);
-        for (uint32_t i = 0; i < moved->size(); ++i) list.Set(i, (*moved)[i]);
-        return list;
-      });
+      [moved](Napi::Env env) -> Napi::Value { return to_array(env, *moved); });
 }
 
 // childEnvironment(outputId, inputId): Promise<Record<string, string>>

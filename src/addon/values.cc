@@ -217,10 +217,7 @@ Napi::Object device_to_value(Napi::Env env, const DeviceInfo& device, bool fed) 
   set_text(value, "bus", cable.bus);
   set_text(value, "recognisedBy", evidence_name(cable.recognised_by));
   set_text(value, "pairedBy", evidence_name(cable.paired_by));
-  Napi::Array possible = Napi::Array::New(env);
-  for (uint32_t i = 0; i < cable.possible_peers.size(); ++i)
-    possible.Set(i, cable.possible_peers[i]);
-  value.Set("possiblePeers", possible);
+  value.Set("possiblePeers", to_array(env, cable.possible_peers));
   return value;
 }
 
@@ -252,7 +249,7 @@ Napi::Object process_id_to_value(Napi::Env env, const ProcessId& id) {
   return value;
 }
 
-ProcessId process_id_from(const Napi::Value& value) {
+static ProcessId process_id_from(const Napi::Value& value) {
   const Napi::Object object = value.As<Napi::Object>();
   ProcessId id;
   id.pid = property(object, "pid").As<Napi::Number>().Uint32Value();
@@ -262,15 +259,28 @@ ProcessId process_id_from(const Napi::Value& value) {
   return id;
 }
 
+std::vector<ProcessId> process_ids_from(const Napi::Value& list) {
+  std::vector<ProcessId> ids;
+  if (!list.IsArray()) return ids;
+  const Napi::Array array = list.As<Napi::Array>();
+  for (uint32_t i = 0; i < array.Length(); ++i) ids.push_back(process_id_from(element(array, i)));
+  return ids;
+}
+
+Napi::Array to_array(Napi::Env env, const std::vector<std::string>& texts) {
+  return to_array(env, texts,
+                  [env](const std::string& text) { return Napi::String::New(env, text); });
+}
+
+Napi::Array to_array(Napi::Env env, const std::vector<ProcessId>& ids) {
+  return to_array(env, ids, [env](const ProcessId& id) { return process_id_to_value(env, id); });
+}
+
 Napi::Object process_to_value(Napi::Env env, const ProcessInfo& process) {
   static constexpr const char* kStates[] = {"silent", "inactive", "active"};
   Napi::Object value = process_id_to_value(env, process.id);
   value.Set("root", process_id_to_value(env, process.root));
-  Napi::Array ancestors = Napi::Array::New(env);
-  for (uint32_t i = 0; i < process.ancestors.size(); ++i) {
-    ancestors.Set(i, process_id_to_value(env, process.ancestors[i]));
-  }
-  value.Set("ancestors", ancestors);
+  value.Set("ancestors", to_array(env, process.ancestors));
   value.Set("name", process.name);
   value.Set("path", process.path);
   value.Set("displayName", process.display_name);
@@ -278,26 +288,16 @@ Napi::Object process_to_value(Napi::Env env, const ProcessInfo& process) {
   if (!std::isnan(process.level)) value.Set("levelDb", decibels(process.level));
   value.Set("volume", process.volume);
   value.Set("muted", process.muted);
-  Napi::Array devices = Napi::Array::New(env);
-  for (uint32_t i = 0; i < process.device_ids.size(); ++i) devices.Set(i, process.device_ids[i]);
-  value.Set("devices", devices);
+  value.Set("devices", to_array(env, process.device_ids));
   return value;
 }
 
 ProcessSelection process_selection_from(const Napi::Value& value) {
   const Napi::Object object = value.As<Napi::Object>();
-  const auto ids = [&object](const char* key) {
-    std::vector<ProcessId> all;
-    const Napi::Value list = property(object, key);
-    if (!list.IsArray()) return all;
-    const Napi::Array array = list.As<Napi::Array>();
-    for (uint32_t i = 0; i < array.Length(); ++i) all.push_back(process_id_from(element(array, i)));
-    return all;
-  };
   ProcessSelection selection;
   selection.everything = is_true(property(object, "everything"));
-  selection.include = ids("include");
-  selection.exclude = ids("exclude");
+  selection.include = process_ids_from(property(object, "include"));
+  selection.exclude = process_ids_from(property(object, "exclude"));
   return selection;
 }
 

@@ -7,6 +7,7 @@
 #include <napi.h>
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "../backend/backend.h"
@@ -21,6 +22,16 @@ namespace patchcord {
 // ends the process.
 Napi::Value property(const Napi::Object& object, const char* key);
 Napi::Value element(const Napi::Object& list, uint32_t index);
+// An array of what `convert` makes of each item.
+template <typename Items, typename Convert>
+Napi::Array to_array(Napi::Env env, const Items& items, Convert convert) {
+  Napi::Array list = Napi::Array::New(env);
+  uint32_t count = 0;
+  for (const auto& item : items) list.Set(count++, convert(item));
+  return list;
+}
+Napi::Array to_array(Napi::Env env, const std::vector<std::string>& texts);
+Napi::Array to_array(Napi::Env env, const std::vector<ProcessId>& ids);
 // False if the value is not a boolean. ToBoolean() returns an empty value in a worker that is being
 // terminated, and reading that ends the process.
 bool is_true(const Napi::Value& value);
@@ -38,7 +49,7 @@ Napi::Object device_to_value(Napi::Env env, const DeviceInfo& device, bool fed);
 OpenOptions open_options_from(const Napi::Value& value);
 // { pid, startTime: bigint }; properties of ProcessInfo can be added to it.
 Napi::Object process_id_to_value(Napi::Env env, const ProcessId& id);
-ProcessId process_id_from(const Napi::Value& value);
+std::vector<ProcessId> process_ids_from(const Napi::Value& list);  // empty if it is not an array
 Napi::Object process_to_value(Napi::Env env, const ProcessInfo& process);
 // { everything, include: ProcessId[], exclude: ProcessId[] }
 ProcessSelection process_selection_from(const Napi::Value& value);

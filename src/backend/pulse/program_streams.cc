@@ -13,16 +13,6 @@ namespace patchcord {
 namespace pulse {
 namespace {
 
-std::string text(const char* words) { return words ? words : ""; }
-
-// The server's volume is the cube root of the gain.
-float linear(const pa_cvolume& volume) {
-  uint32_t loudest = 0;
-  for (uint8_t c = 0; c < volume.channels; ++c) loudest = std::max(loudest, volume.values[c]);
-  const double part = static_cast<double>(loudest) / kNormalVolume;
-  return static_cast<float>(part * part * part);
-}
-
 struct Identity {
   uint32_t pid = 0;
   std::string machine;
@@ -92,7 +82,7 @@ void on_stream(pa_context*, const Info* info, int end, void* self) {
   stream.device = device_of(*info);
   stream.corked = info->corked != 0;
   stream.muted = info->mute != 0;
-  if (info->has_volume) stream.volume = linear(info->volume);
+  if (info->has_volume) stream.volume = static_cast<float>(linear(info->volume));
   stream.pid = identity.pid;
   stream.machine = identity.machine;
   stream.binary = identity.binary;

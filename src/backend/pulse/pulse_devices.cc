@@ -7,16 +7,16 @@
 
 namespace patchcord {
 namespace pulse {
-namespace {
 
 std::string text(const char* value) { return value ? value : ""; }
 
-// The server's volumes are cubic, and one for each channel; the loudest counts.
 double linear(const pa_cvolume& volume) {
   uint32_t loudest = 0;
   for (size_t i = 0; i < volume.channels; ++i) loudest = std::max(loudest, volume.values[i]);
   return std::pow(static_cast<double>(loudest) / kNormalVolume, 3);
 }
+
+namespace {
 
 SampleFormat sample_format(int32_t format) {
   switch (format) {

@@ -11,6 +11,10 @@
 namespace patchcord {
 namespace pulse {
 
+std::string text(const char* value);  // empty for nullptr
+// The linear gain. The server's volumes are cubic, and one for each channel; the loudest counts.
+double linear(const pa_cvolume& volume);
+
 // The server's description of one sink or source, copied out of the callback.
 struct PulseDevice {
   PulseDevice(const LibPulse& library, const pa_device_info& info);
