@@ -215,8 +215,8 @@ export interface NativeSource extends NativeTimed {
 /** A device that another process holds. Its packets are heard while a source has it open. */
 export interface NativePushed {
   /** `position`: of the first frame, on the device's own counter. Null is silence. */
-  packet(samples: Uint8Array | null, frames: number, position: number, time: bigint): void;
-  /** No packet has come for 20 ms. */
+  packet(samples: Uint8Array | null, frames: number, position: number, time: number): void;
+  /** No packet has come for a while. */
   idle(): void;
   /** The system's state of the device, linear; a `peak` below 0 is not known. */
   state(muted: boolean, volume: number, peak: number): void;
@@ -228,9 +228,11 @@ export interface NativeTap {
    * and the number of losses to take. Returns the number of frames. 0 means that the chunk is not complete yet; `onData`
    * follows. Undefined means that no frames will follow.
    *
-   * @param partly reads whatever there is. In that case 0 means that there is nothing.
+   * @param least reads what there is as soon as so many frames are there, but lost frames and others not together. With
+   *   0, `onData` does not follow if there are none.
+   * @default as many as fit
    */
-  read(into: Uint8Array, partly?: boolean): number | undefined;
+  read(into: Uint8Array, least?: number): number | undefined;
   /** Returns the losses of this consumer, each once, after all of its frames have been read. */
   takeLosses(): { frame: number; frames: number }[];
   close(): void;

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { ChildProcess } from 'node:child_process';
 
 import { AudioError } from '../errors.js';
-import { encode, fromRecord, kinds, MessageReader, type Message } from './messages.js';
+import { decode, encode, fromRecord, kinds, MessageReader, type Message } from './messages.js';
 import { startChild, type ForkFunction } from './start-child.js';
 
 /** The messages of a child after its first one. */
@@ -72,7 +72,7 @@ export class ChildLink {
     stdin.write(encode(kinds.hello, this.#token));
   }
 
-  send(kind: number, body: object): void {
+  send(kind: number, body: unknown): void {
     if (!this.#isOver) this.#child.stdin?.write(encode(kind, body));
   }
 
@@ -99,7 +99,7 @@ export class ChildLink {
     if (this.#isOver) return;
     this.#ticks = 0;
     if (!this.#isGreeted) {
-      this.#isGreeted = message.kind === kinds.hello && String(message.body) === this.#token;
+      this.#isGreeted = message.kind === kinds.hello && decode(message) === this.#token;
       if (!this.#isGreeted) this.#fail('is not the one that was started');
       return;
     }

@@ -1,7 +1,14 @@
-import { native, type NativePushed, type NativeStreamInfo } from '../engine/native.js';
+import {
+  native,
+  type NativePushed,
+  type NativeSelection,
+  type NativeStreamInfo,
+  type NativeTapEvent,
+} from '../engine/native.js';
 import type { AudioError } from '../errors.js';
 import { ChildLink } from './child-link.js';
 import {
+  decode,
   decodePacket,
   fromRecord,
   kinds,
@@ -12,7 +19,18 @@ import {
 } from './messages.js';
 import type { ForkFunction } from './start-child.js';
 
-const idleMs = 20;
+// A thread of the engine looks more often. Here each look wakes the process.
+const idleMs = 100;
+// A child that does not answer is noticed later. The end of a stream does not wait for that.
+const flushMs = 500;
+
+/** The events of a device that a child process holds. */
+export interface IsolatedListener {
+  /** The child has lost the device, or has ended. Not called before `opened` resolves. */
+  lost(error: AudioError): void;
+  /** The capture of a program has begun or ended. */
+  tap(event: NativeTapEvent): void;
+}
 
 /** One device that a child process holds, and the stream of the engine that its packets go to. */
 export class IsolatedCapture {
@@ -21,23 +39,18 @@ export class IsolatedCapture {
   readonly opened: Promise<NativeStreamInfo>;
   readonly #request: OpenRequest;
   readonly #link: ChildLink;
-  readonly #lost: (error: AudioError) => void;
+  readonly #listener: IsolatedListener;
   readonly #idle: NodeJS.Timeout | undefined;
   #settle!: { resolve(info: NativeStreamInfo): void; reject(error: AudioError): void };
+  #flushed: (() => void) | undefined;
+  #collectMs = 0;
   #isOpen = false;
   #delivers = false;
 
-  /**
-   * @param lost called when the child has lost the device, or has ended. Not called before `opened` resolves.
-   * @throws `ERR_AUDIO_UNSUPPORTED`
-   */
-  constructor(
-    request: OpenRequest,
-    fork: ForkFunction | undefined,
-    lost: (error: AudioError) => void,
-  ) {
+  /** @throws `ERR_AUDIO_UNSUPPORTED` */
+  constructor(request: OpenRequest, fork: ForkFunction | undefined, listener: IsolatedListener) {
     this.#request = request;
-    this.#lost = lost;
+    this.#listener = listener;
     this.opened = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
     this.#link = new ChildLink(fork, {
       message: (message) => this.#receive(message),
@@ -54,33 +67,64 @@ export class IsolatedCapture {
     }
   }
 
+  /** Sets how many ms of frames the child collects before it sends them; 0 if they have a deadline. */
+  collect(ms: number): void {
+    if (ms === this.#collectMs) return;
+    this.#collectMs = ms;
+    this.#link.send(kinds.collect, ms);
+  }
+
+  /** Resolves when all frames that the child has collected have arrived. */
+  flush(): Promise<void> {
+    if (this.#collectMs === 0 || !this.#isOpen) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, flushMs);
+      this.#flushed = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      this.#link.send(kinds.flush, null);
+    });
+  }
+
+  /** Changes the programs that are captured. */
+  select(programs: NativeSelection): void {
+    this.#link.send(kinds.select, programs);
+  }
+
   /** Resolves when the device is free. */
   close(): Promise<void> {
     clearInterval(this.#idle);
     return this.#link.close();
   }
 
-  #receive({ kind, body }: Message): void {
+  #receive(message: Message): void {
+    const { kind } = message;
     if (kind === kinds.packet) {
-      const packet = decodePacket(body, this.#request.channels);
+      const { samples, frames, frame, time } = decodePacket(message, this.#request.channels);
       this.#delivers = true;
-      this.pushed.packet(packet.samples, packet.frames, packet.frame, packet.time);
+      this.pushed.packet(samples, frames, frame, time);
     } else if (kind === kinds.state) {
-      const { muted, volume, peakDb } = JSON.parse(String(body)) as DeviceState;
+      const { muted, volume, peakDb } = decode(message) as DeviceState;
       if (volume === undefined) return;
       this.pushed.state(muted, volume, peakDb === undefined ? -1 : 10 ** (peakDb / 20));
+    } else if (kind === kinds.tap) {
+      this.#listener.tap(decode(message) as NativeTapEvent);
+    } else if (kind === kinds.flush) {
+      this.#flushed?.();
     } else if (kind === kinds.opened) {
       this.#isOpen = true;
-      this.#settle.resolve(JSON.parse(String(body)) as NativeStreamInfo);
+      this.#settle.resolve(decode(message) as NativeStreamInfo);
     } else if (kind === kinds.failed) {
-      this.#fail(fromRecord(JSON.parse(String(body)) as ErrorRecord));
+      this.#fail(fromRecord(decode(message) as ErrorRecord));
     }
   }
 
   #fail(error: AudioError): void {
     clearInterval(this.#idle);
+    this.#flushed?.();
     void this.#link.close();
-    if (this.#isOpen) this.#lost(error);
+    if (this.#isOpen) this.#listener.lost(error);
     else this.#settle.reject(error);
   }
 }

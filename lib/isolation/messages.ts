@@ -1,10 +1,10 @@
 import { AudioError, type AudioErrorCode } from '../errors.js';
-import type { NativeOpenOptions } from '../engine/native.js';
+import type { NativeOpenOptions, NativeSelection } from '../engine/native.js';
 
 // The messages between a process and its child that holds a device, over the child's standard input and output. A
-// message is one byte for its kind, four bytes for the length of its body, and the body. Both ends are the same build
-// on the same machine, so the messages have no version. Times are those of `process.hrtime`, whose clock all processes of
-// a machine share.
+// message is four bytes for its kind, four bytes for the length of its body, and the body. Every length is a multiple of
+// 8, so that samples can be read and written where they are. Both ends are the same build on the same machine, so the
+// messages have no version. Times are those of `process.hrtime`, whose clock all processes of a machine share.
 
 /** The kinds of messages. */
 export const kinds = {
@@ -20,12 +20,21 @@ export const kinds = {
   packet: 5,
   /** From the child, four times a second: a {@link DeviceState}. */
   state: 6,
+  /** To the child: the programs to capture from now on, a `NativeSelection`. */
+  select: 7,
+  /** From the child: a `NativeTapEvent`. */
+  tap: 8,
+  /** To the child: how many ms of frames it collects before it sends them; 0: as few as it can without haste. */
+  collect: 9,
+  /** To the child: send what there is. The child answers with the same kind. */
+  flush: 10,
 } as const;
 
-/** The device that a child opens. */
+/** The device, or the programs, that a child opens. */
 export interface OpenRequest {
   loopback: boolean;
   deviceId: string;
+  programs: NativeSelection | undefined;
   /** The format of the device, in which the child delivers its frames. */
   sampleRate: number;
   channels: number;
@@ -43,14 +52,14 @@ export interface DeviceState {
 }
 
 /** Frames of the device. */
-export interface PacketHead {
+export interface Packet {
   /** The position of the first frame. A jump means that frames were lost. */
   frame: number;
   frames: number;
   /** When the first frame was heard, in ns. */
-  time: bigint;
-  /** Whether the packet is silence, in which case it has no samples. */
-  silent: boolean;
+  time: number;
+  /** 32-bit floats; null: the packet is silence. */
+  samples: Buffer | null;
 }
 
 export interface Message {
@@ -64,51 +73,70 @@ export interface ErrorRecord {
   details: Record<string, unknown>;
 }
 
-const headBytes = 5;
-/** The length of a packet's head. A multiple of 4, because samples follow. */
+const unit = 8;
+const headBytes = 8;
 const packetBytes = 24;
 // Longer than a second of 32 channels at 384 kHz.
 const mostBytes = 64 * 1024 * 1024;
 
-export function encode(kind: number, body: string | object, samples?: Uint8Array): Buffer {
-  const bytes = Buffer.isBuffer(body)
-    ? body
-    : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
-  const length = bytes.length + (samples?.length ?? 0);
-  const message = Buffer.allocUnsafe(headBytes + length);
-  message.writeUInt8(kind, 0);
-  message.writeUInt32LE(length, 1);
-  message.set(bytes, headBytes);
-  if (samples) message.set(samples, headBytes + bytes.length);
+export function encode(kind: number, body: unknown): Buffer {
+  const text = Buffer.from(JSON.stringify(body, packBigInt));
+  const message = Buffer.alloc(headBytes + padded(text.length), ' ');
+  writeHead(message, kind);
+  message.set(text, headBytes);
   return message;
 }
 
-export function encodePacket(head: PacketHead, samples: Uint8Array): Buffer {
-  const bytes = Buffer.alloc(packetBytes);
-  bytes.writeDoubleLE(head.frame, 0);
-  bytes.writeBigInt64LE(head.time, 8);
-  bytes.writeUInt32LE(head.frames, 16);
-  bytes.writeUInt32LE(head.silent ? 1 : 0, 20);
-  return encode(kinds.packet, bytes, head.silent ? undefined : samples);
+/** @throws if the body is no JSON. */
+export function decode({ body }: Message): unknown {
+  return JSON.parse(String(body), unpackBigInt);
+}
+
+/** Memory for the packets that a child sends. */
+export class PacketMessage {
+  readonly #message: Buffer;
+  readonly #samples: Buffer;
+
+  constructor(mostSampleBytes: number) {
+    const bytes = headBytes + packetBytes + padded(mostSampleBytes);
+    this.#message = Buffer.allocUnsafeSlow(bytes);
+    this.#samples = this.#message.subarray(headBytes + packetBytes).subarray(0, mostSampleBytes);
+  }
+
+  /** The place for the samples of the next packet. */
+  get samples(): Buffer {
+    return this.#samples;
+  }
+
+  /** The message. It is valid until the next packet. */
+  encode({ frame, frames, time, samples }: Packet): Buffer {
+    const sampleBytes = padded(samples?.length ?? 0);
+    const message = this.#message.subarray(0, headBytes + packetBytes + sampleBytes);
+    writeHead(message, kinds.packet);
+    message.writeDoubleLE(frame, headBytes);
+    message.writeDoubleLE(time, headBytes + 8);
+    message.writeUInt32LE(frames, headBytes + 16);
+    message.writeUInt32LE(samples?.length ?? 0, headBytes + 20);
+    return message;
+  }
 }
 
 /** @throws if the body is not a packet of this number of channels. */
-export function decodePacket(
-  body: Buffer,
-  channels: number,
-): PacketHead & { samples: Buffer | null } {
-  const head = {
-    frame: body.readDoubleLE(0),
-    time: body.readBigInt64LE(8),
-    frames: body.readUInt32LE(16),
-    silent: body.readUInt32LE(20) !== 0,
-  };
-  const samples = body.subarray(packetBytes);
-  const expected = head.silent ? 0 : head.frames * channels * 4;
-  if (head.frames === 0 || samples.length !== expected || !(head.frame >= 0)) {
+export function decodePacket({ body }: Message, channels: number): Packet {
+  if (body.length < packetBytes) throw new RangeError('a packet is too short');
+  const frame = body.readDoubleLE(0);
+  const time = body.readDoubleLE(8);
+  const frames = body.readUInt32LE(16);
+  const sampleBytes = body.readUInt32LE(20);
+  const isLong = sampleBytes === 0 || sampleBytes === frames * channels * 4;
+  if (!isLong || frames === 0 || body.length !== packetBytes + padded(sampleBytes)) {
     throw new RangeError('a packet has another length than its head says');
   }
-  return { ...head, samples: head.silent ? null : samples };
+  if (!(frame >= 0 && time >= 0)) throw new RangeError('a packet has no position');
+  if (sampleBytes === 0) return { frame, frames, time, samples: null };
+  const samples = body.subarray(packetBytes, packetBytes + sampleBytes);
+  // Node.js reads to the beginning of a buffer. Other runtimes may not.
+  return { frame, frames, time, samples: samples.byteOffset % 4 ? copyOf(samples) : samples };
 }
 
 /** Divides a stream of bytes into messages. */
@@ -124,17 +152,41 @@ export class MessageReader {
   add(bytes: Buffer): void {
     let all = this.#rest.length > 0 ? Buffer.concat([this.#rest, bytes]) : bytes;
     while (all.length >= headBytes) {
-      const length = all.readUInt32LE(1);
-      if (length > mostBytes) throw new RangeError('a message is longer than any message can be');
+      const kind = all.readUInt32LE(0);
+      const length = all.readUInt32LE(4);
+      if (length > mostBytes || length % unit !== 0) {
+        throw new RangeError('a message has a length that no message can have');
+      }
       if (all.length < headBytes + length) break;
-      // A copy at an address at which samples can be read.
-      const body = Buffer.from(new Uint8Array(all.subarray(headBytes, headBytes + length)).buffer);
-      const kind = all[0];
+      const body = all.subarray(headBytes, headBytes + length);
       all = all.subarray(headBytes + length);
       this.#onMessage({ kind, body });
     }
     this.#rest = all;
   }
+}
+
+function writeHead(message: Buffer, kind: number): void {
+  message.writeUInt32LE(kind, 0);
+  message.writeUInt32LE(message.length - headBytes, 4);
+}
+
+// JSON has no big integers, which the start times of processes are.
+function packBigInt(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? { bigint: String(value) } : value;
+}
+
+function unpackBigInt(_key: string, value: unknown): unknown {
+  const packed = (value as { bigint?: unknown } | null)?.bigint;
+  return typeof packed === 'string' ? BigInt(packed) : value;
+}
+
+function padded(length: number): number {
+  return Math.ceil(length / unit) * unit;
+}
+
+function copyOf(bytes: Buffer): Buffer {
+  return Buffer.from(new Uint8Array(bytes).buffer);
 }
 
 export function toRecord(error: unknown): ErrorRecord {

@@ -195,10 +195,9 @@ export function optionsOf(
     'both-processes': { isolation },
   } as const;
   const change: MeetingMicOptions | undefined = ofMic[strategy as keyof typeof ofMic];
-  const isolatesSystem = strategy === 'both-processes' && system && !('process' in system);
   return {
     mic: mic && { ...mic, ...change },
-    system: isolatesSystem ? { ...system, isolation } : system,
+    system: strategy === 'both-processes' && system ? { ...system, isolation } : system,
   };
 }
 

@@ -60,7 +60,6 @@ export const rungs: Readonly<Record<Strategy, Rung>> = {
     side: 'mic',
     moves: async ({ plan }) => {
       if (!plan.system) return "the system's side is not captured";
-      if ('process' in plan.system) return 'programs are not captured in a child process';
       return whyNotIsolated(plan) ?? [moveTo('both-processes', plan)];
     },
   },

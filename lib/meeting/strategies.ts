@@ -6,7 +6,7 @@
  * - `reverse-order`: the same, with the microphone opened behind the system's side.
  * - `raw`: the microphone without the effects of the system and the driver.
  * - `mic-process`: the microphone in a child process, so that no process has both devices open.
- * - `both-processes`: each device in its own child process. Not if programs are captured.
+ * - `both-processes`: each side in its own child process.
  * - `other-device`: another microphone, first the system's default for calls. Not if the options name a device.
  * - `endpoint`: in place of programs, the output that they play to, and with it everything else that plays there. Not if
  *   programs are to be left out.

@@ -31,7 +31,7 @@ import {
 import type { Opened } from '../devices/opened.js';
 import { AudioError, closedEarly, fromNative, type NativeError } from '../errors.js';
 import { checkChannelMap, checkRows } from '../format/channel-map.js';
-import { resolveFormat } from '../format/format.js';
+import { resolveFormat, type AudioFormat } from '../format/format.js';
 import { IsolatedCapture } from '../isolation/isolated-capture.js';
 import type { Isolation } from '../isolation/start-child.js';
 import { KeepAlive } from '../engine/keep-alive.js';
@@ -42,8 +42,11 @@ import {
   type NativeEvent,
   type NativeHost,
   type NativeOpenOptions,
+  type NativeSelection,
   type NativeSource,
   type NativeStreamInfo,
+  type NativeTap,
+  type NativeTapEvent,
 } from '../engine/native.js';
 import {
   checkOpenOptions,
@@ -70,6 +73,8 @@ import type { SourceOptions } from './source-options.js';
 import type { DeadEvidence, SourceEvents, SourceStats } from './source-reports.js';
 
 const levelMs = 100;
+// How many ms of frames a child process collects for files.
+const collectMs = 100;
 const evidences: readonly DeadEvidence[] = ['zeros', 'no-packets'];
 
 /** The device or the programs on which a source is opened. */
@@ -399,7 +404,7 @@ export abstract class AudioSource<
   /** @internal Opens a target in place of the present one. */
   protected async openTarget({ id, device }: SourceTarget): Promise<NativeStreamInfo> {
     try {
-      if (this.#isolation !== 'thread') return await this.#openIsolated(id, device);
+      if (this.isIsolated) return await this.openIsolated(id, device?.format);
       const lowLatency = this.#openOptions.lowLatency && this.#shortPeriod.whyNot === undefined;
       const options = { ...this.#openOptions, lowLatency };
       return await this.#native.open(id, periodOf(options), options);
@@ -409,14 +414,28 @@ export abstract class AudioSource<
     }
   }
 
-  // Another child for each device, so that the present device stays open if this fails.
-  async #openIsolated(id: string, device?: NativeDevice): Promise<NativeStreamInfo> {
-    const { sampleRate, channels } = device?.format ?? this.format;
+  /** @internal Whether a child process holds the device. */
+  protected get isIsolated(): boolean {
+    return this.#isolation !== 'thread';
+  }
+
+  /** @internal The child process that holds the device; undefined if this process does. */
+  protected get isolated(): IsolatedCapture | undefined {
+    return this.#isolated;
+  }
+
+  /** @internal Opens a device, or programs, in a child process, which is another one each time. */
+  protected async openIsolated(
+    id: string,
+    { sampleRate, channels }: Pick<AudioFormat, 'sampleRate' | 'channels'> = this.format,
+    programs?: NativeSelection,
+  ): Promise<NativeStreamInfo> {
     const fork = typeof this.#isolation === 'object' ? this.#isolation.fork : undefined;
     const next = new IsolatedCapture(
       {
         loopback: this.#flow === 'output',
         deviceId: id,
+        programs,
         sampleRate,
         channels,
         maxWaitMs: this.#maxWaitMs,
@@ -424,8 +443,11 @@ export abstract class AudioSource<
         backend: this.#backend,
       },
       fork,
-      (error) => {
-        if (this.#isolated === next && !this.#closing) this.#keeper.lost(error);
+      {
+        lost: (error) => {
+          if (this.#isolated === next && !this.#closing) this.#keeper.lost(error);
+        },
+        tap: (event) => this.tapped(event),
       },
     );
     try {
@@ -434,6 +456,7 @@ export abstract class AudioSource<
       await this.#native.openPushed(next.pushed, format, periodOf(this.#openOptions));
       const before = this.#isolated;
       this.#isolated = next;
+      this.consumersChanged();
       await before?.close();
       return { ...info, format };
     } catch (error) {
@@ -447,8 +470,21 @@ export abstract class AudioSource<
     return this.#info;
   }
 
+  /** @internal A consumer that reads frames as they come, instead of chunks. */
+  openTap(bufferFrames: number, label: Float64Array, onData: () => void): NativeTap {
+    return new (native().Tap)(this.#native, bufferFrames, 'f32', label, onData);
+  }
+
   /** @internal Called on the JS thread after the engine has woken it. */
   protected attended(): void {}
+
+  /** @internal */
+  protected override consumersChanged(): void {
+    this.#isolated?.collect(this.isPatient ? collectMs : 0);
+  }
+
+  /** @internal Called when the capture of a program in a child process has begun or ended. */
+  protected tapped(_event: NativeTapEvent): void {}
 
   async #open(): Promise<void> {
     await this.#keeper.start();
@@ -475,8 +511,8 @@ export abstract class AudioSource<
   async #stop(): Promise<void> {
     if (!this.destroyed) await this.#opening;
     await this.#keeper.stop();
-    const closing = this.#native
-      .close()
+    const flushed = this.destroyed ? undefined : this.#isolated?.flush();
+    const closing = (flushed?.then(() => this.#native.close()) ?? this.#native.close())
       .then(() => this.#isolated?.close())
       .then(() => this.#keeper.current?.release?.());
     timersOf(this.#host).during(closing);

@@ -109,6 +109,7 @@ export class ProcessSource extends AudioSource<ProcessSourceEvents> {
   /** Events of the engine that wait until their process has been listed. */
   readonly #untold: NativeTapEvent[] = [];
   #selection = '';
+  #selected: NativeSelection | undefined;
   #watch: number | undefined;
   #asking = false;
   #isStale = false;
@@ -136,10 +137,6 @@ export class ProcessSource extends AudioSource<ProcessSourceEvents> {
     for (const [name, value] of Object.entries({ device, channelMap })) {
       if (value === undefined) continue;
       throw invalidValue(`options.${name}`, value, 'is not an option of ProcessSource');
-    }
-    if (given.isolation !== undefined && given.isolation !== 'thread') {
-      const reason = 'programs are captured in this process only';
-      throw unsupported("isolation 'process' of a ProcessSource", reason);
     }
     const selectors = checkSelectors(process, 'options.process');
     checkOneOf(mode, 'options.mode', ['include', 'exclude']);
@@ -201,20 +198,30 @@ export class ProcessSource extends AudioSource<ProcessSourceEvents> {
     this.#attached.clear();
     for (const { tap } of gone) callListeners(() => this.emit('detach', tap));
     const selection = await this.#choose(await askProcesses(this.host), first);
-    this.#selection = keyOf(selection);
+    this.#remember(selection);
     let info: NativeStreamInfo;
     try {
-      info = await this.producer.openProcesses(selection, 10);
+      info = this.isIsolated
+        ? await this.openIsolated('', undefined, selection)
+        : await this.producer.openProcesses(selection, 10);
     } catch (record) {
+      if (record instanceof AudioError) throw record;
       throw fromNative(record as NativeError);
     }
+    // The selection may have changed while the child process opened.
+    if (this.#selected && this.#selected !== selection) this.isolated?.select(this.#selected);
     if (this.#tooEarly) void this.#follow();
     return info;
   }
 
   /** @internal */
   protected override attended(): void {
-    this.#untold.push(...this.producer.takeTaps());
+    for (const event of this.producer.takeTaps()) this.tapped(event);
+  }
+
+  /** @internal */
+  protected override tapped(event: NativeTapEvent): void {
+    this.#untold.push(event);
     void this.#tellInTurn();
   }
 
@@ -307,10 +314,15 @@ export class ProcessSource extends AudioSource<ProcessSourceEvents> {
       this.#gone(root);
     }
     const selection = await this.#choose(sounding);
-    const key = keyOf(selection);
-    if (this.#over || key === this.#selection) return;
-    this.#selection = key;
-    await this.producer.selectProcesses(selection);
+    if (this.#over || keyOf(selection) === this.#selection) return;
+    this.#remember(selection);
+    if (this.isIsolated) this.isolated?.select(selection);
+    else await this.producer.selectProcesses(selection);
+  }
+
+  #remember(selection: NativeSelection): void {
+    this.#selection = keyOf(selection);
+    this.#selected = selection;
   }
 
   // The engine may report a process before it has been listed.

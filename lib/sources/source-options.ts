@@ -48,8 +48,7 @@ export interface SourceOptions extends FormatOptions, ChunkOptions, OpenOptions,
   /**
    * Where the device is held: in a thread of this process, or in a child process. Some drivers fail only in a process
    * that has other devices open. If the child process ends, the stream recovers as from a lost device. `{ fork }` starts
-   * the child process in another way than as `process.execPath`. A `ProcessSource` supports only `'thread'`.
-   * See docs/isolation.md. @default 'thread'
+   * the child process in another way than as `process.execPath`. See docs/isolation.md. @default 'thread'
    */
   isolation?: Isolation | undefined;
   /**

@@ -56,6 +56,7 @@ export abstract class AudioReadable<Events extends AudioReadableEvents = AudioRe
       bufferMs,
       context: this.#context,
       makeMore: (frames) => this.makeMore(frames),
+      consumersChanged: () => this.consumersChanged(),
       ended: () => {
         this.push(null);
         discardUnread(this);
@@ -82,6 +83,14 @@ export abstract class AudioReadable<Events extends AudioReadableEvents = AudioRe
   /** @internal Mixes more frames if no clock drives the mix. A source does nothing. */
   protected makeMore(_frames: number): boolean {
     return false;
+  }
+
+  /** @internal Called when there are other consumers. */
+  protected consumersChanged(): void {}
+
+  /** @internal Whether all consumers are files, which have no deadline. */
+  protected get isPatient(): boolean {
+    return this.#outlet.isPatient;
   }
 
   /** Frames that the readable side has delivered. */

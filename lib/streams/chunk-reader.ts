@@ -70,6 +70,11 @@ export class ChunkReaders {
     this.#owner = owner;
   }
 
+  /** How many readers are open. */
+  get count(): number {
+    return this.#open.size;
+  }
+
   /** Creates a reader that begins with the newest audio. */
   read(): AsyncIterableIterator<AudioChunk> {
     const stream = this.#stream;

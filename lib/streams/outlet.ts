@@ -75,6 +75,8 @@ interface Route {
    * alive until the destination receives the end and stops the route.
    */
   drain?(): void;
+  /** Whether the destination has no deadline. */
+  isPatient?: boolean;
   /** Called when there may be more to copy. */
   wake?(): void;
   /** Frames that were copied. */
@@ -95,6 +97,8 @@ export interface OutletSource {
   readonly context: AsyncResource;
   /** Makes more frames on request if no clock drives the stream, as in a mixer without live inputs. */
   makeMore?(frames: number): boolean;
+  /** Called when there are other consumers. */
+  consumersChanged?(): void;
   /** Called when JavaScript has delivered everything, so that the readable side ends. */
   ended(): void;
 }
@@ -171,6 +175,13 @@ export class Outlet {
     return (this.#tap?.lostFrames ?? 0) + this.#readersLost;
   }
 
+  /** Whether all consumers are files that take portions of any size. */
+  get isPatient(): boolean {
+    const routes = [...this.#routes.values()];
+    const isOnlyPiped = !this.#tap && this.#readers.count === 0 && routes.length > 0;
+    return isOnlyPiped && routes.every((route) => route.isPatient);
+  }
+
   linkStats(): LinkStats[] {
     return [...this.#past, ...[...this.#routes.values()].map((route) => route.stats())];
   }
@@ -186,6 +197,7 @@ export class Outlet {
       ? this.#link(target, writable, end)
       : 'it is not in the engine: its bytes pass through JavaScript';
     if (reason !== undefined) this.#copy(writable, end, reason);
+    this.#source.consumersChanged?.();
   }
 
   unpipe(destination?: NodeJS.WritableStream): void {
@@ -194,7 +206,9 @@ export class Outlet {
   }
 
   chunks(): AsyncIterableIterator<AudioChunk> {
-    return this.#readers.read();
+    const reader = this.#readers.read();
+    this.#source.consumersChanged?.();
+    return reader;
   }
 
   /** For `_read`. */
@@ -202,6 +216,7 @@ export class Outlet {
     this.#wanted = true;
     if (!this.#tap && !this.#producerEnded) {
       this.#tap = new Tap(this.#owner, () => this.#pump(true));
+      this.#source.consumersChanged?.();
     }
     this.#pump();
   }
@@ -301,6 +316,7 @@ export class Outlet {
     this.#openCopies++;
     this.#routes.set(destination, {
       stop: pipe.stop,
+      isPatient: takesPortions(destination),
       wake: pipe.wake,
       copied: () => pipe.frames,
       deliverRest: () => pipe.deliverRest(),
@@ -318,6 +334,7 @@ export class Outlet {
     const route = this.#routes.get(destination);
     if (!route) return false;
     this.#routes.delete(destination);
+    this.#source.consumersChanged?.();
     const stats = route.stats();
     if (stats.lostFrames !== undefined) this.#past.push({ ...stats, ended: true });
     if (this.#past.length > pastRoutes) this.#past.shift();

@@ -132,10 +132,10 @@ class PushedTap implements NativeTap {
     this.#ended = true;
   }
 
-  read(into: Uint8Array, partly = false): number | undefined {
+  read(into: Uint8Array, least?: number): number | undefined {
     const wanted = into.length / this.#frameBytes;
     if (this.#length === 0) return this.#ended ? undefined : 0;
-    if (this.#length < wanted && !partly && !this.#ended) return 0;
+    if (this.#length < (least ?? wanted) && !this.#ended) return 0;
     const frames = Math.min(wanted, this.#length);
     const [first] = this.#waiting;
     this.#label[0] = first.frame + this.#offset;

@@ -82,7 +82,7 @@ export class Tap {
     const bytes = size * this.#frameBytes;
     // Not from Node's pool, see ownCopy().
     const chunk = this.#spare?.length === bytes ? this.#spare : Buffer.allocUnsafeSlow(bytes);
-    let frames = this.#native.read(chunk, partly);
+    let frames = this.#native.read(chunk, partly ? 0 : undefined);
     while (frames === 0 && !partly && this.#owner.makeMore(size)) frames = this.#native.read(chunk);
     if (this.#label[3] > 0 && frames !== 0) this.#tellLosses();
     this.#spare = frames === 0 ? chunk : undefined;

@@ -16,16 +16,13 @@ Napi::Value PushedObject::packet(const Napi::CallbackInfo& info) {
   Packet packet;
   packet.frames = info[1].As<Napi::Number>().Uint32Value();
   packet.position = info[2].As<Napi::Number>().Int64Value();
-  if (info[3].IsBigInt()) {
-    bool lossless = false;
-    packet.time = info[3].As<Napi::BigInt>().Int64Value(&lossless);
-  }
+  packet.time = info[3].As<Napi::Number>().Int64Value();
   if (info[0].IsTypedArray()) packet.data = info[0].As<Napi::Uint8Array>().Data();
   if (packet.frames > 0) device_->packet(packet);
   return info.Env().Undefined();
 }
 
-// idle(): no packet has come for 20 ms
+// idle(): no packet has come for a while
 Napi::Value PushedObject::idle(const Napi::CallbackInfo& info) {
   device_->idle();
   return info.Env().Undefined();

@@ -51,8 +51,9 @@ void TapObject::detach() {
 
 // read(into): fills the buffer, or as much of it as the last frames need, and labels them. Returns
 // the number of frames. It returns 0 while there are not enough, and onData is called when there
-// are; undefined after the last frame. read(into, true) takes the frames that are there, however
-// few. JavaScript calls it for each chunk of each stream, so it creates no object.
+// are; undefined after the last frame. read(into, least) takes the frames that are there if they
+// are at least that many, but lost frames and others not together; with 0 onData does not follow.
+// JavaScript calls it for each chunk of each stream, so it creates no object.
 Napi::Value TapObject::read(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (!queue_) return env.Undefined();
@@ -62,7 +63,10 @@ Napi::Value TapObject::read(const Napi::CallbackInfo& info) {
   const size_t wanted = into.ByteLength() / frame_bytes;
   // before available(), so that no frame before the end is missed
   const bool ended = queue_->ended();
-  if (!ended && !is_true(info[1]) && !queue_->await(wanted)) return Napi::Number::New(env, 0);
+  const size_t least = info[1].IsNumber()
+                           ? std::min<size_t>(wanted, info[1].As<Napi::Number>().Uint32Value())
+                           : wanted;
+  if (!ended && least > 0 && !queue_->await(least)) return Napi::Number::New(env, 0);
   const uint64_t available = queue_->available();
   double* const label = label_.Value().Data();
   if (available == 0) {
@@ -73,10 +77,13 @@ Napi::Value TapObject::read(const Napi::CallbackInfo& info) {
   }
   const size_t frames = static_cast<size_t>(std::min<uint64_t>(wanted, available));
   const FrameQueue::Span first = queue_->front(frames);
+  // Lost frames and others are not in one part.
+  const uint32_t parting = info[1].IsNumber() ? kRecordHole | kRecordLost : 0;
   uint32_t flags = first.flags;
-  for (size_t done = 0; done < frames;) {
+  size_t done = 0;
+  while (done < frames) {
     const FrameQueue::Span span = queue_->front(frames - done);
-    if (span.frames == 0) break;
+    if (span.frames == 0 || ((span.flags ^ first.flags) & parting) != 0) break;
     flags |= span.flags;
     follow_loss(span);
     uint8_t* const to = into.Data() + done * frame_bytes;
@@ -96,7 +103,7 @@ Napi::Value TapObject::read(const Napi::CallbackInfo& info) {
   label[1] = time_;
   label[2] = flags;
   label[3] = static_cast<double>(losses_.size());
-  return Napi::Number::New(env, static_cast<double>(frames));
+  return Napi::Number::New(env, static_cast<double>(done));
 }
 
 // A loss arrives in pieces: the fade to zero, then the rest. It is one loss until sound follows.
