@@ -168,7 +168,7 @@ describe.skipIf(name === 'simulated')('a source in a child process', () => {
     await mic.close();
     await finished(file);
     expect(end - mic.stats().frames).toBeLessThan(0.09 * rate);
-    // What the device still owes at the end is lost in every process.
+    // The frames that a device still owes at the end are lost in every process.
     expect(mic.stats().lostFrames).toBeLessThan(0.05 * rate);
     const chunks: Buffer[] = [];
     for await (const chunk of WavReader.fromFile(join(folder, 'mic.wav'))) chunks.push(chunk);
