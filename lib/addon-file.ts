@@ -7,8 +7,11 @@ import { fileURLToPath } from 'node:url';
 /** The present system and processor as a folder name of `prebuilds/`, for example `linux-x64`. */
 export const target = process.platform + '-' + process.arch;
 
-/** The folder of this code: `dist` in the package, `lib` in a checkout, or the folder of a bundle. */
+/** The folder of this code: `dist` in the package, `lib` in a checkout, or the folder of a bundle or an executable. */
 export function codeFolder(): string {
+  // A program that Bun has compiled is in its executable, and `__dirname` is the place where it was compiled.
+  const { main = '' } = (globalThis as { Bun?: { main?: string } }).Bun ?? {};
+  if (/^(\/\$bunfs|\w:[/\\]~BUN)/.test(main)) return dirname(process.execPath);
   if (typeof __dirname === 'string') return __dirname;
   // webpack sets `url` to the path that the source had when it was bundled. Node 20.10 has no `dirname`.
   return import.meta.dirname ?? dirname(fileURLToPath(import.meta.url));

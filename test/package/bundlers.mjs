@@ -1,8 +1,8 @@
 // Bundlers and tracers: their output for an app runs in a new folder without the package, with
 // the addon that they found, or, where docs/shipping.md says so, that was copied.
 import assert from 'node:assert/strict';
-import { chmodSync, copyFileSync, cpSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
-import { writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
@@ -117,19 +117,7 @@ export async function testBundlers(installed) {
 
   await test('a single executable application runs with prebuilds beside it', () => {
     const folder = join(scratch, 'sea');
-    mkdirSync(folder);
-    const config = {
-      main: join(scratch, 'esbuild ESM cjs/main.cjs'),
-      output: join(folder, 'blob'),
-    };
-    writeFileSync(join(folder, 'sea.json'), JSON.stringify(config));
-    node(['--experimental-sea-config', join(folder, 'sea.json')]);
-    const program = join(folder, process.platform === 'win32' ? 'app.exe' : 'app');
-    copyFileSync(process.execPath, program);
-    chmodSync(program, 0o755);
-    const fuse = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
-    const postject = require.resolve('postject/dist/cli.js');
-    node([postject, program, 'NODE_SEA_BLOB', config.output, '--sentinel-fuse', fuse]);
+    const program = singleExecutable(require, join(scratch, 'esbuild ESM cjs/main.cjs'), folder);
     copyAddon(folder);
     const { stdout, output } = run(program, [], { cwd: '/' });
     assert.match(stdout, /4800 frames/, output);
@@ -169,4 +157,71 @@ function forgeRules(require) {
       },
     },
   ];
+}
+
+/** An app in one file, whose microphone a child process holds. */
+export async function testIsolation(installed) {
+  const require = requireTools();
+  const app = join(installed, '../..');
+  copyFileSync(join(here, 'isolated-app.mjs'), join(app, 'isolated-app.mjs'));
+  const folder = join(scratch, 'isolated');
+  const outfile = join(folder, 'main.cjs');
+  const env = {
+    ...process.env,
+    PATCHCORD_SIMULATION: join(here, 'isolated-world.cjs'),
+    TESTING: join(folder, 'testing.js'),
+  };
+  const works = (program, args) => {
+    const { status, stdout, output } = run(program, args, { cwd: '/', env });
+    assert.equal(status, 0, output);
+    assert.equal(stdout.trim(), '48000 frames, a tone', output);
+  };
+  const copyCode = (to) => {
+    cpSync(join(installed, 'prebuilds'), join(to, 'prebuilds'), { recursive: true });
+    for (const file of readdirSync(join(installed, 'dist'))) {
+      if (file.endsWith('.js')) copyFileSync(join(installed, 'dist', file), join(to, file));
+    }
+  };
+
+  await test("esbuild: isolation: 'process' works with the scripts of dist beside the bundle", async () => {
+    await require('esbuild').build({
+      bundle: true,
+      platform: 'node',
+      format: 'cjs',
+      entryPoints: [join(app, 'isolated-app.mjs')],
+      outfile,
+      logLevel: 'silent',
+    });
+    cpSync(join(installed, 'prebuilds'), join(folder, 'prebuilds'), { recursive: true });
+    const alone = run(process.execPath, [outfile], {
+      cwd: '/',
+      env: { ...env, TESTING: join(installed, 'dist/testing.js') },
+    });
+    assert.equal(alone.status, 1, alone.output);
+    assert.match(alone.stderr, /its program was not found at .*Copy node_modules\/patchcord\/dist/);
+    copyCode(folder);
+    works(process.execPath, [outfile]);
+  });
+
+  await test('a single executable starts itself as the child process that holds a microphone', () => {
+    const place = join(scratch, 'isolated sea');
+    const program = singleExecutable(require, outfile, place);
+    copyCode(place);
+    works(program, ['sea']);
+  });
+}
+
+/** Makes a single executable of a script, and returns its path. */
+function singleExecutable(require, main, folder) {
+  mkdirSync(folder);
+  const config = { main, output: join(folder, 'blob') };
+  writeFileSync(join(folder, 'sea.json'), JSON.stringify(config));
+  node(['--experimental-sea-config', join(folder, 'sea.json')]);
+  const program = join(folder, process.platform === 'win32' ? 'app.exe' : 'app');
+  copyFileSync(process.execPath, program);
+  chmodSync(program, 0o755);
+  const fuse = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
+  const postject = require.resolve('postject/dist/cli.js');
+  node([postject, program, 'NODE_SEA_BLOB', config.output, '--sentinel-fuse', fuse]);
+  return program;
 }

@@ -9,7 +9,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 
-import { testBundlers } from './bundlers.mjs';
+import { testBundlers, testIsolation } from './bundlers.mjs';
 import { checkElf } from './elf.mjs';
 import { testFailures } from './failures.mjs';
 import { install, node, npm, pack, root, scratch, test } from './workshop.mjs';
@@ -107,3 +107,4 @@ function sizeOf(path) {
 
 await testFailures(installed);
 await testBundlers(installed);
+await testIsolation(installed);

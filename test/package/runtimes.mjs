@@ -3,7 +3,7 @@
 // Runtimes that are too old fail with an error. The runtimes come from npm into build/runtimes/. Prints `ok`,
 // `not ok` and `absent:` lines.
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 
@@ -64,7 +64,7 @@ if (process.platform !== 'linux' || process.arch !== 'x64') {
 }
 
 const app = join(scratch, 'app');
-install(pack(), app, { files: ['runtime-app.mjs'] });
+install(pack(), app, { files: ['runtime-app.mjs', 'isolated-app.mjs', 'isolated-world.cjs'] });
 
 const backends = ['simulated'];
 if (process.env.PULSE_SERVER) backends.push('pulse');
@@ -75,6 +75,14 @@ for (const runtime of supported) {
   if (!program) continue;
   const runApp = (...args) =>
     run(program, [...(runtime.args ?? []), 'runtime-app.mjs', ...args], { cwd: app });
+  await test(`${runtime.name}: a child process holds a microphone, and ends`, () => {
+    const { status, stdout, output } = run(program, [...(runtime.args ?? []), 'isolated-app.mjs'], {
+      cwd: app,
+      env: { ...process.env, PATCHCORD_SIMULATION: join(app, 'isolated-world.cjs') },
+    });
+    assert.equal(status, 0, output);
+    assert.equal(stdout.trim(), '48000 frames, a tone', output);
+  });
   for (const backend of backends) {
     await test(`${runtime.name}: a pipeline on ${backend} runs to its end and the process exits`, () => {
       const { status, stdout, stderr, output } = runApp('pipeline', backend);
@@ -94,6 +102,39 @@ for (const runtime of supported) {
     }
   }
 }
+
+/** An app that Bun has compiled, in a folder without the package, beside the files that docs/shipping.md names. */
+await test('a program that Bun has compiled runs, and a child process holds its microphone', () => {
+  const program = programOf(bun('1.4.5'));
+  if (!program) return;
+  const folder = join(scratch, 'compiled');
+  mkdirSync(folder);
+  const compiled = join(folder, 'app');
+  const options = ['--compile', '--conditions=module', '--outfile', compiled];
+  const built = run(program, ['build', ...options, 'isolated-app.mjs'], { cwd: app });
+  assert.equal(built.status, 0, built.output);
+  const installed = join(app, 'node_modules/patchcord');
+  cpSync(join(installed, 'prebuilds'), join(folder, 'prebuilds'), { recursive: true });
+  for (const file of readdirSync(join(installed, 'dist'))) {
+    if (file.endsWith('.js')) cpSync(join(installed, 'dist', file), join(folder, file));
+  }
+  const away = join(scratch, 'package-away');
+  renameSync(installed, away);
+  try {
+    const { status, stdout, output } = run(compiled, [], {
+      cwd: '/',
+      env: {
+        ...process.env,
+        PATCHCORD_SIMULATION: join(app, 'isolated-world.cjs'),
+        TESTING: join(folder, 'testing.js'),
+      },
+    });
+    assert.equal(status, 0, output);
+    assert.equal(stdout.trim(), '48000 frames, a tone', output);
+  } finally {
+    renameSync(away, installed);
+  }
+});
 
 for (const runtime of tooOld) {
   const program = programOf(runtime);
