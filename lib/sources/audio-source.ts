@@ -414,6 +414,17 @@ export abstract class AudioSource<
     }
   }
 
+  /** @internal Captures programs in place of what is captured at present. */
+  protected async openPrograms(selection: NativeSelection): Promise<NativeStreamInfo> {
+    try {
+      if (this.isIsolated) return await this.openIsolated('', undefined, selection);
+      return await this.#native.openProcesses(selection, periodOf(this.#openOptions));
+    } catch (record) {
+      if (record instanceof AudioError) throw record;
+      throw fromNative(record as NativeError);
+    }
+  }
+
   /** @internal Whether a child process holds the device. */
   protected get isIsolated(): boolean {
     return this.#isolation !== 'thread';

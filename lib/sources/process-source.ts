@@ -3,7 +3,7 @@ import { types } from 'node:util';
 
 import { callListeners } from '../engine/call-listeners.js';
 import type { DeviceSelector } from '../devices/devices.js';
-import { AudioError, fromNative, isPermanent, type NativeError } from '../errors.js';
+import { AudioError, fromNative, isPermanent } from '../errors.js';
 import { linkable } from '../streams/links.js';
 import type {
   NativeProcess,
@@ -32,6 +32,7 @@ import {
   invalidValue,
   unsupported,
 } from '../validate.js';
+import { missedBefore } from './all-outputs.js';
 import { AudioSource, type SourceTarget } from './audio-source.js';
 import { checkSourceOptions, type SourceOptions } from './source-options.js';
 import type { SourceEvents } from './source-reports.js';
@@ -199,15 +200,7 @@ export class ProcessSource extends AudioSource<ProcessSourceEvents> {
     for (const { tap } of gone) callListeners(() => this.emit('detach', tap));
     const selection = await this.#choose(await askProcesses(this.host), first);
     this.#remember(selection);
-    let info: NativeStreamInfo;
-    try {
-      info = this.isIsolated
-        ? await this.openIsolated('', undefined, selection)
-        : await this.producer.openProcesses(selection, 10);
-    } catch (record) {
-      if (record instanceof AudioError) throw record;
-      throw fromNative(record as NativeError);
-    }
+    const info = await this.openPrograms(selection);
     // The selection may have changed while the child process opened.
     if (this.#selected && this.#selected !== selection) this.isolated?.select(this.#selected);
     if (this.#tooEarly) void this.#follow();
@@ -346,7 +339,8 @@ export class ProcessSource extends AudioSource<ProcessSourceEvents> {
     for (const found of processes) this.#known.set(processKey(found), toPublicProcess(found));
   }
 
-  #report({ type, process, deviceId, time, missedMs, error }: NativeTapEvent): void {
+  #report(event: NativeTapEvent): void {
+    const { type, process, deviceId, missedMs, error } = event;
     if (type === 'gone') return this.#gone(process);
     const known = this.#known.get(processKey(process)) ?? unknownProcess(process);
     const tap: ProcessTap = { process: known, device: deviceId || undefined };
@@ -355,12 +349,8 @@ export class ProcessSource extends AudioSource<ProcessSourceEvents> {
     if (type === 'attached') {
       this.#attached.set(key, { tap, streams: streams + 1 });
       callListeners(() => this.emit('attach', { ...tap, missedMs }));
-      const frames = Math.round((missedMs * this.format.sampleRate) / 1000);
-      if (frames === 0) return;
-      const frame = Math.max(0, Math.round(this.frameAt(time)) - frames);
-      callListeners(() =>
-        this.emit('discontinuity', { frame, frames, filled: true, reason: 'attach' }),
-      );
+      const missed = missedBefore(this, event);
+      if (missed) callListeners(() => this.emit('discontinuity', missed));
       return;
     }
     if (streams > 1) this.#attached.set(key, { tap, streams: streams - 1 });

@@ -1,7 +1,7 @@
 // A source detects a muted and a dead device, and tells the two apart.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { LoopbackSource, MicSource } from 'patchcord';
+import { LoopbackSource, MicSource, type AudioSource } from 'patchcord';
 import { SimulatedAudio, tone } from 'patchcord/testing';
 
 import { openSystem, type System } from './system.js';
@@ -46,7 +46,7 @@ describe('a stream without the sound of its device', () => {
   });
 
   /** Everything told of its life, with the second in which it was. */
-  function told(source: MicSource | LoopbackSource): unknown[][] {
+  function told(source: AudioSource): unknown[][] {
     const events: unknown[][] = [];
     const at = (frame: number): number => frame / source.format.sampleRate;
     source.on('dead', ({ evidence, frame }) => events.push(['dead', evidence, at(frame)]));
@@ -96,7 +96,8 @@ describe('a stream without the sound of its device', () => {
     const mic = new MicSource({ backend: audio });
     const loopback = new LoopbackSource({ backend: audio });
     const seen: [string, string, number][] = [];
-    for (const [name, source] of Object.entries({ mic, loopback })) {
+    const sources: Record<string, AudioSource> = { mic, loopback };
+    for (const [name, source] of Object.entries(sources)) {
       for (const type of ['stall', 'flow'] as const) {
         source.on(type, ({ frame }) => seen.push([name, type, frame / 48000]));
       }

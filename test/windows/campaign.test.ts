@@ -13,6 +13,7 @@ import {
   ToneSource,
   type AudioChunk,
   type AudioError,
+  type AudioSource,
 } from 'patchcord';
 
 import { event, until } from '../conformance/wait.js';
@@ -167,7 +168,7 @@ function openInput(kind: Kind, device: string, recover: boolean, read: boolean):
   source.on('error', (reason) => (error = reason as AudioError));
   const over = new Promise<void>((resolve) => source.once('close', () => resolve()));
   const told: { frame: number; frames: number }[] = [];
-  source.on('discontinuity', (gap) => told.push(gap));
+  (source as AudioSource).on('discontinuity', (gap) => told.push(gap));
   const chunks: AudioChunk[] = [];
   const reading = read ? collect(source, chunks) : Promise.resolve();
   return {

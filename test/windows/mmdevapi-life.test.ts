@@ -2,7 +2,7 @@
 // is dead. Runs in Wine (mmdevapi.mjs).
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { LoopbackSource, MicSource } from 'patchcord';
+import { LoopbackSource, MicSource, type AudioSource } from 'patchcord';
 
 import { event } from '../conformance/wait.js';
 import { steerThisProcess, type Steering } from './steer-this-process.js';
@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => windows.close());
 
-async function open(source: MicSource | LoopbackSource) {
+async function open(source: AudioSource) {
   const told: string[] = [];
   for (const name of ['mute', 'unmute', 'dead', 'alive'] as const) {
     source.on(name as 'mute', () => told.push(name));
@@ -28,7 +28,7 @@ async function open(source: MicSource | LoopbackSource) {
 }
 
 /** Until the source has that many more frames. */
-async function seconds(source: MicSource | LoopbackSource, count: number) {
+async function seconds(source: AudioSource, count: number) {
   const until = source.stats().frames + count * source.format.sampleRate;
   while (source.stats().frames < until) await event(source, 'data');
 }

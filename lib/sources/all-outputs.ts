@@ -1,0 +1,55 @@
+import type { NativeDevice, NativeSelection, NativeTapEvent } from '../engine/native.js';
+import type { AudioFormat } from '../format/format.js';
+import type { Discontinuity } from '../streams/outlet.js';
+import { invalidValue } from '../validate.js';
+import type { AudioSource, SourceTarget } from './audio-source.js';
+import type { SourceOptions } from './source-options.js';
+
+const id = 'all';
+
+/** What a stream of all outputs records, in place of a device. */
+export function allOutputs(format: AudioFormat): SourceTarget {
+  const device: NativeDevice = {
+    id,
+    name: 'All outputs',
+    flow: 'output',
+    state: 'active',
+    defaultRoles: [],
+    format: { ...format },
+    virtual: true,
+    transport: 'virtual',
+    handsFree: false,
+    fed: false,
+    possiblePeers: [],
+  };
+  return { id, device };
+}
+
+export function isAllOutputs(target: { id: string } | undefined): boolean {
+  return target?.id === id;
+}
+
+/** The programs that a stream of all outputs captures. */
+export const everything: NativeSelection = { everything: true, include: [], exclude: [] };
+
+/**
+ * Refuses the options that only a single device has.
+ *
+ * @throws `ERR_INVALID_ARG_VALUE`.
+ */
+export function checkAllOutputs({ channelMap }: SourceOptions): void {
+  if (channelMap === undefined) return;
+  throw invalidValue('options.channelMap', channelMap, "is not an option with device 'all'");
+}
+
+/** What a program had played before its capture began; undefined if nothing was missed. */
+export function missedBefore(
+  source: AudioSource,
+  { type, time, missedMs }: NativeTapEvent,
+): Discontinuity | undefined {
+  if (type !== 'attached') return undefined;
+  const frames = Math.round((missedMs * source.format.sampleRate) / 1000);
+  if (frames === 0) return undefined;
+  const frame = Math.max(0, Math.round(source.frameAt(time)) - frames);
+  return { frame, frames, filled: true, reason: 'attach' };
+}
