@@ -24,9 +24,9 @@ await delay(1500);
 const { readerLostFrames, lostFrames } = mic.stats();
 await mic.close();
 
-// The tone comes after the silence of opening.
+// The tone comes after the silence of opening, and fades in.
 const [left] = toFloat(Buffer.concat(chunks), mic.format);
-const first = left.findIndex((sample) => sample !== 0) + 48;
+const first = left.findIndex((sample) => sample !== 0) + 480;
 const gaps = findGaps(left.subarray(first), {
   sampleRate: 48000,
   frequency: 997,

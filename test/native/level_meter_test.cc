@@ -1,6 +1,8 @@
 #include "../../src/core/signal/level_meter.h"
 
+#include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <limits>
 #include <thread>
 
@@ -21,6 +23,33 @@ TEST("peak and RMS of each channel over the last 100 ms") {
   CHECK(level.channel[1].peak == 0.25f && level.channel[1].rms == 0.25f);
   CHECK_NEAR(level.overall.peak, 0.5, 1e-6);
   CHECK_NEAR(level.overall.rms, std::sqrt((0.125 + 0.0625) / 2), 1e-6);
+}
+
+TEST("every number of channels is measured as one channel alone, whatever the blocks are") {
+  for (uint32_t channels = 1; channels <= kMaxChannels; ++channels) {
+    LevelMeter meter(channels, 8000);
+    std::vector<float> frames(size_t{800} * channels);
+    uint32_t noise = channels;
+    for (float& sample : frames) {
+      noise = noise * 1664525 + 1013904223;
+      sample = static_cast<float>(static_cast<int32_t>(noise)) * 0x1p-31f;
+    }
+    for (size_t at = 0, count = 1; at < 800; at += count, count = count % 97 + 5) {
+      meter.process(&frames[at * channels], std::min(count, 800 - at));
+    }
+    const LevelMeter::Snapshot level = meter.snapshot();
+    for (uint32_t channel = 0; channel < channels; ++channel) {
+      float peak = 0;
+      double energy = 0;
+      for (size_t i = 0; i < 800; ++i) {
+        const float size = std::fabs(frames[i * channels + channel]);
+        peak = std::max(peak, size);
+        energy += static_cast<double>(size) * static_cast<double>(size);
+      }
+      CHECK(level.channel[channel].peak == peak);
+      CHECK_NEAR(level.channel[channel].rms, std::sqrt(energy / 800), 1e-5);
+    }
+  }
 }
 
 TEST("what is older than 100 ms is forgotten, also by hours of silence at once") {

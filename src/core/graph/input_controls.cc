@@ -66,7 +66,9 @@ void InputControls::process(float* samples, size_t frames, size_t offset) noexce
     for (uint32_t c = 0; c < channels_; ++c) samples[i * channels_ + c] *= now[c];
   }
   const Frame steady = gains();
-  for (; i < frames; ++i) {
+  const bool changes =
+      std::any_of(steady.begin(), steady.begin() + channels_, [](float gain) { return gain != 1; });
+  for (; changes && i < frames; ++i) {
     for (uint32_t c = 0; c < channels_; ++c) samples[i * channels_ + c] *= steady[c];
   }
   if (ducker_) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "format.h"
+#include "level_sums.h"
 
 namespace patchcord {
 
@@ -35,11 +36,15 @@ class LevelMeter {
   static constexpr size_t kParts = 4;
 
   struct Part {
+    void add(size_t channel, const LevelSums& sums, size_t lane) noexcept;
     std::array<float, kMaxChannels> peak{};
     std::array<double, kMaxChannels> energy{};
     size_t frames = 0;
   };
 
+  bool add_interleaved(Part& part, const float* samples, size_t count) noexcept;
+  bool add_channels(Part& part, const float* frames, size_t count) noexcept;
+  void add_exactly(Part& part, const float* frames, size_t count) noexcept;
   void close_part() noexcept;
 
   uint32_t channels_;
