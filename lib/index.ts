@@ -151,7 +151,7 @@ export {
   type WavReaderOptions,
   type WavReaderStats,
 } from './transforms/wav-reader.js';
-export { getCapabilities } from './unbuilt.js';
+export { getCapabilities, type Capabilities, type Capability } from './capabilities.js';
 export {
   listVirtualMics,
   type VirtualMic,

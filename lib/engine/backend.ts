@@ -33,8 +33,24 @@ export interface BackendOption {
 }
 
 /** Called when an object is constructed, so that a wrong name fails there. */
-export function openBackend({ backend }: BackendOption): NativeHost {
+export function openBackend(option: BackendOption): NativeHost {
+  const { backend } = option;
   if (isSimulated(backend)) return backend[worldHost] as NativeHost;
+  const name = namedBackend(option);
+  const addon = native();
+  const { PATCHCORD_SIMULATION } = process.env;
+  if (name === 'simulated' && PATCHCORD_SIMULATION) return scriptedWorld(PATCHCORD_SIMULATION);
+  // Without a name the engine tries the platform's backends in order.
+  return new addon.Host(name ?? '');
+}
+
+/**
+ * The backend that the option or the environment names; undefined if neither does.
+ *
+ * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`.
+ */
+export function namedBackend({ backend }: BackendOption): BackendName | undefined {
+  if (isSimulated(backend)) return 'simulated';
   if (backend !== undefined && typeof backend !== 'string') {
     throw invalidType(
       'options.backend',
@@ -42,21 +58,10 @@ export function openBackend({ backend }: BackendOption): NativeHost {
       backend,
     );
   }
-  const addon = native();
+  if (backend !== undefined) return checkOneOf(backend, 'options.backend', backendNames);
   const { PATCHCORD_BACKEND, PATCHCORD_SIMULATION } = process.env;
-  const wanted =
-    backend ?? (PATCHCORD_BACKEND || (PATCHCORD_SIMULATION && 'simulated') || undefined);
-  // Without a name the engine tries the platform's backends in order.
-  const name =
-    wanted === undefined
-      ? ''
-      : checkOneOf(
-          wanted,
-          backend === undefined ? 'PATCHCORD_BACKEND' : 'options.backend',
-          backendNames,
-        );
-  if (name === 'simulated' && PATCHCORD_SIMULATION) return scriptedWorld(PATCHCORD_SIMULATION);
-  return new addon.Host(name);
+  if (!PATCHCORD_BACKEND) return PATCHCORD_SIMULATION ? 'simulated' : undefined;
+  return checkOneOf(PATCHCORD_BACKEND as BackendName, 'PATCHCORD_BACKEND', backendNames);
 }
 
 function isSimulated(backend: unknown): backend is SimulatedBackend {
