@@ -15,6 +15,8 @@ beforeAll(async () => {
 afterAll(() => system.close());
 
 const inWine = process.env.PATCHCORD_TEST_BACKEND === 'wasapi';
+// A child process has no access to a simulation of this process.
+const simulatedOnly = (process.env.PATCHCORD_TEST_BACKEND ?? 'simulated') === 'simulated';
 const frequencies = [440, 1000];
 
 /** Whether each of the tones is heard at its level; false only if it is not heard at all. */
@@ -66,6 +68,15 @@ describe("device 'all'", () => {
     expect(Math.abs(passed - (frames() - start) / 48_000)).toBeLessThan(0.01);
     await loopback.close();
     await Promise.all([near.exit(), far.exit()]);
+  });
+
+  it.skipIf(inWine || simulatedOnly)('can be held by a child process', async () => {
+    const player = await system.program!(440);
+    const { backend } = system;
+    const loopback = await LoopbackSource.open({ backend, device: 'all', isolation: 'process' });
+    expect(await heard(loopback)).toEqual([true, false]);
+    await loopback.close();
+    await player.exit();
   });
 
   it.runIf(inWine)('is not available in Wine, which has no process loopback', async () => {
