@@ -23,11 +23,11 @@ export interface Capability {
   readonly supported: boolean;
   /** Why it does not work; absent if it does. */
   readonly reason?: string;
-  /** What the user can do about it, if that is known. */
+  /** The remedy: what the user can do about it. Absent if none is known. */
   readonly remedy?: string;
 }
 
-/** What works on this machine, from {@link getCapabilities}. */
+/** The capabilities of this machine, from {@link getCapabilities}. */
 export interface Capabilities {
   /** Each audio system: whether this platform has it, and whether it can be reached. */
   readonly backends: Readonly<Record<BackendName, Capability>>;

@@ -7,7 +7,7 @@ import type { SourceOptions } from './source-options.js';
 
 const id = 'all';
 
-/** What a stream of all outputs records, in place of a device. */
+/** The target of a stream of all outputs, in place of a device. */
 export function allOutputs(format: AudioFormat): SourceTarget {
   const device: NativeDevice = {
     id,
@@ -42,7 +42,7 @@ export function checkAllOutputs({ channelMap }: SourceOptions): void {
   throw invalidValue('options.channelMap', channelMap, "is not an option with device 'all'");
 }
 
-/** What a program had played before its capture began; undefined if nothing was missed. */
+/** The gap for what a program had played before its capture began; undefined if nothing was missed. */
 export function missedBefore(
   source: AudioSource,
   { type, time, missedMs }: NativeTapEvent,

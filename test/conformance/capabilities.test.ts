@@ -1,4 +1,4 @@
-// What getCapabilities() says of a system agrees with what its streams then do.
+// The report of getCapabilities() on a system agrees with what its streams then do.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import {
