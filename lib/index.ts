@@ -60,7 +60,13 @@ export type {
   MeetingTrackStats,
 } from './meeting/track.js';
 export type { ForkFunction, Isolation } from './isolation/start-child.js';
-export type { Granted, MicWishes, OpenOptions, StreamCategory } from './devices/open-options.js';
+export type {
+  Granted,
+  MicApi,
+  MicWishes,
+  OpenOptions,
+  StreamCategory,
+} from './devices/open-options.js';
 export type { AudioChunk } from './streams/chunk-reader.js';
 export type { Discontinuity, LinkStats } from './streams/outlet.js';
 export { chunkFlags } from './streams/chunk-flags.js';

@@ -162,7 +162,7 @@ function send(message: Buffer): void {
 }
 
 function open({ loopback, deviceId, options, backend, ...rest }: OpenRequest): AudioSource {
-  const { exclusive, lowLatency, raw, category } = options;
+  const { exclusive, api, lowLatency, raw, category } = options;
   const { sampleRate, channels, maxWaitMs } = rest;
   const given = {
     sampleRate,
@@ -181,6 +181,7 @@ function open({ loopback, deviceId, options, backend, ...rest }: OpenRequest): A
     ...given,
     device: deviceId,
     shareMode,
+    api: api as 'mme' | undefined,
     raw,
     category: category as 'other',
   });

@@ -1,5 +1,5 @@
 import type { NativeOpenOptions, NativeStreamInfo } from '../engine/native.js';
-import { checkBoolean, checkOneOf } from '../validate.js';
+import { checkBoolean, checkOneOf, checkString, unsupported } from '../validate.js';
 
 /** Options of sources and sinks for opening their device. */
 export interface OpenOptions {
@@ -26,6 +26,17 @@ export interface OpenOptions {
  */
 export type StreamCategory = 'communications' | 'media' | 'speech' | 'other';
 
+/**
+ * The interface of Windows through which a microphone is recorded.
+ *
+ * - `'wasapi'`: the present one. Without this option it is used.
+ * - `'mme'` and `'directsound'`: the older ones, for drivers that deliver only zeros through WASAPI. They report no
+ *   timestamps: the time of a frame is the time at which it arrived, which is later by the delay of the system.
+ */
+export type MicApi = (typeof micApis)[number];
+
+const micApis = ['wasapi', 'mme', 'directsound'] as const;
+
 /** Further requests for a microphone. The system may not grant them. */
 export interface MicWishes {
   /** Whether to request audio without the microphone effects of the system and the driver. @default false */
@@ -38,6 +49,8 @@ export interface MicWishes {
 export interface Granted {
   /** Whether other programs can use the device. */
   shareMode: 'shared' | 'exclusive';
+  /** The interface that is used. Only on Windows. */
+  api?: MicApi;
   /** Whether the period is shorter than the usual one. */
   lowLatency: boolean;
   /** Whether the audio of the microphone is without effects. */
@@ -55,13 +68,29 @@ export interface Granted {
 
 export const openOptionNames = ['shareMode', 'lowLatency'] as const;
 
-export function checkOpenOptions(given: OpenOptions & MicWishes): NativeOpenOptions {
+export function checkOpenOptions(
+  given: OpenOptions & MicWishes & { api?: MicApi | undefined },
+): NativeOpenOptions {
+  const api = checkMicApi(given.api);
   const { shareMode = 'shared', lowLatency = false, raw = false, category = 'other' } = given;
   checkOneOf(shareMode, 'options.shareMode', ['shared', 'exclusive']);
   checkBoolean(lowLatency, 'options.lowLatency');
   checkBoolean(raw, 'options.raw');
   checkOneOf(category, 'options.category', ['communications', 'media', 'speech', 'other']);
-  return { exclusive: shareMode === 'exclusive', lowLatency, raw, category };
+  const wishes = { lowLatency, raw, category };
+  return { exclusive: shareMode === 'exclusive', ...(api && { api }), ...wishes };
+}
+
+function checkMicApi(api: unknown): MicApi | undefined {
+  if (api === undefined) return undefined;
+  const known = micApis.find((one) => one === checkString(api, 'options.api'));
+  if (known) return known;
+  const names = micApis.map((one) => `'${one}'`).join(', ');
+  throw unsupported(
+    "MicSource's option api",
+    `there is no interface '${api as string}'`,
+    `use one of ${names}, or leave api out`,
+  );
 }
 
 /** The requested period of the device, in ms. */
@@ -75,7 +104,7 @@ export function toGranted(
   info: NativeStreamInfo,
   whyNotShort?: string,
 ): Granted {
-  const { exclusive, lowLatency, raw, category, realtime, whyNotRealtime } = info;
+  const { exclusive, api, lowLatency, raw, category, realtime, whyNotRealtime } = info;
   // A stream of processes has no device that could grant requests.
   const none = 'this kind of stream has no such choice';
   const wishes = {
@@ -86,6 +115,7 @@ export function toGranted(
   };
   return {
     shareMode: exclusive ? 'exclusive' : 'shared',
+    ...(api && { api: api as MicApi }),
     lowLatency: lowLatency === true,
     raw: raw === true,
     category: category === true ? (options.category as StreamCategory) : 'other',

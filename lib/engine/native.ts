@@ -42,6 +42,8 @@ export interface NativeStreamInfo {
   /** Empty if the thread has real-time priority, and if the system has no such priority. */
   whyNotRealtime: string;
   exclusive: boolean;
+  /** The interface that was used, on a system that has several. */
+  api?: string;
   /** For each request: true if it was granted, otherwise the reason; '' if it was not made. */
   lowLatency: true | string;
   raw: true | string;
@@ -51,6 +53,8 @@ export interface NativeStreamInfo {
 /** The options for opening a device. */
 export interface NativeOpenOptions {
   exclusive: boolean;
+  /** The interface that must be used. */
+  api?: string;
   /** The format that the device must have. */
   format?: AudioFormat | undefined;
   lowLatency: boolean;

@@ -191,6 +191,8 @@ export function optionsOf(
   const isolation = 'process';
   const ofMic = {
     raw: { raw: true },
+    mme: { api: 'mme', shareMode: 'shared' },
+    directsound: { api: 'directsound', shareMode: 'shared' },
     'mic-process': { isolation },
     'both-processes': { isolation },
   } as const;

@@ -52,6 +52,8 @@ export const rungs: Readonly<Record<Strategy, Rung>> = {
     moves: async ({ plan }) =>
       plan.mic?.raw ? 'it is raw already' : [{ options: { ...plan.mic, raw: true } }],
   },
+  mme: { side: 'mic', moves: async ({ plan }) => moveToApi('mme', plan) },
+  directsound: { side: 'mic', moves: async ({ plan }) => moveToApi('directsound', plan) },
   'mic-process': {
     side: 'mic',
     moves: async ({ plan }) => whyNotIsolated(plan) ?? [moveTo('mic-process', plan)],
@@ -70,6 +72,12 @@ export const rungs: Readonly<Record<Strategy, Rung>> = {
 function moveTo(strategy: Strategy, plan: MeetingPlan): Move {
   const { mic, system } = optionsOf(strategy, plan);
   return { options: mic ?? {}, systemOptions: system, reopensSystem: system !== plan.system };
+}
+
+function moveToApi(api: 'mme' | 'directsound', plan: MeetingPlan): Move[] | string {
+  if (process.platform !== 'win32' || typeof plan.backend === 'object')
+    return 'only Windows has it';
+  return plan.mic?.api === api ? 'it is used already' : [moveTo(api, plan)];
 }
 
 function whyNotIsolated({ backend }: MeetingPlan): string | undefined {

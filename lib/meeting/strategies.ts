@@ -5,6 +5,7 @@
  *   first, or last, receives zeros.
  * - `reverse-order`: the same, with the microphone opened behind the system's side.
  * - `raw`: the microphone without the effects of the system and the driver.
+ * - `mme`, `directsound`: the microphone through one of the older interfaces of Windows, in shared mode.
  * - `mic-process`: the microphone in a child process, so that no process has both devices open.
  * - `both-processes`: each side in its own child process.
  * - `other-device`: another microphone, first the system's default for calls. Not if the options name a device.
@@ -17,6 +18,8 @@ export const strategies = [
   'shared',
   'reverse-order',
   'raw',
+  'mme',
+  'directsound',
   'mic-process',
   'both-processes',
   'other-device',

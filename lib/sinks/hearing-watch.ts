@@ -17,7 +17,8 @@ export interface SinkWarning {
 }
 
 const quietest = 0.05;
-// VoiceMeeter does not report a changed volume. Windows reports some of them, by callbacks that are not used here.
+// VoiceMeeter does not report a changed volume, and the volume of a program's session is not among those that Windows
+// reports for a device.
 const periodMs = 2000;
 
 /** Checks regularly whether a microphone can be heard, and warns when it no longer can. */

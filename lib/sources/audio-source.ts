@@ -53,6 +53,7 @@ import {
   periodOf,
   toGranted,
   type Granted,
+  type MicApi,
   type MicWishes,
 } from '../devices/open-options.js';
 import type { Discontinuity } from '../streams/outlet.js';
@@ -132,7 +133,10 @@ export abstract class AudioSource<
   #showing = false;
 
   /** @internal */
-  constructor(given: SourceOptions & MicWishes, flow: 'input' | 'output') {
+  constructor(
+    given: SourceOptions & MicWishes & { api?: MicApi | undefined },
+    flow: 'input' | 'output',
+  ) {
     const { channelMap } = given;
     if (channelMap !== undefined) checkRows(channelMap, 'options.channelMap');
     const format = resolveFormat({ ...given, channels: given.channels ?? channelMap?.length });

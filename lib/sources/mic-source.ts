@@ -1,7 +1,6 @@
 import type { Opened } from '../devices/opened.js';
 import { linkable } from '../streams/links.js';
-import type { MicWishes } from '../devices/open-options.js';
-import { unsupported } from '../validate.js';
+import type { MicApi, MicWishes } from '../devices/open-options.js';
 import { AudioSource } from './audio-source.js';
 import { checkSourceOptions, type SourceOptions } from './source-options.js';
 
@@ -11,8 +10,11 @@ export interface MicOptions extends SourceOptions, MicWishes {
    * As for every source, or `'communications'`, which follows the system's default device for calls. @default 'default'
    */
   device?: SourceOptions['device'];
-  /** Not implemented in this version. @default none */
-  api?: 'wasapi' | 'mme' | 'directsound' | undefined;
+  /**
+   * The interface of Windows that must be used. On other systems the stream fails with `ERR_AUDIO_UNSUPPORTED`, and so
+   * does exclusive mode with `'mme'` or `'directsound'`. @default none
+   */
+  api?: MicApi | undefined;
 }
 
 /**
@@ -38,9 +40,6 @@ export class MicSource extends AudioSource {
    */
   constructor(options?: MicOptions) {
     const given = checkSourceOptions<MicOptions>(options, 'MicSource', ['api', 'raw', 'category']);
-    if (given.api !== undefined) {
-      throw unsupported("MicSource's option api", 'this version does not implement it');
-    }
     super(given, 'input');
   }
 }

@@ -221,6 +221,11 @@ Napi::Object device_to_value(Napi::Env env, const DeviceInfo& device, bool fed) 
   return value;
 }
 
+static Api api_from(const std::string& name) {
+  if (name == "mme") return Api::kMme;
+  return name == "directsound" ? Api::kDirectSound : Api::kWasapi;
+}
+
 OpenOptions open_options_from(const Napi::Value& value) {
   const Napi::Object object = value.As<Napi::Object>();
   const auto flag = [&object](const char* key) {
@@ -235,6 +240,8 @@ OpenOptions open_options_from(const Napi::Value& value) {
   if (category == "communications") options.category = Category::kCommunications;
   if (category == "media") options.category = Category::kMedia;
   if (category == "speech") options.category = Category::kSpeech;
+  const Napi::Value api = property(object, "api");
+  if (api.IsString()) options.api = api_from(api.As<Napi::String>());
   const Napi::Value microphone = property(object, "microphone");
   if (microphone.IsString()) options.microphone = microphone.As<Napi::String>();
   const Napi::Value format = property(object, "format");
@@ -309,6 +316,7 @@ Napi::Object stream_info_to_value(Napi::Env env, const StreamInfo& info) {
   value.Set("realtime", info.realtime.granted);
   value.Set("whyNotRealtime", info.realtime.why_not);
   value.Set("exclusive", info.granted.exclusive);
+  set_text(value, "api", info.granted.api);
   const auto set_wish = [&](const char* key, const Wish& wish) {
     if (wish.granted) {
       value.Set(key, true);

@@ -45,7 +45,7 @@ Napi::Object format_to_value(Napi::Env env, const Format& format);
 SampleFormat sample_format_from(const Napi::Value& name);
 
 Napi::Object device_to_value(Napi::Env env, const DeviceInfo& device, bool fed);
-// { exclusive, lowLatency, raw, category, microphone?, format? }
+// { exclusive, api?, lowLatency, raw, category, microphone?, format? }
 OpenOptions open_options_from(const Napi::Value& value);
 // { pid, startTime: bigint }; properties of ProcessInfo can be added to it.
 Napi::Object process_id_to_value(Napi::Env env, const ProcessId& id);

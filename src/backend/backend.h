@@ -161,6 +161,9 @@ class RenderListener {
 // The purpose of a stream, for systems that treat streams by their purpose.
 enum class Category : uint8_t { kOther, kCommunications, kMedia, kSpeech };
 
+// The interface of the system through which a microphone is recorded. kUsual: the backend's.
+enum class Api : uint8_t { kUsual, kWasapi, kMme, kDirectSound };
+
 // How a device is to be opened.
 struct OpenOptions {
   // A demand. Refused with kUnsupported, or with kDeviceBusy while another program has the device.
@@ -168,6 +171,8 @@ struct OpenOptions {
   // A demand, unless its rate is 0: the format of the bytes that the device gets. Refused with
   // kFormatUnsupported.
   Format format{0, 0, SampleFormat::kF32};
+  // A demand. Refused with kUnsupported on a system that does not have it.
+  Api api = Api::kUsual;
   // Requests. Granted says whether the system has granted them.
   bool low_latency = false;  // the shortest period that there is
   bool raw = false;          // a microphone without the system's effects
@@ -188,10 +193,14 @@ struct Wish {
 // Which of the OpenOptions were granted. Requests that were not made are not granted.
 struct Granted {
   bool exclusive = false;
+  std::string api;  // the interface, on a system that has several
   Wish low_latency;
   Wish raw;
   Wish category;
 };
+
+// The refusal of backends with one interface.
+Error refuse_api(const OpenOptions& options);
 
 struct CaptureRequest {
   enum class Kind : uint8_t { kMicrophone, kLoopback };
@@ -394,6 +403,13 @@ struct Backend {
   // Connects, or fails with kBackendUnavailable and a remedy. Control thread.
   Error (*open)(std::unique_ptr<Host>* host);
 };
+
+inline Error refuse_api(const OpenOptions& options) {
+  if (options.api == Api::kUsual) return Error::none();
+  return Error::make(ErrorCode::kUnsupported,
+                     "A microphone is recorded through WASAPI, MME and DirectSound on Windows only",
+                     "leave api out");
+}
 
 inline Error Host::list_processes(const ProcessQuery&, std::vector<ProcessInfo>*) {
   return Error::make(ErrorCode::kUnsupported, "This audio backend does not list programs",

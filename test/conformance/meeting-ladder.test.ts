@@ -260,7 +260,7 @@ describe('no alarm', () => {
 describe('the option strategy', () => {
   it.each<[unknown, string]>([
     ['raw', 'ERR_INVALID_ARG_TYPE'],
-    [['mme'], 'ERR_INVALID_ARG_VALUE'],
+    [['asio'], 'ERR_INVALID_ARG_VALUE'],
     [['endpoint'], 'ERR_INVALID_ARG_VALUE'],
   ])('of %j throws %s', (strategy, code) => {
     const backend = manualWorld();

@@ -50,6 +50,7 @@ describe('requests', () => {
     await source.ready;
     expect(source.granted).toEqual({
       shareMode: 'shared',
+      ...(system.name === 'wasapi' && { api: 'wasapi' }),
       lowLatency: false,
       raw: false,
       category: 'other',

@@ -28,6 +28,8 @@
 //                                         [mask <channel mask>] [form <EndpointFormFactor>]    remove <d>
 //   cable <d> <d> <f> <render name> <capture name> [period <frames>] [of <origin>]
 //                                         <origin>: <instance path> <driver's name> <hardware id>, each or -
+//   replay <d> "<file>"                   adds a microphone that delivers as the stream did of which the trace tells:
+//                                         a tone of 997 Hz at -12 dBFS, by its positions
 //   rename <d> <name>
 //   unplug <d>   plug <d>   state <d> active|disabled|notpresent|unplugged
 //   default <d> console|communications    format <d> <f>    service stopped|running

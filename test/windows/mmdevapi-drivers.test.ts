@@ -277,6 +277,19 @@ it('a device that its user renames is announced', async () => {
   monitor.close();
 });
 
+it('an idle DeviceMonitor gets events after the audio service has restarted', async () => {
+  const monitor = new DeviceMonitor({ backend });
+  await monitor.ready;
+  await send('service stopped', 'service running');
+  const added = event<AudioDevice>(monitor, 'add');
+  await send('device usb input 48000 2 f32 "Headset"');
+  expect((await added).name).toBe('Headset');
+  const removed = event<AudioDevice>(monitor, 'remove');
+  await send('remove usb');
+  expect((await removed).name).toBe('Headset');
+  monitor.close();
+});
+
 describe('how a device is connected', () => {
   it.each([
     ['USB\\VID_046D&PID_0A44\\6', '', 'usb', false],
@@ -304,7 +317,12 @@ describe("this program's own volume on a cable", () => {
       return true;
     }, 'a session');
     expect((await warned).message).toMatch(/mute/i);
-    await send(`session cable-input ${process.pid} unmute`);
+    // Both volumes are read again and again, and the devices are not listed for that.
+    const quiet = event<{ code: string }>(sink, 'warning');
+    await send('fail * IMMDeviceEnumerator::EnumAudioEndpoints 0x80004005');
+    await send(`session cable-input ${process.pid} unmute`, 'volume cable-output 0.01');
+    expect((await quiet).code).toBe('quiet');
+    await send('mend', 'volume cable-output 1');
     await sink.close();
   });
 });

@@ -47,7 +47,7 @@ if (isMainThread) {
       return 'closed';
     },
     async list() {
-      void hang('IMMDeviceEnumerator::EnumAudioEndpoints');
+      await here.send('hang * IMMDeviceEnumerator::EnumAudioEndpoints');
       const { code } = await listDevices({ backend }).catch((reason) => reason);
       await here.send('mend');
       return (await listDevices({ backend })).length === length && code;

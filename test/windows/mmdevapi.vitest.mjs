@@ -19,6 +19,7 @@ export default defineConfig({
       'test/windows/mmdevapi-bad-input.test.ts',
       'test/windows/mmdevapi-cable.test.ts',
       'test/windows/mmdevapi-drivers.test.ts',
+      'test/windows/mmdevapi-trace.test.ts',
     ],
     pool: 'forks',
     testTimeout: 60_000,

@@ -87,6 +87,7 @@ void PulseStream::end() {
 }
 
 Error PulseStream::create(const char* name, const PulseDevice& device, const OpenOptions& options) {
+  if (Error refused = refuse_api(options)) return refused;
   if (options.exclusive) {
     Error error =
         Error::make(ErrorCode::kUnsupported,

@@ -8,6 +8,7 @@ namespace {
 
 // The world has one mixer with one period for all streams.
 Error grant(const OpenOptions& options, const DeviceInfo& device, StreamInfo* info) {
+  if (Error refused = refuse_api(options)) return refused;
   if (options.exclusive) {
     return device_error(
         ErrorCode::kUnsupported, device,

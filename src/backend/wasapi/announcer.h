@@ -17,6 +17,11 @@ class Announcer {
     listener_ = listener;
   }
 
+  bool is_heard() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return listener_ != nullptr;
+  }
+
   void devices_changed() {
     std::lock_guard<std::mutex> lock(mutex_);
     if (listener_ != nullptr) listener_->on_devices_changed();

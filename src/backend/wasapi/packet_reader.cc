@@ -11,7 +11,8 @@ constexpr int64_t kLongestWithout = 2 * kNsPerSecond;
 
 }  // namespace
 
-CallResult PacketReader::open(IAudioClient* client, uint32_t buffer_frames) {
+CallResult PacketReader::open(IAudioClient* client, uint32_t buffer_frames, StreamTrace* trace) {
+  trace_ = trace;
   buffer_frames_ = buffer_frames;
   return {client->GetService(__uuidof(IAudioCaptureClient), capture_.receive()),
           "IAudioClient::GetService(IAudioCaptureClient)"};
@@ -25,6 +26,9 @@ CallResult PacketReader::drain(Gate* gate, uint32_t* drained) noexcept {
     UINT64 position = 0;
     UINT64 stamp = 0;
     HRESULT result = capture_->GetBuffer(&data, &frames, &flags, &position, &stamp);
+    if (trace_ != nullptr) {
+      trace_->note({TraceRecord::Kind::kBuffer, false, result, frames, flags, position, stamp});
+    }
     if (result == AUDCLNT_S_BUFFER_EMPTY || result == AUDCLNT_E_BUFFER_OPERATION_PENDING) break;
     // In exclusive mode this code means that the buffer was requested too early; the next pass may
     // get it.

@@ -4,6 +4,7 @@
 #include "../backend.h"
 #include "com_support.h"
 #include "gate.h"
+#include "trace.h"
 
 namespace patchcord {
 
@@ -15,7 +16,8 @@ class PacketReader {
   PacketReader(CaptureListener* listener, bool positions, bool exclusive)
       : listener_(*listener), positions_(positions), exclusive_(exclusive) {}
 
-  CallResult open(IAudioClient* client, uint32_t buffer_frames);
+  // `trace` may be nullptr.
+  CallResult open(IAudioClient* client, uint32_t buffer_frames, StreamTrace* trace);
   // One wake-up may stand for several packets or for none. Stops after a buffer's worth, so that a
   // device that never reports an empty queue cannot keep the thread. The listener is called inside
   // `gate`.
@@ -31,6 +33,7 @@ class PacketReader {
   const bool positions_;
   const bool exclusive_;
   ComPtr<IAudioCaptureClient> capture_;
+  StreamTrace* trace_ = nullptr;
   uint32_t buffer_frames_ = 0;
   uint32_t held_ = 0;  // frames of the last GetBuffer
   // since when an exclusive stream has had no buffer; 0: the last pass got one

@@ -7,6 +7,7 @@
 #include "handle.h"
 #include "packet_reader.h"
 #include "process_loopback_params.h"
+#include "system_library.h"
 
 namespace patchcord {
 namespace {
@@ -66,11 +67,8 @@ CallResult activate_once(uint32_t pid, bool exclude_tree, ComPtr<IAudioClient>* 
   // Looked up at run time: an import would keep the addon from loading on an older Windows, which
   // lacks the function.
   static const Activate activate = [] {
-    const HMODULE library = LoadLibraryExW(L"mmdevapi.dll", nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32);
-    if (library == nullptr) return Activate{};
-    void* const found =
-        reinterpret_cast<void*>(GetProcAddress(library, "ActivateAudioInterfaceAsync"));
-    return reinterpret_cast<Activate>(found);
+    return SystemLibrary(L"mmdevapi.dll")
+        .find<std::remove_pointer_t<Activate>>("ActivateAudioInterfaceAsync");
   }();
   if (activate == nullptr) return {E_NOTIMPL, "GetProcAddress(ActivateAudioInterfaceAsync)"};
   const Turn turn;
@@ -146,7 +144,7 @@ class ProcessWork final : public StreamWork {
     info->period_frames = format_.sample_rate / 100;
     // Its GetBufferSize() returns garbage before the first packet.
     info->buffer_frames = to_frames(kHeadroom, format_.sample_rate);
-    return packets_.open(client_.get(), info->buffer_frames);
+    return packets_.open(client_.get(), info->buffer_frames, trace());
   }
 
   CallResult start() override {

@@ -68,7 +68,7 @@ class CaptureWork final : public StreamWork {
     low_latency_ = info->granted.low_latency.granted;
     if (low_latency_) info->timing.idle_lag = kShortIdleLag;
     if (is_wines_audio()) info->timing = {kWineIdleLag, true};
-    return packets_.open(client_.get(), info->buffer_frames);
+    return packets_.open(client_.get(), info->buffer_frames, trace());
   }
 
   CallResult start() override {
@@ -89,7 +89,9 @@ class CaptureWork final : public StreamWork {
     if (now - quiet_since_ < kWatchdog) return {};
     quiet_since_ = now;
     UINT32 frames = 0;
-    return client_.padding(&frames);
+    const CallResult asked = client_.padding(&frames);
+    note(TraceRecord::padding(asked.result, frames));
+    return asked;
   }
 
  private:

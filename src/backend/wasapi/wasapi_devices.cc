@@ -129,6 +129,29 @@ Error read_devices(IMMDeviceEnumerator* enumerator, std::vector<DeviceInfo>* dev
   return Error::none();
 }
 
+CallResult summarise_endpoints(IMMDeviceEnumerator* enumerator, std::string* summary) {
+  summary->clear();
+  ComPtr<IMMDeviceCollection> collection;
+  HRESULT result = enumerator->EnumAudioEndpoints(eAll, DEVICE_STATEMASK_ALL, collection.receive());
+  UINT count = 0;
+  if (SUCCEEDED(result)) result = collection->GetCount(&count);
+  if (FAILED(result)) return {result, "IMMDeviceEnumerator::EnumAudioEndpoints"};
+  for (UINT i = 0; i < count; ++i) {
+    ComPtr<IMMDevice> device;
+    DWORD state = 0;
+    if (FAILED(collection->Item(i, device.receive())) || FAILED(device->GetState(&state))) continue;
+    *summary += id_of(device.get()) + " " + std::to_string(state) + "\n";
+  }
+  for (const EDataFlow flow : {eRender, eCapture}) {
+    for (const ERole role : {eConsole, eCommunications}) {
+      ComPtr<IMMDevice> device;
+      enumerator->GetDefaultAudioEndpoint(flow, role, device.receive());
+      *summary += id_of(device.get()) + "\n";
+    }
+  }
+  return {};
+}
+
 Error find_device(IMMDeviceEnumerator* enumerator, const std::string& id, Flow flow,
                   ComPtr<IMMDevice>* device) {
   const std::string attempt =

@@ -15,6 +15,9 @@ CallResult create_enumerator(ComPtr<IMMDeviceEnumerator>* enumerator);
 // Endpoints of both flows in every state.
 Error read_devices(IMMDeviceEnumerator* enumerator, std::vector<DeviceInfo>* devices);
 
+// A text that differs once an endpoint, its state or a default is another one.
+CallResult summarise_endpoints(IMMDeviceEnumerator* enumerator, std::string* summary);
+
 // Finds the active endpoint with this id, or returns the reason why there is none.
 Error find_device(IMMDeviceEnumerator* enumerator, const std::string& id, Flow flow,
                   ComPtr<IMMDevice>* device);

@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "announcer.h"
+#include "directsound_capture.h"
 #include "endpoint_loudness.h"
 #include "handle.h"
+#include "mme_capture.h"
 #include "notification_client.h"
 #include "system_thread.h"
 #include "voicemeeter.h"
@@ -23,6 +25,9 @@ const char kReaching[] = "reaching the audio system";
 // How often the state of sessions is read, after the first request for it. New sessions are
 // announced.
 constexpr DWORD kSessionLookMs = 250;
+// How often the endpoints are compared. A service that has restarted may have forgotten who wants
+// notifications, and tells nobody.
+constexpr int64_t kDeviceLook = 2 * kNsPerSecond;
 
 // The COM thread of a host: the enumerator and its notifications. Between calls it waits for the
 // system.
@@ -47,11 +52,14 @@ class Service {
   // For the COM thread.
   Voicemeeter& voicemeeter() { return *voicemeeter_; }
   SessionReader& session_reader() { return *session_reader_; }
+  // The cable of an output. It does not change, so that the devices are not listed each time.
+  Error cable_of(IMMDeviceEnumerator* enumerator, const std::string& render_id, CableEnd* cable);
 
  private:
   static CallResult reach(ComPtr<IMMDeviceEnumerator>* enumerator, NotificationClient* client);
   void serve(IMMDeviceEnumerator* enumerator, NotificationClient* client);
   void look_at_sessions(IMMDeviceEnumerator* enumerator);
+  void look_at_devices(IMMDeviceEnumerator* enumerator, NotificationClient* client, bool announced);
   void answer(Error error) {
     answer_ = std::move(error);
     SetEvent(answered_.get());
@@ -67,6 +75,9 @@ class Service {
   // Used by the COM thread while it lives.
   std::unique_ptr<Voicemeeter> voicemeeter_;
   std::unique_ptr<SessionReader> session_reader_;
+  DeviceInfo played_to_;
+  std::string endpoints_;
+  int64_t looked_ = 0;
 };
 
 void Service::live() {
@@ -98,7 +109,9 @@ void Service::serve(IMMDeviceEnumerator* enumerator, NotificationClient* client)
                            session_reader_->created()};
   for (;;) {
     const bool wanted = sessions_->wanted(Flow::kOutput) || sessions_->wanted(Flow::kInput);
-    const DWORD look = wanted ? kSessionLookMs : INFINITE;
+    const DWORD idle = announcer_->is_heard() ? DWORD{kDeviceLook / kNsPerMs} : INFINITE;
+    const DWORD look = wanted ? kSessionLookMs : idle;
+    bool announced = false;
     switch (WaitForMultipleObjects(4, events, FALSE, look)) {
       case WAIT_OBJECT_0:
         return;
@@ -106,11 +119,13 @@ void Service::serve(IMMDeviceEnumerator* enumerator, NotificationClient* client)
         answer(work_(enumerator));
         break;
       case WAIT_OBJECT_0 + 2:
+        announced = true;
         announcer_->devices_changed();
         break;
       default:
         break;
     }
+    look_at_devices(enumerator, client, announced);
     look_at_sessions(enumerator);
   }
 }
@@ -123,6 +138,36 @@ void Service::look_at_sessions(IMMDeviceEnumerator* enumerator) {
     if (sessions_->wanted(flow) && session_reader_->read(enumerator, flow, &sessions)) return;
   }
   if (sessions_->update(sessions)) announcer_->processes_changed();
+}
+
+Error Service::cable_of(IMMDeviceEnumerator* enumerator, const std::string& render_id,
+                        CableEnd* cable) {
+  std::vector<DeviceInfo> devices;
+  if (played_to_.id != render_id) {
+    if (Error failed = read_devices(enumerator, &devices)) return failed;
+  }
+  for (DeviceInfo& device : devices) {
+    if (device.id == render_id) played_to_ = std::move(device);
+  }
+  if (played_to_.id == render_id) *cable = played_to_.cable;
+  return Error::none();
+}
+
+// A change without a notification shows that the registration is no longer valid.
+void Service::look_at_devices(IMMDeviceEnumerator* enumerator, NotificationClient* client,
+                              bool announced) {
+  const int64_t now = real_clock().now();
+  if (!announced && (now - looked_ < kDeviceLook || !announcer_->is_heard())) return;
+  looked_ = now;
+  std::string endpoints;
+  const CallResult read = summarise_endpoints(enumerator, &endpoints);
+  if (read.failed()) return announcer_->failed(to_error(read, kReaching));
+  const bool changed = !endpoints_.empty() && endpoints != endpoints_;
+  endpoints_ = std::move(endpoints);
+  if (announced || !changed) return;
+  enumerator->UnregisterEndpointNotificationCallback(client);
+  enumerator->RegisterEndpointNotificationCallback(client);
+  announcer_->devices_changed();
 }
 
 class WasapiHost final : public Host {
@@ -153,8 +198,9 @@ class WasapiHost final : public Host {
 
   Error open_capture(const CaptureRequest& request, CaptureListener* listener,
                      std::unique_ptr<Stream>* stream) override {
-    return WasapiStream::open(request.device_id, make_capture_work(request, &clock(), listener),
-                              announcer_, &watch_, stream);
+    std::unique_ptr<StreamWork> work;
+    if (Error refused = make_work(request, listener, &work)) return refused;
+    return WasapiStream::open(request.device_id, std::move(work), announcer_, &watch_, stream);
   }
 
   Error open_render(const RenderRequest& request, RenderListener* listener,
@@ -222,20 +268,21 @@ class WasapiHost final : public Host {
     // The mixer's library belongs to the service's thread, which may outlive this call.
     Error error = perform("reading the volume of a virtual microphone",
                           [=, service = service_.get()](IMMDeviceEnumerator* enumerator) {
-                            std::vector<DeviceInfo> devices;
-                            if (Error failed = read_devices(enumerator, &devices)) return failed;
-                            for (const DeviceInfo& device : devices) {
-                              if (device.id != render_id && device.id != microphone_id) continue;
-                              ComPtr<IMMDevice> endpoint;
-                              if (find_device(enumerator, device.id, device.flow, &endpoint))
-                                continue;
-                              read_loudness(endpoint.get(), device.id, found.get());
-                              if (device.id == render_id) {
-                                read_session_loudness(endpoint.get(), found.get());
+                            CableEnd cable;
+                            if (Error failed = service->cable_of(enumerator, render_id, &cable)) {
+                              return failed;
+                            }
+                            ComPtr<IMMDevice> output;
+                            ComPtr<IMMDevice> input;
+                            if (!find_device(enumerator, render_id, Flow::kOutput, &output)) {
+                              read_loudness(output.get(), render_id, found.get());
+                              read_session_loudness(output.get(), found.get());
+                              if (cable.driver == "voicemeeter") {
+                                service->voicemeeter().read(cable.bus, found.get());
                               }
-                              if (device.id == render_id && device.cable.driver == "voicemeeter") {
-                                service->voicemeeter().read(device.cable.bus, found.get());
-                              }
+                            }
+                            if (!find_device(enumerator, microphone_id, Flow::kInput, &input)) {
+                              read_loudness(input.get(), microphone_id, found.get());
                             }
                             return Error::none();
                           });
@@ -244,6 +291,24 @@ class WasapiHost final : public Host {
   }
 
  private:
+  Error make_work(const CaptureRequest& request, CaptureListener* listener,
+                  std::unique_ptr<StreamWork>* work) {
+    const Api api = request.options.api;
+    if (api != Api::kMme && api != Api::kDirectSound) {
+      *work = make_capture_work(request, &clock(), listener);
+      return Error::none();
+    }
+    if (request.options.exclusive) {
+      return Error::make(
+          ErrorCode::kUnsupported,
+          "MME and DirectSound share every device, so exclusive mode is not possible",
+          "leave shareMode out, or leave api out");
+    }
+    *work = api == Api::kMme ? make_mme_work(request, &clock(), listener)
+                             : make_directsound_work(request, &clock(), listener);
+    return Error::none();
+  }
+
   Error perform(const char* attempt, Service::Work work) {
     if (!thread_.runs()) return timeout_error(attempt);
     service_->ask(std::move(work));

@@ -105,6 +105,7 @@ class RenderWork final : public StreamWork {
   CallResult turn(Gate* gate, bool signalled) noexcept override {
     UINT32 padding = 0;
     const CallResult asked = client_.padding(&padding);
+    note(TraceRecord::padding(asked.result, padding));
     if (asked.failed()) return asked;
     const int64_t play_time = time_of_next_frame();
     check_underrun(gate, play_time, padding > 0);
@@ -126,6 +127,7 @@ class RenderWork final : public StreamWork {
       listener_->on_render(data, frames, play_time);
     }
     result = render_->ReleaseBuffer(frames, 0);
+    note({TraceRecord::Kind::kWritten, false, result, frames});
     if (FAILED(result)) return {result, "IAudioRenderClient::ReleaseBuffer"};
     written_ += frames;
     if (expected_ != kNoTime) expected_ += to_ns(frames);
@@ -156,7 +158,9 @@ class RenderWork final : public StreamWork {
     UINT64 stamp = 0;
     // S_FALSE: the driver was busy and the values are old. Position 0: the device has not moved
     // yet, so its delay is still unknown.
-    if (device_clock_->GetPosition(&position, &stamp) != S_OK || position == 0) return kNoTime;
+    const HRESULT result = device_clock_->GetPosition(&position, &stamp);
+    note({TraceRecord::Kind::kPosition, false, result, 0, 0, position, stamp});
+    if (result != S_OK || position == 0) return kNoTime;
     const int64_t time = stamp_time(stamp);
     if (time == kNoTime) return kNoTime;
     const uint64_t played = position / units_per_second_ * sample_rate_ +

@@ -39,11 +39,15 @@ class WasapiStream::Run {
 
  private:
   Error prepare(StreamWork* work);
+  CallResult open(StreamWork* work, IMMDevice* device);
   Error explain(const CallResult& failure, const std::string& attempt,
                 const StreamWork& work) const;
   bool wait_for_start();
   void stream(StreamWork* work);
   void answer(Error error);
+  void note(const TraceRecord& record) const noexcept {
+    if (trace_) trace_->note(record);
+  }
 
   StreamInfo info_;  // written before the first answer
   Error answer_;     // set before answered_
@@ -56,6 +60,7 @@ class WasapiStream::Run {
   Handle wake_{make_pulse()};
 
   std::unique_ptr<StreamWork> work_;
+  std::unique_ptr<StreamTrace> trace_;  // the audio thread's
 };
 
 // Control thread.
@@ -115,6 +120,13 @@ void WasapiStream::Run::live() {
   const Apartment apartment;
   // Declared after the apartment, so that the last reference is released before COM is.
   const std::unique_ptr<StreamWork> work = std::move(work_);
+  // Written to its end before the thread is.
+  const struct EndOfTrace {
+    std::unique_ptr<StreamTrace>& trace;
+    ~EndOfTrace() { trace.reset(); }
+  } end_of_trace{trace_};
+  trace_ = StreamTrace::begin();
+  work->set_trace(trace_.get());
   info_.realtime = priority.answer();
   Error error = prepare(work.get());
   const bool ready = !error;
@@ -122,6 +134,7 @@ void WasapiStream::Run::live() {
   if (!ready || !wait_for_start()) return;
 
   const CallResult started = work->start();
+  note({TraceRecord::Kind::kStart, false, started.result});
   answer(started.failed() ? explain(started, "starting the stream", *work) : Error::none());
   if (!started.failed()) stream(work.get());
 }
@@ -133,9 +146,21 @@ Error WasapiStream::Run::explain(const CallResult& failure, const std::string& a
   return error;
 }
 
+CallResult WasapiStream::Run::open(StreamWork* work, IMMDevice* device) {
+  if (trace_) {
+    const char* const flow = work->flow() == Flow::kInput ? "input" : "output";
+    trace_->say(std::string("stream ") + (device == nullptr ? "process" : flow) + " " +
+                work->attempt());
+    if (device != nullptr) trace_->describe(device);
+  }
+  const CallResult opened = work->open(device, wake_.get(), &info_);
+  if (trace_) trace_->describe(opened, info_);
+  return opened;
+}
+
 Error WasapiStream::Run::prepare(StreamWork* work) {
   if (!work->has_device()) {
-    const CallResult opened = work->open(nullptr, wake_.get(), &info_);
+    const CallResult opened = open(work, nullptr);
     return opened.failed() ? to_error(opened, work->attempt()) : Error::none();
   }
   ComPtr<IMMDeviceEnumerator> enumerator;
@@ -144,7 +169,8 @@ Error WasapiStream::Run::prepare(StreamWork* work) {
   ComPtr<IMMDevice> device;
   Error error = find_device(enumerator.get(), info_.device_id, work->flow(), &device);
   if (error) return error;
-  const CallResult opened = work->open(device.get(), wake_.get(), &info_);
+  const CallResult opened = open(work, device.get());
+  if (info_.granted.api.empty()) info_.granted.api = "wasapi";
   return opened.failed() ? explain(opened, work->attempt(), *work) : Error::none();
 }
 
@@ -164,8 +190,11 @@ void WasapiStream::Run::stream(StreamWork* work) {
     SetWaitableTimer(timer.get(), &longest_wait, 0, nullptr, nullptr, FALSE);
     const DWORD woken_by = WaitForMultipleObjects(3, events, FALSE, INFINITE);
     if (woken_by == WAIT_OBJECT_0) return;
-    const CallResult turned = work->turn(&gate_, woken_by == WAIT_OBJECT_0 + 1);
+    const bool signalled = woken_by == WAIT_OBJECT_0 + 1;
+    note(TraceRecord::wake(signalled));
+    const CallResult turned = work->turn(&gate_, signalled);
     if (!turned.failed()) continue;
+    note({TraceRecord::Kind::kLost, false, turned.result});
     const Error error = explain(turned, "streaming", *work);
     const Gate::Pass pass(&gate_);
     if (!pass) return;

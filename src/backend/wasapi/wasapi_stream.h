@@ -12,6 +12,7 @@
 #include "gate.h"
 #include "handle.h"
 #include "system_thread.h"
+#include "trace.h"
 
 namespace patchcord {
 
@@ -32,6 +33,18 @@ class StreamWork {
   virtual const char* attempt() const = 0;  // a name for open() in its errors
   virtual bool has_device() const { return true; }
   virtual int64_t longest_wait_ns() const = 0;
+
+  // nullptr: nothing is traced. Before open().
+  void set_trace(StreamTrace* trace) { trace_ = trace; }
+
+ protected:
+  StreamTrace* trace() const { return trace_; }
+  void note(const TraceRecord& record) const noexcept {
+    if (trace_ != nullptr) trace_->note(record);
+  }
+
+ private:
+  StreamTrace* trace_ = nullptr;
 };
 
 class WasapiStream final : public Stream {

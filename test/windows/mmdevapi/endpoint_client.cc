@@ -7,6 +7,7 @@
 #include "capture_service.h"
 #include "engine.h"
 #include "render_services.h"
+#include "replay.h"
 #include "results.h"
 #include "session_objects.h"
 #include "wave_format.h"
@@ -142,6 +143,15 @@ HRESULT EndpointClient::open(const Request& request) {
   if (device_.flow == Flow::kInput && !is_of_capture(category())) return E_INVALIDARG;
   const HRESULT claimed = claim(exclusive);
   if (claimed != S_OK) return claimed;
+  const std::shared_ptr<const Trace> replay = Engine::get().policies.of(device_.id).replay;
+  if (replay) {
+    const uint32_t longest = std::max(period, replay->longest);
+    return open_capture(format, now.format, std::max(buffer, 2 * longest), longest,
+                        [&](PacketQueue* packets, std::unique_ptr<Stream>* stream) {
+                          *stream = make_replay(replay, now.format, packets);
+                          return Error::none();
+                        });
+  }
   World& world = *Engine::get().world;
   if (loopback || device_.flow == Flow::kInput) {
     CaptureRequest wanted;

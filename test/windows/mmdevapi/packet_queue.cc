@@ -43,6 +43,18 @@ void PacketQueue::clear() {
 
 // The world's audio thread.
 void PacketQueue::on_packet(const patchcord::Packet& packet) noexcept {
+  // Windows sets it on the first packet, and where the position jumps.
+  const bool jumps = next_position_ != kNoPosition && packet.position != next_position_;
+  DWORD flags = jumps || packet.discontinuity ? AUDCLNT_BUFFERFLAGS_DATA_DISCONTINUITY : 0;
+  if (packet.time == kNoTime) flags |= AUDCLNT_BUFFERFLAGS_TIMESTAMP_ERROR;
+  if (packet.data == nullptr) flags |= AUDCLNT_BUFFERFLAGS_SILENT;
+  const uint64_t stamp =
+      packet.time == kNoTime ? 0 : static_cast<uint64_t>(packet.time / kNsPerReference);
+  put(packet, stamp, flags);
+  signal();
+}
+
+void PacketQueue::put(const patchcord::Packet& packet, uint64_t stamp, DWORD flags) noexcept {
   const uint64_t written = written_.load(std::memory_order_relaxed);
   const bool full = written - read_.load(std::memory_order_acquire) == slots_.size();
   const uint32_t taken = full ? 0 : std::min(packet.frames, buffer_frames_ - frames());
@@ -50,21 +62,12 @@ void PacketQueue::on_packet(const patchcord::Packet& packet) noexcept {
     Packet& slot = slots_[written % slots_.size()];
     slot.frames = taken;
     slot.position = packet.position;
-    slot.stamp = 0;
-    // Windows sets it on the first packet, and where the position jumps.
-    const bool jumps = next_position_ != kNoPosition && packet.position != next_position_;
+    slot.stamp = stamp;
     next_position_ = packet.position + taken;
-    slot.flags =
-        broken_ || jumps || packet.discontinuity ? AUDCLNT_BUFFERFLAGS_DATA_DISCONTINUITY : 0;
+    slot.flags = flags | (broken_ ? AUDCLNT_BUFFERFLAGS_DATA_DISCONTINUITY : 0);
     broken_ = false;
-    if (packet.time == kNoTime) {
-      slot.flags |= AUDCLNT_BUFFERFLAGS_TIMESTAMP_ERROR;
-    } else {
-      slot.stamp = static_cast<uint64_t>(packet.time / kNsPerReference);
-    }
     const size_t bytes = taken * frame_bytes_;
     if (packet.data == nullptr) {
-      slot.flags |= AUDCLNT_BUFFERFLAGS_SILENT;
       std::memset(slot.data.data(), kUndefined, bytes);
     } else {
       cast_.process(packet.data, slot.data.data(), taken);
@@ -73,12 +76,9 @@ void PacketQueue::on_packet(const patchcord::Packet& packet) noexcept {
     written_.store(written + 1, std::memory_order_release);
   }
   if (taken < packet.frames) broken_ = true;
-  if (const HANDLE event = event_.load(std::memory_order_acquire)) SetEvent(event);
 }
 
 // As the unkinder drivers do it: the event never fires again, only calls tell.
-void PacketQueue::on_lost(const Error& error) noexcept {
-  failure_.store(to_result(error), std::memory_order_release);
-}
+void PacketQueue::on_lost(const Error& error) noexcept { fail(to_result(error)); }
 
 }  // namespace patchcord

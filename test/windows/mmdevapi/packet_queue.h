@@ -34,6 +34,13 @@ class PacketQueue final : public CaptureListener {
   void clear();  // while the stream is stopped
   void signal_packets(HANDLE event) { event_.store(event, std::memory_order_release); }
 
+  // The thread that fills it. A null `data` is silent.
+  void put(const patchcord::Packet& packet, uint64_t stamp, DWORD flags) noexcept;
+  void signal() noexcept {
+    if (const HANDLE event = event_.load(std::memory_order_acquire)) SetEvent(event);
+  }
+  void fail(HRESULT failure) noexcept { failure_.store(failure, std::memory_order_release); }
+
   // Any thread.
   uint32_t frames() const { return queued_.load(std::memory_order_acquire); }
   HRESULT failure() const { return failure_.load(std::memory_order_acquire); }

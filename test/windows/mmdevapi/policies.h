@@ -3,9 +3,12 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+
+#include "trace_file.h"
 
 namespace patchcord {
 
@@ -26,9 +29,10 @@ struct Policy {
   bool refuses_mix = false;    // Initialize refuses the mix format itself
   // The buffer of an exclusive output is so many times the period, as of USB's first audio class.
   uint32_t buffer_periods = 1;
-  std::optional<uint32_t> mask;     // of its channels; the usual one
-  std::optional<uint32_t> form;     // EndpointFormFactor
-  std::optional<std::string> name;  // that its user gave it
+  std::optional<uint32_t> mask;         // of its channels; the usual one
+  std::optional<uint32_t> form;         // EndpointFormFactor
+  std::optional<std::string> name;      // that its user gave it
+  std::shared_ptr<const Trace> replay;  // its packets, in place of the world's
   Claims claims;
 };
 

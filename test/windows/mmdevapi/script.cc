@@ -40,6 +40,15 @@ size_t count_threads() {
   return count;
 }
 
+bool read_file(const std::wstring& path, std::string* text) {
+  std::FILE* const file = _wfopen(path.c_str(), L"rb");
+  if (file == nullptr) return false;
+  char block[4096];
+  while (const size_t bytes = std::fread(block, 1, sizeof(block), file)) text->append(block, bytes);
+  std::fclose(file);
+  return true;
+}
+
 std::string one_line(std::string text) {
   for (char& c : text) {
     if (c == '\n' || c == '\r') c = ' ';
@@ -129,6 +138,22 @@ std::string save_recording(Engine& engine, const std::string& id, const std::str
   return "ok " + std::to_string(recorded.data.size() / recorded.format.channels) + " " +
          std::to_string(recorded.format.sample_rate) + " " +
          std::to_string(recorded.format.channels) + " " + std::to_string(recorded.gaps.size());
+}
+
+// Adds a microphone that delivers what a traced stream got.
+std::string add_replay(Engine& engine, const std::string& id, const std::string& path) {
+  std::string text;
+  if (!read_file(to_wide(path), &text)) return "error cannot read " + path;
+  const auto trace = std::make_shared<Trace>();
+  const std::string wrong = read_trace(text, trace.get());
+  if (!wrong.empty()) return "error " + wrong;
+  DeviceDescription device;
+  device.id = id;
+  device.name = id;
+  device.flow = Flow::kInput;
+  device.format = {trace->sample_rate, trace->channels, SampleFormat::kF32};
+  engine.policies.change(id, [&](Policy& policy) { policy.replay = trace; });
+  return answer(engine.world->add_device(device));
 }
 
 std::string add_standard_devices(World& world) {
@@ -296,6 +321,11 @@ const Command kCommands[] = {
          }
          return answer(engine.world->add_cable(cable));
        };
+     }},
+    {"replay",
+     [](Engine& engine, Words& words) -> Run {
+       const std::string id = words.text("device");
+       return [&engine, id, path = words.text("file")] { return add_replay(engine, id, path); };
      }},
     {"remove", read_id<&World::remove_device>},
     {"rename",
@@ -551,12 +581,8 @@ std::string run_command(Engine& engine, const std::string& line) {
 }
 
 std::string run_script(Engine& engine, const std::wstring& path) {
-  std::FILE* const file = _wfopen(path.c_str(), L"rb");
-  if (file == nullptr) return "cannot read " + to_utf8(path.c_str());
   std::string text;
-  char block[4096];
-  while (const size_t bytes = std::fread(block, 1, sizeof(block), file)) text.append(block, bytes);
-  std::fclose(file);
+  if (!read_file(path, &text)) return "cannot read " + to_utf8(path.c_str());
   size_t from = 0;
   for (int number = 1; from < text.size(); ++number) {
     const size_t end = std::min(text.find('\n', from), text.size());
