@@ -11,7 +11,7 @@ import ts from 'typescript';
 //   node.mjs, node-testing.mjs  what `import` gives in Node.js: the exports of the former
 //   index.mjs, testing.mjs    ES modules, for bundlers (the condition `module` in package.json)
 //   addon-file.js, .mjs       see lib/addon-file.ts
-//   isolated-child.js         a program, see lib/isolated-child.ts
+//   isolated-child.js, cli.js programs, see lib/isolated-child.ts and lib/cli
 const entries = ['index', 'testing'];
 
 rmSync('dist', { recursive: true, force: true });
@@ -27,12 +27,32 @@ export default defineConfig([
       for (const file of readdirSync('dist').filter((name) => name.endsWith('.mjs'))) {
         shorten(`dist/${file}`);
         writeCommonJs(`dist/${file}`);
+        minify(`dist/${file}`);
       }
       for (const name of entries) writeNodeEntry(name);
     },
   },
   // It requires index.js, and runs only in Node.js.
   { entry: ['lib/isolated-child.ts'], format: 'cjs', target: 'node20', external: ['./index.js'] },
+  // So does the program `patchcord`. Its files are in a folder, and the bundle is beside index.js.
+  {
+    entry: { cli: 'lib/cli/main.ts' },
+    format: 'cjs',
+    target: 'node20',
+    banner: { js: '#!/usr/bin/env node' },
+    esbuildPlugins: [
+      {
+        name: 'index',
+        setup(build) {
+          build.onResolve({ filter: /^\.\.\/index\.js$/ }, () => ({
+            path: './index.js',
+            external: true,
+          }));
+        },
+      },
+    ],
+    minifyWhitespace: true,
+  },
   // The declarations of the CommonJS files stand for all: a class must have one type only.
   {
     entry: entries.map((name) => `lib/${name}.ts`),
@@ -99,6 +119,15 @@ function writeCommonJs(file: string): void {
     .replaceAll(/\bimport_(chunk_\w{3})\w*/g, '$1');
   writeFileSync(script, `"use strict";\n${text}`);
   shorten(script);
+}
+
+// Bundlers print the modules anew, so only CommonJS must be readable in stacks.
+function minify(file: string): void {
+  const { code } = transformSync(readFileSync(file, 'utf8'), {
+    minifyWhitespace: true,
+    target: 'node20',
+  });
+  writeFileSync(file, code);
 }
 
 // Not `export … from './index.js'`: to find the names of its exports Node.js would then parse the whole

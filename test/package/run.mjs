@@ -82,6 +82,22 @@ for (const [folder, args] of [
   }
 }
 
+await test('npx patchcord runs from the installed package', () => {
+  const app = join(scratch, 'an app #1');
+  const { version } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
+  assert.equal(
+    npm(['exec', '--offline', '--', 'patchcord', '--version'], { cwd: app }).trim(),
+    version,
+  );
+  const report = npm(
+    ['exec', '--offline', '--', 'patchcord', 'doctor', '--json', '--backend', 'simulated'],
+    {
+      cwd: app,
+    },
+  );
+  assert.ok(JSON.parse(report).findings.every(({ state }) => state !== 'failed'));
+});
+
 await test('what is installed is the library, the addon, and nothing that runs or compiles', () => {
   const manifest = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
   for (const script of ['preinstall', 'install', 'postinstall', 'prepare']) {

@@ -1,0 +1,119 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createReadStream } from 'node:fs';
+import { access, constants } from 'node:fs/promises';
+import { dirname, extname } from 'node:path';
+import { finished } from 'node:stream/promises';
+import type { Readable } from 'node:stream';
+
+import {
+  AudioError,
+  WavEncoder,
+  WavReader,
+  WavWriter,
+  withFormat,
+  type AudioFormat,
+  type AudioReadable,
+} from '../index.js';
+
+/** Whether a name means a WAV file. */
+export function isWav(file: string): boolean {
+  return extname(file).toLowerCase() === '.wav';
+}
+
+/**
+ * Writes a stream to a file: WAV, or any format that ffmpeg has for its extension, or WAV on standard output (`-`).
+ * Resolves when the file is complete.
+ */
+export async function writeFile(stream: AudioReadable, file: string): Promise<void> {
+  if (isWav(file)) {
+    await finished(stream.pipe(WavWriter.toFile(file)));
+  } else if (file === '-') {
+    await finished(stream.pipe(new WavEncoder()).pipe(process.stdout, { end: false }), {
+      writable: false,
+      readable: false,
+    });
+  } else await encode(stream, file);
+}
+
+async function encode(stream: AudioReadable, file: string): Promise<void> {
+  // ffmpeg would report this after the recording has begun.
+  await access(dirname(file), constants.W_OK);
+  const ffmpeg = startFfmpeg(['-y', '-f', 'wav', '-i', 'pipe:0', path(file)], file, [
+    'pipe',
+    'ignore',
+  ]);
+  stream.pipe(new WavEncoder()).pipe(ffmpeg.child.stdin!);
+  // The exit code of ffmpeg says why it no longer reads.
+  ffmpeg.child.stdin!.on('error', () => {});
+  await ffmpeg.ended;
+}
+
+/** The audio of a file, of standard input (`-`), or of what ffmpeg decodes. */
+export function readFile(file: string, raw: AudioFormat | undefined): Readable {
+  if (file === '-' && raw) return withFormat(process.stdin, raw);
+  if (file === '-') return process.stdin.pipe(new WavReader());
+  if (isWav(file)) return WavReader.fromFile(file);
+  if (raw) return withFormat(createReadStream(file), raw);
+  const wav = ['-c:a', 'pcm_f32le', '-f', 'wav', 'pipe:1'];
+  const { child, ended } = startFfmpeg(['-i', path(file), ...wav], file, ['ignore', 'pipe']);
+  return decoded(child, ended);
+}
+
+/** A text as speech, from espeak-ng. */
+export function speak(text: string, voice: string): Readable {
+  const { child, ended } = start('espeak-ng', ['-v', voice, '--stdin', '--stdout'], {
+    purpose: 'speech needs espeak-ng',
+    remedy: 'Install it (Debian: apt-get install espeak-ng)',
+    stdio: ['pipe', 'pipe'],
+  });
+  child.stdin!.on('error', () => {});
+  // Not as an argument, because it could look like an option.
+  child.stdin!.end(text);
+  return decoded(child, ended);
+}
+
+// A failure of the program is the error of the stream.
+function decoded(child: ChildProcess, ended: Promise<void>): Readable {
+  const reader = child.stdout!.pipe(new WavReader());
+  ended.catch((error: Error) => reader.destroy(error));
+  return reader;
+}
+
+interface Started {
+  child: ChildProcess;
+  /** Resolves when the program has succeeded. */
+  ended: Promise<void>;
+}
+
+function startFfmpeg(args: string[], file: string, stdio: ('pipe' | 'ignore')[]): Started {
+  return start('ffmpeg', ['-hide_banner', '-loglevel', 'error', '-nostdin', ...args], {
+    purpose: `'${file}' is not a WAV file, and needs ffmpeg`,
+    remedy: 'Install ffmpeg, or choose a file name that ends in .wav',
+    stdio,
+  });
+}
+
+function start(
+  program: string,
+  args: string[],
+  { purpose, remedy, stdio }: { purpose: string; remedy: string; stdio: ('pipe' | 'ignore')[] },
+): Started {
+  // No signal of the terminal reaches it, so that it completes its file after Ctrl-C.
+  const child = spawn(program, args, { stdio: [...stdio, 'inherit'], detached: true });
+  const ended = new Promise<void>((resolve, reject) => {
+    child.once('error', (cause) =>
+      reject(new AudioError('ERR_AUDIO_UNSUPPORTED', purpose, { remedy, cause })),
+    );
+    child.once('close', (code, signal) => {
+      if (code === 0) resolve();
+      else reject(new AudioError('ERR_AUDIO_BACKEND', `${program} ended with ${signal ?? code}`));
+    });
+  });
+  ended.catch(() => {}); // the caller gets the error too
+  return { child, ended };
+}
+
+// ffmpeg takes a name with a colon for a protocol, and one that begins with a dash for an option.
+function path(file: string): string {
+  return `file:${file}`;
+}

@@ -1,0 +1,247 @@
+import { extname } from 'node:path';
+
+import {
+  captureMeeting,
+  LoopbackSource,
+  MicSource,
+  ProcessSource,
+  type AudioReadable,
+  type AudioSource,
+  type Discontinuity,
+  type FormatOptions,
+  type Meeting,
+} from '../index.js';
+import { numberOf, oneOf, textOf, UsageError, type Command, type Invocation } from './command.js';
+import { writeFile } from './files.js';
+import { clock, meter, type Terminal } from './terminal.js';
+
+const kinds = ['mic', 'system', 'program', 'call'] as const;
+type Kind = (typeof kinds)[number];
+
+export const record: Command = {
+  name: 'record',
+  summary: 'records a microphone, what the system plays, a program, or a call',
+  usage: 'mic|system|program|call FILE [OPTIONS]',
+  options: {
+    device: {
+      type: 'string',
+      value: 'NAME',
+      help: 'the microphone, or the output (system: or all)',
+    },
+    program: { type: 'string', value: 'NAME', help: 'the program, by name or process id' },
+    tracks: {
+      type: 'string',
+      value: 'KIND',
+      help: 'of a call: mixed, stereo or files (default: mixed)',
+    },
+    echo: { type: 'boolean', help: 'of a call: removes the echo from the microphone' },
+    seconds: { type: 'string', value: 'N', help: 'the length (default: until Ctrl-C)' },
+    rate: { type: 'string', value: 'HZ', help: 'the sample rate (default: 48000)' },
+    channels: { type: 'string', value: 'N', help: 'the number of channels (default: 2)' },
+    format: { type: 'string', value: 'TYPE', help: 's16, s24, s32 or f32 (default: s16)' },
+    quiet: { type: 'boolean', help: 'prints only errors' },
+  },
+  details: `FILE is a WAV file if its name ends in .wav, and otherwise in the format that ffmpeg has for its extension.
+With - as FILE the recording is written to standard output, as WAV. With --tracks files, "call.wav" becomes
+"call-mic.wav" and "call-system.wav". Ctrl-C ends the recording, and the file is complete.`,
+  examples: [
+    'record call meeting.wav',
+    'record call meeting.wav --tracks files --echo',
+    'record mic note.opus --seconds 60',
+    'record program game.flac --program Game.exe',
+    'record mic - --rate 16000 --channels 1 | whisper',
+  ],
+  async run(invocation) {
+    const [kind, file, ...more] = invocation.positionals;
+    if (kind === undefined || file === undefined || file === '') {
+      throw new UsageError('record needs a kind and a file');
+    }
+    if (!isKind(kind)) {
+      throw new UsageError(`record needs one of ${kinds.join(', ')}, not '${kind}'`);
+    }
+    if (more.length > 0) throw new UsageError(`record does not take '${more[0]}'`);
+    checkOptions(invocation, kind, file);
+    const { terminal, values } = invocation;
+    const recording =
+      kind === 'call' ? await call(invocation, file) : await one(invocation, kind, file);
+    const print = values.quiet === true ? () => {} : (text: string) => terminal.print(text);
+    return follow(recording, terminal, print, values.quiet === true);
+  },
+};
+
+/** Files that are being recorded, and what there is to show of them. */
+interface Recording {
+  title: string;
+  streams: Record<string, AudioReadable>;
+  seconds: () => number;
+  /** Lost frames of all streams, in seconds. */
+  lost: () => number;
+  written: Promise<unknown>;
+  stop: () => Promise<unknown>;
+}
+
+function isKind(text: string): text is Kind {
+  return (kinds as readonly string[]).includes(text);
+}
+
+function checkOptions({ values }: Invocation, kind: Kind, file: string): void {
+  const owners: Record<string, Kind[]> = {
+    device: ['mic', 'system', 'call'],
+    program: ['program', 'call'],
+    tracks: ['call'],
+    echo: ['call'],
+  };
+  for (const [name, allowed] of Object.entries(owners)) {
+    if (values[name] === undefined || allowed.includes(kind)) continue;
+    throw new UsageError(`--${name} is not an option of 'record ${kind}'`);
+  }
+  if (kind === 'program' && values.program === undefined) {
+    throw new UsageError("'record program' needs --program");
+  }
+  if (values.tracks === 'files' && file === '-') {
+    throw new UsageError('--tracks files needs the name of a file');
+  }
+  if (file === '-' && process.stdout.isTTY) {
+    throw new UsageError(
+      'the recording would be printed on the terminal: redirect standard output',
+    );
+  }
+}
+
+function formatOf(invocation: Invocation): Required<FormatOptions> {
+  return {
+    sampleRate: numberOf(invocation, 'rate', 8000, 384_000) ?? 48_000,
+    channels: numberOf(invocation, 'channels', 1, 32) ?? 2,
+    sampleFormat: oneOf(invocation, 'format', ['s16', 's24', 's32', 'f32']) ?? 's16',
+  };
+}
+
+function programOf(invocation: Invocation): string | number | undefined {
+  const program = textOf(invocation, 'program');
+  return program !== undefined && /^\d+$/.test(program) ? Number(program) : program;
+}
+
+async function one(invocation: Invocation, kind: Kind, file: string): Promise<Recording> {
+  const seconds = numberOf(invocation, 'seconds', 0.1, 1e7);
+  const device = textOf(invocation, 'device');
+  const program = programOf(invocation);
+  const options = { backend: invocation.backend, ...formatOf(invocation) };
+  const source: AudioSource =
+    kind === 'mic'
+      ? await MicSource.open({ ...options, device })
+      : kind === 'system'
+        ? await LoopbackSource.open({ ...options, device })
+        : await ProcessSource.open({ ...options, process: program!, waitForProcess: true });
+  // The file is created when the device is open, so that a failure does not replace an older recording.
+  const { sampleRate } = source.format;
+  const from = source.stats().frames;
+  const written = writeFile(source, file);
+  if (seconds !== undefined) source.stopAt(from + Math.round(seconds * sampleRate));
+  return {
+    title: source.device?.name ?? `program ${program}`,
+    streams: { [kind]: source },
+    seconds: () => (source.stats().frames - from) / sampleRate,
+    lost: () => {
+      const { lostFrames, readerLostFrames } = source.stats();
+      return (lostFrames + readerLostFrames) / sampleRate;
+    },
+    written,
+    stop: () => source.close(),
+  };
+}
+
+async function call(invocation: Invocation, file: string): Promise<Recording> {
+  const tracks = oneOf(invocation, 'tracks', ['mixed', 'stereo', 'files']) ?? 'mixed';
+  const device = textOf(invocation, 'device');
+  const program = programOf(invocation);
+  const seconds = numberOf(invocation, 'seconds', 0.1, 1e7);
+  const meeting = captureMeeting({
+    backend: invocation.backend,
+    format: formatOf(invocation),
+    mic: { device },
+    ...(program !== undefined && { system: { process: program, waitForProcess: true } }),
+    ...(tracks === 'stereo' && { tracks }),
+    echo: invocation.values.echo === true,
+  });
+  await meeting.ready;
+  const { mic, system, mix } = meeting;
+  const { sampleRate } = meeting.format;
+  const from = meeting.position;
+  const written =
+    tracks === 'files'
+      ? Promise.all([
+          writeFile(mic!, named(file, 'mic')),
+          writeFile(system!, named(file, 'system')),
+        ])
+      : writeFile(mix, file);
+  if (seconds !== undefined) {
+    meeting.stopAt(mix.timeAt(from + Math.round(seconds * sampleRate)));
+  }
+  return {
+    title: `${mic!.device!.name} and ${system!.device?.name ?? `program ${program}`}`,
+    streams: { mic: mic!, system: system! },
+    seconds: () => (meeting.position - from) / sampleRate,
+    lost: () => lostOf(meeting),
+    written,
+    stop: () => meeting.close(),
+  };
+}
+
+function lostOf(meeting: Meeting): number {
+  const { mic, system } = meeting.stats();
+  const lost = (mic?.lostFrames ?? 0) + (system?.lostFrames ?? 0);
+  return lost / meeting.format.sampleRate;
+}
+
+function named(file: string, side: string): string {
+  const extension = extname(file);
+  return `${file.slice(0, file.length - extension.length)}-${side}${extension}`;
+}
+
+async function follow(
+  { title, streams, seconds, lost, written, stop }: Recording,
+  terminal: Terminal,
+  print: (text: string) => void,
+  isQuiet: boolean,
+): Promise<number> {
+  for (const [name, stream] of Object.entries(streams)) {
+    const { sampleRate } = stream.format;
+    stream.on('discontinuity', ({ frame, frames, reason }: Discontinuity) =>
+      print(`${clock(frame / sampleRate)} ${name}: ${ms(frames / sampleRate)} ms lost (${reason})`),
+    );
+    const source = stream as AudioSource;
+    source.on('deviceChange', ({ to }) => print(`${name}: now ${to?.name ?? 'no device'}`));
+    source.on('rebuild', ({ error }) => print(`${name}: ${error.message}`));
+  }
+  let signals = 0;
+  const onSignal = (): void => {
+    if (++signals > 1) process.exit(130);
+    void stop().catch(() => {}); // `written` says why
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal);
+  print(`recording ${title}; Ctrl-C ends it`);
+  if (!isQuiet) {
+    const levels = Object.entries(streams);
+    terminal.status(() => {
+      const meters = levels.map(([name, stream]) => `${name} ${meter(stream.level().rmsDb)}`);
+      const missing = lost();
+      return [clock(seconds()), ...meters, ...(missing > 0 ? [`${ms(missing)} ms lost`] : [])].join(
+        '  ',
+      );
+    });
+  }
+  try {
+    await written;
+  } catch (error) {
+    await stop().catch(() => {});
+    throw error;
+  } finally {
+    terminal.stop();
+  }
+  print(`recorded ${clock(seconds())}, ${lost() > 0 ? `${ms(lost())} ms lost` : 'nothing lost'}`);
+  return 0;
+}
+
+function ms(seconds: number): string {
+  return (seconds * 1000).toFixed(0);
+}
