@@ -39,6 +39,7 @@ export async function echo({ seeds }) {
     patchcord: [program, 'moderate'],
     'patchcord, high': [program, 'high'],
     'patchcord, off': [program, 'off'],
+    'patchcord, stereo': [program, 'stereo'],
   };
   const reason = whyNoAec3();
   if (reason) console.log(`absent: AEC3 (${reason})`);
@@ -55,43 +56,109 @@ export async function echo({ seeds }) {
   const rows = JSON.parse(stdout);
 
   const tables = {};
+  const rooms = rows.filter(({ group, scene }) => group === 'rooms' && scene !== 'headset');
+  const mono = Object.keys(engines).filter((engine) => engine !== 'patchcord, stereo');
   for (const rate of [16000, 48000]) {
-    const at = rows.filter((row) => row.rate === rate && row.scene !== 'headset');
+    const at = rooms.filter((row) => row.rate === rate);
     tables[`Echo at ${rate / 1000} kHz`] = measures.map(([title, key, digits]) => ({
       measure: title,
-      ...perEngine(engines, at, (own) => mean(own.map((row) => row[key])).toFixed(digits)),
+      ...perEngine(mono, at, (own) => mean(own.map((row) => row[key])).toFixed(digits)),
     }));
   }
+  tables['Echo, the goals'] = goalsOf(rooms, rows);
   tables['Echo, the worst tenth'] = measures.slice(0, 7).map(([title, key, digits]) => ({
     measure: title,
-    ...perEngine(
-      engines,
-      rows.filter(({ scene }) => scene !== 'headset'),
-      (own) => tenth(own.map((row) => row[key])).toFixed(digits),
-    ),
+    ...perEngine(mono, rooms, (own) => tenth(own.map((row) => row[key])).toFixed(digits)),
   }));
-  const names = [...new Set(rows.map(({ scene }) => scene))];
-  tables['Echo by scene'] = names.map((scene) => {
-    const own = rows.filter((row) => row.scene === scene);
-    const both = (key) =>
-      ['patchcord', 'AEC3', 'speexdsp']
-        .filter((engine) => engine in engines)
-        .map((engine) => mean(of(own, engine).map((row) => row[key])).toFixed(1))
-        .join(' / ');
-    return {
-      scene,
-      'first second': both('first'),
-      converged: both('converged'),
-      'another room, 1st s': both('room1'),
-      'talker, SI-SDR': both('talker'),
-    };
-  });
+  const others = ['patchcord', 'AEC3', 'speexdsp'].filter((engine) => engine in engines);
+  const byScene = (group, columns, compared = others) =>
+    [...new Set(rows.filter((row) => row.group === group).map(({ scene }) => scene))].map(
+      (scene) => {
+        const own = rows.filter((row) => row.scene === scene);
+        const figures = (key) =>
+          compared.map((engine) => mean(of(own, engine).map((row) => row[key])).toFixed(1));
+        return {
+          scene,
+          ...Object.fromEntries(columns.map(([title, key]) => [title, figures(key).join(' / ')])),
+        };
+      },
+    );
+  tables['Echo by scene'] = byScene('rooms', [
+    ['first second', 'first'],
+    ['converged', 'converged'],
+    ['another room, 1st s', 'room1'],
+    ['talker, SI-SDR', 'talker'],
+  ]);
+  tables['Echo, what changes'] = byScene('events', [
+    ['before', 'converged'],
+    ['1st s after it', 'room1'],
+    ['2nd s', 'room2'],
+    ['after 5 s', 'roomLater'],
+    ['talker, SI-SDR', 'talker'],
+  ]);
+  tables['Echo of two loudspeakers'] = byScene(
+    'stereo',
+    [
+      ['first second', 'first'],
+      ['converged', 'converged'],
+      ['another room, 2nd s', 'room2'],
+      ['talker, SI-SDR', 'talker'],
+      ['share of a core, %', 'cpu'],
+    ],
+    ['patchcord', 'patchcord, stereo', ...others.slice(1)],
+  );
+  const scenes = new Set(rooms.map(({ scene }) => scene)).size;
   return {
-    note: `means over ${names.length - 1} scenes (all but the headset) with seeds ${seeds.join(', ')}`,
+    note: `means over ${scenes} scenes (all but the headset) with seeds ${seeds.join(', ')}`,
     tables,
-    plots: { 'echo-erle.svg': chart(engines, rows) },
+    plots: { 'echo-erle.svg': chart(mono, rooms) },
     data: rows.map((row) => ({ ...row, curve: undefined })),
   };
+}
+
+// The goals: the measure, the key of a row, the goal as text, and whether our mean meets it beside AEC3's.
+const goals = [
+  [
+    'ERLE converged, dB',
+    'converged',
+    '>= 35, above AEC3',
+    (ours, aec3) => ours >= 35 && ours > aec3,
+  ],
+  ['ERLE in the first second, dB', 'first', '>= 31', (ours) => ours >= 31],
+  ['another room, first second, dB', 'room1', '>= 28', (ours) => ours >= 28],
+  ['another room, second one, dB', 'room2', '>= 33', (ours) => ours >= 33],
+  ['double-talk, SI-SDR of the talker, dB', 'talker', '>= 16', (ours) => ours >= 16],
+  ['double-talk, level of the talker, dB', 'kept', 'within 0.6', (ours) => ours >= -0.6],
+  ['delay, ms', 'delay', '<= 5', (ours) => Math.round(10 * ours) <= 50],
+  ['share of a core, %', 'cpu', '<= 1.5 at 48 kHz', (ours) => ours <= 1.5],
+];
+
+function goalsOf(rooms, rows) {
+  const cells = (make) =>
+    Object.fromEntries([16000, 48000].map((rate) => [`${rate / 1000} kHz`, make(rate)]));
+  const ourRows = of(rows, 'patchcord');
+  return [
+    ...goals.map(([measure, key, goal, isMet]) => ({
+      measure,
+      goal,
+      ...cells((rate) => {
+        const [ours, aec3] = ['patchcord', 'AEC3'].map((engine) =>
+          mean(of(rooms, engine).flatMap((row) => (row.rate === rate ? [row[key]] : []))),
+        );
+        const digits = key === 'cpu' ? 2 : 1;
+        const verdict = isMet(ours, aec3) ? '' : ' (missed)';
+        return `${ours.toFixed(digits)} / ${aec3.toFixed(digits)}${verdict}`;
+      }),
+    })),
+    {
+      measure: 'near end alone, reference silent',
+      goal: 'bit for bit',
+      ...cells((rate) => {
+        const own = ourRows.filter((row) => row.rate === rate);
+        return `${own.filter(({ exact }) => exact).length} of ${own.length} scenes`;
+      }),
+    },
+  ];
 }
 
 function whyNoAec3() {
@@ -110,14 +177,11 @@ const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.
 const tenth = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 10)];
 
 function perEngine(engines, rows, figure) {
-  return Object.fromEntries(
-    Object.keys(engines).map((engine) => [engine, figure(of(rows, engine))]),
-  );
+  return Object.fromEntries(engines.map((engine) => [engine, figure(of(rows, engine))]));
 }
 
-function chart(engines, rows) {
-  const base = rows.filter(({ scene }) => scene !== 'headset');
-  const names = Object.keys(engines).filter((name) => !name.includes('high'));
+function chart(engines, base) {
+  const names = engines.filter((name) => !name.includes('high'));
   return lineChart({
     title: 'How much lower the echo is: both talk from 12.2 to 20 s, another room at 24 s',
     x: { label: 'seconds', from: 0, to: 32, ticks: [0, 4, 8, 12, 16, 20, 24, 28, 32] },

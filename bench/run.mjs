@@ -2,12 +2,13 @@
 //
 //     npm run bench -- [--minutes N] [--seconds N] [--rounds N] [--hours N] [--seeds N,N] [--docs] [PART...]
 //
-// Parts: resampler, mixer, drift, stalls, delivery, cpu, blocked, pipeline, times, memory, kernels, echo. --minutes is
-// how long the memory part streams (0.2), --seconds how long the pipeline and times parts record (15), --rounds how often
-// resampler and mixer compare (7), --hours of simulated time for drift (1), --seeds those of echo's scenes (3,4). --docs
-// puts what was measured into docs/performance.md and docs/echo.md, between their marks, and the plots beside them. Each
-// figure stands beside the machine's load and, where it is a time or a share, beside a baseline of the same run. It uses
-// the built package: `npm run build` comes first.
+// Parts: resampler, mixer, drift, stalls, delivery, cpu, blocked, pipeline, times, memory, kernels, echo, echo-live.
+// --minutes is how long the memory part streams (0.2), --seconds how long the pipeline and times parts record (15),
+// --rounds how often resampler and mixer compare (7), --hours of simulated time for drift (1), --seeds those of echo's
+// scenes (6,7), --live-minutes the simulated time of echo-live (10). --docs puts what was measured into
+// docs/performance.md and docs/echo.md, between their marks, and the plots beside them. Each figure stands beside the
+// machine's load and, where it is a time or a share, beside a baseline of the same run. It uses the built package:
+// `npm run build` comes first.
 import { execFile, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
@@ -18,6 +19,7 @@ import { parseArgs, promisify } from 'node:util';
 import { startPipeWire, startPulseAudio, whyAbsent } from '../test/servers.mjs';
 import { drift } from './drift.mjs';
 import { echo } from './echo.mjs';
+import { echoLive } from './echo-live.mjs';
 import { buildInstruments, fixed } from './measure.mjs';
 import { mixer } from './mixer.mjs';
 import { lineChart } from './plot.mjs';
@@ -36,7 +38,8 @@ const { values, positionals } = parseArgs({
     seconds: { type: 'string', default: '15' },
     rounds: { type: 'string', default: '7' },
     hours: { type: 'string', default: '1' },
-    seeds: { type: 'string', default: '3,4' },
+    seeds: { type: 'string', default: '6,7' },
+    'live-minutes': { type: 'string', default: '10' },
     docs: { type: 'boolean', default: false },
   },
 });
@@ -53,6 +56,7 @@ const parts = {
   memory,
   kernels,
   echo,
+  'echo-live': echoLive,
 };
 for (const name of positionals) {
   if (!(name in parts))
@@ -75,6 +79,7 @@ const options = {
   rounds: Number(values.rounds),
   hours: Number(values.hours),
   seeds: values.seeds.split(',').map(Number),
+  liveMinutes: Number(values['live-minutes']),
 };
 for (const [name, measure] of Object.entries(parts)) {
   if (positionals.length > 0 && !positionals.includes(name)) continue;

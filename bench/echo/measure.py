@@ -1,13 +1,14 @@
 """measure.py JOB: runs echo cancellers over scenes and prints what they did, as JSON.
 
 JOB is a JSON file: { folder, rates: { RATE: [SEED...] }, scenes: [NAME...] or null, engines: { NAME: [COMMAND...] } }. A
-command gets RATE FAR MICROPHONE OUT and prints { "cpu": seconds, "heldMs": what its output leaves out of its delay }.
+command gets RATE FAR MICROPHONE OUT and prints { "cpu": seconds, "heldMs": what its output leaves out of its delay }. One
+that ends with "stereo" gets a far end of two channels; the scenes with one channel are left out for it.
 """
 import json, os, struct, subprocess, sys, wave, zlib
 import numpy as np
 from scipy.linalg import solve_toeplitz
 from scipy.ndimage import gaussian_filter
-from scipy.signal import butter, lfilter, sosfilt
+from scipy.signal import butter, fftconvolve, sosfilt
 import scenes
 
 db = lambda power: 10 * np.log10(np.maximum(power, 1e-14))
@@ -73,7 +74,10 @@ def measured(scene, out, rate):
 
     echoes, before = powers(echo, step), powers(mic, step)
     after = powers(np.roll(out, -round(late / step) * step), step)
-    sounds = echoes > echoes[150:1200].mean() * .05
+    level = np.full(len(echoes), echoes[150:1200].mean())
+    if echoes[2400:3200].mean() < level[0] / 4:
+        level[2400:] = echoes[2400:3200].mean()  # the loudspeaker is softer from there on
+    sounds = echoes > level * .05
 
     def erle(a, b):
         at = np.arange(int(a * 100), int(b * 100))
@@ -86,7 +90,9 @@ def measured(scene, out, rate):
 
     band = butter(2, [200, min(7000, .45 * rate)], 'band', fs=rate, output='sos')
     both = between(12.5, 20)
-    wanted, got = sosfilt(band, lfilter(response, 1, own))[both], sosfilt(band, moved)[both]
+    wider = between(12, 20)  # the filters begin half a second before
+    shaped = fftconvolve(own[wider], response)[:wider.stop - wider.start]
+    wanted, got = (sosfilt(band, sound)[both.start - wider.start:] for sound in (shaped, moved[wider]))
     gain = np.dot(got, wanted) / np.dot(wanted, wanted)
     result['talker'] = float(db(np.sum((gain * wanted) ** 2)) - db(np.sum((got - gain * wanted) ** 2)))
     result['kept'] = float(20 * np.log10(max(1e-9, abs(gain))))
@@ -123,16 +129,22 @@ def main(job):
     os.makedirs(f'{folder}/listen', exist_ok=True)
     rows = []
     for rate, seeds in ((int(rate), seeds) for rate, seeds in job['rates'].items()):
-        for name in job['scenes'] or scenes.SCENES:
+        for group, name in ((group, name) for group, own in scenes.GROUPS.items() for name in own):
+            if job['scenes'] and name not in job['scenes']:
+                continue
             for seed in seeds:
                 scene = scenes.build(name, seed, rate, folder)
                 outs = {}
                 for engine, command in job['engines'].items():
+                    far = 'far2' if command[-1] == 'stereo' else 'far'
+                    if not os.path.exists(f'{scene}/{far}.f32'):
+                        continue
                     path = f'{scene}/out.f32'
-                    arguments = [str(rate), f'{scene}/far.f32', f'{scene}/mic.f32', path]
+                    arguments = [str(rate), f'{scene}/{far}.f32', f'{scene}/mic.f32', path]
                     told = subprocess.run([*command, *arguments], stdout=subprocess.PIPE, check=True, text=True).stdout
                     outs[engine] = read(path)
-                    row = dict(rate=rate, scene=name, seed=seed, engine=engine, **measured(scene, outs[engine], rate))
+                    row = dict(rate=rate, group=group, scene=name, seed=seed, engine=engine,
+                               **measured(scene, outs[engine], rate))
                     told = json.loads(told)
                     row['cpu'] = 100 * told['cpu'] / scenes.SECONDS
                     row['delay'] += told.get('heldMs', 0)

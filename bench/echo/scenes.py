@@ -1,8 +1,8 @@
 """Rooms with a loudspeaker, a talker and a microphone, of which every part is known.
 
 A scene is a folder: far.f32 (what the loudspeaker is given), mic.f32, and the parts of the latter, echo.f32, near.f32 and
-noise.f32. Its clock: 0 to 0.5 s noise; to 12 s the far end; 12.2 to 20 s both; to 24 s the far end; at 24 s the room is
-another one; to 32 s the far end; 33.2 to 39 s the near end alone; to 42 s noise.
+noise.f32. With two loudspeakers far.f32 is half of their sum, and far2.f32 has both. Its clock: 0 to 0.5 s noise; to 12 s the far end; 12.2 to 20 s both; to 24 s the far end; at 24 s the room is
+another one, or something else changes (EVENTS); to 32 s the far end; 33.2 to 39 s the near end alone; to 42 s noise.
 """
 import glob, os, subprocess, zlib
 import numpy as np
@@ -21,7 +21,8 @@ SPOKEN = [
 ]
 PAIRS = [('en', 'ru'), ('fr', 'en'), ('es', 'fr'), ('ru', 'es')]
 
-BASE = dict(reverberation=.4, snr=35, distortion=.02, near_db=0, late_ms=0, ppm=0, distance=.6, far=None, near=None, echo_db=0)
+BASE = dict(reverberation=.4, snr=35, distortion=.02, near_db=0, late_ms=0, ppm=0, distance=.6, far=None, near=None, echo_db=0,
+            event='another room', stereo=None)
 SCENES = {
     'base': {}, 'dry room': dict(reverberation=.2), 'live room': dict(reverberation=.7), 'noisy': dict(snr=20),
     'no distortion': dict(distortion=0, snr=40), 'near end 6 dB louder': dict(near_db=6),
@@ -31,6 +32,17 @@ SCENES = {
     'clock 5 ppm off': dict(ppm=5), 'clock 50 ppm off': dict(ppm=50), 'music': dict(far='music'),
     'male voices': dict(far='en-us', near='en-gb'), 'headset': dict(echo_db=-200),
 }
+# At 24 s the loudspeaker becomes 12 dB louder or softer, or it is switched on again after 3 s. The room stays the same.
+EVENTS = {
+    'volume 12 dB up': dict(event='louder'), 'volume 12 dB down': dict(event='softer'),
+    'loudspeaker off from 21 to 24 s': dict(event='off'), 'distortion of 10 %': dict(distortion=.1),
+}
+# Two loudspeakers: one voice, louder at the left; two voices, left and right; music, half of which both have in common.
+STEREO = {
+    'one voice, 6 dB louder at the left': dict(stereo='panned'), 'two voices, left and right': dict(stereo='apart'),
+    'stereo music': dict(far='music', stereo='half'),
+}
+GROUPS = {'rooms': SCENES, 'events': EVENTS, 'stereo': STEREO}
 
 
 def trimmed(sound, rate):
@@ -164,27 +176,42 @@ def build(name, seed, rate, folder):
     scene = f'{folder}/{rate}/{name}.{seed}'
     if os.path.exists(f'{scene}/mic.f32'):
         return scene
-    o = {**BASE, **SCENES[name]}
+    o = {**BASE, **{**SCENES, **EVENTS, **STEREO}[name]}
     number = zlib.crc32(f'{name}{seed}'.encode())
     random = np.random.default_rng(number)
     far_voice, near_voice = PAIRS[(seed + zlib.crc32(name.encode())) % 4]
     n, at = SECONDS * rate, lambda seconds: int(seconds * rate)
-    far = music(random, rate) if o['far'] == 'music' else speech(o['far'] or far_voice, random, rate, folder)
-    far = np.clip(far * (.08 / np.sqrt(np.mean(far ** 2))), -1, 1)
-    far[at(32):] = 0
-    far[:at(.5)] = 0
+    def sound(says):
+        made = music(random, rate) if o['far'] == 'music' else speech(says, random, rate, folder)
+        made = np.clip(made * (.08 / np.sqrt(np.mean(made ** 2))), -1, 1)
+        made[at(32):] = 0
+        made[:at(.5)] = 0
+        return made
+    fars = [sound(o['far'] or far_voice)]
     near = speech(o['near'] or near_voice, random, rate, folder)
     talks = np.zeros(n)
     talks[at(12.2):at(20)] = talks[at(33.2):at(39)] = 1
     first, second, talker = (room(o['reverberation'], rate, random, o['distance'] * k) for k in (1, 1.3, 1))
-    second *= np.sqrt(np.sum(first ** 2) / np.sum(second ** 2))
-    played = loudspeaker(far, rate, o['distortion'])
-    if o['late_ms'] or o['ppm']:
-        played = moved(played, rate, o['late_ms'], o['ppm'])
-    before, after = played.copy(), played.copy()
-    before[at(24):] = 0
-    after[:at(24)] = 0
-    echo = fftconvolve(before, first)[:n] + fftconvolve(after, second)[:n]
+    rooms = [(first, second)]
+    if o['stereo']:
+        other = fars[0] / 2 if o['stereo'] == 'panned' else sound(near_voice)
+        fars = [fars[0], other] if o['stereo'] != 'half' else [(2 * fars[0] + other) / 3, (2 * other + fars[0]) / 3]
+        rooms.append(tuple(room(o['reverberation'], rate, random, o['distance'] * k) for k in (1.1, 1.4)))
+    echo = np.zeros(n)
+    for far, (first, second) in zip(fars, rooms):
+        if o['event'] != 'another room':
+            second = first
+        second = second * np.sqrt(np.sum(first ** 2) / np.sum(second ** 2))
+        played = loudspeaker(far, rate, o['distortion'])
+        if o['late_ms'] or o['ppm']:
+            played = moved(played, rate, o['late_ms'], o['ppm'])
+        before, after = played.copy(), played.copy()
+        before[at(24):] = 0
+        after[:at(24)] = 0
+        if o['event'] == 'off':
+            before[at(21):] = 0
+        after *= {'louder': 4, 'softer': .25}.get(o['event'], 1)
+        echo += fftconvolve(before, first)[:n] + fftconvolve(after, second)[:n]
     near = fftconvolve(near * talks, talker)[:n]
     both = slice(at(12.5), at(20))
     echo *= .8 * np.sqrt(1e-3 / np.mean(echo[both] ** 2))
@@ -196,6 +223,9 @@ def build(name, seed, rate, folder):
     noise = hiss * np.sqrt(power / np.mean(hiss ** 2)) * 10 ** (-o['snr'] / 20)
     echo *= 10 ** (o['echo_db'] / 20)
     os.makedirs(scene, exist_ok=True)
-    for part, sound in dict(far=far, echo=echo, near=near, noise=noise, mic=echo + near + noise).items():
-        sound.astype(np.float32).tofile(f'{scene}/{part}.f32')
+    parts = dict(far=np.mean(fars, axis=0), echo=echo, near=near, noise=noise, mic=echo + near + noise)
+    if o['stereo']:
+        parts['far2'] = np.stack(fars, axis=1)
+    for part, samples in parts.items():
+        samples.astype(np.float32).tofile(f'{scene}/{part}.f32')
     return scene

@@ -1,7 +1,7 @@
 // Echo cancellers side by side, over one scene each: ours, and what the system has.
 //
 //     echo ENGINE RATE FAR MICROPHONE OUT        raw f32 mono files; prints { "cpu": seconds,
-//     "heldMs" }
+//     "heldMs" }. FAR has two channels for the engine "stereo".
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -49,17 +49,21 @@ Samples ours(const std::string& engine, uint32_t rate, Samples far, const Sample
   config.sample_rate = rate;
   if (engine == "off") config.suppression = patchcord::EchoSuppression::kOff;
   if (engine == "high") config.suppression = patchcord::EchoSuppression::kHigh;
+  const size_t references = engine == "stereo" ? 2 : 1, width = 1 + references;
+  config.reference_channels = static_cast<uint32_t>(references);
   patchcord::EchoFilter filter(config);
-  const auto lead = static_cast<std::ptrdiff_t>(patchcord::EchoFilter::kLeadSeconds * rate);
-  far.erase(far.begin(), far.begin() + lead);
-  far.resize(microphone.size());
+  const auto lead = static_cast<size_t>(patchcord::EchoFilter::kLeadSeconds * rate) * references;
+  far.erase(far.begin(), far.begin() + static_cast<std::ptrdiff_t>(lead));
+  far.resize(microphone.size() * references);
   const size_t packet = rate / 100;
-  Samples frames(2 * packet), made(filter.most_out(packet)), out;
+  Samples frames(width * packet), made(filter.most_out(packet)), out;
   out.reserve(microphone.size());
   for (size_t at = 0; at + packet <= microphone.size(); at += packet) {
     for (size_t i = 0; i < packet; ++i) {
-      frames[2 * i] = microphone[at + i];
-      frames[2 * i + 1] = far[at + i];
+      frames[width * i] = microphone[at + i];
+      for (size_t c = 0; c < references; ++c) {
+        frames[width * i + 1 + c] = far[(at + i) * references + c];
+      }
     }
     const size_t count = filter.process(frames.data(), packet, made.data());
     out.insert(out.end(), made.begin(), made.begin() + static_cast<std::ptrdiff_t>(count));
@@ -143,7 +147,7 @@ int main(int count, char** arguments) {
   Samples out;
   double held_ms = 0;
   const clock_t begin = std::clock();
-  if (engine == "moderate" || engine == "off" || engine == "high") {
+  if (engine == "moderate" || engine == "off" || engine == "high" || engine == "stereo") {
     out = ours(engine, rate, far, microphone, &held_ms);
   }
 #if HAVE_SPEEXDSP

@@ -1,5 +1,6 @@
 import type { NativeOpenOptions, NativeStreamInfo } from '../engine/native.js';
-import { checkBoolean, checkOneOf, checkString, unsupported } from '../validate.js';
+import { checkBoolean, checkOneOf, checkString, invalidType, unsupported } from '../validate.js';
+import type { AudioDevice } from './devices.js';
 
 /** Options of sources and sinks for opening their device. */
 export interface OpenOptions {
@@ -43,6 +44,12 @@ export interface MicWishes {
   raw?: boolean | undefined;
   /** The purpose of the stream. @default 'other' */
   category?: StreamCategory | undefined;
+  /**
+   * The output whose echo the system's own canceller removes from the microphone, or its id. It concerns Windows 11
+   * (22H2) with `category: 'communications'`, and a microphone whose driver has such a canceller. On other systems the
+   * request is not granted. @default the system chooses
+   */
+  echoReference?: AudioDevice | string | undefined;
 }
 
 /** How a device was opened, and which requests were granted. */
@@ -58,12 +65,25 @@ export interface Granted {
   /** The purpose by which the system treats the stream. */
   category: StreamCategory;
   /**
+   * Whether the system cancels the echo of the microphone. If so, an `EchoCanceller` passes its audio on unchanged. True
+   * on Windows 11 if the canceller of the driver or of Windows processes the stream, which usually needs
+   * `category: 'communications'`; on PulseAudio and PipeWire for the microphone of a `module-echo-cancel`. Earlier
+   * versions of Windows do not report it.
+   */
+  echoCancellation: boolean;
+  /**
    * Whether the thread that serves the device has real-time priority. On Linux users with `RLIMIT_RTPRIO` get it, and
    * others get it from RealtimeKit if that runs.
    */
   realtime: boolean;
   /** Why requests were not granted, and why there is no real-time priority. */
-  reasons: { lowLatency?: string; raw?: string; category?: string; realtime?: string };
+  reasons: {
+    lowLatency?: string;
+    raw?: string;
+    category?: string;
+    echoReference?: string;
+    realtime?: string;
+  };
 }
 
 export const openOptionNames = ['shareMode', 'lowLatency'] as const;
@@ -77,7 +97,8 @@ export function checkOpenOptions(
   checkBoolean(lowLatency, 'options.lowLatency');
   checkBoolean(raw, 'options.raw');
   checkOneOf(category, 'options.category', ['communications', 'media', 'speech', 'other']);
-  const wishes = { lowLatency, raw, category };
+  const echoReference = checkEchoReference(given.echoReference);
+  const wishes = { lowLatency, raw, category, echoReference };
   return { exclusive: shareMode === 'exclusive', ...(api && { api }), ...wishes };
 }
 
@@ -93,6 +114,14 @@ function checkMicApi(api: unknown): MicApi | undefined {
   );
 }
 
+function checkEchoReference(given: unknown): string | undefined {
+  if (given === undefined) return undefined;
+  if (typeof given === 'string') return checkString(given, 'options.echoReference');
+  const { id, flow } = (given ?? {}) as Partial<AudioDevice>;
+  if (typeof id === 'string' && flow === 'output') return id;
+  throw invalidType('options.echoReference', 'an output, or its id', given);
+}
+
 /** The requested period of the device, in ms. */
 export function periodOf(options: NativeOpenOptions): number {
   return options.lowLatency ? 2.5 : 10;
@@ -105,12 +134,14 @@ export function toGranted(
   whyNotShort?: string,
 ): Granted {
   const { exclusive, api, lowLatency, raw, category, realtime, whyNotRealtime } = info;
+  const { echoReference, echoCancelled } = info;
   // A stream of processes has no device that could grant requests.
   const none = 'this kind of stream has no such choice';
   const wishes = {
     lowLatency: options.lowLatency ? lowLatency === true || whyNotShort || lowLatency || none : '',
     raw: options.raw ? raw || none : '',
     category: options.category === 'other' ? '' : category || none,
+    echoReference: options.echoReference === undefined ? '' : echoReference || none,
     realtime: whyNotRealtime,
   };
   return {
@@ -119,6 +150,7 @@ export function toGranted(
     lowLatency: lowLatency === true,
     raw: raw === true,
     category: category === true ? (options.category as StreamCategory) : 'other',
+    echoCancellation: echoCancelled,
     realtime,
     reasons: Object.fromEntries(
       Object.entries(wishes).filter(([, wish]) => typeof wish === 'string' && wish !== ''),

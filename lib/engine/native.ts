@@ -48,6 +48,9 @@ export interface NativeStreamInfo {
   lowLatency: true | string;
   raw: true | string;
   category: true | string;
+  echoReference: true | string;
+  /** Whether the system cancels the echo of the microphone. */
+  echoCancelled: boolean;
 }
 
 /** The options for opening a device. */
@@ -60,6 +63,8 @@ export interface NativeOpenOptions {
   lowLatency: boolean;
   raw: boolean;
   category: string;
+  /** The id of the output whose sound is the echo that the system cancels. */
+  echoReference?: string | undefined;
   /** The name of the microphone at the other end of an output. */
   microphone?: string;
 }
@@ -280,6 +285,8 @@ export interface NativeFilter extends NativeTimed {
   /** After a link: outputs the delayed frames, then ends the stream. */
   finish(): void;
   setGain(gain: number, rampFrames: number): void;
+  /** Whether an `echo` filter cancels. If not, its microphone's sound passes. */
+  setCancelling(cancelling: boolean): void;
   takeEvents(): NativeEvent[];
   stats(): { framesIn: number; framesOut: number; latencyFrames: number };
   report(): object;

@@ -60,6 +60,8 @@ export interface SimulatedDeviceOptions {
   state?: DeviceState;
   /** Whether an output with nothing to play delivers silent packets to its loopbacks. @default false */
   idleSilence?: boolean;
+  /** Whether the system cancels the echo of a microphone. @default false */
+  cancelsEcho?: boolean;
   /** The properties of its driver. @default nothing */
   origin?: SimulatedOrigin;
 }
@@ -105,6 +107,7 @@ const deviceOptions = {
   virtual: checkBoolean,
   state: (value: unknown, name: string) => checkOneOf(value, name, states),
   idleSilence: checkBoolean,
+  cancelsEcho: checkBoolean,
   origin: checkOrigin,
 };
 

@@ -1,3 +1,4 @@
+import { everyOutput } from '../devices/elsewhere-watch.js';
 import type { NativeDevice, NativeSelection, NativeTapEvent } from '../engine/native.js';
 import type { AudioFormat } from '../format/format.js';
 import type { Discontinuity } from '../streams/outlet.js';
@@ -5,12 +6,10 @@ import { invalidValue } from '../validate.js';
 import type { AudioSource, SourceTarget } from './audio-source.js';
 import type { SourceOptions } from './source-options.js';
 
-const id = 'all';
-
 /** The target of a stream of all outputs, in place of a device. */
 export function allOutputs(format: AudioFormat): SourceTarget {
   const device: NativeDevice = {
-    id,
+    id: everyOutput,
     name: 'All outputs',
     flow: 'output',
     state: 'active',
@@ -22,11 +21,11 @@ export function allOutputs(format: AudioFormat): SourceTarget {
     fed: false,
     possiblePeers: [],
   };
-  return { id, device };
+  return { id: everyOutput, device };
 }
 
 export function isAllOutputs(target: { id: string } | undefined): boolean {
-  return target?.id === id;
+  return target?.id === everyOutput;
 }
 
 /** The programs that a stream of all outputs captures. */

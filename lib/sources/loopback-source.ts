@@ -1,5 +1,6 @@
 import type { DeviceSearch } from '../devices/device-keeper.js';
 import type { DeviceSelector } from '../devices/devices.js';
+import { ElsewhereWatch } from '../devices/elsewhere-watch.js';
 import type { Opened } from '../devices/opened.js';
 import { callListeners } from '../engine/call-listeners.js';
 import type { NativeStreamInfo, NativeTapEvent } from '../engine/native.js';
@@ -12,7 +13,6 @@ import {
   missedBefore,
 } from './all-outputs.js';
 import { AudioSource, type SourceTarget } from './audio-source.js';
-import { ElsewhereWatch } from './elsewhere-watch.js';
 import { checkSourceOptions, type SourceOptions } from './source-options.js';
 
 /** Options of a {@link LoopbackSource}. */
@@ -54,7 +54,7 @@ export class LoopbackSource extends AudioSource {
     // No field of the class: it would make TypeScript refuse on() of a stream that is this or a MicSource.
     const watch = new ElsewhereWatch(
       this.host,
-      () => (isAllOutputs(this.device) ? undefined : this.device?.id),
+      () => this.device?.id,
       () => !this.destroyed && this.listenerCount('elsewhere') > 0,
       (devices) => callListeners(() => this.emit('elsewhere', { devices })),
     );

@@ -39,7 +39,12 @@ export class MicSource extends AudioSource {
    *   `ERR_AUDIO_UNSUPPORTED`, `ERR_AUDIO_NATIVE_LOAD_FAILED`.
    */
   constructor(options?: MicOptions) {
-    const given = checkSourceOptions<MicOptions>(options, 'MicSource', ['api', 'raw', 'category']);
+    const given = checkSourceOptions<MicOptions>(options, 'MicSource', [
+      'api',
+      'raw',
+      'category',
+      'echoReference',
+    ]);
     super(given, 'input');
   }
 }

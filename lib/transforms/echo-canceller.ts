@@ -1,7 +1,10 @@
 import type { Readable } from 'node:stream';
 
+import type { AudioDevice } from '../devices/devices.js';
+import { ElsewhereWatch } from '../devices/elsewhere-watch.js';
+import type { Granted } from '../devices/open-options.js';
 import { callListeners } from '../engine/call-listeners.js';
-import type { NativeProducer } from '../engine/native.js';
+import type { NativeHost, NativeProducer } from '../engine/native.js';
 import { AudioError } from '../errors.js';
 import { describeFormat, type AudioFormat } from '../format/format.js';
 import type { AudioStream } from '../streams/audio-stream.js';
@@ -82,6 +85,11 @@ export interface EchoCancellerStats extends TransformStats {
   converged: boolean;
   /** Whether somebody talks near the microphone while the reference sounds. */
   doubleTalk: boolean;
+  /**
+   * Whether the system cancels the echo of the microphone itself, see `granted.echoCancellation` of the source. In that
+   * case the canceller passes the audio on unchanged.
+   */
+  cancelledBySystem: boolean;
   /** Counters of the link to a live reference. After the end of the link they contain its losses. */
   reference: {
     /** How much faster than the microphone's clock its clock runs, in ppm. Negative if it is slower. */
@@ -109,6 +117,11 @@ export interface EchoWarning {
    * - `REFERENCE_ENDED`: the reference has ended, so no echo is removed any more.
    */
   code: 'REFERENCE_UNRELATED' | 'REFERENCE_ENDED';
+  /**
+   * Other outputs than the recorded one, at which programs play, as in the event `elsewhere` of a `LoopbackSource`. Empty
+   * unless the code is `REFERENCE_UNRELATED` and the reference contains a `LoopbackSource`.
+   */
+  devices: AudioDevice[];
   /** The cause and what to do about it. */
   message: string;
 }
@@ -122,6 +135,8 @@ export interface EchoCancellerEvents extends TransformEvents {
 const referenceBufferMs = 5000;
 const looksPerSecond = 2;
 const unrelatedMs = 10_000;
+/** After this time it looks at the other outputs, so that it does not miss a program whose voice pauses. */
+const suspiciousMs = 5000;
 /** How much earlier the kernel gets the reference: see docs/echo.md. */
 const leadMs = 10;
 /** A resampler takes 32 channels, including those of the reference. */
@@ -147,6 +162,11 @@ export class EchoCanceller extends AudioTransform<EchoCancellerEvents> {
     Pick<EchoCancellerOptions, 'suppression' | 'tailMs' | 'referenceChannels' | 'maxWaitMs'>
   >;
   #written: WrittenReference | undefined;
+  /** The sources in the path of the microphone. */
+  #microphones: Heard[] = [];
+  #cancels = true;
+  #elsewhere: ElsewhereWatch | undefined;
+  #othersPlay: AudioDevice[] = [];
   #unrelated = false;
   #ended = false;
 
@@ -181,7 +201,16 @@ export class EchoCanceller extends AudioTransform<EchoCancellerEvents> {
 
   override stats(): Readonly<EchoCancellerStats> {
     const { erleDb, delayMs, converged, doubleTalk, reference } = this.#report;
-    return { ...super.stats(), erleDb, delayMs, converged, doubleTalk, reference };
+    const cancelledBySystem = !this.#cancels;
+    return {
+      ...super.stats(),
+      erleDb,
+      delayMs,
+      converged,
+      doubleTalk,
+      cancelledBySystem,
+      reference,
+    };
   }
 
   get #report(): Pick<
@@ -247,7 +276,17 @@ export class EchoCanceller extends AudioTransform<EchoCancellerEvents> {
       if (same) throw feedback(source, reference, one);
     }
     this.#watchEnd(reference);
+    this.#microphones = [...heard].filter((stream): stream is Heard => 'granted' in stream);
+    for (const { ready } of this.#microphones) ready.then(this.#lookAtSystem, () => {});
   }
+
+  // The microphone may change while the stream runs. A mix may contain microphones whose echo the system does not
+  // cancel.
+  readonly #lookAtSystem = (): void => {
+    const [all, count] = [this.#microphones, this.#microphones.length];
+    this.#cancels = count === 0 || !all.every(({ granted }) => granted?.echoCancellation === true);
+    this.kernel?.setCancelling(this.#cancels);
+  };
 
   /** @internal */
   protected override get reference(): { producer: NativeProducer; bufferFrames: number } {
@@ -280,19 +319,47 @@ export class EchoCanceller extends AudioTransform<EchoCancellerEvents> {
 
   /** @internal */
   protected override progressed(): void {
-    const unrelated = this.#report.unexplainedMs >= unrelatedMs;
+    this.#lookAtSystem();
+    const { unexplainedMs } = this.#report;
+    this.#watchOthers(unexplainedMs >= suspiciousMs);
+    const unrelated = unexplainedMs >= unrelatedMs;
     if (unrelated && !this.#unrelated) {
+      const names = this.#othersPlay.map(({ name }) => `'${name}'`).join(' and ');
       this.#warn(
         'REFERENCE_UNRELATED',
         `the microphone contains nothing of the sound of the ${this.#reference.constructor.name}: ` +
-          'the user wears headphones, or the sound plays on another output',
+          (names
+            ? `programs play at ${names}, which it does not record`
+            : 'the user wears headphones, or the sound plays on another output'),
+        this.#othersPlay,
       );
     }
     this.#unrelated = unrelated;
   }
 
+  #watchOthers(wanted: boolean): void {
+    if (!wanted) {
+      this.#elsewhere?.stop();
+      this.#elsewhere = undefined;
+      this.#othersPlay = [];
+      return;
+    }
+    if (this.#elsewhere) return;
+    const played = [this.#reference, ...allUpstreams(this.#reference)] as Partial<Heard>[];
+    const loopback = played.find(({ device, host }) => device?.flow === 'output' && host);
+    if (!loopback) return;
+    this.#elsewhere = new ElsewhereWatch(
+      loopback.host as NativeHost,
+      () => loopback.device?.id,
+      () => this.#elsewhere !== undefined && !this.destroyed,
+      (devices) => (this.#othersPlay = devices),
+    );
+    this.#elsewhere.start();
+  }
+
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#written?.close();
+    this.#elsewhere?.stop();
     this.#reference.off('close', this.#referenceEnded);
     super._destroy(error, done);
   }
@@ -310,8 +377,8 @@ export class EchoCanceller extends AudioTransform<EchoCancellerEvents> {
     this.#warn('REFERENCE_ENDED', `the ${name} whose sound was cancelled has ended`);
   };
 
-  #warn(code: EchoWarning['code'], message: string): void {
-    callListeners(() => this.emit('warning', { code, message }));
+  #warn(code: EchoWarning['code'], message: string, devices: AudioDevice[] = []): void {
+    callListeners(() => this.emit('warning', { code, message, devices }));
   }
 }
 
@@ -326,13 +393,16 @@ function isLinkable(stream: object): stream is Linkable {
 
 /** Compares by shape, because a source may come from the package's other build. */
 function isSameMicrophone(one: object, other: object): boolean {
-  const [a, b] = [one, other].map((stream) => (stream as { device?: Heard }).device);
+  const [a, b] = [one, other].map((stream) => (stream as Heard).device);
   return a !== undefined && b !== undefined && a.id === b.id && a.flow === 'input';
 }
 
+/** The part of a source that a canceller uses. */
 interface Heard {
-  id: string;
-  flow: string;
+  readonly device?: AudioDevice | undefined;
+  readonly granted?: Readonly<Granted> | undefined;
+  readonly host?: NativeHost | undefined;
+  readonly ready: Promise<unknown>;
 }
 
 function feedback(source: object, reference: object, common: object): AudioError {

@@ -54,6 +54,7 @@ Napi::Function FilterObject::define(Napi::Env env) {
                          InstanceMethod<&FilterObject::unlink>("unlink"),
                          InstanceMethod<&FilterObject::finish>("finish"),
                          InstanceMethod<&FilterObject::set_gain>("setGain"),
+                         InstanceMethod<&FilterObject::set_cancelling>("setCancelling"),
                          InstanceMethod<&FilterObject::take_events>("takeEvents"),
                          InstanceMethod<&FilterObject::stats>("stats"),
                          InstanceMethod<&FilterObject::report>("report"),
@@ -245,6 +246,12 @@ Napi::Value FilterObject::finish(const Napi::CallbackInfo& info) {
 // setGain(gain, rampFrames)
 Napi::Value FilterObject::set_gain(const Napi::CallbackInfo& info) {
   gain_->set(info[0].As<Napi::Number>().FloatValue(), info[1].As<Napi::Number>().Uint32Value());
+  return info.Env().Undefined();
+}
+
+// setCancelling(whether an echo filter cancels)
+Napi::Value FilterObject::set_cancelling(const Napi::CallbackInfo& info) {
+  echo_->set_cancelling(info[0].As<Napi::Boolean>());
   return info.Env().Undefined();
 }
 

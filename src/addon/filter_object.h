@@ -48,6 +48,7 @@ class FilterObject final : public Napi::ObjectWrap<FilterObject>, public Produce
   Napi::Value unlink(const Napi::CallbackInfo& info);
   Napi::Value finish(const Napi::CallbackInfo& info);
   Napi::Value set_gain(const Napi::CallbackInfo& info);
+  Napi::Value set_cancelling(const Napi::CallbackInfo& info);
   Napi::Value take_events(const Napi::CallbackInfo& info);
   Napi::Value stats(const Napi::CallbackInfo& info);
   Napi::Value report(const Napi::CallbackInfo& info);
@@ -70,7 +71,7 @@ class FilterObject final : public Napi::ObjectWrap<FilterObject>, public Produce
   std::shared_ptr<Metering> metering_;
   std::shared_ptr<LoudnessNormalizer> normalizer_;
   // For an echo canceller: the filter takes frames of the microphone and its reference together.
-  std::shared_ptr<const EchoCanceller> echo_;
+  std::shared_ptr<EchoCanceller> echo_;
   double max_wait_ns_ = 0;
   std::shared_ptr<ReferenceJoin> join_;
   std::shared_ptr<Producer> reference_;

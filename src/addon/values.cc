@@ -242,6 +242,8 @@ OpenOptions open_options_from(const Napi::Value& value) {
   if (category == "speech") options.category = Category::kSpeech;
   const Napi::Value api = property(object, "api");
   if (api.IsString()) options.api = api_from(api.As<Napi::String>());
+  const Napi::Value reference = property(object, "echoReference");
+  if (reference.IsString()) options.echo_reference = reference.As<Napi::String>();
   const Napi::Value microphone = property(object, "microphone");
   if (microphone.IsString()) options.microphone = microphone.As<Napi::String>();
   const Napi::Value format = property(object, "format");
@@ -327,6 +329,8 @@ Napi::Object stream_info_to_value(Napi::Env env, const StreamInfo& info) {
   set_wish("lowLatency", info.granted.low_latency);
   set_wish("raw", info.granted.raw);
   set_wish("category", info.granted.category);
+  set_wish("echoReference", info.granted.echo_reference);
+  value.Set("echoCancelled", info.echo_cancelled);
   return value;
 }
 

@@ -66,6 +66,7 @@ DeviceDescription device_from(const Napi::Value& value) {
   device.is_virtual = flag(object, "virtual");
   device.state = state_from(text(object, "state"));
   device.idle_silence = flag(object, "idleSilence");
+  device.cancels_echo = flag(object, "cancelsEcho");
   device.origin = origin_from(property(object, "origin"));
   return device;
 }

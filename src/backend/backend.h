@@ -177,6 +177,9 @@ struct OpenOptions {
   bool low_latency = false;  // the shortest period that there is
   bool raw = false;          // a microphone without the system's effects
   Category category = Category::kOther;
+  // For a microphone whose echo the system cancels: the id of the output whose sound is the echo.
+  // Empty: the system chooses it.
+  std::string echo_reference;
   // For an output: the name of the microphone at its other end. Some systems have a volume for each
   // program; this name gives the stream its own volume.
   std::string microphone;
@@ -197,6 +200,7 @@ struct Granted {
   Wish low_latency;
   Wish raw;
   Wish category;
+  Wish echo_reference;
 };
 
 // The refusal of backends with one interface.
@@ -249,6 +253,7 @@ struct StreamInfo {
   std::string device_id;
   ThreadPriority::Answer realtime;  // whether the audio thread got real-time priority
   Granted granted;
+  bool echo_cancelled = false;  // the system takes the echo out of this microphone's sound
   DeviceTiming timing;
 };
 

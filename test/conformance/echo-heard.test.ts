@@ -1,9 +1,11 @@
 // The echo canceller among real parts on Linux: a program plays to the speakers, a microphone carries their monitor
 // and a talker, and each is captured by its own stream. All of it runs in the engine, so that the
 // event loop may be blocked.
+import { execFile } from 'node:child_process';
 import type { Readable } from 'node:stream';
+import { promisify } from 'node:util';
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 
 import {
   EchoCanceller,
@@ -20,6 +22,7 @@ import { echoRoom, powerDb, toFloat } from '../instruments/index.js';
 import { openSystem, type System } from './system.js';
 import { block, until } from './wait.js';
 
+const run = promisify(execFile);
 const name = process.env.PATCHCORD_TEST_BACKEND;
 const onServer = name === 'pulse' || name === 'pipewire';
 const rate = 48_000;
@@ -84,4 +87,32 @@ describe.runIf(onServer)('an echo canceller on Linux', () => {
     for (const stream of [mic, reference, heard, room, air]) await stream.close();
     speakers.destroy();
   }, 60_000);
+
+  it("passes a microphone of the server's own echo canceller", async () => {
+    const argument = ['source_name=without-echo', 'sink_name=with-echo', 'aec_method=webrtc'];
+    const masters = ['source_master=mic', 'sink_master=speakers'];
+    const { stdout } = await run('pactl', [
+      'load-module',
+      'module-echo-cancel',
+      ...argument,
+      ...masters,
+    ]);
+    onTestFinished(async () => void (await run('pactl', ['unload-module', stdout.trim()])));
+    const [usual, cancelled] = await Promise.all(
+      ['mic', 'without-echo'].map((device) => MicSource.open({ device, ...mono })),
+    );
+    expect(usual.granted.echoCancellation).toBe(false);
+    expect(cancelled.granted).toMatchObject({ echoCancellation: true });
+    const reference = new LoopbackSource({ device: system.speakers });
+    const canceller = cancelled.pipe(new EchoCanceller({ reference }));
+    canceller.resume();
+    await until(() => canceller.position > rate / 2, 'its sound');
+    expect(canceller.stats().cancelledBySystem).toBe(true);
+    // The monitor of the canceller's sink is not its microphone.
+    const loopback = await LoopbackSource.open({ device: 'with-echo' });
+    expect(loopback.granted.echoCancellation).toBe(false);
+    const raw = await MicSource.open({ device: 'without-echo', raw: true });
+    expect(raw.granted.reasons.raw).toContain('echo canceller');
+    for (const stream of [usual, cancelled, reference, loopback, raw]) await stream.close();
+  });
 });

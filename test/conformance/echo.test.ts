@@ -8,9 +8,11 @@ import {
   EchoCanceller,
   fromFloat32,
   Gain,
+  listDevices,
   LoopbackSource,
   MicSource,
   Mixer,
+  ProcessSource,
   Resampler,
   SpeakerSink,
   ToneSource,
@@ -21,6 +23,7 @@ import {
   type AudioError,
   type EchoCancellerOptions,
   type EchoWarning,
+  type MicOptions,
 } from 'patchcord';
 import { pcm, SimulatedAudio, tone } from 'patchcord/testing';
 
@@ -90,7 +93,11 @@ describe('live', () => {
       const { mic, reference, canceller } = await opened(audio);
       const heard = collected(mic);
       const cancelled = collected(canceller);
-      await advance(audio, 7500);
+      // A reader of the reference that pauses does not hold the canceller up.
+      reference.resume();
+      await advance(audio, 500);
+      reference.pause();
+      await advance(audio, 7000);
       const { erleDb, converged, doubleTalk, delayMs } = canceller.stats();
       await advance(audio, 4500);
       const [before, after] = [heard(), cancelled()];
@@ -202,8 +209,10 @@ describe('live', () => {
     expect(powerDb(after, (silent + 2400) / rate, (silent + 7200) / rate)).toBeLessThan(-190);
   });
 
-  it('warns if the microphone contains nothing of the reference', async () => {
+  it('warns if the microphone contains nothing of the reference, and names the outputs that play', async () => {
     const audio = new SimulatedAudio({ clock: 'manual' });
+    audio.addDevice({ id: 'hdmi', name: 'HDMI', flow: 'output' });
+    audio.device('hdmi').play(tone(300), { program: 'call' });
     audio.device('speakers').play(pcm(echoRoom(16, { seed: 5 }).far));
     audio.device('mic').play(pcm(echoRoom(16, { seed: 6 }).far));
     const { mic, canceller } = await opened(audio);
@@ -213,8 +222,76 @@ describe('live', () => {
     expect(warnings).toEqual([]);
     await advance(audio, 7000);
     expect(warnings.map(({ code }) => code)).toEqual(['REFERENCE_UNRELATED']);
-    expect(warnings[0]?.message).toContain('another output');
+    const [{ message, devices }] = warnings;
+    expect(message).toContain("programs play at 'HDMI'");
+    expect(devices).toMatchObject([{ id: 'hdmi' }]);
     await mic.close();
+  });
+
+  it('warns in other words if nothing else plays, or if no output is recorded', async () => {
+    for (const kind of ['loopback', 'program', 'all'] as const) {
+      const audio = new SimulatedAudio({ clock: 'manual' });
+      const program = audio.addProcess({ name: 'call' });
+      program.play(pcm(echoRoom(16, { seed: 5 }).far), { device: 'speakers' });
+      audio.device('mic').play(pcm(echoRoom(16, { seed: 6 }).far));
+      const reference =
+        kind !== 'program'
+          ? new LoopbackSource({ backend: audio, device: kind === 'all' ? 'all' : 'default' })
+          : new ProcessSource({ backend: audio, process: program.pid });
+      const { mic, canceller } = await opened(audio, { reference });
+      const warnings: EchoWarning[] = [];
+      canceller.on('warning', (warning) => warnings.push(warning)).resume();
+      await advance(audio, 15_000);
+      expect(warnings).toMatchObject([{ code: 'REFERENCE_UNRELATED', devices: [] }]);
+      expect(warnings[0].message).toContain('headphones');
+      await Promise.all([mic.close(), reference.close()]);
+    }
+  });
+
+  it('passes a microphone whose echo the system cancels, bit for bit, also after a change of the device', async () => {
+    const room = echoRoom(8);
+    const audio = world(room);
+    audio.addDevice({ id: 'cancelled', flow: 'input', cancelsEcho: true });
+    audio.device('cancelled').play(pcm(room.microphone));
+    const mic = new MicSource({ backend: audio, device: 'cancelled', ...mono });
+    const canceller = mic.pipe(
+      new EchoCanceller({ reference: new LoopbackSource({ backend: audio }) }),
+    );
+    await mic.ready;
+    expect(mic.granted?.echoCancellation).toBe(true);
+    const heard = collected(mic);
+    const cancelled = collected(canceller);
+    await advance(audio, 3000);
+    expect(canceller.stats()).toMatchObject({ cancelledBySystem: true, converged: false });
+    const [before, after] = [heard(), cancelled()];
+    expect(after.length).toBeGreaterThan(2 * rate);
+    expect(after).toEqual(before.subarray(0, after.length));
+    await mic.setDevice('mic');
+    expect(mic.granted?.echoCancellation).toBe(false);
+    await advance(audio, 3000);
+    expect(canceller.stats()).toMatchObject({ cancelledBySystem: false, converged: true });
+    await mic.close();
+  });
+
+  it("asks for the reference of the system's canceller", async () => {
+    const audio = new SimulatedAudio({ clock: 'manual' });
+    audio.addDevice({ id: 'cancelled', flow: 'input', cancelsEcho: true });
+    const reasonOf = async (options: MicOptions) => {
+      const mic = await MicSource.open({ backend: audio, ...options });
+      const { reasons } = mic.granted;
+      await mic.close();
+      return reasons.echoReference;
+    };
+    const [output] = await listDevices({ backend: audio, flow: 'output' });
+    expect(await reasonOf({ device: 'cancelled', echoReference: output })).toBeUndefined();
+    expect(await reasonOf({ device: 'cancelled', echoReference: 'gone' })).toContain('output');
+    expect(await reasonOf({ device: 'mic', echoReference: output })).toContain('echo');
+    for (const echoReference of [1, '', {}, { id: 'mic', flow: 'input' }]) {
+      const options = { backend: audio, echoReference } as MicOptions;
+      expect(thrown(() => new MicSource(options))).toMatchObject({
+        code: expect.stringMatching(/ERR_INVALID_ARG_(TYPE|VALUE)/) as string,
+      });
+    }
   });
 
   it('rejects references that would cancel themselves, close a cycle, or have no times', async () => {

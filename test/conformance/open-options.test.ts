@@ -54,6 +54,7 @@ describe('requests', () => {
       lowLatency: false,
       raw: false,
       category: 'other',
+      echoCancellation: false,
       realtime: expect.any(Boolean),
       // Real-time priority is granted or explained; the simulated system has none.
       reasons: source.granted?.reasons.realtime ? { realtime: expect.any(String) } : {},

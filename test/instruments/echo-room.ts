@@ -44,8 +44,8 @@ function reflections(random: () => number): [number, number][] {
   return all;
 }
 
-/** Noise in bursts as long as syllables, each with a different colour. */
-function syllables(random: () => number, frames: number, level: number): Float32Array {
+/** Noise in bursts as long as syllables, each with a different colour. `level`: of all frames, RMS. */
+export function syllables(random: () => number, frames: number, level: number): Float32Array {
   const out = new Float32Array(frames);
   for (let at = 0; at < frames;) {
     const length = Math.floor((0.1 + 0.25 * random()) * rate);

@@ -1,5 +1,5 @@
 // The measuring tools of all tests: sound is judged by what is in it.
-export { distortionDb, echoRoom, powerDb, type EchoRoom } from './echo-room.js';
+export { distortionDb, echoRoom, powerDb, syllables, type EchoRoom } from './echo-room.js';
 export { findDelay, type Delay } from './find-delay.js';
 export { findGaps, type FindGapsOptions, type Gap } from './find-gaps.js';
 export { measureTone, type Tone } from './measure-tone.js';

@@ -11,7 +11,8 @@
 #include "random_signal.h"
 
 struct EchoScene {
-  static constexpr double kSeconds = 11, kDoubleTalk = 6;  // both sides talk from then on
+  static constexpr double kDoubleTalk = 6;  // both sides talk from then on
+  double seconds = 11;
   uint32_t rate = 16000;
   uint64_t seed = 1;
   double near_over_echo_db = 0;  // level of the talker in the room
@@ -24,7 +25,7 @@ struct EchoScene {
 
   void make() {
     RandomSignal random(seed);
-    const auto frames = static_cast<size_t>(kSeconds * rate);
+    const auto frames = static_cast<size_t>(seconds * rate);
     far = speech(random, frames);
     const auto quiet = static_cast<size_t>(0.5 * rate);
     std::fill_n(far.begin(), quiet, 0.0f);

@@ -84,6 +84,7 @@ const dispensable = [
   'IMMDevice::OpenPropertyStore',
   'IPropertyStore::GetValue',
   'IAudioClient2::SetClientProperties',
+  'IAudioEffectsManager::GetAudioEffects',
   'IAudioEndpointVolume::GetMute',
   'IAudioEndpointVolume::GetMasterVolumeLevelScalar',
   'IAudioMeterInformation::GetPeakValue',

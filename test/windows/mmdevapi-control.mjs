@@ -37,6 +37,8 @@
 //   meter <d> <peak>|heard                the value of the endpoint's meter
 //   exclusive <d> refused|allowed|busy [buffer <periods>]             refused, unless said
 //   raw <d> refused|allowed               refused, unless said
+//   echo <d> left|cancelled               whether its streams for calls are without echo; left, unless said
+//   echo <d> reference                    ok <the output that a stream chose>
 //   mix <d> accepted|refused              whether Initialize accepts the mix format
 //   deny <d>   allow <d>                  opening it is E_ACCESSDENIED
 //   die <d>   revive <d>                  delivers zeros

@@ -3,11 +3,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import {
+  listDevices,
   LoopbackSource,
   MicSource,
   SpeakerSink,
   ToneSource,
   type AudioError,
+  type MicOptions,
   type SampleFormat,
 } from 'patchcord';
 
@@ -18,10 +20,11 @@ import { steerThisProcess, type Steering } from './steer-this-process.js';
 const backend = 'wasapi';
 
 let windows: Steering['windows'];
+let here: Steering['here'];
 let send: Steering['send'];
 let mend: Steering['mend'];
 beforeAll(async () => {
-  ({ windows, send, mend } = await steerThisProcess());
+  ({ windows, here, send, mend } = await steerThisProcess());
 });
 afterAll(() => windows.close());
 afterEach(async () => {
@@ -240,6 +243,49 @@ describe('raw streams and categories', () => {
     expect(mic.granted).toMatchObject({ raw: false, category: 'speech' });
     expect(mic.granted?.reasons).toEqual({ raw: expect.stringContaining('without its effects') });
     mic.destroy();
+  });
+});
+
+describe('the echo cancellation of the system', () => {
+  const open = async (wishes: Partial<MicOptions>) => {
+    const mic = new MicSource({ backend, device: 'Microphone', ...wishes });
+    await mic.ready;
+    const { granted } = mic;
+    mic.destroy();
+    await event(mic, 'close');
+    return granted!;
+  };
+
+  it('is that of a stream for calls, if the driver has one', async () => {
+    await send('echo mic cancelled');
+    expect((await open({})).echoCancellation).toBe(false);
+    expect((await open({ category: 'communications' })).echoCancellation).toBe(true);
+    await send('raw mic allowed');
+    const raw = { category: 'communications', raw: true } as const;
+    expect((await open(raw)).echoCancellation).toBe(false);
+    await send('raw mic refused');
+    await send('echo mic left');
+    expect((await open({ category: 'communications' })).echoCancellation).toBe(false);
+  });
+
+  it('has the reference that is requested', async () => {
+    await send('echo mic cancelled');
+    const [output] = await listDevices({ backend, flow: 'output' });
+    const call = { category: 'communications' } as const;
+    const { echoCancellation, reasons } = await open({ ...call, echoReference: output });
+    expect(echoCancellation).toBe(true);
+    expect(reasons).toEqual({});
+    const reference = await here.send('echo mic reference');
+    expect(await here.send(`id ${reference}`)).toBe(output.id);
+    const wrong = await open({ ...call, echoReference: 'no such output' });
+    expect(wrong.echoCancellation).toBe(true);
+    expect(wrong.reasons.echoReference).toContain('SetEchoCancellationRenderEndpoint');
+    const none = await open({ echoReference: output.id });
+    expect(none.reasons.echoReference).toContain('no echo cancellation');
+    await send('fail mic IAudioEffectsManager::GetAudioEffects 0x80004005');
+    expect((await open(call)).echoCancellation).toBe(false);
+    await mend();
+    await send('echo mic left');
   });
 });
 

@@ -72,6 +72,13 @@ std::string transport_of(const PulseDevice& device) {
   return device.bus == "pci" || device.bus == "isa" ? "builtin" : "";
 }
 
+// PulseAudio names the module as the driver. PipeWire groups the nodes of one echo canceller.
+bool is_echo_canceller(const LibPulse& library, const pa_device_info& info) {
+  if (text(info.driver) == "module-echo-cancel.c") return true;
+  const std::string group = text(library.pa_proplist_gets(info.proplist, "node.link-group"));
+  return group.compare(0, 12, "echo-cancel-") == 0;
+}
+
 PulseDevice make_device(const LibPulse& library, const pa_device_info& info) {
   return PulseDevice(library, info);
 }
@@ -133,6 +140,7 @@ PulseDevice::PulseDevice(const LibPulse& library, const pa_device_info& info)
       bus(text(library.pa_proplist_gets(info.proplist, "device.bus"))),
       profile(bluetooth_profile(library, info)),
       volume(info.mute ? 0 : linear(info.volume)),
+      cancels_echo(monitor.empty() && is_echo_canceller(library, info)),
       hardware((info.flags & (kDeviceIsHardware | kDeviceIsNetwork)) != 0),
       network((info.flags & kDeviceIsNetwork) != 0),
       unplugged(info.active_port && info.active_port->available == kPortNotAvailable) {}

@@ -32,10 +32,11 @@ struct PulseDevice {
   std::string kernel_driver;  // of a sound card: "snd_aloop"
   std::string card;
   std::string card_device;
-  std::string bus;        // "pci", "usb", "bluetooth"
-  std::string profile;    // of a Bluetooth device
-  double volume = 1;      // linear; 0: muted
-  bool hardware = false;  // here or at the other end of a network connection
+  std::string bus;            // "pci", "usb", "bluetooth"
+  std::string profile;        // of a Bluetooth device
+  double volume = 1;          // linear; 0: muted
+  bool cancels_echo = false;  // an input
+  bool hardware = false;      // here or at the other end of a network connection
   bool network = false;
   bool unplugged = false;
 };

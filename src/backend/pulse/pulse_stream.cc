@@ -148,9 +148,14 @@ void PulseStream::grant(const OpenOptions& options, const PulseDevice& device) {
                                  ? Wish::fulfilled()
                                  : Wish::refused("the audio server has no such role");
   }
+  info_.echo_cancelled = flow_ == Flow::kInput && device.cancels_echo;
+  if (!options.echo_reference.empty()) {
+    info_.granted.echo_reference =
+        Wish::refused("an echo canceller of the audio server has its own reference");
+  }
   if (!options.raw) return;
   // The server itself does not process the audio; sources made for that purpose do.
-  if (device.driver == "module-echo-cancel.c") {
+  if (info_.echo_cancelled) {
     info_.granted.raw =
         Wish::refused("the device is an echo canceller; choose its microphone instead");
   } else if (!connection_.traits().lists_filters) {

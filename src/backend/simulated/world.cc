@@ -189,6 +189,7 @@ Error World::add_locked(const DeviceDescription& device) {
   entry->info.is_virtual = device.is_virtual;
   entry->info.driver = "simulated";
   entry->info.origin = device.origin;
+  entry->cancels_echo = device.cancels_echo;
   entry->period_frames = device.period_frames != 0 ? device.period_frames : ten_ms(device.format);
   entry->card = std::make_shared<Card>(clock(), device.format, entry->period_frames,
                                        device.drift_ppm, device.phase_ns, cards_made_++,

@@ -38,6 +38,7 @@ struct DeviceDescription {
   // An output that plays nothing gives its loopbacks no packets, as on Windows; if this is set,
   // packets flagged silent, as with some drivers.
   bool idle_silence = false;
+  bool cancels_echo = false;  // the system takes the echo out of this microphone's sound
   DeviceOrigin origin;
 };
 
@@ -177,6 +178,7 @@ class World {
     size_t side = 0;
     uint32_t period_frames = 0;
     bool denied = false;
+    bool cancels_echo = false;
     bool made = false;  // made by make_cable
     bool muted = false;
     double volume = 1.0;

@@ -105,6 +105,16 @@ Error World::open_capture(const CaptureRequest& request, CaptureListener* listen
   info.buffer_frames = info.format.sample_rate;  // kCaptureBufferNs
   info.device_id = entry->info.id;
   if (Error error = grant(request.options, entry->info, &info)) return error;
+  info.echo_cancelled = entry->cancels_echo;
+  if (!request.options.echo_reference.empty()) {
+    Entry* output = nullptr;
+    info.granted.echo_reference =
+        !entry->cancels_echo
+            ? Wish::refused("the system does not cancel the echo of this microphone")
+        : find_active(request.options.echo_reference, Flow::kOutput, &output)
+            ? Wish::refused("the reference is not an output that can be used")
+            : Wish::fulfilled();
+  }
   *stream = std::make_unique<CardStream<Card::CaptureClient>>(
       entry->card, entry->side, std::make_shared<Card::CaptureClient>(listener), info);
   return Error::none();

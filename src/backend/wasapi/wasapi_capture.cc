@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "echo_cancellation.h"
 #include "formats.h"
 #include "packet_reader.h"
 #include "stream_client.h"
@@ -68,7 +69,10 @@ class CaptureWork final : public StreamWork {
     low_latency_ = info->granted.low_latency.granted;
     if (low_latency_) info->timing.idle_lag = kShortIdleLag;
     if (is_wines_audio()) info->timing = {kWineIdleLag, true};
-    return packets_.open(client_.get(), info->buffer_frames, trace());
+    const CallResult served = packets_.open(client_.get(), info->buffer_frames, trace());
+    if (served.failed()) return served;
+    if (!loopback_) look_at_echo_cancellation(client_.get(), options_, info);
+    return {};
   }
 
   CallResult start() override {

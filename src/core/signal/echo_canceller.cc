@@ -38,6 +38,7 @@ float power(const float* samples, size_t count) noexcept {
 
 EchoCanceller::Channel::Channel(const EchoShape& shape, EchoSuppression suppression)
     : path(shape),
+      memory(shape),
       analysis(shape),
       suppressor(shape, analysis.band_count(), suppression),
       microphone(shape.block),
@@ -48,7 +49,8 @@ EchoCanceller::EchoCanceller(const Config& config)
     : shape_(config.sample_rate, config.reference_channels, config.tail_seconds),
       suppression_(config.suppression),
       fft_(shape_.transform),
-      reference_(shape_) {
+      reference_(shape_),
+      silence_(shape_.block) {
   for (uint32_t c = 0; c < config.channels; ++c) {
     channels_.push_back(std::make_unique<Channel>(shape_, config.suppression));
     channels_.back()->rest_blocks = kFirstRestBlocks;
@@ -65,7 +67,8 @@ void EchoCanceller::reset(Channel& channel) noexcept {
 
 void EchoCanceller::process(const float* const* microphone, const float* const* reference,
                             float* const* out) noexcept {
-  reference_.push(reference, fft_);
+  const float* const silence[] = {silence_.data(), silence_.data()};
+  reference_.push(cancelling_.load(std::memory_order_relaxed) ? reference : silence, fft_);
   for (size_t c = 0; c < channels_.size(); ++c) cancel(*channels_[c], microphone[c], out[c]);
   follow(out);
 }
@@ -115,6 +118,11 @@ float EchoCanceller::subtract(Channel& channel, bool estimates, float before) no
     std::fill(y.begin(), y.end(), 0.0f);
   }
   for (size_t i = 0; i < shape_.block; ++i) e[i] = d[i] - y[i];
+  if (estimates && channel.memory.recognises(channel.path, reference_, fft_, d.data(), e.data())) {
+    channel.memory.restore(channel.path);
+    std::copy_n(channel.memory.echo(), shape_.block, y.begin());
+    for (size_t i = 0; i < shape_.block; ++i) e[i] = d[i] - y[i];
+  }
   float left = power(e.data(), shape_.block);
   if (!(left < kSenseless)) {
     reset(channel);

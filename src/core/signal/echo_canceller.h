@@ -1,13 +1,14 @@
 // Takes out of a microphone what a reference plays into its room.
 #pragma once
 
-#include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
 #include "../shown.h"
 #include "echo_coherence.h"
+#include "echo_memory.h"
 #include "echo_path.h"
 #include "echo_reference.h"
 #include "echo_shape.h"
@@ -55,6 +56,10 @@ class EchoCanceller {
   // Takes one block of each channel. `out` may be the same memory as `microphone`.
   void process(const float* const* microphone, const float* const* reference,
                float* const* out) noexcept;
+  // If false, the reference counts as silent, so the microphone's sound passes. Any thread.
+  void set_cancelling(bool cancelling) noexcept {
+    cancelling_.store(cancelling, std::memory_order_relaxed);
+  }
   // Whether earlier blocks can no longer be heard: then a silent block changes nothing.
   bool idle() const noexcept;
 
@@ -64,6 +69,7 @@ class EchoCanceller {
   struct Channel {
     Channel(const EchoShape& shape, EchoSuppression suppression);
     EchoPath path;
+    EchoMemory memory;
     EchoCoherence analysis;
     EchoSuppressor suppressor;
     std::vector<float> microphone, residual, echo;
@@ -89,6 +95,8 @@ class EchoCanceller {
   double before_ = 0, cancelled_ = 0, after_ = 0;
   double heard_ = 0, left_ = 0;
   float unexplained_ = 0;
+  std::atomic<bool> cancelling_{true};
+  const std::vector<float> silence_;  // a block
   Shown<EchoReport> shown_;
 };
 

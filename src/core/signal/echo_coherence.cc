@@ -13,7 +13,7 @@ namespace {
 constexpr double kPi = 3.14159265358979323846;
 constexpr float kMost = 0.3f;    // a higher coherence counts as certain
 constexpr float kQuick = 0.08f;  // share of the newest block: 60 ms
-constexpr float kSlow = 0.03f;   // share of the newest block in the means of the bands: 170 ms
+constexpr float kSlow = 0.01f;   // share of the newest block in the means of the bands: 0.5 s
 constexpr float kSecond = 0.005f;
 constexpr float kAtOnce = 0.4f;
 constexpr float kLeastWrong = 0.3f, kMostWrong = 0.5f;  // of the correlation

@@ -31,7 +31,7 @@ class EchoFilter final : public Filter {
   static constexpr double kLeadSeconds = 0.01;
 
   // Other threads read it while the filter runs, and may keep it longer than the filter.
-  std::shared_ptr<const EchoCanceller> canceller() const { return canceller_; }
+  const std::shared_ptr<EchoCanceller>& canceller() const { return canceller_; }
 
  private:
   // The canceller works at the highest rate, a whole fraction of `rate`, that it supports.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "unaliased.h"
 
@@ -163,11 +164,13 @@ void EchoPath::constrain(RealFft& fft) noexcept {
     fft.inverse(&re_[from], &im_[from], samples_.data());
     std::memset(&samples_[block], 0, (shape_.transform - block) * sizeof(float));
     find_peak(next_ % shape_.parts * block);
+    for (size_t t = 0; t < block; ++t) round_power_ += samples_[t] * samples_[t];
     fft.forward(samples_.data(), &re_[from], &im_[from]);
     if (++next_ < all) continue;
     next_ = 0;
     delay_ = peak_at_;
     peak_ = 0;
+    power_ = std::exchange(round_power_, 0.0f);
   }
 }
 
@@ -187,6 +190,12 @@ void EchoPath::doubt(const std::vector<float>& gain) noexcept {
       }
     }
   }
+}
+
+void EchoPath::restore(const std::vector<float>& re, const std::vector<float>& im) noexcept {
+  std::copy(re.begin(), re.end(), re_.begin());
+  std::copy(im.begin(), im.end(), im_.begin());
+  std::fill(noise_.begin(), noise_.end(), 0.0f);
 }
 
 }  // namespace patchcord

@@ -32,10 +32,16 @@ class EchoPath {
   // The path has changed: it becomes as uncertain as at the start, at the level of the path so far
   // but at most `gain` in each bin. The taps stay as they are.
   void doubt(const std::vector<float>& gain) noexcept;
+  // Puts back taps that all_re() and all_im() gave earlier.
+  void restore(const std::vector<float>& re, const std::vector<float>& im) noexcept;
 
   const std::vector<float>& expected_error() const noexcept { return error_; }
   const float* re(size_t channel, size_t part) const noexcept { return &re_[at(channel, part)]; }
   const float* im(size_t channel, size_t part) const noexcept { return &im_[at(channel, part)]; }
+  const std::vector<float>& all_re() const noexcept { return re_; }
+  const std::vector<float>& all_im() const noexcept { return im_; }
+  // The power gain of all taps together, as of the last few blocks.
+  float power() const noexcept { return power_; }
   // The place of the path's largest tap, in frames.
   size_t delay_frames() const noexcept { return delay_; }
 
@@ -57,6 +63,7 @@ class EchoPath {
   size_t next_ = 0;  // next partition to constrain
   float peak_ = 0;   // the largest tap seen in this round
   size_t peak_at_ = 0, delay_ = 0;
+  float round_power_ = 0, power_ = 0;
 };
 
 }  // namespace patchcord

@@ -14,7 +14,7 @@ namespace {
 constexpr float kBlockSeconds = 0.005f;
 // Factors of power. kOver: how much of the residual echo is taken out while only the far end
 // sounds; kOverNear: while the near end talks.
-constexpr float kOver = 12, kOverNear = 1;
+constexpr float kOver = 12, kOverNear = 0.5f;
 constexpr float kOverHigh = 24, kOverNearHigh = 3;
 constexpr float kFloor = 0.0158f;   // -36 dB
 constexpr float kDirected = 0.85f;  // share of the last block's decision

@@ -188,6 +188,7 @@ HRESULT AudioClient::SetClientProperties(const AudioClientProperties* properties
   const bool raw = whole && (properties->Options & AUDCLNT_STREAMOPTIONS_RAW) != 0;
   if (raw && !Engine::get().policies.of(endpoint_).raw) return kRawModeUnsupported;
   category_ = properties->eCategory;
+  raw_ = raw;
   return S_OK;
 }
 

@@ -101,6 +101,7 @@ class AudioClient : public CountedObject<IAudioClient3> {
   HRESULT enter_initialized(const char* call) const;
   bool initialized() const { return initialized_; }
   AUDIO_STREAM_CATEGORY category() const { return category_; }
+  bool raw() const { return raw_; }
   const GUID& session() const { return session_; }
   // The result of GetBufferSize for a stream that was refused for its size.
   void suggest_buffer(uint32_t frames) { suggested_frames_ = frames; }
@@ -116,6 +117,7 @@ class AudioClient : public CountedObject<IAudioClient3> {
   DWORD flags_ = 0;
   HANDLE event_ = nullptr;
   AUDIO_STREAM_CATEGORY category_ = AudioCategory_Other;
+  bool raw_ = false;
   GUID session_ = {};
   bool initialized_ = false;
   bool exclusive_ = false;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "capture_service.h"
+#include "echo_services.h"
 #include "engine.h"
 #include "render_services.h"
 #include "replay.h"
@@ -178,6 +179,15 @@ HRESULT EndpointClient::make_service(REFIID iid, void** service) {
   if (iid == __uuidof(IAudioRenderClient)) {
     if (playing() == nullptr) return AUDCLNT_E_WRONG_ENDPOINT_TYPE;
     return hand_over(new RenderService(this), iid, service);
+  }
+  const bool cancels_echo = device_.flow == Flow::kInput && !raw() &&
+                            category() == AudioCategory_Communications &&
+                            Engine::get().policies.of(device_.id).cancels_echo;
+  if (iid == __uuidof(IAudioEffectsManager)) {
+    return hand_over(new EffectsService(this, cancels_echo), iid, service);
+  }
+  if (iid == __uuidof(IAcousticEchoCancellationControl) && cancels_echo) {
+    return hand_over(new EchoControl(this), iid, service);
   }
   if (iid == __uuidof(IAudioClock) && playing() != nullptr) {
     return hand_over(new ClockService(this), iid, service);

@@ -26,6 +26,8 @@ struct Policy {
   std::optional<float> meter;  // what its meter says, whatever is heard
   int64_t clock_offset = 0;    // ns, of the stamps of its IAudioClock
   bool raw = false;            // whether it has a stream without the communications effects
+  bool cancels_echo = false;   // of its streams for communications
+  std::string echo_reference;  // the output that a program chose
   bool refuses_mix = false;    // Initialize refuses the mix format itself
   // The buffer of an exclusive output is so many times the period, as of USB's first audio class.
   uint32_t buffer_periods = 1;

@@ -541,6 +541,16 @@ const Command kCommands[] = {
          return std::string("ok");
        };
      }},
+    {"echo",
+     [](Engine& engine, Words& words) -> Run {
+       const std::string id = words.text("device");
+       const size_t what = words.choice("policy", {"left", "cancelled", "reference"});
+       return [&engine, id, what] {
+         if (what == 2) return "ok " + engine.policies.of(id).echo_reference;
+         engine.policies.change(id, [&](Policy& policy) { policy.cancels_echo = what == 1; });
+         return std::string("ok");
+       };
+     }},
     {"stats",
      [](Engine& engine, Words& words) -> Run {
        return [&engine, id = words.text("device")] { return stats(engine, id); };

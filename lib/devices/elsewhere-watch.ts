@@ -1,10 +1,13 @@
-import { askDevices, toPublic, type AudioDevice } from '../devices/devices.js';
 import type { NativeHost } from '../engine/native.js';
 import { timersOf } from '../engine/timers.js';
+import { askDevices, toPublic, type AudioDevice } from './devices.js';
 
 const periodMs = 500;
 // Speech and music have pauses, in which a meter shows nothing.
 const pauseMs = 2000;
+
+/** The id that stands for all outputs together. */
+export const everyOutput = 'all';
 
 /** Checks regularly at which other outputs programs play, and reports when these outputs have changed. */
 export class ElsewhereWatch {
@@ -63,7 +66,7 @@ export class ElsewhereWatch {
 
   async #look(isStopped: () => boolean): Promise<void> {
     const recorded = this.#recorded();
-    if (recorded === undefined) return;
+    if (recorded === undefined || recorded === everyOutput) return;
     const playing = await this.#host.listPlaying();
     const now = this.#host.now();
     for (const id of playing) this.#heard.set(id, now);
