@@ -10,6 +10,8 @@ import { parseArgs } from 'node:util';
 
 import { ToneSource, VirtualMicSink, VirtualSpeakerSource } from 'patchcord';
 
+import { Ear } from './parts/ear.mjs';
+
 const { values } = parseArgs({
   options: { minutes: { type: 'string' }, starts: { type: 'string' } },
 });
@@ -46,62 +48,8 @@ function play(frequency, env) {
   );
 }
 
-/** Measures one stream of stereo f32: the levels of the tones, and the silences within its own tone. */
-class Ear {
-  constructor(own, tones) {
-    Object.assign(this, {
-      own,
-      others: tones.filter((one) => one !== own),
-      frames: 0,
-      silences: [],
-    });
-    Object.assign(this, { least: Infinity, most: -Infinity, loudestOther: -Infinity, zeros: 0 });
-    this.window = new Float32Array(4800);
-    this.rest = Buffer.alloc(0);
-    this.begun = false;
-  }
-
-  hear(bytes) {
-    const all = this.rest.length > 0 ? Buffer.concat([this.rest, bytes]) : bytes;
-    const whole = all.length - (all.length % 8);
-    this.rest = all.subarray(whole);
-    for (let at = 0; at < whole; at += 8) {
-      const sample = all.readFloatLE(at);
-      this.window[this.frames % 4800] = sample;
-      this.frames++;
-      if (Math.abs(sample) < 1e-4) this.zeros++;
-      else {
-        if (this.zeros > 96 && this.begun)
-          this.silences.push([this.frames - this.zeros, this.zeros]);
-        this.zeros = 0;
-        this.begun = true;
-      }
-      // A window of 100 ms in each second.
-      if (this.frames % rate === 0 && this.frames > 2 * rate) this.#measure();
-    }
-  }
-
-  #measure() {
-    const level = levelOf(this.window, this.own);
-    this.least = Math.min(this.least, level);
-    this.most = Math.max(this.most, level);
-    for (const other of this.others) {
-      this.loudestOther = Math.max(this.loudestOther, levelOf(this.window, other));
-    }
-  }
-}
-
-function levelOf(sound, frequency) {
-  let [re, im, sum] = [0, 0, 0];
-  for (let i = 0; i < sound.length; i++) {
-    const turn = (2 * Math.PI * i) / sound.length;
-    const weight = 0.42 - 0.5 * Math.cos(turn) + 0.08 * Math.cos(2 * turn);
-    const angle = (2 * Math.PI * frequency * i) / rate;
-    re += weight * sound[i] * Math.cos(angle);
-    im += weight * sound[i] * Math.sin(angle);
-    sum += weight;
-  }
-  return 20 * Math.log10((2 * Math.hypot(re, im)) / sum);
+async function until(condition) {
+  while (!condition()) await delay(20);
 }
 
 const ours = () => {
@@ -127,8 +75,8 @@ async function sideBySide() {
       const witness = new Ear(tones[2 + index], tones);
       const reported = [];
       speaker.on('discontinuity', ({ frame, frames }) => reported.push([frame, frames]));
-      let missing = 0;
-      mic.on('underrun', ({ frames }) => (missing += frames));
+      const underruns = [];
+      mic.on('underrun', ({ frames }) => underruns.push(frames));
       const chunks = speaker.chunks();
       const reading = (async () => {
         for await (const { data } of chunks) ear.hear(data);
@@ -139,12 +87,14 @@ async function sideBySide() {
         'ignore',
       ]);
       recorder.stdout.on('data', (bytes) => witness.hear(bytes));
-      return { speaker, mic, ear, witness, reported, reading, missing: () => missing };
+      await until(() => witness.begun);
+      const silentBefore = mic.stats().silentFrames;
+      return { speaker, mic, ear, witness, reported, reading, underruns, silentBefore };
     }),
   );
   await delay(minutes * 60_000);
   const rows = [];
-  for (const { speaker, mic, ear, witness, reported, reading, missing } of bots) {
+  for (const { speaker, mic, ear, witness, reported, reading, underruns, silentBefore } of bots) {
     const elapsed = Number(process.hrtime.bigint() - speaker.timeAt(0)) / 1e9;
     const stats = speaker.stats();
     const { frames } = stats;
@@ -160,7 +110,9 @@ async function sideBySide() {
       'loudest other dBFS': ear.loudestOther.toFixed(1),
       'recorded: silent frames': sum(witness.silences),
       'recorded: loudest other dBFS': witness.loudestOther.toFixed(1),
-      'recorded: reported by underruns': missing(),
+      'by underrun events': underruns.reduce((sum, frames) => sum + frames, 0),
+      'by stats()': mic.stats().underrunFrames + mic.stats().silentFrames - silentBefore,
+      underruns: underruns.length,
     });
     mic.destroy();
   }

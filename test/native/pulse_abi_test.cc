@@ -43,6 +43,8 @@ FIELD(pa_timing_info, write_index_corrupt);
 FIELD(pa_timing_info, write_index);
 FIELD(pa_timing_info, read_index_corrupt);
 FIELD(pa_timing_info, read_index);
+FIELD(pa_timing_info, configured_sink_usec);
+FIELD(pa_timing_info, since_underrun);
 FIELD(pa_server_info, server_name);
 FIELD(pa_server_info, default_sink_name);
 FIELD(pa_server_info, default_source_name);

@@ -164,6 +164,9 @@ struct pa_timing_info {
   int64_t write_index;
   int read_index_corrupt;
   int64_t read_index;
+  pa_usec_t configured_sink_usec;
+  pa_usec_t configured_source_usec;
+  int64_t since_underrun;
 };
 
 struct pa_server_info {

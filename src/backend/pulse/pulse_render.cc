@@ -1,6 +1,7 @@
 #include "pulse_render.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <optional>
 #include <utility>
@@ -13,6 +14,11 @@ namespace {
 // microsecond. It also ends a piece at the end of one of ours. If those ends are not the ends of
 // its periods, its pieces become ever shorter, and it runs fast by up to 300 ppm (16.1).
 constexpr char kNullSink[] = "module-null-sink.c";
+
+// How long audio takes to reach the server: at least the first on a machine that is not busy, and
+// no more than the second is waited for.
+constexpr int64_t kQuickTransport = 3 * kNsPerMs;
+constexpr int64_t kSlowTransport = 50 * kNsPerMs;
 
 class PulseRender final : public PulseStream {
  public:
@@ -34,6 +40,12 @@ class PulseRender final : public PulseStream {
   void fill() noexcept;
   // frames that the device played without data from this stream
   void fill_behind(int64_t passed) noexcept;
+  int64_t frames_in(int64_t ns) const noexcept {
+    return ns / 1000 * info_.format.sample_rate / 1000000;
+  }
+  int64_t too_late(int64_t left) const noexcept;
+  void report_cut() noexcept;
+  void check_resumed(const pa_timing_info& server) noexcept;
   void check() noexcept;
   void skip(int64_t frames) noexcept;
   int64_t stamp() noexcept;
@@ -52,6 +64,17 @@ class PulseRender final : public PulseStream {
   int64_t grain_ = 1;     // frames are skipped in multiples of it
   int64_t position_ = 0;  // frames given to the server, or played without data from this stream
   bool dry_ = false;      // the server reported an underrun, and nothing has been written since
+  // The server's index in its report of that underrun; below 0: unknown.
+  int64_t dry_at_ = 0;
+  int64_t wrote_at_ = 0;  // when audio was last written
+  // The server's indexes at which the newest portions of audio begin.
+  static constexpr size_t kPortions = 8;
+  std::array<int64_t, kPortions> portions_{};
+  size_t portion_ = 0;  // the newest of them
+  // PipeWire: the server's index at which audio after an underrun begins, until it is known whether
+  // it came in time; below 0: it is.
+  int64_t resumed_ = -1;
+  int64_t ahead_ = 0;  // how long before it is heard a frame must be written, ns
   // Whether to ask the server how much has passed before writing anything.
   enum class Check { kNone, kDue, kAsked } check_ = Check::kNone;
   int64_t refilled_ = 0;  // the server's index of the end of the last refill
@@ -127,6 +150,8 @@ Error PulseRender::start() {
   timing_.emplace(info_.format.sample_rate, connection_.traits().dropped_ns);
   restart_timing();
   refilled_ = 0;
+  resumed_ = -1;
+  portions_.fill(0);
   dry_ = skipped_ = false;
   check_ = Check::kNone;
   running_ = true;
@@ -173,7 +198,9 @@ void PulseRender::on_underflow(pa_stream* stream, void* self) {
   // The server may report an underrun that fill() has already detected by the clock. Below 0: the
   // position is unknown.
   const int64_t at = render->libpulse().pa_stream_get_underflow_index(stream);
-  if (at < 0 || at >= render->refilled_) render->dry_ = true;
+  if (at >= 0 && at < render->refilled_) return;
+  render->dry_ = true;
+  render->dry_at_ = at;
 }
 
 // Fills the queue up to its target. A device that underran continued without our data, and would
@@ -182,16 +209,68 @@ void PulseRender::on_underflow(pa_stream* stream, void* self) {
 // instead, the queue is as full as before, and the server's clock is late until enough reports have
 // shown it. Silence written by that clock would be requested that much later, and be late by as
 // much again; there the server reports how much was missed.
+//
+// A sink takes audio from the queue before it is heard. So the queue may be empty although all of
+// its audio has not been heard yet: then the server is asked, too.
 void PulseRender::fill() noexcept {
   const int64_t play_time = timing_->time_of(position_);
-  const int64_t late = play_time == kNoTime ? 0 : connection_.clock().now() - play_time;
-  if (!connection_.traits().graph_stops) {
-    const int64_t passed = std::max<int64_t>(0, late / 1000 * info_.format.sample_rate / 1000000);
-    return fill_behind((passed + grain_ - 1) / grain_ * grain_);
+  if (play_time == kNoTime) return fill_behind(0);
+  report_cut();
+  const int64_t left = play_time - connection_.clock().now();
+  const bool graph_stops = connection_.traits().graph_stops;
+  if (!graph_stops && (left <= 0 || dry_)) {
+    check_ = Check::kNone;
+    return fill_behind(too_late(left));
   }
-  if (late > 0 && check_ == Check::kNone) check_ = Check::kDue;
-  if (check_ == Check::kNone) return fill_behind(0);
+  const bool in_doubt = graph_stops ? left < 0 || dry_ : left <= ahead_;
+  if (in_doubt && check_ == Check::kNone) check_ = Check::kDue;
+  if (check_ == Check::kNone) {
+    fill_behind(0);
+    if (resumed_ >= 0) ask_timing(true);
+    return;
+  }
   check();
+}
+
+// The frames that come too late for the sink, if the next one is to be heard in `left` ns.
+int64_t PulseRender::too_late(int64_t left) const noexcept {
+  const int64_t frames = frames_in(std::max<int64_t>(0, ahead_ - left));
+  return (frames + grain_ - 1) / grain_ * grain_;
+}
+
+// If the server reports an underrun after audio was written behind it, the beginning of that audio
+// came too late. PulseAudio reports where the silence began, PipeWire where its first part ended.
+void PulseRender::report_cut() noexcept {
+  const pa_timing_info* server = dry_ ? libpulse().pa_stream_get_timing_info(stream_) : nullptr;
+  if (!server || server->write_index_corrupt || dry_at_ < 0) return;
+  const int64_t behind = (server->write_index - dry_at_) / frame_bytes_;
+  if (behind <= 0) return;  // nothing has been written since
+  dry_ = false;
+  if (connection_.traits().graph_stops) {
+    // The silence began at the end of a portion, before the next one was written.
+    resumed_ = 0;
+    for (const int64_t from : portions_) {
+      if (from < dry_at_) resumed_ = std::max(resumed_, from);
+    }
+    return;
+  }
+  const int64_t began = timing_->time_of(position_ - behind);
+  const int64_t cut = std::min(behind, frames_in(wrote_at_ + ahead_ - began));
+  listener_.on_underrun(static_cast<uint32_t>(std::max<int64_t>(0, cut)), false);
+}
+
+// PipeWire counts anew what it plays when an underrun begins, and when it ends. So a report after
+// the end shows whether the audio that was written for that moment came in time.
+void PulseRender::check_resumed(const pa_timing_info& server) noexcept {
+  if (resumed_ < 0 || server.write_index_corrupt || server.read_index <= resumed_) return;
+  const bool all = server.read_index >= server.write_index;
+  const int64_t played_from = server.read_index - server.since_underrun;
+  const int64_t most = int64_t{info_.buffer_frames} * frame_bytes_;
+  // The underrun has not ended, unless it ended before that audio.
+  if (!all && played_from < resumed_ && server.read_index - resumed_ < most) return;
+  const int64_t cut = (all ? server.write_index : played_from) - std::exchange(resumed_, -1);
+  if (cut <= 0) return;
+  listener_.on_underrun(static_cast<uint32_t>(cut / frame_bytes_), false);
 }
 
 // A report under way was requested earlier: its content is too old.
@@ -202,13 +281,20 @@ void PulseRender::check() noexcept {
 void PulseRender::fill_behind(int64_t passed) noexcept {
   const size_t writable = libpulse().pa_stream_writable_size(stream_);
   if (writable == static_cast<size_t>(-1) || writable < frame_bytes_) return;
-  if (passed > 0 || dry_) listener_.on_underrun(static_cast<uint32_t>(passed), true);
+  const bool resumes = passed > 0 || dry_;
+  if (resumes) listener_.on_underrun(static_cast<uint32_t>(passed), true);
   dry_ = false;
   adjust();
+  const pa_timing_info* server = libpulse().pa_stream_get_timing_info(stream_);
+  wrote_at_ = connection_.clock().now();
+  if (server) {
+    portion_ = (portion_ + 1) % kPortions;
+    portions_[portion_] = server->write_index + passed * int64_t{frame_bytes_};
+    if (resumes && connection_.traits().graph_stops) resumed_ = portions_[portion_];
+  }
   if (passed == 0) return write(writable / frame_bytes_, 0);
   // The queue is empty: it gets one filling. The library subtracts what the server requested to
   // bridge the gap, or will request; more would be audio that has not been played yet.
-  const pa_timing_info* server = libpulse().pa_stream_get_timing_info(stream_);
   if (server && !server->write_index_corrupt) {
     refilled_ =
         server->write_index + (passed + static_cast<int64_t>(filling())) * int64_t{frame_bytes_};
@@ -251,6 +337,13 @@ void PulseRender::write(size_t frames, int64_t skip_frames) noexcept {
 }
 
 void PulseRender::timing(int64_t time, double queued, double device) noexcept {
+  const pa_timing_info* server = libpulse().pa_stream_get_timing_info(stream_);
+  if (server) {
+    const auto sink = static_cast<int64_t>(server->configured_sink_usec) * 1000;
+    ahead_ = std::min(sink, int64_t{info_.buffer_frames} * kNsPerSecond / info_.format.sample_rate);
+    ahead_ += std::clamp(2 * (time - asked_at_), kQuickTransport, kSlowTransport);
+    check_resumed(*server);
+  }
   const int64_t stalled = timing_->observe(time, static_cast<double>(position_) - queued + device);
   if (stalled > 0) {
     // The server stopped taking frames and did not say so (PipeWire).
@@ -260,7 +353,13 @@ void PulseRender::timing(int64_t time, double queued, double device) noexcept {
   if (check_ == Check::kAsked) {
     // If the queue is empty, the server's position in it continues past ours.
     check_ = Check::kNone;
-    fill_behind(std::max<int64_t>(0, std::llround(-queued)));
+    const int64_t now = connection_.clock().now();
+    const bool empty = queued <= static_cast<double>(frames_in(now - time));
+    if (connection_.traits().graph_stops) {
+      fill_behind(std::max<int64_t>(0, std::llround(-queued)));
+    } else {
+      fill_behind(empty ? too_late(timing_->time_of(position_) - now) : 0);
+    }
   }
   check();
 }

@@ -63,6 +63,7 @@ class PulseStream : public Stream {
   bool running_ = false;
   bool lost_ = false;
   Error loss_;
+  int64_t asked_at_ = 0;  // when the last report of the timing was requested
 
  private:
   void grant(const OpenOptions& options, const PulseDevice& device);
@@ -72,7 +73,6 @@ class PulseStream : public Stream {
 
   bool ready_ = false;
   pa_operation* report_ = nullptr;  // requested and not yet there
-  int64_t asked_at_ = 0;
   int reports_asked_ = 0;
   double uncounted_ = 0;  // frames that the server delivered and did not count as recorded
 };

@@ -181,8 +181,12 @@ void SinkNode::render(void* data, uint32_t frames, int64_t play_time) noexcept {
     if (silent > 0) {
       if (device_fade_.fall()) device_fade_.rise();  // upstream waits meanwhile
       device_fade_.silence(block_.data(), block);
-      Counter& counter = settled ? stats_.underrun_frames : stats_.silent_frames;
-      counter.add(static_cast<uint64_t>(static_cast<double>(block) * ratio_));
+      const auto silence = static_cast<uint64_t>(static_cast<double>(block) * ratio_);
+      (settled ? stats_.underrun_frames : stats_.silent_frames).add(silence);
+      if (settled) {
+        if (paused_ == 0) paused_from_ = position();
+        paused_ += silence;
+      }
       silent -= block;
       asked += static_cast<double>(block) * 1e9 / rate;
     } else {
@@ -196,6 +200,9 @@ void SinkNode::render(void* data, uint32_t frames, int64_t play_time) noexcept {
     from_float(block_.data(), device_.sample_format, to, block * device_.channels);
     to += block * bytes_per_frame(device_);
     done += block;
+  }
+  if (paused_ > 0 && !pausing_) {
+    events_->push({NodeEventType::kUnderrun, paused_from_, std::exchange(paused_, 0)});
   }
   if (timed) {
     advance(frames, played, rate);

@@ -162,6 +162,8 @@ class SinkNode {
   Fill fill_;
   double next_ = 0;           // time of the next frame to pull from upstream
   bool pausing_ = false;      // the device's fill has grown: upstream stands still meanwhile
+  uint64_t paused_ = 0;       // frames of format() of that silence; 0: reported
+  uint64_t paused_from_ = 0;  // position() at its beginning
   double woken_ = 0;          // the last wake; one wake may make several requests
   double elsewhere_ = 0;      // since when the lead differs; 0: it does not
   bool after_break_ = false;  // the device was silent, and has not reported its position since
