@@ -75,6 +75,16 @@ export interface ProcessSourceEvents extends SourceEvents {
   attach: [tap: ProcessTap & { missedMs: number }];
   /** The capture of a process has ended. `error` is set if the process could not be captured. */
   detach: [tap: ProcessTap & { error?: AudioError }];
+  /**
+   * For about 2 s the stream has received only zeros from a program whose meter in the system moves: it protects what
+   * it plays. The other programs are still recorded; if there are none, the stream emits `dead` as well. `frame` is the
+   * position of the stream. PulseAudio and PipeWire have no such meters. Programs that the system captures together
+   * cannot be told apart: all processes of one application, and on Windows everything (`process: 0`), or everything but
+   * one program.
+   */
+  processDead: [tap: ProcessTap & { frame: number }];
+  /** The stream receives the sound of that program again. */
+  processAlive: [tap: ProcessTap & { frame: number }];
 }
 
 /**
@@ -323,7 +333,8 @@ export class ProcessSource extends AudioSource<ProcessSourceEvents> {
     if (this.#introducing) return;
     this.#introducing = true;
     for (let event; (event = this.#untold[0]); this.#untold.shift()) {
-      if (event.type === 'attached' && !this.#known.has(processKey(event.process))) {
+      const names = event.type === 'attached' || event.type === 'dead';
+      if (names && !this.#known.has(processKey(event.process))) {
         await askProcesses(this.host).then(
           (all) => this.#learn(all),
           () => {}, // the event is then emitted without a name
@@ -344,6 +355,12 @@ export class ProcessSource extends AudioSource<ProcessSourceEvents> {
     if (type === 'gone') return this.#gone(process);
     const known = this.#known.get(processKey(process)) ?? unknownProcess(process);
     const tap: ProcessTap = { process: known, device: deviceId || undefined };
+    if (type === 'dead' || type === 'alive') {
+      const frame = Math.max(0, Math.round(this.frameAt(time)));
+      const name = type === 'dead' ? 'processDead' : 'processAlive';
+      callListeners(() => this.emit(name, { ...tap, frame }));
+      return;
+    }
     const key = `${processKey(process)} ${deviceId}`;
     const streams = this.#attached.get(key)?.streams ?? 0;
     if (type === 'attached') {

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <utility>
 
+#include "../core/graph/life_signs.h"
 #include "../core/graph/tap_sum.h"
 #include "../core/shown.h"
 
@@ -35,11 +36,13 @@ class Tap final : public CaptureListener {
   TapTarget target;
   std::shared_ptr<TapSum::Tap> input;
   std::unique_ptr<Stream> stream;
-  uint32_t rate = 0;  // of the stream; set before it starts
+  Format format;      // of the stream; set before it starts
   bool told = false;  // its first sound has been reported
   std::atomic<int64_t> heard_at{kNoTime};
   std::atomic<int64_t> heard_until{kNoTime};
-  Error loss;  // set before `lost`
+  std::atomic<bool> sounds{false};  // a packet since the last look was not all zeros
+  LifeSigns life{true};             // of its programs; the follower's thread
+  Error loss;                       // set before `lost`
   std::atomic<bool> lost{false};
 
  private:
@@ -91,6 +94,7 @@ class Follower final : public ProcessStream, private TapSum::Output, private Tap
   int64_t step(int64_t now);
   Error follow(int64_t now);
   void tell_heard();
+  void tell_dead(int64_t now);
   void keep_wanted(const std::vector<TapTarget>& targets, int64_t now);
   Error attach_missing(const std::vector<TapTarget>& targets, int64_t now);
   Error attach(const TapTarget& target, int64_t now);
@@ -132,13 +136,19 @@ void Tap::on_packet(const Packet& packet) noexcept {
   input->packet(packet.data, packet.frames, packet.position, packet.time, packet.discontinuity);
   // Packets flagged silent do not show that the program plays.
   if (packet.data == nullptr) return;
+  if (!sounds.load(std::memory_order_relaxed)) {
+    const auto* bytes = static_cast<const uint8_t*>(packet.data);
+    const uint8_t* const end = bytes + packet.frames * bytes_per_frame(format);
+    const bool zeros = std::all_of(bytes, end, [](uint8_t byte) { return byte == 0; });
+    sounds.store(!zeros, std::memory_order_relaxed);
+  }
   if (packet.time != kNoTime) {
     stamp_ = packet.time;
     stamped_position_ = packet.position;
   }
   if (stamp_ == kNoTime) return;
   const int64_t frames = packet.position + packet.frames - stamped_position_;
-  heard_until.store(stamp_ + frames * kNsPerSecond / rate, std::memory_order_release);
+  heard_until.store(stamp_ + frames * kNsPerSecond / format.sample_rate, std::memory_order_release);
   if (packet.time == kNoTime) return;
   if (heard_at.load(std::memory_order_relaxed) != kNoTime) return;
   heard_at.store(packet.time, std::memory_order_release);
@@ -248,8 +258,9 @@ int64_t Follower::step(int64_t now) {
       return kNever;
     }
   }
-  state_.store(system_->state());
+  state_.store(system_->state(nullptr));
   tell_heard();
+  if (traits_.metered) tell_dead(now);
   for (const ProcessId& process : selector_.take_gone(*table_)) {
     TapTarget gone;
     gone.process = process;
@@ -268,6 +279,19 @@ void Follower::tell_heard() {
     const int64_t since = tap->target.playing_since;
     tell(TapEvent::Kind::kAttached, tap->target, heard_at,
          since == kNoTime ? 0 : std::max<int64_t>(0, heard_at - since));
+  }
+}
+
+// Reports the programs that deliver zeros while their meters move, because they protect what they
+// play. In the sum, which the receiver of the stream checks, other programs would hide that.
+void Follower::tell_dead(int64_t now) {
+  for (auto& tap : taps_) {
+    // The sound of programs that are captured together cannot be told apart.
+    if (tap->target.others) continue;
+    tap->life.packet(tap->sounds.exchange(false, std::memory_order_relaxed));
+    if (!tap->life.look(system_->state(&tap->target), now).life) continue;
+    const bool dead = tap->life.dead_by() != LifeSigns::Evidence::kNone;
+    tell(dead ? TapEvent::Kind::kDead : TapEvent::Kind::kAlive, tap->target, now);
   }
 }
 
@@ -350,8 +374,8 @@ Error Follower::attach(const TapTarget& target, int64_t now) {
   auto tap = std::make_unique<Tap>(this, target);
   Error error = system_->attach(target, tap.get(), &tap->stream);
   if (!error) {
-    tap->rate = tap->stream->info().format.sample_rate;
-    tap->input = sum_.add(tap->stream->info().format);
+    tap->format = tap->stream->info().format;
+    tap->input = sum_.add(tap->format);
     error = tap->stream->start();
     if (error) {
       tap->stream.reset();

@@ -72,8 +72,8 @@ class TapSystem {
   // Opens the tap, stopped. Errors are as list()'s.
   virtual Error attach(const TapTarget& target, CaptureListener* listener,
                        std::unique_ptr<Stream>* stream) = 0;
-  // The state of the programs in the last list.
-  virtual EndpointState state() = 0;
+  // The state of the programs in the last list, or of those that one of its targets contains.
+  virtual EndpointState state(const TapTarget* target) = 0;
 };
 
 // Control thread. `sums` outlives the stream. The system is not queried before start().

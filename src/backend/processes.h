@@ -43,6 +43,9 @@ struct ProcessInfo {
   float volume = 1;             // linear, 0..1; above 1 where the system amplifies
   bool muted = false;
   std::vector<std::string> device_ids;  // outputs that it plays to, or inputs that it captures
+  // What a process that this system cannot see reports of its origin: its host and its number
+  // there. Its id changes when it connects to the server again; this does not. Empty for others.
+  std::string origin;
 };
 
 // The selection of processes to capture. For a process, the nearest named one among itself and its
@@ -57,8 +60,8 @@ struct ProcessSelection {
 struct TapEvent {
   // kAttached: its sound arrives from `time` on. kDetached: no longer. kGone: an included root has
   // ended, and all captured processes of its tree. kFailed: it cannot be captured; `error` says
-  // why.
-  enum class Kind : uint8_t { kAttached, kDetached, kGone, kFailed };
+  // why. kDead: it is captured and delivers zeros, while its own meter moves. kAlive: no longer.
+  enum class Kind : uint8_t { kAttached, kDetached, kGone, kFailed, kDead, kAlive };
   Kind kind = Kind::kAttached;
   ProcessId process;
   std::string device_id;  // where it plays; empty if the system does not report that

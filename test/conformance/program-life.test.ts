@@ -128,17 +128,28 @@ describe('a stream without the sound of its program', () => {
     source.destroy();
   });
 
-  it('is not dead while another program is heard', async () => {
+  it('is not dead while another program is heard, and reports the program that is', async () => {
     const audio = new SimulatedAudio({ clock: 'manual' });
     const game = audio.addProcess({ name: 'game.exe' }).play(tone(440), { device: 'speakers' });
-    audio
+    const meeting = audio
       .addProcess({ name: 'meeting.exe', protected: true })
       .play(tone(440), { device: 'speakers' });
     const source = new ProcessSource({ backend: audio, process: ['game', 'meeting'] });
     const events = told(source);
+    const programs: unknown[] = [];
+    for (const what of ['processDead', 'processAlive'] as const) {
+      source.on(what, ({ process, device, frame }) =>
+        programs.push([what, process.name, device, Math.round(frame / 48000)]),
+      );
+    }
     await source.ready;
     for (let i = 0; i < 50; i++) await audio.advance(100);
     expect(events).toEqual([]);
+    expect(programs).toEqual([['processDead', 'meeting.exe', 'speakers', 2]]);
+    meeting.protect(false);
+    for (let i = 0; i < 5; i++) await audio.advance(100);
+    expect(programs.slice(1)).toEqual([['processAlive', 'meeting.exe', 'speakers', 5]]);
+    meeting.protect();
     game.exit();
     for (let i = 0; i < 20; i++) await audio.advance(100);
     expect(events).toEqual(['zeros']);

@@ -1,6 +1,8 @@
 // The follower of processes on a system whose taps have a thread each, as PipeWire's have.
 #include "../../src/backend/process_follower.h"
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <string>
@@ -17,7 +19,8 @@ namespace {
 // Delivers packets without a pause until it is stopped.
 class ThreadedTap final : public Stream {
  public:
-  explicit ThreadedTap(CaptureListener* listener) : listener_(*listener) {
+  ThreadedTap(CaptureListener* listener, const std::atomic<float>* level)
+      : listener_(*listener), level_(*level) {
     info_.format = {48000, 2, SampleFormat::kF32};
     info_.period_frames = kFrames;
   }
@@ -42,11 +45,12 @@ class ThreadedTap final : public Stream {
   static constexpr uint32_t kFrames = 48;
 
   void deliver() {
-    const std::vector<float> samples(kFrames * 2, 0.25f);
+    std::vector<float> samples(kFrames * 2);
     Packet packet;
     packet.data = samples.data();
     packet.frames = kFrames;
     for (packet.position = 0; running_; packet.position += kFrames) {
+      std::fill(samples.begin(), samples.end(), level_.load());
       packet.time = real_clock().now();
       listener_.on_packet(packet);
       std::this_thread::sleep_for(std::chrono::microseconds(50));
@@ -54,6 +58,7 @@ class ThreadedTap final : public Stream {
   }
 
   CaptureListener& listener_;
+  const std::atomic<float>& level_;  // of its samples
   StreamInfo info_;
   std::atomic<bool> running_{false};
   std::thread thread_;
@@ -64,15 +69,22 @@ struct Script {
   std::atomic<int> targets{8};
   std::atomic<ErrorCode> list_error{ErrorCode::kNone};
   std::atomic<ErrorCode> attach_error{ErrorCode::kNone};
-  std::atomic<bool> goes_when_listed{false};  // the system: its taps are lost while it is asked
-  std::vector<ThreadedTap*> taps;             // those that there are, for the follower's thread
+  bool metered = false;
+  std::array<std::atomic<float>, 8> levels{0.25f, 0.25f, 0.25f, 0.25f, 0.25f, 0.25f, 0.25f, 0.25f};
+  std::array<std::atomic<float>, 8> meters{};  // as the system reports them
+  std::atomic<bool> goes_when_listed{false};   // the system: its taps are lost while it is asked
+  std::vector<ThreadedTap*> taps;              // those that there are, for the follower's thread
 };
 
 class ScriptedSystem final : public TapSystem {
  public:
   explicit ScriptedSystem(Script* script) : script_(*script) {}
 
-  Traits traits() const override { return {}; }
+  Traits traits() const override {
+    Traits traits;
+    traits.metered = script_.metered;
+    return traits;
+  }
   Error begin(Listener*) override { return Error::none(); }
   void end() override {}
   Error list(const ProcessTable&, ProcessSelector*, int64_t, Listing* listing) override {
@@ -92,17 +104,22 @@ class ScriptedSystem final : public TapSystem {
     }
     return Error::none();
   }
-  Error attach(const TapTarget&, CaptureListener* listener,
+  Error attach(const TapTarget& target, CaptureListener* listener,
                std::unique_ptr<Stream>* stream) override {
     if (script_.attach_error != ErrorCode::kNone) {
       return Error::make(script_.attach_error, "refused");
     }
-    auto tap = std::make_unique<ThreadedTap>(listener);
+    auto tap = std::make_unique<ThreadedTap>(listener, &script_.levels[target.process.pid - 1]);
     script_.taps.push_back(tap.get());
     *stream = std::move(tap);
     return Error::none();
   }
-  EndpointState state() override { return {}; }
+  EndpointState state(const TapTarget* target) override {
+    EndpointState state;
+    state.known = true;
+    state.peak = target != nullptr ? script_.meters[target->process.pid - 1].load() : 0.5f;
+    return state;
+  }
 
  private:
   Script& script_;
@@ -115,12 +132,15 @@ struct Listener final : CaptureListener, TapListener {
   void on_tap(const TapEvent& event) noexcept override {
     if (event.kind == TapEvent::Kind::kAttached) ++attached;
     if (event.kind == TapEvent::Kind::kFailed) ++failed;
+    if (event.kind == TapEvent::Kind::kDead) dead |= 1u << event.process.pid;
+    if (event.kind == TapEvent::Kind::kAlive) alive |= 1u << event.process.pid;
   }
 
   std::atomic<uint64_t> frames{0};
   std::atomic<int> losses{0};
   std::atomic<int> attached{0};
   std::atomic<int> failed{0};
+  std::atomic<uint32_t> dead{0}, alive{0};  // a bit for each process
 };
 
 std::unique_ptr<ProcessStream> follow(Script* script, TapSums* sums, Listener* listener) {
@@ -204,4 +224,23 @@ TEST("follower: a system that is lost during a request ends the stream, and no t
   stream->select({});
   CHECK(eventually([&] { return listener.losses == 1; }));
   CHECK(listener.failed == 0);
+}
+
+// Their sum is not silent, so the receiver of the stream cannot know.
+TEST("follower: one of several programs that delivers zeros while its meter moves is reported") {
+  TapSums sums(real_clock());
+  Script script;
+  Listener listener;
+  script.metered = true;
+  script.targets = 3;
+  script.levels[1] = 0;  // protected
+  script.levels[2] = 0;  // it plays silence
+  script.meters[0] = script.meters[1] = 0.25f;
+  auto stream = follow(&script, &sums, &listener);
+  CHECK(!stream->start());
+  CHECK(eventually([&] { return listener.dead != 0; }));
+  CHECK(listener.dead == 1u << 2 && listener.alive == 0);
+  script.levels[1] = 0.25f;
+  CHECK(eventually([&] { return listener.alive != 0; }));
+  CHECK(listener.dead == 1u << 2 && listener.alive == 1u << 2);
 }

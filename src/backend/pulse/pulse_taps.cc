@@ -32,7 +32,10 @@ class PulseTaps final : public TapSystem, private PulseEvents::InputListener {
              Listing* listing) override;
   Error attach(const TapTarget& target, CaptureListener* listener,
                std::unique_ptr<Stream>* stream) override;
-  EndpointState state() override { return state_; }
+  // The server has no meters, so nothing is known of a single target.
+  EndpointState state(const TapTarget* target) override {
+    return target == nullptr ? state_ : EndpointState{};
+  }
 
  private:
   struct Tapped {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "../../core/graph/life_signs.h"
 #include "../../core/published.h"
 #include "../program_state.h"
 #include "world.h"
@@ -66,6 +67,7 @@ class WorldProcesses::Tap final : public ProcessStream {
     card_->attach(Card::kOutputSide, client_);
   }
   ~Tap() override {
+    watch_.reset();
     {
       std::lock_guard<std::mutex> lock(owner_.mutex_);
       auto& all = owner_.taps_;
@@ -81,9 +83,12 @@ class WorldProcesses::Tap final : public ProcessStream {
     std::lock_guard<std::mutex> lock(owner_.mutex_);
     running_ = true;
     update();
+    watch_ = owner_.world_.clock().start("patchcord-programs", Priority::kNormal,
+                                         [this](int64_t now) { return tell_dead(now); });
     return Error::none();
   }
   void stop() override {
+    watch_.reset();
     card_->stop(client_);
     std::lock_guard<std::mutex> lock(owner_.mutex_);
     running_ = false;
@@ -107,11 +112,22 @@ class WorldProcesses::Tap final : public ProcessStream {
   }
 
  private:
+  // A program's meter shows its sound even while its stream gets zeros.
+  struct Meter {
+    SignalPtr signal;
+    int64_t began_ns;
+    float volume;
+    bool muted;
+    void add_to(ProgramState* state, int64_t now) const {
+      state->add(true, muted, volume, volume * peak_of(*signal, began_ns, now));
+    }
+  };
   struct Heard {
     ProcessId process;
     std::string output;
     std::string program;
     SignalPtr signal;
+    Meter meter;
     bool is_protected;
     bool denied;
     bool operator==(const Heard& other) const {
@@ -119,14 +135,8 @@ class WorldProcesses::Tap final : public ProcessStream {
              is_protected == other.is_protected && denied == other.denied;
     }
   };
-  // A program's meter shows its sound even while its stream gets zeros.
-  struct Meter {
-    SignalPtr signal;
-    int64_t began_ns;
-    float volume;
-    bool muted;
-  };
   void tell(TapEvent::Kind kind, const ProcessId& process, const std::string& output);
+  int64_t tell_dead(int64_t now);
 
   WorldProcesses& owner_;
   TapListener& listener_;
@@ -135,8 +145,10 @@ class WorldProcesses::Tap final : public ProcessStream {
   StreamInfo info_;
   ProcessSelector selector_;
   std::vector<Heard> heard_;
+  std::map<std::string, LifeSigns> lives_;  // by Heard::program
   mutable Published<const std::vector<Meter>> meters_;
   bool running_ = false;
+  std::unique_ptr<Clock::Task> watch_;
 };
 
 EndpointState WorldProcesses::Tap::endpoint() const noexcept {
@@ -144,9 +156,7 @@ EndpointState WorldProcesses::Tap::endpoint() const noexcept {
   ProgramState state;
   if (!meters) return state.get();
   const int64_t now = owner_.world_.clock().now();
-  for (const Meter& one : *meters) {
-    state.add(true, one.muted, one.volume, one.volume * peak_of(*one.signal, one.began_ns, now));
-  }
+  for (const Meter& one : *meters) one.add_to(&state, now);
   return state.get();
 }
 
@@ -166,6 +176,23 @@ void WorldProcesses::Tap::tell(TapEvent::Kind kind, const ProcessId& process,
   listener_.on_tap(event);
 }
 
+// As the follower of other systems does for each of its taps. Returns the time of the next look.
+int64_t WorldProcesses::Tap::tell_dead(int64_t now) {
+  constexpr int64_t kLook = 250 * kNsPerMs;
+  std::lock_guard<std::mutex> lock(owner_.mutex_);
+  for (const Heard& one : heard_) {
+    if (one.denied) continue;
+    LifeSigns& life = lives_.try_emplace(one.program, true).first->second;
+    life.packet(peak_of(*one.signal, one.meter.began_ns, now) > 0);
+    ProgramState state;
+    one.meter.add_to(&state, now);
+    if (!life.look(state.get(), now).life) continue;
+    const bool dead = life.dead_by() != LifeSigns::Evidence::kNone;
+    tell(dead ? TapEvent::Kind::kDead : TapEvent::Kind::kAlive, one.process, one.output);
+  }
+  return now + kLook;
+}
+
 void WorldProcesses::Tap::update() {
   if (!running_) return;
   const Table table(owner_.processes_);
@@ -178,10 +205,11 @@ void WorldProcesses::Tap::update() {
       if (process.muted) signal = silence();
       if (process.volume != 1) signal = scaled(signal, static_cast<float>(process.volume));
       if (process.is_protected) signal = silence();
-      meters->push_back(
-          {sound.signal, sound.began_ns, static_cast<float>(process.volume), process.muted});
+      const Meter meter{sound.signal, sound.began_ns, static_cast<float>(process.volume),
+                        process.muted};
+      meters->push_back(meter);
       now.push_back({process.record.id, sound.output,
-                     program_of(process.record) + " on " + sound.output, std::move(signal),
+                     program_of(process.record) + " on " + sound.output, std::move(signal), meter,
                      process.is_protected, process.denied});
     }
   }
@@ -194,6 +222,7 @@ void WorldProcesses::Tap::update() {
   for (const Heard& before : heard_) {
     if (std::any_of(now.begin(), now.end(), same(before))) continue;
     card_->play(Card::kOutputSide, before.program, nullptr);
+    lives_.erase(before.program);
     if (!before.denied) tell(TapEvent::Kind::kDetached, before.process, before.output);
   }
   for (const Heard& one : now) {

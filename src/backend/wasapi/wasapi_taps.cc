@@ -48,40 +48,43 @@ class WasapiTaps final : public TapSystem, private SessionBoard::Follower {
              Listing* listing) override;
   Error attach(const TapTarget& target, CaptureListener* listener,
                std::unique_ptr<Stream>* stream) override;
-  EndpointState state() override;
+  EndpointState state(const TapTarget* target) override;
 
  private:
   // The host's COM thread.
   void on_sessions_changed() noexcept override { listener_->on_programs_changed(); }
 
+  // A program with sessions.
+  struct Sounding {
+    uint32_t pid;
+    Ancestry process;
+  };
   static std::vector<TapTarget> targets(const ProcessTable& table,
                                         const ProcessSelection& selection,
-                                        std::vector<Ancestry> sounding);
+                                        std::vector<Sounding> sounding);
 
   Format format_;
   const std::shared_ptr<Announcer> announcer_;
   const std::shared_ptr<SessionBoard> sessions_;
   Listener* listener_ = nullptr;
-  std::vector<uint32_t> pids_;  // of the sessions in the selection
+  std::vector<Sounding> sounding_;  // those in the selection
 };
 
 Error WasapiTaps::list(const ProcessTable& table, ProcessSelector* selector, int64_t,
                        Listing* listing) {
-  std::vector<Ancestry> sounding;
-  pids_.clear();
+  sounding_.clear();
   for (const SessionInfo& session : sessions_->playing()) {
     Ancestry process = process_of(table, session.pid);
     if (!selector->wants(process)) continue;
-    pids_.push_back(session.pid);
     Player player{process.front().id, session.device_id};
-    sounding.push_back(std::move(process));
+    sounding_.push_back({session.pid, std::move(process)});
     auto& players = listing->players;
     if (!session.active || std::find(players.begin(), players.end(), player) != players.end()) {
       continue;
     }
     players.push_back(std::move(player));
   }
-  listing->targets = targets(table, selector->selection(), std::move(sounding));
+  listing->targets = targets(table, selector->selection(), sounding_);
   return Error::none();
 }
 
@@ -89,7 +92,7 @@ Error WasapiTaps::list(const ProcessTable& table, ProcessSelector* selector, int
 // selection is the sum of the selected programs that play.
 std::vector<TapTarget> WasapiTaps::targets(const ProcessTable& table,
                                            const ProcessSelection& selection,
-                                           std::vector<Ancestry> sounding) {
+                                           std::vector<Sounding> sounding) {
   std::vector<TapTarget> targets;
   if (selection.everything && selection.exclude.size() <= 1) {
     const ProcessId system{kSystemProcess, 0};
@@ -109,10 +112,11 @@ std::vector<TapTarget> WasapiTaps::targets(const ProcessTable& table,
     });
   };
   // Ancestors first: a tree includes its children.
-  std::sort(sounding.begin(), sounding.end(),
-            [](const Ancestry& a, const Ancestry& b) { return a.size() < b.size(); });
-  for (const Ancestry& process : sounding) {
-    if (!covers(process)) targets.push_back(make_target(process.front().id, false));
+  std::sort(sounding.begin(), sounding.end(), [](const Sounding& a, const Sounding& b) {
+    return a.process.size() < b.process.size();
+  });
+  for (const Sounding& one : sounding) {
+    if (!covers(one.process)) targets.push_back(make_target(one.process.front().id, false));
   }
   return targets;
 }
@@ -125,10 +129,20 @@ Error WasapiTaps::attach(const TapTarget& target, CaptureListener* listener,
   return error ? explain_process_failure(std::move(error), target.process.pid) : error;
 }
 
-EndpointState WasapiTaps::state() {
+// A target contains the tree of its process.
+EndpointState WasapiTaps::state(const TapTarget* target) {
+  const auto contains = [target](const Sounding& program) {
+    return target == nullptr ||
+           std::any_of(program.process.begin(), program.process.end(),
+                       [&](const ProcessRecord& one) { return one.id == target->process; });
+  };
   ProgramState state;
   for (const SessionInfo& one : sessions_->playing()) {
-    if (std::find(pids_.begin(), pids_.end(), one.pid) == pids_.end()) continue;
+    if (std::none_of(sounding_.begin(), sounding_.end(), [&](const Sounding& program) {
+          return program.pid == one.pid && contains(program);
+        })) {
+      continue;
+    }
     state.add(one.active, one.muted, one.volume, one.level);
   }
   return state.get();
