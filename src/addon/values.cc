@@ -298,6 +298,7 @@ Napi::Object process_to_value(Napi::Env env, const ProcessInfo& process) {
   value.Set("volume", process.volume);
   value.Set("muted", process.muted);
   value.Set("devices", to_array(env, process.device_ids));
+  if (!process.origin.empty()) value.Set("origin", process.origin);
   return value;
 }
 

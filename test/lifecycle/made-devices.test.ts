@@ -1,6 +1,7 @@
 // Nothing of a microphone or speaker that the package made stays on the audio server, however its process ends.
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdirSync, symlinkSync } from 'node:fs';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
@@ -18,6 +19,15 @@ const kinds = [
   ['microphone', 2],
   ['speaker', 1],
 ] as const;
+
+function canUnshare(): boolean {
+  const unshare = ['--user', '--map-root-user', '--pid', '--fork', 'true'];
+  if (process.platform !== 'linux' || spawnSync('unshare', unshare).status === 0) return true;
+  const absent = 'absent: unshare, or the right to use it: no program in a container returned';
+  console.log(absent);
+  if (process.env.PATCHCORD_REQUIRE_ALL) throw new Error(absent);
+  return false;
+}
 
 for (const [title, name, start] of makingServers) {
   describe.skipIf(isAbsent(name, 'what it keeps of made devices was not tried'))(
@@ -104,6 +114,33 @@ for (const [title, name, start] of makingServers) {
         },
       );
 
+      it.each([
+        ['microphone', 'sources'],
+        ['speaker', 'sinks'],
+      ])(
+        'has a name and an id of its own beside those of processes that start at the same time, a %s',
+        async (what, list) => {
+          const children = await Promise.all([1, 2, 3, 4].map(() => started(what)));
+          const devices = JSON.parse(pactl('--format=json', 'list', list)) as {
+            name: string;
+            description: string;
+          }[];
+          const made = devices.filter(
+            ({ name }) => name.startsWith('patchcord.') && !name.endsWith('.monitor'),
+          );
+          expect(made.map(({ description }) => description).sort()).toEqual([
+            'Left behind',
+            ...[2, 3, 4].map((copy) => `Left behind (${copy})`),
+          ]);
+          expect(new Set(made.map(({ name }) => name)).size).toBe(4);
+          for (const child of children) {
+            child.kill('SIGUSR2');
+            await once(child, 'exit');
+          }
+          expect(left()).toEqual([]);
+        },
+      );
+
       it('has an id that follows from its name, and another id beside one of the same name', async () => {
         const open = async (name: string): Promise<VirtualMicSink> =>
           new VirtualMicSink({ backend: 'pulse', name }).ready;
@@ -167,6 +204,49 @@ for (const [title, name, start] of makingServers) {
           await next.stop();
         }
       });
+
+      it.skipIf(!canUnshare())(
+        'gets the program of a container back, which has connected to the next server',
+        async () => {
+          const speaker = await VirtualSpeakerSource.open({ backend: 'pulse', name: 'Contained' });
+          speaker.resume();
+          // Programs have another number in each container; this one has the same whenever it is started.
+          const inside = ['--user', '--map-root-user', '--pid', '--fork', '--kill-child'];
+          const play = `while :; do unshare ${inside.join(' ')} pacat --client-name=Robot < /dev/urandom; sleep 0.1; done`;
+          const program = spawn('sh', ['-c', play], {
+            env: { ...process.env, ...server.env },
+            stdio: 'ignore',
+            detached: true,
+          });
+          try {
+            const index = () => /^(\d+)\t/.exec(pactl('list', 'short', 'sink-inputs'))?.[1] ?? '';
+            await until(() => index() !== '', 'the program');
+            pactl('move-sink-input', index(), speaker.speaker.id);
+            await until(() => speaker.level().rmsDb > -20, 'the noise');
+            // It has been listed there.
+            await new Promise((resolve) => setTimeout(resolve, 500));
+            const gone = event(speaker, 'rebuild');
+            const folder = server.env.XDG_RUNTIME_DIR;
+            await server.kill();
+            await gone;
+            const recovered = event(speaker, 'recovered');
+            const next = await start();
+            try {
+              Object.assign(process.env, next.env);
+              // The program finds the next server where the first one was.
+              mkdirSync(`${folder}/pulse`, { recursive: true });
+              symlinkSync(`${next.env.XDG_RUNTIME_DIR}/pulse/native`, `${folder}/pulse/native`);
+              await recovered;
+              await until(() => speaker.level().rmsDb > -20, 'the noise on the next server');
+              await speaker.close();
+            } finally {
+              await next.stop();
+            }
+          } finally {
+            process.kill(-program.pid!, 'SIGKILL');
+          }
+        },
+      );
 
       it.each([
         ['microphone', VirtualMicSink],

@@ -164,6 +164,7 @@ std::vector<ProcessInfo> to_processes(const ProcessTable& table,
   for (const ProgramStream& stream : streams) {
     ProcessInfo& info = entry_of(process_of(table, stream));
     const bool first = info.state == ProcessState::kSilent;
+    if (info.id.start_time < 0) info.origin = stream.machine + " " + std::to_string(stream.pid);
     if (!stream.application.empty()) info.display_name = stream.application;
     if (!stream.corked) info.state = ProcessState::kActive;
     if (first && stream.corked) info.state = ProcessState::kInactive;
