@@ -76,6 +76,9 @@ const delaysMs = [100, 250, 500, 1000, 3000];
 // if it had not returned.
 const wellMs = 3000;
 const shortlyMs = 200;
+// The waits in which a device that was found at the start, and was then replaced, comes back: a card that changes its
+// profile removes its devices and adds others.
+const replacedDelaysMs = [0, 100, 250, 500];
 // Without a connection there are no notifications, and an attempt to connect costs little.
 const unreachableDelayMs = 250;
 
@@ -144,25 +147,43 @@ export class DeviceKeeper<Found> {
     return this.#reason;
   }
 
-  /** Opens the first device. Any failure is an error. */
+  /** Opens the first device. Any failure is an error, but a device may be replaced while it is opened. */
   start(): Promise<void> {
-    return this.#do(() =>
-      this.#timeless(async () => {
-        this.#isStarting = true;
-        const found = await this.#actions.find({
-          selector: this.#selector,
-          previous: undefined,
-          lost: false,
-        });
-        if (this.#stopped) return this.#actions.release(found);
-        // Also if opening it fails, so that it is released.
-        this.#current = found;
-        await this.#actions.open(found);
-        this.#isStarting = false;
-        if (this.#patienceMs > 0 && !this.#stopped)
-          this.#actions.host.watch(AsyncResource.bind(() => this.#notice()));
-      }),
-    );
+    return this.#do(async () => {
+      this.#isStarting = true;
+      let isReplaced = false;
+      for (const delayMs of [...replacedDelaysMs, undefined]) {
+        try {
+          await this.#timeless(() => this.#openFirst());
+          break;
+        } catch (error) {
+          const { code } = error as Partial<AudioError>;
+          const isGone = code === 'ERR_AUDIO_DEVICE_NOT_FOUND' || code === 'ERR_AUDIO_DEVICE_LOST';
+          isReplaced ||= this.#current !== undefined;
+          if (!isGone || !isReplaced || delayMs === undefined || this.#stopped) throw error;
+          const before = this.#current;
+          this.#current = undefined;
+          if (before !== undefined) await this.#actions.release(before);
+          if (delayMs > 0) await this.#sleep(delayMs);
+          if (this.#stopped) throw error;
+        }
+      }
+      this.#isStarting = false;
+      if (this.#patienceMs > 0 && !this.#stopped)
+        this.#actions.host.watch(AsyncResource.bind(() => this.#notice()));
+    });
+  }
+
+  async #openFirst(): Promise<void> {
+    const found = await this.#actions.find({
+      selector: this.#selector,
+      previous: undefined,
+      lost: false,
+    });
+    if (this.#stopped) return this.#actions.release(found);
+    // Also if opening it fails, so that it is released.
+    this.#current = found;
+    await this.#actions.open(found);
   }
 
   /** Called when the engine reports that the device is gone. */
@@ -342,6 +363,10 @@ export class DeviceKeeper<Found> {
     const unreachable = failure?.code === 'ERR_AUDIO_BACKEND_UNAVAILABLE';
     const ms = unreachable ? Math.min(planned, unreachableDelayMs) : planned;
     if (this.#changed || this.#request || this.#stopped) return Promise.resolve();
+    return this.#sleep(ms);
+  }
+
+  #sleep(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const callOff = timersOf(this.#actions.host).after(ms, () => this.#wake?.());
       this.#wake = () => {

@@ -49,14 +49,14 @@ export interface WavWriterStats {
 
 type Done = (error?: Error | null) => void;
 
-// A live stream writes four times a second, and no frame may wait longer than a second.
-const sizesEveryMs = 1000 - filePortionMs;
+// Less than the time between two portions of a live stream: the header then counts each of them as soon as it is stored.
+const sizesEveryMs = filePortionMs - 50;
 
 /**
- * Writes a WAV file that is valid at any time after its first frame. The sizes in the header are updated at least once a
- * second. A recording whose process is killed loses at most its last second, and the audio that waited for a blocked
- * event loop. (If the process is killed within the first second, the header counts no frames; a `WavReader` reads them
- * anyway.) Beyond 4 GiB the file becomes RF64.
+ * Writes a WAV file that is valid at any time after its first frame. The sizes in the header are updated when audio is
+ * stored, at most five times a second. A live stream is stored four times a second: a recording whose process is killed
+ * lacks at most the last quarter of a second, and the audio that waited for a blocked event loop. Beyond 4 GiB the file
+ * becomes RF64.
  *
  * An existing file is replaced. If this process reads or writes that file, the stream fails with `ERR_AUDIO_UNSUPPORTED`.
  * If a stream of that file was destroyed, or has stored all its frames, the new stream waits until the file is closed.
@@ -89,6 +89,7 @@ export class WavWriter extends TypedWritable<WritableEvents> implements AudioStr
   #half: Buffer = Buffer.alloc(0);
   #writing: Promise<void> = Promise.resolve();
   #finishing = false;
+  #sizesAt = -Infinity;
   #sizesTimer: NodeJS.Timeout | undefined;
   #sizesUpdate: Promise<void> = Promise.resolve();
 
@@ -286,6 +287,11 @@ export class WavWriter extends TypedWritable<WritableEvents> implements AudioStr
     if (whole === 0) return;
     await this.#writeAt(bytes.subarray(0, whole), this.#headerBytes + this.#dataBytes);
     this.#dataBytes += whole;
+    if (performance.now() - this.#sizesAt >= sizesEveryMs) {
+      await this.#sizesUpdate;
+      await this.#writeSizes();
+      return;
+    }
     this.#sizesTimer ??= setTimeout(() => {
       this.#sizesTimer = undefined;
       this.#sizesUpdate = this.#writeSizes().catch((error: Error) => void this.destroy(error));
@@ -325,6 +331,7 @@ export class WavWriter extends TypedWritable<WritableEvents> implements AudioStr
   }
 
   async #writeSizes(): Promise<void> {
+    this.#sizesAt = performance.now();
     if (this.#begun) await this.#writeAt(this.#header(this.#begun), 0);
   }
 
