@@ -126,6 +126,8 @@ export interface NativeProcess extends NativeProcessId {
   volume: number;
   muted: boolean;
   devices: string[];
+  /** The host and the number that a program in a container reports; absent for processes of this system. */
+  origin?: string;
 }
 
 /** For each process, the nearest of itself and its ancestors that is listed decides; if none is, `everything` does. */
@@ -136,7 +138,7 @@ export interface NativeSelection {
 }
 
 export interface NativeTapEvent {
-  type: 'attached' | 'detached' | 'gone' | 'failed';
+  type: 'attached' | 'detached' | 'gone' | 'failed' | 'dead' | 'alive';
   process: NativeProcessId;
   deviceId: string;
   time: bigint;
@@ -469,7 +471,7 @@ export interface Native {
       hostClock: boolean;
       startTime: bigint | undefined;
       durationFrames: number;
-      channelMap: ChannelMap | undefined;
+      channelMap: ChannelMap | 'attenuated' | undefined;
       maxFillMs: number;
       maxWaitMs: number;
     },

@@ -6,6 +6,16 @@ import { checkInteger, checkNumber, invalidType, invalidValue } from '../validat
  */
 export type ChannelMap = number[] | number[][];
 
+/** The number of output channels that a map defines, if it defines one. */
+export function mappedChannels(map: ChannelMap | 'attenuated' | undefined): number | undefined {
+  return Array.isArray(map) ? map.length : undefined;
+}
+
+/** As `checkChannelMap()`, but also accepts `'attenuated'`. */
+export function checkDownMix(value: unknown, name: string, channels: number): void {
+  if (value !== 'attenuated') checkChannelMap(value, name, channels);
+}
+
 /**
  * @param channels the number of output channels.
  * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`.

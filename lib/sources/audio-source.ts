@@ -30,7 +30,7 @@ import {
 } from '../devices/devices.js';
 import type { Opened } from '../devices/opened.js';
 import { AudioError, closedEarly, fromNative, type NativeError } from '../errors.js';
-import { checkChannelMap, checkRows } from '../format/channel-map.js';
+import { checkChannelMap, checkRows, mappedChannels } from '../format/channel-map.js';
 import { resolveFormat, type AudioFormat } from '../format/format.js';
 import { IsolatedCapture } from '../isolation/isolated-capture.js';
 import type { Isolation } from '../isolation/start-child.js';
@@ -138,11 +138,11 @@ export abstract class AudioSource<
     flow: 'input' | 'output',
   ) {
     const { channelMap } = given;
-    if (channelMap !== undefined) checkRows(channelMap, 'options.channelMap');
-    const format = resolveFormat({ ...given, channels: given.channels ?? channelMap?.length });
-    if (channelMap !== undefined) {
-      checkChannelMap(channelMap, 'options.channelMap', format.channels);
-    }
+    const isMap = channelMap !== undefined && channelMap !== 'attenuated';
+    if (isMap) checkRows(channelMap, 'options.channelMap');
+    const channels = given.channels ?? mappedChannels(channelMap);
+    const format = resolveFormat({ ...given, channels });
+    if (isMap) checkChannelMap(channelMap, 'options.channelMap', format.channels);
     const plan = new ChunkPlan(format.sampleRate, checkChunkOptions(given));
     const { durationMs, startTime, signal, bufferMs, device = 'default' } = given;
     const { clock = 'device', maxFillMs = 60_000, maxWaitMs = 500 } = given;

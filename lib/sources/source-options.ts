@@ -17,11 +17,12 @@ export interface SourceOptions extends FormatOptions, ChunkOptions, OpenOptions,
   device?: DeviceSelector | undefined;
   /**
    * For each channel of the stream the channel of the device, or the gains of the device's channels. Use it to select
-   * channels of a device that has more than two. Its length is also the number of channels of the stream. A
-   * `ProcessSource` does not have this option.
+   * channels of a device that has more than two. Its length is also the number of channels of the stream.
+   * `'attenuated'` is the usual down-mix, so quiet that it never exceeds full scale: integer formats clip a loud 7.1
+   * otherwise. A `ProcessSource` does not have this option.
    * @default the usual up- and down-mix of ITU-R BS.775
    */
-  channelMap?: ChannelMap | undefined;
+  channelMap?: ChannelMap | 'attenuated' | undefined;
   /** Ends the stream after exactly this duration, ms. @default the stream does not end by itself */
   durationMs?: number | undefined;
   /**

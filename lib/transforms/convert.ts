@@ -3,6 +3,7 @@ import { types } from 'node:util';
 import { native } from '../engine/native.js';
 import { AudioError } from '../errors.js';
 import { decodeSamples } from '../streams/samples.js';
+import { mappedChannels } from '../format/channel-map.js';
 import {
   bytesPerFrame,
   checkFormat,
@@ -53,7 +54,7 @@ export function convert(buffer: Uint8Array, options: ConvertOptions): Buffer {
   const from = checkFormat(options.from, 'options.from');
   checkObject(options.to, 'options.to');
   const wanted = checkOptions(options.to, 'a format', formatFields, 'options.to');
-  const channels = wanted.channels ?? options.channelMap?.length;
+  const channels = wanted.channels ?? mappedChannels(options.channelMap);
   const to = resolveFormat({ ...wanted, channels }, from, 'options.to');
   checkConversion(options, to.channels);
   checkWhole(buffer, bytesPerFrame(from));

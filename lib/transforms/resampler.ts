@@ -1,3 +1,4 @@
+import { mappedChannels } from '../format/channel-map.js';
 import { resolveFormat, type AudioFormat, type FormatOptions } from '../format/format.js';
 import { linkable } from '../streams/links.js';
 import { checkOptions } from '../validate.js';
@@ -41,7 +42,7 @@ export class Resampler extends AudioTransform {
       'sampleFormat',
       ...conversionOptionNames,
     ]);
-    const { channelMap, channels = channelMap?.length } = asked;
+    const { channels = mappedChannels(asked.channelMap) } = asked;
     const given = { ...asked, channels };
     resolveFormat(given);
     checkConversion(given, channels);
@@ -52,7 +53,9 @@ export class Resampler extends AudioTransform {
   /** @internal */
   protected override plan(from: Readonly<AudioFormat>): FilterPlan {
     // A channel map does not define speaker positions.
-    const known = this.#options.channelMap ? { ...from, channelMask: undefined } : from;
+    const known = mappedChannels(this.#options.channelMap)
+      ? { ...from, channelMask: undefined }
+      : from;
     const to = resolveFormat(this.#options, known);
     return { kind: 'convert', to, options: conversionPlan(this.#options, from, to) };
   }

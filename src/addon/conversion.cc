@@ -26,6 +26,7 @@ Conversion::Conversion(const Format& from, const Format& to, const Napi::Object&
   auto map = channel_map_from(property(options, "channelMap"), from.channels, to.channels);
   auto masked = masked_map(from.channels, to.channels, channel_mask_from(options));
   if (masked) map = std::move(masked);
+  if (map && property(options, "channelMap").IsString()) map->attenuate();
   // Integers that are only copied into a format of at least the same width need no noise.
   const bool moved = from.sample_rate == to.sample_rate && !map &&
                      from.sample_format != SampleFormat::kF32 &&

@@ -115,6 +115,7 @@ SourceObject::SourceObject(const Napi::CallbackInfo& info) : DeviceObject(info) 
   config.duration_frames =
       static_cast<uint64_t>(property(options, "durationFrames").As<Napi::Number>().Int64Value());
   config.routing = channel_routing_from(property(options, "channelMap"));
+  config.attenuates = property(options, "channelMap").IsString();
   loopback_ = property(options, "loopback").As<Napi::Boolean>();
   config.fills_idle = loopback_;
   config.host_clock = property(options, "hostClock").As<Napi::Boolean>();
@@ -175,7 +176,8 @@ Napi::Value SourceObject::select_processes(const Napi::CallbackInfo& info) {
 
 // takeTaps(): { type, process, deviceId, time, missedMs, error? }[]
 Napi::Value SourceObject::take_taps(const Napi::CallbackInfo& info) {
-  static constexpr const char* kTypes[] = {"attached", "detached", "gone", "failed"};
+  static constexpr const char* kTypes[] = {"attached", "detached", "gone",
+                                           "failed",   "dead",     "alive"};
   const Napi::Env env = info.Env();
   Napi::Array list = Napi::Array::New(env);
   uint32_t count = 0;

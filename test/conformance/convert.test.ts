@@ -69,6 +69,29 @@ describe('convert()', () => {
     expect([...toFloat32(mono, stereo)]).toEqual([-0.5, 1]);
   });
 
+  it('folds a loud 7.1 into integers without clipping if it is asked to', async () => {
+    const from: AudioFormat = { sampleRate: 48000, channels: 8, sampleFormat: 'f32' };
+    const to = { channels: 2, sampleFormat: 's16' } as const;
+    const loud = fromFloat32(new Float32Array(8).fill(0.9), from);
+    const samples = (bytes: Buffer) => [bytes.readInt16LE(0), bytes.readInt16LE(2)];
+    expect(samples(convert(loud, { from, to }))).toEqual([32767, 32767]);
+    const quiet = { from, to, channelMap: 'attenuated' } as const;
+    const level = Math.round(0.9 * 32768);
+    expect(samples(convert(loud, quiet))).toEqual([level, level]);
+    expect(samples(await streamed(quiet, loud))).toEqual([level, level]);
+    // Only the front left, at the same ratio to the others as usual.
+    const one = fromFloat32(Float32Array.of(0.9, 0, 0, 0, 0, 0, 0, 0), from);
+    expect(samples(convert(one, quiet))).toEqual([
+      Math.round((0.9 * 32768) / (1 + 3 * Math.SQRT1_2)),
+      0,
+    ]);
+    // The speakers of a mask: here the second channel is the centre.
+    const masked = { ...from, channels: 2, channelMask: 0x5 };
+    const both = fromFloat32(Float32Array.of(0.9, 0.9), { ...from, channels: 2 });
+    const mono = convert(both, { ...quiet, from: masked, to: { ...to, channels: 1 } });
+    expect(mono.readInt16LE(0)).toBe(level);
+  });
+
   it('reads bytes from any position in a larger buffer', () => {
     const bytes = encodeSamples([0.5, -0.25], 's16');
     const shifted = new Uint8Array(9);
@@ -105,6 +128,7 @@ describe('convert()', () => {
     expect(bad({ dither: 1 })).toThrow(withCode('ERR_INVALID_ARG_TYPE'));
     expect(bad({ channelMap: [0], to: { channels: 2 } })).toThrow(/options\.channelMap/);
     expect(bad({ channelMap: 'left' })).toThrow(withCode('ERR_INVALID_ARG_TYPE'));
+    expect(bad({ channelMap: ['attenuated'] })).toThrow(withCode('ERR_INVALID_ARG_TYPE'));
     expect(bad({ sampleRate: 44100 })).toThrow(/not an option of convert\(\)/);
     expect(() => convert(Buffer.alloc(7), { from: stereo, to: {} })).toThrow(
       withCode('ERR_AUDIO_PARTIAL_FRAME'),

@@ -1,5 +1,7 @@
 #include "../../src/core/signal/channel_map.h"
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "check.h"
@@ -34,6 +36,30 @@ TEST("5.1 and 7.1 fold to stereo as ITU-R BS.775 says") {
   const ChannelMap eight(8, 2);
   const float both[] = {1, 0, kHalf, 0, kHalf, 0, kHalf, 0};
   for (uint32_t in = 0; in < 8; ++in) CHECK_NEAR(eight.gain(0, in), both[in], 1e-7);
+}
+
+TEST("an attenuated map never exceeds full scale, and keeps the ratio of the channels") {
+  for (uint32_t in = 1; in <= 10; ++in) {
+    for (uint32_t out = 1; out <= 10; ++out) {
+      const ChannelMap usual(in, out);
+      ChannelMap map(in, out);
+      map.attenuate();
+      float most = 0, factor = 0;
+      for (uint32_t o = 0; o < out; ++o) {
+        float sum = 0;
+        for (uint32_t i = 0; i < in; ++i) {
+          sum += std::fabs(map.gain(o, i));
+          if (usual.gain(o, i) == 0) continue;
+          const float here = map.gain(o, i) / usual.gain(o, i);
+          CHECK(factor == 0 || std::fabs(here - factor) < 1e-6f);
+          factor = here;
+        }
+        most = std::max(most, sum);
+      }
+      CHECK(most <= 1 + 1e-6f && factor <= 1);
+      CHECK(factor == 1 || most > 1 - 1e-6f);
+    }
+  }
 }
 
 TEST("7.1 to 5.1 joins the surrounds; 5.1 to 7.1 keeps every speaker in its place") {

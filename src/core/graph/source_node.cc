@@ -47,13 +47,15 @@ void SourceNode::open(const Format& device, const DeviceTiming& timing, uint32_t
   ringing_ = 0;
   skipping_ = false;
   back_at_ = kNever;
+  auto map = config_.routing.empty() ? device_map(device.channels, config_.channels, speakers)
+                                     : config_.routing.map(device.channels, config_.channels);
+  if (map && config_.attenuates) map->attenuate();
   // A variable ratio is as flat with kBest as a fixed one with kHigh.
   converter_ = std::make_unique<Converter>(
       Filter::Shape{device.sample_rate, device.channels},
       Filter::Shape{config_.sample_rate, config_.channels},
       config_.host_clock ? ResamplerQuality::kBest : ResamplerQuality::kHigh, config_.host_clock,
-      config_.routing.empty() ? device_map(device.channels, config_.channels, speakers)
-                              : config_.routing.map(device.channels, config_.channels));
+      std::move(map));
   if (config_.host_clock) {
     host_ = std::make_unique<HostClock>(config_.start, converter_.get());
     host_->leave_out_seconds(left_out_);

@@ -42,6 +42,7 @@ class SourceNode final : public Producer {
     int64_t max_wait = kMaxWait;  // ns. The longest wait for a packet.
     bool metered = true;          // JavaScript may read levels
     ChannelRouting routing{};     // of the device's channels; none: the usual routing
+    bool attenuates = false;      // the usual routing, so quiet that it never exceeds full scale
   };
 
   struct Stats {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <vector>
 
 #include "speakers.h"
@@ -192,6 +193,16 @@ void ChannelMap::settle() {
   identity_ = in_channels_ == out_channels_ && routes_.size() == out_channels_ &&
               std::all_of(routes_.begin(), routes_.end(),
                           [](const Route& r) { return r.out == r.in && r.gain == 1; });
+}
+
+void ChannelMap::attenuate() {
+  float most = 1;
+  for (uint32_t out = 0; out < out_channels_; ++out) {
+    float sum = 0;
+    for (const Route& route : routes_) sum += route.out == out ? std::fabs(route.gain) : 0;
+    most = std::max(most, sum);
+  }
+  for (Route& route : routes_) route.gain /= most;
 }
 
 float ChannelMap::gain(uint32_t out_channel, uint32_t in_channel) const noexcept {

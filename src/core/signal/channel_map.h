@@ -39,6 +39,9 @@ class ChannelMap {
   bool identity() const noexcept { return identity_; }  // out is in, bit for bit
   float gain(uint32_t out_channel, uint32_t in_channel) const noexcept;
 
+  // Lowers all gains by the same factor, so that no output exceeds the highest input.
+  void attenuate();
+
   // Audio is interleaved; `in` and `out` do not overlap. The map never reads a channel that is not
   // routed, so a NaN in it does no harm.
   void process(const float* in, float* out, size_t frames) const noexcept;
