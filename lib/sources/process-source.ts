@@ -356,7 +356,7 @@ export class ProcessSource extends AudioSource<ProcessSourceEvents> {
     const known = this.#known.get(processKey(process)) ?? unknownProcess(process);
     const tap: ProcessTap = { process: known, device: deviceId || undefined };
     if (type === 'dead' || type === 'alive') {
-      const frame = Math.max(0, Math.round(this.frameAt(time)));
+      const frame = Math.max(0, Math.round(this.frameAt(event.time)));
       const name = type === 'dead' ? 'processDead' : 'processAlive';
       callListeners(() => this.emit(name, { ...tap, frame }));
       return;
