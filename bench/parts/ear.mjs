@@ -1,4 +1,4 @@
-// How a stream is heard that has one tone of its own.
+// Measures the tone of a stream, and the tones of other streams in it.
 const rate = 48000;
 
 /** Measures one stream of stereo f32: the levels of the tones, and the silences within its own tone. */

@@ -286,7 +286,7 @@ void Follower::tell_heard() {
 // play. In the sum, which the receiver of the stream checks, other programs would hide that.
 void Follower::tell_dead(int64_t now) {
   for (auto& tap : taps_) {
-    // The sound of programs that are captured together cannot be told apart.
+    // One capture of several programs delivers only their sum.
     if (tap->target.others) continue;
     tap->life.packet(tap->sounds.exchange(false, std::memory_order_relaxed));
     if (!tap->life.look(system_->state(&tap->target), now).life) continue;

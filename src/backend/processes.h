@@ -43,8 +43,8 @@ struct ProcessInfo {
   float volume = 1;             // linear, 0..1; above 1 where the system amplifies
   bool muted = false;
   std::vector<std::string> device_ids;  // outputs that it plays to, or inputs that it captures
-  // What a process that this system cannot see reports of its origin: its host and its number
-  // there. Its id changes when it connects to the server again; this does not. Empty for others.
+  // The host, and the number there, that a process reports which this system cannot see. Its id
+  // changes when it connects to the server again; this does not. Empty for other processes.
   std::string origin;
 };
 

@@ -1,4 +1,4 @@
-// What a program records from a virtual microphone whose process was not served in time: every frame of silence is told.
+// A virtual microphone whose process was late: its `underrun` events count every frame of silence that a program records.
 import { spawn } from 'node:child_process';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
@@ -40,7 +40,7 @@ const sum = (all: readonly number[]): number => all.reduce((total, one) => total
 
 for (const [title, name, start] of makingServers) {
   describe.skipIf(isAbsent(name, 'underruns were not counted'))(`on ${title}`, () => {
-    it('the silence that is heard is the silence that is told', { timeout: 60_000 }, async () => {
+    it('a sink reports as much silence as a program records', { timeout: 60_000 }, async () => {
       const server = await start();
       onTestFinished(() => server.stop());
       const scene = fileURLToPath(new URL('scenes/tells-underruns.mjs', import.meta.url));
