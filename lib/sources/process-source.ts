@@ -78,9 +78,9 @@ export interface ProcessSourceEvents extends SourceEvents {
   /**
    * For about 2 s the stream has received only zeros from a program whose meter in the system moves: it protects what
    * it plays. The other programs are still recorded; if there are none, the stream emits `dead` as well. `frame` is the
-   * position of the stream. PulseAudio and PipeWire have no such meters. The system captures some programs together,
-   * and then this event is not possible: all processes of one application, and on Windows everything (`process: 0`), or everything but
-   * one program.
+   * position of the stream. PulseAudio and PipeWire have no such meters. Programs that the system captures together
+   * have no such event: the processes of one application, and on Windows everything (`process: 0`), or everything
+   * but one program.
    */
   processDead: [tap: ProcessTap & { frame: number }];
   /** The stream receives the sound of that program again. */
