@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
 
 import { describe, expect, it, vi } from 'vitest';
@@ -87,5 +88,22 @@ describe('fromNative', () => {
     const { stack } = publicFunction();
     expect(stack).toMatch(/errors\.test\.ts/);
     expect(stack).not.toMatch(/publicFunction|fromNative|inner/);
+  });
+});
+
+describe('docs/errors.md', () => {
+  it('has every code, and no other', () => {
+    const read = (file: string): string => readFileSync(new URL(file, import.meta.url), 'utf8');
+    const list = /const codeNames = \[([^\]]*)\]/.exec(read('../../lib/errors.ts'))?.[1] ?? '';
+    const codes = [...list.matchAll(/'(\w+)'/g)].map(([, name]) => `ERR_AUDIO_${name}`);
+    const rows = [...read('../../docs/errors.md').matchAll(/^\| `(ERR_AUDIO_\w+)` \| (.*)/gm)];
+    expect(codes.length).toBeGreaterThan(10);
+    expect(rows.map(([, code]) => code).sort()).toEqual(codes.sort());
+    for (const [, code, cells] of rows) {
+      expect(
+        cells.split(' | ').map((cell) => cell.length > 10),
+        code,
+      ).toEqual([true, true]);
+    }
   });
 });
