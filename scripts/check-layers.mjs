@@ -64,7 +64,10 @@ const rooms = {
   isolation: ['engine', 'format'],
   sources: ['isolation', 'streams', 'devices', 'engine', 'format'],
   sinks: ['sources', 'mixer', 'streams', 'devices', 'engine', 'format'],
-  meeting: ['sinks', 'sources', 'transforms', 'mixer', 'streams', 'devices', 'engine', 'format'],
+  meeting: [
+    ...['sinks', 'sources', 'isolation', 'transforms', 'mixer'],
+    ...['streams', 'devices', 'engine', 'format'],
+  ],
   // A program, which uses only what users can use.
   cli: [],
 };

@@ -225,8 +225,17 @@ export interface NativeSource extends NativeTimed {
 
 /** A device that another process holds. Its packets are heard while a source has it open. */
 export interface NativePushed {
-  /** `position`: of the first frame, on the device's own counter. Null is silence. */
-  packet(samples: Uint8Array | null, frames: number, position: number, time: number): void;
+  /**
+   * @param samples null: silence.
+   * @param position of the first frame, on the device's own counter.
+   * @param time when the first frame was heard, in ns; undefined: unknown.
+   */
+  packet(
+    samples: Uint8Array | null,
+    frames: number,
+    position: number,
+    time: number | undefined,
+  ): void;
   /** No packet has come for a while. */
   idle(): void;
   /** The system's state of the device, linear; a `peak` below 0 is not known. */

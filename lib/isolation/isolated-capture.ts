@@ -32,10 +32,25 @@ export interface IsolatedListener {
   tap(event: NativeTapEvent): void;
 }
 
+/** A device that another process holds. */
+export interface IsolatedDevice {
+  /** The stream of the engine that its packets go to. */
+  readonly pushed: NativePushed;
+  /** The description of the open device. Rejects if it cannot be opened. */
+  readonly opened: Promise<NativeStreamInfo>;
+  /** Sets how many ms of frames the other process collects before it sends them; 0 if they have a deadline. */
+  collect(ms: number): void;
+  /** Resolves when all frames that the other process has collected have arrived. */
+  flush(): Promise<void>;
+  /** Changes the programs that are captured. */
+  select(programs: NativeSelection): void;
+  /** Resolves when the device is free. */
+  close(): Promise<void>;
+}
+
 /** One device that a child process holds, and the stream of the engine that its packets go to. */
-export class IsolatedCapture {
+export class IsolatedCapture implements IsolatedDevice {
   readonly pushed: NativePushed = new (native().Pushed)();
-  /** The description of the open device by the child's engine. Rejects if it cannot be opened. */
   readonly opened: Promise<NativeStreamInfo>;
   readonly #request: OpenRequest;
   readonly #link: ChildLink;
@@ -67,14 +82,12 @@ export class IsolatedCapture {
     }
   }
 
-  /** Sets how many ms of frames the child collects before it sends them; 0 if they have a deadline. */
   collect(ms: number): void {
     if (ms === this.#collectMs) return;
     this.#collectMs = ms;
     this.#link.send(kinds.collect, ms);
   }
 
-  /** Resolves when all frames that the child has collected have arrived. */
   flush(): Promise<void> {
     if (this.#collectMs === 0 || !this.#isOpen) return Promise.resolve();
     return new Promise((resolve) => {
@@ -87,12 +100,10 @@ export class IsolatedCapture {
     });
   }
 
-  /** Changes the programs that are captured. */
   select(programs: NativeSelection): void {
     this.#link.send(kinds.select, programs);
   }
 
-  /** Resolves when the device is free. */
   close(): Promise<void> {
     clearInterval(this.#idle);
     return this.#link.close();

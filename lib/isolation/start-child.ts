@@ -11,8 +11,8 @@ import { AudioError } from '../errors.js';
  */
 export type ForkFunction = (file: string) => ChildProcess;
 
-/** Where the device of a source is held. */
-export type Isolation = 'thread' | 'process' | { fork: ForkFunction };
+/** Where the device of a source is held. `ffmpeg` is the path of an FFmpeg that records a microphone. */
+export type Isolation = 'thread' | 'process' | { fork: ForkFunction } | { ffmpeg: string };
 
 const fileName = 'isolated-child.js';
 

@@ -16,6 +16,7 @@ import {
   checkObject,
   checkOneOf,
   checkOptions,
+  checkString,
   checkTime,
   invalidType,
   invalidValue,
@@ -92,6 +93,8 @@ export interface MeetingOptions extends ChunkOptions, BackendOption {
    * @default 'auto'
    */
   strategy?: 'auto' | readonly Strategy[] | undefined;
+  /** The FFmpeg that the strategy `ffmpeg` starts: a path, or a name in `PATH`. @default 'ffmpeg' */
+  ffmpegPath?: string | undefined;
   /**
    * The instant of frame 0 of all tracks, in ns of `process.hrtime.bigint()`. Until the devices are open the tracks are
    * silence. @default the moment of the call
@@ -121,6 +124,7 @@ export interface MeetingPlan {
   first: Strategy;
   /** The strategies to try for a dead side. */
   strategies: readonly Strategy[];
+  ffmpegPath: string;
   chunks: ChunkPlan;
   startTime: bigint | undefined;
   bufferMs: number | undefined;
@@ -140,12 +144,14 @@ export function checkMeetingOptions(options: MeetingOptions | undefined): Meetin
     'tracks',
     'echo',
     'strategy',
+    'ffmpegPath',
     'startTime',
     'bufferMs',
     'signal',
     'backend',
   ]);
-  const { tracks = 'mixed', startTime, bufferMs, signal, backend } = given;
+  const { tracks = 'mixed', ffmpegPath = 'ffmpeg', startTime, bufferMs, signal, backend } = given;
+  checkString(ffmpegPath, 'options.ffmpegPath');
   checkOneOf(tracks, 'options.tracks', ['mixed', 'stereo']);
   const isStereo = tracks === 'stereo';
   const format = checkMeetingFormat(given.format, isStereo);
@@ -175,6 +181,7 @@ export function checkMeetingOptions(options: MeetingOptions | undefined): Meetin
     isStereo,
     echo,
     ...checkStrategy(given.strategy),
+    ffmpegPath,
     chunks: new ChunkPlan(format.sampleRate, checkChunkOptions(given)),
     startTime,
     bufferMs,
@@ -186,7 +193,7 @@ export function checkMeetingOptions(options: MeetingOptions | undefined): Meetin
 /** The options of both sides with a strategy that does not depend on what is dead. */
 export function optionsOf(
   strategy: Strategy,
-  { mic, system }: MeetingPlan,
+  { mic, system, ffmpegPath }: MeetingPlan,
 ): Pick<MeetingPlan, 'mic' | 'system'> {
   const isolation = 'process';
   const ofMic = {
@@ -195,6 +202,7 @@ export function optionsOf(
     directsound: { api: 'directsound', shareMode: 'shared' },
     'mic-process': { isolation },
     'both-processes': { isolation },
+    ffmpeg: { isolation: { ffmpeg: ffmpegPath } },
   } as const;
   const change: MeetingMicOptions | undefined = ofMic[strategy as keyof typeof ofMic];
   return {

@@ -1,6 +1,7 @@
 import type { BackendOption } from '../engine/backend.js';
 import { listDevices } from '../devices/devices.js';
 import { listAudioProcesses, type AudioProcess } from '../devices/processes.js';
+import { whyNoFfmpeg } from '../isolation/ffmpeg-capture.js';
 import { ProcessSource } from '../sources/process-source.js';
 import type { SideName } from './mixdown.js';
 import {
@@ -63,6 +64,15 @@ export const rungs: Readonly<Record<Strategy, Rung>> = {
     moves: async ({ plan }) => {
       if (!plan.system) return "the system's side is not captured";
       return whyNotIsolated(plan) ?? [moveTo('both-processes', plan)];
+    },
+  },
+  ffmpeg: {
+    side: 'mic',
+    moves: async ({ plan }) => {
+      const { backend, ffmpegPath } = plan;
+      const isSimulated = typeof backend === 'object' || backend === 'simulated';
+      if (isSimulated) return 'FFmpeg has no access to a simulation';
+      return (await whyNoFfmpeg(ffmpegPath)) ?? [moveTo('ffmpeg', plan)];
     },
   },
   'other-device': { side: 'mic', moves: otherDevices },

@@ -8,6 +8,7 @@
  * - `mme`, `directsound`: the microphone through one of the older interfaces of Windows, in shared mode.
  * - `mic-process`: the microphone in a child process, so that no process has both devices open.
  * - `both-processes`: each side in its own child process.
+ * - `ffmpeg`: the microphone recorded by FFmpeg, if that is installed: `dshow` on Windows, `pulse` on Linux.
  * - `other-device`: another microphone, first the system's default for calls. Not if the options name a device.
  * - `endpoint`: in place of programs, the output that they play to, and with it everything else that plays there. Not if
  *   programs are to be left out.
@@ -22,6 +23,7 @@ export const strategies = [
   'directsound',
   'mic-process',
   'both-processes',
+  'ffmpeg',
   'other-device',
   'endpoint',
 ] as const;

@@ -31,9 +31,10 @@ import {
 import type { Opened } from '../devices/opened.js';
 import { AudioError, closedEarly, fromNative, type NativeError } from '../errors.js';
 import { checkChannelMap, checkRows, mappedChannels } from '../format/channel-map.js';
-import { resolveFormat, type AudioFormat } from '../format/format.js';
-import { IsolatedCapture } from '../isolation/isolated-capture.js';
-import type { Isolation } from '../isolation/start-child.js';
+import { resolveFormat } from '../format/format.js';
+import { FfmpegCapture, whyNoFfmpeg } from '../isolation/ffmpeg-capture.js';
+import { IsolatedCapture, type IsolatedDevice } from '../isolation/isolated-capture.js';
+import type { ForkFunction, Isolation } from '../isolation/start-child.js';
 import { KeepAlive } from '../engine/keep-alive.js';
 import { streamKind } from '../streams/links.js';
 import {
@@ -125,7 +126,7 @@ export abstract class AudioSource<
   readonly #maxWaitMs: number;
   readonly #backend: string | undefined;
   /** The child process that holds the device; undefined if this process does. */
-  #isolated: IsolatedCapture | undefined;
+  #isolated: IsolatedDevice | undefined;
   #info: NativeStreamInfo | undefined;
   #opening: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
@@ -162,6 +163,10 @@ export abstract class AudioSource<
     if (isolation !== 'thread' && typeof backend === 'object') {
       const reason = 'a child process has no access to a simulation of this process';
       throw unsupported("isolation 'process' with a SimulatedAudio", reason);
+    }
+    if (typeof isolation === 'object' && 'ffmpeg' in isolation && flow === 'output') {
+      const reason = 'FFmpeg records microphones only';
+      throw unsupported('isolation { ffmpeg } of this source', reason, "Use isolation: 'process'");
     }
     const host = openBackend(given);
     super({ format, plan, bufferMs });
@@ -408,7 +413,7 @@ export abstract class AudioSource<
   /** @internal Opens a target in place of the present one. */
   protected async openTarget({ id, device }: SourceTarget): Promise<NativeStreamInfo> {
     try {
-      if (this.isIsolated) return await this.openIsolated(id, device?.format);
+      if (this.isIsolated) return await this.openIsolated(id, device);
       const lowLatency = this.#openOptions.lowLatency && this.#shortPeriod.whyNot === undefined;
       const options = { ...this.#openOptions, lowLatency };
       return await this.#native.open(id, periodOf(options), options);
@@ -435,36 +440,42 @@ export abstract class AudioSource<
   }
 
   /** @internal The child process that holds the device; undefined if this process does. */
-  protected get isolated(): IsolatedCapture | undefined {
+  protected get isolated(): IsolatedDevice | undefined {
     return this.#isolated;
   }
 
   /** @internal Opens a device, or programs, in a child process, which is another one each time. */
   protected async openIsolated(
     id: string,
-    { sampleRate, channels }: Pick<AudioFormat, 'sampleRate' | 'channels'> = this.format,
+    device?: NativeDevice,
     programs?: NativeSelection,
   ): Promise<NativeStreamInfo> {
-    const fork = typeof this.#isolation === 'object' ? this.#isolation.fork : undefined;
-    const next = new IsolatedCapture(
-      {
-        loopback: this.#flow === 'output',
-        deviceId: id,
-        programs,
-        sampleRate,
-        channels,
-        maxWaitMs: this.#maxWaitMs,
-        options: this.#openOptions,
-        backend: this.#backend,
-      },
-      fork,
-      {
-        lost: (error) => {
-          if (this.#isolated === next && !this.#closing) this.#keeper.lost(error);
-        },
-        tap: (event) => this.tapped(event),
-      },
-    );
+    const { sampleRate, channels } = device?.format ?? this.format;
+    const isolation: { fork?: ForkFunction; ffmpeg?: string } =
+      typeof this.#isolation === 'object' ? this.#isolation : {};
+    const request = {
+      loopback: this.#flow === 'output',
+      deviceId: id,
+      programs,
+      sampleRate,
+      channels,
+      maxWaitMs: this.#maxWaitMs,
+      options: this.#openOptions,
+      backend: this.#backend,
+    };
+    const lost = (error: AudioError): void => {
+      if (this.#isolated === next && !this.#closing) this.#keeper.lost(error);
+    };
+    const { ffmpeg } = isolation;
+    const whyNot = ffmpeg === undefined ? undefined : await whyNoFfmpeg(ffmpeg);
+    if (whyNot !== undefined) throw unsupported('isolation { ffmpeg }', whyNot);
+    const next: IsolatedDevice =
+      ffmpeg !== undefined
+        ? new FfmpegCapture(ffmpeg, device?.name ?? id, request, lost)
+        : new IsolatedCapture(request, isolation.fork, {
+            lost,
+            tap: (event) => this.tapped(event),
+          });
     try {
       const info = await next.opened;
       const format = { sampleRate, channels, sampleFormat: 'f32' } as const;

@@ -6,7 +6,7 @@ import type { ChannelMap } from '../format/channel-map.js';
 import type { FormatOptions } from '../format/format.js';
 import { chunkOptionNames, type ChunkOptions } from '../streams/chunker.js';
 import type { Isolation } from '../isolation/start-child.js';
-import { checkFunction, checkObject, checkOneOf, checkOptions } from '../validate.js';
+import { checkFunction, checkObject, checkOneOf, checkOptions, checkString } from '../validate.js';
 
 /** Options of all sources. The format defaults to 48000 Hz, 2 channels, `f32`. */
 export interface SourceOptions extends FormatOptions, ChunkOptions, OpenOptions, BackendOption {
@@ -115,11 +115,12 @@ function checkIsolation(isolation: unknown): void {
     checkOneOf(isolation ?? 'thread', 'options.isolation', ['thread', 'process']);
     return;
   }
-  const given = checkOptions<{ fork: unknown }>(
-    checkObject(isolation, 'options.isolation') as { fork: unknown },
+  const given = checkOptions<{ fork?: unknown; ffmpeg?: unknown }>(
+    checkObject(isolation, 'options.isolation'),
     'isolation',
-    ['fork'],
+    ['fork', 'ffmpeg'],
     'options.isolation',
   );
-  checkFunction(given.fork, 'options.isolation.fork');
+  if (given.ffmpeg === undefined) checkFunction(given.fork, 'options.isolation.fork');
+  else checkString(given.ffmpeg, 'options.isolation.ffmpeg');
 }

@@ -16,7 +16,7 @@ Napi::Value PushedObject::packet(const Napi::CallbackInfo& info) {
   Packet packet;
   packet.frames = info[1].As<Napi::Number>().Uint32Value();
   packet.position = info[2].As<Napi::Number>().Int64Value();
-  packet.time = info[3].As<Napi::Number>().Int64Value();
+  if (info[3].IsNumber()) packet.time = info[3].As<Napi::Number>().Int64Value();
   if (info[0].IsTypedArray()) packet.data = info[0].As<Napi::Uint8Array>().Data();
   if (packet.frames > 0) device_->packet(packet);
   return info.Env().Undefined();

@@ -1,6 +1,6 @@
 // Sources whose device a child process holds, beside sources of this process.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
@@ -8,6 +8,7 @@ import { finished } from 'node:stream/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import {
+  captureMeeting,
   LoopbackSource,
   MicSource,
   ProcessSource,
@@ -209,6 +210,48 @@ describe.skipIf(name === 'simulated')('a source in a child process', () => {
     await ended;
   });
 
+  it.skipIf(name === 'wasapi')('may be FFmpeg, also in a meeting that begins with it', async () => {
+    const stop = await system.play('microphone', 1000);
+    const { backend, microphone: device } = system;
+    const mic = await MicSource.open({ backend, device, isolation: { ffmpeg: 'ffmpeg' } });
+    expect(mic.granted?.lowLatency).toBe(false);
+    const meeting = captureMeeting({
+      backend,
+      mic: { device },
+      system: false,
+      format: { sampleRate: rate },
+      strategy: ['ffmpeg'],
+    });
+    await meeting.ready;
+    expect(meeting.mic?.strategy).toBe('ffmpeg');
+    await until(() => mic.level().peakDb > -13, 'the tone');
+    await until(() => meeting.mic!.level().peakDb > -13, 'the tone in the meeting');
+    const { sound, time } = await hear(mic, rate);
+    const { frequency, peakDb } = typicalTone(sound.subarray(rate / 4), rate, 1000);
+    expect(frequency).toBeCloseTo(1000, 0);
+    expect(Math.abs(peakDb + 12)).toBeLessThan(0.5);
+    expect(Number(process.hrtime.bigint() - time) / 1e9 - 1).toBeLessThan(0.5);
+    await Promise.all([mic.close(), meeting.close()]);
+    await stop();
+  });
+
+  it.skipIf(process.platform === 'win32').each([
+    ['is absent', '', /could not be started/],
+    ['is too old', 'echo "ffmpeg version 3.4.8-1"', /version 3\.4\.8-1 is too old, version 4/],
+    ['has no input device', 'echo "ffmpeg version n6.1"', /built without its input device pulse/],
+  ])('of FFmpeg that %s is refused with that reason', async (_what, script, message) => {
+    const folder = mkdtempSync(join(tmpdir(), 'patchcord-ffmpeg-'));
+    const ffmpeg = join(folder, 'ffmpeg');
+    if (script) writeFileSync(ffmpeg, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    const { backend } = system;
+    const error = await MicSource.open({ backend, isolation: { ffmpeg }, recover: false }).catch(
+      (caught: AudioError) => caught,
+    );
+    expect(error).toMatchObject({ code: 'ERR_AUDIO_UNSUPPORTED' });
+    expect((error as AudioError).message).toMatch(message);
+    rmSync(folder, { recursive: true });
+  });
+
   const silent = 'setInterval(() => {}, 1000)';
   it.each<[string, string[], RegExp]>([
     ['ends at once', ['-e', 'console.error("no such thing"); process.exit(3)'], /code 3: no such/],
@@ -243,6 +286,7 @@ describe('isolation', () => {
     [{ fork: 'node' }, 'ERR_INVALID_ARG_TYPE'],
     [{}, 'ERR_INVALID_ARG_TYPE'],
     [1, 'ERR_INVALID_ARG_TYPE'],
+    [{ ffmpeg: 1 }, 'ERR_INVALID_ARG_TYPE'],
   ])('of %j is refused', (isolation, code) => {
     expect(() => new MicSource({ isolation: isolation as 'process' })).toThrow(
       expect.objectContaining({ code }),

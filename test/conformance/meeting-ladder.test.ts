@@ -129,6 +129,8 @@ describe('a microphone that is dead', () => {
       /shared: zeros/,
       /reverse-order: zeros/,
       /raw: zeros/,
+      /mic-process: a child process has no access/,
+      /ffmpeg: FFmpeg has no access to a simulation/,
       /other-device \(Headset\): .*denied/i,
     ]) {
       expect(error.message).toMatch(part);
