@@ -69,7 +69,7 @@
             # Windows 10: what Node 20 itself asks for.
             "_WIN32_WINNT=0x0A00"
           ],
-          "libraries": ["advapi32.lib", "ole32.lib", "avrt.lib"],
+          "libraries": ["advapi32.lib", "ole32.lib"],
           "msvs_settings": {
             "VCCLCompilerTool": {
               "AdditionalOptions": ["/std:c++17", "/utf-8"],

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 const objdump = 'x86_64-w64-mingw32-objdump';
 // Part of every Windows; the addon loads other libraries at run time.
-const systemLibraries = ['advapi32.dll', 'avrt.dll', 'kernel32.dll', 'msvcrt.dll', 'ole32.dll'];
+const systemLibraries = ['advapi32.dll', 'kernel32.dll', 'msvcrt.dll', 'ole32.dll'];
 // Address space layout randomisation, also with 64 bits, and no execution of data.
 const characteristics = { DYNAMIC_BASE: 0x40, HIGH_ENTROPY_VA: 0x20, NX_COMPAT: 0x100 };
 

@@ -1,5 +1,6 @@
 // `node scripts/cross-windows.mjs`: cross-compiles prebuilds/win32-x64/patchcord.node with mingw-w64, from
-// binding.gyp's lists. make compiles only what changed.
+// binding.gyp's lists. make compiles only what changed. The names of all functions, for crash dumps, are in
+// build/cross-win32-x64/patchcord.debug.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -38,7 +39,10 @@ export function crossBuildWindows() {
   const target = `prebuilds/win32-x64/${gyp.name}.node`;
   mkdirSync(join(root, folder), { recursive: true });
   mkdirSync(join(root, dirname(target)), { recursive: true });
-  writeChanged(join(root, folder, 'node.def'), hostSymbols());
+  writeChanged(
+    join(root, folder, 'node.def'),
+    ['NAME NODE.EXE', 'EXPORTS', ...hostFunctions(), ''].join('\n'),
+  );
   writeChanged(join(root, folder, 'Makefile'), makefile(gyp, target));
   execFileSync('make', ['-f', `${folder}/Makefile`, '-j2', '--silent', target], {
     cwd: root,
@@ -48,11 +52,12 @@ export function crossBuildWindows() {
   return join(root, target);
 }
 
-// The exports of the executable that loads the addon: Node-API, and the functions of libuv that we declare.
-function hostSymbols() {
+/** The functions of the executable that loads the addon: Node-API's, and those of libuv that we declare. */
+export function hostFunctions() {
   const declared = readFileSync(join(root, 'src/addon/loop_signal.cc'), 'utf8');
   const libuv = declared.match(/\buv_\w+(?=\()/g);
-  return [readFileSync(headers.def_paths.node_api_def, 'utf8'), ...new Set(libuv), ''].join('\n');
+  const words = readFileSync(headers.def_paths.node_api_def, 'utf8').trim().split(/\s+/);
+  return [...words.slice(words.indexOf('EXPORTS') + 1), ...new Set(libuv)];
 }
 
 function makefile(gyp, target) {
@@ -70,7 +75,9 @@ function makefile(gyp, target) {
   // Linked statically: users do not have the libraries of mingw-w64, and a missing one would keep the addon from
   // loading. The objects depend on this file too, so that changed flags compile everything again.
   return `${target}: ${objects.join(' ')} ${host}
-\t@${crossCompiler} -shared -static -s -Wl,--no-insert-timestamp -o $@.part $^ ${libraries.join(' ')}
+\t@${crossCompiler} -shared -static -Wl,--no-insert-timestamp -o $@.part $^ ${libraries.join(' ')}
+\t@${prefix}objcopy --only-keep-debug $@.part ${folder}/${gyp.name}.debug
+\t@${prefix}strip $@.part
 \t@node scripts/check-windows-binary.mjs $@.part
 \t@mv $@.part $@
 

@@ -1,7 +1,36 @@
 // Lets the addon load into a renamed executable (Electron, a packaged app): its import table says
 // "node.exe", and without this hook the loader would look for a file of that name. MSVC builds get
 // such a hook from node-gyp; this one is for mingw-w64's delay-load runtime.
-#if defined(__MINGW32__)
+#if defined(PATCHCORD_HOST_TABLE)
+
+#include <windows.h>
+
+#include <cstdlib>
+
+// The table that scripts/clang-windows.mjs makes: each function of the host is a jump through it.
+extern "C" {
+extern FARPROC patchcord_host_functions[];
+extern const char* const patchcord_host_names[];
+// Called in place of a function that the host lacks.
+[[noreturn]] void patchcord_missing_function() { std::abort(); }
+}
+
+namespace {
+
+// Runs when the addon is loaded. A host built with a shared Node exports its functions from
+// libnode.dll; other hosts export them themselves.
+[[gnu::constructor(101)]] void find_host_functions() {
+  HMODULE host = GetModuleHandleW(L"libnode.dll");
+  if (host == nullptr) host = GetModuleHandleW(nullptr);
+  for (size_t i = 0; patchcord_host_names[i] != nullptr; ++i) {
+    const FARPROC found = GetProcAddress(host, patchcord_host_names[i]);
+    if (found != nullptr) patchcord_host_functions[i] = found;
+  }
+}
+
+}  // namespace
+
+#elif defined(__MINGW32__)
 
 #include <windows.h>
 // After windows.h, because it uses its types.
@@ -49,4 +78,4 @@ extern "C" {
 PfnDliHook __pfnDliNotifyHook2 = answer_host;
 }
 
-#endif  // defined(__MINGW32__)
+#endif
