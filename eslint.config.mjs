@@ -45,6 +45,23 @@ export default tseslint.config(
     },
   },
   {
+    files: ['examples/monitor/*.js'],
+    languageOptions: {
+      globals: Object.fromEntries(
+        // The globals of a page, and of its audio thread.
+        ['document', 'location', 'localStorage', 'navigator', 'WebSocket', 'devicePixelRatio']
+          .concat(['requestAnimationFrame', 'getComputedStyle', 'matchMedia', 'addEventListener'])
+          .concat(['AudioContext', 'AudioWorkletNode'])
+          .concat(['AudioWorkletProcessor', 'registerProcessor'])
+          .map((name) => [name, 'readonly']),
+      ),
+    },
+  },
+  {
+    files: ['test/conformance/browser-page.mjs'],
+    languageOptions: { globals: { fetch: 'readonly' } },
+  },
+  {
     files: ['**/*.{ts,mts}'],
     extends: [tseslint.configs.recommendedTypeChecked],
     languageOptions: {
