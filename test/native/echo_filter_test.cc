@@ -199,6 +199,21 @@ TEST("with a silent reference the output is the input, bit for bit, at all rates
   }
 }
 
+TEST("the output is the input, bit for bit, from 0.73 s behind the reference's end on") {
+  EchoScene scene;
+  scene.decay_seconds = 0.7;
+  scene.make();
+  const size_t end = 7 * scene.rate, exact = end + 730 * scene.rate / 1000;
+  std::fill(scene.far.begin() + static_cast<std::ptrdiff_t>(end), scene.far.end(), 0.0f);
+  for (size_t i = end; i < scene.far.size(); ++i) {
+    // A talker, and pauses in which any estimate of an echo would count.
+    const float quiet = i / 1600 % 2 == 0 ? 1e-3f : 1.0f;
+    scene.microphone[i] = quiet * scene.near[i];
+  }
+  const Line out = cancelled(scene);
+  for (size_t i = exact; i < out.size(); ++i) CHECK(out[i] == scene.microphone[i]);
+}
+
 TEST("however the input is cut, the output has the same bits") {
   for (const uint32_t rate : {16000u, 44100u, 96000u}) {
     RandomSignal random(5);

@@ -30,6 +30,7 @@ constexpr float kNearRise = 0.4f, kNearFall = 0.08f;
 // the end of the path is learnt while the near end is below this
 constexpr float kNearLearns = 0.3f;
 constexpr float kFirstDecay = 0.85f, kLeastDecay = 0.8f, kMostDecay = 0.94f;
+constexpr int kLateBlocks = 100;  // beyond the path's length no echo is heard for longer than this
 constexpr float kFirstNoise = 1e-4f;
 constexpr float kNoiseRise = 1.0006f, kNoiseDrift = 1.0001f;
 // the tracked minimum lies 6 dB below the mean; the noise is 2 dB below it
@@ -134,6 +135,11 @@ bool EchoSuppressor::find_residual(const EchoCoherence& analysis, const EchoPath
   const std::vector<size_t>& bands = analysis.bands();
   for (size_t k = 0; k < shape_.bins; ++k) held_[k] = std::max(estimate[k], kHold * held_[k]);
   find_late(path, reference);
+  silent_blocks_ = reference.sounds() ? 0 : std::min(silent_blocks_ + 1, kLateBlocks);
+  if (silent_blocks_ == kLateBlocks) {
+    std::fill(held_.begin(), held_.end(), 0.0f);
+    std::fill(late_.begin(), late_.end(), 0.0f);
+  }
   // Used only while the near end is silent: while it talks, the covariance proves nothing.
   const float expected = kExpected * (1 - std::min(1.0f, 2 * near_)) * shape_.share;
   bool any = false;

@@ -59,6 +59,7 @@ class EchoSuppressor {
   std::vector<float> late_, end_, part_power_;
   float decay_;
   size_t part_ = 0;
+  int silent_blocks_ = 0;  // since the reference was last heard, up to kLateBlocks
   float near_ = 0;
   bool passes_ = true;
   uint32_t random_ = 1;
