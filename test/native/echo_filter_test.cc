@@ -305,6 +305,18 @@ TEST("a loudspeaker that was off for seconds is cancelled within the first secon
   CHECK(erle >= 18);
 }
 
+TEST("the voice of a talker with headphones stays as it is") {
+  for (const uint64_t seed : {61u, 62u, 63u}) {
+    EchoScene scene;
+    scene.seed = seed;
+    scene.make();
+    for (size_t i = 0; i < scene.echo.size(); ++i) scene.microphone[i] -= scene.echo[i];
+    const double near = scene.near_sdr_db(cancelled(scene), 7, 11);
+    std::printf("  %.1f dB\n", near);
+    CHECK(near >= 28);
+  }
+}
+
 TEST("while it does not cancel, the output is the input, and it keeps what it has learnt") {
   const EchoScene scene = made({});
   EchoFilter::Config config;

@@ -27,6 +27,7 @@ constexpr double kConvergedRatio = 2, kExplainedRatio = 1.12;
 constexpr float kNearTalks = 0.3f;
 constexpr float kLeastSound = 1e-7f;  // mean square of a microphone in which an echo could be heard
 constexpr float kBlockSeconds = 0.005f;
+constexpr float kUselessSeconds = 1;
 
 float power(const float* samples, size_t count) noexcept {
   float sum = 0;
@@ -153,6 +154,10 @@ void EchoCanceller::learn(Channel& channel) noexcept {
   const bool worse = channel.residual_mean > kMuchWorse * channel.microphone_mean + 1e-9f;
   channel.worse_blocks = worse ? channel.worse_blocks + 1 : 0;
   const auto clipped = [](float sample) { return std::fabs(sample) >= kClipped; };
+  // There is no echo, as with headphones: what the filter has learnt is noise, and would damage a
+  // voice. After a change of a real path the taps stay, because they are right in part.
+  const bool useless = unexplained_ > kUselessSeconds;
+  if (useless && channel.residual_mean > kWorse * channel.microphone_mean) channel.path.shrink();
   if (channel.worse_blocks > kWorstBlocks) {
     reset(channel);
     // the filter learns nothing from a clipped block

@@ -23,7 +23,8 @@ constexpr float kPrior = 0.4f;
 constexpr size_t kFlatParts = 4;  // 20 ms, then a room that falls by 60 dB in kDecay
 constexpr double kDecay = 0.5;    // s
 constexpr float kDoubt = 0.7f;    // share of the path's power that becomes uncertain after a change
-constexpr float kDamping = 1.5f;  // 1 would step as far as NLMS
+constexpr float kShrink = 0.9f;
+constexpr float kDamping = 1.5f;     // 1 would step as far as NLMS
 constexpr float kNeighbours = 0.5f;  // at least this share of the neighbours' predicted error
 constexpr float kRise = 0.55f, kFall = 0.1f;  // share of the newest block in the noise
 constexpr uint32_t kPeakHz = 4000;
@@ -189,6 +190,13 @@ void EchoPath::doubt(const std::vector<float>& gain) noexcept {
         covariance[k] = std::max(covariance[k], doubted);
       }
     }
+  }
+}
+
+void EchoPath::shrink() noexcept {
+  for (size_t i = 0; i < re_.size(); ++i) {
+    re_[i] *= kShrink;
+    im_[i] *= kShrink;
   }
 }
 

@@ -32,6 +32,8 @@ class EchoPath {
   // The path has changed: it becomes as uncertain as at the start, at the level of the path so far
   // but at most `gain` in each bin. The taps stay as they are.
   void doubt(const std::vector<float>& gain) noexcept;
+  // The path does more harm than good: all taps become smaller.
+  void shrink() noexcept;
   // Puts back taps that all_re() and all_im() gave earlier.
   void restore(const std::vector<float>& re, const std::vector<float>& im) noexcept;
 
