@@ -1,6 +1,7 @@
-// `node scripts/clang-windows.mjs [x64|arm64]...`: cross-compiles build/clang-win32-<arch>/patchcord.node, with its
+// `node scripts/clang-windows.mjs [arm64|x64]...`: cross-compiles build/clang-win32-<arch>/patchcord.node, with its
 // debug information beside it as patchcord.pdb, by the clang in the Zig compiler of npm. Checks each binary. GCC
-// (cross-windows.mjs) builds what the package ships; this is a second opinion, and the only build for ARM64.
+// (cross-windows.mjs) builds what the package ships; this is the only build for ARM64. For x64 it compiles and
+// does not link.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -111,7 +112,7 @@ ${folder}/%.o: %.cc ${folder}/Makefile
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(triples);
+  const chosen = process.argv.length > 2 ? process.argv.slice(2) : ['arm64'];
   for (const arch of chosen) {
     const file = clangBuildWindows(arch);
     const { imports, exports } = readPe(readFileSync(file));
