@@ -33,7 +33,13 @@ export default defineConfig([
     },
   },
   // It requires index.js, and runs only in Node.js.
-  { entry: ['lib/isolated-child.ts'], format: 'cjs', target: 'node20', external: ['./index.js'] },
+  {
+    entry: ['lib/isolated-child.ts'],
+    format: 'cjs',
+    target: 'node20',
+    external: ['./index.js'],
+    minifyWhitespace: true,
+  },
   // So does the program `patchcord`. Its files are in a folder, and the bundle is beside index.js.
   {
     entry: { cli: 'lib/cli/main.ts' },
@@ -61,7 +67,7 @@ export default defineConfig([
   },
 ]);
 
-// esbuild keeps the comments in class bodies, and indents by two spaces: a tenth of the package. Comments within a line
+// esbuild keeps the comments in class bodies, and indents by two spaces: a tenth of the package. Lines stay, for stacks. Comments within a line
 // are for bundlers (`@__PURE__`). A line that begins in a template literal is part of it.
 function shorten(file: string): void {
   // The names of classes are in messages, in stats().link and in stacks. esbuild gives a class that refers to itself
@@ -95,7 +101,7 @@ function shorten(file: string): void {
     const end = cut ?? (text.indexOf('\n', at) + 1 || text.length);
     if (cut === undefined) {
       const line = text.slice(at, end);
-      shortened += kept.has(at) ? line : line.replace(/^ +/, (all) => all.slice(all.length / 2));
+      shortened += kept.has(at) ? line : line.replace(/^ +/, '');
     }
     at = end;
   }
