@@ -68,7 +68,9 @@ function parse(
     const known = Object.keys(options).map((name) => `--${name}`);
     const wrong = /'(--?[^\s'=]+)/.exec((error as Error).message)?.[1];
     const close = wrong && known.find((name) => isClose(name, wrong));
-    const first = (error as Error).message.split(/\. |\n/)[0];
+    const [all] = (error as Error).message.split('. ');
+    // The second line of Node's text repeats the first one.
+    const first = all.replace(/ is ambiguous[\s\S]*/, ' begins with a dash: write --NAME=-VALUE');
     throw new UsageError(close && close !== wrong ? `${first}. Did you mean '${close}'?` : first);
   }
 }

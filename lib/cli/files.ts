@@ -15,6 +15,8 @@ import {
   type AudioReadable,
 } from '../index.js';
 
+const mostText = 10_000;
+
 /** Whether a name means a WAV file. */
 export function isWav(file: string): boolean {
   return extname(file).toLowerCase() === '.wav';
@@ -36,16 +38,19 @@ export async function writeFile(stream: AudioReadable, file: string): Promise<vo
 }
 
 async function encode(stream: AudioReadable, file: string): Promise<void> {
-  // ffmpeg would report this after the recording has begun.
-  await access(dirname(file), constants.W_OK);
-  const ffmpeg = startFfmpeg(['-y', '-f', 'wav', '-i', 'pipe:0', path(file)], file, [
+  const output = startFfmpeg(['-y', '-f', 'wav', '-i', 'pipe:0', path(file)], file, [
     'pipe',
     'ignore',
   ]);
-  stream.pipe(new WavEncoder()).pipe(ffmpeg.child.stdin!);
-  // The exit code of ffmpeg says why it no longer reads.
-  ffmpeg.child.stdin!.on('error', () => {});
-  await ffmpeg.ended;
+  stream.pipe(new WavEncoder()).pipe(output.child.stdin!);
+  // The end of ffmpeg says why it no longer reads.
+  output.child.stdin!.on('error', () => {});
+  await output.ended;
+}
+
+/** Checks a path before a device is opened for it. Rejects with Node's own error. */
+export async function checkPath(file: string): Promise<void> {
+  if (file !== '-') await access(dirname(file), constants.W_OK);
 }
 
 /** The audio of a file, of standard input (`-`), or of what ffmpeg decodes. */
@@ -99,14 +104,21 @@ function start(
   { purpose, remedy, stdio }: { purpose: string; remedy: string; stdio: ('pipe' | 'ignore')[] },
 ): Started {
   // No signal of the terminal reaches it, so that it completes its file after Ctrl-C.
-  const child = spawn(program, args, { stdio: [...stdio, 'inherit'], detached: true });
+  const child = spawn(program, args, { stdio: [...stdio, 'pipe'], detached: true });
+  let said = '';
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+    if (said.length < mostText) said += text;
+  });
   const ended = new Promise<void>((resolve, reject) => {
     child.once('error', (cause) =>
       reject(new AudioError('ERR_AUDIO_UNSUPPORTED', purpose, { remedy, cause })),
     );
     child.once('close', (code, signal) => {
-      if (code === 0) resolve();
-      else reject(new AudioError('ERR_AUDIO_BACKEND', `${program} ended with ${signal ?? code}`));
+      // ffmpeg also succeeds if it cannot write the end of a file. It prints only errors.
+      if (code === 0 && said.trim() === '') return resolve();
+      const reason =
+        said.trim().replace(/\[[^\]]* @ 0x\w+\] /g, '') || `it ended with ${signal ?? code}`;
+      reject(new AudioError('ERR_AUDIO_BACKEND', `${program} failed: ${reason}`));
     });
   });
   ended.catch(() => {}); // the caller gets the error too

@@ -47,6 +47,8 @@ async function main([name, ...args]: string[]): Promise<number> {
 // The reader of standard output may have all it needs, as `head` has.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
+  process.stderr.write(`patchcord: standard output cannot be written: ${error.message}\n`);
+  process.exit(1);
 });
 
 const [command] = process.argv.slice(2);

@@ -5,14 +5,14 @@ import {
   LoopbackSource,
   MicSource,
   ProcessSource,
+  type AudioChunk,
   type AudioReadable,
   type AudioSource,
   type Discontinuity,
   type FormatOptions,
-  type Meeting,
 } from '../index.js';
 import { numberOf, oneOf, textOf, UsageError, type Command, type Invocation } from './command.js';
-import { writeFile } from './files.js';
+import { checkPath, writeFile } from './files.js';
 import { clock, meter, type Terminal } from './terminal.js';
 
 const kinds = ['mic', 'system', 'program', 'call'] as const;
@@ -26,8 +26,9 @@ export const record: Command = {
     device: {
       type: 'string',
       value: 'NAME',
-      help: 'the microphone, or the output (system: or all)',
+      help: 'the microphone; of system: the output, or all',
     },
+    output: { type: 'string', value: 'NAME', help: 'of a call: the output to record, or all' },
     program: { type: 'string', value: 'NAME', help: 'the program, by name or process id' },
     tracks: {
       type: 'string',
@@ -61,6 +62,7 @@ With - as FILE the recording is written to standard output, as WAV. With --track
     }
     if (more.length > 0) throw new UsageError(`record does not take '${more[0]}'`);
     checkOptions(invocation, kind, file);
+    await checkPath(file);
     const { terminal, values } = invocation;
     const recording =
       kind === 'call' ? await call(invocation, file) : await one(invocation, kind, file);
@@ -74,8 +76,8 @@ interface Recording {
   title: string;
   streams: Record<string, AudioReadable>;
   seconds: () => number;
-  /** Lost frames of all streams, in seconds. */
-  lost: () => number;
+  /** What the recording waits for, if it does. */
+  waitsFor?: string | undefined;
   written: Promise<unknown>;
   stop: () => Promise<unknown>;
 }
@@ -87,6 +89,7 @@ function isKind(text: string): text is Kind {
 function checkOptions({ values }: Invocation, kind: Kind, file: string): void {
   const owners: Record<string, Kind[]> = {
     device: ['mic', 'system', 'call'],
+    output: ['call'],
     program: ['program', 'call'],
     tracks: ['call'],
     echo: ['call'],
@@ -134,19 +137,23 @@ async function one(invocation: Invocation, kind: Kind, file: string): Promise<Re
         : await ProcessSource.open({ ...options, process: program!, waitForProcess: true });
   // The file is created when the device is open, so that a failure does not replace an older recording.
   const { sampleRate } = source.format;
-  const from = source.stats().frames;
+  const reader = source.chunks();
   const written = writeFile(source, file);
-  if (seconds !== undefined) source.stopAt(from + Math.round(seconds * sampleRate));
+  // The file begins where a reader of the same turn begins.
+  let from = source.stats().frames;
+  void reader.next().then(({ value }: { value?: AudioChunk }) => {
+    void reader.return?.();
+    if (!value) return;
+    from = value.frame;
+    if (seconds !== undefined) source.stopAt(from + Math.round(seconds * sampleRate));
+  });
   return {
     title: source.device?.name ?? `program ${program}`,
     streams: { [kind]: source },
     seconds: () => (source.stats().frames - from) / sampleRate,
-    lost: () => {
-      const { lostFrames, readerLostFrames } = source.stats();
-      return (lostFrames + readerLostFrames) / sampleRate;
-    },
     written,
     stop: () => source.close(),
+    ...(kind === 'program' && { waitsFor: waiting(source as ProcessSource, program!) }),
   };
 }
 
@@ -155,10 +162,15 @@ async function call(invocation: Invocation, file: string): Promise<Recording> {
   const device = textOf(invocation, 'device');
   const program = programOf(invocation);
   const seconds = numberOf(invocation, 'seconds', 0.1, 1e7);
+  const output = textOf(invocation, 'output');
+  if (output !== undefined && program !== undefined) {
+    throw new UsageError('a call has either --output or --program');
+  }
   const meeting = captureMeeting({
     backend: invocation.backend,
     format: formatOf(invocation),
     mic: { device },
+    ...(output !== undefined && { system: output === 'all' ? output : { device: output } }),
     ...(program !== undefined && { system: { process: program, waitForProcess: true } }),
     ...(tracks === 'stereo' && { tracks }),
     echo: invocation.values.echo === true,
@@ -181,16 +193,15 @@ async function call(invocation: Invocation, file: string): Promise<Recording> {
     title: `${mic!.device!.name} and ${system!.device?.name ?? `program ${program}`}`,
     streams: { mic: mic!, system: system! },
     seconds: () => (meeting.position - from) / sampleRate,
-    lost: () => lostOf(meeting),
     written,
     stop: () => meeting.close(),
   };
 }
 
-function lostOf(meeting: Meeting): number {
-  const { mic, system } = meeting.stats();
-  const lost = (mic?.lostFrames ?? 0) + (system?.lostFrames ?? 0);
-  return lost / meeting.format.sampleRate;
+// A mistyped name would otherwise go unnoticed.
+function waiting(source: ProcessSource, program: string | number): string | undefined {
+  if (source.processes.length > 0) return undefined;
+  return `${program} does not play: the recording is silent until it does. See 'npx patchcord processes'`;
 }
 
 function named(file: string, side: string): string {
@@ -199,18 +210,24 @@ function named(file: string, side: string): string {
 }
 
 async function follow(
-  { title, streams, seconds, lost, written, stop }: Recording,
+  { title, streams, seconds, waitsFor, written, stop }: Recording,
   terminal: Terminal,
   print: (text: string) => void,
   isQuiet: boolean,
 ): Promise<number> {
+  let missing = 0;
   for (const [name, stream] of Object.entries(streams)) {
     const { sampleRate } = stream.format;
-    stream.on('discontinuity', ({ frame, frames, reason }: Discontinuity) =>
-      print(`${clock(frame / sampleRate)} ${name}: ${ms(frames / sampleRate)} ms lost (${reason})`),
-    );
+    stream.on('discontinuity', ({ frame, frames, reason }: Discontinuity) => {
+      missing += frames / sampleRate;
+      print(`${clock(frame / sampleRate)} ${name}: ${ms(frames / sampleRate)} ms lost (${reason})`);
+    });
     const source = stream as AudioSource;
     source.on('deviceChange', ({ to }) => print(`${name}: now ${to?.name ?? 'no device'}`));
+    source.on('elsewhere', ({ devices }) => {
+      const names = devices.map((one) => `'${one.name}'`).join(', ');
+      if (devices.length > 0) print(`${name}: not recorded: programs play on ${names}`);
+    });
     source.on('rebuild', ({ error }) => print(`${name}: ${error.message}`));
   }
   let signals = 0;
@@ -220,11 +237,11 @@ async function follow(
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal);
   print(`recording ${title}; Ctrl-C ends it`);
+  if (waitsFor !== undefined) print(waitsFor);
   if (!isQuiet) {
     const levels = Object.entries(streams);
     terminal.status(() => {
       const meters = levels.map(([name, stream]) => `${name} ${meter(stream.level().rmsDb)}`);
-      const missing = lost();
       return [clock(seconds()), ...meters, ...(missing > 0 ? [`${ms(missing)} ms lost`] : [])].join(
         '  ',
       );
@@ -238,7 +255,9 @@ async function follow(
   } finally {
     terminal.stop();
   }
-  print(`recorded ${clock(seconds())}, ${lost() > 0 ? `${ms(lost())} ms lost` : 'nothing lost'}`);
+  print(
+    `recorded ${clock(Math.round(seconds()))}, ${missing > 0 ? `${ms(missing)} ms lost` : 'nothing lost'}`,
+  );
   return 0;
 }
 

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 
 import { codeFolder } from '../addon-file.js';
 import { AudioError } from '../errors.js';
@@ -19,7 +20,15 @@ const fileName = 'isolated-child.js';
 /** @throws `ERR_AUDIO_UNSUPPORTED` if this app cannot start its own executable as Node.js. */
 export function startChild(fork: ForkFunction | undefined): ChildProcess {
   const file = childFile();
-  if (fork) return fork(file);
+  if (fork) {
+    const child = fork(file) as Partial<ChildProcess> | undefined | null;
+    if (typeof child?.kill === 'function' && typeof child.on === 'function')
+      return child as ChildProcess;
+    throw cannot(
+      `fork() has not returned a child process but ${inspect(child, { depth: 0 })}`,
+      'Return the result of spawn() or fork() of node:child_process, and not a promise of it',
+    );
+  }
   if (isSingleExecutable()) {
     throw cannot(
       'this app is a single executable, which can only start itself',

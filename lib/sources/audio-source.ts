@@ -480,6 +480,8 @@ export abstract class AudioSource<
       const info = await next.opened;
       const format = { sampleRate, channels, sampleFormat: 'f32' } as const;
       await this.#native.openPushed(next.pushed, format, periodOf(this.#openOptions));
+      // destroy() did not wait, and could not close what was not there yet.
+      if (this.destroyed) throw closedEarly('The source was closed before its device was open');
       const before = this.#isolated;
       this.#isolated = next;
       this.consumersChanged();

@@ -7,6 +7,7 @@ import { countChunks } from './encoding.js';
 import type { AudioFormat } from '../format/format.js';
 import type { NativeHost, NativeProducer } from '../engine/native.js';
 import type { AudioChunk } from './chunk-reader.js';
+import { readInTime } from './links.js';
 import { Outlet, type Discontinuity, type LinkStats } from './outlet.js';
 import type { PushedProducer } from './pushed-producer.js';
 import { TypedReadable, type ReadableEvents } from '../engine/typed-events.js';
@@ -38,6 +39,8 @@ export abstract class AudioReadable<Events extends AudioReadableEvents = AudioRe
   readonly #outlet: Outlet;
   // The engine wakes the stream, and has no asynchronous context.
   readonly #context = new AsyncResource('PATCHCORD');
+  /** Consumers that `readInTime` has announced. */
+  #hurried = 0;
 
   /** @internal */
   constructor({ format, plan, bufferMs }: AudioReadableSetup) {
@@ -88,9 +91,19 @@ export abstract class AudioReadable<Events extends AudioReadableEvents = AudioRe
   /** @internal Called when there are other consumers. */
   protected consumersChanged(): void {}
 
+  /** @internal */
+  [readInTime](): () => void {
+    ++this.#hurried;
+    this.consumersChanged();
+    return () => {
+      --this.#hurried;
+      this.consumersChanged();
+    };
+  }
+
   /** @internal Whether all consumers are files, which have no deadline. */
   protected get isPatient(): boolean {
-    return this.#outlet.isPatient;
+    return this.#hurried === 0 && this.#outlet.isPatient;
   }
 
   /** Frames that the readable side has delivered. */

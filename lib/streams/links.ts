@@ -37,6 +37,12 @@ export interface LinkTarget {
   };
 }
 
+/**
+ * A method of readables, for a consumer with a deadline that is neither a route nor a reader. The consumer calls the result
+ * when it has ended.
+ */
+export const readInTime: unique symbol = Symbol.for('patchcord.readInTime') as never;
+
 /** The streams that are piped into this one, to detect cycles and feedback. */
 export const upstreams: unique symbol = Symbol.for('patchcord.upstreams') as never;
 

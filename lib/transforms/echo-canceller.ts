@@ -12,6 +12,7 @@ import {
   allUpstreams,
   isUnsubclassed,
   linkable,
+  readInTime,
   unheard,
   upstreams,
   type Linkable,
@@ -166,6 +167,7 @@ export class EchoCanceller extends AudioTransform<EchoCancellerEvents> {
   #microphones: Heard[] = [];
   #cancels = true;
   #elsewhere: ElsewhereWatch | undefined;
+  #leaveReference: (() => void) | undefined;
   #othersPlay: AudioDevice[] = [];
   #unrelated = false;
   #ended = false;
@@ -276,6 +278,8 @@ export class EchoCanceller extends AudioTransform<EchoCancellerEvents> {
       if (same) throw feedback(source, reference, one);
     }
     this.#watchEnd(reference);
+    this.#leaveReference?.();
+    this.#leaveReference = (reference as { [readInTime]?(): () => void })[readInTime]?.();
     this.#microphones = [...heard].filter((stream): stream is Heard => 'granted' in stream);
     for (const { ready } of this.#microphones) ready.then(this.#lookAtSystem, () => {});
   }
@@ -361,6 +365,7 @@ export class EchoCanceller extends AudioTransform<EchoCancellerEvents> {
     this.#written?.close();
     this.#elsewhere?.stop();
     this.#reference.off('close', this.#referenceEnded);
+    this.#leaveReference?.();
     super._destroy(error, done);
   }
 

@@ -73,7 +73,7 @@ describe('the command line', () => {
       [['record', 'mic', 'a.wav', '--format', 'mp3'], /one of s16, s24, s32, f32/],
       [['play'], /a file or --say/],
       [['play', 'a.pcm', '--raw', '16000'], /rate, channels and type/],
-      [['play', 'a.wav', '--gain', '-6'], /ambiguous/],
+      [['play', 'a.wav', '--gain', '-6'], /begins with a dash/],
       [['devices', '--backend', 'alsa'], /one of pulse, wasapi, simulated/],
     ];
     const [help, version, ...ended] = await Promise.all([
