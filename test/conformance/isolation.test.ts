@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import {
   captureMeeting,
+  EchoCanceller,
   LoopbackSource,
   MicSource,
   ProcessSource,
@@ -177,6 +178,45 @@ describe.skipIf(name === 'simulated')('a source in a child process', () => {
     expect(Math.abs(typicalTone(sound.subarray(rate), rate, 1000).peakDb + 12)).toBeLessThan(0.5);
     rmSync(folder, { recursive: true });
     await stop();
+  });
+
+  it('delivers in time to an echo canceller, although a file reads the stream too', async () => {
+    const stop = await system.play('speakers', 1000);
+    const { backend, speakers, microphone } = system;
+    const folder = mkdtempSync(join(tmpdir(), 'patchcord-isolation-'));
+    const options = { backend, device: speakers, isolation: 'process', channels: 1 } as const;
+    const loopback = await LoopbackSource.open(options);
+    const file = WavWriter.toFile(join(folder, 'reference.wav'));
+    loopback.pipe(file);
+    const packetsOfASecond = async (): Promise<number> => {
+      const before = loopback.stats();
+      await until(() => loopback.stats().frames > before.frames + rate, 'a second');
+      return loopback.stats().packets - before.packets;
+    };
+    const mic = await MicSource.open({ backend, device: microphone, channels: 1 });
+    const canceller = new EchoCanceller({ reference: loopback });
+    mic.pipe(canceller).resume();
+    await packetsOfASecond();
+    expect(await packetsOfASecond()).toBeGreaterThan(30);
+    canceller.destroy();
+    await packetsOfASecond();
+    expect(await packetsOfASecond()).toBeLessThan(20);
+    await Promise.all([mic.close(), loopback.close(), finished(file)]);
+    rmSync(folder, { recursive: true });
+    await stop();
+  });
+
+  it('ends the children of sources that are destroyed while they open', async () => {
+    const { backend, microphone: device } = system;
+    const { fork, children } = watched();
+    for (let n = 0; n < 6; ++n) {
+      const mic = new MicSource({ backend, device, isolation: { fork } });
+      await until(() => children.length > n, 'a child');
+      await new Promise((resolve) => setTimeout(resolve, n * 40));
+      mic.destroy();
+    }
+    const hasEnded = (child: ChildProcess) => child.exitCode !== null || child.signalCode !== null;
+    await until(() => children.every(hasEnded), 'the end of all children');
   });
 
   it('captures programs, and follows them', async ({ skip }) => {
