@@ -76,7 +76,7 @@ interface Recording {
   title: string;
   streams: Record<string, AudioReadable>;
   seconds: () => number;
-  /** What the recording waits for, if it does. */
+  /** The reason why the recording is silent at first, if it is. */
   waitsFor?: string | undefined;
   written: Promise<unknown>;
   stop: () => Promise<unknown>;
