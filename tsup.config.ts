@@ -28,6 +28,8 @@ export default defineConfig([
         shorten(`dist/${file}`);
         writeCommonJs(`dist/${file}`);
         minify(`dist/${file}`);
+        // It runs in tests only.
+        if (file === 'testing.mjs') minify('dist/testing.js');
       }
       for (const name of entries) writeNodeEntry(name);
     },

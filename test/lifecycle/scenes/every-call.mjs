@@ -124,7 +124,7 @@ const internal = new Set(
     'constructor producer host takeDriver releaseDriver watch unwatch mixEnded mixedOut retry linked linkStats ' +
     'lostByReader untilTaken enter makeMore producerEnded releaseConsumers findTarget openTarget attended ' +
     'prepare devicesChanged destination heardBy demandedFormat plan progressed kernel retried ' +
-    'checkLink reference readReference emit opened fail finish'
+    'checkLink reference readReference emit opened fail finish tapped openPrograms openIsolated openTap consumersChanged'
   ).split(' '),
 );
 const node = new Set(
