@@ -33,7 +33,7 @@ const library = [
     (name) => `src/backend/simulated/${name}.cc`,
   ),
   ...['com_support', 'formats'].map((name) => `src/backend/wasapi/${name}.cc`),
-  ...['time/manual_clock', 'signal/channel_map', 'signal/format'].map(
+  ...['graph/life_signs', 'time/manual_clock', 'signal/channel_map', 'signal/format'].map(
     (name) => `src/core/${name}.cc`,
   ),
   'src/backend/known_cables.cc',
