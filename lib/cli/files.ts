@@ -2,8 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { createReadStream } from 'node:fs';
 import { access, constants } from 'node:fs/promises';
 import { dirname, extname } from 'node:path';
-import { finished } from 'node:stream/promises';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
+import { finished, pipeline } from 'node:stream/promises';
 
 import {
   AudioError,
@@ -23,21 +23,37 @@ export function isWav(file: string): boolean {
 }
 
 /**
- * Writes a stream to a file: WAV, or any format that ffmpeg has for its extension, or WAV on standard output (`-`).
- * Resolves when the file is complete.
+ * Writes a stream, or only its next frames, to a file: WAV, or any format that ffmpeg has for its extension, or WAV on
+ * standard output (`-`). Resolves when the file is complete.
  */
-export async function writeFile(stream: AudioReadable, file: string): Promise<void> {
+export async function writeFile(
+  stream: AudioReadable,
+  file: string,
+  frames?: number,
+): Promise<void> {
+  const input =
+    frames === undefined ? stream : withFormat(Readable.from(next(stream, frames)), stream.format);
   if (isWav(file)) {
-    await finished(stream.pipe(WavWriter.toFile(file)));
+    await pipeline(input, WavWriter.toFile(file));
   } else if (file === '-') {
-    await finished(stream.pipe(new WavEncoder()).pipe(process.stdout, { end: false }), {
+    await finished(input.pipe(new WavEncoder()).pipe(process.stdout, { end: false }), {
       writable: false,
       readable: false,
     });
-  } else await encode(stream, file);
+  } else await encode(input, file);
 }
 
-async function encode(stream: AudioReadable, file: string): Promise<void> {
+async function* next(stream: AudioReadable, frames: number): AsyncGenerator<Buffer> {
+  let left = frames;
+  for await (const chunk of stream.chunks()) {
+    const bytes = chunk.data.length / chunk.frames;
+    yield chunk.data.subarray(0, left * bytes);
+    left -= chunk.frames;
+    if (left <= 0) return;
+  }
+}
+
+async function encode(stream: Readable, file: string): Promise<void> {
   const output = startFfmpeg(['-y', '-f', 'wav', '-i', 'pipe:0', path(file)], file, [
     'pipe',
     'ignore',

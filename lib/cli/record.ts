@@ -5,7 +5,6 @@ import {
   LoopbackSource,
   MicSource,
   ProcessSource,
-  type AudioChunk,
   type AudioReadable,
   type AudioSource,
   type Discontinuity,
@@ -128,7 +127,8 @@ async function one(invocation: Invocation, kind: Kind, file: string): Promise<Re
   const seconds = numberOf(invocation, 'seconds', 0.1, 1e7);
   const device = textOf(invocation, 'device');
   const program = programOf(invocation);
-  const options = { backend: invocation.backend, ...formatOf(invocation) };
+  // As long as a file that a source is piped into may lag behind.
+  const options = { backend: invocation.backend, bufferMs: 30_000, ...formatOf(invocation) };
   const source: AudioSource =
     kind === 'mic'
       ? await MicSource.open({ ...options, device })
@@ -137,16 +137,9 @@ async function one(invocation: Invocation, kind: Kind, file: string): Promise<Re
         : await ProcessSource.open({ ...options, process: program!, waitForProcess: true });
   // The file is created when the device is open, so that a failure does not replace an older recording.
   const { sampleRate } = source.format;
-  const reader = source.chunks();
-  const written = writeFile(source, file);
-  // The file begins where a reader of the same turn begins.
-  let from = source.stats().frames;
-  void reader.next().then(({ value }: { value?: AudioChunk }) => {
-    void reader.return?.();
-    if (!value) return;
-    from = value.frame;
-    if (seconds !== undefined) source.stopAt(from + Math.round(seconds * sampleRate));
-  });
+  const from = source.stats().frames;
+  const frames = seconds === undefined ? undefined : Math.round(seconds * sampleRate);
+  const written = writeFile(source, file, frames).then(() => source.close());
   return {
     title: source.device?.name ?? `program ${program}`,
     streams: { [kind]: source },
