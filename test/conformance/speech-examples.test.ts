@@ -20,6 +20,7 @@ const onServer = name === 'pulse' || name === 'pipewire';
 const rate = 48_000;
 
 function has(program: string): boolean {
+  if (!onServer) return false;
   if (!spawnSync(program, ['--version']).error) return true;
   const absent = `absent: ${program} (not in PATH): the example that uses it did not run`;
   console.log(absent);

@@ -114,9 +114,10 @@ describe.runIf(process.platform === 'linux').each(linuxServers)(
           if (who === 'loop' && kind !== 'pipewire') {
             expect([name, silent, sum]).toEqual([name, 0, 0]);
           }
-          // PipeWire leaves a quantum of 5 ms empty when the machine stands still for longer. The stream counts it.
+          // PipeWire leaves a quantum of 5 ms empty when the machine stands still for longer. It does not report each one. A
+          // stream that lost something because of the event loop would lack seconds.
           if (who === 'loop')
-            expect([name, silent <= sum, sum < rate / 20]).toEqual([name, true, true]);
+            expect([name, silent < rate / 20 && sum < rate / 20, silent, sum]).toContain(true);
         }
       },
     );
