@@ -129,7 +129,7 @@ function writeCommonJs(file: string): void {
   shorten(script);
 }
 
-// Bundlers print the modules anew, so only CommonJS must be readable in stacks.
+// Bundlers write the code of the modules again, so only CommonJS must be readable in stacks.
 function minify(file: string): void {
   const { code } = transformSync(readFileSync(file, 'utf8'), {
     minifyWhitespace: true,

@@ -98,7 +98,7 @@ class SelectedPrograms extends ProcessSource {
   }
 
   protected override openTarget(): Promise<NativeStreamInfo> {
-    return this.producer.openProcesses(this.#first, 10);
+    return this.openPrograms(this.#first);
   }
 
   protected override attended(): void {
@@ -162,7 +162,7 @@ function send(message: Buffer): void {
 }
 
 function open({ loopback, deviceId, options, backend, ...rest }: OpenRequest): AudioSource {
-  const { exclusive, api, lowLatency, raw, category } = options;
+  const { exclusive, api, lowLatency, raw, category, echoReference } = options;
   const { sampleRate, channels, maxWaitMs } = rest;
   const given = {
     sampleRate,
@@ -184,6 +184,7 @@ function open({ loopback, deviceId, options, backend, ...rest }: OpenRequest): A
     api: api as 'mme' | undefined,
     raw,
     category: category as 'other',
+    echoReference,
   });
 }
 

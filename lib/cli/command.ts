@@ -1,7 +1,10 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 
-import type { BackendName } from '../index.js';
+import type { BackendName, SampleFormat } from '../index.js';
 import { Terminal } from './terminal.js';
+
+/** The types of samples. */
+export const sampleFormats: readonly SampleFormat[] = ['s16', 's24', 's32', 'f32'];
 
 const backendNames: readonly BackendName[] = ['pulse', 'wasapi', 'simulated'];
 
@@ -53,7 +56,7 @@ export async function runCommand(command: Command, args: string[]): Promise<numb
     process.stdout.write(helpOf(command));
     return 0;
   }
-  const backend = checkBackend(values.backend);
+  const backend = oneOf({ values }, 'backend', backendNames);
   return command.run({ values, positionals, backend, terminal: new Terminal(process.stderr) });
 }
 
@@ -75,13 +78,6 @@ function parse(
   }
 }
 
-function checkBackend(backend: string | boolean | undefined): BackendName | undefined {
-  if (backend === undefined) return undefined;
-  const name = backendNames.find((one) => one === backend);
-  if (name) return name;
-  throw new UsageError(`--backend must be one of ${backendNames.join(', ')}, not '${backend}'`);
-}
-
 /** A number of an option within a range. */
 export function numberOf(
   { values }: Invocation,
@@ -98,7 +94,7 @@ export function numberOf(
 
 /** The text of an option, which must be one of those given. */
 export function oneOf<T extends string>(
-  { values }: Invocation,
+  { values }: Pick<Invocation, 'values'>,
   name: string,
   all: readonly T[],
 ): T | undefined {

@@ -1,28 +1,22 @@
 import { DeviceMonitor, listDevices, type AudioDevice } from '../index.js';
-import { untilInterrupted } from './until-interrupted.js';
 import type { Command } from './command.js';
+import { listOptions, printChange, printList, untilInterrupted } from './lists.js';
 import { table } from './terminal.js';
 
 export const devices: Command = {
   name: 'devices',
   summary: 'lists microphones and outputs',
   usage: '[OPTIONS]',
-  options: {
-    json: { type: 'boolean', help: 'prints JSON' },
-    watch: { type: 'boolean', help: 'continues, and reports changes until Ctrl-C' },
-  },
+  options: listOptions,
   examples: ['devices', 'devices --json', 'devices --watch'],
-  async run({ values, backend }) {
-    if (values.watch !== true) {
-      const all = await listDevices({ backend });
-      if (values.json === true) process.stdout.write(`${JSON.stringify(all, null, 2)}\n`);
-      else process.stdout.write(describe(all));
-      return 0;
-    }
+  async run(invocation) {
+    const { values, backend } = invocation;
+    if (values.watch !== true)
+      return printList(invocation, await listDevices({ backend }), describe);
     const monitor = new DeviceMonitor({ backend });
     const report = (event: string, device: AudioDevice): void => {
       const line = `${event.padEnd(8)} ${device.flow.padEnd(6)} ${device.name}`;
-      process.stdout.write(`${values.json === true ? JSON.stringify({ event, device }) : line}\n`);
+      printChange(invocation, { event, device }, line);
     };
     for (const event of ['add', 'remove', 'change'] as const) {
       monitor.on(event, (device: AudioDevice) => report(event, device));

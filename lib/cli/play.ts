@@ -1,15 +1,8 @@
 import { pipeline } from 'node:stream/promises';
 import type { Readable } from 'node:stream';
 
-import {
-  Gain,
-  type AudioSink,
-  SpeakerSink,
-  VirtualMicSink,
-  type AudioFormat,
-  type SampleFormat,
-} from '../index.js';
-import { numberOf, textOf, UsageError, type Command } from './command.js';
+import { Gain, type AudioSink, SpeakerSink, VirtualMicSink, type AudioFormat } from '../index.js';
+import { numberOf, sampleFormats, textOf, UsageError, type Command } from './command.js';
 import { readFile, speak } from './files.js';
 import { clock, meter } from './terminal.js';
 
@@ -94,16 +87,13 @@ export const play: Command = {
 
 function rawFormat(text: string | undefined): AudioFormat | undefined {
   if (text === undefined) return undefined;
-  const [rate, channels, sampleFormat, ...more] = text.split(',');
-  const format = { sampleRate: Number(rate), channels: Number(channels), sampleFormat };
-  const isFormat = (one: string | undefined): one is SampleFormat =>
-    ['s16', 's24', 's32', 'f32'].includes(one ?? '');
-  const { sampleRate } = format;
+  const [rate, count, type, ...more] = text.split(',');
+  const [sampleRate, channels] = [Number(rate), Number(count)];
+  const sampleFormat = sampleFormats.find((one) => one === type);
   const isRate = Number.isInteger(sampleRate) && sampleRate >= 8000 && sampleRate <= 384_000;
-  const isCount =
-    Number.isInteger(format.channels) && format.channels >= 1 && format.channels <= 32;
-  if (isRate && isCount && isFormat(sampleFormat) && more.length === 0) {
-    return { sampleRate, channels: format.channels, sampleFormat };
+  const isCount = Number.isInteger(channels) && channels >= 1 && channels <= 32;
+  if (isRate && isCount && sampleFormat && more.length === 0) {
+    return { sampleRate, channels, sampleFormat };
   }
   throw new UsageError(`--raw needs rate, channels and type, such as 16000,1,s16, not '${text}'`);
 }

@@ -6,7 +6,7 @@ import {
   type ListProcessesOptions,
 } from '../index.js';
 import type { Command } from './command.js';
-import { untilInterrupted } from './until-interrupted.js';
+import { listOptions, printChange, printList, untilInterrupted } from './lists.js';
 import { table } from './terminal.js';
 
 export const processes: Command = {
@@ -15,28 +15,24 @@ export const processes: Command = {
   usage: '[OPTIONS]',
   options: {
     microphone: { type: 'boolean', help: 'lists the programs that use a microphone' },
-    watch: { type: 'boolean', help: 'continues, and reports changes until Ctrl-C' },
-    json: { type: 'boolean', help: 'prints JSON' },
+    ...listOptions,
   },
   examples: ['processes', 'processes --microphone --watch'],
-  async run({ values, backend }) {
+  async run(invocation) {
+    const { values, backend } = invocation;
     const flow = values.microphone === true ? 'input' : 'output';
     const options: ListProcessesOptions = { backend, flow };
     const names = await namesOfDevices(options);
     if (values.watch !== true) {
       const all = await listAudioProcesses(options);
-      if (values.json === true) process.stdout.write(`${JSON.stringify(all, null, 2)}\n`);
-      else process.stdout.write(describe(all, flow, names));
-      return 0;
+      return printList(invocation, all, () => describe(all, flow, names));
     }
     const monitor = new ProcessMonitor(options);
     const report = (event: string, one: AudioProcess): void => {
-      const where = one.devices.map((id) => names.get(id) ?? id).join(', ');
+      const where = placesOf(one, names);
       const who = `${one.displayName || one.name} (${one.pid})`;
       const line = `${event.padEnd(7)} ${one.state.padEnd(8)} ${who}${where && `  ${where}`}`;
-      process.stdout.write(
-        `${values.json === true ? JSON.stringify({ event, process: one }) : line}\n`,
-      );
+      printChange(invocation, { event, process: one }, line);
     };
     for (const event of ['add', 'remove', 'change'] as const) {
       monitor.on(event, (one: AudioProcess) => report(event, one));
@@ -44,6 +40,10 @@ export const processes: Command = {
     return untilInterrupted(monitor);
   },
 };
+
+function placesOf({ devices }: AudioProcess, names: ReadonlyMap<string, string>): string {
+  return devices.map((id) => names.get(id) ?? id).join(', ');
+}
 
 async function namesOfDevices({ backend }: ListProcessesOptions): Promise<Map<string, string>> {
   return new Map((await listDevices({ backend })).map(({ id, name }) => [id, name]));
@@ -64,7 +64,7 @@ function describe(
     one.own ? `${one.state}, own` : one.state,
     Number.isFinite(one.levelDb) ? `${one.levelDb.toFixed(0)} dB` : '',
     one.muted ? 'muted' : `${Math.round(one.volume * 100)} %`,
-    one.devices.map((id) => names.get(id) ?? id).join(', '),
+    placesOf(one, names),
   ]);
   return table(['PID', 'PROGRAM', 'NAME', 'STATE', 'LEVEL', 'VOLUME', 'DEVICES'], rows);
 }

@@ -10,7 +10,15 @@ import {
   type Discontinuity,
   type FormatOptions,
 } from '../index.js';
-import { numberOf, oneOf, textOf, UsageError, type Command, type Invocation } from './command.js';
+import {
+  numberOf,
+  oneOf,
+  sampleFormats,
+  textOf,
+  UsageError,
+  type Command,
+  type Invocation,
+} from './command.js';
 import { checkPath, writeFile } from './files.js';
 import { clock, meter, type Terminal } from './terminal.js';
 
@@ -65,8 +73,7 @@ With - as FILE the recording is written to standard output, as WAV. With --track
     const { terminal, values } = invocation;
     const recording =
       kind === 'call' ? await call(invocation, file) : await one(invocation, kind, file);
-    const print = values.quiet === true ? () => {} : (text: string) => terminal.print(text);
-    return follow(recording, terminal, print, values.quiet === true);
+    return follow(recording, terminal, values.quiet === true);
   },
 };
 
@@ -114,7 +121,7 @@ function formatOf(invocation: Invocation): Required<FormatOptions> {
   return {
     sampleRate: numberOf(invocation, 'rate', 8000, 384_000) ?? 48_000,
     channels: numberOf(invocation, 'channels', 1, 32) ?? 2,
-    sampleFormat: oneOf(invocation, 'format', ['s16', 's24', 's32', 'f32']) ?? 's16',
+    sampleFormat: oneOf(invocation, 'format', sampleFormats) ?? 's16',
   };
 }
 
@@ -205,9 +212,11 @@ function named(file: string, side: string): string {
 async function follow(
   { title, streams, seconds, waitsFor, written, stop }: Recording,
   terminal: Terminal,
-  print: (text: string) => void,
   isQuiet: boolean,
 ): Promise<number> {
+  const print = (text: string): void => {
+    if (!isQuiet) terminal.print(text);
+  };
   let missing = 0;
   for (const [name, stream] of Object.entries(streams)) {
     const { sampleRate } = stream.format;

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { ChildProcess } from 'node:child_process';
 
 import { AudioError } from '../errors.js';
+import { endChild, unrefChild } from './child-life.js';
 import { decode, encode, fromRecord, kinds, MessageReader, type Message } from './messages.js';
 import { startChild, type ForkFunction } from './start-child.js';
 
@@ -67,8 +68,7 @@ export class ChildLink {
         this.#fail(this.#isGreeted ? 'does not answer any more' : 'did not begin to answer');
       }
     }, tickMs);
-    // The stream decides whether the process stays alive.
-    for (const handle of [child, stdin, stdout, stderr, this.#watch]) unref(handle);
+    unrefChild(child, this.#watch);
     stdin.write(encode(kinds.hello, this.#token));
   }
 
@@ -81,18 +81,13 @@ export class ChildLink {
     this.#isOver = true;
     clearInterval(this.#watch);
     const child = this.#child;
-    if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(() => child.kill('SIGKILL'), 1000);
-      child.ref();
-      child.once('exit', () => {
-        clearTimeout(timer);
-        resolve();
-      });
+    let timer: NodeJS.Timeout | undefined;
+    await endChild(child, () => {
+      timer = setTimeout(() => child.kill('SIGKILL'), 1000);
       // The child ends when its input ends.
       child.stdin?.end();
-      child.stdout?.resume();
     });
+    clearTimeout(timer);
   }
 
   #receive(message: Message): void {
@@ -120,8 +115,4 @@ export class ChildLink {
       }),
     );
   }
-}
-
-function unref(handle: unknown): void {
-  (handle as { unref?: () => void } | null)?.unref?.();
 }

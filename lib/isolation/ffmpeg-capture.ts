@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 
 import { native, type NativePushed, type NativeStreamInfo } from '../engine/native.js';
 import { AudioError } from '../errors.js';
+import { endChild, unrefChild } from './child-life.js';
 import type { IsolatedDevice } from './isolated-capture.js';
 import type { OpenRequest } from './messages.js';
 
@@ -70,9 +71,7 @@ export class FfmpegCapture implements IsolatedDevice {
       this.#fail(signal ? `was ended by ${signal}` : `ended with the code ${code}`);
     });
     this.#watch = setInterval(() => this.#look(), idleMs);
-    for (const handle of [this.#child, stdin, stdout, stderr, this.#watch]) {
-      (handle as { unref?: () => void } | null)?.unref?.();
-    }
+    unrefChild(this.#child, this.#watch);
   }
 
   /** FFmpeg sends what it has. */
@@ -88,14 +87,7 @@ export class FfmpegCapture implements IsolatedDevice {
   async close(): Promise<void> {
     this.#isOver = true;
     clearInterval(this.#watch);
-    const child = this.#child;
-    if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
-    await new Promise<void>((resolve) => {
-      child.ref();
-      child.once('exit', () => resolve());
-      child.kill('SIGKILL');
-      child.stdout?.resume();
-    });
+    await endChild(this.#child, () => this.#child.kill('SIGKILL'));
   }
 
   // Time that this process itself stood still does not count, so ticks are counted.

@@ -1,3 +1,4 @@
+import type { DeviceSelector } from '../devices/devices.js';
 import { everyOutput } from '../devices/elsewhere-watch.js';
 import type { NativeDevice, NativeSelection, NativeTapEvent } from '../engine/native.js';
 import type { AudioFormat } from '../format/format.js';
@@ -24,8 +25,9 @@ export function allOutputs(format: AudioFormat): SourceTarget {
   return { id: everyOutput, device };
 }
 
-export function isAllOutputs(target: { id: string } | undefined): boolean {
-  return target?.id === everyOutput;
+/** Whether a selector or a target means all outputs. */
+export function isAllOutputs(one: DeviceSelector | SourceTarget | undefined): boolean {
+  return (typeof one === 'string' ? one : one?.id) === everyOutput;
 }
 
 /** The programs that a stream of all outputs captures. */

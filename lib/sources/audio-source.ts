@@ -77,6 +77,8 @@ import type { DeadEvidence, SourceEvents, SourceStats } from './source-reports.j
 const levelMs = 100;
 // How many ms of frames a child process collects for files.
 const collectMs = 100;
+// Captures of programs have no shorter period.
+const programPeriodMs = 10;
 const evidences: readonly DeadEvidence[] = ['zeros', 'no-packets'];
 
 /** The device or the programs on which a source is opened. */
@@ -427,7 +429,7 @@ export abstract class AudioSource<
   protected async openPrograms(selection: NativeSelection): Promise<NativeStreamInfo> {
     try {
       if (this.isIsolated) return await this.openIsolated('', undefined, selection);
-      return await this.#native.openProcesses(selection, periodOf(this.#openOptions));
+      return await this.#native.openProcesses(selection, programPeriodMs);
     } catch (record) {
       if (record instanceof AudioError) throw record;
       throw fromNative(record as NativeError);

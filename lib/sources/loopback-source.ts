@@ -49,7 +49,7 @@ export class LoopbackSource extends AudioSource {
    */
   constructor(options?: LoopbackOptions) {
     const given = checkSourceOptions<LoopbackOptions>(options, 'LoopbackSource');
-    if (given.device === 'all') checkAllOutputs(given);
+    if (isAllOutputs(given.device)) checkAllOutputs(given);
     super(given, 'output');
     // No field of the class: it would make TypeScript refuse on() of a stream that is this or a MicSource.
     const watch = new ElsewhereWatch(
@@ -63,10 +63,11 @@ export class LoopbackSource extends AudioSource {
       if (name === 'elsewhere' && first && !this.destroyed) watch.start();
     });
   }
+
   /** @internal */
   protected override findTarget(search: DeviceSearch<SourceTarget>): Promise<SourceTarget> {
-    if (search.selector !== 'all') return super.findTarget(search);
-    return Promise.resolve(allOutputs(this.format));
+    if (isAllOutputs(search.selector)) return Promise.resolve(allOutputs(this.format));
+    return super.findTarget(search);
   }
 
   /** @internal */

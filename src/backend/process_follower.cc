@@ -375,6 +375,8 @@ Error Follower::attach(const TapTarget& target, int64_t now) {
   Error error = system_->attach(target, tap.get(), &tap->stream);
   if (!error) {
     tap->format = tap->stream->info().format;
+    // Without meters nobody asks, and no packet needs to be looked at.
+    tap->sounds.store(!traits_.metered, std::memory_order_relaxed);
     tap->input = sum_.add(tap->format);
     error = tap->stream->start();
     if (error) {

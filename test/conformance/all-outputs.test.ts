@@ -66,7 +66,10 @@ describe("device 'all'", () => {
     // The timeline has gone on through both changes.
     const passed = Number(loopback.timeAt(frames()) - startTime) / 1e9;
     expect(Math.abs(passed - (frames() - start) / 48_000)).toBeLessThan(0.01);
-    await loopback.close();
+    // A device that a stream shows selects the same for another stream.
+    const other = await LoopbackSource.open({ backend, device: loopback.device });
+    expect(other.device.id).toBe('all');
+    await Promise.all([loopback.close(), other.close()]);
     await Promise.all([near.exit(), far.exit()]);
   });
 

@@ -206,6 +206,16 @@ describe.skipIf(name === 'simulated')('a source in a child process', () => {
     await stop();
   });
 
+  it('answers the same requests as a source of this process', async () => {
+    const { backend, microphone: device, speakers: echoReference } = system;
+    const options = { backend, device, echoReference, raw: true } as const;
+    const here = await MicSource.open(options);
+    const there = await MicSource.open({ ...options, isolation: 'process' });
+    expect(here.granted.reasons.echoReference).toBeDefined();
+    expect(there.granted.reasons).toEqual(here.granted.reasons);
+    await Promise.all([here.close(), there.close()]);
+  });
+
   it('ends the children of sources that are destroyed while they open', async () => {
     const { backend, microphone: device } = system;
     const { fork, children } = watched();

@@ -259,8 +259,8 @@ void PulseRender::report_cut() noexcept {
   listener_.on_underrun(static_cast<uint32_t>(std::max<int64_t>(0, cut)), false);
 }
 
-// PipeWire counts anew what it plays when an underrun begins, and when it ends. So a report after
-// the end shows whether the audio that was written for that moment came in time.
+// PipeWire restarts its count of played frames when an underrun begins, and when it ends. So a
+// report after the end shows whether the audio that was written for that moment came in time.
 void PulseRender::check_resumed(const pa_timing_info& server) noexcept {
   if (resumed_ < 0 || server.write_index_corrupt || server.read_index <= resumed_) return;
   const bool all = server.read_index >= server.write_index;
