@@ -375,7 +375,7 @@ Error Follower::attach(const TapTarget& target, int64_t now) {
   Error error = system_->attach(target, tap.get(), &tap->stream);
   if (!error) {
     tap->format = tap->stream->info().format;
-    // Without meters nobody asks, and no packet needs to be looked at.
+    // Without meters tell_dead() is not called, and no packet needs to be searched for sound.
     tap->sounds.store(!traits_.metered, std::memory_order_relaxed);
     tap->input = sum_.add(tap->format);
     error = tap->stream->start();
